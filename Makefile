@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+# Builds ./cprof and everything around it. `make help` lists the targets.
+#
+#   V=1              show the commands
+#   O=dir            build somewhere else (default: build)
+#   DEBUG=1          -O0 -g        ASAN=1   address and undefined behaviour sanitizers
+#   WERROR=1         warnings are errors        COVERAGE=1   gcov
+#   BTF=file         kernel types for BPF; "none" uses the committed bpf/vmlinux_min.h
+
+O ?= build
+PREFIX ?= /usr/local
+DESTDIR ?=
+CC ?= cc
+CLANG ?= clang
+BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/local/sbin/bpftool) bpftool)
+BTF ?= $(firstword $(wildcard /sys/kernel/btf/vmlinux) none)
+VERSION := $(shell cat VERSION)
+
+ifeq ($(V),1)
+Q :=
+say = @:
+else
+Q := @
+say = @printf '  %-7s %s\n'
+endif
+
+PKGS := libbpf libelf libdw libprotobuf-c zlib liblzma
+CPPFLAGS += -Isrc -I$(O)/gen -D_GNU_SOURCE -DCPROF_VERSION='"$(VERSION)"'
+CFLAGS ?= -O2 -g
+override CFLAGS += -std=c17 -Wall -Wextra -Wno-unused-parameter -fno-strict-aliasing
+LDLIBS += $(shell pkg-config --libs $(PKGS) 2>/dev/null || echo -lbpf -lelf -ldw -lprotobuf-c -lz -llzma) -liberty -lpthread -lm
+ifeq ($(WERROR),1)
+override CFLAGS += -Werror
+endif
+ifeq ($(DEBUG),1)
+override CFLAGS += -O0 -g3
+endif
+ifeq ($(ASAN),1)
+override CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+LDFLAGS += -fsanitize=address,undefined
+endif
+ifeq ($(COVERAGE),1)
+override CFLAGS += --coverage
+LDFLAGS += --coverage
+endif
+
+BPF_SRC := $(wildcard bpf/*.bpf.c)
+SKELS := $(BPF_SRC:bpf/%.bpf.c=$(O)/gen/%.skel.h)
+PROTOS := $(patsubst proto/%.proto,$(O)/gen/%.pb-c.o,$(wildcard proto/*.proto))
+LIB_SRC := $(wildcard src/*/*.c)
+LIB_OBJ := $(LIB_SRC:%.c=$(O)/%.o) $(PROTOS)
+CMD_OBJ := $(patsubst %.c,$(O)/%.o,$(wildcard cmd/*.c))
+UNIT_OBJ := $(patsubst %.c,$(O)/%.o,$(wildcard tests/unit/*.c))
+GEN_H := $(SKELS) $(PROTOS:.o=.h)
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: all
+all: cprof
+
+include tests/targets.mk tests/checks.mk install.mk
+
+# ./cprof is where everybody looks for it; another O= keeps its own.
+ifeq ($(O),build)
+cprof: $(O)/cprof
+	$(say) COPY $@
+	$(Q)cp $< $@.tmp && mv $@.tmp $@
+else
+.PHONY: cprof
+cprof: $(O)/cprof
+endif
+
+$(O)/cprof: $(CMD_OBJ) $(O)/libcprof.a
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(CMD_OBJ) $(O)/libcprof.a $(LDLIBS)
+
+$(O)/libcprof.a: $(LIB_OBJ)
+	$(say) AR $@
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(O)/unit: $(UNIT_OBJ) $(O)/libcprof.a
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(UNIT_OBJ) $(O)/libcprof.a $(LDLIBS)
+
+$(O)/%.o: %.c | $(GEN_H)
+	$(say) CC $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# ---- generated code: kernel types, BPF objects and their skeletons, protobuf
+
+$(O)/gen/vmlinux.h: bpf/vmlinux_min.h
+	$(say) GEN $@
+	@mkdir -p $(@D)
+	$(Q)if [ "$(BTF)" = none ]; then cp bpf/vmlinux_min.h $@; \
+	    else $(BPFTOOL) btf dump file $(BTF) format c > $@; fi
+
+$(O)/gen/%.bpf.o: bpf/%.bpf.c $(O)/gen/vmlinux.h $(wildcard bpf/*.h)
+	$(say) BPF $<
+	$(Q)$(CLANG) -target bpf -D__TARGET_ARCH_x86 -O2 -g -mcpu=v3 -Wall -Wextra -Werror \
+	    -Wno-unused-parameter -Wno-missing-declarations -I$(O)/gen -Ibpf -c -o $@.raw $<
+	$(Q)$(BPFTOOL) gen object $@ $@.raw
+
+$(O)/gen/%.skel.h: $(O)/gen/%.bpf.o
+	$(say) SKEL $@
+	$(Q)$(BPFTOOL) gen skeleton $< name $(subst -,_,$*)_bpf > $@
+
+$(O)/gen/%.pb-c.c $(O)/gen/%.pb-c.h: proto/%.proto
+	$(say) PROTO $<
+	@mkdir -p $(@D)
+	$(Q)protoc-c --proto_path=proto --c_out=$(O)/gen $<
+
+$(O)/gen/%.pb-c.o: $(O)/gen/%.pb-c.c
+	$(say) CC $<
+	$(Q)$(CC) $(CPPFLAGS) -O2 -g -w -c -o $@ $<
+
+.SECONDARY:
+-include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(UNIT_OBJ:.o=.d)
+
+.PHONY: clean
+clean:
+	$(Q)rm -rf $(O) cprof

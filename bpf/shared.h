@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/*
+ * The one contract between the programs in the kernel and user space: how unwind rows, rules,
+ * modules, stacks and counters look in memory.
+ *
+ * Included by bpf/<kind>.bpf.c, by src/ and by the tests, so it holds fixed-width types only. Before
+ * it is included, u8..s64 must be known (vmlinux.h in BPF, <linux/types.h>-style typedefs in
+ * src/base/types.h).
+ *
+ * How an address becomes a rule
+ * -----------------------------
+ * A module is one file that is mapped executable (or the vdso). Addresses inside it are *file
+ * offsets* (address - vm_start + vm_pgoff * page size), so one table serves every process that maps
+ * the file, wherever it lies.
+ *
+ *   file offset --(- base_off, >> UNWIND_BLOCK_SHIFT)--> struct unwind_block (the module's directory)
+ *   block.first_row, block.nrows --> words in the module's row pages, each: low 16 bits of the file
+ *       offset where the row begins << 16 | rule number. Sorted, so the row that covers an offset is
+ *       the last one whose word is <= (offset & 0xffff) << 16 | 0xffff. When there is none in the
+ *       block, block.rule (the rule in force where the block begins) applies.
+ *   rule number --> struct unwind_rule, one table shared by all modules. Unwinding states repeat:
+ *       a libc has 23,515 rows and 306 rules.
+ *
+ * The rows of one block never cross a page of UNWIND_PAGE_WORDS words, so that the search needs one
+ * page look-up and then plain memory reads.
+ */
+#ifndef CPROF_BPF_SHARED_H
+#define CPROF_BPF_SHARED_H
+
+/* ---- unwind tables ---------------------------------------------------------------------------- */
+
+#define UNWIND_BLOCK_SHIFT 10u /* a directory entry covers 1 KiB of text: some 17 rows in libc */
+#define UNWIND_PAGE_WORDS 1024u /* one page of rows: 4 KiB; the unit in which tables are loaded */
+#define UNWIND_PAGE_BLOCKS 512u /* directory entries (8 bytes) in one page */
+#define UNWIND_MAX_RULES 32768u
+
+/* One KiB of a module's text. */
+struct unwind_block {
+	u32 first_row; /* index of the first word, counted from the module's first row page */
+	u16 nrows; /* rows that begin inside the block; 0 to UNWIND_PAGE_WORDS */
+	u16 rule; /* rule in force at the block's first byte */
+};
+
+#define UNWIND_ROW(off, rule) (((u32)((off)&0xffff) << 16) | (u32)(rule))
+#define UNWIND_ROW_RULE(word) ((word)&0xffff)
+
+/* How the canonical frame address is computed. */
+enum unwind_cfa {
+	UNWIND_CFA_NONE = 0, /* no row covers this address (gap, data, unknown expression) */
+	UNWIND_CFA_RSP, /* rsp + cfa_off */
+	UNWIND_CFA_RBP, /* rbp + cfa_off */
+	UNWIND_CFA_REG, /* register cfa_reg + cfa_off; only in a leaf, where all registers are known */
+	UNWIND_CFA_RSP_DEREF, /* *(rsp + cfa_off) + cfa_add */
+	UNWIND_CFA_RBP_DEREF, /* *(rbp + cfa_off) + cfa_add */
+	UNWIND_CFA_PLT, /* rsp + 8 + ((pc & 15) >= cfa_off ? 8 : 0): lazily bound PLT entries */
+	UNWIND_CFA_SIGNAL, /* rt_sigframe at rsp: all registers come from its ucontext */
+	UNWIND_CFA_STOP, /* return address undefined: the outermost frame, the stack is whole */
+	UNWIND_CFA_FP, /* the module has no table but keeps frame pointers (Go, JIT): follow rbp */
+};
+
+/* Where the caller's rbp is. */
+enum unwind_rbp {
+	UNWIND_RBP_SAME = 0, /* unchanged */
+	UNWIND_RBP_CFA, /* at *(cfa + rbp_off) */
+	UNWIND_RBP_RBP, /* at *(rbp + rbp_off): an expression, in functions that realign the stack */
+	UNWIND_RBP_UNDEFINED, /* not recoverable: keep the value, do not trust it */
+};
+
+/* Where the return address is. */
+enum unwind_ra {
+	UNWIND_RA_CFA = 0, /* at *(cfa + ra_off): normally ra_off = -8 */
+	UNWIND_RA_REG, /* in register ra_off (DWARF number); only in a leaf (vfork keeps it in rdi) */
+};
+
+struct unwind_rule {
+	u8 cfa; /* enum unwind_cfa */
+	u8 rbp; /* enum unwind_rbp */
+	u8 ra; /* enum unwind_ra */
+	u8 cfa_reg; /* DWARF register number for UNWIND_CFA_REG (System V ABI, figure 3.36) */
+	s32 cfa_off;
+	s32 rbp_off;
+	s16 cfa_add; /* added after the load of the _DEREF kinds */
+	s16 ra_off;
+};
+
+/* Rule numbers that are the same everywhere, so that a builder need not look them up. */
+enum unwind_rule_id {
+	UNWIND_RULE_NONE = 0, /* { UNWIND_CFA_NONE } */
+	UNWIND_RULE_STOP = 1, /* { UNWIND_CFA_STOP } */
+	UNWIND_RULE_FP = 2, /* { UNWIND_CFA_FP } */
+	UNWIND_RULE_FIRST_FREE = 3,
+};
+
+_Static_assert(sizeof(struct unwind_block) == 8, "directory pages hold 512 blocks");
+_Static_assert(sizeof(struct unwind_rule) == 16, "rules are loaded as an array");
+_Static_assert(UNWIND_PAGE_WORDS * sizeof(u32) == 4096, "one page of rows is one page");
+_Static_assert(UNWIND_PAGE_BLOCKS * sizeof(struct unwind_block) == 4096, "likewise the directory");
+_Static_assert((1u << UNWIND_BLOCK_SHIFT) <= UNWIND_PAGE_WORDS, "a block's rows fit one page");
+
+/* ---- frames ----------------------------------------------------------------------------------- */
+
+/*
+ * A frame is one u64: module number in the upper 16 bits, the file offset (or, for the kernel and for
+ * memory that no file backs, the address) in the lower 48. Callers' frames hold the return address
+ * minus one, so that they lie inside the call instruction; the leaf and a frame that a signal
+ * interrupted hold the exact pc.
+ */
+#define FRAME_OFF_BITS 48
+#define FRAME_OFF_MASK ((1ull << FRAME_OFF_BITS) - 1)
+#define FRAME(module, off) (((u64)(module) << FRAME_OFF_BITS) | ((u64)(off)&FRAME_OFF_MASK))
+#define FRAME_MODULE(frame) ((u32)((frame) >> FRAME_OFF_BITS))
+#define FRAME_OFF(frame) ((frame)&FRAME_OFF_MASK)
+
+enum module_id {
+	MODULE_NONE = 0, /* an address that no mapping covers */
+	MODULE_KERNEL = 1, /* a kernel address (sign-extend bit 47) */
+	MODULE_ANON = 2, /* executable memory without a file (JIT): an address in that process */
+	MODULE_VDSO = 3, /* offset from the start of the vdso */
+	MODULE_CUT = 4, /* not code: the outermost frame of a cut stack, offset = enum stack_end */
+	MODULE_UNKNOWN =
+		5, /* mapped file that user space could not load or has no room for: address */
+	MODULE_FIRST_FILE = 16,
+	MODULE_MAX = 32768,
+};
+
+#define STACK_MAX_USER 1024u /* user frames kept, leaf side first */
+#define STACK_MAX_KERNEL 127u /* kernel.perf_event_max_stack's default */
+#define STACK_MAX_FRAMES (STACK_MAX_USER + STACK_MAX_KERNEL + 1u)
+
+#endif

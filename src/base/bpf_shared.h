@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* User space's door to bpf/shared.h: brings the integer types that the kernel side has by itself. */
+#ifndef CPROF_BASE_BPF_SHARED_H
+#define CPROF_BASE_BPF_SHARED_H
+
+#include "base/types.h"
+#include "../../bpf/shared.h"
+
+#endif

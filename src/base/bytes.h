@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A bounded view of memory that somebody else wrote, and a cursor over it that cannot run past the
+ * end: the first read that would do so sets `bad` and every read from then on gives 0, so a parser
+ * may check once per record. Little-endian, as everything cprof reads is.
+ */
+#ifndef CPROF_BASE_BYTES_H
+#define CPROF_BASE_BYTES_H
+
+#include <string.h>
+
+#include "base/types.h"
+
+struct bytes {
+	const u8 *data; /* borrowed */
+	size_t len;
+};
+
+struct cursor {
+	const u8 *pos, *end;
+	bool bad;
+};
+
+static inline struct cursor cursor_over(struct bytes b)
+{
+	return (struct cursor){.pos = b.data, .end = b.data + b.len};
+}
+
+static inline size_t cursor_left(const struct cursor *c)
+{
+	return (size_t)(c->end - c->pos);
+}
+
+/* Lends `len` bytes and steps over them; NULL (and bad) when fewer are left. */
+static inline const u8 *cursor_take(struct cursor *c, u64 len)
+{
+	const u8 *at = c->pos;
+
+	if (c->bad || len > cursor_left(c)) {
+		c->bad = true;
+		return NULL;
+	}
+	c->pos += len;
+	return at;
+}
+
+#define CURSOR_READ_(type)                                    \
+	static inline type cursor_##type(struct cursor *c)    \
+	{                                                     \
+		type value = 0;                               \
+		const u8 *at = cursor_take(c, sizeof(value)); \
+                                                              \
+		if (at)                                       \
+			memcpy(&value, at, sizeof(value));    \
+		return value;                                 \
+	}
+CURSOR_READ_(u8)
+CURSOR_READ_(u16)
+CURSOR_READ_(u32)
+CURSOR_READ_(u64)
+CURSOR_READ_(s8)
+CURSOR_READ_(s16)
+CURSOR_READ_(s32)
+CURSOR_READ_(s64)
+#undef CURSOR_READ_
+
+/* LEB128 (DWARF 5, section 7.6). Bits above 64 are dropped; more than 10 bytes are bad. */
+u64 cursor_uleb(struct cursor *c);
+s64 cursor_sleb(struct cursor *c);
+
+/* A NUL-terminated string, lent; NULL (and bad) when no NUL comes before the end. */
+const char *cursor_string(struct cursor *c);
+
+#endif

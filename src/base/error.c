@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Errors that a user will read: see error.h. */
+#define _GNU_SOURCE
+#include "base/error.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+int error_set(struct error *err, int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!err)
+		return code;
+	err->code = code;
+	va_start(ap, fmt);
+	vsnprintf(err->text, sizeof(err->text), fmt, ap);
+	va_end(ap);
+	return code;
+}
+
+const char *error_reason(int code)
+{
+	static _Thread_local char text[128];
+	const char *plain = strerrordesc_np(code < 0 ? -code : code);
+
+	snprintf(text, sizeof(text), "%s", plain ? plain : "unknown error");
+	/* "No such process" reads on after a colon; "I/O error" keeps its capitals. */
+	if (isupper((unsigned char)text[0]) && islower((unsigned char)text[1]))
+		text[0] = (char)tolower((unsigned char)text[0]);
+	return text;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An error that a user will read: a negative errno that says what kind, and one line that says what
+ * was being done, on what, why it failed and what would help. The library fills it, cmd/ prints it.
+ *
+ * Functions that can fail for a reason a user can act on take a `struct error *` (may be NULL);
+ * those below them return a bare negative errno.
+ */
+#ifndef CPROF_BASE_ERROR_H
+#define CPROF_BASE_ERROR_H
+
+#include "base/types.h"
+
+struct error {
+	int code; /* negative errno, 0 while nothing failed */
+	char text
+		[1000]; /* no newline, no program name: "cannot profile PID 4711: no such process" */
+};
+
+/* Sets code and text; returns code, so that `return error_set(err, -ENOENT, ...)` reads well. */
+int error_set(struct error *err, int code, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* The text for a negative errno: "no such process" (lower case first letter, thread-safe). */
+const char *error_reason(int code);
+
+#endif

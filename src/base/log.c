@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Lines that are neither result nor error: see log.h. */
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+void log_line(const struct log *log, enum log_level level, const char *fmt, ...)
+{
+	char line[1000];
+	va_list ap;
+
+	if (!log || !log->write || level > log->level)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	log->write(log->arg, level, line);
+}

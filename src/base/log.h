@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Lines that are neither result nor error. The library hands them to whoever listens; cmd/ prints. */
+#ifndef CPROF_BASE_LOG_H
+#define CPROF_BASE_LOG_H
+
+#include "base/types.h"
+
+enum log_level {
+	LOG_LEVEL_WARN, /* the user should know: something is missing from the result */
+	LOG_LEVEL_INFO, /* shown with -v */
+	LOG_LEVEL_DEBUG, /* shown with -vv */
+};
+
+struct log {
+	enum log_level level; /* lines above this level are dropped before they are formatted */
+	void (*write)(void *arg, enum log_level level, const char *line); /* line has no newline */
+	void *arg;
+};
+
+/* `log` may be NULL: nothing is written. */
+void log_line(const struct log *log, enum log_level level, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+#define log_warn(log, ...) log_line(log, LOG_LEVEL_WARN, __VA_ARGS__)
+#define log_info(log, ...) log_line(log, LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_debug(log, ...) log_line(log, LOG_LEVEL_DEBUG, __VA_ARGS__)
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An ELF file as cprof needs it: loadable segments, build id, sections (decompressed), and the way
+ * between file offsets and virtual addresses. Stands on libelf, read with pread and never mapped: a
+ * file that is truncated while we read it must not become SIGBUS.
+ *
+ * The file may be hostile: every size is checked against the file's length before it is believed.
+ * Only 64-bit little-endian ELF is accepted (-ENOEXEC otherwise, -ENOTSUP for other ELF classes).
+ */
+#ifndef CPROF_ELF_ELF_FILE_H
+#define CPROF_ELF_ELF_FILE_H
+
+#include <libelf.h>
+
+#include "base/bytes.h"
+#include "base/types.h"
+
+#define BUILD_ID_MAX 64
+
+struct build_id {
+	u8 data[BUILD_ID_MAX];
+	u8 len; /* 0: the file has none */
+};
+
+struct elf_segment { /* one PT_LOAD */
+	u64 offset, vaddr, filesz, memsz;
+	u32 flags; /* PF_X ... */
+};
+
+struct elf_section {
+	struct bytes data; /* lent by the elf_file; decompressed when the section was compressed */
+	u64 vaddr, offset;
+	u64 flags; /* SHF_* */
+	u32 type; /* SHT_* */
+	u32 link;
+	u64 entsize;
+};
+
+struct elf_file;
+
+/* Reads from `fd`, which is duplicated, so the caller keeps its own. */
+int elf_file_open(int fd, struct elf_file **out) MUST_CHECK;
+/* An image in memory (the vdso, minidebuginfo, tests). The bytes are copied. */
+int elf_file_open_memory(struct bytes image, struct elf_file **out) MUST_CHECK;
+void elf_file_free(struct elf_file *f); /* NULL is fine */
+
+const struct build_id *elf_file_build_id(const struct elf_file *f);
+/* Lower-case hex into `out` (2 * BUILD_ID_MAX + 1 bytes are always enough); "" when there is none. */
+void build_id_format(const struct build_id *id, char *out, size_t size);
+
+size_t elf_file_segments(const struct elf_file *f, const struct elf_segment **out);
+bool elf_file_offset_to_vaddr(const struct elf_file *f, u64 offset, u64 *vaddr);
+bool elf_file_vaddr_to_offset(const struct elf_file *f, u64 vaddr, u64 *offset);
+u16 elf_file_machine(const struct elf_file *f); /* EM_* */
+u16 elf_file_type(const struct elf_file *f); /* ET_* */
+u64 elf_file_entry(const struct elf_file *f); /* vaddr of the first instruction */
+
+/*
+ * The section called `name`; 0, -ENOENT, or -EBADMSG when it is there but broken. A file without
+ * section headers still answers for .eh_frame and .eh_frame_hdr through PT_GNU_EH_FRAME.
+ */
+int elf_file_section(struct elf_file *f, const char *name, struct elf_section *out) MUST_CHECK;
+
+/* libelf's handle, for libdw; lent. */
+Elf *elf_file_handle(struct elf_file *f);
+
+#endif

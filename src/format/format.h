@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The formats that a profile can be written in: one table, one file per format. A writer sees a finished
+ * profile and a sink; it does not know whether bytes go to a file, a pipe or a test's memory.
+ */
+#ifndef CPROF_FORMAT_FORMAT_H
+#define CPROF_FORMAT_FORMAT_H
+
+#include "base/error.h"
+#include "profile/profile.h"
+
+struct sink {
+	int (*write)(void *arg, const void *data,
+		     size_t len); /* 0 or a negative errno; takes all of it */
+	void *arg;
+};
+
+struct format_options {
+	const char *sample_type; /* for formats with one value per stack; NULL: the default */
+	u32 top; /* text: rows in the table; 0: all */
+	u32 width; /* text: columns of the terminal; 0: unlimited */
+	bool color; /* text: ANSI colours */
+	bool full_names; /* text: do not shorten long names */
+	bool annotate; /* folded: _[k], _[i], _[j] suffixes */
+	const char *
+		root_label; /* folded: a label whose value becomes the root frame ("comm"); NULL: none */
+};
+
+struct format {
+	const char *name; /* "pprof" */
+	const char *suffix; /* ".pb.gz" */
+	const char *suffix2; /* another one that means the same, or NULL */
+	const char *summary; /* for help: "pprof protobuf, gzipped: go tool pprof, speedscope" */
+	int (*write)(const struct profile *p, const struct format_options *opt,
+		     const struct sink *to, struct error *err);
+};
+
+extern const struct format format_pprof, format_folded, format_text;
+
+/* All formats, NULL at the end. */
+extern const struct format *const format_table[];
+const struct format *format_by_name(const char *name); /* NULL if there is none */
+const struct format *format_by_path(const char *path); /* by the longest suffix that fits; NULL */
+
+/* "cannot write ...": writes into a temporary file beside `path` and renames it; "-" is stdout. Nothing is left on failure. */
+int format_write_file(const struct profile *p, const struct format *f,
+		      const struct format_options *opt, const char *path,
+		      struct error *err) MUST_CHECK;
+int format_write_fd(const struct profile *p, const struct format *f,
+		    const struct format_options *opt, int fd, struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A profile in memory, in the shape of pprof's profile.proto: values per stack, stacks of locations,
+ * locations of lines (inlining), lines of functions. Everything is referred to by number; number 0 of
+ * strings is "". A profile never knows where it came from; formats only read it.
+ *
+ * All adders copy what they are given, deduplicate, and return the item's number or a negative errno.
+ */
+#ifndef CPROF_PROFILE_PROFILE_H
+#define CPROF_PROFILE_PROFILE_H
+
+#include "base/types.h"
+#include "base/vec.h"
+
+typedef u32 string_id;
+
+struct profile_value_type {
+	string_id type, unit; /* "cpu", "nanoseconds" */
+};
+
+enum profile_mapping_kind {
+	PROFILE_MAPPING_FILE,
+	PROFILE_MAPPING_KERNEL,
+	PROFILE_MAPPING_JIT,
+	PROFILE_MAPPING_SYNTHETIC, /* marks such as "[stack cut: ...]" */
+};
+
+struct profile_mapping {
+	u64 start, limit, offset;
+	string_id path, build_id;
+	u8 kind; /* enum profile_mapping_kind */
+	bool has_functions, has_filenames, has_line_numbers, has_inline_frames;
+	void *source; /* borrowed: struct module the symbolizer asks; NULL when read from a file */
+};
+
+struct profile_function {
+	string_id name, system_name, filename; /* demangled, raw, source path */
+	s64 start_line;
+};
+
+struct profile_line {
+	u32 function;
+	s64 line;
+};
+
+struct profile_location {
+	u32 mapping;
+	u64 address; /* mapping.start + (file offset - mapping.offset) for files; the address otherwise */
+	u32 first_line, nlines; /* in profile->lines, innermost first; 0 lines: unnamed */
+	bool folded;
+};
+
+struct profile_label {
+	string_id key;
+	string_id str; /* 0: numeric */
+	s64 num;
+	string_id num_unit;
+};
+
+struct profile_sample {
+	u32 first_location, nlocations; /* in profile->stack_locations, leaf first */
+	u32 first_value; /* in profile->values: one per sample type */
+	u32 first_label, nlabels;
+};
+
+struct profile_index; /* the hash tables behind deduplication */
+
+struct profile {
+	VEC(struct profile_value_type) sample_types;
+	VEC(struct profile_mapping) mappings;
+	VEC(struct profile_function) functions;
+	VEC(struct profile_line) lines;
+	VEC(struct profile_location) locations;
+	VEC(struct profile_sample) samples;
+	VEC(u32) stack_locations;
+	VEC(s64) values;
+	VEC(struct profile_label) labels;
+	VEC(char *) strings;
+	VEC(string_id) comments;
+	struct profile_value_type period_type;
+	s64 period;
+	s64 time_nanos, duration_nanos;
+	string_id default_sample_type, doc_url, drop_frames, keep_frames;
+	struct profile_index *index;
+};
+
+int profile_new(struct profile **out) MUST_CHECK;
+void profile_free(struct profile *p);
+
+/* The number of a string; negative errno on failure. NULL counts as "". Invalid UTF-8 is replaced by U+FFFD. */
+s64 profile_string(struct profile *p, const char *text);
+const char *profile_text(const struct profile *p, string_id id);
+
+int profile_add_sample_type(struct profile *p, const char *type, const char *unit) MUST_CHECK;
+int profile_set_period(struct profile *p, const char *type, const char *unit,
+		       s64 period) MUST_CHECK;
+int profile_add_comment(struct profile *p, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+s64 profile_add_mapping(struct profile *p, const struct profile_mapping *m); /* not deduplicated */
+s64 profile_location(struct profile *p, u32 mapping, u64 address); /* one per (mapping, address) */
+s64 profile_function(struct profile *p, const char *name, const char *system_name,
+		     const char *filename, s64 start_line);
+/* Gives a location its lines, innermost first; replaces what it had. */
+int profile_location_set_lines(struct profile *p, u32 location, const struct profile_line *lines,
+			       u32 n) MUST_CHECK;
+
+/*
+ * Adds `values` (one per sample type) to the sample with this stack and these labels, which is made
+ * when it is new. Samples whose values are all zero are ignored.
+ */
+int profile_add_sample(struct profile *p, const u32 *locations, u32 nlocations, const s64 *values,
+		       const struct profile_label *labels, u32 nlabels) MUST_CHECK;
+
+/* Index of the sample type called `type` (or "type/unit"); without a name the default, else the last. -ENOENT. */
+int profile_find_sample_type(const struct profile *p, const char *type);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What /proc says of one process. Everything there belongs to whoever runs the process: reads are
+ * bounded, fields are parsed with their sizes, and the process may vanish between any two calls
+ * (-ESRCH).
+ */
+#ifndef CPROF_TARGET_PROCESS_H
+#define CPROF_TARGET_PROCESS_H
+
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "base/types.h"
+#include "base/vec.h"
+
+struct process_info {
+	pid_t tgid, ppid;
+	uid_t uid; /* effective */
+	u64 start_time; /* clock ticks since boot: tells a reused PID from the old one */
+	pid_t ns_pid; /* innermost PID namespace's number for it (NSpid) */
+	bool kernel_thread;
+	bool zombie;
+	char comm[64];
+	char exe[512]; /* where /proc/PID/exe points, "" if unreadable */
+};
+
+typedef VEC(pid_t) pid_vec;
+
+int process_read(pid_t tgid, struct process_info *out) MUST_CHECK;
+/* The tgid that thread `tid` belongs to; a user may name any thread of a process. */
+int process_tgid_of(pid_t tid, pid_t *tgid) MUST_CHECK;
+int process_threads(pid_t tgid, pid_vec *out) MUST_CHECK; /* appends */
+int process_children(pid_t tgid, pid_vec *out) MUST_CHECK; /* appends all descendants, not itself */
+int process_list(pid_vec *out) MUST_CHECK; /* every tgid of the machine that has user memory */
+int thread_comm(pid_t tgid, pid_t tid, char *out, size_t size); /* "" and -ESRCH when gone */
+bool process_alive(pid_t tgid, u64 start_time); /* same start time, not a zombie */
+int process_root_open(pid_t tgid) MUST_CHECK; /* O_PATH fd of its root directory */
+
+#endif

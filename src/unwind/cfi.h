@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Call frame information (DWARF 5 section 6.4; LSB .eh_frame) executed once, row by row. x86-64.
+ */
+#ifndef CPROF_UNWIND_CFI_H
+#define CPROF_UNWIND_CFI_H
+
+#include "base/bpf_shared.h"
+#include "elf/elf_file.h"
+
+enum cfi_kind {
+	CFI_EH_FRAME, /* .eh_frame: pcrel pointers, CIE id 0 */
+	CFI_DEBUG_FRAME, /* .debug_frame: absolute addresses, CIE id ~0 */
+};
+
+struct cfi_section {
+	enum cfi_kind kind;
+	struct bytes data;
+	u64 vaddr; /* address of the first byte, for pcrel pointers */
+	u64 text_vaddr, data_vaddr; /* bases for DW_EH_PE_textrel and datarel; 0 if unknown */
+};
+
+struct cfi_visitor {
+	/*
+	 * One function's range begins ([start, end) in vaddrs); rows for it follow, then the next
+	 * function. FDEs come in section order, which is not address order.
+	 */
+	int (*function)(void *arg, u64 start, u64 end, bool signal_frame);
+	/* From `vaddr` on (to the next row or the function's end) `rule` applies. Ascending in a function. */
+	int (*row)(void *arg, u64 vaddr, const struct unwind_rule *rule);
+	void *arg;
+};
+
+struct cfi_stats {
+	u64 functions, rows;
+	u64 unsupported_rows; /* expressions or registers the kernel cannot follow: UNWIND_CFA_NONE rows */
+	u64 broken_entries; /* CIEs and FDEs that were skipped because they do not parse */
+};
+
+/*
+ * Walks every FDE. A broken entry is skipped and counted; the walk goes on with the next length field
+ * while there is one. Returns 0, or what a visitor returned when it was not 0.
+ */
+int cfi_walk(const struct cfi_section *s, const struct cfi_visitor *v, struct cfi_stats *stats);
+
+/* Finds .eh_frame (else .debug_frame) in `f`; 0 or -ENOENT. */
+int cfi_section_find(struct elf_file *f, enum cfi_kind kind, struct cfi_section *out) MUST_CHECK;
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One module's call frame information, compiled into the tables that bpf/shared.h describes, in the
+ * very layout in which they are loaded into the kernel (and in which the user-space walker reads them).
+ */
+#ifndef CPROF_UNWIND_ROWS_H
+#define CPROF_UNWIND_ROWS_H
+
+#include "base/bpf_shared.h"
+#include "elf/elf_file.h"
+
+/*
+ * The rule table that all modules of a session share. `rules` is memory of the caller's (the mapped
+ * BPF array, or plain memory); entries are only ever added, so that a concurrent reader is safe.
+ */
+struct rule_set;
+int rule_set_new(struct unwind_rule *rules, u32 capacity, struct rule_set **out) MUST_CHECK;
+void rule_set_free(struct rule_set *set);
+u32 rule_set_len(const struct rule_set *set);
+/* The number of `rule`, added when new; UNWIND_RULE_NONE when the table is full (counted). */
+u32 rule_set_number(struct rule_set *set, const struct unwind_rule *rule);
+u64 rule_set_overflows(const struct rule_set *set);
+
+struct rows {
+	u64 base_off; /* file offset of block 0, a multiple of 1 << UNWIND_BLOCK_SHIFT */
+	struct unwind_block *blocks; /* page-aligned, zero-padded to whole pages */
+	u32 nblocks;
+	u32 *words; /* page-aligned, whole pages; rows of one block never cross a page */
+	u32 nwords; /* a multiple of UNWIND_PAGE_WORDS */
+	u32 nrows; /* rows in `words`, padding not counted */
+	u32 nfunctions;
+	u32 unsupported_rows;
+	bool frame_pointers; /* no table at all: every block's rule is UNWIND_RULE_FP */
+};
+
+/*
+ * Compiles the executable segments of `f`. `debug` (may be NULL) is the separate debug file, asked for
+ * .debug_frame where `f` itself has too little. Gaps between functions get UNWIND_RULE_NONE; equal
+ * neighbours are merged. The ELF entry point of a file whose start-up code has no FDE, and Go's
+ * goroutine and thread entry functions (runtime.goexit, runtime.mstart, ...), get UNWIND_RULE_STOP. A file without any
+ * usable CFI gets UNWIND_RULE_FP throughout. At most ROWS_MAX rows: beyond, -E2BIG.
+ * 0, -ENOEXEC (not an ELF with executable segments), -ENOMEM, -E2BIG.
+ */
+#define ROWS_MAX (16u << 20)
+int rows_build(struct elf_file *f, struct elf_file *debug, struct rule_set *set,
+	       struct rows **out) MUST_CHECK;
+void rows_free(struct rows *rows);
+
+/* The rule number for a file offset, by the very search the kernel does. */
+u32 rows_find(const struct rows *rows, u64 off);
+
+/*
+ * Where functions begin, by the FDEs alone: names for stripped code (`module+0x1a40`). Sorted vaddrs
+ * of [start, end), no duplicates; caller frees *out.
+ */
+struct function_range {
+	u64 start, end;
+};
+int rows_functions(struct elf_file *f, struct function_range **out, size_t *len) MUST_CHECK;
+
+#endif
