@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Errors that a user will read: see error.h. */
-#define _GNU_SOURCE
 #include "base/error.h"
 
 #include <ctype.h>
