@@ -37,12 +37,20 @@
 /* One KiB of a module's text. */
 struct unwind_block {
 	u32 first_row; /* index of the first word, counted from the module's first row page */
-	u16 nrows; /* rows that begin inside the block; 0 to UNWIND_PAGE_WORDS */
+	u16 nrows; /* rows that begin inside the block; less than UNWIND_PAGE_WORDS */
 	u16 rule; /* rule in force at the block's first byte */
 };
 
 #define UNWIND_ROW(off, rule) (((u32)((off)&0xffff) << 16) | (u32)(rule))
 #define UNWIND_ROW_RULE(word) ((word)&0xffff)
+
+/* A page of the table pool. */
+struct unwind_page {
+	union {
+		u32 words[UNWIND_PAGE_WORDS];
+		struct unwind_block blocks[UNWIND_PAGE_BLOCKS];
+	};
+};
 
 /* How the canonical frame address is computed. */
 enum unwind_cfa {
@@ -120,11 +128,153 @@ enum module_id {
 	MODULE_UNKNOWN =
 		5, /* mapped file that user space could not load or has no room for: address */
 	MODULE_FIRST_FILE = 16,
-	MODULE_MAX = 32768,
+	MODULE_MAX = 8192,
 };
 
 #define STACK_MAX_USER 1024u /* user frames kept, leaf side first */
 #define STACK_MAX_KERNEL 127u /* kernel.perf_event_max_stack's default */
-#define STACK_MAX_FRAMES (STACK_MAX_USER + STACK_MAX_KERNEL + 1u)
+#define STACK_MAX_FRAMES (STACK_MAX_USER + STACK_MAX_KERNEL + 2u)
+
+/*
+ * How a stack ended. Everything but the first is a cut: the frames on the leaf side are kept and a
+ * frame of MODULE_CUT says why the rest is missing. The sentence is what a user reads.
+ */
+#define STACK_ENDS(X)                                                           \
+	X(STACK_WHOLE, "whole")                                                 \
+	X(STACK_TOO_DEEP, "deeper than 1024 frames")                            \
+	X(STACK_NOT_MAPPED, "return address outside every mapping")             \
+	X(STACK_LOADING, "unwind table not loaded yet")                         \
+	X(STACK_NO_TABLE, "module without an unwind table")                     \
+	X(STACK_NO_ROW, "no unwind row for the address")                        \
+	X(STACK_REGISTER_LOST, "unwind row needs a register that is not saved") \
+	X(STACK_UNREADABLE, "stack memory not readable")                        \
+	X(STACK_NO_PROGRESS, "frame does not move up the stack")                \
+	X(STACK_COMPAT, "32-bit code")                                          \
+	X(STACK_COPY_TOO_SHORT, "stack larger than the copied part")
+
+#define STACK_END_ENUM_(name, text) name,
+enum stack_end { STACK_ENDS(STACK_END_ENUM_) STACK_END_COUNT };
+#undef STACK_END_ENUM_
+
+/* What the walk of one stack needs and leaves behind. */
+struct stack_walk {
+	u64 pc, sp, bp;
+	u64 regs[16]; /* by DWARF number; only meaningful while regs_known */
+	u64 scratch[17]; /* a sigcontext's general registers */
+	u64 hash; /* of frames[0..nframes) */
+	u32 regs_known; /* at the leaf and behind a signal frame */
+	u32 exact; /* pc is where it runs, not a return address */
+	u32 nframes; /* kernel frames come first */
+	u32 end; /* enum stack_end */
+	u32 missing_module; /* the last address lies in a file whose table is not loaded yet */
+	u32 has_anon; /* some frame is JIT code: the stack means something in its process only */
+	u32 mm_set; /* which cached mappings belong to this address space */
+	u32 pad;
+	u64 frames[STACK_MAX_FRAMES];
+};
+
+/* Where a module's tables lie in the pool of pages; one per module number. */
+struct module_table {
+	u64 base_off;
+	u32 nblocks;
+	u32 block_page; /* first page of its directory */
+	u32 word_page; /* first page of its rows */
+	u16 has_table; /* 0: nothing is known about the module's code */
+	u16 zero; /* a zero that the verifier cannot see through */
+};
+
+/* The pool: pages live in chunks, each an array map that user space fills through mmap. */
+#define TABLE_CHUNK_PAGES 256u /* 1 MiB */
+#define TABLE_MAX_CHUNKS 1024u
+
+/* ---- samples ---------------------------------------------------------------------------------- */
+
+/* What is counted together. Fields that the user did not ask to tell apart are 0. */
+struct sample_key {
+	u64 stack; /* stack_walk.hash */
+	u32 tgid; /* init namespace; always set when the stack holds JIT frames */
+	u32 tid;
+	u32 cpu;
+	u32 pad;
+};
+
+struct sample_count {
+	u64 samples;
+	u64 weight; /* sum of the periods: nanoseconds for clocks, events for counters */
+};
+
+#define COMM_LEN 16
+
+enum record_kind {
+	RECORD_STACK = 1, /* the frames behind a key, sent when the key is first counted */
+	RECORD_MODULE = 2, /* a mapped file whose table user space should load */
+};
+
+struct sample_record {
+	u32 kind;
+	u32 nframes;
+	struct sample_key key;
+	u32 tgid, tid; /* of the first thread that was seen with it */
+	char comm[COMM_LEN]; /* that thread's */
+	char leader_comm[COMM_LEN]; /* its process' */
+	u64 frames[STACK_MAX_FRAMES]; /* only nframes are sent */
+};
+
+struct module_record {
+	u32 kind;
+	u32 tgid;
+	u64 inode; /* address of the kernel's inode: unique while user space keeps the file open */
+	u64 start, end, offset; /* the mapping; offset in bytes */
+};
+
+/* Counters, per CPU, summed by user space. Every way to lose a sample has one. */
+#define STATS(X)                                                         \
+	X(STAT_TICKS, "times the sampler ran")                           \
+	X(STAT_SAMPLES, "samples of the target")                         \
+	X(STAT_LOST_RING, "samples lost: ring buffer full")              \
+	X(STAT_LOST_TABLE, "samples lost: count table full")             \
+	X(STAT_LOST_SCRATCH, "samples lost: interrupted another sample") \
+	X(STAT_MODULE_MISSES, "tables asked for while sampling")         \
+	X(STAT_FRAMES, "user frames walked")                             \
+	X(STAT_VMA_WALKS, "address space look-ups")
+
+#define STAT_ENUM_(name, text) name,
+enum sample_stat { STATS(STAT_ENUM_) STAT_COUNT };
+#undef STAT_ENUM_
+
+#define STAT_ENDS_FIRST STAT_COUNT /* then one counter for each enum stack_end */
+#define STAT_SLOTS (STAT_COUNT + STACK_END_COUNT)
+
+enum sample_mode {
+	SAMPLE_TARGETS = 0, /* tgids in the targets map */
+	SAMPLE_ALL = 1,
+	SAMPLE_CGROUP = 2,
+};
+
+/* Written once, before the programs are loaded. */
+struct sample_config {
+	u64 cgroup_id; /* kernfs id of the cgroup's directory */
+	u32 mode; /* enum sample_mode */
+	u32 cgroup_level;
+	u32 cgroup_subsys; /* v1: index of the controller; ~0: the unified hierarchy */
+	u32 follow_children;
+	u32 by_tgid, by_tid, by_cpu; /* what to tell apart */
+	u32 user, kernel; /* which frames (and samples) are wanted */
+	u32 pidns_level; /* cprof's PID namespace: depth and inode; level 0 is the initial one */
+	u32 pidns_inode;
+};
+
+/* Shared while recording, through the mapped .bss. */
+struct sample_control {
+	u64 live_targets; /* processes of SAMPLE_TARGETS that have not exited */
+	u64 active_keys; /* entries made in the active count map since it became active */
+	u32 active_counts; /* which count map takes new samples: 0 or 1; user space flips it */
+	u32 self_tgid; /* cprof's own number in the initial namespace; left out of SAMPLE_ALL */
+};
+
+_Static_assert(sizeof(struct sample_key) == 24, "hash keys have no padding");
+_Static_assert(sizeof(struct sample_record) % 8 == 0, "ring buffer records are 8-byte multiples");
+_Static_assert(sizeof(struct stack_walk) < 32768, "per-CPU map values end at 32 KiB");
+_Static_assert(STACK_MAX_KERNEL + STACK_MAX_USER < STACK_MAX_FRAMES, "room for the cut mark");
 
 #endif

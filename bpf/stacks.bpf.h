@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/*
+ * The core that every profile kind shares: who is profiled, what its stack is, and counting it.
+ * An entry program decides why a sample is taken and calls sample_take(ctx, regs, weight).
+ */
+#ifndef CPROF_BPF_STACKS_BPF_H
+#define CPROF_BPF_STACKS_BPF_H
+
+#define USER_CS_64 0x33 /* arch/x86/include/asm/segment.h: __USER_CS */
+#define CGROUP_MAX_LEVELS 32
+
+const volatile struct sample_config settings;
+
+struct sample_control control; /* in .bss, which user space has mapped */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__type(key, u32); /* tgid, initial namespace */
+	__type(value, u32); /* 1: its children too */
+} targets SEC(".maps");
+
+/*
+ * Two, so that user space drains one that nobody writes to: an increment through a pointer that was
+ * looked up just before its entry is deleted would land in whatever reuses the entry.
+ */
+#define COUNT_MAP(name_)                            \
+	struct {                                    \
+		__uint(type, BPF_MAP_TYPE_HASH);    \
+		__uint(max_entries, 16384);         \
+		__type(key, struct sample_key);     \
+		__type(value, struct sample_count); \
+	} name_ SEC(".maps")
+COUNT_MAP(counts_a);
+COUNT_MAP(counts_b);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} records SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, STAT_SLOTS);
+	__type(key, u32);
+	__type(value, u64);
+} stats SEC(".maps");
+
+struct scratch {
+	struct sample_record record;
+	struct stack_walk state;
+	u64 busy; /* a sample is being taken in it */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct scratch);
+} scratches SEC(".maps");
+
+struct table_chunk {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, TABLE_CHUNK_PAGES);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	/* Sizes, not types: clang prunes the types of inner maps to forward declarations. */
+	__uint(key_size, sizeof(u32));
+	__uint(value_size, sizeof(struct unwind_page));
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, TABLE_MAX_CHUNKS);
+	__type(key, u32);
+	__array(values, struct table_chunk);
+} table_chunks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, UNWIND_MAX_RULES);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, u32);
+	__type(value, struct unwind_rule);
+} rules SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MODULE_MAX);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, u32);
+	__type(value, struct module_table);
+} module_tables SEC(".maps");
+
+static __always_inline void stat_add(u32 stat, u64 n)
+{
+	u64 *value = bpf_map_lookup_elem(&stats, &stat);
+
+	if (value)
+		*value += n;
+}
+
+/* ---- what the walker asks of its surroundings (unwind.h) ---- */
+
+static __always_inline bool env_read_user(void *dst, u32 size, u64 addr)
+{
+	return bpf_probe_read_user(dst, size, (void *)addr) == 0;
+}
+
+static __always_inline const struct unwind_page *env_table_page(u32 page)
+{
+	u32 chunk = page / TABLE_CHUNK_PAGES, index = page % TABLE_CHUNK_PAGES;
+	void *inner = bpf_map_lookup_elem(&table_chunks, &chunk);
+
+	return inner ? bpf_map_lookup_elem(inner, &index) : NULL;
+}
+
+static __always_inline const struct unwind_rule *env_rule(u32 number)
+{
+	return bpf_map_lookup_elem(&rules, &number);
+}
+
+static __always_inline const struct module_table *env_module_table(u32 module)
+{
+	return bpf_map_lookup_elem(&module_tables, &module);
+}
+
+/* Asks user space for a table, once per file; until it is there, stacks through it are cut. */
+static __always_inline void module_request(const struct vma_found *vma)
+{
+	struct module_record record = {
+		.kind = RECORD_MODULE,
+		.tgid = bpf_get_current_pid_tgid() >> 32,
+		.inode = vma->inode,
+		.start = vma->start,
+		.end = vma->end,
+		.offset = vma->offset,
+	};
+	u32 loading = 0;
+
+	if (bpf_map_update_elem(&modules, &vma->inode, &loading, BPF_NOEXIST))
+		return;
+	stat_add(STAT_MODULE_MISSES, 1);
+	if (bpf_ringbuf_output(&records, &record, sizeof(record), BPF_RB_FORCE_WAKEUP))
+		bpf_map_delete_elem(&modules, &vma->inode); /* ring full: ask again next time */
+}
+
+/* Turns a mapping into a module number and the distance to its offsets. */
+static __always_inline bool range_of(struct stack_walk *st, struct mm_struct *mm,
+				     const struct vma_found *vma, struct vma_range *out)
+{
+	u64 vdso = (u64)BPF_CORE_READ(mm, context.vdso);
+	u32 *module;
+
+	out->start = vma->start;
+	out->end = vma->end;
+	out->pad = 0;
+	if (!vma->inode) {
+		bool is_vdso = vdso && vdso >= vma->start && vdso < vma->end;
+
+		out->module = is_vdso ? MODULE_VDSO : MODULE_ANON;
+		out->shift = is_vdso ? -vdso : 0;
+		return true;
+	}
+	module = bpf_map_lookup_elem(&modules, &vma->inode);
+	if (!module || !*module) {
+		if (!module)
+			module_request(vma);
+		st->missing_module = 1;
+		return false;
+	}
+	out->module = *module;
+	out->shift = vma->offset - vma->start;
+	return true;
+}
+
+static __always_inline bool env_find_module(struct stack_walk *st, u64 pc, u32 *module, u64 *off)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct mm_struct *mm = task->mm;
+	struct vma_range fresh, *range;
+	struct vma_found vma = {};
+	struct vma_cache *cache;
+	u32 set;
+
+	if (!mm)
+		return false;
+	set = (u32)st->mm_set & (VMA_CACHE_SETS - 1);
+	cache = bpf_map_lookup_elem(&vma_caches, &set);
+	if (!cache)
+		return false;
+	range = vma_cache_find(cache, pc);
+	if (!range) {
+		stat_add(STAT_VMA_WALKS, 1);
+		if (!vma_find(mm, pc, &vma) || !vma.executable)
+			return false;
+		if (!range_of(st, mm, &vma, &fresh))
+			return false;
+		vma_cache_add(cache, &fresh);
+		range = &fresh;
+	}
+	*module = range->module;
+	*off = pc + range->shift;
+	return true;
+}
+
+#include "unwind.h"
+
+/* ---- who is profiled ---- */
+
+/* The cgroup of the hierarchy that was asked for, and whether it is the wanted one or below it. */
+static __always_inline bool in_cgroup(struct task_struct *task)
+{
+	struct cgroup_subsys_state *css;
+	struct cgroup *cgroup;
+	int up;
+
+	if (settings.cgroup_subsys == ~0u)
+		cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp);
+	else
+		cgroup = BPF_CORE_READ(task, cgroups, subsys[settings.cgroup_subsys & 15], cgroup);
+	up = BPF_CORE_READ(cgroup, level) - (int)settings.cgroup_level;
+	for (int i = 0; i < CGROUP_MAX_LEVELS && up > 0; i++, up--) {
+		css = BPF_CORE_READ(cgroup, self.parent);
+		if (!css)
+			return false;
+		cgroup = BPF_CORE_READ(css, cgroup);
+	}
+	return up == 0 && BPF_CORE_READ(cgroup, kn, id) == settings.cgroup_id;
+}
+
+static __always_inline bool is_target(struct task_struct *task, u32 tgid)
+{
+	switch (settings.mode) {
+	case SAMPLE_TARGETS:
+		return bpf_map_lookup_elem(&targets, &tgid) != NULL;
+	case SAMPLE_CGROUP:
+		return tgid != 0 && in_cgroup(task);
+	default:
+		return tgid != 0 && tgid != control.self_tgid;
+	}
+}
+
+/* ---- taking a sample ---- */
+
+/* Kernel frames, as the kernel's own unwinder sees them: the leaf exact, callers inside their calls. */
+static __always_inline void take_kernel_stack(void *ctx, struct scratch *s)
+{
+	u64 *ips = s->record.frames; /* free until the record is sent */
+	long bytes = bpf_get_stack(ctx, ips, STACK_MAX_KERNEL * sizeof(u64), 0);
+	u32 n = bytes > 0 ? (u32)bytes / sizeof(u64) : 0;
+
+	for (u32 i = 0; i < STACK_MAX_KERNEL; i++) {
+		if (i >= n)
+			break;
+		push_frame(&s->state, FRAME(MODULE_KERNEL, ips[i] - (i > 0)));
+	}
+}
+
+/* System V order to DWARF's (psABI figure 3.36). */
+static __always_inline void take_registers(struct stack_walk *st, const struct pt_regs *regs)
+{
+	st->pc = regs->ip;
+	st->sp = regs->sp;
+	st->bp = regs->bp;
+	st->regs[0] = regs->ax;
+	st->regs[1] = regs->dx;
+	st->regs[2] = regs->cx;
+	st->regs[3] = regs->bx;
+	st->regs[4] = regs->si;
+	st->regs[5] = regs->di;
+	st->regs[6] = regs->bp;
+	st->regs[7] = regs->sp;
+	st->regs[8] = regs->r8;
+	st->regs[9] = regs->r9;
+	st->regs[10] = regs->r10;
+	st->regs[11] = regs->r11;
+	st->regs[12] = regs->r12;
+	st->regs[13] = regs->r13;
+	st->regs[14] = regs->r14;
+	st->regs[15] = regs->r15;
+	st->regs_known = 1;
+}
+
+/*
+ * User frames, from the registers with which the task last left user mode. In a system call the saved pc is
+ * behind the syscall instruction, so it is treated as a return address; orig_ax is -1 for every other
+ * way into the kernel (arch/x86/entry).
+ */
+static __always_inline void take_user_stack(struct task_struct *task, struct stack_walk *st)
+{
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	struct mm_struct *mm = task->mm;
+	struct vma_cache *cache;
+
+	if (!mm || !regs)
+		return; /* a kernel thread: its kernel frames are the whole stack */
+	if ((u16)BPF_CORE_READ(regs, cs) != USER_CS_64) {
+		st->end = STACK_COMPAT;
+		push_frame(st, FRAME(MODULE_CUT, STACK_COMPAT));
+		return;
+	}
+	cache = vma_cache_open(mm);
+	if (!cache)
+		return;
+	st->mm_set = (u32)cache->ctx_id;
+	take_registers(st, regs);
+	st->exact = (s64)regs->orig_ax == -1;
+	unwind_user(st);
+	stat_add(STAT_FRAMES, st->nframes);
+}
+
+static __always_inline void state_reset(struct stack_walk *st)
+{
+	st->hash = 0;
+	st->nframes = 0;
+	st->end = STACK_WHOLE;
+	st->missing_module = 0;
+	st->has_anon = 0;
+}
+
+static __always_inline bool send_stack(struct scratch *s, const struct sample_key *key,
+				       struct task_struct *task)
+{
+	struct sample_record *r = &s->record;
+	u32 n = s->state.nframes;
+	u64 id = bpf_get_current_pid_tgid();
+
+	if (n > STACK_MAX_FRAMES)
+		return false;
+	r->kind = RECORD_STACK;
+	r->nframes = n;
+	r->key = *key;
+	r->tgid = id >> 32;
+	r->tid = (u32)id;
+	bpf_get_current_comm(r->comm, sizeof(r->comm));
+	BPF_CORE_READ_INTO(&r->leader_comm, task, group_leader, comm);
+	if (bpf_probe_read_kernel(r->frames, n * sizeof(u64), s->state.frames))
+		return false;
+	return bpf_ringbuf_output(&records, r,
+				  offsetof(struct sample_record, frames) + n * sizeof(u64),
+				  BPF_RB_NO_WAKEUP) == 0;
+}
+
+static __always_inline void count_new(struct scratch *s, const struct sample_key *key, u64 weight,
+				      struct task_struct *task)
+{
+	struct sample_count first = {.samples = 1, .weight = weight}, *count;
+	long err;
+
+	if (!send_stack(s, key, task)) {
+		stat_add(STAT_LOST_RING, 1);
+		return;
+	}
+	if (control.active_counts)
+		err = bpf_map_update_elem(&counts_b, key, &first, BPF_NOEXIST);
+	else
+		err = bpf_map_update_elem(&counts_a, key, &first, BPF_NOEXIST);
+	if (!err) {
+		__sync_fetch_and_add(&control.active_keys, 1);
+		return;
+	}
+	/* Another CPU was first, or the map is full. */
+	count = control.active_counts ? bpf_map_lookup_elem(&counts_b, key)
+				      : bpf_map_lookup_elem(&counts_a, key);
+	if (!count) {
+		stat_add(STAT_LOST_TABLE, 1);
+		return;
+	}
+	__sync_fetch_and_add(&count->samples, 1);
+	__sync_fetch_and_add(&count->weight, weight);
+}
+
+static __always_inline void count_stack(struct scratch *s, u32 tgid, u32 tid, u64 weight,
+					struct task_struct *task)
+{
+	struct sample_key key = {.stack = s->state.hash};
+	struct sample_count *count;
+
+	/* JIT addresses mean something in one process only. */
+	if (settings.by_tgid || s->state.has_anon)
+		key.tgid = tgid;
+	if (settings.by_tid)
+		key.tid = tid;
+	if (settings.by_cpu)
+		key.cpu = bpf_get_smp_processor_id() + 1;
+	count = control.active_counts ? bpf_map_lookup_elem(&counts_b, &key)
+				      : bpf_map_lookup_elem(&counts_a, &key);
+	if (count) {
+		__sync_fetch_and_add(&count->samples, 1);
+		__sync_fetch_and_add(&count->weight, weight);
+	} else {
+		count_new(s, &key, weight, task);
+	}
+}
+
+#endif

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/*
+ * The stack walker: from registers to frames, by the rows that shared.h describes.
+ *
+ * It is compiled twice: into every BPF program that wants a stack, and into user space (for perf mode
+ * and for the replay tests), so that what is tested is what runs in the kernel. The includer provides
+ * five functions before including it:
+ *
+ *   bool env_read_user(void *dst, u32 size, u64 addr)       the target's memory; false when unreadable
+ *   bool env_find_module(struct stack_walk *st, u64 pc, u32 *module, u64 *off)
+ *                                                           which mapping holds pc; false: none
+ *   const struct unwind_page *env_table_page(u32 page)      a page of the table pool; NULL: no such page
+ *   const struct unwind_rule *env_rule(u32 number)
+ *   const struct module_table *env_module_table(u32 module)
+ *
+ * For the verifier each step is a function of its own that is checked once (a global function), and
+ * every index is masked where it is used.
+ */
+#ifndef CPROF_BPF_UNWIND_H
+#define CPROF_BPF_UNWIND_H
+
+#define USER_ADDRESS_MIN 0x1000ull
+#define USER_ADDRESS_MAX 0x00ffffffffffffffull
+
+/* x86-64 psABI numbers (figure 3.36) */
+#define DWARF_RBP 6
+#define DWARF_RSP 7
+
+/* Offsets in the kernel's rt_sigframe as it lies at rsp inside the restorer: ucontext, sigcontext. */
+#define SIGFRAME_REGISTERS 40
+enum sigcontext_slot { /* arch/x86/include/uapi/asm/sigcontext.h: struct sigcontext_64 */
+		       SC_R8,
+		       SC_R9,
+		       SC_R10,
+		       SC_R11,
+		       SC_R12,
+		       SC_R13,
+		       SC_R14,
+		       SC_R15,
+		       SC_RDI,
+		       SC_RSI,
+		       SC_RBP,
+		       SC_RBX,
+		       SC_RDX,
+		       SC_RAX,
+		       SC_RCX,
+		       SC_RSP,
+		       SC_RIP,
+};
+
+static __always_inline u64 hash_frame(u64 hash, u64 frame)
+{
+	hash ^= frame * 0x9e3779b97f4a7c15ull;
+	hash = (hash << 29) | (hash >> 35);
+	return hash * 0xbf58476d1ce4e5b9ull;
+}
+
+static __always_inline void push_frame(struct stack_walk *st, u64 frame)
+{
+	u32 at = st->nframes;
+
+	if (at >= STACK_MAX_FRAMES)
+		return;
+	st->frames[at] = frame;
+	st->hash = hash_frame(st->hash, frame);
+	st->nframes = at + 1;
+}
+
+/*
+ * The rule for an offset inside one directory block; see shared.h for the layout.
+ *
+ * For the verifier: `found` starts as a zero that it does not know and is masked in every round, and
+ * the rounds are unrolled. Otherwise it tells apart every path through the search (a million
+ * instructions on 6.18).
+ */
+static __always_inline u32 rule_in_block(const struct module_table *mt,
+					 const struct unwind_block *b, u64 off)
+{
+	u32 first = b->first_row & (UNWIND_PAGE_WORDS - 1), n = b->nrows;
+	u32 needle = UNWIND_ROW(off, 0xffff), found = mt->zero;
+	const struct unwind_page *page;
+
+	if (!n)
+		return b->rule;
+	page = env_table_page(mt->word_page + b->first_row / UNWIND_PAGE_WORDS);
+	if (!page)
+		return UNWIND_RULE_NONE;
+		/* found: how many of the n rows begin at or before off. */
+#pragma unroll
+	for (u32 step = UNWIND_PAGE_WORDS / 2; step; step >>= 1) {
+		u32 probe = (found + step) & (UNWIND_PAGE_WORDS - 1);
+
+		if (probe <= n &&
+		    page->words[(first + probe - 1) & (UNWIND_PAGE_WORDS - 1)] <= needle)
+			found = probe;
+	}
+	return found ? UNWIND_ROW_RULE(page->words[(first + found - 1) & (UNWIND_PAGE_WORDS - 1)])
+		     : b->rule;
+}
+
+static __always_inline u32 find_rule(u32 module, u64 off)
+{
+	const struct module_table *mt = env_module_table(module);
+	const struct unwind_page *page;
+	u64 block;
+
+	if (!mt || !mt->has_table || off < mt->base_off)
+		return UNWIND_RULE_NONE;
+	block = (off - mt->base_off) >> UNWIND_BLOCK_SHIFT;
+	if (block >= mt->nblocks)
+		return UNWIND_RULE_NONE;
+	page = env_table_page(mt->block_page + (u32)(block / UNWIND_PAGE_BLOCKS));
+	if (!page)
+		return UNWIND_RULE_NONE;
+	return rule_in_block(mt, &page->blocks[block & (UNWIND_PAGE_BLOCKS - 1)], off);
+}
+
+static __always_inline bool user_address(u64 addr)
+{
+	return addr >= USER_ADDRESS_MIN && addr <= USER_ADDRESS_MAX;
+}
+
+/* Ends the walk: returns 1, for `return end_stack(...)` in a step. */
+static __always_inline int end_stack(struct stack_walk *st, enum stack_end end)
+{
+	st->end = end;
+	return 1;
+}
+
+/* Goes on in the caller. A zero return address is how start-up code and clone mark the bottom. */
+static __always_inline int enter_caller(struct stack_walk *st, u64 ra, u64 sp)
+{
+	if (ra == 0)
+		return end_stack(st, STACK_WHOLE);
+	if (sp <= st->sp)
+		return end_stack(st, STACK_NO_PROGRESS);
+	st->pc = ra;
+	st->sp = sp;
+	st->exact = 0;
+	st->regs_known = 0;
+	return 0;
+}
+
+/* psABI 3.2.2: *rbp is the caller's rbp, the return address lies above it; 0 marks the bottom frame. */
+static __always_inline int step_frame_pointer(struct stack_walk *st)
+{
+	u64 pair[2], bp = st->bp;
+
+	if (bp == 0)
+		return end_stack(st, STACK_WHOLE);
+	if (bp < st->sp || (bp & 7))
+		return end_stack(st, STACK_NO_PROGRESS);
+	if (!env_read_user(pair, sizeof(pair), bp))
+		return end_stack(st, STACK_UNREADABLE);
+	st->bp = pair[0];
+	return enter_caller(st, pair[1], bp + 16);
+}
+
+/* The kernel saved every register of the interrupted code: it is a leaf again. */
+static __always_inline int step_signal(struct stack_walk *st)
+{
+	u64 *sc = st->scratch;
+
+	if (!env_read_user(sc, sizeof(st->scratch), st->sp + SIGFRAME_REGISTERS))
+		return end_stack(st, STACK_UNREADABLE);
+	st->regs[0] = sc[SC_RAX];
+	st->regs[1] = sc[SC_RDX];
+	st->regs[2] = sc[SC_RCX];
+	st->regs[3] = sc[SC_RBX];
+	st->regs[4] = sc[SC_RSI];
+	st->regs[5] = sc[SC_RDI];
+	st->regs[DWARF_RBP] = sc[SC_RBP];
+	st->regs[DWARF_RSP] = sc[SC_RSP];
+	for (int i = 0; i < 8; i++)
+		st->regs[8 + i] = sc[SC_R8 + i];
+	/* No check that sp grows: the handler may run on an alternate stack. */
+	st->pc = sc[SC_RIP];
+	st->sp = sc[SC_RSP];
+	st->bp = sc[SC_RBP];
+	st->exact = 1;
+	st->regs_known = 1;
+	return 0;
+}
+
+/* The canonical frame address by `rule`; 0 and st->end set when it cannot be had. */
+static __always_inline u64 frame_address(struct stack_walk *st, const struct unwind_rule *rule)
+{
+	u64 base = 0;
+
+	switch (rule->cfa) {
+	case UNWIND_CFA_RSP:
+		return st->sp + (s64)rule->cfa_off;
+	case UNWIND_CFA_RBP:
+		return st->bp + (s64)rule->cfa_off;
+	case UNWIND_CFA_REG:
+		if (!st->regs_known) {
+			st->end = STACK_REGISTER_LOST;
+			return 0;
+		}
+		return st->regs[rule->cfa_reg & 15] + (s64)rule->cfa_off;
+	case UNWIND_CFA_RSP_DEREF:
+	case UNWIND_CFA_RBP_DEREF:
+		base = rule->cfa == UNWIND_CFA_RSP_DEREF ? st->sp : st->bp;
+		if (!env_read_user(&base, sizeof(base), base + (s64)rule->cfa_off)) {
+			st->end = STACK_UNREADABLE;
+			return 0;
+		}
+		return base + (s64)rule->cfa_add;
+	case UNWIND_CFA_PLT:
+		return st->sp + 8 + ((st->pc & 15) >= (u64)rule->cfa_off ? 8 : 0);
+	default:
+		st->end = STACK_NO_ROW;
+		return 0;
+	}
+}
+
+/* The return address and the caller's rbp; one read where they lie side by side, as they mostly do. */
+static __always_inline bool load_caller(struct stack_walk *st, const struct unwind_rule *rule,
+					u64 cfa, u64 *ra)
+{
+	u64 pair[2], at;
+
+	if (rule->ra == UNWIND_RA_REG) {
+		*ra = st->regs[(u16)rule->ra_off & 15];
+	} else if (rule->rbp == UNWIND_RBP_CFA && rule->rbp_off == -16 && rule->ra_off == -8) {
+		if (!env_read_user(pair, sizeof(pair), cfa - 16))
+			return false;
+		st->bp = pair[0];
+		*ra = pair[1];
+		return true;
+	} else if (!env_read_user(ra, sizeof(*ra), cfa + (s64)rule->ra_off)) {
+		return false;
+	}
+	if (rule->rbp != UNWIND_RBP_CFA && rule->rbp != UNWIND_RBP_RBP)
+		return true;
+	at = (rule->rbp == UNWIND_RBP_CFA ? cfa : st->bp) + (s64)rule->rbp_off;
+	return env_read_user(&st->bp, sizeof(st->bp), at);
+}
+
+static __always_inline int step_rule(struct stack_walk *st, const struct unwind_rule *rule)
+{
+	u64 cfa, ra = 0;
+
+	switch (rule->cfa) {
+	case UNWIND_CFA_STOP:
+		return end_stack(st, STACK_WHOLE);
+	case UNWIND_CFA_SIGNAL:
+		return step_signal(st);
+	case UNWIND_CFA_FP:
+		return step_frame_pointer(st);
+	default:
+		break;
+	}
+	if (rule->ra == UNWIND_RA_REG && !st->regs_known)
+		return end_stack(st, STACK_REGISTER_LOST);
+	cfa = frame_address(st, rule);
+	if (!cfa)
+		return 1;
+	if (!load_caller(st, rule, cfa, &ra))
+		return end_stack(st, STACK_UNREADABLE);
+	return enter_caller(st, ra, cfa);
+}
+
+/*
+ * Records the frame st is in and moves to its caller. 0: go on; 1: the walk has ended (st->end).
+ * Global for the verifier, which then checks it once and not once per frame.
+ */
+__attribute__((noinline)) int unwind_step(struct stack_walk *st)
+{
+	const struct unwind_rule *rule;
+	u32 module = MODULE_NONE;
+	u64 off = 0, at;
+
+	if (!st)
+		return 1;
+	if (!user_address(st->pc))
+		return end_stack(st, STACK_NOT_MAPPED);
+	/* A return address may be the first byte of the next function: look inside the call. */
+	at = st->exact ? st->pc : st->pc - 1;
+	if (!env_find_module(st, at, &module, &off))
+		return end_stack(st, st->missing_module ? STACK_LOADING : STACK_NOT_MAPPED);
+	push_frame(st, FRAME(module, off));
+	if (module == MODULE_ANON) {
+		st->has_anon = 1;
+		return step_frame_pointer(st);
+	}
+	rule = env_rule(find_rule(module, off));
+	if (!rule || rule->cfa == UNWIND_CFA_NONE) {
+		const struct module_table *mt = env_module_table(module);
+
+		return end_stack(st, mt && mt->has_table ? STACK_NO_ROW : STACK_NO_TABLE);
+	}
+	return step_rule(st, rule);
+}
+
+/* Walks the user stack from the registers in st; appends to st->frames and sets st->end. */
+static __always_inline void unwind_user(struct stack_walk *st)
+{
+	st->end = STACK_TOO_DEEP;
+	for (u32 i = 0; i < STACK_MAX_USER; i++) {
+		if (unwind_step(st))
+			break;
+	}
+	if (st->end != STACK_WHOLE)
+		push_frame(st, FRAME(MODULE_CUT, st->end));
+}
+
+#endif

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/*
+ * Which file is mapped at an address: read from the task's own address space, at the moment of the
+ * sample. So exec, fork, dlopen and processes that live for milliseconds need no bookkeeping, and an
+ * address can never be looked up in a mapping of yesterday.
+ *
+ * bpf_find_vma() is no use here: with interrupts off it may be called once per interrupt only (its
+ * unlock is deferred to one irq_work per CPU). So the VMA tree is walked without a lock: a maple tree since
+ * 6.1 (commit 524e00b36e8c), an rbtree before. A writer may be changing it under us; every load is a
+ * checked one (bpf_probe_read_kernel), and a VMA counts only when it says itself that it belongs to
+ * this mm and holds the address. The worst case is a miss.
+ *
+ * What was found is kept per CPU for as long as mm->mm_lock_seq does not move (since 6.4 it changes
+ * whenever the address space is write-locked), else for one sample.
+ */
+#ifndef CPROF_BPF_VMA_BPF_H
+#define CPROF_BPF_VMA_BPF_H
+
+#define VM_EXEC 0x4 /* include/linux/mm.h */
+#define PAGE_SHIFT 12
+
+#define MAPLE_TYPE_SHIFT 3 /* include/linux/maple_tree.h: how node pointers are tagged */
+#define MAPLE_TYPE_MASK 0x0f
+#define MAPLE_NODE_MASK 255ull
+#define MAPLE_ROOT_NODE 0x02ull
+#define MAPLE_MAX_DEPTH 8 /* 10^8 ranges */
+#define MAPLE_SLOTS 16
+
+#define RBTREE_MAX_DEPTH 24
+
+#define VMA_CACHE_RANGES 8
+#define VMA_CACHE_SETS 8
+
+/* Shapes of other kernels. The part behind ___ is dropped when types are matched (CO-RE). */
+struct mm_struct___rbtree { /* before 6.1 */
+	struct rb_root mm_rb;
+} __attribute__((preserve_access_index));
+
+struct vm_area_struct___rbtree {
+	struct rb_node vm_rb;
+} __attribute__((preserve_access_index));
+
+struct mm_struct___seq_int { /* 6.4 to 6.12 */
+	int mm_lock_seq;
+} __attribute__((preserve_access_index));
+
+struct mm_struct___seq_count { /* 6.13 and later */
+	seqcount_t mm_lock_seq;
+} __attribute__((preserve_access_index));
+
+struct vma_range {
+	u64 start, end;
+	u64 shift; /* file offset = address + shift */
+	u32 module;
+	u32 pad;
+};
+
+struct vma_cache {
+	u64 ctx_id; /* x86: one for every mm since boot, never used again */
+	u64 seq;
+	u32 len, next;
+	struct vma_range range[VMA_CACHE_RANGES];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, VMA_CACHE_SETS);
+	__type(key, u32);
+	__type(value, struct vma_cache);
+} vma_caches SEC(".maps");
+
+/* The kernel's inode -> module number; 0 while user space is loading it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MODULE_MAX);
+	__type(key, u64);
+	__type(value, u32);
+} modules SEC(".maps");
+
+/* What one look-up learned; on the BPF stack. */
+struct vma_found {
+	u64 start, end, offset, inode;
+	bool executable;
+};
+
+static __always_inline bool maple_find(void *root, u64 addr, void **entry)
+{
+	u64 node[32]; /* struct maple_node is 256 bytes in every kernel that has it */
+	u64 at = (u64)root;
+
+	if ((at & 3) != MAPLE_ROOT_NODE)
+		return false;
+	for (int depth = 0; depth < MAPLE_MAX_DEPTH; depth++) {
+		u32 type = (at >> MAPLE_TYPE_SHIFT) & MAPLE_TYPE_MASK;
+		u32 pivots = type == maple_arange_64 ? 9 : 15, slot = 0;
+
+		if (bpf_probe_read_kernel(node, sizeof(node), (void *)(at & ~MAPLE_NODE_MASK)))
+			return false;
+		/* node[0] is the parent; pivots follow, then slots. A zero pivot ends a short node. */
+		for (u32 i = 0; i < MAPLE_SLOTS - 1; i++) {
+			if (i >= pivots || node[1 + i] == 0 || addr <= node[1 + i])
+				break;
+			slot = i + 1;
+		}
+		at = node[(1 + pivots + slot) & 31];
+		if (type != maple_range_64 && type != maple_arange_64) {
+			*entry = (void *)at;
+			return type == maple_leaf_64 && at != 0;
+		}
+	}
+	return false;
+}
+
+static __always_inline bool rbtree_find(struct mm_struct *mm, u64 addr, void **entry)
+{
+	struct mm_struct___rbtree *old = (void *)mm;
+	u64 rb_off = bpf_core_field_offset(struct vm_area_struct___rbtree, vm_rb);
+	struct rb_node *node = BPF_CORE_READ(old, mm_rb.rb_node);
+
+	for (int depth = 0; depth < RBTREE_MAX_DEPTH && node; depth++) {
+		struct vm_area_struct *vma = (void *)((u64)node - rb_off);
+
+		if (addr >= BPF_CORE_READ(vma, vm_end)) {
+			node = BPF_CORE_READ(node, rb_right);
+		} else if (addr < BPF_CORE_READ(vma, vm_start)) {
+			node = BPF_CORE_READ(node, rb_left);
+		} else {
+			*entry = vma;
+			return true;
+		}
+	}
+	return false;
+}
+
+static __always_inline bool vma_find(struct mm_struct *mm, u64 addr, struct vma_found *out)
+{
+	struct vm_area_struct *vma;
+	struct file *file;
+	void *entry = NULL;
+	bool found;
+
+	if (bpf_core_field_exists(mm->mm_mt))
+		found = maple_find(BPF_CORE_READ(mm, mm_mt.ma_root), addr, &entry);
+	else
+		found = rbtree_find(mm, addr, &entry);
+	if (!found)
+		return false;
+	vma = entry;
+	out->start = BPF_CORE_READ(vma, vm_start);
+	out->end = BPF_CORE_READ(vma, vm_end);
+	if (addr < out->start || addr >= out->end || BPF_CORE_READ(vma, vm_mm) != mm)
+		return false;
+	out->executable = BPF_CORE_READ(vma, vm_flags) & VM_EXEC;
+	out->offset = (u64)BPF_CORE_READ(vma, vm_pgoff) << PAGE_SHIFT;
+	file = BPF_CORE_READ(vma, vm_file);
+	out->inode = file ? (u64)BPF_CORE_READ(file, f_inode) : 0;
+	return true;
+}
+
+/* Changes whenever the address space may have; 0 where the kernel has no such counter. */
+static __always_inline u64 mm_sequence(struct mm_struct *mm)
+{
+	struct mm_struct___seq_count *seqcount = (void *)mm;
+	struct mm_struct___seq_int *seqint = (void *)mm;
+
+	if (bpf_core_field_exists(seqcount->mm_lock_seq.sequence))
+		return (u64)BPF_CORE_READ(seqcount, mm_lock_seq.sequence) | 1ull << 32;
+	if (bpf_core_field_exists(seqint->mm_lock_seq))
+		return (u32)BPF_CORE_READ(seqint, mm_lock_seq) | 1ull << 32;
+	return 0;
+}
+
+/* The set for this address space, emptied when it holds another one or has become stale. */
+static __always_inline struct vma_cache *vma_cache_open(struct mm_struct *mm)
+{
+	u64 ctx_id = BPF_CORE_READ(mm, context.ctx_id);
+	u32 set = (u32)ctx_id & (VMA_CACHE_SETS - 1);
+	struct vma_cache *cache = bpf_map_lookup_elem(&vma_caches, &set);
+	u64 seq;
+
+	if (!cache)
+		return NULL;
+	seq = mm_sequence(mm);
+	if (!seq || cache->ctx_id != ctx_id || cache->seq != seq) {
+		cache->ctx_id = ctx_id;
+		cache->seq = seq;
+		cache->len = 0;
+		cache->next = 0;
+	}
+	return cache;
+}
+
+static __always_inline struct vma_range *vma_cache_find(struct vma_cache *cache, u64 addr)
+{
+	for (u32 i = 0; i < VMA_CACHE_RANGES; i++) {
+		struct vma_range *r = &cache->range[i];
+
+		if (i >= cache->len)
+			break;
+		if (addr >= r->start && addr < r->end)
+			return r;
+	}
+	return NULL;
+}
+
+static __always_inline void vma_cache_add(struct vma_cache *cache, const struct vma_range *range)
+{
+	u32 at = cache->next & (VMA_CACHE_RANGES - 1);
+
+	cache->range[at] = *range;
+	cache->next = at + 1;
+	if (cache->len < VMA_CACHE_RANGES)
+		cache->len++;
+}
+
+#endif
