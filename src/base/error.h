@@ -14,7 +14,7 @@
 struct error {
 	int code; /* negative errno, 0 while nothing failed */
 	char text
-		[1000]; /* no newline, no program name: "cannot profile PID 4711: no such process" */
+		[1000]; /* no program name; one line, save where it lists choices: "cannot profile PID 4711: no such process" */
 };
 
 /* Sets code and text; returns code, so that `return error_set(err, -ENOENT, ...)` reads well. */

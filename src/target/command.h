@@ -11,7 +11,8 @@
 #include "base/error.h"
 
 struct command {
-	pid_t pid;
+	pid_t pid; /* 0 in a zeroed one, -1 when it could not be forked */
+	char name[256]; /* argv[0], for messages */
 	int gate; /* write end of the pipe the child waits on; -1 once released */
 	int status_fd; /* read end of a close-on-exec pipe: carries the errno of a failed exec */
 	bool ended;

@@ -10,6 +10,7 @@
 
 #include "base/types.h"
 #include "elf/elf_file.h"
+#include "target/maps.h"
 
 enum module_kind {
 	MODULE_KIND_FILE,
@@ -34,10 +35,13 @@ struct module {
 /*
  * Opens the file that `tgid` maps at [start, end) through /proc/PID/map_files (works for deleted and
  * replaced files and across mount namespaces; needs CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE), else by
- * path inside its root when device and inode still fit. -ESRCH, -EACCES, -ESTALE (another file lies
- * there now), -ENOEXEC...
+ * path inside its root when device and inode still fit. A file that is no ELF still gives a module,
+ * without .elf. -ESRCH, -EACCES, -ESTALE (another file lies there now), -ENOEXEC (no file is mapped
+ * there), -EINVAL (not a regular file)...
  */
 int module_open_mapped(pid_t tgid, u64 start, u64 end, struct module **out) MUST_CHECK;
+/* The same for who has read the maps already, once for all modules. */
+int module_open_entry(pid_t tgid, const struct map_entry *e, struct module **out) MUST_CHECK;
 int module_new_special(enum module_kind kind, pid_t tgid,
 		       struct module **out) MUST_CHECK; /* vdso: ours, from memory */
 void module_free(struct module *m);

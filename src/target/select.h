@@ -5,20 +5,13 @@
 
 #include "base/error.h"
 #include "base/types.h"
+#include "target/cgroup.h"
 #include "target/process.h"
 
 enum target_scope {
 	TARGET_PROCESSES, /* `processes` (and, with follow_children, what they fork) */
 	TARGET_ALL, /* the whole machine */
 	TARGET_CGROUP,
-};
-
-struct target_cgroup {
-	int fd; /* O_PATH|O_DIRECTORY */
-	u64 id; /* inode number of the directory = kernfs id */
-	bool v2; /* on the unified hierarchy */
-	char controllers[128]; /* v1: "cpu,cpuacct" */
-	u32 level; /* depth below the hierarchy's root */
 };
 
 struct target {
@@ -34,7 +27,7 @@ int target_select_pids(struct target *t, const char *list, bool follow_children,
 		       struct error *err) MUST_CHECK;
 /*
  * Processes whose comm or exe's base name is `name` (cprof itself never). Several without `all`: -EEXIST, and the
- * text lists them ("4711 redis-server /usr/bin/redis-server *:6379", at most 10). None: -ESRCH.
+ * text lists them on lines of their own ("4711 redis-server /usr/bin/redis-server *:6379", at most 10). None: -ESRCH.
  */
 int target_select_name(struct target *t, const char *name, bool all, bool follow_children,
 		       struct error *err) MUST_CHECK;

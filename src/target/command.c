@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Starts a command held just before its exec: see command.h. */
+#include "target/command.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* A shell's statuses for a command that cannot be run; seen only by who waits for the child. */
+#define STATUS_NOT_EXECUTABLE 126
+#define STATUS_NOT_FOUND 127
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+/* The command must not inherit what cprof chose for itself; handlers go by themselves at exec. */
+static void reset_signals(void)
+{
+	sigset_t none;
+
+	signal(SIGPIPE, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void run_child(int gate, int status, char *const argv[])
+{
+	char go;
+	ssize_t got;
+	int failure;
+
+	reset_signals();
+	do {
+		got = read(gate, &go, 1);
+	} while (got < 0 && errno == EINTR);
+	/* End of file: cprof gave up or died, and the command must not run without it. */
+	if (got == 1) {
+		execvp(argv[0], argv);
+		failure = errno;
+		got = write(status, &failure, sizeof(failure));
+		_exit(failure == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE);
+	}
+	_exit(STATUS_NOT_EXECUTABLE);
+}
+
+int command_start(struct command *c, char *const argv[], struct error *err)
+{
+	int gate[2] = {-1, -1}, status[2] = {-1, -1}, result;
+
+	*c = (struct command){.pid = -1, .gate = -1, .status_fd = -1};
+	snprintf(c->name, sizeof(c->name), "%s", argv[0]);
+	if (pipe2(gate, O_CLOEXEC) || pipe2(status, O_CLOEXEC))
+		goto failed;
+	c->pid = fork();
+	if (c->pid < 0)
+		goto failed;
+	if (!c->pid) {
+		/* Else the child would keep its own gate open and never see it close. */
+		close(gate[1]);
+		close(status[0]);
+		run_child(gate[0], status[1], argv);
+	}
+	c->gate = gate[1];
+	c->status_fd = status[0];
+	close(gate[0]);
+	close(status[1]);
+	return 0;
+
+failed:
+	result = -errno;
+	close_fd(&gate[0]);
+	close_fd(&gate[1]);
+	close_fd(&status[0]);
+	close_fd(&status[1]);
+	return error_set(err, result, "cannot start %s: %s", argv[0], error_reason(result));
+}
+
+static void reap(struct command *c)
+{
+	pid_t got;
+
+	do {
+		got = waitpid(c->pid, &c->wait_status, 0);
+	} while (got < 0 && errno == EINTR);
+	c->ended = true;
+}
+
+/* The errno of the failed exec, 0 once the command runs. Waits for the one or the other. */
+static int wait_for_exec(struct command *c)
+{
+	int failure = 0;
+	ssize_t got;
+
+	do {
+		got = read(c->status_fd, &failure, sizeof(failure));
+	} while (got < 0 && errno == EINTR);
+	close_fd(&c->status_fd);
+	return got == sizeof(failure) ? failure : 0;
+}
+
+static int exec_failed(struct command *c, int failure, struct error *err)
+{
+	reap(c);
+	return error_set(err, -failure, "cannot start %s: %s", c->name, error_reason(-failure));
+}
+
+int command_go(struct command *c, struct error *err)
+{
+	ssize_t sent;
+	int failure;
+
+	do {
+		sent = write(c->gate, "g", 1);
+	} while (sent < 0 && errno == EINTR);
+	close_fd(&c->gate);
+	failure = sent == 1 ? wait_for_exec(c) : ESRCH;
+	return failure ? exec_failed(c, failure, err) : 0;
+}
+
+bool command_poll(struct command *c)
+{
+	pid_t got;
+
+	if (c->ended || c->pid < 0)
+		return true;
+	got = waitpid(c->pid, &c->wait_status, WNOHANG);
+	/* ECHILD: somebody else waited for it, so that its status is lost, but not that it ended. */
+	c->ended = got == c->pid || (got < 0 && errno == ECHILD);
+	return c->ended;
+}
+
+void command_describe_end(const struct command *c, char *out, size_t size)
+{
+	int status = c->wait_status;
+
+	if (!c->ended) {
+		snprintf(out, size, "is still running");
+	} else if (WIFSIGNALED(status)) {
+		const char *name = sigabbrev_np(WTERMSIG(status));
+
+		if (name)
+			snprintf(out, size, "was killed by SIG%s", name);
+		else
+			snprintf(out, size, "was killed by signal %d", WTERMSIG(status));
+	} else {
+		snprintf(out, size, "exited with status %d", WEXITSTATUS(status));
+	}
+}
+
+void command_release(struct command *c)
+{
+	if (c->pid <= 0)
+		return;
+	if (c->gate >= 0 && !c->ended) {
+		kill(c->pid, SIGKILL);
+		reap(c);
+	}
+	close_fd(&c->gate);
+	close_fd(&c->status_fd);
+	c->pid = -1;
+}

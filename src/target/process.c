@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What /proc says of one process: see process.h. */
+#include "target/process.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PF_KTHREAD 0x00200000u /* include/linux/sched.h; field 9 of /proc/PID/stat shows it */
+
+/* The fields of /proc/PID/stat that matter here (proc(5) numbers them from 1). */
+struct stat_fields {
+	char comm[64];
+	char state;
+	pid_t ppid;
+	u32 flags;
+	u64 threads, start_time, vsize;
+};
+
+/* A vanished process shows as ENOENT where its directory was and as ESRCH inside it. */
+static int proc_errno(void)
+{
+	return errno == ENOENT ? -ESRCH : -errno;
+}
+
+static int proc_dir_open(pid_t pid)
+{
+	char path[32];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? proc_errno() : fd;
+}
+
+/* At most size - 1 bytes, NUL-terminated; the rest is dropped. Length or a negative errno. */
+static ssize_t read_text(int dir, const char *name, char *out, size_t size)
+{
+	size_t len = 0;
+	ssize_t got = 0;
+	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return proc_errno();
+	while (len < size - 1) {
+		got = read(fd, out + len, size - 1 - len);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			break;
+		len += (size_t)got;
+	}
+	if (got < 0)
+		got = proc_errno();
+	close(fd);
+	out[len] = '\0';
+	return got < 0 ? got : (ssize_t)len;
+}
+
+/* Thread names are free bytes that end up on terminals: controls become '?'. */
+static void copy_printable(char *out, size_t size, const char *text, size_t len)
+{
+	if (len > size - 1)
+		len = size - 1;
+	for (size_t i = 0; i < len; i++)
+		out[i] = (unsigned char)text[i] < ' ' || text[i] == 0x7f ? '?' : text[i];
+	out[len] = '\0';
+}
+
+static int parse_stat(const char *text, struct stat_fields *out)
+{
+	/* The name may hold spaces and parentheses; nothing after it does. */
+	const char *open = strchr(text, '('), *close = strrchr(text, ')');
+	unsigned long long threads, start_time, vsize;
+	unsigned int flags;
+	int ppid;
+
+	if (!open || !close || close < open)
+		return -EBADMSG;
+	if (sscanf(close + 1,
+		   " %c %d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %llu %*d "
+		   "%llu %llu",
+		   &out->state, &ppid, &flags, &threads, &start_time, &vsize) != 6)
+		return -EBADMSG;
+	copy_printable(out->comm, sizeof(out->comm), open + 1, (size_t)(close - open - 1));
+	out->ppid = ppid;
+	out->flags = flags;
+	out->threads = threads;
+	out->start_time = start_time;
+	out->vsize = vsize;
+	return 0;
+}
+
+static int read_stat(int dir, struct stat_fields *out)
+{
+	char text[2048];
+	ssize_t len = read_text(dir, "stat", text, sizeof(text));
+
+	return len < 0 ? (int)len : parse_stat(text, out);
+}
+
+static int read_stat_of(pid_t pid, struct stat_fields *out)
+{
+	int dir = proc_dir_open(pid), result;
+
+	if (dir < 0)
+		return dir;
+	result = read_stat(dir, out);
+	close(dir);
+	return result;
+}
+
+/* A process whose first thread has ended lives on while others run. */
+static bool is_zombie(const struct stat_fields *s)
+{
+	return (s->state == 'Z' || s->state == 'X') && s->threads <= 1;
+}
+
+/* What follows "Key:" at the start of a line of /proc/PID/status. */
+static const char *status_value(const char *text, const char *key)
+{
+	size_t len = strlen(key);
+
+	while (text) {
+		if (!strncmp(text, key, len) && text[len] == ':')
+			return text + len + 1;
+		text = strchr(text, '\n');
+		if (text)
+			text++;
+	}
+	return NULL;
+}
+
+/* The n-th (from 0) number on the line, or the last one when there are fewer. */
+static bool status_number(const char *value, int n, long *out)
+{
+	bool found = false;
+
+	for (int i = 0; value && i <= n; i++) {
+		char *end;
+		long number;
+
+		while (*value == ' ' || *value == '\t')
+			value++;
+		if (!isdigit((unsigned char)*value))
+			break;
+		number = strtol(value, &end, 10);
+		*out = number;
+		found = true;
+		value = end;
+	}
+	return found;
+}
+
+static int read_status(int dir, struct process_info *out)
+{
+	char text[8192];
+	long number;
+	ssize_t len = read_text(dir, "status", text, sizeof(text));
+
+	if (len < 0)
+		return (int)len;
+	if (!status_number(status_value(text, "Uid"), 1, &number))
+		return -EBADMSG;
+	out->uid = (uid_t)number;
+	/* Outermost namespace first; kernels without PID namespaces have no such line. */
+	out->ns_pid = out->tgid;
+	if (status_number(status_value(text, "NSpid"), 64, &number))
+		out->ns_pid = (pid_t)number;
+	return 0;
+}
+
+static void read_exe(int dir, char *out, size_t size)
+{
+	ssize_t len = readlinkat(dir, "exe", out, size - 1);
+
+	out[len < 0 ? 0 : len] = '\0';
+}
+
+int process_read(pid_t tgid, struct process_info *out)
+{
+	struct stat_fields s;
+	/* One descriptor for all reads: it goes dead with the process, also when the PID is reused. */
+	int dir = proc_dir_open(tgid), result;
+
+	if (dir < 0)
+		return dir;
+	memset(out, 0, sizeof(*out));
+	out->tgid = tgid;
+	result = read_stat(dir, &s);
+	if (result)
+		goto out;
+	result = read_status(dir, out);
+	if (result)
+		goto out;
+	out->ppid = s.ppid;
+	out->start_time = s.start_time;
+	out->kernel_thread = s.flags & PF_KTHREAD;
+	out->zombie = is_zombie(&s);
+	memcpy(out->comm, s.comm, sizeof(out->comm));
+	read_exe(dir, out->exe, sizeof(out->exe));
+out:
+	close(dir);
+	return result;
+}
+
+int process_tgid_of(pid_t tid, pid_t *tgid)
+{
+	char text[8192];
+	long number;
+	ssize_t len;
+	int dir = proc_dir_open(tid);
+
+	if (dir < 0)
+		return dir;
+	len = read_text(dir, "status", text, sizeof(text));
+	close(dir);
+	if (len < 0)
+		return (int)len;
+	if (!status_number(status_value(text, "Tgid"), 0, &number))
+		return -EBADMSG;
+	*tgid = (pid_t)number;
+	return 0;
+}
+
+static bool parse_pid(const char *name, pid_t *out)
+{
+	unsigned long number;
+	char *end;
+
+	if (!isdigit((unsigned char)*name))
+		return false;
+	errno = 0;
+	number = strtoul(name, &end, 10);
+	if (*end || errno || !number || number > 0x7fffffff)
+		return false;
+	*out = (pid_t)number;
+	return true;
+}
+
+/* Appends the numbered entries of a directory. */
+static int list_numbers(const char *path, pid_vec *out)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+	int result = 0;
+
+	if (!dir)
+		return proc_errno();
+	for (errno = 0; !result && (entry = readdir(dir)); errno = 0) {
+		pid_t pid;
+
+		if (parse_pid(entry->d_name, &pid))
+			result = vec_push(out, pid);
+	}
+	if (!result && errno)
+		result = proc_errno();
+	closedir(dir);
+	return result;
+}
+
+int process_threads(pid_t tgid, pid_vec *out)
+{
+	char path[48];
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)tgid);
+	return list_numbers(path, out);
+}
+
+/* From the `children` file of one thread. -ENOENT when the kernel has none of those. */
+static int thread_children(pid_t tgid, pid_t tid, pid_vec *out)
+{
+	char path[64];
+	FILE *f;
+	int child, result = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)tgid, (int)tid);
+	f = fopen(path, "re");
+	if (!f)
+		return -errno;
+	while (!result && fscanf(f, "%d", &child) == 1)
+		result = child > 0 ? vec_push(out, child) : 0;
+	fclose(f);
+	return result;
+}
+
+static int children_by_file(pid_t tgid, pid_vec *out)
+{
+	pid_vec threads = {0};
+	int result = process_threads(tgid, &threads);
+
+	for (size_t i = 0; !result && i < threads.len; i++) {
+		result = thread_children(tgid, threads.data[i], out);
+		/* A thread may go between the two looks, a process too: no children then. */
+		if (result == -ESRCH || (result == -ENOENT && i))
+			result = 0;
+	}
+	vec_release(&threads);
+	return result == -ESRCH ? 0 : result;
+}
+
+struct parent {
+	pid_t pid, ppid;
+};
+
+typedef VEC(struct parent) parent_vec;
+
+static int parents_read(parent_vec *out)
+{
+	pid_vec all = {0};
+	int result = list_numbers("/proc", &all);
+
+	vec_for_each(&all, pid) {
+		struct stat_fields s;
+
+		if (!result && !read_stat_of(*pid, &s))
+			result = vec_push(out, (struct parent){*pid, s.ppid});
+	}
+	vec_release(&all);
+	return result;
+}
+
+static int children_by_parent(const parent_vec *parents, pid_t tgid, pid_vec *out)
+{
+	int result = 0;
+
+	vec_for_each(parents, p) {
+		if (!result && p->ppid == tgid && p->pid != tgid)
+			result = vec_push(out, p->pid);
+	}
+	return result;
+}
+
+int process_children(pid_t tgid, pid_vec *out)
+{
+	size_t next = out->len;
+	parent_vec parents = {0};
+	bool by_parent = false;
+	pid_t of = tgid;
+	int result;
+
+	/* Breadth first: what has been appended is the queue. */
+	for (;;) {
+		if (!by_parent) {
+			result = children_by_file(of, out);
+			by_parent = result == -ENOENT; /* no CONFIG_PROC_CHILDREN */
+			if (by_parent)
+				result = parents_read(&parents);
+		} else {
+			result = 0;
+		}
+		if (!result && by_parent)
+			result = children_by_parent(&parents, of, out);
+		if (result || next >= out->len)
+			break;
+		of = out->data[next++];
+	}
+	vec_release(&parents);
+	return result;
+}
+
+static bool has_user_memory(pid_t pid)
+{
+	struct stat_fields s;
+
+	if (read_stat_of(pid, &s) || (s.flags & PF_KTHREAD))
+		return false;
+	return s.vsize || (!is_zombie(&s) && s.threads > 1);
+}
+
+int process_list(pid_vec *out)
+{
+	size_t keep = out->len;
+	int result = list_numbers("/proc", out);
+
+	for (size_t i = keep; i < out->len; i++) {
+		if (has_user_memory(out->data[i]))
+			out->data[keep++] = out->data[i];
+	}
+	out->len = keep;
+	return result;
+}
+
+int thread_comm(pid_t tgid, pid_t tid, char *out, size_t size)
+{
+	char name[48], text[64];
+	ssize_t len;
+
+	out[0] = '\0';
+	snprintf(name, sizeof(name), "/proc/%d/task/%d/comm", (int)tgid, (int)tid);
+	len = read_text(AT_FDCWD, name, text, sizeof(text));
+	if (len < 0)
+		return (int)len;
+	if (len && text[len - 1] == '\n')
+		len--;
+	copy_printable(out, size, text, (size_t)len);
+	return 0;
+}
+
+bool process_alive(pid_t tgid, u64 start_time)
+{
+	struct stat_fields s;
+
+	return !read_stat_of(tgid, &s) && s.start_time == start_time && !is_zombie(&s);
+}
+
+int process_root_open(pid_t tgid)
+{
+	char path[32];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/root", (int)tgid);
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? proc_errno() : fd;
+}

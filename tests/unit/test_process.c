@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* /proc/PID of processes that we made: odd names, zombies, threads, grandchildren. */
+#include "unit.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "target/process.h"
+
+static pid_t spawn(void (*body)(int ready))
+{
+	int ready[2];
+	char byte;
+	pid_t pid;
+
+	CHECK_INT(pipe(ready), 0);
+	pid = fork();
+	CHECK(pid >= 0);
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		body(ready[1]);
+		_exit(0);
+	}
+	CHECK_INT(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	close(ready[1]);
+	return pid;
+}
+
+static void end(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+static void sleep_as_odd_name(int ready)
+{
+	prctl(PR_SET_NAME, "a) R (b\n\x1b[1m");
+	CHECK_INT(write(ready, "", 1), 1);
+	pause();
+}
+
+static void sleep_with_grandchild(int ready)
+{
+	if (!fork()) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		CHECK_INT(write(ready, "", 1), 1);
+	}
+	pause();
+}
+
+static void *end_thread_later(void *arg)
+{
+	pause();
+	return arg;
+}
+
+static void sleep_without_leader(int ready)
+{
+	pthread_t thread;
+
+	CHECK_INT(pthread_create(&thread, NULL, end_thread_later, NULL), 0);
+	CHECK_INT(write(ready, "", 1), 1);
+	pthread_exit(NULL);
+}
+
+static bool has(const pid_vec *v, pid_t pid)
+{
+	vec_for_each(v, p) {
+		if (*p == pid)
+			return true;
+	}
+	return false;
+}
+
+TEST(process, reads_ourselves)
+{
+	struct process_info info;
+	char exe[512] = "";
+
+	CHECK(readlink("/proc/self/exe", exe, sizeof(exe) - 1) > 0);
+	CHECK_INT(process_read(getpid(), &info), 0);
+	CHECK_INT(info.tgid, getpid());
+	CHECK_INT(info.ppid, getppid());
+	CHECK_INT(info.uid, geteuid());
+	CHECK(info.ns_pid > 0 && info.start_time > 0);
+	CHECK(!info.kernel_thread && !info.zombie);
+	CHECK_STR(info.exe, exe);
+	CHECK(process_alive(getpid(), info.start_time));
+	CHECK(!process_alive(getpid(), info.start_time + 1));
+}
+
+TEST(process, names_with_parentheses_and_controls)
+{
+	struct process_info info;
+	char comm[64];
+	pid_t pid = spawn(sleep_as_odd_name);
+
+	CHECK_INT(process_read(pid, &info), 0);
+	CHECK_STR(info.comm, "a) R (b??[1m");
+	CHECK_INT(info.ppid, getpid());
+	CHECK_INT(thread_comm(pid, pid, comm, sizeof(comm)), 0);
+	CHECK_STR(comm, "a) R (b??[1m");
+	end(pid);
+}
+
+TEST(process, gone_and_zombie)
+{
+	struct process_info info;
+	siginfo_t si;
+	char comm[8];
+	pid_vec v = {0};
+	pid_t tgid, pid = fork();
+
+	if (!pid)
+		_exit(0);
+	CHECK_INT(waitid(P_PID, (id_t)pid, &si, WEXITED | WNOWAIT), 0);
+	CHECK_INT(process_read(pid, &info), 0);
+	CHECK(info.zombie);
+	CHECK(!process_alive(pid, info.start_time));
+	waitpid(pid, NULL, 0);
+	CHECK_INT(process_read(pid, &info), -ESRCH);
+	CHECK_INT(process_tgid_of(pid, &tgid), -ESRCH);
+	CHECK_INT(process_threads(pid, &v), -ESRCH);
+	CHECK_INT(process_children(pid, &v), 0);
+	CHECK_INT(v.len, 0);
+	CHECK_INT(process_root_open(pid), -ESRCH);
+	CHECK_INT(thread_comm(pid, pid, comm, sizeof(comm)), -ESRCH);
+	CHECK_STR(comm, "");
+}
+
+TEST(process, lives_on_without_its_first_thread)
+{
+	struct process_info info;
+	pid_vec threads = {0};
+	pid_t pid = spawn(sleep_without_leader);
+
+	usleep(50000);
+	CHECK_INT(process_read(pid, &info), 0);
+	CHECK(!info.zombie);
+	CHECK(process_alive(pid, info.start_time));
+	CHECK_INT(process_threads(pid, &threads), 0);
+	CHECK_INT(threads.len, 2);
+	vec_release(&threads);
+	end(pid);
+}
+
+TEST(process, a_thread_leads_to_its_process)
+{
+	pid_vec threads = {0};
+	pthread_t thread;
+	pid_t tgid = 0;
+
+	CHECK_INT(pthread_create(&thread, NULL, end_thread_later, NULL), 0);
+	CHECK_INT(process_threads(getpid(), &threads), 0);
+	CHECK_INT(threads.len, 2);
+	vec_for_each(&threads, tid) {
+		CHECK_INT(process_tgid_of(*tid, &tgid), 0);
+		CHECK_INT(tgid, getpid());
+	}
+	vec_release(&threads);
+}
+
+TEST(process, children_and_theirs)
+{
+	pid_vec v = {0};
+	pid_t pid = spawn(sleep_with_grandchild);
+
+	CHECK_INT(process_children(getpid(), &v), 0);
+	CHECK_INT(v.len, 2);
+	CHECK_INT(v.data[0], pid);
+	CHECK(v.data[1] != pid && !has(&v, getpid()));
+	kill(v.data[1], SIGKILL);
+	vec_release(&v);
+	end(pid);
+}
+
+TEST(process, list_holds_us_and_no_kernel_thread)
+{
+	struct process_info info;
+	pid_vec v = {0};
+
+	CHECK_INT(process_list(&v), 0);
+	CHECK(has(&v, getpid()));
+	if (!process_read(2, &info) && info.kernel_thread)
+		CHECK(!has(&v, 2));
+	vec_release(&v);
+}
+
+TEST(process, root_is_a_directory)
+{
+	struct stat st, root;
+	int fd = process_root_open(getpid());
+
+	CHECK(fd >= 0);
+	CHECK_INT(fstat(fd, &st), 0);
+	CHECK_INT(stat("/", &root), 0);
+	CHECK_INT(st.st_ino, root.st_ino);
+	CHECK(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+	close(fd);
+}
