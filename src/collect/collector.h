@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What every way of collecting looks like from above: prepare, start, poll until it is over, stop,
+ * read. cmd/record.c drives any of them by the same recipe; a new profile kind is one more struct
+ * collector_ops.
+ */
+#ifndef CPROF_COLLECT_COLLECTOR_H
+#define CPROF_COLLECT_COLLECTOR_H
+
+#include "base/bpf_shared.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "profile/profile.h"
+#include "target/select.h"
+
+struct event_desc; /* events.h */
+
+struct collect_options {
+	const struct target *target; /* borrowed, outlives the collector */
+	const struct event_desc *event;
+	u32 frequency; /* Hz */
+	u64 duration_ns; /* expected; sizes tables. 0: unknown */
+	bool user, kernel; /* which frames are wanted */
+	bool by_process, by_thread, by_cpu; /* labels: what is told apart */
+	const struct log *log;
+};
+
+struct collect_stats {
+	u64 samples; /* of the target */
+	u64 lost_ring, lost_table, lost_busy; /* samples that were taken and could not be kept */
+	u64 lost_skipped; /* ticks at which the kernel did not run the sampler; clocks only */
+	u64 ends[STACK_END_COUNT]; /* stacks by how they ended */
+	u64 frames; /* user frames walked */
+	u64 kernel_ns; /* spent in the kernel taking `samples`; 0: not known */
+	u64 modules, rows; /* whose tables were loaded */
+	u64 late_modules; /* of these, while recording */
+};
+
+struct collector;
+
+struct collector_ops {
+	const char *name; /* "bpf" */
+	/* Everything that may fail or take time, before the clock runs. */
+	int (*prepare)(struct collector *c, struct error *err);
+	int (*start)(struct collector *c, struct error *err);
+	/* Works off what has come in for at most `timeout_ms`; 1 when the target has ended, else 0. */
+	int (*poll)(struct collector *c, int timeout_ms);
+	int (*stop)(struct collector *c, struct error *err);
+	/* After stop: adds sample types, mappings and samples. Mappings borrow modules of `c`. */
+	int (*read)(struct collector *c, struct profile *p, struct error *err);
+	void (*stats)(struct collector *c, struct collect_stats *out);
+	void (*free)(struct collector *c);
+};
+
+struct collector {
+	const struct collector_ops *ops;
+};
+
+/* CPU time by BPF (root), and by perf events with copied stacks (everybody). `opt` is copied. */
+int cpu_collector_new(const struct collect_options *opt, struct collector **out,
+		      struct error *err) MUST_CHECK;
+int perf_collector_new(const struct collect_options *opt, struct collector **out,
+		       struct error *err) MUST_CHECK;
+
+#endif

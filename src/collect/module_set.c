@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The modules of one recording: see module_set.h. */
+#include "collect/module_set.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <uthash.h>
+
+struct jit_entry {
+	int tgid;
+	struct module *module;
+	UT_hash_handle hh;
+};
+
+struct module_set {
+	struct module *by_number[MODULE_MAX];
+	u32 next;
+	struct jit_entry *jit;
+};
+
+int module_set_new(struct module_set **out)
+{
+	struct module_set *set = calloc(1, sizeof(*set));
+	int err;
+
+	if (!set)
+		return -ENOMEM;
+	set->next = MODULE_FIRST_FILE;
+	err = module_new_special(MODULE_KIND_KERNEL, 0, &set->by_number[MODULE_KERNEL]);
+	if (!err)
+		err = module_new_special(MODULE_KIND_VDSO, 0, &set->by_number[MODULE_VDSO]);
+	if (err) {
+		module_set_free(set);
+		return err;
+	}
+	*out = set;
+	return 0;
+}
+
+void module_set_free(struct module_set *set)
+{
+	struct jit_entry *e, *tmp;
+
+	if (!set)
+		return;
+	HASH_ITER(hh, set->jit, e, tmp) {
+		HASH_DEL(set->jit, e);
+		module_free(e->module);
+		free(e);
+	}
+	for (u32 i = 0; i < MODULE_MAX; i++)
+		module_free(set->by_number[i]);
+	free(set);
+}
+
+int module_set_add(struct module_set *set, struct module *m)
+{
+	if (set->next >= MODULE_MAX)
+		return -ENOSPC;
+	set->by_number[set->next] = m;
+	return (int)set->next++;
+}
+
+struct module *module_set_get(const struct module_set *set, u32 number)
+{
+	return number < MODULE_MAX ? set->by_number[number] : NULL;
+}
+
+struct module *module_set_jit(struct module_set *set, pid_t tgid)
+{
+	struct jit_entry *e;
+	int key = tgid;
+
+	HASH_FIND_INT(set->jit, &key, e);
+	if (e)
+		return e->module;
+	e = calloc(1, sizeof(*e));
+	if (!e)
+		return NULL;
+	e->tgid = tgid;
+	if (module_new_special(MODULE_KIND_JIT, tgid, &e->module)) {
+		free(e);
+		return NULL;
+	}
+	HASH_ADD_INT(set->jit, tgid, e);
+	return e->module;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The modules of one recording, by the number that frames carry. Owns them. */
+#ifndef CPROF_COLLECT_MODULE_SET_H
+#define CPROF_COLLECT_MODULE_SET_H
+
+#include "base/bpf_shared.h"
+#include "target/module.h"
+
+struct module_set;
+
+int module_set_new(struct module_set **out) MUST_CHECK; /* the kernel and the vdso are in already */
+void module_set_free(struct module_set *set);
+
+/* Takes `m` over and gives its number (from MODULE_FIRST_FILE on); -ENOSPC at MODULE_MAX. */
+int module_set_add(struct module_set *set, struct module *m);
+struct module *module_set_get(const struct module_set *set, u32 number); /* NULL: none */
+
+/*
+ * The stand-in for a process' JIT code: holds its root directory open, so that its perf map can be
+ * read after it is gone. Made at the first call for a tgid. NULL when there is no memory.
+ */
+struct module *module_set_jit(struct module_set *set, pid_t tgid);
+
+#endif

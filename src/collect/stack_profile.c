@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From counted stacks to a profile: mappings, locations, labels (stack_store_to_profile). */
+#include "collect/stack_store_impl.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PAGE_MASK 4095ull
+#define MAX_LABELS 8
+
+/* Which mapping stands for (module number, process): the process only matters for JIT code. */
+struct mapping_key {
+	u32 module;
+	u32 tgid;
+};
+
+struct mapping_entry {
+	struct mapping_key key;
+	u32 mapping;
+	UT_hash_handle hh;
+};
+
+struct conversion {
+	struct profile *p;
+	struct module_set *modules;
+	const struct collect_options *opt;
+	struct mapping_entry *mappings;
+	u32 locations[STACK_MAX_FRAMES];
+};
+
+static const char *const stack_end_texts[] = {
+#define STACK_END_TEXT_(name, text) text,
+	STACK_ENDS(STACK_END_TEXT_)
+#undef STACK_END_TEXT_
+};
+
+static enum profile_mapping_kind mapping_kind(const struct module *m)
+{
+	switch (m->kind) {
+	case MODULE_KIND_KERNEL:
+		return PROFILE_MAPPING_KERNEL;
+	case MODULE_KIND_JIT:
+		return PROFILE_MAPPING_JIT;
+	default:
+		return PROFILE_MAPPING_FILE;
+	}
+}
+
+static int set_text(struct profile *p, string_id *id, const char *text)
+{
+	s64 number = profile_string(p, text);
+
+	if (number < 0)
+		return (int)number;
+	*id = (string_id)number;
+	return 0;
+}
+
+static int describe_mapping(struct conversion *c, const struct mapping_key *key,
+			    struct profile_mapping *m)
+{
+	char build_id[2 * BUILD_ID_MAX + 1] = "";
+	struct module *module;
+	int err;
+
+	if (key->module == MODULE_ANON)
+		module = module_set_jit(c->modules, (pid_t)key->tgid);
+	else
+		module = module_set_get(c->modules, key->module);
+	if (!module) {
+		m->kind = PROFILE_MAPPING_SYNTHETIC;
+		return set_text(c->p, &m->path,
+				key->module == MODULE_CUT ? "[stack cut]" : "[unknown]");
+	}
+	m->source = module;
+	m->kind = mapping_kind(module);
+	m->start = module->start;
+	m->limit = module->end;
+	m->offset = module->offset;
+	build_id_format(&module->build_id, build_id, sizeof(build_id));
+	err = set_text(c->p, &m->path, module->path);
+	return err ? err : set_text(c->p, &m->build_id, build_id);
+}
+
+static s64 mapping_of(struct conversion *c, u32 module, u32 tgid)
+{
+	struct mapping_key key = {.module = module, .tgid = module == MODULE_ANON ? tgid : 0};
+	struct profile_mapping m = {0};
+	struct mapping_entry *e;
+	s64 number;
+	int err;
+
+	HASH_FIND(hh, c->mappings, &key, sizeof(key), e);
+	if (e)
+		return e->mapping;
+	err = describe_mapping(c, &key, &m);
+	if (err)
+		return err;
+	number = profile_add_mapping(c->p, &m);
+	if (number < 0)
+		return number;
+	e = calloc(1, sizeof(*e));
+	if (!e)
+		return -ENOMEM;
+	e->key = key;
+	e->mapping = (u32)number;
+	HASH_ADD(hh, c->mappings, key, sizeof(e->key), e);
+	return number;
+}
+
+/*
+ * A module may be mapped in several pieces: the one piece that the mapping shows grows to cover all
+ * its frames. Start and offset move together, so addresses that were given out stay right.
+ */
+static void widen(struct profile_mapping *m, u64 address)
+{
+	if (!m->limit)
+		m->start = m->offset = address & ~PAGE_MASK;
+	if (address < m->start) {
+		u64 by = m->start - (address & ~PAGE_MASK);
+
+		m->start -= by;
+		m->offset -= by;
+	}
+	if (address >= m->limit)
+		m->limit = address >= ~PAGE_MASK ? ~0ull : (address | PAGE_MASK) + 1;
+}
+
+static s64 named_location(struct conversion *c, u32 mapping, u64 address, const char *name)
+{
+	struct profile_line line = {0};
+	s64 location = profile_location(c->p, mapping, address), function;
+	int err;
+
+	if (location < 0 || c->p->locations.data[location].nlines)
+		return location;
+	function = profile_function(c->p, name, name, "", 0);
+	if (function < 0)
+		return function;
+	line.function = (u32)function;
+	err = profile_location_set_lines(c->p, (u32)location, &line, 1);
+	return err ? err : location;
+}
+
+static s64 cut_location(struct conversion *c, u32 mapping, u64 end)
+{
+	char name[128];
+
+	snprintf(name, sizeof(name), "[stack cut: %s]",
+		 end < ARRAY_LEN(stack_end_texts) ? stack_end_texts[end] : "unknown reason");
+	return named_location(c, mapping, end, name);
+}
+
+/* Kernel frames carry 48 bits of an address whose upper bits are all ones. */
+static u64 kernel_address(u64 off)
+{
+	return off | ~FRAME_OFF_MASK;
+}
+
+static s64 location_of(struct conversion *c, u64 frame, u32 tgid)
+{
+	u32 module = FRAME_MODULE(frame);
+	u64 address = FRAME_OFF(frame);
+	s64 number = mapping_of(c, module, tgid);
+	struct profile_mapping *m;
+
+	if (number < 0)
+		return number;
+	m = &c->p->mappings.data[number];
+	if (module == MODULE_KERNEL)
+		address = kernel_address(address);
+	else if (m->kind == PROFILE_MAPPING_FILE)
+		address = m->start + (address - m->offset);
+	if (module == MODULE_CUT)
+		return cut_location(c, (u32)number, address);
+	widen(m, address);
+	if (m->kind == PROFILE_MAPPING_SYNTHETIC)
+		return named_location(c, (u32)number, address, "[unknown]");
+	return profile_location(c->p, (u32)number, address);
+}
+
+struct label_list {
+	struct profile_label item[MAX_LABELS];
+	u32 len;
+	int err;
+};
+
+static void add_label(struct conversion *c, struct label_list *l, const char *key, const char *str,
+		      s64 num)
+{
+	struct profile_label *label = &l->item[l->len];
+
+	if (l->err || l->len == MAX_LABELS || (str && !*str))
+		return;
+	*label = (struct profile_label){.num = num};
+	l->err = set_text(c->p, &label->key, key);
+	if (!l->err && str)
+		l->err = set_text(c->p, &label->str, str);
+	l->len++;
+}
+
+static int labels_of(struct conversion *c, const struct stack_entry *e, struct label_list *l)
+{
+	const struct stack_owner *o = &e->owner;
+
+	if (c->opt->by_process) {
+		add_label(c, l, "comm", o->leader_comm, 0);
+		add_label(c, l, "pid", NULL, o->tgid);
+	}
+	if (c->opt->by_thread) {
+		add_label(c, l, "thread", o->comm, 0);
+		add_label(c, l, "tid", NULL, o->tid);
+	}
+	if (c->opt->by_cpu && e->key.cpu)
+		add_label(c, l, "cpu", NULL, e->key.cpu - 1);
+	return l->err;
+}
+
+static int convert_entry(struct conversion *c, const struct stack_entry *e)
+{
+	s64 values[2] = {(s64)e->count.samples, (s64)e->count.weight};
+	bool only_weight = c->p->sample_types.len == 1;
+	struct label_list labels = {.len = 0};
+	int err;
+
+	for (u32 i = 0; i < e->stack->nframes; i++) {
+		s64 location = location_of(c, e->stack->frames[i], e->owner.tgid);
+
+		if (location < 0)
+			return (int)location;
+		c->locations[i] = (u32)location;
+	}
+	err = labels_of(c, e, &labels);
+	if (err)
+		return err;
+	return profile_add_sample(c->p, c->locations, e->stack->nframes, values + only_weight,
+				  labels.item, labels.len);
+}
+
+/* pprof takes mapping 0 for the main binary: the first target's executable. */
+static int main_mapping_first(struct conversion *c)
+{
+	const struct target *t = c->opt->target;
+
+	if (t->processes.len == 0)
+		return 0;
+	for (u32 number = MODULE_FIRST_FILE; number < MODULE_MAX; number++) {
+		struct module *m = module_set_get(c->modules, number);
+		s64 mapping;
+
+		if (!m)
+			break;
+		if (strcmp(m->path, t->processes.data[0].exe) != 0)
+			continue;
+		mapping = mapping_of(c, number, 0);
+		return mapping < 0 ? (int)mapping : 0;
+	}
+	return 0;
+}
+
+int stack_store_to_profile(const struct stack_store *s, struct module_set *modules,
+			   const struct collect_options *opt, struct profile *p)
+{
+	struct conversion *c = calloc(1, sizeof(*c));
+	struct mapping_entry *m, *next;
+	struct stack_entry *e, *tmp;
+	int err;
+
+	if (!c)
+		return -ENOMEM;
+	c->p = p;
+	c->modules = modules;
+	c->opt = opt;
+	err = main_mapping_first(c);
+	HASH_ITER(hh, s->entries, e, tmp) {
+		if (!err && e->count.samples)
+			err = convert_entry(c, e);
+	}
+	HASH_ITER(hh, c->mappings, m, next) {
+		HASH_DEL(c->mappings, m);
+		free(m);
+	}
+	free(c);
+	return err;
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What was counted, in user space: see stack_store.h. */
+#include "collect/stack_store.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "collect/stack_store_impl.h"
+
+int stack_store_new(struct stack_store **out)
+{
+	*out = calloc(1, sizeof(**out));
+	return *out ? 0 : -ENOMEM;
+}
+
+void stack_store_free(struct stack_store *s)
+{
+	struct stack_entry *e, *next_entry;
+	struct stack *k, *next_stack;
+
+	if (!s)
+		return;
+	HASH_ITER(hh, s->entries, e, next_entry) {
+		HASH_DEL(s->entries, e);
+		free(e);
+	}
+	HASH_ITER(hh, s->stacks, k, next_stack) {
+		HASH_DEL(s->stacks, k);
+		free(k);
+	}
+	free(s);
+}
+
+static struct stack *stack_intern(struct stack_store *s, u64 hash, const u64 *frames, u32 nframes)
+{
+	struct stack *k;
+
+	HASH_FIND(hh, s->stacks, &hash, sizeof(hash), k);
+	if (k)
+		return k;
+	k = malloc(sizeof(*k) + nframes * sizeof(*frames));
+	if (!k)
+		return NULL;
+	k->hash = hash;
+	k->nframes = nframes;
+	memcpy(k->frames, frames, nframes * sizeof(*frames));
+	HASH_ADD(hh, s->stacks, hash, sizeof(k->hash), k);
+	return k;
+}
+
+int stack_store_put(struct stack_store *s, const struct sample_key *key,
+		    const struct stack_owner *owner, const u64 *frames, u32 nframes)
+{
+	struct stack_entry *e;
+
+	HASH_FIND(hh, s->entries, key, sizeof(*key), e);
+	if (e)
+		return 0;
+	e = calloc(1, sizeof(*e));
+	if (!e)
+		return -ENOMEM;
+	e->key = *key;
+	e->owner = *owner;
+	e->stack = stack_intern(s, key->stack, frames, nframes);
+	if (!e->stack) {
+		free(e);
+		return -ENOMEM;
+	}
+	HASH_ADD(hh, s->entries, key, sizeof(e->key), e);
+	return 0;
+}
+
+int stack_store_count(struct stack_store *s, const struct sample_key *key,
+		      const struct sample_count *n)
+{
+	struct stack_entry *e;
+
+	HASH_FIND(hh, s->entries, key, sizeof(*key), e);
+	if (!e)
+		return -ENOENT;
+	e->count.samples += n->samples;
+	e->count.weight += n->weight;
+	return 0;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What was counted, in user space: stacks by hash, counts by key, and who they belong to. Filled from
+ * the kernel's maps or by the perf sampler; turned into a profile at the end.
+ */
+#ifndef CPROF_COLLECT_STACK_STORE_H
+#define CPROF_COLLECT_STACK_STORE_H
+
+#include "collect/collector.h"
+#include "collect/module_set.h"
+
+struct stack_store;
+
+struct stack_owner { /* the first thread that was seen with a key */
+	u32 tgid, tid;
+	char comm[COMM_LEN]; /* the thread's name */
+	char leader_comm[COMM_LEN]; /* its process' */
+};
+
+int stack_store_new(struct stack_store **out) MUST_CHECK;
+void stack_store_free(struct stack_store *s);
+
+/* Remembers the frames behind a key (leaf first; copied). Again for a known key: nothing happens. */
+int stack_store_put(struct stack_store *s, const struct sample_key *key,
+		    const struct stack_owner *owner, const u64 *frames, u32 nframes) MUST_CHECK;
+/* Adds to a key's counts; -ENOENT when its frames never came. */
+int stack_store_count(struct stack_store *s, const struct sample_key *key,
+		      const struct sample_count *n);
+
+/*
+ * Adds every key as a sample: values are { samples, weight } when the profile has two sample types,
+ * { weight } when it has one. Mappings get their module as source; JIT modules are asked of `modules`.
+ */
+int stack_store_to_profile(const struct stack_store *s, struct module_set *modules,
+			   const struct collect_options *opt, struct profile *p) MUST_CHECK;
+
+#endif
