@@ -1,2 +1,72 @@
 # SPDX-License-Identifier: Apache-2.0
 # deps, demo, install, help.
+
+# Debian's names; the README has those of other distributions.
+DEPS_BUILD := gcc libc6-dev make pkg-config clang llvm bpftool libbpf-dev libelf-dev libdw-dev \
+	libprotobuf-c-dev protobuf-c-compiler zlib1g-dev liblzma-dev libiberty-dev uthash-dev
+DEPS_DEMO := g++
+# redis-tools holds the server's code too, without the package that would start a daemon.
+DEPS_CHECK := $(DEPS_DEMO) bats python3 golang-go redis-tools xz-utils binutils util-linux \
+	libclang-rt-14-dev libc6-dbg clang-format clang-tidy shellcheck \
+	qemu-system-x86 seabios busybox-static cpio
+
+# $(call install,PACKAGES): asks dpkg first, so that nothing is done, and fast, when all are there.
+define install
+$(Q)sh tests/deps.sh $(1)
+endef
+
+.PHONY: deps deps-check demo
+deps:
+	$(call install,$(DEPS_BUILD))
+
+deps-check:
+	$(call install,$(DEPS_BUILD) $(DEPS_CHECK))
+
+# Sub-makes: what the variables above found out before the packages came is stale.
+demo:
+	$(call install,$(DEPS_BUILD) $(DEPS_DEMO))
+	$(Q)$(MAKE) --no-print-directory cprof $(O)/targets/demo
+	$(Q)sh tests/demo.sh ./cprof $(O)/targets/demo
+
+BINDIR ?= $(PREFIX)/bin
+MANDIR ?= $(PREFIX)/share/man
+DATADIR ?= $(PREFIX)/share
+INSTALL ?= install
+
+.PHONY: install uninstall
+install: cprof
+	$(Q)$(INSTALL) -D -m 755 $(O)/cprof $(DESTDIR)$(BINDIR)/cprof
+	$(Q)for page in $(wildcard man/*.1); do \
+	    $(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man1/$${page##*/} || exit 1; done
+	$(Q)set -e; to=$(DESTDIR)$(DATADIR); \
+	copy() { [ ! -f "$$1" ] || $(INSTALL) -D -m 644 "$$1" "$$2"; }; \
+	copy completions/cprof.bash "$$to/bash-completion/completions/cprof"; \
+	copy completions/_cprof "$$to/zsh/site-functions/_cprof"; \
+	copy completions/cprof.fish "$$to/fish/vendor_completions.d/cprof.fish"
+
+uninstall:
+	$(Q)rm -f $(DESTDIR)$(BINDIR)/cprof $(DESTDIR)$(MANDIR)/man1/cprof.1 \
+	    $(DESTDIR)$(MANDIR)/man1/cprof-*.1 \
+	    $(DESTDIR)$(DATADIR)/bash-completion/completions/cprof \
+	    $(DESTDIR)$(DATADIR)/zsh/site-functions/_cprof \
+	    $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/cprof.fish
+
+.PHONY: help
+help:
+	@printf '%s\n' \
+	'make              build ./cprof' \
+	'make deps         install what the build needs (apt-get)' \
+	'make demo         all of it: deps, build, profile a sample program for 3 seconds' \
+	'make install      PREFIX=/usr/local DESTDIR=' \
+	'make uninstall    the same, backwards' \
+	'' \
+	'make check        every test; the last line says how many passed, failed and were skipped' \
+	'make check-unit   parsers and containers, in memory' \
+	'make check-e2e    the profiler on programs with known answers (root)' \
+	'make check-kernels   the same in a VM, on the stock kernel of Debian 12' \
+	'make fuzz         60 seconds for each harness (FUZZ_SECONDS=)' \
+	'make bench        tables beside perf and friends' \
+	'make lint         formatting, clang-tidy, shellcheck, floors' \
+	'make clean        remove the build' \
+	'' \
+	'V=1 show commands   O=DIR build there   DEBUG=1   ASAN=1   WERROR=1   COVERAGE=1   BTF=FILE|none'

@@ -1,2 +1,89 @@
 # SPDX-License-Identifier: Apache-2.0
 # check, bench, lint, fuzz: everything that tries the build.
+
+TEST_ENV = CPROF=$(abspath $(O)/cprof) TARGETS=$(abspath $(O)/targets) BUILD=$(abspath $(O))
+RUN = $(TEST_ENV) tests/run.sh
+UNIT_PART = 'unit=$(O)/unit'
+E2E_PART = 'e2e=bats --tap tests/e2e'
+KERNELS_PART = 'kernels=tests/kernels/run.sh'
+FUZZ_PART = 'fuzz corpus=tests/fuzz/run.sh corpus $(O)/fuzz'
+
+.PHONY: check check-unit check-e2e check-kernels check-fuzz check-build
+check: deps-check
+	$(Q)$(MAKE) --no-print-directory check-build
+	$(Q)$(RUN) $(UNIT_PART) $(FUZZ_PART) $(E2E_PART) $(KERNELS_PART)
+check-build: cprof $(O)/unit targets fuzzers
+check-unit: $(O)/unit
+	$(Q)$(RUN) $(UNIT_PART)
+check-e2e: cprof targets
+	$(Q)$(RUN) $(E2E_PART)
+check-kernels: cprof targets
+	$(Q)$(RUN) $(KERNELS_PART)
+check-fuzz: fuzzers
+	$(Q)$(RUN) $(FUZZ_PART)
+
+# ---- fuzz: every tests/fuzz/fuzz_<name>.c with the whole library under libFuzzer, ASan and UBSan
+
+FUZZ_SECONDS ?= 60
+FUZZ_CFLAGS = -O1 -g -std=c17 -fno-omit-frame-pointer -fsanitize=address,undefined \
+	-fno-sanitize-recover=undefined -w
+FUZZERS := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_LIB := $(LIB_SRC:%.c=$(O)/fuzz/obj/%.o)
+
+.PHONY: fuzz fuzzers
+fuzzers: $(FUZZERS)
+fuzz: fuzzers
+	$(Q)tests/fuzz/run.sh $(FUZZ_SECONDS) $(O)/fuzz
+
+$(O)/fuzz/obj/%.o: %.c | $(GEN_H)
+	$(say) FUZZCC $<
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+
+$(O)/fuzz/libcprof.a: $(FUZZ_LIB) $(PROTOS)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(O)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(O)/fuzz/libcprof.a
+	$(say) FUZZER $@
+	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+
+-include $(FUZZ_LIB:.o=.d)
+
+# ---- bench: drivers from tests/bench/<name>.c, and the scripts that print the tables
+
+BENCHES := $(patsubst tests/bench/%.c,$(O)/bench/%,$(wildcard tests/bench/*.c))
+
+$(O)/bench/%: tests/bench/%.c $(O)/libcprof.a
+	$(say) BENCH $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(O)/libcprof.a $(LDLIBS)
+
+.PHONY: bench
+bench: cprof targets $(BENCHES)
+	$(Q)set -e; for script in $(sort $(wildcard tests/bench/*.sh)); do \
+	    $(TEST_ENV) bash $$script; done
+
+# ---- lint
+
+LINT_C := $(wildcard src/*/*.[ch] cmd/*.[ch] bpf/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] \
+	tests/bench/*.[ch] tests/targets/*.c tests/targets/*.cpp tests/targets/*.h)
+LINT_TIDY := $(LIB_SRC) $(wildcard cmd/*.c)
+LINT_SH := .ci/run $(wildcard tests/*.sh tests/*/*.sh tests/e2e/*.bash)
+
+.PHONY: lint lint-format lint-tidy lint-shell lint-floors
+lint: lint-format lint-shell lint-floors lint-tidy
+lint-format:
+	$(say) LINT clang-format
+	$(Q)clang-format --dry-run -Werror $(filter-out bpf/vmlinux_min.h,$(LINT_C))
+lint-shell:
+	$(say) LINT shellcheck
+	$(Q)shellcheck -x $(LINT_SH)
+lint-floors:
+	$(say) LINT floors
+	$(Q)tests/check_floors.sh
+lint-tidy: $(GEN_H)
+	$(say) LINT clang-tidy
+	$(Q)printf '%s\n' $(LINT_TIDY) | xargs -P $$(nproc) -n 3 sh -c \
+	    'clang-tidy --quiet "$$@" -- -std=c17 $(CPPFLAGS) 2>$(O)/clang-tidy.log.$$$$ || { \
+	     grep -v "warnings generated" $(O)/clang-tidy.log.$$$$; exit 255; }; \
+	     rm -f $(O)/clang-tidy.log.$$$$' tidy

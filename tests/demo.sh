@@ -1,0 +1,24 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# demo.sh CPROF TARGET: profiles the sample program for three seconds and shows what comes out.
+set -eu
+cprof=$1
+target=$2
+out=demo.pb.gz
+
+"$target" >/dev/null &
+pid=$!
+trap 'kill $pid 2>/dev/null; wait $pid 2>/dev/null || true' EXIT
+
+if [ "$(id -u)" != 0 ]; then
+	echo "Not root: user-mode stacks only, through perf events."
+fi
+echo "\$ $cprof cpu -p $pid -d 3s -o $out      # $target, which knows nothing of this"
+"$cprof" cpu -p $pid -d 3s -o $out
+echo
+echo "\$ $cprof cpu -p $pid -d 1s -f text"
+"$cprof" cpu -p $pid -d 1s -f text 2>/dev/null | head -n 20
+echo
+echo "The profile is $PWD/$out. Look at it with any pprof viewer, for example:"
+echo "    go tool pprof -top $out"
+echo "    go tool pprof -http=: $out"
