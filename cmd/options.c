@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one table of options and its parser: see options.h. */
+#include "options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "nearest.h"
+
+#define DEFAULT_DURATION_NS 10000000000ull
+#define DEFAULT_FREQUENCY 99 /* off the beat of what runs at 100 Hz */
+#define DEFAULT_TOP 20
+#define MAX_DURATION_NS (366ull * 24 * 3600 * 1000000000)
+#define SHOWN 128 /* of what the user typed, in messages */
+
+#define usage(err, ...) error_set(err, -EINVAL, __VA_ARGS__)
+
+/* ---- values ------------------------------------------------------------------------------------ */
+
+/* Digits only, at most `max`; steps behind them. */
+static bool take_digits(const char **text, u64 max, u64 *out)
+{
+	const char *c = *text;
+	u64 value = 0;
+
+	for (; isdigit((unsigned char)*c); c++) {
+		if (__builtin_mul_overflow(value, (u64)10, &value) ||
+		    __builtin_add_overflow(value, (u64)(*c - '0'), &value) || value > max)
+			return false;
+	}
+	if (c == *text)
+		return false;
+	*text = c;
+	*out = value;
+	return true;
+}
+
+static bool number_parse(const char *text, u32 max, u32 *out)
+{
+	u64 value;
+
+	if (!take_digits(&text, max, &value) || *text)
+		return false;
+	*out = (u32)value;
+	return true;
+}
+
+static bool unit_parse(const char *text, u64 *ns)
+{
+	static const struct {
+		const char *name;
+		u64 ns;
+	} units[] = {
+		{"", 1000000000},   {"ms", 1000000},      {"s", 1000000000},
+		{"m", 60000000000}, {"h", 3600000000000},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+		if (!strcmp(units[i].name, text)) {
+			*ns = units[i].ns;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool duration_parse(const char *text, u64 *ns)
+{
+	u64 whole, fraction = 0, scale = 1, unit, value;
+
+	if (!take_digits(&text, MAX_DURATION_NS, &whole))
+		return false;
+	if (*text == '.') {
+		const char *start = ++text;
+
+		if (!take_digits(&text, 999999, &fraction))
+			return false;
+		for (; start < text && scale <= 1000000; start++)
+			scale *= 10;
+	}
+	if (scale > 1000000 || !unit_parse(text, &unit) ||
+	    __builtin_mul_overflow(whole, unit, &value) || value > MAX_DURATION_NS)
+		return false;
+	*ns = value + fraction * unit / scale;
+	return true;
+}
+
+/* ---- what each option does --------------------------------------------------------------------- */
+
+static const char *target_name(enum option_target kind)
+{
+	switch (kind) {
+	case OPTION_TARGET_PIDS:
+		return "-p";
+	case OPTION_TARGET_NAME:
+		return "-n";
+	case OPTION_TARGET_ALL:
+		return "-a";
+	case OPTION_TARGET_CGROUP:
+		return "--cgroup";
+	default:
+		return "-- COMMAND";
+	}
+}
+
+static int set_target(struct options *o, enum option_target kind, const char *text,
+		      struct error *err)
+{
+	if (o->target == kind && kind == OPTION_TARGET_PIDS)
+		return usage(err, "-p is given twice: several PIDs go in one list, -p %.64s,%.64s",
+			     o->target_text, text);
+	if (o->target == kind)
+		return usage(err, "%s is given twice", target_name(kind));
+	if (o->target)
+		return usage(err, "two targets, %s and %s: give one", target_name(o->target),
+			     target_name(kind));
+	if (text && !*text)
+		return usage(err, "%s needs a value", target_name(kind));
+	o->target = kind;
+	o->target_text = text;
+	return 0;
+}
+
+static int set_pids(struct options *o, const char *value, struct error *err)
+{
+	return set_target(o, OPTION_TARGET_PIDS, value, err);
+}
+
+static int set_name(struct options *o, const char *value, struct error *err)
+{
+	return set_target(o, OPTION_TARGET_NAME, value, err);
+}
+
+static int set_system(struct options *o, const char *value, struct error *err)
+{
+	return set_target(o, OPTION_TARGET_ALL, NULL, err);
+}
+
+static int set_cgroup(struct options *o, const char *value, struct error *err)
+{
+	return set_target(o, OPTION_TARGET_CGROUP, value, err);
+}
+
+static int set_all(struct options *o, const char *value, struct error *err)
+{
+	o->all_matches = true;
+	return 0;
+}
+
+static int set_no_children(struct options *o, const char *value, struct error *err)
+{
+	o->children = false;
+	return 0;
+}
+
+static int set_duration(struct options *o, const char *value, struct error *err)
+{
+	if (!duration_parse(value, &o->duration_ns))
+		return usage(err, "\"%.*s\" is not a duration (5s, 500ms, 2m, 0 = until Ctrl-C)",
+			     SHOWN, value);
+	o->duration_given = true;
+	return 0;
+}
+
+static int set_frequency(struct options *o, const char *value, struct error *err)
+{
+	if (!number_parse(value, INT32_MAX, &o->frequency) || !o->frequency)
+		return usage(err, "\"%.*s\" is not a frequency (samples a second, such as 99)",
+			     SHOWN, value);
+	return 0;
+}
+
+static int set_event(struct options *o, const char *value, struct error *err)
+{
+	const struct event_desc *e = event_by_name(value);
+	char names[256];
+
+	if (!e) {
+		event_names(names, sizeof(names), false);
+		return usage(err, "unknown event \"%.*s\": one of %s", SHOWN, value, names);
+	}
+	o->event = e;
+	return 0;
+}
+
+static int set_user(struct options *o, const char *value, struct error *err)
+{
+	o->user_only = true;
+	return 0;
+}
+
+static int set_kernel(struct options *o, const char *value, struct error *err)
+{
+	o->kernel_only = true;
+	return 0;
+}
+
+static int set_mode(struct options *o, const char *value, struct error *err)
+{
+	if (!strcmp(value, "bpf"))
+		o->mode = OPTION_MODE_BPF;
+	else if (!strcmp(value, "perf"))
+		o->mode = OPTION_MODE_PERF;
+	else
+		return usage(err, "unknown mode \"%.*s\": one of bpf, perf", SHOWN, value);
+	return 0;
+}
+
+static int set_output(struct options *o, const char *value, struct error *err)
+{
+	if (!*value)
+		return usage(err, "-o needs the name of a file, or - for the standard output");
+	o->output = value;
+	return 0;
+}
+
+static void format_names(char *out, size_t size)
+{
+	size_t used = 0;
+
+	out[0] = '\0';
+	for (const struct format *const *f = format_table; *f && used < size; f++)
+		used += (size_t)snprintf(out + used, size - used, "%s%s", used ? ", " : "",
+					 (*f)->name);
+}
+
+static int set_format(struct options *o, const char *value, struct error *err)
+{
+	char names[256];
+
+	o->format = format_by_name(value);
+	if (o->format)
+		return 0;
+	format_names(names, sizeof(names));
+	return usage(err, "unknown format \"%.*s\": one of %s", SHOWN, value, names);
+}
+
+static int set_label(struct options *o, const char *value, struct error *err)
+{
+	static const char *const names[] = {"thread", "pid", "cpu"}; /* in the order of the bits */
+
+	for (;;) {
+		size_t len = strcspn(value, ","), i = 0;
+
+		while (i < ARRAY_LEN(names) &&
+		       (strlen(names[i]) != len || strncmp(value, names[i], len) != 0))
+			i++;
+		if (i == ARRAY_LEN(names))
+			return usage(err, "unknown label \"%.*s\": one of thread, pid, cpu",
+				     (int)(len > SHOWN ? SHOWN : len), value);
+		o->labels |= 1u << i;
+		if (!value[len])
+			return 0;
+		value += len + 1;
+	}
+}
+
+static int set_no_inlines(struct options *o, const char *value, struct error *err)
+{
+	o->inlines = false;
+	return 0;
+}
+
+static int set_top(struct options *o, const char *value, struct error *err)
+{
+	if (!number_parse(value, INT32_MAX, &o->top))
+		return usage(err, "\"%.*s\" is not a number of rows", SHOWN, value);
+	return 0;
+}
+
+static int set_sample_type(struct options *o, const char *value, struct error *err)
+{
+	o->sample_type = value;
+	return 0;
+}
+
+static int set_full_names(struct options *o, const char *value, struct error *err)
+{
+	o->full_names = true;
+	return 0;
+}
+
+static int set_verbose(struct options *o, const char *value, struct error *err)
+{
+	o->verbosity++;
+	return 0;
+}
+
+static int set_quiet(struct options *o, const char *value, struct error *err)
+{
+	o->quiet = true;
+	return 0;
+}
+
+static int set_color(struct options *o, const char *value, struct error *err)
+{
+	if (!strcmp(value, "auto"))
+		o->color = OPTION_COLOR_AUTO;
+	else if (!strcmp(value, "always"))
+		o->color = OPTION_COLOR_ALWAYS;
+	else if (!strcmp(value, "never"))
+		o->color = OPTION_COLOR_NEVER;
+	else
+		return usage(err, "unknown colour setting \"%.*s\": one of auto, always, never",
+			     SHOWN, value);
+	return 0;
+}
+
+static int set_help(struct options *o, const char *value, struct error *err)
+{
+	o->help = true;
+	return 0;
+}
+
+/* ---- the table --------------------------------------------------------------------------------- */
+
+#define IN(group_) VERB_CPU, OPTION_GROUP_##group_
+
+/* clang-format off */
+const struct option_spec option_table[] = {
+	{'p', "pid", "PID[,PID...]", "these processes, all threads, and their children",
+	 IN(TARGET), set_pids},
+	{'n', "name", "NAME", "the process whose name or program is NAME", IN(TARGET), set_name},
+	{0, "all", NULL, "with -n: every process of that name", IN(TARGET), set_all},
+	{'a', "system", NULL, "the whole machine", IN(TARGET), set_system},
+	{0, "cgroup", "PATH", "a control group and those below it", IN(TARGET), set_cgroup},
+	{0, "no-children", NULL, "leave child processes out", IN(TARGET), set_no_children},
+
+	{'d', "duration", "DURATION",
+	 "5s, 500ms, 2m, 1h; 0: until Ctrl-C (default 10s; a COMMAND: until it exits)",
+	 IN(SAMPLING), set_duration},
+	{'F', "frequency", "HZ", "samples a second on each CPU (default 99)",
+	 IN(SAMPLING), set_frequency},
+	{'e', "event", "EVENT", "what to count (default cpu-clock; see below)",
+	 IN(SAMPLING), set_event},
+	{0, "user", NULL, "user frames only", IN(SAMPLING), set_user},
+	{0, "kernel", NULL, "kernel frames only", IN(SAMPLING), set_kernel},
+	{0, "mode", "bpf|perf", "how to record (default: bpf where allowed, else perf)",
+	 IN(SAMPLING), set_mode},
+
+	{'o', "output", "FILE", "where to; the name picks the format, - is the standard output",
+	 IN(OUTPUT), set_output},
+	{'f', "format", "FORMAT", "pprof, folded or text", IN(OUTPUT), set_format},
+	{0, "label", "thread|pid|cpu", "keep the samples of each apart (repeatable)",
+	 IN(OUTPUT), set_label},
+	{0, "no-inlines", NULL, "do not show inlined functions (faster)",
+	 IN(OUTPUT), set_no_inlines},
+	{0, "top", "N", "text: rows of the table (default 20, 0: all)", IN(OUTPUT), set_top},
+	{0, "sample-type", "TYPE", "text, folded: which value to show (samples, cpu, ...)",
+	 IN(OUTPUT), set_sample_type},
+	{0, "full-names", NULL, "text: do not shorten long function names",
+	 IN(OUTPUT), set_full_names},
+
+	{'v', "verbose", NULL, "say more (repeatable)", IN(OTHER), set_verbose},
+	{'q', "quiet", NULL, "print errors only", IN(OTHER), set_quiet},
+	{0, "color", "auto|always|never", "colours on the terminal (default auto)",
+	 IN(OTHER), set_color},
+	{'h', "help", NULL, "this text", IN(OTHER), set_help},
+	{0},
+};
+/* clang-format on */
+
+/* ---- the parser -------------------------------------------------------------------------------- */
+
+struct parser {
+	enum verb verb;
+	char **next; /* the argument that comes next */
+	struct options *options;
+	struct error *err;
+};
+
+static const struct option_spec *find_letter(const struct parser *p, char letter)
+{
+	for (const struct option_spec *s = option_table; s->name; s++) {
+		if (s->letter == letter && (s->verbs & p->verb))
+			return s;
+	}
+	return NULL;
+}
+
+static const struct option_spec *find_long(const struct parser *p, const char *name, size_t len)
+{
+	for (const struct option_spec *s = option_table; s->name; s++) {
+		if (strlen(s->name) == len && !strncmp(s->name, name, len) && (s->verbs & p->verb))
+			return s;
+	}
+	return NULL;
+}
+
+static int unknown_long(const struct parser *p, const char *name, size_t len)
+{
+	const struct option_spec *best = NULL;
+	u32 least = UINT32_MAX;
+	char typed[SHOWN];
+
+	snprintf(typed, sizeof(typed), "%.*s", (int)(len < SHOWN ? len : SHOWN), name);
+	for (const struct option_spec *s = option_table; s->name; s++) {
+		u32 distance = word_distance(typed, s->name);
+
+		if ((s->verbs & p->verb) && distance < least) {
+			least = distance;
+			best = s;
+		}
+	}
+	if (best && word_is_near(typed, least))
+		return usage(p->err, "unknown option --%s: did you mean --%s?", typed, best->name);
+	return usage(p->err, "unknown option --%s", typed);
+}
+
+static int set_next(struct parser *p, const struct option_spec *s, const char *typed)
+{
+	if (!*p->next)
+		return usage(p->err, "%s needs a value: %s", typed, s->value);
+	return s->set(p->options, *p->next++, p->err);
+}
+
+static int parse_long(struct parser *p, const char *arg)
+{
+	const char *name = arg + 2, *equals = strchr(name, '=');
+	size_t len = equals ? (size_t)(equals - name) : strlen(name);
+	const struct option_spec *s = find_long(p, name, len);
+
+	if (!s)
+		return unknown_long(p, name, len);
+	if (!s->value && equals)
+		return usage(p->err, "--%s takes no value", s->name);
+	if (!s->value || equals)
+		return s->set(p->options, equals ? equals + 1 : NULL, p->err);
+	return set_next(p, s, arg);
+}
+
+/* "-v", "-vq", "-F99", "-vF 99" */
+static int parse_letters(struct parser *p, const char *arg)
+{
+	int result = 0;
+
+	for (const char *c = arg + 1; *c && !result && !p->options->help; c++) {
+		const struct option_spec *s = find_letter(p, *c);
+		char typed[3] = {'-', *c, '\0'};
+
+		if (!s)
+			return usage(p->err, "unknown option -%c", *c);
+		if (s->value)
+			return c[1] ? s->set(p->options, c + 1, p->err) : set_next(p, s, typed);
+		result = s->set(p->options, NULL, p->err);
+	}
+	return result;
+}
+
+static int parse_command(struct parser *p)
+{
+	if (!*p->next || !**p->next)
+		return usage(p->err, "-- needs a command behind it");
+	p->options->command = p->next;
+	return set_target(p->options, OPTION_TARGET_COMMAND, NULL, p->err);
+}
+
+static int stray(const struct parser *p, const char *arg)
+{
+	if (isdigit((unsigned char)*arg))
+		return usage(p->err, "unexpected \"%.*s\": did you mean -p %.*s?", SHOWN, arg,
+			     SHOWN, arg);
+	return usage(p->err, "unexpected \"%.*s\": did you mean -n %.*s, or -- %.*s to start it?",
+		     SHOWN, arg, SHOWN, arg, SHOWN, arg);
+}
+
+static int parse_all(struct parser *p)
+{
+	int result = 0;
+
+	while (!result && *p->next && !p->options->help) {
+		const char *arg = *p->next++;
+
+		if (!strcmp(arg, "--"))
+			return parse_command(p);
+		if (!strncmp(arg, "--", 2))
+			result = parse_long(p, arg);
+		else if (arg[0] == '-' && arg[1])
+			result = parse_letters(p, arg);
+		else
+			result = stray(p, arg);
+	}
+	return result;
+}
+
+static int check_together(struct options *o, struct error *err)
+{
+	if (!o->target)
+		return usage(err, "nothing to profile: give -p PID, -n NAME, -a, --cgroup PATH or "
+				  "-- COMMAND");
+	if (o->all_matches && o->target != OPTION_TARGET_NAME)
+		return usage(err, "--all goes with -n NAME (the whole machine is -a)");
+	if (o->target == OPTION_TARGET_COMMAND && !o->duration_given)
+		o->duration_ns = 0;
+	if (o->user_only && o->kernel_only)
+		o->user_only = o->kernel_only = false;
+	return 0;
+}
+
+int options_parse(struct options *o, enum verb verb, int argc, char **argv, struct error *err)
+{
+	struct parser p = {.verb = verb, .next = argv + (argc > 0), .options = o, .err = err};
+	int result;
+
+	*o = (struct options){
+		.children = true,
+		.inlines = true,
+		.duration_ns = DEFAULT_DURATION_NS,
+		.frequency = DEFAULT_FREQUENCY,
+		.event = event_table,
+		.top = DEFAULT_TOP,
+	};
+	result = parse_all(&p);
+	if (result || o->help)
+		return result;
+	return check_together(o, err);
+}

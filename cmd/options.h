@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one table of options: it feeds the parser, -h, the completions (through --list-options) and the
+ * test that compares the man pages with it. A new verb is one more bit, a new option one more entry.
+ */
+#ifndef CPROF_CMD_OPTIONS_H
+#define CPROF_CMD_OPTIONS_H
+
+#include "base/error.h"
+#include "base/types.h"
+#include "collect/events.h"
+#include "format/format.h"
+
+enum verb { /* bits, for option_spec.verbs */
+	    VERB_CPU = 1 << 0,
+};
+
+enum option_target {
+	OPTION_TARGET_NONE,
+	OPTION_TARGET_PIDS, /* target_text: "4711,4712" */
+	OPTION_TARGET_NAME, /* target_text: "redis-server" */
+	OPTION_TARGET_ALL,
+	OPTION_TARGET_CGROUP, /* target_text: a path */
+	OPTION_TARGET_COMMAND, /* command */
+};
+
+enum option_label { /* bits */
+		    OPTION_LABEL_THREAD = 1 << 0,
+		    OPTION_LABEL_PID = 1 << 1,
+		    OPTION_LABEL_CPU = 1 << 2,
+};
+
+enum option_mode {
+	OPTION_MODE_AUTO,
+	OPTION_MODE_BPF,
+	OPTION_MODE_PERF,
+};
+
+enum option_color {
+	OPTION_COLOR_AUTO,
+	OPTION_COLOR_ALWAYS,
+	OPTION_COLOR_NEVER,
+};
+
+/* What was typed, checked, with the defaults filled in. Strings are argv's. */
+struct options {
+	enum option_target target;
+	const char *target_text;
+	char **command; /* NULL-terminated; NULL unless OPTION_TARGET_COMMAND */
+	bool all_matches; /* --all: every process that -n finds */
+	bool children; /* false with --no-children */
+
+	u64 duration_ns; /* 0: until Ctrl-C or the target's end */
+	bool duration_given;
+	u32 frequency; /* Hz, 1 or more; the kernel's limit is not checked here */
+	const struct event_desc *event; /* never NULL */
+	bool user_only, kernel_only; /* at most one; both options together mean neither */
+	enum option_mode mode;
+
+	const char *output; /* NULL: not given; "-": stdout */
+	const struct format *format; /* NULL: not given */
+	u32 labels; /* enum option_label */
+	bool inlines; /* false with --no-inlines */
+	u32 top; /* rows of the text table; 0: all */
+	const char *sample_type; /* NULL: the default one */
+	bool full_names;
+
+	u32 verbosity; /* number of -v */
+	bool quiet;
+	enum option_color color;
+	bool help; /* -h was met: nothing else has been checked */
+};
+
+enum option_group {
+	OPTION_GROUP_TARGET,
+	OPTION_GROUP_SAMPLING,
+	OPTION_GROUP_OUTPUT,
+	OPTION_GROUP_OTHER,
+};
+
+struct option_spec {
+	char letter; /* 0: none */
+	const char *name; /* long form without its dashes */
+	const char *value; /* what help calls its value; NULL: it takes none */
+	const char *help;
+	u32 verbs; /* enum verb bits */
+	enum option_group group;
+	int (*set)(struct options *o, const char *value, struct error *err);
+};
+
+/* All options; a nameless one ends the table. */
+extern const struct option_spec option_table[];
+
+/* Reads argv[1...] (argv[0] is the verb). 0, or -EINVAL with a text for the user. */
+int options_parse(struct options *o, enum verb verb, int argc, char **argv,
+		  struct error *err) MUST_CHECK;
+
+/* "5s", "500ms", "1.5m", "1h", plain seconds; false when it is none or more than a year. */
+bool duration_parse(const char *text, u64 *ns);
+
+#endif
