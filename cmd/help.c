@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Help texts: see help.h. */
+#include "help.h"
+
+#include <string.h>
+
+#include "exit_codes.h"
+
+#define OPTION_COLUMN 28 /* where the help of an option begins */
+
+static const char *const group_titles[] = {
+	[OPTION_GROUP_TARGET] = "Target",
+	[OPTION_GROUP_SAMPLING] = "Sampling",
+	[OPTION_GROUP_OUTPUT] = "Output",
+	[OPTION_GROUP_OTHER] = "Other",
+};
+
+void help_overview(FILE *to)
+{
+	fprintf(to,
+		"cprof " CPROF_VERSION ": profiles of any running process, without changing it.\n"
+		"\n"
+		"Usage: cprof VERB [OPTIONS]\n"
+		"\n");
+	for (const struct verb_spec *v = verb_table; v->name; v++)
+		fprintf(to, "  %-10s%s\n", v->name, v->summary);
+	fprintf(to,
+		"\n"
+		"For example:\n"
+		"  cprof cpu -p 4711 -d 5s          what this process does, for five seconds\n"
+		"  cprof cpu -n redis-server -o redis.pb.gz && go tool pprof -http: redis.pb.gz\n"
+		"  cprof cpu -- ./program --flag    a command from its start to its end\n"
+		"\n"
+		"`cprof help VERB` says more about one.\n");
+}
+
+static void print_option(FILE *to, const struct option_spec *s)
+{
+	char left[64], letter[8] = "    ";
+
+	if (s->letter)
+		snprintf(letter, sizeof(letter), "-%c, ", s->letter);
+	snprintf(left, sizeof(left), "  %s--%s%s%s", letter, s->name, s->value ? " " : "",
+		 s->value ? s->value : "");
+	if (strlen(left) + 2 > OPTION_COLUMN)
+		fprintf(to, "%s\n%*s%s\n", left, OPTION_COLUMN, "", s->help);
+	else
+		fprintf(to, "%-*s%s\n", OPTION_COLUMN, left, s->help);
+}
+
+static void print_options(FILE *to, enum verb verb)
+{
+	for (size_t group = 0; group < ARRAY_LEN(group_titles); group++) {
+		fprintf(to, "\n%s:\n", group_titles[group]);
+		for (const struct option_spec *s = option_table; s->name; s++) {
+			if ((s->verbs & verb) && (size_t)s->group == group)
+				print_option(to, s);
+		}
+	}
+}
+
+static void print_events(FILE *to)
+{
+	fprintf(to, "\nEvents:\n");
+	for (const struct event_desc *e = event_table; e->name; e++)
+		fprintf(to, "  %-*s%s\n", OPTION_COLUMN - 2, e->name, e->summary);
+}
+
+static void print_formats(FILE *to)
+{
+	fprintf(to, "\nFormats:\n");
+	for (const struct format *const *f = format_table; *f; f++)
+		fprintf(to, "  %-8s%-*s%s\n", (*f)->name, OPTION_COLUMN - 10, (*f)->suffix,
+			(*f)->summary);
+}
+
+static void print_target_reminder(FILE *to)
+{
+	fprintf(to,
+		"\nWithout -o and -f: folded stacks into a pipe; on a terminal a table of the top\n"
+		"functions, and a pprof file whose name is printed.\n"
+		"\n"
+		"Exit status: 0 a profile was written, 1 it could not be, 2 wrong usage, 3 nothing "
+		"was\n"
+		"sampled.\n");
+}
+
+void help_verb(FILE *to, const struct verb_spec *verb)
+{
+	fprintf(to, "cprof %s: %s\n\nUsage: cprof %s%s%s\n", verb->name, verb->summary, verb->name,
+		*verb->synopsis ? " " : "", verb->synopsis);
+	if (verb->bit) {
+		print_options(to, verb->bit);
+		print_events(to);
+		print_formats(to);
+		print_target_reminder(to);
+	}
+	if (verb->examples)
+		fprintf(to, "\nExamples:\n%s", verb->examples);
+}
+
+void help_list_options(FILE *to, const struct verb_spec *verb)
+{
+	for (const struct option_spec *s = option_table; s->name; s++) {
+		if (!(s->verbs & verb->bit))
+			continue;
+		fprintf(to, "%.1s\t%s\t%s\t%s\n", s->letter ? &s->letter : "", s->name,
+			s->value ? s->value : "", s->help);
+	}
+}
+
+int cmd_help(int argc, char **argv)
+{
+	const struct verb_spec *verb;
+
+	if (argc < 2) {
+		help_overview(stdout);
+		return CPROF_EXIT_OK;
+	}
+	verb = verb_by_name(argv[1]);
+	if (!verb)
+		return verb_unknown(argv[1]);
+	help_verb(stdout, verb);
+	return CPROF_EXIT_OK;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Help texts, made from verb_table and option_table. */
+#ifndef CPROF_CMD_HELP_H
+#define CPROF_CMD_HELP_H
+
+#include <stdio.h>
+
+#include "commands.h"
+
+void help_overview(FILE *to); /* what `cprof` alone prints */
+void help_verb(FILE *to, const struct verb_spec *verb);
+/* One option a line, for completions: letter, name, value, help; separated by tabs. */
+void help_list_options(FILE *to, const struct verb_spec *verb);
+
+#endif

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The door: finds the verb and hands over. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "commands.h"
+#include "exit_codes.h"
+#include "help.h"
+#include "nearest.h"
+#include "terminal.h"
+
+const struct verb_spec verb_table[] = {
+	{
+		.name = "doctor",
+		.summary = "what this machine and this user can profile, and how to get more",
+		.synopsis = "",
+		.run = cmd_doctor,
+	},
+	{
+		.name = "help",
+		.summary = "this overview, or the help of one verb",
+		.synopsis = "[VERB]",
+		.run = cmd_help,
+	},
+	{
+		.name = "version",
+		.summary = "version, libraries, and what this kernel offers",
+		.synopsis = "",
+		.run = cmd_version,
+	},
+	{0},
+};
+
+const struct verb_spec *verb_by_name(const char *name)
+{
+	for (const struct verb_spec *v = verb_table; v->name; v++) {
+		if (!strcmp(v->name, name))
+			return v;
+	}
+	return NULL;
+}
+
+int verb_unknown(const char *name)
+{
+	const struct verb_spec *best = NULL;
+	u32 least = UINT32_MAX;
+	struct terminal t;
+
+	for (const struct verb_spec *v = verb_table; v->name; v++) {
+		u32 distance = word_distance(name, v->name);
+
+		if (distance < least) {
+			least = distance;
+			best = v;
+		}
+	}
+	terminal_init(&t, NULL);
+	if (best && word_is_near(name, least))
+		terminal_error(&t, "unknown verb \"%.128s\": did you mean cprof %s?", name,
+			       best->name);
+	else
+		terminal_error(&t, "unknown verb \"%.128s\" (cprof help lists them)", name);
+	return CPROF_EXIT_USAGE;
+}
+
+static int list_options(int argc, char **argv)
+{
+	const struct verb_spec *verb = argc > 1 ? verb_by_name(argv[1]) : NULL;
+
+	if (argc < 2) {
+		for (const struct verb_spec *v = verb_table; v->name; v++)
+			printf("%s\t%s\n", v->name, v->summary);
+		return CPROF_EXIT_OK;
+	}
+	if (!verb)
+		return CPROF_EXIT_USAGE;
+	help_list_options(stdout, verb);
+	return CPROF_EXIT_OK;
+}
+
+static bool is_any(const char *arg, const char *a, const char *b)
+{
+	return !strcmp(arg, a) || !strcmp(arg, b);
+}
+
+/* Verbs without options still answer -h, and take nothing that they would ignore. */
+static int run_plain(const struct verb_spec *verb, int argc, char **argv)
+{
+	struct terminal t;
+
+	if (argc > 1 && is_any(argv[1], "-h", "--help")) {
+		help_verb(stdout, verb);
+		return CPROF_EXIT_OK;
+	}
+	if (argc > (verb->run == cmd_help ? 2 : 1)) {
+		terminal_init(&t, NULL);
+		terminal_error(&t, "unexpected \"%.128s\": the usage is cprof %s%s%s",
+			       argv[argc - 1], verb->name, *verb->synopsis ? " " : "",
+			       verb->synopsis);
+		return CPROF_EXIT_USAGE;
+	}
+	return verb->run(argc, argv);
+}
+
+static int dispatch(int argc, char **argv)
+{
+	const struct verb_spec *verb;
+
+	if (argc < 1) {
+		help_overview(stderr);
+		return CPROF_EXIT_USAGE;
+	}
+	if (is_any(argv[0], "-h", "--help"))
+		return cmd_help(1, argv);
+	if (is_any(argv[0], "-V", "--version"))
+		return cmd_version(1, argv);
+	if (!strcmp(argv[0], "--list-options"))
+		return list_options(argc, argv);
+	verb = verb_by_name(argv[0]);
+	if (!verb)
+		return verb_unknown(argv[0]);
+	return verb->bit ? verb->run(argc, argv) : run_plain(verb, argc, argv);
+}
+
+/* What was printed may sit in a buffer: a full disk shows only now. A reader that left is no failure. */
+static int finish_output(int status)
+{
+	struct terminal t;
+
+	if (!fflush(stdout) || errno == EPIPE || status)
+		return status;
+	terminal_init(&t, NULL);
+	terminal_error(&t, "cannot write to the standard output: %s", error_reason(-errno));
+	return CPROF_EXIT_FAILED;
+}
+
+int main(int argc, char **argv)
+{
+	/* A pipe that is closed early is an error of one write, not the end of everything. */
+	signal(SIGPIPE, SIG_IGN);
+	return finish_output(dispatch(argc - 1, argv + 1));
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What this kernel lets this user do, found out by trying: distributions patch, containers forbid,
+ * and version numbers do not tell.
+ */
+#ifndef CPROF_COLLECT_FEATURES_H
+#define CPROF_COLLECT_FEATURES_H
+
+#include <sys/types.h>
+
+#include "base/types.h"
+
+enum feature_state {
+	FEATURE_OK,
+	FEATURE_LIMITED, /* it works in part */
+	FEATURE_MISSING,
+};
+
+#define FEATURES_EVENTS_MAX 16
+
+struct features {
+	char release[65]; /* "6.1.0-18-amd64" */
+	u32 kernel_major, kernel_minor;
+	uid_t euid;
+	u64 caps; /* effective, bits of linux/capability.h */
+	int bpf_load; /* 0, or the negative errno of a one-instruction perf_event program */
+	bool btf; /* /sys/kernel/btf/vmlinux */
+	bool tp_btf; /* a program on tp_btf/sched_switch loads */
+	bool bpf_loop; /* helper, 5.17 */
+	bool uprobe_pmu, uprobe_multi, uprobe_session; /* 4.17, 6.6, 6.13 */
+	int perf_event_paranoid; /* INT_MAX when it cannot be read: no perf events in this kernel */
+	u32 perf_max_sample_rate; /* Hz; 0: not known */
+	int events[FEATURES_EVENTS_MAX]; /* event_available() of each in event_table */
+	int kptr_restrict;
+	bool kallsyms; /* /proc/kallsyms shows addresses to us */
+	bool debug_files; /* there are separate debug files below /usr/lib/debug */
+	u64 memlock; /* bytes, UINT64_MAX: unlimited */
+	bool initial_pidns; /* PIDs are what the kernel calls them */
+	bool cpu_bpf; /* cprof cpu --mode bpf can work */
+	bool cpu_perf; /* cprof cpu --mode perf can, at least on our own processes */
+};
+
+void features_probe(struct features *f);
+bool features_has_cap(const struct features *f, u32 cap); /* CAP_* */
+
+/* For printing: one line about each. */
+struct feature {
+	const char *name;
+	enum feature_state state;
+	char detail[200]; /* what was found */
+	const char *meaning; /* what a limit or lack means for profiles; NULL when ok */
+	const char *remedy; /* a command to be run as root; NULL: there is none */
+};
+
+#define FEATURES_LIST_MAX 24
+
+size_t features_list(const struct features *f, struct feature out[FEATURES_LIST_MAX]);
+
+#endif
