@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cprof doctor: what this machine and this user can profile, what is missing, what mends it. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "collect/features.h"
+#include "commands.h"
+#include "exit_codes.h"
+#include "terminal.h"
+
+#define NAME_COLUMNS 21
+#define DETAIL_COLUMN (2 + 9 + NAME_COLUMNS)
+
+static const char *paint(const struct terminal *t, enum feature_state state, bool on)
+{
+	static const char *const colors[] = {
+		[FEATURE_OK] = "\033[32m",
+		[FEATURE_LIMITED] = "\033[33m",
+		[FEATURE_MISSING] = "\033[31m",
+	};
+
+	return !t->out_color ? "" : on ? colors[state] : "\033[0m";
+}
+
+/* Remedies are written for root. */
+static const char *sudo_for(const char *remedy)
+{
+	return geteuid() && strncmp(remedy, "sudo ", 5) != 0 ? "sudo " : "";
+}
+
+static void print_feature(const struct terminal *t, const struct feature *x)
+{
+	static const char *const states[] = {
+		[FEATURE_OK] = "ok",
+		[FEATURE_LIMITED] = "limited",
+		[FEATURE_MISSING] = "missing",
+	};
+
+	printf("  %s%-9s%s%-*s%s\n", paint(t, x->state, true), states[x->state],
+	       paint(t, x->state, false), NAME_COLUMNS, x->name, x->detail);
+	if (x->meaning)
+		printf("%*s%s\n", DETAIL_COLUMN, "", x->meaning);
+	if (x->remedy)
+		printf("%*s-> %s%s\n", DETAIL_COLUMN, "", sudo_for(x->remedy), x->remedy);
+}
+
+static void print_verdict(const struct features *f)
+{
+	if (f->cpu_bpf)
+		printf("\ncprof cpu works here, with BPF.\n");
+	else if (f->cpu_perf)
+		printf("\ncprof cpu works here for your own processes, by perf events.\n");
+	else
+		printf("\ncprof cpu does not work here: no perf event can be opened.\n");
+}
+
+int cmd_doctor(int argc, char **argv)
+{
+	struct feature list[FEATURES_LIST_MAX];
+	struct features f;
+	struct terminal t;
+	size_t n;
+
+	terminal_init(&t, NULL);
+	features_probe(&f);
+	n = features_list(&f, list);
+	for (size_t i = 0; i < n; i++)
+		print_feature(&t, &list[i]);
+	print_verdict(&f);
+	return f.cpu_bpf || f.cpu_perf ? CPROF_EXIT_OK : CPROF_EXIT_FAILED;
+}
