@@ -54,12 +54,17 @@ bool elf_file_vaddr_to_offset(const struct elf_file *f, u64 vaddr, u64 *offset);
 u16 elf_file_machine(const struct elf_file *f); /* EM_* */
 u16 elf_file_type(const struct elf_file *f); /* ET_* */
 u64 elf_file_entry(const struct elf_file *f); /* vaddr of the first instruction */
+u64 elf_file_size(const struct elf_file *f); /* in bytes, when it was opened */
 
 /*
  * The section called `name`; 0, -ENOENT, or -EBADMSG when it is there but broken. A file without
  * section headers still answers for .eh_frame and .eh_frame_hdr through PT_GNU_EH_FRAME.
  */
 int elf_file_section(struct elf_file *f, const char *name, struct elf_section *out) MUST_CHECK;
+
+/* The same without reading it: `data` stays empty. For a section's address, or whether it exists. */
+int elf_file_section_header(struct elf_file *f, const char *name,
+			    struct elf_section *out) MUST_CHECK;
 
 /* libelf's handle, for libdw; lent. */
 Elf *elf_file_handle(struct elf_file *f);

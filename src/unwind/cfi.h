@@ -43,6 +43,25 @@ struct cfi_stats {
  */
 int cfi_walk(const struct cfi_section *s, const struct cfi_visitor *v, struct cfi_stats *stats);
 
+/*
+ * The same in two steps, for a caller that wants functions in address order without keeping their
+ * rows: list the FDEs, sort them, run them one by one.
+ */
+struct cfi_fde {
+	u64 start, end; /* vaddrs; start < end */
+	u64 offset; /* of the entry in the section */
+};
+
+struct cfi_reader;
+/* Keeps a copy of *s; the bytes it points to must stay. 0 or -ENOMEM. */
+int cfi_reader_new(const struct cfi_section *s, struct cfi_reader **out) MUST_CHECK;
+void cfi_reader_free(struct cfi_reader *r); /* NULL is fine */
+/* The next FDE in section order; false at the end. */
+bool cfi_reader_next(struct cfi_reader *r, struct cfi_fde *fde);
+/* Calls v->row for each row of an FDE that cfi_reader_next() gave. 0 or what v->row returned. */
+int cfi_reader_run(struct cfi_reader *r, const struct cfi_fde *fde, const struct cfi_visitor *v);
+const struct cfi_stats *cfi_reader_stats(const struct cfi_reader *r);
+
 /* Finds .eh_frame (else .debug_frame) in `f`; 0 or -ENOENT. */
 int cfi_section_find(struct elf_file *f, enum cfi_kind kind, struct cfi_section *out) MUST_CHECK;
 

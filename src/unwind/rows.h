@@ -30,7 +30,7 @@ struct rows {
 	u32 nrows; /* rows in `words`, padding not counted */
 	u32 nfunctions;
 	u32 unsupported_rows;
-	bool frame_pointers; /* no table at all: every block's rule is UNWIND_RULE_FP */
+	bool frame_pointers; /* no CFI at all: UNWIND_RULE_FP but for functions known by name */
 };
 
 /*

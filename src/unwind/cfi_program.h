@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The instructions of call frame information (DWARF 5, section 6.4.2), for cfi.c only. */
+#ifndef CPROF_UNWIND_CFI_PROGRAM_H
+#define CPROF_UNWIND_CFI_PROGRAM_H
+
+#include "unwind/cfi.h"
+#include "unwind/cfi_expr.h"
+
+/* How pointers are written (LSB 5.0 core, section 10.5). */
+struct cfi_pointer_env {
+	const struct cfi_section *section; /* bases; the cursor must lie in its bytes */
+	u8 encoding; /* DW_EH_PE_* */
+};
+
+/* False (nothing read, or the cursor bad) when the encoding is one we cannot resolve. */
+bool cfi_pointer_read(const struct cfi_pointer_env *env, struct cursor *c, u64 *value);
+/* Steps over one, whatever it is relative to. */
+bool cfi_pointer_skip(const struct cfi_pointer_env *env, struct cursor *c, u64 *raw);
+
+/* What a CIE fixes for its FDEs. */
+struct cfi_program_env {
+	struct cfi_pointer_env pointer;
+	u64 code_align;
+	s64 data_align;
+	u32 ra_reg; /* column of the return address: 16 on x86-64 */
+	bool signal_frame;
+};
+
+/* Where a caller's register is. */
+enum cfi_place_kind {
+	CFI_PLACE_SAME = 0,
+	CFI_PLACE_UNDEFINED,
+	CFI_PLACE_AT_CFA, /* in memory at cfa + off */
+	CFI_PLACE_AT_REG, /* in memory at register reg + off */
+	CFI_PLACE_IN_REG, /* in register reg */
+	CFI_PLACE_UNKNOWN,
+};
+
+struct cfi_place {
+	enum cfi_place_kind kind;
+	u32 reg;
+	s64 off;
+};
+
+/* One row; of the registers only those that an unwinder carries from frame to frame. */
+struct cfi_state {
+	struct cfi_value cfa;
+	struct cfi_place rbp, ra;
+};
+
+/* Runs a CIE's instructions; false when they are broken. */
+bool cfi_program_initial(const struct cfi_program_env *env, struct cursor code,
+			 struct cfi_state *out);
+/* Runs an FDE's; rows go to v->row. 0 or what it returned. */
+int cfi_program_run(const struct cfi_program_env *env, const struct cfi_state *initial,
+		    struct cursor code, const struct cfi_fde *fde, const struct cfi_visitor *v,
+		    struct cfi_stats *stats);
+
+/* The row as the kernel's walker takes it. */
+struct unwind_rule cfi_state_rule(const struct cfi_state *s, bool signal_frame);
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a row of call frame information to the rule that the kernel's walker follows. */
+#include "unwind/cfi_program.h"
+
+#define REG_RBP 6
+#define REG_RSP 7
+#define REG_LAST 15 /* r15; beyond are rip and the vector registers */
+
+static bool fits_s16(s64 v)
+{
+	return v == (s16)v;
+}
+
+static bool fits_s32(s64 v)
+{
+	return v == (s32)v;
+}
+
+/* Memory at an offset from the very register that the CFA is counted from. */
+static bool cfa_relative(const struct cfi_state *s, const struct cfi_place *p, s64 *off)
+{
+	if (p->kind == CFI_PLACE_AT_CFA) {
+		*off = p->off;
+		return true;
+	}
+	if (p->kind == CFI_PLACE_AT_REG && s->cfa.kind == CFI_VALUE_REG && s->cfa.reg == p->reg)
+		return !__builtin_sub_overflow(p->off, s->cfa.off, off);
+	return false;
+}
+
+static bool rule_cfa(const struct cfi_value *cfa, struct unwind_rule *rule)
+{
+	if (!fits_s32(cfa->off))
+		return false;
+	rule->cfa_off = (s32)cfa->off;
+	switch (cfa->kind) {
+	case CFI_VALUE_PLT:
+		rule->cfa = UNWIND_CFA_PLT;
+		return true;
+	case CFI_VALUE_REG:
+		if (cfa->reg > REG_LAST)
+			return false;
+		rule->cfa = cfa->reg == REG_RSP   ? UNWIND_CFA_RSP
+			    : cfa->reg == REG_RBP ? UNWIND_CFA_RBP
+						  : UNWIND_CFA_REG;
+		if (rule->cfa == UNWIND_CFA_REG)
+			rule->cfa_reg = (u8)cfa->reg;
+		return true;
+	case CFI_VALUE_MEM:
+		if ((cfa->reg != REG_RSP && cfa->reg != REG_RBP) || !fits_s16(cfa->add))
+			return false;
+		rule->cfa = cfa->reg == REG_RSP ? UNWIND_CFA_RSP_DEREF : UNWIND_CFA_RBP_DEREF;
+		rule->cfa_add = (s16)cfa->add;
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool rule_ra(const struct cfi_state *s, struct unwind_rule *rule)
+{
+	s64 off;
+
+	if (cfa_relative(s, &s->ra, &off) && fits_s16(off)) {
+		rule->ra = UNWIND_RA_CFA;
+		rule->ra_off = (s16)off;
+		return true;
+	}
+	if (s->ra.kind == CFI_PLACE_IN_REG && s->ra.reg <= REG_LAST) {
+		rule->ra = UNWIND_RA_REG;
+		rule->ra_off = (s16)s->ra.reg;
+		return true;
+	}
+	return false;
+}
+
+/* What cannot be followed becomes "undefined": the stack goes on as long as nobody needs rbp. */
+static void rule_rbp(const struct cfi_state *s, struct unwind_rule *rule)
+{
+	const struct cfi_place *p = &s->rbp;
+	s64 off;
+
+	rule->rbp = UNWIND_RBP_UNDEFINED;
+	if (p->kind == CFI_PLACE_SAME || (p->kind == CFI_PLACE_IN_REG && p->reg == REG_RBP)) {
+		rule->rbp = UNWIND_RBP_SAME;
+	} else if (p->kind == CFI_PLACE_AT_REG && p->reg == REG_RBP && fits_s32(p->off)) {
+		rule->rbp = UNWIND_RBP_RBP;
+		rule->rbp_off = (s32)p->off;
+	} else if (cfa_relative(s, p, &off) && fits_s32(off)) {
+		rule->rbp = UNWIND_RBP_CFA;
+		rule->rbp_off = (s32)off;
+	}
+}
+
+struct unwind_rule cfi_state_rule(const struct cfi_state *s, bool signal_frame)
+{
+	struct unwind_rule rule = {.cfa = UNWIND_CFA_NONE};
+
+	if (signal_frame)
+		return (struct unwind_rule){.cfa = UNWIND_CFA_SIGNAL};
+	if (s->ra.kind == CFI_PLACE_UNDEFINED)
+		return (struct unwind_rule){.cfa = UNWIND_CFA_STOP};
+	if (!rule_cfa(&s->cfa, &rule) || !rule_ra(s, &rule))
+		return (struct unwind_rule){.cfa = UNWIND_CFA_NONE};
+	rule_rbp(s, &rule);
+	return rule;
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* FDE headers of all sources, merged and sorted; their instructions are run later, in order. */
+#include "unwind/function_index.h"
+
+#include <elf.h>
+#include <stdlib.h>
+
+bool elf_vaddr_is_code(const struct elf_file *f, u64 vaddr)
+{
+	const struct elf_segment *s;
+	size_t n = elf_file_segments(f, &s);
+
+	for (size_t i = 0; i < n; i++)
+		if ((s[i].flags & PF_X) && vaddr >= s[i].vaddr && vaddr - s[i].vaddr < s[i].filesz)
+			return true;
+	return false;
+}
+
+static int add_section(struct function_index *index, struct elf_file *f, struct elf_file *from,
+		       enum cfi_kind kind, enum function_source source)
+{
+	struct function_entry e = {.source = source};
+	struct cfi_section section;
+	int err;
+
+	if (cfi_section_find(from, kind, &section))
+		return 0;
+	err = cfi_reader_new(&section, &index->readers[source]);
+	if (err)
+		return err;
+	while (cfi_reader_next(index->readers[source], &e.fde)) {
+		if (!elf_vaddr_is_code(f, e.fde.start))
+			continue;
+		err = vec_push(&index->entries, e);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* Half of the code without any FDE is more than hand-written assembly explains. */
+static bool covers_too_little(const struct function_index *index, const struct elf_file *f)
+{
+	const struct elf_segment *s;
+	size_t n = elf_file_segments(f, &s);
+	u64 code = 0, covered = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (s[i].flags & PF_X)
+			code += s[i].filesz;
+	for (size_t i = 0; i < index->entries.len; i++)
+		covered += index->entries.data[i].fde.end - index->entries.data[i].fde.start;
+	return covered < code / 2;
+}
+
+int function_index_init(struct function_index *index, struct elf_file *f, struct elf_file *debug)
+{
+	int err;
+
+	*index = (struct function_index){0};
+	err = add_section(index, f, f, CFI_EH_FRAME, FUNCTION_EH_FRAME);
+	if (!err)
+		err = add_section(index, f, f, CFI_DEBUG_FRAME, FUNCTION_DEBUG_FRAME);
+	if (!err && debug && covers_too_little(index, f))
+		err = add_section(index, f, debug, CFI_DEBUG_FRAME, FUNCTION_DEBUG_FILE);
+	if (err) {
+		function_index_release(index);
+		return err;
+	}
+	index->fdes = index->entries.len;
+	function_index_sort(index);
+	return 0;
+}
+
+void function_index_release(struct function_index *index)
+{
+	for (size_t i = 0; i < FUNCTION_SOURCES; i++)
+		cfi_reader_free(index->readers[i]);
+	vec_release(&index->entries);
+}
+
+int function_index_fix(struct function_index *index, u64 start, u64 end, u32 rule)
+{
+	return vec_push(&index->entries,
+			(struct function_entry){.fde = {.start = start, .end = end, .offset = rule},
+						.source = FUNCTION_FIXED});
+}
+
+static int entry_compare(const void *a, const void *b)
+{
+	const struct function_entry *x = a, *y = b;
+
+	if (x->fde.start != y->fde.start)
+		return x->fde.start < y->fde.start ? -1 : 1;
+	return (x->source > y->source) - (x->source < y->source);
+}
+
+/* Linkers mostly keep the order, so looking first is worth it. */
+static bool is_sorted(const struct function_index *index)
+{
+	for (size_t i = 1; i < index->entries.len; i++)
+		if (entry_compare(&index->entries.data[i - 1], &index->entries.data[i]) > 0)
+			return false;
+	return true;
+}
+
+void function_index_sort(struct function_index *index)
+{
+	if (!is_sorted(index))
+		qsort(index->entries.data, index->entries.len, sizeof(*index->entries.data),
+		      entry_compare);
+}
+
+size_t function_index_lower_bound(const struct function_index *index, u64 vaddr)
+{
+	size_t lo = 0, hi = index->entries.len;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (index->entries.data[mid].fde.start < vaddr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+const struct function_entry *function_index_covering(const struct function_index *index, u64 vaddr)
+{
+	size_t i = function_index_lower_bound(index, vaddr + 1);
+	const struct function_entry *e;
+
+	if (!i || vaddr == UINT64_MAX)
+		return NULL;
+	e = &index->entries.data[i - 1];
+	return vaddr < e->fde.end ? e : NULL;
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The numbered rules that all modules of a session share, found again by an open-addressed hash. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "unwind/rows.h"
+
+struct rule_set {
+	struct unwind_rule *rules; /* the caller's */
+	u32 capacity, len;
+	u64 overflows;
+	u32 mask;
+	u16 *slots; /* rule number, 0 when free: rule 0 is never looked up through a slot */
+};
+
+_Static_assert(UNWIND_MAX_RULES <= 1u << 16, "a rule number fits a slot");
+
+static u32 rule_hash(const struct unwind_rule *rule)
+{
+	u64 parts[2], h;
+
+	memcpy(parts, rule, sizeof(parts));
+	h = (parts[0] ^ (parts[1] * 0x9e3779b97f4a7c15ull)) * 0xd6e8feb86659fd93ull;
+	return (u32)(h >> 32);
+}
+
+static void rule_set_preset(struct rule_set *set)
+{
+	static const struct unwind_rule fixed[UNWIND_RULE_FIRST_FREE] = {
+		[UNWIND_RULE_NONE] = {.cfa = UNWIND_CFA_NONE},
+		[UNWIND_RULE_STOP] = {.cfa = UNWIND_CFA_STOP},
+		[UNWIND_RULE_FP] = {.cfa = UNWIND_CFA_FP},
+	};
+
+	set->rules[UNWIND_RULE_NONE] = fixed[UNWIND_RULE_NONE];
+	set->len = 1;
+	for (u32 i = 1; i < UNWIND_RULE_FIRST_FREE; i++)
+		rule_set_number(set, &fixed[i]);
+}
+
+int rule_set_new(struct unwind_rule *rules, u32 capacity, struct rule_set **out)
+{
+	struct rule_set *set;
+	u32 slots = 8;
+
+	if (capacity < UNWIND_RULE_FIRST_FREE || capacity > UNWIND_MAX_RULES)
+		return -EINVAL;
+	while (slots < capacity * 2)
+		slots *= 2;
+	set = calloc(1, sizeof(*set));
+	if (!set)
+		return -ENOMEM;
+	set->slots = calloc(slots, sizeof(*set->slots));
+	if (!set->slots) {
+		free(set);
+		return -ENOMEM;
+	}
+	set->rules = rules;
+	set->capacity = capacity;
+	set->mask = slots - 1;
+	rule_set_preset(set);
+	*out = set;
+	return 0;
+}
+
+void rule_set_free(struct rule_set *set)
+{
+	if (!set)
+		return;
+	free(set->slots);
+	free(set);
+}
+
+u32 rule_set_len(const struct rule_set *set)
+{
+	return set->len;
+}
+
+u64 rule_set_overflows(const struct rule_set *set)
+{
+	return set->overflows;
+}
+
+u32 rule_set_number(struct rule_set *set, const struct unwind_rule *rule)
+{
+	u32 slot = rule_hash(rule) & set->mask;
+
+	if (rule->cfa == UNWIND_CFA_NONE)
+		return UNWIND_RULE_NONE;
+	while (set->slots[slot]) {
+		u32 number = set->slots[slot];
+
+		if (!memcmp(&set->rules[number], rule, sizeof(*rule)))
+			return number;
+		slot = (slot + 1) & set->mask;
+	}
+	if (set->len == set->capacity) {
+		set->overflows++;
+		return UNWIND_RULE_NONE;
+	}
+	set->rules[set->len] = *rule;
+	set->slots[slot] = (u16)set->len;
+	return set->len++;
+}

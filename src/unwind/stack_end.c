@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where stacks end although no FDE says so. */
+#include "unwind/stack_end.h"
+
+#include <elf.h>
+#include <string.h>
+
+/* _start and what follows it in ld.so (_dl_start_user) are well below this. */
+#define ENTRY_CODE_MAX 256
+
+/*
+ * Go's functions below which there is no caller on the same stack (runtime/asm_amd64.s,
+ * sys_linux_amd64.s). Each switches to another stack or is called by nobody:
+ *   goexit        the "caller" of every goroutine
+ *   mstart        begins a thread; rt0_go and clone begin the process and its threads
+ *   mcall, systemstack, morestack, asmcgocall  go on on the thread's stack (g0)
+ *   cgocallback   goes on on the goroutine's stack
+ * Their CFA is right only for the stack that they left.
+ */
+static const char *const go_stack_ends[] = {
+	"goexit",      "mstart",    "rt0_go",           "clone",      "mcall",
+	"systemstack", "morestack", "morestack_noctxt", "asmcgocall", "cgocallback",
+};
+
+/* What the kernel returns to after a handler: it has an FDE, but one of a common function. */
+static const char *const go_signal_returns[] = {"sigreturn", "sigreturn__sigaction"};
+
+bool elf_is_go(struct elf_file *f)
+{
+	static const char *const marks[] = {".note.go.buildid", ".go.buildinfo", ".gopclntab",
+					    ".data.rel.ro.gopclntab"};
+	struct elf_section s;
+
+	for (size_t i = 0; i < ARRAY_LEN(marks); i++)
+		if (!elf_file_section_header(f, marks[i], &s))
+			return true;
+	return false;
+}
+
+/* "runtime.goexit" or, as assembly functions are called since Go 1.17, "runtime.goexit.abi0". */
+static bool go_name_is(const char *name, const char *want)
+{
+	size_t len = strlen(want);
+
+	return !strncmp(name, want, len) && (!name[len] || name[len] == '.');
+}
+
+static bool go_name_among(const char *name, const char *const *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (go_name_is(name, list[i]))
+			return true;
+	return false;
+}
+
+static int fix_go_symbol(struct function_index *index, const char *name, const Elf64_Sym *sym,
+			 struct rule_set *set)
+{
+	static const struct unwind_rule signal = {.cfa = UNWIND_CFA_SIGNAL};
+	u64 end;
+
+	if (strncmp(name, "runtime.", 8) != 0 || !sym->st_value ||
+	    __builtin_add_overflow(sym->st_value, sym->st_size ? sym->st_size : 1, &end))
+		return 0;
+	name += 8;
+	if (go_name_among(name, go_stack_ends, ARRAY_LEN(go_stack_ends)))
+		return function_index_fix(index, sym->st_value, end, UNWIND_RULE_STOP);
+	/* The handler's return address is the first byte, and callers are looked up at pc - 1. */
+	if (go_name_among(name, go_signal_returns, ARRAY_LEN(go_signal_returns)))
+		return function_index_fix(index, sym->st_value - 1, end,
+					  rule_set_number(set, &signal));
+	return 0;
+}
+
+static int fix_go_functions(struct function_index *index, struct elf_file *f, struct rule_set *set)
+{
+	struct elf_section symtab, strtab;
+	int err = 0;
+
+	if (elf_file_section(f, ".symtab", &symtab) || elf_file_section(f, ".strtab", &strtab))
+		return 0;
+	for (size_t at = 0; !err && symtab.data.len - at >= sizeof(Elf64_Sym);
+	     at += sizeof(Elf64_Sym)) {
+		struct cursor c = cursor_over(strtab.data);
+		const char *name;
+		Elf64_Sym sym;
+
+		memcpy(&sym, symtab.data.data + at, sizeof(sym));
+		if (ELF64_ST_TYPE(sym.st_info) != STT_FUNC || !cursor_take(&c, sym.st_name))
+			continue;
+		/* Enough of the string for the longest name, so that it need not be measured. */
+		if (cursor_left(&c) < 32 && !memchr(c.pos, 0, cursor_left(&c)))
+			continue;
+		name = (const char *)c.pos;
+		err = fix_go_symbol(index, name, &sym, set);
+	}
+	return err;
+}
+
+/* Programs, and only they, name an interpreter or lie at fixed addresses. */
+static bool is_program(struct elf_file *f)
+{
+	struct elf_section s;
+
+	return elf_file_type(f) == ET_EXEC || !elf_file_section_header(f, ".interp", &s);
+}
+
+/*
+ * The start-up code of musl, of ld.so and of programs without a libc has no FDE, or one that lets
+ * argc pass for a return address. Where it has none, any file's entry point is taken to be such code.
+ */
+static int fix_entry(struct function_index *index, struct elf_file *f)
+{
+	u64 entry = elf_file_entry(f), end;
+	const struct function_entry *covering = function_index_covering(index, entry);
+	size_t next;
+
+	if (!entry || !index->fdes || !elf_vaddr_is_code(f, entry))
+		return 0;
+	if (covering) {
+		if (!is_program(f))
+			return 0;
+		return function_index_fix(index, covering->fde.start, covering->fde.end,
+					  UNWIND_RULE_STOP);
+	}
+	if (__builtin_add_overflow(entry, ENTRY_CODE_MAX, &end))
+		return 0;
+	next = function_index_lower_bound(index, entry);
+	if (next < index->entries.len && index->entries.data[next].fde.start < end)
+		end = index->entries.data[next].fde.start;
+	return function_index_fix(index, entry, end, UNWIND_RULE_STOP);
+}
+
+int stack_ends_fix(struct function_index *index, struct elf_file *f, struct elf_file *debug,
+		   struct rule_set *set)
+{
+	size_t before;
+	int err = fix_entry(index, f);
+
+	if (!err && elf_is_go(f)) {
+		before = index->entries.len;
+		err = fix_go_functions(index, f, set);
+		if (!err && debug && index->entries.len == before)
+			err = fix_go_functions(index, debug, set);
+	}
+	function_index_sort(index);
+	return err;
+}
