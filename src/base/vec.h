@@ -54,6 +54,6 @@ static inline int vec_grow(void **data, size_t *cap, size_t want, size_t size)
 	} while (0)
 
 #define vec_for_each(v, it) \
-	for (__typeof__((v)->data + 0) it = (v)->data; it < (v)->data + (v)->len; it++)
+	for (__typeof__((v)->data + 0) it = (v)->data; (size_t)(it - (v)->data) < (v)->len; it++)
 
 #endif
