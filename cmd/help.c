@@ -109,6 +109,32 @@ void help_list_options(FILE *to, const struct verb_spec *verb)
 	}
 }
 
+/* "bpf|perf" names values; "FILE" does not. */
+static void list_choices(FILE *to, const char *choices)
+{
+	if (!strchr(choices, '|'))
+		return;
+	for (; *choices; choices++)
+		fputc(*choices == '|' ? '\n' : *choices, to);
+	fputc('\n', to);
+}
+
+void help_list_values(FILE *to, const struct verb_spec *verb, const char *option)
+{
+	if (!strcmp(option, "event")) {
+		for (const struct event_desc *e = event_table; e->name; e++)
+			fprintf(to, "%s\n", e->name);
+	}
+	if (!strcmp(option, "format")) {
+		for (const struct format *const *f = format_table; *f; f++)
+			fprintf(to, "%s\n", (*f)->name);
+	}
+	for (const struct option_spec *s = option_table; s->name; s++) {
+		if ((s->verbs & verb->bit) && s->value && !strcmp(s->name, option))
+			list_choices(to, s->value);
+	}
+}
+
 int cmd_help(int argc, char **argv)
 {
 	const struct verb_spec *verb;

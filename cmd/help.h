@@ -11,5 +11,7 @@ void help_overview(FILE *to); /* what `cprof` alone prints */
 void help_verb(FILE *to, const struct verb_spec *verb);
 /* One option a line, for completions: letter, name, value, help; separated by tabs. */
 void help_list_options(FILE *to, const struct verb_spec *verb);
+/* The values that an option may take, one a line; for -e and -f also from their tables. */
+void help_list_values(FILE *to, const struct verb_spec *verb, const char *option);
 
 #endif

@@ -65,6 +65,7 @@ int verb_unknown(const char *name)
 	return CPROF_EXIT_USAGE;
 }
 
+/* For the completions: --list-options [VERB [OPTION]]. */
 static int list_options(int argc, char **argv)
 {
 	const struct verb_spec *verb = argc > 1 ? verb_by_name(argv[1]) : NULL;
@@ -76,7 +77,10 @@ static int list_options(int argc, char **argv)
 	}
 	if (!verb)
 		return CPROF_EXIT_USAGE;
-	help_list_options(stdout, verb);
+	if (argc > 2)
+		help_list_values(stdout, verb, argv[2]);
+	else
+		help_list_options(stdout, verb);
 	return CPROF_EXIT_OK;
 }
 
