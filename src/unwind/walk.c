@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Gives bpf/unwind.h its surroundings in user space: see walk.h. */
+#include "unwind/walk.h"
+
+#include <string.h>
+#include <sys/cdefs.h>
+
+/* One walk. The walker's hooks have no argument for it, so each thread keeps its own at hand. */
+struct walk {
+	const struct walk_env *env;
+	const struct walk_copy *copy;
+	const struct rows *rows; /* of the module looked up last */
+	struct module_table
+		table; /* how `rows` would look in the kernel: directory first, then words */
+	u32 block_pages, word_pages;
+	bool beyond; /* the last read failed behind the end of a copy that is cut */
+};
+
+static _Thread_local struct walk *current;
+
+static bool read_copy(const struct walk_copy *c, void *dst, u32 size, u64 addr)
+{
+	u64 at = addr - c->sp;
+
+	if (addr < c->sp || at > c->copy.len || size > c->copy.len - at)
+		return false;
+	memcpy(dst, c->copy.data + at, size);
+	return true;
+}
+
+static bool env_read_user(void *dst, u32 size, u64 addr)
+{
+	const struct walk_env *env = current->env;
+	const struct walk_copy *c = current->copy;
+	u64 room = addr - c->sp;
+
+	if (read_copy(c, dst, size, addr))
+		return true;
+	if (env->read && env->read(env->arg, dst, size, addr))
+		return true;
+	current->beyond = c->cut && addr >= c->sp && room + size > c->copy.len;
+	return false;
+}
+
+static bool env_find_module(struct stack_walk *st, u64 pc, u32 *module, u64 *off)
+{
+	const struct walk_env *env = current->env;
+
+	(void)st;
+	return env->find_module(env->arg, pc, module, off);
+}
+
+static const struct module_table *env_module_table(u32 module)
+{
+	const struct rows *rows = current->env->rows(current->env->arg, module);
+
+	if (!rows)
+		return NULL;
+	current->rows = rows;
+	current->block_pages = (rows->nblocks + UNWIND_PAGE_BLOCKS - 1) / UNWIND_PAGE_BLOCKS;
+	current->word_pages = rows->nwords / UNWIND_PAGE_WORDS;
+	current->table = (struct module_table){
+		.base_off = rows->base_off,
+		.nblocks = rows->nblocks,
+		.word_page = current->block_pages,
+		.has_table = 1,
+	};
+	return &current->table;
+}
+
+static const struct unwind_page *env_table_page(u32 page)
+{
+	const struct walk *w = current;
+
+	if (page < w->block_pages)
+		return (const void *)(w->rows->blocks + (size_t)page * UNWIND_PAGE_BLOCKS);
+	page -= w->block_pages;
+	if (page < w->word_pages)
+		return (const void *)(w->rows->words + (size_t)page * UNWIND_PAGE_WORDS);
+	return NULL;
+}
+
+static const struct unwind_rule *env_rule(u32 number)
+{
+	return number < current->env->nrules ? &current->env->rules[number] : NULL;
+}
+
+/* "#pragma unroll" is for clang, which compiles the same lines for BPF. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunknown-pragmas"
+#include "../../bpf/unwind.h"
+#pragma GCC diagnostic pop
+
+void walk_reset(struct stack_walk *st)
+{
+	memset(st, 0, offsetof(struct stack_walk, frames));
+}
+
+/* The walker knows unreadable memory only; that it was not copied is for us to say. */
+static void name_cut(struct stack_walk *st)
+{
+	st->end = STACK_COPY_TOO_SHORT;
+	st->frames[st->nframes - 1] = FRAME(MODULE_CUT, STACK_COPY_TOO_SHORT);
+	st->hash = 0;
+	for (u32 i = 0; i < st->nframes; i++)
+		st->hash = hash_frame(st->hash, st->frames[i]);
+}
+
+void walk_stack(struct stack_walk *st, const struct walk_env *env, const struct walk_copy *copy)
+{
+	struct walk walk = {.env = env, .copy = copy};
+
+	current = &walk;
+	unwind_user(st);
+	current = NULL;
+	if (st->end == STACK_UNREADABLE && walk.beyond)
+		name_cut(st);
+}
