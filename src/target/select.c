@@ -59,6 +59,8 @@ static int refuse_foreign(struct error *err, pid_t pid, uid_t uid)
 {
 	char name[128];
 
+	if (!geteuid())
+		return refuse(err, -EACCES, pid, "it has privileges that cprof has not");
 	if (uid == geteuid())
 		return refuse(err, -EACCES, pid,
 			      "it protects itself from being inspected (try sudo)");
@@ -186,6 +188,18 @@ static int take_pid(const char **list, pid_t *out, struct error *err)
 	*list += len;
 	*out = (pid_t)number;
 	return 0;
+}
+
+int target_check_pids(const char *list, struct error *err)
+{
+	for (;;) {
+		pid_t pid;
+		int result = take_pid(&list, &pid, err);
+
+		if (result || !*list)
+			return result;
+		list++;
+	}
 }
 
 static int add_list(struct target *t, const char *list, struct error *err)

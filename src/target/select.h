@@ -22,6 +22,8 @@ struct target {
 	char *title; /* "redis-server (PID 4711)", "whole machine", "cgroup /system.slice": for headers */
 };
 
+/* Is it a list of PIDs at all? 0, or -EINVAL: "12x" is not a PID. Looks at no process. */
+int target_check_pids(const char *list, struct error *err) MUST_CHECK;
 /* "4711" or "4711,4712". Children that already run are added when follow_children. */
 int target_select_pids(struct target *t, const char *list, bool follow_children,
 		       struct error *err) MUST_CHECK;
