@@ -131,12 +131,13 @@ static int dispatch(int argc, char **argv)
 /* What was printed may sit in a buffer: a full disk shows only now. A reader that left is no failure. */
 static int finish_output(int status)
 {
+	int error = fflush(stdout) ? errno : 0;
 	struct terminal t;
 
-	if (!fflush(stdout) || errno == EPIPE || status)
+	if (!error || error == EPIPE || status)
 		return status;
 	terminal_init(&t, NULL);
-	terminal_error(&t, "cannot write to the standard output: %s", error_reason(-errno));
+	terminal_error(&t, "cannot write to the standard output: %s", error_reason(-error));
 	return CPROF_EXIT_FAILED;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "nearest.h"
+#include "target/select.h"
 
 #define DEFAULT_DURATION_NS 10000000000ull
 #define DEFAULT_FREQUENCY 99 /* off the beat of what runs at 100 Hz */
@@ -125,7 +126,9 @@ static int set_target(struct options *o, enum option_target kind, const char *te
 
 static int set_pids(struct options *o, const char *value, struct error *err)
 {
-	return set_target(o, OPTION_TARGET_PIDS, value, err);
+	int result = set_target(o, OPTION_TARGET_PIDS, value, err);
+
+	return result ? result : target_check_pids(value, err);
 }
 
 static int set_name(struct options *o, const char *value, struct error *err)
@@ -329,7 +332,7 @@ const struct option_spec option_table[] = {
 	{0, "no-children", NULL, "leave child processes out", IN(TARGET), set_no_children},
 
 	{'d', "duration", "DURATION",
-	 "5s, 500ms, 2m, 1h; 0: until Ctrl-C (default 10s; a COMMAND: until it exits)",
+	 "5s, 500ms, 2m, 1h; 0: until Ctrl-C (default 10s; COMMAND: its end)",
 	 IN(SAMPLING), set_duration},
 	{'F', "frequency", "HZ", "samples a second on each CPU (default 99)",
 	 IN(SAMPLING), set_frequency},
