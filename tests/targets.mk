@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # How the programs that tests profile are built: each under the flags that make it awkward.
 
-TARGET_CFLAGS := -O2 -g -Wall -pthread -fomit-frame-pointer -fasynchronous-unwind-tables
+TARGET_CFLAGS := -D_GNU_SOURCE -O2 -g -Wall -pthread -fomit-frame-pointer -fasynchronous-unwind-tables
 TARGETS_ALL :=
+
+comma := ,
 
 # $(call target,NAME,SOURCE,COMPILER,FLAGS): a program of that name in $(O)/targets.
 define target
@@ -22,6 +24,57 @@ $(eval $(call target,shares-nopie,shares.c,gcc,-no-pie -fno-pie))
 $(eval $(call target,shares-stripped,shares.c,gcc,-s))
 $(eval $(call target,shares-clang,shares.c,clang,))
 $(eval $(call target,shares-debug-frame,shares.c,gcc,-fno-asynchronous-unwind-tables -no-pie -fno-pie))
+
+$(eval $(call target,inline,inline.cpp,g++,))
+$(eval $(call target,inline-clang,inline.cpp,clang++,))
+$(eval $(call target,inline-dwarf4,inline.cpp,g++,-gdwarf-4))
+$(eval $(call target,inline-zdebug,inline.cpp,g++,-gz))
+$(eval $(call target,signal,signal.c,gcc,))
+$(eval $(call target,dlopen,dlopen.c,gcc,-ldl))
+$(eval $(call target,storm,storm.c,gcc,))
+$(eval $(call target,storm-static,storm.c,gcc,-static))
+$(eval $(call target,deep,deep.c,gcc,))
+$(eval $(call target,threads,threads.c,gcc,))
+$(eval $(call target,frames,frames.c,gcc,))
+$(eval $(call target,frames-clang,frames.c,clang,))
+$(eval $(call target,vdso,vdso.c,gcc,))
+$(eval $(call target,syscall,syscall.c,gcc,))
+$(eval $(call target,jit,jit.c,gcc,))
+
+# Two builds of one library with different frames, so that stale rows give a visibly wrong stack.
+$(eval $(call target,libburn1.so,dl_lib.c,gcc,-shared -fPIC -DLIB_FUNCTION=library_one -DLIB_FRAME=40))
+$(eval $(call target,libburn2.so,dl_lib.c,gcc,-shared -fPIC -DLIB_FUNCTION=library_two -DLIB_FRAME=4000))
+
+$(eval $(call target,libtiny.so,plt_lib.c,gcc,-shared -fPIC))
+$(eval $(call target,plt,plt.c,gcc,-L$(O)/targets -l:libtiny.so -Wl$(comma)-z$(comma)lazy '-Wl$(comma)-rpath$(comma)$$$$ORIGIN'))
+$(O)/targets/plt: $(O)/targets/libtiny.so
+
+# The debug information in a file beside the program, named by .gnu_debuglink.
+TARGETS_ALL += $(O)/targets/inline-debuglink
+$(O)/targets/inline-debuglink: $(O)/targets/inline
+	$(say) TARGET $@
+	$(Q)objcopy --only-keep-debug $< $@.debug
+	$(Q)objcopy --strip-all --add-gnu-debuglink=$@.debug $< $@
+
+# Languages that may not be on the machine: their tests are skipped then.
+ifneq ($(shell command -v go),)
+TARGETS_ALL += $(O)/targets/go-shares
+$(O)/targets/go-shares: tests/targets/go/main.go
+	$(say) TARGET $@
+	$(Q)mkdir -p $(@D)
+	$(Q)GOCACHE=$(abspath $(O))/go-cache GOFLAGS= GO111MODULE=off go build -o $@ $<
+endif
+ifneq ($(shell command -v rustc),)
+TARGETS_ALL += $(O)/targets/rust-shares $(O)/targets/rust-shares-v0
+$(O)/targets/rust-shares: tests/targets/rust/main.rs
+	$(say) TARGET $@
+	$(Q)mkdir -p $(@D)
+	$(Q)env -u MAKEFLAGS rustc -O -g -o $@ $<
+$(O)/targets/rust-shares-v0: tests/targets/rust/main.rs
+	$(say) TARGET $@
+	$(Q)mkdir -p $(@D)
+	$(Q)env -u MAKEFLAGS rustc -O -g -C symbol-mangling-version=v0 -o $@ $<
+endif
 
 .PHONY: targets
 targets: $(TARGETS_ALL)

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * dlopen DIR [SECONDS]: a library that comes SECONDS after "ready", works, and goes; then another build
+ * with other frames, mostly at the very same addresses; and so on in turn.
+ */
+#include "target.h"
+
+#include <dlfcn.h>
+
+static NOINLINE void use_library(const char *dir, const char *file, const char *function)
+{
+	double until = target_clock(CLOCK_MONOTONIC) + 0.4;
+	void (*burn)(long);
+	void *library;
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, file);
+	library = dlopen(path, RTLD_NOW);
+	if (!library) {
+		fprintf(stderr, "%s\n", dlerror());
+		exit(1);
+	}
+	*(void **)&burn = dlsym(library, function);
+	fprintf(stderr, "%s at %p\n", function, (void *)burn);
+	while (target_clock(CLOCK_MONOTONIC) < until)
+		burn(1000000);
+	dlclose(library);
+}
+
+int main(int argc, char **argv)
+{
+	double after = argc > 2 ? atof(argv[2]) : 1;
+	const char *dir = argc > 1 ? argv[1] : ".";
+	double until;
+
+	target_ready();
+	until = target_clock(CLOCK_MONOTONIC) + after;
+	while (target_clock(CLOCK_MONOTONIC) < until)
+		TARGET_SPIN(1000000);
+	while (!target_stop) {
+		use_library(dir, "libburn1.so", "library_one");
+		use_library(dir, "libburn2.so", "library_two");
+	}
+	return 0;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Frames that are awkward to unwind: a realigned stack whose CFA is an expression, more than 32 KiB of
+ * locals, variable-length arrays. All three stand on one stack, with the time at its bottom.
+ */
+#include "target.h"
+
+#include <alloca.h>
+
+static NOINLINE void bottom(void)
+{
+	TARGET_SPIN(1000000);
+}
+
+static NOINLINE void touch(volatile char *memory)
+{
+	memory[0] = 1;
+}
+
+static NOINLINE void large_frame(void)
+{
+	char room[100000];
+
+	touch(room);
+	bottom();
+	touch(room + sizeof(room) - 1);
+}
+
+static NOINLINE void variable_frame(int n)
+{
+	char room[n];
+
+	touch(room);
+	large_frame();
+	touch(room + n - 1);
+}
+
+static NOINLINE void realigned_with_alloca(int n)
+{
+	char aligned[64] __attribute__((aligned(64)));
+	char *room = alloca(n);
+
+	touch(aligned);
+	touch(room);
+	variable_frame(n + 24);
+	touch(aligned);
+}
+
+static NOINLINE void realigned(int n)
+{
+	char aligned[128] __attribute__((aligned(128)));
+
+	touch(aligned);
+	realigned_with_alloca(n);
+	touch(aligned);
+}
+
+int main(void)
+{
+	target_ready();
+	for (int n = 100; !target_stop; n = n < 5000 ? n + 1 : 100)
+		realigned(n);
+	return 0;
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Spends 60 % in main.workA and 40 % in main.workB, on goroutines that both take turns.
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+var sink uint64
+
+//go:noinline
+func spin(n int) uint64 {
+	x := uint64(n)
+	for i := 0; i < n; i++ {
+		x = x*6364136223846793005 + 1442695040888963407
+	}
+	return x
+}
+
+//go:noinline
+func workA(n int) uint64 { return spin(6*n) + 1 }
+
+//go:noinline
+func workB(n int) uint64 { return spin(4*n) + 1 }
+
+func main() {
+	time.AfterFunc(90*time.Second, func() { os.Exit(1) })
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGTERM)
+	fmt.Println("ready")
+	for i := 0; i < 2; i++ {
+		go func() {
+			for {
+				atomic.AddUint64(&sink, workA(200000))
+				atomic.AddUint64(&sink, workB(200000))
+			}
+		}()
+	}
+	<-stop
+}
