@@ -1,0 +1,78 @@
+#!/bin/busybox sh
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=dash
+# Process 1 of the test VM: runs cprof on targets with known answers, prints TAP, powers off.
+/bin/busybox --install -s /bin
+export PATH=/bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+mount -t tmpfs tmp /tmp
+echo 3 >/proc/sys/kernel/printk
+count=0
+
+result() { # STATUS NAME [FILE-TO-SHOW]
+	count=$((count + 1))
+	if [ "$1" = 0 ]; then
+		echo "ok $count - stock kernel: $2"
+	else
+		[ -z "$3" ] || head -c 3000 "$3" | sed 's/^/# /'
+		echo "not ok $count - stock kernel: $2"
+	fi
+}
+
+has() { # FILE PATTERN NAME
+	grep -qE "$2" "$1"
+	result $? "$3" "$1"
+}
+
+# profile NAME SECONDS OPTIONS -- COMMAND...: folded stacks of the running COMMAND in /tmp/NAME
+profile() {
+	local name=$1 seconds=$2 options=$3
+	shift 4
+	"$@" >/tmp/target.out 2>&1 &
+	local pid=$!
+	while ! grep -q ready /tmp/target.out; do sleep 0.1; done
+	# shellcheck disable=SC2086 # a list of options
+	cprof cpu -p $pid -d "${seconds}s" $options -f folded -o - >"/tmp/$name" 2>"/tmp/$name.err"
+	result $? "$name: exit status" "/tmp/$name.err"
+	kill $pid
+	wait $pid 2>/dev/null
+}
+
+levels=$(for i in $(seq 1 30); do printf 'level_%02d;' "$i"; done)
+
+echo "# kernel $(uname -r)"
+[ -r /sys/kernel/btf/vmlinux ]
+result $? 'has BTF'
+cprof --version >/tmp/version 2>&1
+result $? 'version' /tmp/version
+cprof doctor >/tmp/doctor 2>&1
+case $? in 0 | 1) result 0 'doctor answers' ;; *) result 1 'doctor answers' /tmp/doctor ;; esac
+
+profile shares 3 '' -- /targets/shares
+has /tmp/shares "main;run;${levels}work_a" 'whole stacks without frame pointers'
+has /tmp/shares "main;run;${levels}work_c" 'all three shares'
+sed 's/^/# /' /tmp/shares.err
+profile static 2 '' -- /targets/shares-static
+has /tmp/static "main;run;${levels}work_b" 'a static program'
+profile syscall 2 '' -- /targets/syscall
+has /tmp/syscall 'main;read_zeros;.*(read|clear_user|rep_stos|zero)' 'kernel frames above the user stack'
+profile signal 2 '' -- /targets/signal
+has /tmp/signal 'main;worker;.*on_signal;in_handler' 'through a signal frame'
+profile dlopen 3 '' -- /targets/dlopen /targets 0.5
+has /tmp/dlopen 'main;use_library;library_(one|two);burn' 'a library that came while recording'
+profile fork 2 '' -- /targets/storm fork
+has /tmp/fork 'child_main;child_work' 'children of 10 ms'
+profile exec 3 '' -- /targets/storm exec
+has /tmp/exec 'main;child_main;child_work' 'children that exec'
+profile inline 2 '' -- /targets/inline
+has /tmp/inline 'deep::hot.*;.*first.*;.*second.*;.*third.*;.*innermost' 'inlined frames'
+
+# shellcheck disable=SC2016 # the inner shell's dollars
+cprof cpu -d 0 -f folded -o - -- /bin/busybox sh -c 'i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done' \
+	>/tmp/command 2>/tmp/command.err
+result $? 'a command from its start to its end' /tmp/command.err
+
+echo "1..$count"
+poweroff -f
