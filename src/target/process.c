@@ -334,31 +334,67 @@ static int children_by_parent(const parent_vec *parents, pid_t tgid, pid_vec *ou
 	return result;
 }
 
+static bool has_pid(const pid_vec *v, size_t len, pid_t pid)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (v->data[i] == pid)
+			return true;
+	}
+	return false;
+}
+
+/* PIDs that were reused between two looks can make a circle of parents. */
+static void drop_known(pid_vec *v, size_t from, pid_t self)
+{
+	size_t keep = from;
+
+	for (size_t i = from; i < v->len; i++) {
+		if (v->data[i] != self && !has_pid(v, keep, v->data[i]))
+			v->data[keep++] = v->data[i];
+	}
+	v->len = keep;
+}
+
+/* How children are found: by the kernel's lists, or by everybody's parent, read once. */
+struct family {
+	bool by_parent;
+	parent_vec parents;
+};
+
+static int children_of(struct family *f, pid_t tgid, pid_vec *out)
+{
+	int result;
+
+	if (!f->by_parent) {
+		result = children_by_file(tgid, out);
+		if (result != -ENOENT)
+			return result;
+		f->by_parent = true; /* no CONFIG_PROC_CHILDREN */
+		result = parents_read(&f->parents);
+		if (result)
+			return result;
+	}
+	return children_by_parent(&f->parents, tgid, out);
+}
+
 int process_children(pid_t tgid, pid_vec *out)
 {
+	struct family family = {0};
 	size_t next = out->len;
-	parent_vec parents = {0};
-	bool by_parent = false;
 	pid_t of = tgid;
 	int result;
 
 	/* Breadth first: what has been appended is the queue. */
 	for (;;) {
-		if (!by_parent) {
-			result = children_by_file(of, out);
-			by_parent = result == -ENOENT; /* no CONFIG_PROC_CHILDREN */
-			if (by_parent)
-				result = parents_read(&parents);
-		} else {
-			result = 0;
-		}
-		if (!result && by_parent)
-			result = children_by_parent(&parents, of, out);
+		size_t had = out->len;
+
+		result = children_of(&family, of, out);
+		drop_known(out, had, tgid);
 		if (result || next >= out->len)
 			break;
 		of = out->data[next++];
 	}
-	vec_release(&parents);
+	vec_release(&family.parents);
 	return result;
 }
 
