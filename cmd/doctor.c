@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cprof doctor: what this machine and this user can profile, what is missing, what mends it. */
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -50,7 +51,8 @@ static void print_verdict(const struct features *f)
 	if (f->cpu_bpf)
 		printf("\ncprof cpu works here, with BPF.\n");
 	else if (f->cpu_perf)
-		printf("\ncprof cpu works here for your own processes, by perf events.\n");
+		printf("\ncprof cpu works here by perf events%s.\n",
+		       features_has_cap(f, CAP_PERFMON) ? "" : ", for your own processes");
 	else
 		printf("\ncprof cpu does not work here: no perf event can be opened.\n");
 }

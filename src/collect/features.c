@@ -337,6 +337,7 @@ static void list_events(struct lister *l)
 	char have[200], lack[120] = "";
 	size_t used = 0, missing = 0;
 	struct feature *x;
+	bool none;
 
 	event_names(have, sizeof(have), true);
 	for (size_t i = 0; i < FEATURES_EVENTS_MAX && event_table[i].name; i++) {
@@ -348,8 +349,11 @@ static void list_events(struct lister *l)
 	x = add(l, "events", !missing, "%s", *have ? have : "none");
 	if (missing)
 		snprintf(x->detail, sizeof(x->detail), "%.100s; not %.80s", have, lack);
-	explain(x, l->f->events[0] ? FEATURE_MISSING : FEATURE_LIMITED,
-		"virtual machines often have no hardware counters; cpu-clock works everywhere",
+	none = l->f->events[0];
+	explain(x, none ? FEATURE_MISSING : FEATURE_LIMITED,
+		none ? "nothing can be sampled: this user or container may not"
+		     : "virtual machines often have no hardware counters; cpu-clock works "
+		       "everywhere",
 		NULL);
 	if (l->f->perf_max_sample_rate)
 		add(l, "sampling rate", true, "up to %u Hz (kernel.perf_event_max_sample_rate)",
