@@ -57,6 +57,12 @@ _cprof() {
 			return
 		fi
 	done
+	# bash takes --format=folded for three words.
+	if [[ $word == '=' ]]; then
+		word=
+	elif [[ $before == '=' ]]; then
+		before=${COMP_WORDS[COMP_CWORD - 2]}
+	fi
 	option=$(_cprof_option "$program" "$verb" "$before")
 	if [[ -n $option ]]; then
 		_cprof_value "$program" "$verb" "$option" "$word"

@@ -45,7 +45,8 @@ static void run_child(int gate, int status, char *const argv[])
 	if (got == 1) {
 		execvp(argv[0], argv);
 		failure = errno;
-		got = write(status, &failure, sizeof(failure));
+		if (write(status, &failure, sizeof(failure)) < 0)
+			_exit(STATUS_NOT_EXECUTABLE);
 		_exit(failure == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE);
 	}
 	_exit(STATUS_NOT_EXECUTABLE);

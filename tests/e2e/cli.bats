@@ -219,6 +219,8 @@ cannot() {
 	[ "$(complete_at_end do)" = doctor ]
 	[ "$(complete_at_end cpu --dur)" = --duration ]
 	[ "$(complete_at_end cpu --format fo)" = folded ]
+	[ "$(complete_at_end cpu --format = fo)" = folded ]
+	[ "$(complete_at_end cpu --mode = | tr '\n' ' ')" = "bpf perf " ]
 	[ "$(complete_at_end cpu -e cyc)" = cycles ]
 	[ "$(complete_at_end cpu --mode b)" = bpf ]
 	complete_at_end cpu -p "${$:0:1}" | grep -qx "$$"
