@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tries the places where a separate debug file may be, and makes sure that it is the right one. */
+#include "elf/debug_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <lzma.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#define DEBUG_DIR "/usr/lib/debug"
+#define MINI_MAX (256u << 20)
+#define MINI_MEMORY_MAX (256ull << 20) /* for the decoder: the xz preset -9 needs 65 MiB */
+#define CRC_CHUNK (64u << 10)
+
+/* What a debug file must be to be taken. */
+struct wanted {
+	struct build_id id; /* len 0: go by crc */
+	u32 crc;
+	int root_fd;
+};
+
+/* ---- opening ---------------------------------------------------------------------------------- */
+
+/* O_PATH first: opening a device or a FIFO for reading can have effects of its own. */
+static int open_in_root(int root_fd, const char *path)
+{
+	struct open_how how = {
+		.flags = O_PATH | O_CLOEXEC,
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+	};
+
+	return (int)syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
+}
+
+static int open_regular(int root_fd, const char *path)
+{
+	int at = root_fd >= 0 ? open_in_root(root_fd, path) : open(path, O_PATH | O_CLOEXEC);
+	char link[64];
+	struct stat st;
+	int fd = -1;
+
+	if (at < 0)
+		return -1;
+	if (!fstat(at, &st) && S_ISREG(st.st_mode)) {
+		snprintf(link, sizeof(link), "/proc/self/fd/%d", at);
+		fd = open(link, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	}
+	close(at);
+	return fd;
+}
+
+/* ---- is it the one? --------------------------------------------------------------------------- */
+
+static bool crc_fits(int fd, u32 want)
+{
+	u8 *chunk = malloc(CRC_CHUNK);
+	uLong crc = crc32(0, NULL, 0);
+	ssize_t got = -1;
+	off_t at = 0;
+
+	while (chunk && (got = pread(fd, chunk, CRC_CHUNK, at)) > 0) {
+		crc = crc32(crc, chunk, (uInt)got);
+		at += got;
+	}
+	free(chunk);
+	return got == 0 && crc == want;
+}
+
+static bool id_fits(const struct build_id *have, const struct build_id *want)
+{
+	return have->len == want->len && !memcmp(have->data, want->data, want->len);
+}
+
+/* A debuglink may lead back to the stripped file itself. */
+static bool tells_something(struct elf_file *f)
+{
+	static const char *const sections[] = {".debug_info", ".symtab", ".debug_frame"};
+	struct elf_section s;
+
+	for (size_t i = 0; i < ARRAY_LEN(sections); i++)
+		if (!elf_file_section_header(f, sections[i], &s))
+			return true;
+	return false;
+}
+
+static bool try_open(const struct wanted *w, int root_fd, const char *path, struct elf_file **out)
+{
+	int fd = open_regular(root_fd, path);
+	bool taken;
+
+	if (fd < 0)
+		return false;
+	taken = (w->id.len || crc_fits(fd, w->crc)) && !elf_file_open(fd, out);
+	close(fd);
+	if (!taken)
+		return false;
+	if ((!w->id.len || id_fits(elf_file_build_id(*out), &w->id)) && tells_something(*out))
+		return true;
+	elf_file_free(*out);
+	*out = NULL;
+	return false;
+}
+
+/* The target's own view first; then ours, where a container's host keeps the debug packages. */
+static bool try_path(const struct wanted *w, struct elf_file **out, const char *fmt, ...)
+	PRINTF_LIKE(3, 4);
+static bool try_path(const struct wanted *w, struct elf_file **out, const char *fmt, ...)
+{
+	char path[PATH_MAX];
+	va_list ap;
+	int len;
+
+	va_start(ap, fmt);
+	len = vsnprintf(path, sizeof(path), fmt, ap);
+	va_end(ap);
+	if (len < 0 || (size_t)len >= sizeof(path))
+		return false;
+	if (w->root_fd >= 0 && try_open(w, w->root_fd, path, out))
+		return true;
+	return try_open(w, -1, path, out);
+}
+
+/* ---- places ----------------------------------------------------------------------------------- */
+
+static bool try_build_id(const struct wanted *w, struct elf_file **out)
+{
+	char hex[2 * BUILD_ID_MAX + 1];
+
+	if (w->id.len < 2)
+		return false;
+	build_id_format(&w->id, hex, sizeof(hex));
+	return try_path(w, out, DEBUG_DIR "/.build-id/%.2s/%s.debug", hex, hex + 2);
+}
+
+/* Length of the directory part of an absolute path, without the last slash; -1 for another path. */
+static int directory_length(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return path[0] == '/' && slash - path < PATH_MAX ? (int)(slash - path) : -1;
+}
+
+/* The name and the CRC in .gnu_debuglink; the name is lent. */
+static const char *debuglink(struct elf_file *f, u32 *crc)
+{
+	struct elf_section s;
+	const char *name;
+	struct cursor c;
+	size_t used;
+
+	if (elf_file_section(f, ".gnu_debuglink", &s))
+		return NULL;
+	c = cursor_over(s.data);
+	name = cursor_string(&c);
+	used = s.data.len - cursor_left(&c);
+	cursor_take(&c, (4 - used % 4) % 4);
+	*crc = cursor_u32(&c);
+	if (c.bad || !*name || strchr(name, '/') || !strcmp(name, ".") || !strcmp(name, ".."))
+		return NULL;
+	return name;
+}
+
+int debug_file_find(struct elf_file *f, const char *path, int root_fd, struct elf_file **out)
+{
+	struct wanted w = {.id = *elf_file_build_id(f), .root_fd = root_fd};
+	const char *name;
+	int dir;
+
+	*out = NULL;
+	if (try_build_id(&w, out))
+		return 0;
+	name = debuglink(f, &w.crc);
+	dir = path ? directory_length(path) : -1;
+	if (!name || dir < 0)
+		return -ENOENT;
+	if (try_path(&w, out, "%.*s/%s", dir, path, name) ||
+	    try_path(&w, out, "%.*s/.debug/%s", dir, path, name) ||
+	    try_path(&w, out, DEBUG_DIR "%.*s/%s", dir, path, name))
+		return 0;
+	return -ENOENT;
+}
+
+int debug_file_alt(struct elf_file *f, const char *path, int root_fd, struct elf_file **out)
+{
+	struct wanted w = {.root_fd = root_fd};
+	const char *name, *tail;
+	struct elf_section s;
+	struct cursor c;
+	int dir;
+
+	*out = NULL;
+	if (elf_file_section(f, ".gnu_debugaltlink", &s))
+		return -ENOENT;
+	c = cursor_over(s.data);
+	name = cursor_string(&c);
+	if (!name || !*name || cursor_left(&c) < 2 || cursor_left(&c) > BUILD_ID_MAX)
+		return -ENOENT;
+	w.id.len = (u8)cursor_left(&c);
+	memcpy(w.id.data, c.pos, w.id.len);
+	if (try_build_id(&w, out))
+		return 0;
+	dir = path ? directory_length(path) : -1;
+	if (name[0] == '/' ? try_path(&w, out, "%s", name)
+			   : dir >= 0 && try_path(&w, out, "%.*s/%s", dir, path, name))
+		return 0;
+	/* Relative names count from the debug file, whose place the caller may not know. */
+	tail = strstr(name, "/.dwz/");
+	return tail && try_path(&w, out, DEBUG_DIR "%s", tail) ? 0 : -ENOENT;
+}
+
+/* ---- minidebuginfo ---------------------------------------------------------------------------- */
+
+static int mini_error(lzma_ret ret)
+{
+	return ret == LZMA_MEM_ERROR ? -ENOMEM : -EBADMSG;
+}
+
+/* Unpacks into a buffer that doubles until MINI_MAX. */
+static int unpack(lzma_stream *stream, u8 **data, size_t *len)
+{
+	size_t cap = 1u << 20;
+	lzma_ret ret = LZMA_OK;
+	u8 *grown;
+
+	for (*data = NULL; ret == LZMA_OK; cap *= 2) {
+		size_t done = stream->total_out;
+
+		if (cap > MINI_MAX)
+			return -EBADMSG;
+		grown = realloc(*data, cap);
+		if (!grown)
+			return -ENOMEM;
+		*data = grown;
+		stream->next_out = grown + done;
+		stream->avail_out = cap - done;
+		do
+			ret = lzma_code(stream, LZMA_FINISH);
+		while (ret == LZMA_OK && stream->avail_out);
+	}
+	*len = stream->total_out;
+	return ret == LZMA_STREAM_END ? 0 : mini_error(ret);
+}
+
+int debug_file_mini(struct elf_file *f, struct elf_file **out)
+{
+	lzma_stream stream = LZMA_STREAM_INIT;
+	struct elf_section s;
+	u8 *data = NULL;
+	lzma_ret ret;
+	size_t len;
+	int err;
+
+	*out = NULL;
+	err = elf_file_section(f, ".gnu_debugdata", &s);
+	if (err)
+		return err;
+	ret = lzma_stream_decoder(&stream, MINI_MEMORY_MAX, 0);
+	if (ret != LZMA_OK)
+		return mini_error(ret);
+	stream.next_in = s.data.data;
+	stream.avail_in = s.data.len;
+	err = unpack(&stream, &data, &len);
+	lzma_end(&stream);
+	if (!err)
+		err = elf_file_open_memory((struct bytes){data, len}, out);
+	free(data);
+	return err == -ENOEXEC || err == -ENOTSUP ? -EBADMSG : err;
+}
