@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Turns linkage names into what their authors wrote, within bounds of time and size. */
+#include "symbol/demangle.h"
+
+#include <libiberty/demangle.h>
+#include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct output {
+	jmp_buf full; /* the only way out of libiberty before it is done */
+	size_t len;
+	char text[DEMANGLE_MAX_OUTPUT];
+};
+
+static void output_add(const char *text, size_t len, void *arg)
+{
+	struct output *out = arg;
+
+	if (len >= sizeof(out->text) - out->len)
+		longjmp(out->full, 1);
+	memcpy(out->text + out->len, text, len);
+	out->len += len;
+}
+
+/* The callback forms of libiberty keep their state on the stack, so leaving them early is sound. */
+static bool demangle_into(struct output *out, const char *raw)
+{
+	if (setjmp(out->full))
+		return false;
+	out->len = 0;
+	if (rust_demangle_callback(raw, DMGL_ANSI, output_add, out))
+		return true;
+	out->len = 0;
+	return cplus_demangle_v3_callback(raw, DMGL_ANSI, output_add, out);
+}
+
+static char *demangle_d(const char *raw)
+{
+	char *name = dlang_demangle(raw, DMGL_ANSI);
+
+	if (name && strlen(name) >= DEMANGLE_MAX_OUTPUT) {
+		free(name);
+		return NULL;
+	}
+	return name;
+}
+
+bool demangle_is_mangled(const char *raw)
+{
+	return !strncmp(raw, "_Z", 2) || !strncmp(raw, "_R", 2) || !strncmp(raw, "_D", 2);
+}
+
+static size_t digits_before(const char *text, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && text[len - 1 - n] >= '0' && text[len - 1 - n] <= '9')
+		n++;
+	return n;
+}
+
+static bool ends_with(const char *text, size_t len, const char *tail)
+{
+	size_t n = strlen(tail);
+
+	return len > n && !memcmp(text + len - n, tail, n);
+}
+
+/* Length of `raw` without one suffix that gcc or LLVM gives to clones; `len` when there is none. */
+static size_t without_clone_suffix(const char *raw, size_t len)
+{
+	static const char *const numbered[] = {".part.",     ".isra.", ".constprop.",
+					       ".lto_priv.", ".cold.", ".llvm."};
+	static const char *const plain[] = {".cold", ".localalias"};
+	size_t stem = len - digits_before(raw, len);
+
+	for (size_t i = 0; i < ARRAY_LEN(plain); i++) {
+		if (ends_with(raw, len, plain[i]))
+			return len - strlen(plain[i]);
+	}
+	for (size_t i = 0; stem < len && i < ARRAY_LEN(numbered); i++) {
+		if (ends_with(raw, stem, numbered[i]))
+			return stem - strlen(numbered[i]);
+	}
+	return len;
+}
+
+static char *strip_clone(const char *raw)
+{
+	size_t full = strlen(raw), len = full, shorter;
+
+	while ((shorter = without_clone_suffix(raw, len)) < len)
+		len = shorter;
+	return len < full ? strndup(raw, len) : NULL;
+}
+
+char *demangle_name(const char *raw)
+{
+	char *base, *name = NULL;
+	struct output out;
+
+	if (strnlen(raw, DEMANGLE_MAX_INPUT) == DEMANGLE_MAX_INPUT)
+		return NULL;
+	base = strip_clone(raw);
+	if (!demangle_is_mangled(raw))
+		return base;
+	if (raw[1] == 'D')
+		name = demangle_d(base ? base : raw);
+	else if (demangle_into(&out, base ? base : raw) && out.len)
+		name = strndup(out.text, out.len);
+	if (!name)
+		return base;
+	free(base);
+	return name;
+}

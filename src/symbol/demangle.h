@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Linkage names as their authors wrote them: C++ (Itanium ABI), Rust (legacy and v0) and D, by
+ * libiberty.
+ *
+ * A name is shown without parameters and return type but with template arguments, since that is what
+ * tells two hot functions apart at a glance; the linkage name stays beside it (pprof's system_name)
+ * for who needs the overload. Rust's hash is dropped. A clone that the compiler split off or
+ * specialised (`foo.part.0`, `foo.cold`, `foo.constprop.0`, `foo.llvm.123`) is shown as the function
+ * it came from: DWARF knows it under that name only, and one function should be one node.
+ */
+#ifndef CPROF_SYMBOL_DEMANGLE_H
+#define CPROF_SYMBOL_DEMANGLE_H
+
+#include "base/types.h"
+
+#define DEMANGLE_MAX_INPUT 4096u /* longer names stay as they are */
+#define DEMANGLE_MAX_OUTPUT 16384u /* substitutions can double a name with every few bytes */
+
+/* The name to show, to be freed; NULL when it is `raw` itself (or memory is short). */
+char *demangle_name(const char *raw) MUST_CHECK;
+
+/* Whether `raw` is a linkage name of a language that mangles. */
+bool demangle_is_mangled(const char *raw);
+
+#endif

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Asks the sources of one module for its names, each only when the better ones left something. */
+#include "symbol/module_names.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "elf/debug_file.h"
+#include "symbol/demangle.h"
+#include "symbol/symtab.h"
+#include "unwind/rows.h"
+
+#define SYMTABS 4
+
+struct sources {
+	struct module *module;
+	struct elf_file *debug, *alt, *mini;
+	struct symtab *symtabs[SYMTABS]; /* best first */
+	u32 nsymtabs;
+	bool searched_debug, opened_symtabs;
+};
+
+struct request {
+	struct sources *sources;
+	const u64 *vaddrs;
+	size_t n;
+	bool *done;
+	module_name_fn found;
+	void *arg;
+};
+
+static void sources_release(struct sources *s)
+{
+	for (u32 i = 0; i < s->nsymtabs; i++)
+		symtab_free(s->symtabs[i]);
+	elf_file_free(s->mini);
+	elf_file_free(s->alt);
+	elf_file_free(s->debug);
+}
+
+static struct elf_file *debug_of(struct sources *s)
+{
+	struct module *m = s->module;
+
+	if (!s->searched_debug && m->kind == MODULE_KIND_FILE &&
+	    debug_file_find(m->elf, m->path, m->root_fd, &s->debug))
+		s->debug = NULL;
+	s->searched_debug = true;
+	return s->debug;
+}
+
+static void add_symtab(struct sources *s, struct elf_file *f, const char *section)
+{
+	if (f && !symtab_new(f, section, &s->symtabs[s->nsymtabs]))
+		s->nsymtabs++;
+}
+
+/* A .symtab names all functions; the exported ones of .dynsym add nothing to it. */
+static void open_symtabs(struct sources *s)
+{
+	struct elf_file *elf = s->module->elf;
+
+	if (s->opened_symtabs)
+		return;
+	s->opened_symtabs = true;
+	add_symtab(s, elf, ".symtab");
+	if (!s->nsymtabs)
+		add_symtab(s, debug_of(s), ".symtab");
+	if (s->nsymtabs)
+		return;
+	if (debug_file_mini(elf, &s->mini))
+		s->mini = NULL;
+	add_symtab(s, s->mini, ".symtab");
+	add_symtab(s, elf, ".dynsym");
+}
+
+static const struct symbol *find_symbol(struct sources *s, u64 vaddr)
+{
+	const struct symbol *found = NULL;
+
+	open_symtabs(s);
+	for (u32 i = 0; i < s->nsymtabs && !found; i++)
+		found = symtab_find(s->symtabs[i], vaddr);
+	return found;
+}
+
+/*
+ * The physical function's symbol fills in where DWARF has no name (assembly), and gives the linkage
+ * name where DWARF leaves it out (clang -g1).
+ */
+static void mend_physical(struct sources *s, u64 vaddr, struct dwarf_frame *f)
+{
+	const struct symbol *symbol;
+
+	if (f->linkage_name)
+		return;
+	symbol = find_symbol(s, vaddr);
+	if (!symbol)
+		return;
+	if (!f->name) {
+		f->name = symbol->name;
+		f->low_pc = symbol->start;
+	} else if (demangle_is_mangled(symbol->name) &&
+		   (!f->low_pc || f->low_pc == symbol->start)) {
+		f->linkage_name = symbol->name;
+	}
+}
+
+static int on_dwarf(void *arg, size_t which, const struct dwarf_frame *frames, u32 n)
+{
+	struct request *r = arg;
+	struct dwarf_frame mended[DWARF_MAX_INLINES];
+
+	memcpy(mended, frames, n * sizeof(*frames));
+	mend_physical(r->sources, r->vaddrs[which], &mended[n - 1]);
+	r->done[which] = true;
+	return r->found(r->arg, which, mended[n - 1].name ? NAME_FROM_DWARF : NAME_FROM_NOTHING,
+			mended, n);
+}
+
+static int open_dwarf(struct sources *s, struct dwarf_index **out)
+{
+	struct module *m = s->module;
+	struct elf_file *f = m->elf;
+
+	for (u32 round = 0; round < 2 && f; round++) {
+		int err;
+
+		if (debug_file_alt(f, m->path, m->root_fd, &s->alt))
+			s->alt = NULL;
+		err = dwarf_index_new(f, s->alt, out);
+		if (err != -ENOENT)
+			return err;
+		elf_file_free(s->alt);
+		s->alt = NULL;
+		f = round ? NULL : debug_of(s);
+	}
+	return -ENOENT;
+}
+
+static int ask_dwarf(struct request *r, struct module_names_info *info)
+{
+	struct dwarf_index *index;
+	int err = open_dwarf(r->sources, &index);
+
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	info->has_dwarf = true;
+	err = dwarf_index_resolve(index, r->vaddrs, r->n, on_dwarf, r);
+	dwarf_index_free(index);
+	return err;
+}
+
+static int ask_symtabs(struct request *r)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < r->n && !err; i++) {
+		const struct symbol *symbol = r->done[i] ? NULL
+							 : find_symbol(r->sources, r->vaddrs[i]);
+		struct dwarf_frame frame = {0};
+
+		if (!symbol)
+			continue;
+		frame.name = symbol->name;
+		frame.low_pc = symbol->start;
+		r->done[i] = true;
+		err = r->found(r->arg, i, NAME_FROM_SYMBOL, &frame, 1);
+	}
+	return err;
+}
+
+static const struct function_range *find_range(const struct function_range *ranges, size_t n,
+					       u64 vaddr)
+{
+	size_t lo = 0, hi = n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (ranges[mid].start <= vaddr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo && vaddr < ranges[lo - 1].end ? &ranges[lo - 1] : NULL;
+}
+
+static bool all_done(const struct request *r)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		if (!r->done[i])
+			return false;
+	}
+	return true;
+}
+
+/* The last source: answers for everything that is left. */
+static int ask_function_starts(struct request *r)
+{
+	struct function_range *ranges = NULL;
+	size_t nranges = 0;
+	int err = 0;
+
+	if (all_done(r))
+		return 0;
+	if (rows_functions(r->sources->module->elf, &ranges, &nranges)) {
+		ranges = NULL;
+		nranges = 0;
+	}
+	for (size_t i = 0; i < r->n && !err; i++) {
+		const struct function_range *range;
+		struct dwarf_frame frame = {0};
+
+		if (r->done[i])
+			continue;
+		range = find_range(ranges, nranges, r->vaddrs[i]);
+		if (range)
+			frame.low_pc = range->start;
+		err = r->found(r->arg, i, range ? NAME_FROM_START : NAME_FROM_NOTHING, &frame,
+			       range ? 1 : 0);
+	}
+	free(ranges);
+	return err;
+}
+
+int module_names_resolve(struct module *m, const u64 *vaddrs, size_t n, module_name_fn found,
+			 void *arg, struct module_names_info *info)
+{
+	struct sources sources = {.module = m};
+	struct request r = {
+		.sources = &sources, .vaddrs = vaddrs, .n = n, .found = found, .arg = arg};
+	int err;
+
+	*info = (struct module_names_info){0};
+	r.done = calloc(n ? n : 1, sizeof(*r.done));
+	if (!r.done)
+		return -ENOMEM;
+	err = ask_dwarf(&r, info);
+	if (!err)
+		err = ask_symtabs(&r);
+	if (!err)
+		err = ask_function_starts(&r);
+	sources_release(&sources);
+	free(r.done);
+	return err;
+}

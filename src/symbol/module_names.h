@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * All that is known about one module's addresses, from the best source that has it: DWARF in the file
+ * or in its separate debug file; .symtab of either; .gnu_debugdata; .dynsym; and, for stripped
+ * code, where functions begin by .eh_frame.
+ */
+#ifndef CPROF_SYMBOL_MODULE_NAMES_H
+#define CPROF_SYMBOL_MODULE_NAMES_H
+
+#include "symbol/dwarf_index.h"
+#include "target/module.h"
+
+enum name_source {
+	NAME_FROM_NOTHING, /* no frame has a name; n may be 0 */
+	NAME_FROM_START, /* the function's start is known, in low_pc, but not its name */
+	NAME_FROM_SYMBOL,
+	NAME_FROM_DWARF,
+};
+
+/* Called exactly once for each address, in no particular order. Frames as in dwarf_index.h, lent. */
+typedef int (*module_name_fn)(void *arg, size_t which, enum name_source source,
+			      const struct dwarf_frame *frames, u32 n);
+
+struct module_names_info {
+	bool has_dwarf; /* there is debug information for this module */
+};
+
+/* `m->elf` must not be NULL; `vaddrs` are sorted. 0, the callback's answer, or -ENOMEM. */
+int module_names_resolve(struct module *m, const u64 *vaddrs, size_t n, module_name_fn found,
+			 void *arg, struct module_names_info *info) MUST_CHECK;
+
+#endif

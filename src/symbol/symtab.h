@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Function names by address from an ELF symbol table (.symtab or .dynsym; gABI chapter 4, "Symbol
+ * Table"). Symbols of size 0 reach to the next one, or to the end of their section's addresses.
+ */
+#ifndef CPROF_SYMBOL_SYMTAB_H
+#define CPROF_SYMBOL_SYMTAB_H
+
+#include "elf/elf_file.h"
+
+struct symbol {
+	u64 start, end;
+	const char *name; /* lent by the elf_file */
+};
+
+struct symtab;
+
+/* `section` is ".symtab" or ".dynsym". -ENOENT when there are no functions in it. */
+int symtab_new(struct elf_file *f, const char *section, struct symtab **out) MUST_CHECK;
+void symtab_free(struct symtab *t); /* NULL is fine */
+/*
+ * The function that covers `vaddr`, or NULL. Of several at one address the best known name wins: global
+ * before weak before local, and then the one with fewer leading underscores.
+ */
+const struct symbol *symtab_find(const struct symtab *t, u64 vaddr);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A text file read whole into memory, within a bound: kallsyms and perf maps. */
+#ifndef CPROF_SYMBOL_TEXT_FILE_H
+#define CPROF_SYMBOL_TEXT_FILE_H
+
+#include "base/types.h"
+
+struct text_file {
+	char *text; /* to be freed; not NUL-terminated */
+	size_t len;
+	bool cut; /* the file went on beyond the bound */
+};
+
+int text_file_read_path(const char *path, size_t max, struct text_file *out) MUST_CHECK;
+/* Reads `fd` from where it stands; the caller keeps it. */
+int text_file_read(int fd, size_t max, struct text_file *out) MUST_CHECK;
+
+#endif
