@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shortens names for tables: see short_name.h. */
+#include "format/short_name.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "profile/utf8.h"
+
+#define DOTS "..."
+
+/*
+ * The '(' of a parameter list that ends the name, perhaps before qualifiers ("const", "&&",
+ * "[clone ...]"). NULL for `(anonymous namespace)::f` and Go's `main.(*T).Method`, where the name
+ * goes on.
+ */
+static char *parameters(char *name)
+{
+	char *close = strrchr(name, ')'), *at = close;
+	int depth = 0;
+
+	if (!close || (close[1] && close[1] != ' ' && close[1] != '&' && close[1] != '['))
+		return NULL;
+	for (; at >= name; at--) {
+		depth += (*at == ')') - (*at == '(');
+		if (!depth)
+			break;
+	}
+	/* operator() without a list of its own is a name. */
+	if (at <= name || at + 1 == close || !strncmp(at + 1, "anonymous namespace", 19))
+		return NULL;
+	return at;
+}
+
+static void drop_parameters(char *name)
+{
+	char *open = parameters(name);
+
+	if (open && strlen(open) > sizeof(DOTS) + 1)
+		strcpy(open, "(" DOTS ")");
+}
+
+/* Whether the '<' at `at` opens arguments: after an identifier or "::", but not in operator<. */
+static bool opens_arguments(const char *name, const char *at)
+{
+	static const char op[] = "operator";
+	const size_t len = sizeof(op) - 1;
+
+	if (at == name || (!isalnum((unsigned char)at[-1]) && at[-1] != '_' && at[-1] != ':'))
+		return false;
+	return (size_t)(at - name) < len || strncmp(at - len, op, len) != 0;
+}
+
+/* The '>' that closes the '<' at `at`; NULL when the name is not balanced. */
+static const char *closing(const char *at)
+{
+	int depth = 0;
+
+	for (; *at; at++) {
+		if (*at == '<')
+			depth++;
+		else if (*at == '>' && at[-1] != '-' && !--depth)
+			return at;
+	}
+	return NULL;
+}
+
+static void drop_arguments(char *name)
+{
+	char *to = name;
+	const char *from = name;
+
+	while (*from) {
+		const char *end = *from == '<' && opens_arguments(name, to) ? closing(from) : NULL;
+
+		if (end && end - from > (ptrdiff_t)sizeof(DOTS)) {
+			memcpy(to, "<" DOTS ">", sizeof(DOTS) + 1);
+			to += sizeof(DOTS) + 1;
+			from = end + 1;
+		} else {
+			*to++ = *from++;
+		}
+	}
+	*to = '\0';
+}
+
+static char *character(char *s, size_t number)
+{
+	while (*s && number--)
+		s += utf8_char(s) ? utf8_char(s) : 1;
+	return s;
+}
+
+/* Keeps more of the end than of the beginning: there stands the function's own name. */
+static void drop_middle(char *name, size_t columns)
+{
+	size_t dots = sizeof(DOTS) - 1, len = utf8_length(name), head, tail;
+	char *cut, *rest;
+
+	if (len <= columns)
+		return;
+	if (columns <= dots + 2) {
+		*character(name, columns) = '\0';
+		return;
+	}
+	head = (columns - dots) / 3;
+	tail = columns - dots - head;
+	cut = character(name, head);
+	rest = character(name, len - tail);
+	memmove(cut + dots, rest, strlen(rest) + 1);
+	memcpy(cut, DOTS, dots);
+}
+
+void short_name(const char *name, size_t columns, char *out, size_t size)
+{
+	snprintf(out, size, "%s", name);
+	if (strlen(name) >= size) { /* may have cut a character in two */
+		size_t end = size - 1;
+
+		while (end && ((u8)out[end - 1] & 0xc0) == 0x80)
+			end--;
+		if (end && (u8)out[end - 1] >= 0xc0)
+			end--;
+		out[end] = '\0';
+	}
+	if (!columns || utf8_length(out) <= columns)
+		return;
+	drop_parameters(out);
+	if (utf8_length(out) > columns)
+		drop_arguments(out);
+	drop_middle(out, columns);
+}

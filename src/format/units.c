@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Numbers as people read them: see units.h. */
+#include "format/units.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+struct family {
+	const char *names[4]; /* how profiles spell the base unit */
+	struct unit_scale steps[6]; /* ascending */
+};
+
+static const struct family families[] = {
+	{{"nanoseconds", "nanosecond", "ns"},
+	 {{1, "ns"}, {1e3, "us"}, {1e6, "ms"}, {1e9, "s"}, {3600e9, "hrs"}}},
+	{{"bytes", "byte", "B"},
+	 {{1, "B"},
+	  {1024.0, "kB"},
+	  {1048576.0, "MB"},
+	  {1073741824.0, "GB"},
+	  {1099511627776.0, "TB"},
+	  {1125899906842624.0, "PB"}}},
+};
+
+static const struct family *family_of(const char *unit)
+{
+	for (size_t i = 0; i < ARRAY_LEN(families); i++) {
+		for (size_t k = 0; k < ARRAY_LEN(families[i].names) && families[i].names[k]; k++) {
+			if (!strcmp(unit, families[i].names[k]))
+				return &families[i];
+		}
+	}
+	return NULL;
+}
+
+/* The largest step that leaves at least 1 before the point. */
+static const struct unit_scale *step_for(const struct family *f, double value)
+{
+	const struct unit_scale *best = &f->steps[0];
+
+	for (size_t i = 1; i < ARRAY_LEN(f->steps) && f->steps[i].suffix; i++) {
+		if (value >= f->steps[i].factor)
+			best = &f->steps[i];
+	}
+	return best;
+}
+
+struct unit_scale unit_scale_pick(const char *unit, u64 smallest, u64 total)
+{
+	const struct family *f = family_of(unit);
+	const struct unit_scale *low, *high;
+
+	if (!f)
+		return (struct unit_scale){1, strcmp(unit, "count") ? unit : ""};
+	if (!smallest)
+		smallest = total;
+	low = step_for(f, (double)smallest);
+	high = step_for(f, (double)total);
+	if (low != high && (double)smallest * 100 < (double)total)
+		low = step_for(f, (double)smallest * 100);
+	return *low;
+}
+
+void unit_format(const struct unit_scale *s, s64 value, char *out, size_t size)
+{
+	char number[64];
+	int len = snprintf(number, sizeof(number), "%.2f", (double)value / s->factor);
+
+	if (len > 3 && !strcmp(number + len - 3, ".00"))
+		number[len - 3] = '\0';
+	if (!strcmp(number, "0") || !strcmp(number, "-0"))
+		snprintf(out, size, "0");
+	else
+		snprintf(out, size, "%s%s", number, s->suffix);
+}
+
+void unit_percent(s64 value, s64 total, char *out, size_t size)
+{
+	double ratio = total ? 100.0 * ((double)value / (double)total) : 0;
+
+	if (fabs(ratio) >= 99.95 && fabs(ratio) <= 100.05)
+		snprintf(out, size, "  100%%");
+	else if (fabs(ratio) >= 1)
+		snprintf(out, size, "%5.2f%%", ratio);
+	else
+		snprintf(out, size, "%5.2g%%", ratio);
+}
