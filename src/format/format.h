@@ -16,7 +16,11 @@ struct sink {
 };
 
 struct format_options {
-	const char *sample_type; /* for formats with one value per stack; NULL: the default */
+	/*
+	 * For formats with one value per stack. NULL: the profile's default; but folded stacks of a CPU
+	 * profile (nanoseconds = samples * period) count samples.
+	 */
+	const char *sample_type;
 	u32 top; /* text: rows in the table; 0: all */
 	u32 width; /* text: columns of the terminal; 0: unlimited */
 	bool color; /* text: ANSI colours */
@@ -42,7 +46,11 @@ extern const struct format *const format_table[];
 const struct format *format_by_name(const char *name); /* NULL if there is none */
 const struct format *format_by_path(const char *path); /* by the longest suffix that fits; NULL */
 
-/* "cannot write ...": writes into a temporary file beside `path` and renames it; "-" is stdout. Nothing is left on failure. */
+/*
+ * "cannot write ...": writes into a temporary file beside `path` and renames it; "-" is stdout. Nothing is
+ * left on failure. What exists and is no regular file (a FIFO, /dev/null) is written into as it is. A
+ * reader that went away gives -EPIPE with an empty text: nobody is left to be told.
+ */
 int format_write_file(const struct profile *p, const struct format *f,
 		      const struct format_options *opt, const char *path,
 		      struct error *err) MUST_CHECK;
