@@ -15,6 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "target/process.h"
+
 #define MAPS_TEXT_MAX (64u << 20)
 
 static int hex_digit(u8 c)
@@ -167,11 +169,11 @@ static int read_all(int fd, text_vec *text)
 
 int maps_read(pid_t tgid, map_vec *out)
 {
-	char path[32];
+	char path[PROCESS_PATH_MAX];
 	text_vec text = {0};
 	int fd, result;
 
-	snprintf(path, sizeof(path), "/proc/%d/maps", (int)tgid);
+	process_path(tgid, "maps", path);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT ? -ESRCH : -errno;

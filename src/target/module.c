@@ -102,10 +102,10 @@ static int open_in_root(int root_fd, const struct map_entry *e)
 /* The program itself can be had without privileges even after it was replaced or deleted. */
 static int open_exe(pid_t tgid, const struct map_entry *e)
 {
-	char path[32];
+	char path[PROCESS_PATH_MAX];
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%d/exe", (int)tgid);
+	process_path(tgid, "exe", path);
 	fd = open_path(path);
 	if (fd < 0)
 		return fd;

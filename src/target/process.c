@@ -119,6 +119,12 @@ static bool is_zombie(const struct stat_fields *s)
 	return (s->state == 'Z' || s->state == 'X') && s->threads <= 1;
 }
 
+/* The same, with others left. */
+static bool is_headless(const struct stat_fields *s)
+{
+	return (s->state == 'Z' || s->state == 'X') && s->threads > 1;
+}
+
 /* What follows "Key:" at the start of a line of /proc/PID/status. */
 static const char *status_value(const char *text, const char *key)
 {
@@ -171,40 +177,6 @@ static int read_status(int dir, struct process_info *out)
 	if (status_number(status_value(text, "NSpid"), 64, &number))
 		out->ns_pid = (pid_t)number;
 	return 0;
-}
-
-static void read_exe(int dir, char *out, size_t size)
-{
-	ssize_t len = readlinkat(dir, "exe", out, size - 1);
-
-	out[len < 0 ? 0 : len] = '\0';
-}
-
-int process_read(pid_t tgid, struct process_info *out)
-{
-	struct stat_fields s;
-	/* One descriptor for all reads: it goes dead with the process, also when the PID is reused. */
-	int dir = proc_dir_open(tgid), result;
-
-	if (dir < 0)
-		return dir;
-	memset(out, 0, sizeof(*out));
-	out->tgid = tgid;
-	result = read_stat(dir, &s);
-	if (result)
-		goto out;
-	result = read_status(dir, out);
-	if (result)
-		goto out;
-	out->ppid = s.ppid;
-	out->start_time = s.start_time;
-	out->kernel_thread = s.flags & PF_KTHREAD;
-	out->zombie = is_zombie(&s);
-	memcpy(out->comm, s.comm, sizeof(out->comm));
-	read_exe(dir, out->exe, sizeof(out->exe));
-out:
-	close(dir);
-	return result;
 }
 
 int process_tgid_of(pid_t tid, pid_t *tgid)
@@ -268,6 +240,69 @@ int process_threads(pid_t tgid, pid_vec *out)
 
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)tgid);
 	return list_numbers(path, out);
+}
+
+static void path_of(pid_t tgid, const struct stat_fields *s, const char *name,
+		    char out[PROCESS_PATH_MAX])
+{
+	pid_vec threads = {0};
+
+	snprintf(out, PROCESS_PATH_MAX, "/proc/%d/%s", (int)tgid, name);
+	if (!is_headless(s) || process_threads(tgid, &threads))
+		goto out;
+	vec_for_each(&threads, tid) {
+		if (*tid != tgid)
+			snprintf(out, PROCESS_PATH_MAX, "/proc/%d/task/%d/%s", (int)tgid, (int)*tid,
+				 name);
+	}
+out:
+	vec_release(&threads);
+}
+
+void process_path(pid_t tgid, const char *name, char out[PROCESS_PATH_MAX])
+{
+	struct stat_fields s;
+
+	if (read_stat_of(tgid, &s))
+		s = (struct stat_fields){.state = 'R'};
+	path_of(tgid, &s, name, out);
+}
+
+static void read_exe(pid_t tgid, const struct stat_fields *s, char *out, size_t size)
+{
+	char path[PROCESS_PATH_MAX];
+	ssize_t len;
+
+	path_of(tgid, s, "exe", path);
+	len = readlink(path, out, size - 1);
+	out[len < 0 ? 0 : len] = '\0';
+}
+
+int process_read(pid_t tgid, struct process_info *out)
+{
+	struct stat_fields s;
+	/* One descriptor for all reads: it goes dead with the process, also when the PID is reused. */
+	int dir = proc_dir_open(tgid), result;
+
+	if (dir < 0)
+		return dir;
+	memset(out, 0, sizeof(*out));
+	out->tgid = tgid;
+	result = read_stat(dir, &s);
+	if (result)
+		goto out;
+	result = read_status(dir, out);
+	if (result)
+		goto out;
+	out->ppid = s.ppid;
+	out->start_time = s.start_time;
+	out->kernel_thread = s.flags & PF_KTHREAD;
+	out->zombie = is_zombie(&s);
+	memcpy(out->comm, s.comm, sizeof(out->comm));
+	read_exe(tgid, &s, out->exe, sizeof(out->exe));
+out:
+	close(dir);
+	return result;
 }
 
 /* From the `children` file of one thread. -ENOENT when the kernel has none of those. */
@@ -404,7 +439,7 @@ static bool has_user_memory(pid_t pid)
 
 	if (read_stat_of(pid, &s) || (s.flags & PF_KTHREAD))
 		return false;
-	return s.vsize || (!is_zombie(&s) && s.threads > 1);
+	return s.vsize || is_headless(&s);
 }
 
 int process_list(pid_vec *out)
@@ -445,10 +480,10 @@ bool process_alive(pid_t tgid, u64 start_time)
 
 int process_root_open(pid_t tgid)
 {
-	char path[32];
+	char path[PROCESS_PATH_MAX];
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%d/root", (int)tgid);
+	process_path(tgid, "root", path);
 	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return fd < 0 ? proc_errno() : fd;
 }

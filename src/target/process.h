@@ -34,6 +34,12 @@ int process_children(pid_t tgid, pid_vec *out) MUST_CHECK; /* appends all descen
 int process_list(pid_vec *out) MUST_CHECK; /* every tgid of the machine that has user memory */
 int thread_comm(pid_t tgid, pid_t tid, char *out, size_t size); /* "" and -ESRCH when gone */
 bool process_alive(pid_t tgid, u64 start_time); /* same start time, not a zombie */
+/*
+ * The path of `name` ("maps", "exe", "root") of a process: "/proc/4711/maps", or
+ * "/proc/4711/task/4712/maps" where the first thread has ended before others and shows nothing.
+ */
+#define PROCESS_PATH_MAX 64
+void process_path(pid_t tgid, const char *name, char out[PROCESS_PATH_MAX]);
 int process_root_open(pid_t tgid) MUST_CHECK; /* O_PATH fd of its root directory */
 
 #endif

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "target/maps.h"
 #include "target/process.h"
 
 static pid_t spawn(void (*body)(int ready))
@@ -139,12 +140,20 @@ TEST(process, lives_on_without_its_first_thread)
 {
 	struct process_info info;
 	pid_vec threads = {0};
+	map_vec maps = {0};
 	pid_t pid = spawn(sleep_without_leader);
+	int root;
 
 	usleep(50000);
 	CHECK_INT(process_read(pid, &info), 0);
-	CHECK(!info.zombie);
+	CHECK(!info.zombie && strstr(info.exe, "/unit"));
 	CHECK(process_alive(pid, info.start_time));
+	CHECK_INT(maps_read(pid, &maps), 0);
+	CHECK(maps.len > 5);
+	maps_release(&maps);
+	root = process_root_open(pid);
+	CHECK(root >= 0);
+	close(root);
 	CHECK_INT(process_threads(pid, &threads), 0);
 	CHECK_INT(threads.len, 2);
 	vec_release(&threads);
