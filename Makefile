@@ -50,7 +50,8 @@ PROTOS := $(patsubst proto/%.proto,$(O)/gen/%.pb-c.o,$(wildcard proto/*.proto))
 LIB_SRC := $(wildcard src/*/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(O)/%.o) $(PROTOS)
 CMD_OBJ := $(patsubst %.c,$(O)/%.o,$(wildcard cmd/*.c))
-UNIT_OBJ := $(patsubst %.c,$(O)/%.o,$(wildcard tests/unit/*.c))
+# The options are tested like the library; of the commands no more is linked than these.
+UNIT_OBJ := $(patsubst %.c,$(O)/%.o,$(wildcard tests/unit/*.c)) $(O)/cmd/options.o $(O)/cmd/nearest.o
 GEN_H := $(SKELS) $(PROTOS:.o=.h)
 
 .DELETE_ON_ERROR:

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Command lines that are right, wrong, and nearly right. */
+#include "unit.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../../cmd/nearest.h"
+#include "../../cmd/options.h"
+
+#define ARGS_MAX 32
+
+/* Splits at spaces; the arguments live until the case ends. */
+static int parse(const char *line, struct options *o, struct error *err)
+{
+	static char text[1024];
+	static char *argv[ARGS_MAX + 1];
+	char *save;
+	int argc = 0;
+
+	snprintf(text, sizeof(text), "%s", line);
+	for (char *word = strtok_r(text, " ", &save); word && argc < ARGS_MAX;
+	     word = strtok_r(NULL, " ", &save))
+		argv[argc++] = word;
+	argv[argc] = NULL;
+	return options_parse(o, VERB_CPU, argc, argv, err);
+}
+
+static void good(const char *line, struct options *o)
+{
+	struct error err = {0};
+	int result = parse(line, o, &err);
+
+	if (result)
+		unit_fail(__FILE__, __LINE__, "%s: %s", line, err.text);
+}
+
+static void bad(const char *line, const char *text)
+{
+	struct options o;
+	struct error err = {0};
+
+	CHECK_INT(parse(line, &o, &err), -EINVAL);
+	CHECK_STR(err.text, text);
+}
+
+TEST(options, defaults)
+{
+	struct options o;
+
+	good("cpu -p 1", &o);
+	CHECK_INT(o.target, OPTION_TARGET_PIDS);
+	CHECK_STR(o.target_text, "1");
+	CHECK_INT(o.duration_ns, 10000000000);
+	CHECK(!o.duration_given);
+	CHECK_INT(o.frequency, 99);
+	CHECK_STR(o.event->name, "cpu-clock");
+	CHECK(o.children && o.inlines && !o.user_only && !o.kernel_only && !o.full_names);
+	CHECK(!o.output && !o.format && !o.sample_type && !o.command);
+	CHECK_INT(o.labels, 0);
+	CHECK_INT(o.mode, OPTION_MODE_AUTO);
+	CHECK_INT(o.color, OPTION_COLOR_AUTO);
+	CHECK_INT(o.top, 20);
+	CHECK_INT(o.verbosity, 0);
+}
+
+TEST(options, every_option_in_every_form)
+{
+	struct options o;
+
+	good("cpu --name=redis --all --duration 2m -F999 --output=- -f folded -e page-faults "
+	     "--user --no-inlines --no-children --label thread,cpu --label=pid --mode bpf "
+	     "--top 5 --sample-type cpu --full-names -vv --color=always",
+	     &o);
+	CHECK_INT(o.target, OPTION_TARGET_NAME);
+	CHECK_STR(o.target_text, "redis");
+	CHECK(o.all_matches && o.duration_given);
+	CHECK_INT(o.duration_ns, 120000000000);
+	CHECK_INT(o.frequency, 999);
+	CHECK_STR(o.output, "-");
+	CHECK_STR(o.format->name, "folded");
+	CHECK_STR(o.event->name, "page-faults");
+	CHECK(o.user_only && !o.kernel_only && !o.inlines && !o.children && o.full_names);
+	CHECK_INT(o.labels, OPTION_LABEL_THREAD | OPTION_LABEL_PID | OPTION_LABEL_CPU);
+	CHECK_INT(o.mode, OPTION_MODE_BPF);
+	CHECK_INT(o.top, 5);
+	CHECK_STR(o.sample_type, "cpu");
+	CHECK_INT(o.verbosity, 2);
+	CHECK_INT(o.color, OPTION_COLOR_ALWAYS);
+	good("cpu -aq --mode=perf --color never -vd 1", &o);
+	CHECK_INT(o.target, OPTION_TARGET_ALL);
+	CHECK(o.quiet);
+	CHECK_INT(o.mode, OPTION_MODE_PERF);
+	CHECK_INT(o.duration_ns, 1000000000);
+	good("cpu --cgroup /system.slice --kernel", &o);
+	CHECK_INT(o.target, OPTION_TARGET_CGROUP);
+	CHECK(o.kernel_only);
+	good("cpu -a --kernel --user", &o);
+	CHECK(!o.kernel_only && !o.user_only);
+}
+
+TEST(options, a_command_runs_to_its_end)
+{
+	struct options o;
+
+	good("cpu -q -- ls -l --color -d", &o);
+	CHECK_INT(o.target, OPTION_TARGET_COMMAND);
+	CHECK_STR(o.command[0], "ls");
+	CHECK_STR(o.command[3], "-d");
+	CHECK(!o.command[4]);
+	CHECK_INT(o.duration_ns, 0);
+	good("cpu -d 3 -- ls", &o);
+	CHECK_INT(o.duration_ns, 3000000000);
+	bad("cpu --", "-- needs a command behind it");
+}
+
+TEST(options, durations)
+{
+	static const struct {
+		const char *text;
+		u64 ns;
+	} right[] = {
+		{"0", 0},
+		{"5", 5000000000},
+		{"5s", 5000000000},
+		{"500ms", 500000000},
+		{"2m", 120000000000},
+		{"1h", 3600000000000},
+		{"0.5", 500000000},
+		{"1.5m", 90000000000},
+		{"366m", 21960000000000},
+	};
+	static const char *const wrong[] = {"",
+					    "s",
+					    "5x",
+					    "-5",
+					    "+5",
+					    " 5",
+					    "5 s",
+					    "5s5",
+					    "0x5",
+					    "1e3",
+					    "1.",
+					    ".5",
+					    "1..5",
+					    "5ss",
+					    "9999999999999999999999",
+					    "18446744073709551616",
+					    "8785h",
+					    "5S",
+					    "1.0000000001",
+					    "inf",
+					    "nan"};
+	u64 ns;
+
+	for (size_t i = 0; i < ARRAY_LEN(right); i++) {
+		CHECK(duration_parse(right[i].text, &ns));
+		CHECK_INT(ns, right[i].ns);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		if (duration_parse(wrong[i], &ns))
+			unit_fail(__FILE__, __LINE__, "\"%s\" was taken for %llu ns", wrong[i],
+				  (unsigned long long)ns);
+	}
+	bad("cpu -a -d 5x", "\"5x\" is not a duration (5s, 500ms, 2m, 0 = until Ctrl-C)");
+}
+
+TEST(options, targets)
+{
+	bad("cpu", "nothing to profile: give -p PID, -n NAME, -a, --cgroup PATH or -- COMMAND");
+	bad("cpu -p 1 -n a", "two targets, -p and -n: give one");
+	bad("cpu -a --cgroup /x", "two targets, -a and --cgroup: give one");
+	bad("cpu -a -- ls", "two targets, -a and -- COMMAND: give one");
+	bad("cpu -p 1 -p 2", "-p is given twice: several PIDs go in one list, -p 1,2");
+	bad("cpu -n a -n b", "-n is given twice");
+	bad("cpu --name=", "-n needs a value");
+	bad("cpu -p 1 --all", "--all goes with -n NAME (the whole machine is -a)");
+	bad("cpu -p 12x", "\"12x\" is not a PID");
+	bad("cpu -p 1,,2", "\"\" is not a PID");
+	bad("cpu 4711", "unexpected \"4711\": did you mean -p 4711?");
+	bad("cpu redis", "unexpected \"redis\": did you mean -n redis, or -- redis to start it?");
+}
+
+TEST(options, values)
+{
+	bad("cpu -a -F 0", "\"0\" is not a frequency (samples a second, such as 99)");
+	bad("cpu -a -F -1", "\"-1\" is not a frequency (samples a second, such as 99)");
+	bad("cpu -a -F 4294967297",
+	    "\"4294967297\" is not a frequency (samples a second, such as 99)");
+	bad("cpu -a -F 1k", "\"1k\" is not a frequency (samples a second, such as 99)");
+	bad("cpu -a -f svg", "unknown format \"svg\": one of pprof, folded, text");
+	bad("cpu -a -e cycle",
+	    "unknown event \"cycle\": one of cpu-clock, task-clock, cycles, instructions, "
+	    "cache-misses, branch-misses, page-faults, context-switches");
+	bad("cpu -a --label thread,core", "unknown label \"core\": one of thread, pid, cpu");
+	bad("cpu -a --label thread,", "unknown label \"\": one of thread, pid, cpu");
+	bad("cpu -a --mode x", "unknown mode \"x\": one of bpf, perf");
+	bad("cpu -a --color x", "unknown colour setting \"x\": one of auto, always, never");
+	bad("cpu -a --top x", "\"x\" is not a number of rows");
+	bad("cpu -a --output=", "-o needs the name of a file, or - for the standard output");
+}
+
+TEST(options, misspelt_and_misused)
+{
+	bad("cpu -a --frequncy 5", "unknown option --frequncy: did you mean --frequency?");
+	bad("cpu -a --lable=pid", "unknown option --lable: did you mean --label?");
+	bad("cpu -a --no-inline", "unknown option --no-inline: did you mean --no-inlines?");
+	bad("cpu -a --xyzzy", "unknown option --xyzzy");
+	bad("cpu -a -x", "unknown option -x");
+	bad("cpu -a -qx", "unknown option -x");
+	bad("cpu -a --quiet=yes", "--quiet takes no value");
+	bad("cpu -p", "-p needs a value: PID[,PID...]");
+	bad("cpu -a --mode", "--mode needs a value: bpf|perf");
+}
+
+TEST(options, help_ends_the_checks)
+{
+	struct options o;
+
+	good("cpu -h", &o);
+	CHECK(o.help);
+	good("cpu --help -x --frobnicate", &o);
+	CHECK(o.help);
+	good("cpu -vhx", &o);
+	CHECK(o.help);
+}
+
+TEST(options, long_junk_stays_in_bounds)
+{
+	char line[900] = "cpu --";
+	struct options o;
+	struct error err;
+
+	memset(line + 6, 'a', sizeof(line) - 7);
+	CHECK_INT(parse(line, &o, &err), -EINVAL);
+	memcpy(line, "cpu -d", 6);
+	CHECK_INT(parse(line, &o, &err), -EINVAL);
+	memcpy(line, "cpu -p", 6);
+	CHECK_INT(parse(line, &o, &err), -EINVAL);
+	memcpy(line, "cpu -n", 6);
+	CHECK_INT(parse(line, &o, &err), 0);
+}
+
+TEST(options, table_is_sound)
+{
+	for (const struct option_spec *s = option_table; s->name; s++) {
+		CHECK(s->help && *s->help && s->verbs && s->set);
+		for (const struct option_spec *other = option_table; other < s; other++) {
+			CHECK(strcmp(s->name, other->name) != 0);
+			CHECK(!s->letter || s->letter != other->letter);
+		}
+	}
+}
+
+TEST(options, nearest_word)
+{
+	CHECK_INT(word_distance("cpu", "cpu"), 0);
+	CHECK_INT(word_distance("cup", "cpu"), 1);
+	CHECK_INT(word_distance("", "cpu"), 3);
+	CHECK_INT(word_distance("kitten", "sitting"), 3);
+	CHECK(word_is_near("cup", 1) && !word_is_near("cup", 2));
+}
