@@ -372,7 +372,9 @@ int target_select_cgroup(struct target *t, const char *path, struct error *err)
 void target_release(struct target *t)
 {
 	vec_release(&t->processes);
-	cgroup_release(&t->cgroup);
+	/* A zeroed target has descriptor 0 there, which is not its own. */
+	if (t->scope == TARGET_CGROUP)
+		cgroup_release(&t->cgroup);
 	free(t->title);
 	t->title = NULL;
 }

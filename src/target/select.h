@@ -35,6 +35,6 @@ int target_select_name(struct target *t, const char *name, bool all, bool follow
 		       struct error *err) MUST_CHECK;
 int target_select_all(struct target *t, struct error *err) MUST_CHECK;
 int target_select_cgroup(struct target *t, const char *path, struct error *err) MUST_CHECK;
-void target_release(struct target *t);
+void target_release(struct target *t); /* a zeroed one is fine */
 
 #endif

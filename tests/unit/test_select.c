@@ -245,6 +245,17 @@ TEST(select, whole_machine)
 	target_release(&t);
 }
 
+TEST(select, zeroed_target_releases_nothing)
+{
+	struct target t = {0};
+	struct stat before, after;
+
+	CHECK_INT(fstat(STDIN_FILENO, &before), 0);
+	target_release(&t);
+	CHECK_INT(fstat(STDIN_FILENO, &after), 0);
+	CHECK_INT(before.st_ino, after.st_ino);
+}
+
 static void check_cgroup_refused(const char *path, int code, const char *text)
 {
 	struct target t;
