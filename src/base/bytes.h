@@ -23,7 +23,8 @@ struct cursor {
 
 static inline struct cursor cursor_over(struct bytes b)
 {
-	return (struct cursor){.pos = b.data, .end = b.data + b.len};
+	/* NULL + 0 is undefined in C. */
+	return (struct cursor){.pos = b.data, .end = b.len ? b.data + b.len : b.data};
 }
 
 static inline size_t cursor_left(const struct cursor *c)

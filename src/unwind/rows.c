@@ -20,6 +20,7 @@
 #define PADDING_MAX 15
 /* Linkers make one or two; each costs a pass over the functions that it covers. */
 #define CODE_SEGMENTS_MAX 64
+#define MODULE_RULES_MAX 4096
 
 struct code { /* one executable segment, as far as the file has bytes for it */
 	u64 offset, end, vaddr;
@@ -221,6 +222,7 @@ int rows_build(struct elf_file *f, struct elf_file *debug, struct rule_set *set,
 		goto out;
 	b->f = f;
 	b->set = set;
+	rule_set_allow(set, MODULE_RULES_MAX);
 	err = find_code(b);
 	if (!err)
 		err = build_tables(b, debug, rows);

@@ -20,6 +20,11 @@ u32 rule_set_len(const struct rule_set *set);
 /* The number of `rule`, added when new; UNWIND_RULE_NONE when the table is full (counted). */
 u32 rule_set_number(struct rule_set *set, const struct unwind_rule *rule);
 u64 rule_set_overflows(const struct rule_set *set);
+/*
+ * At most `n` more rules may be added until the next call, so that one hostile module cannot use up
+ * the table that all share. rows_build() calls it; real modules have some 700 rules.
+ */
+void rule_set_allow(struct rule_set *set, u32 n);
 
 struct rows {
 	u64 base_off; /* file offset of block 0, a multiple of 1 << UNWIND_BLOCK_SHIFT */

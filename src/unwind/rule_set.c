@@ -9,6 +9,7 @@
 struct rule_set {
 	struct unwind_rule *rules; /* the caller's */
 	u32 capacity, len;
+	u32 limit; /* no more than this for now */
 	u64 overflows;
 	u32 mask;
 	u16 *slots; /* rule number, 0 when free: rule 0 is never looked up through a slot */
@@ -57,7 +58,7 @@ int rule_set_new(struct unwind_rule *rules, u32 capacity, struct rule_set **out)
 		return -ENOMEM;
 	}
 	set->rules = rules;
-	set->capacity = capacity;
+	set->capacity = set->limit = capacity;
 	set->mask = slots - 1;
 	rule_set_preset(set);
 	*out = set;
@@ -82,6 +83,11 @@ u64 rule_set_overflows(const struct rule_set *set)
 	return set->overflows;
 }
 
+void rule_set_allow(struct rule_set *set, u32 n)
+{
+	set->limit = n < set->capacity - set->len ? set->len + n : set->capacity;
+}
+
 u32 rule_set_number(struct rule_set *set, const struct unwind_rule *rule)
 {
 	u32 slot = rule_hash(rule) & set->mask;
@@ -95,7 +101,7 @@ u32 rule_set_number(struct rule_set *set, const struct unwind_rule *rule)
 			return number;
 		slot = (slot + 1) & set->mask;
 	}
-	if (set->len == set->capacity) {
+	if (set->len >= set->limit) {
 		set->overflows++;
 		return UNWIND_RULE_NONE;
 	}
