@@ -36,6 +36,7 @@ int on_tick(struct bpf_perf_event_data *ctx)
 	u64 id = bpf_get_current_pid_tgid();
 	struct scratch *s;
 	u32 zero = 0;
+	u64 begin;
 
 	stat_add(STAT_TICKS, 1);
 	if (!is_target(bpf_get_current_task_btf(), id >> 32))
@@ -48,7 +49,9 @@ int on_tick(struct bpf_perf_event_data *ctx)
 		return 0;
 	}
 	s->busy = 1;
+	begin = bpf_ktime_get_ns();
 	sample(ctx, s, id);
+	stat_add(STAT_NANOSECONDS, bpf_ktime_get_ns() - begin);
 	s->busy = 0;
 	return 0;
 }

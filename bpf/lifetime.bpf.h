@@ -6,8 +6,6 @@
 #ifndef CPROF_BPF_LIFETIME_BPF_H
 #define CPROF_BPF_LIFETIME_BPF_H
 
-#define PIDNS_MAX_LEVEL 31
-
 /* What the user asked for: tgids as cprof's own PID namespace numbers them. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -49,31 +47,28 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	return 0;
 }
 
-/* The task's tgid as cprof's PID namespace numbers it; 0 when it is not in there. */
-static __always_inline u32 seen_tgid(struct task_struct *task)
+/* Children that were forked between the user's list and now belong to the target, too. */
+static __always_inline bool child_of_target(struct task_struct *task)
 {
-	struct pid *pid = BPF_CORE_READ(task, group_leader, thread_pid);
-	u32 level = settings.pidns_level & PIDNS_MAX_LEVEL;
-	struct upid upid;
+	u32 parent = BPF_CORE_READ(task, real_parent, tgid);
 
-	if (level == 0)
-		return task->tgid;
-	if (BPF_CORE_READ(pid, level) < level)
-		return 0;
-	if (bpf_core_read(&upid, sizeof(upid), &pid->numbers[level]))
-		return 0;
-	return BPF_CORE_READ(upid.ns, ns.inum) == settings.pidns_inode ? upid.nr : 0;
+	return settings.follow_children && bpf_map_lookup_elem(&targets, &parent);
 }
 
-static __always_inline bool wanted_at_start(struct task_struct *task)
+static __always_inline enum seed wanted_at_start(struct task_struct *task)
 {
-	u32 tgid = seen_tgid(task);
+	u32 tgid = seen_tgid(task), *value = bpf_map_lookup_elem(&seeds, &tgid);
 
-	if (settings.mode == SAMPLE_ALL)
-		return true;
-	if (settings.mode == SAMPLE_CGROUP)
-		return in_cgroup(task);
-	return tgid && bpf_map_lookup_elem(&seeds, &tgid);
+	if (value)
+		return *value == SEED_LIST_ONLY ? SEED_LIST_ONLY : SEED_TARGET;
+	switch (settings.mode) {
+	case SAMPLE_ALL:
+		return SEED_TARGET;
+	case SAMPLE_CGROUP:
+		return in_cgroup(task) ? SEED_TARGET : SEED_NONE;
+	default:
+		return child_of_target(task) ? SEED_TARGET : SEED_NONE;
+	}
 }
 
 /*
@@ -86,13 +81,17 @@ int list_mappings(struct bpf_iter__task_vma *ctx)
 	struct vm_area_struct *vma = ctx->vma;
 	struct task_struct *task = ctx->task;
 	struct module_record record = {.kind = RECORD_MODULE};
+	enum seed wanted;
 	struct file *file;
 	u32 loading = 0;
 
 	control.self_tgid = bpf_get_current_pid_tgid() >> 32;
-	if (!task || !vma || !wanted_at_start(task))
+	if (!task || !vma)
 		return 0;
-	if (settings.mode == SAMPLE_TARGETS)
+	wanted = wanted_at_start(task);
+	if (wanted == SEED_NONE)
+		return 0;
+	if (settings.mode == SAMPLE_TARGETS && wanted == SEED_TARGET)
 		target_add(task->tgid);
 	file = vma->vm_file;
 	if (!file || !(vma->vm_flags & VM_EXEC))

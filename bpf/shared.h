@@ -156,11 +156,15 @@ enum module_id {
 enum stack_end { STACK_ENDS(STACK_END_ENUM_) STACK_END_COUNT };
 #undef STACK_END_ENUM_
 
+#define STACK_WINDOW 32u /* words */
+
 /* What the walk of one stack needs and leaves behind. */
 struct stack_walk {
 	u64 pc, sp, bp;
 	u64 regs[16]; /* by DWARF number; only meaningful while regs_known */
 	u64 scratch[17]; /* a sigcontext's general registers */
+	u64 window[STACK_WINDOW]; /* a part of the stack, read ahead */
+	u64 window_at; /* its address; all ones: none */
 	u64 hash; /* of frames[0..nframes) */
 	u32 regs_known; /* at the leaf and behind a signal frame */
 	u32 exact; /* pc is where it runs, not a return address */
@@ -171,6 +175,12 @@ struct stack_walk {
 	u32 mm_set; /* which cached mappings belong to this address space */
 	u32 pad;
 	u64 frames[STACK_MAX_FRAMES];
+};
+
+/* One remembered answer: the rule of a frame. */
+struct rule_memo {
+	u64 frame; /* 0: empty (no frame is 0) */
+	struct unwind_rule rule;
 };
 
 /* Where a module's tables lie in the pool of pages; one per module number. */
@@ -214,7 +224,7 @@ struct sample_record {
 	u32 kind;
 	u32 nframes;
 	struct sample_key key;
-	u32 tgid, tid; /* of the first thread that was seen with it */
+	u32 tgid, tid; /* of the first thread that was seen with it, as cprof numbers them */
 	char comm[COMM_LEN]; /* that thread's */
 	char leader_comm[COMM_LEN]; /* its process' */
 	u64 frames[STACK_MAX_FRAMES]; /* only nframes are sent */
@@ -222,7 +232,7 @@ struct sample_record {
 
 struct module_record {
 	u32 kind;
-	u32 tgid;
+	u32 tgid; /* a process that maps it, as cprof numbers them */
 	u64 inode; /* address of the kernel's inode: unique while user space keeps the file open */
 	u64 start, end, offset; /* the mapping; offset in bytes */
 };
@@ -235,6 +245,7 @@ struct module_record {
 	X(STAT_LOST_TABLE, "samples lost: count table full")             \
 	X(STAT_LOST_SCRATCH, "samples lost: interrupted another sample") \
 	X(STAT_MODULE_MISSES, "tables asked for while sampling")         \
+	X(STAT_NANOSECONDS, "time spent taking samples")                 \
 	X(STAT_FRAMES, "user frames walked")                             \
 	X(STAT_VMA_WALKS, "address space look-ups")
 
@@ -244,6 +255,12 @@ enum sample_stat { STATS(STAT_ENUM_) STAT_COUNT };
 
 #define STAT_ENDS_FIRST STAT_COUNT /* then one counter for each enum stack_end */
 #define STAT_SLOTS (STAT_COUNT + STACK_END_COUNT)
+
+enum seed { /* what user space asks of a process before recording */
+	    SEED_NONE = 0,
+	    SEED_TARGET = 1, /* profile it */
+	    SEED_LIST_ONLY = 2, /* only list what it has mapped */
+};
 
 enum sample_mode {
 	SAMPLE_TARGETS = 0, /* tgids in the targets map */
@@ -260,7 +277,7 @@ struct sample_config {
 	u32 follow_children;
 	u32 by_tgid, by_tid, by_cpu; /* what to tell apart */
 	u32 user, kernel; /* which frames (and samples) are wanted */
-	u32 pidns_level; /* cprof's PID namespace: depth and inode; level 0 is the initial one */
+	u32 pidns_nested; /* cprof runs in a PID namespace of its own, which has this inode */
 	u32 pidns_inode;
 };
 

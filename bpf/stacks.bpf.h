@@ -8,6 +8,7 @@
 
 #define USER_CS_64 0x33 /* arch/x86/include/asm/segment.h: __USER_CS */
 #define CGROUP_MAX_LEVELS 32
+#define PIDNS_MAX_LEVEL 31 /* include/linux/pid_namespace.h: MAX_PID_NS_LEVEL 32 */
 
 const volatile struct sample_config settings;
 
@@ -91,6 +92,20 @@ struct {
 	__type(value, struct module_table);
 } module_tables SEC(".maps");
 
+/* 24 KiB a CPU. Bigger did not help: what repeats is a few hundred frames. */
+#define MEMO_SLOTS 1024
+
+struct memo_table {
+	struct rule_memo slot[MEMO_SLOTS];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct memo_table);
+} memos SEC(".maps");
+
 static __always_inline void stat_add(u32 stat, u64 n)
 {
 	u64 *value = bpf_map_lookup_elem(&stats, &stat);
@@ -124,12 +139,50 @@ static __always_inline const struct module_table *env_module_table(u32 module)
 	return bpf_map_lookup_elem(&module_tables, &module);
 }
 
+static __always_inline struct rule_memo *env_memo(u64 frame)
+{
+	struct memo_table *table;
+	u32 zero = 0;
+
+	table = bpf_map_lookup_elem(&memos, &zero);
+	if (!table)
+		return NULL;
+	return &table->slot[(frame * 0x9e3779b97f4a7c15ull >> 40) & (MEMO_SLOTS - 1)];
+}
+
+/* A pid as cprof's PID namespace numbers it; 0 when it is not in there. */
+static __always_inline u32 seen_number(struct pid *pid)
+{
+	u32 level = BPF_CORE_READ(pid, level);
+	struct upid upid;
+
+	for (u32 i = 0; i <= PIDNS_MAX_LEVEL && i <= level; i++) {
+		if (bpf_core_read(&upid, sizeof(upid), &pid->numbers[i]))
+			return 0;
+		if (BPF_CORE_READ(upid.ns, ns.inum) == settings.pidns_inode)
+			return upid.nr;
+	}
+	return 0;
+}
+
+static __always_inline u32 seen_tgid(struct task_struct *task)
+{
+	if (!settings.pidns_nested)
+		return task->tgid;
+	return seen_number(BPF_CORE_READ(task, group_leader, thread_pid));
+}
+
+static __always_inline u32 seen_tid(struct task_struct *task)
+{
+	return settings.pidns_nested ? seen_number(BPF_CORE_READ(task, thread_pid)) : task->pid;
+}
+
 /* Asks user space for a table, once per file; until it is there, stacks through it are cut. */
 static __always_inline void module_request(const struct vma_found *vma)
 {
 	struct module_record record = {
 		.kind = RECORD_MODULE,
-		.tgid = bpf_get_current_pid_tgid() >> 32,
+		.tgid = seen_tgid(bpf_get_current_task_btf()),
 		.inode = vma->inode,
 		.start = vma->start,
 		.end = vma->end,
@@ -294,7 +347,7 @@ static __always_inline void take_user_stack(struct task_struct *task, struct sta
 
 	if (!mm || !regs)
 		return; /* a kernel thread: its kernel frames are the whole stack */
-	if ((u16)BPF_CORE_READ(regs, cs) != USER_CS_64) {
+	if ((u16)regs->cs != USER_CS_64) {
 		st->end = STACK_COMPAT;
 		push_frame(st, FRAME(MODULE_CUT, STACK_COMPAT));
 		return;
@@ -323,15 +376,14 @@ static __always_inline bool send_stack(struct scratch *s, const struct sample_ke
 {
 	struct sample_record *r = &s->record;
 	u32 n = s->state.nframes;
-	u64 id = bpf_get_current_pid_tgid();
 
 	if (n > STACK_MAX_FRAMES)
 		return false;
 	r->kind = RECORD_STACK;
 	r->nframes = n;
 	r->key = *key;
-	r->tgid = id >> 32;
-	r->tid = (u32)id;
+	r->tgid = seen_tgid(task);
+	r->tid = seen_tid(task);
 	bpf_get_current_comm(r->comm, sizeof(r->comm));
 	BPF_CORE_READ_INTO(&r->leader_comm, task, group_leader, comm);
 	if (bpf_probe_read_kernel(r->frames, n * sizeof(u64), s->state.frames))

@@ -4,7 +4,7 @@
  *
  * It is compiled twice: into every BPF program that wants a stack, and into user space (for perf mode
  * and for the replay tests), so that what is tested is what runs in the kernel. The includer provides
- * five functions before including it:
+ * six functions before including it:
  *
  *   bool env_read_user(void *dst, u32 size, u64 addr)       the target's memory; false when unreadable
  *   bool env_find_module(struct stack_walk *st, u64 pc, u32 *module, u64 *off)
@@ -12,6 +12,7 @@
  *   const struct unwind_page *env_table_page(u32 page)      a page of the table pool; NULL: no such page
  *   const struct unwind_rule *env_rule(u32 number)
  *   const struct module_table *env_module_table(u32 module)
+ *   struct rule_memo *env_memo(u64 frame)                   a slot of a cache for this frame, or NULL
  *
  * For the verifier each step is a function of its own that is checked once (a global function), and
  * every index is masked where it is used.
@@ -127,6 +128,33 @@ static __always_inline int end_stack(struct stack_walk *st, enum stack_end end)
 	return 1;
 }
 
+/*
+ * Words of the stack, through a window: frames lie close together, and one read of 256 bytes costs what
+ * two reads of 16 do (36 ns each on a VM, where a stack of 30 frames spent 1.1 of 2.5 us reading).
+ */
+static __always_inline bool read_words(struct stack_walk *st, u64 *out, u32 n, u64 addr)
+{
+	u64 at = (addr - st->window_at) / sizeof(u64);
+
+	if ((addr & 7) || addr < USER_ADDRESS_MIN)
+		return env_read_user(out, n * sizeof(u64), addr);
+	if (addr < st->window_at || at > STACK_WINDOW - n) {
+		/* Near the end of the stack's mapping the window does not fit. */
+		if (!env_read_user(st->window, sizeof(st->window), addr)) {
+			st->window_at = ~0ull;
+			return env_read_user(out, n * sizeof(u64), addr);
+		}
+		st->window_at = addr;
+		at = 0;
+	}
+	/* The compiler would drop the masks, which it can prove; the verifier cannot. */
+	__asm__ volatile("" : "+r"(at));
+	out[0] = st->window[at & (STACK_WINDOW - 1)];
+	if (n == 2)
+		out[1] = st->window[(at + 1) & (STACK_WINDOW - 1)];
+	return true;
+}
+
 /* Goes on in the caller. A zero return address is how start-up code and clone mark the bottom. */
 static __always_inline int enter_caller(struct stack_walk *st, u64 ra, u64 sp)
 {
@@ -150,7 +178,7 @@ static __always_inline int step_frame_pointer(struct stack_walk *st)
 		return end_stack(st, STACK_WHOLE);
 	if (bp < st->sp || (bp & 7))
 		return end_stack(st, STACK_NO_PROGRESS);
-	if (!env_read_user(pair, sizeof(pair), bp))
+	if (!read_words(st, pair, 2, bp))
 		return end_stack(st, STACK_UNREADABLE);
 	st->bp = pair[0];
 	return enter_caller(st, pair[1], bp + 16);
@@ -201,7 +229,7 @@ static __always_inline u64 frame_address(struct stack_walk *st, const struct unw
 	case UNWIND_CFA_RSP_DEREF:
 	case UNWIND_CFA_RBP_DEREF:
 		base = rule->cfa == UNWIND_CFA_RSP_DEREF ? st->sp : st->bp;
-		if (!env_read_user(&base, sizeof(base), base + (s64)rule->cfa_off)) {
+		if (!read_words(st, &base, 1, base + (s64)rule->cfa_off)) {
 			st->end = STACK_UNREADABLE;
 			return 0;
 		}
@@ -223,18 +251,18 @@ static __always_inline bool load_caller(struct stack_walk *st, const struct unwi
 	if (rule->ra == UNWIND_RA_REG) {
 		*ra = st->regs[(u16)rule->ra_off & 15];
 	} else if (rule->rbp == UNWIND_RBP_CFA && rule->rbp_off == -16 && rule->ra_off == -8) {
-		if (!env_read_user(pair, sizeof(pair), cfa - 16))
+		if (!read_words(st, pair, 2, cfa - 16))
 			return false;
 		st->bp = pair[0];
 		*ra = pair[1];
 		return true;
-	} else if (!env_read_user(ra, sizeof(*ra), cfa + (s64)rule->ra_off)) {
+	} else if (!read_words(st, ra, 1, cfa + (s64)rule->ra_off)) {
 		return false;
 	}
 	if (rule->rbp != UNWIND_RBP_CFA && rule->rbp != UNWIND_RBP_RBP)
 		return true;
 	at = (rule->rbp == UNWIND_RBP_CFA ? cfa : st->bp) + (s64)rule->rbp_off;
-	return env_read_user(&st->bp, sizeof(st->bp), at);
+	return read_words(st, &st->bp, 1, at);
 }
 
 static __always_inline int step_rule(struct stack_walk *st, const struct unwind_rule *rule)
@@ -262,14 +290,39 @@ static __always_inline int step_rule(struct stack_walk *st, const struct unwind_
 }
 
 /*
+ * The rule for a frame. Program counters repeat from sample to sample (callers above all), so the last
+ * answers are kept: a hit costs one cache line where the search costs five. A module's rows never
+ * change, so an answer never goes stale.
+ */
+static __always_inline bool rule_of(u64 frame, struct unwind_rule *out)
+{
+	struct rule_memo *memo = env_memo(frame);
+	const struct unwind_rule *rule;
+
+	if (memo && memo->frame == frame) {
+		*out = memo->rule;
+		return true;
+	}
+	rule = env_rule(find_rule(FRAME_MODULE(frame), FRAME_OFF(frame)));
+	if (!rule)
+		return false;
+	*out = *rule;
+	if (memo && rule->cfa != UNWIND_CFA_NONE) {
+		memo->frame = frame;
+		memo->rule = *rule;
+	}
+	return true;
+}
+
+/*
  * Records the frame st is in and moves to its caller. 0: go on; 1: the walk has ended (st->end).
  * Global for the verifier, which then checks it once and not once per frame.
  */
 __attribute__((noinline)) int unwind_step(struct stack_walk *st)
 {
-	const struct unwind_rule *rule;
+	struct unwind_rule rule;
 	u32 module = MODULE_NONE;
-	u64 off = 0, at;
+	u64 off = 0, at, frame;
 
 	if (!st)
 		return 1;
@@ -279,24 +332,25 @@ __attribute__((noinline)) int unwind_step(struct stack_walk *st)
 	at = st->exact ? st->pc : st->pc - 1;
 	if (!env_find_module(st, at, &module, &off))
 		return end_stack(st, st->missing_module ? STACK_LOADING : STACK_NOT_MAPPED);
-	push_frame(st, FRAME(module, off));
+	frame = FRAME(module, off);
+	push_frame(st, frame);
 	if (module == MODULE_ANON) {
 		st->has_anon = 1;
 		return step_frame_pointer(st);
 	}
-	rule = env_rule(find_rule(module, off));
-	if (!rule || rule->cfa == UNWIND_CFA_NONE) {
+	if (!rule_of(frame, &rule) || rule.cfa == UNWIND_CFA_NONE) {
 		const struct module_table *mt = env_module_table(module);
 
 		return end_stack(st, mt && mt->has_table ? STACK_NO_ROW : STACK_NO_TABLE);
 	}
-	return step_rule(st, rule);
+	return step_rule(st, &rule);
 }
 
 /* Walks the user stack from the registers in st; appends to st->frames and sets st->end. */
 static __always_inline void unwind_user(struct stack_walk *st)
 {
 	st->end = STACK_TOO_DEEP;
+	st->window_at = ~0ull;
 	for (u32 i = 0; i < STACK_MAX_USER; i++) {
 		if (unwind_step(st))
 			break;

@@ -58,7 +58,8 @@ struct vma_range {
 struct vma_cache {
 	u64 ctx_id; /* x86: one for every mm since boot, never used again */
 	u64 seq;
-	u32 len, next;
+	u32 len, next, last;
+	u32 pad;
 	struct vma_range range[VMA_CACHE_RANGES];
 };
 
@@ -173,7 +174,7 @@ static __always_inline u64 mm_sequence(struct mm_struct *mm)
 /* The set for this address space, emptied when it holds another one or has become stale. */
 static __always_inline struct vma_cache *vma_cache_open(struct mm_struct *mm)
 {
-	u64 ctx_id = BPF_CORE_READ(mm, context.ctx_id);
+	u64 ctx_id = mm->context.ctx_id;
 	u32 set = (u32)ctx_id & (VMA_CACHE_SETS - 1);
 	struct vma_cache *cache = bpf_map_lookup_elem(&vma_caches, &set);
 	u64 seq;
@@ -186,19 +187,28 @@ static __always_inline struct vma_cache *vma_cache_open(struct mm_struct *mm)
 		cache->seq = seq;
 		cache->len = 0;
 		cache->next = 0;
+		cache->last = 0;
+		cache->range[0].end = 0;
 	}
 	return cache;
 }
 
 static __always_inline struct vma_range *vma_cache_find(struct vma_cache *cache, u64 addr)
 {
+	struct vma_range *last = &cache->range[cache->last & (VMA_CACHE_RANGES - 1)];
+
+	/* Callers mostly live where their callees do. An empty slot holds no address: start = end = 0. */
+	if (addr >= last->start && addr < last->end)
+		return last;
 	for (u32 i = 0; i < VMA_CACHE_RANGES; i++) {
 		struct vma_range *r = &cache->range[i];
 
 		if (i >= cache->len)
 			break;
-		if (addr >= r->start && addr < r->end)
+		if (addr >= r->start && addr < r->end) {
+			cache->last = i;
 			return r;
+		}
 	}
 	return NULL;
 }
