@@ -6,4 +6,7 @@
 #include "base/types.h"
 #include "../../bpf/shared.h"
 
+/* Why a stack ended, as users read it; `end` is an enum stack_end. */
+const char *stack_end_text(u32 end);
+
 #endif

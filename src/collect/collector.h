@@ -22,6 +22,7 @@ struct collect_options {
 	u64 duration_ns; /* expected; sizes tables. 0: unknown */
 	bool user, kernel; /* which frames are wanted */
 	bool by_process, by_thread, by_cpu; /* labels: what is told apart */
+	const char *command; /* argv[0] of a command held before its exec, or NULL */
 	const struct log *log;
 };
 

@@ -61,6 +61,17 @@ int event_available(const struct event_desc *e)
 	return 0;
 }
 
+int event_describe(const struct event_desc *e, u32 frequency, struct profile *p)
+{
+	/* Counters are sampled at a rate: their period is another one with every sample. */
+	s64 period = e->clock ? 1000000000 / (s64)frequency : 0;
+	int err = e->clock ? profile_add_sample_type(p, "samples", "count") : 0;
+
+	if (!err)
+		err = profile_add_sample_type(p, e->value_type, e->value_unit);
+	return err ? err : profile_set_period(p, e->value_type, e->value_unit, period);
+}
+
 void event_names(char *out, size_t size, bool only_available)
 {
 	size_t used = 0;

@@ -8,6 +8,7 @@
 #define CPROF_COLLECT_EVENTS_H
 
 #include "base/types.h"
+#include "profile/profile.h"
 
 struct event_desc {
 	const char *name; /* as -e takes it */
@@ -31,6 +32,8 @@ const struct event_desc *event_by_name(const char *name); /* NULL if there is no
  * -ENOENT when the machine lacks it, -EACCES when perf_event_paranoid forbids it.
  */
 int event_available(const struct event_desc *e) MUST_CHECK;
+/* Gives a profile the sample types and the period of this event. */
+int event_describe(const struct event_desc *e, u32 frequency, struct profile *p) MUST_CHECK;
 /* "cpu-clock, task-clock, ...": all, or only those that this machine has. */
 void event_names(char *out, size_t size, bool only_available);
 

@@ -30,12 +30,6 @@ struct conversion {
 	u32 locations[STACK_MAX_FRAMES];
 };
 
-static const char *const stack_end_texts[] = {
-#define STACK_END_TEXT_(name, text) text,
-	STACK_ENDS(STACK_END_TEXT_)
-#undef STACK_END_TEXT_
-};
-
 static enum profile_mapping_kind mapping_kind(const struct module *m)
 {
 	switch (m->kind) {
@@ -148,8 +142,7 @@ static s64 cut_location(struct conversion *c, u32 mapping, u64 end)
 {
 	char name[128];
 
-	snprintf(name, sizeof(name), "[stack cut: %s]",
-		 end < ARRAY_LEN(stack_end_texts) ? stack_end_texts[end] : "unknown reason");
+	snprintf(name, sizeof(name), "[stack cut: %s]", stack_end_text((u32)end));
 	return named_location(c, mapping, end, name);
 }
 

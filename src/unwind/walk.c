@@ -85,6 +85,12 @@ static const struct unwind_rule *env_rule(u32 number)
 	return number < current->env->nrules ? &current->env->rules[number] : NULL;
 }
 
+/* One walk at a time, of few samples: nothing is remembered. */
+static struct rule_memo *env_memo(u64 frame)
+{
+	return NULL;
+}
+
 /* "#pragma unroll" is for clang, which compiles the same lines for BPF. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunknown-pragmas"

@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What every BPF collector shares: see bpf_session.h. Settings are in bpf_settings.c. */
+#include "collect/bpf_session.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "collect/module_set.h"
+#include "collect/stack_store.h"
+#include "collect/tables.h"
+#include "elf/debug_file.h"
+
+#define BATCH 1024
+#define ITER_RECORDS 64
+
+struct bpf_session {
+	struct bpf_object *obj;
+	struct sample_control *control;
+	const struct collect_options *opt;
+	struct tables *tables;
+	struct module_set *modules;
+	struct stack_store *store;
+	struct ring_buffer *ring;
+	int counts_fd[2], modules_fd, stats_fd, seeds_fd;
+	u32 counts_max;
+	int store_err; /* the first failure while storing, reported at the end */
+	u64 nmodules, late_modules;
+	bool recording; /* discovery is over: further modules are late */
+};
+
+static int map_fd(struct bpf_object *obj, const char *name)
+{
+	return bpf_object__find_map_fd_by_name(obj, name);
+}
+
+/* ---- tables ---- */
+
+/* .debug_frame may lie in a separate file; only asked for where the module itself has no table. */
+static int build_rows(struct bpf_session *s, struct module *m, struct rows **out)
+{
+	struct elf_file *debug = NULL;
+	struct rows *better;
+	int err = rows_build(m->elf, NULL, tables_rules(s->tables), out);
+
+	if (err || !(*out)->frame_pointers)
+		return err;
+	if (debug_file_find(m->elf, m->path, m->root_fd, &debug))
+		return 0;
+	if (!rows_build(m->elf, debug, tables_rules(s->tables), &better)) {
+		rows_free(*out);
+		*out = better;
+	}
+	elf_file_free(debug);
+	return 0;
+}
+
+static int load_table(struct bpf_session *s, u32 number, struct module *m)
+{
+	struct rows *rows = NULL;
+	int err;
+
+	if (!m->elf)
+		return -ENOEXEC;
+	err = build_rows(s, m, &rows);
+	if (!err)
+		err = tables_load(s->tables, number, rows);
+	if (err)
+		log_info(s->opt->log, "no unwind table for %s: %s", m->path, error_reason(err));
+	else
+		log_debug(s->opt->log, "%s: %u rows", m->path, rows->nrows);
+	rows_free(rows);
+	return err;
+}
+
+/* A file that some target maps. Without a table it still gets a number, so that its frames have a name. */
+static void module_arrived(struct bpf_session *s, const struct module_record *r)
+{
+	struct module *m;
+	u32 number;
+	int err;
+
+	err = module_open_mapped((pid_t)r->tgid, r->start, r->end, &m);
+	if (err) {
+		/* Most likely gone already: whoever maps the file next may ask again. */
+		log_debug(s->opt->log, "cannot open what PID %u maps at %llx: %s", r->tgid,
+			  (unsigned long long)r->start, error_reason(err));
+		bpf_map_delete_elem(s->modules_fd, &r->inode);
+		return;
+	}
+	err = module_set_add(s->modules, m);
+	if (err < 0) {
+		module_free(m);
+		return;
+	}
+	number = (u32)err;
+	load_table(s, number, m);
+	bpf_map_update_elem(s->modules_fd, &r->inode, &number, BPF_ANY);
+	s->nmodules++;
+	s->late_modules += s->recording;
+}
+
+/* ---- what comes through the ring buffer ---- */
+
+static bool has_jit_frame(const struct sample_record *r)
+{
+	for (u32 i = 0; i < r->nframes; i++) {
+		if (FRAME_MODULE(r->frames[i]) == MODULE_ANON)
+			return true;
+	}
+	return false;
+}
+
+static int stack_arrived(struct bpf_session *s, const struct sample_record *r, size_t size)
+{
+	size_t need = offsetof(struct sample_record, frames) + r->nframes * sizeof(u64);
+	struct stack_owner owner = {.tgid = r->tgid, .tid = r->tid};
+
+	if (r->nframes > STACK_MAX_FRAMES || size < need)
+		return -EBADMSG;
+	memcpy(owner.comm, r->comm, sizeof(owner.comm));
+	memcpy(owner.leader_comm, r->leader_comm, sizeof(owner.leader_comm));
+	owner.comm[COMM_LEN - 1] = owner.leader_comm[COMM_LEN - 1] = 0;
+	if (has_jit_frame(r))
+		module_set_jit(s->modules, (pid_t)r->tgid); /* while its root can still be opened */
+	return stack_store_put(s->store, &r->key, &owner, r->frames, r->nframes);
+}
+
+static int record_arrived(void *ctx, void *data, size_t size)
+{
+	struct bpf_session *s = ctx;
+	const u32 *kind = data;
+	int err = 0;
+
+	if (*kind == RECORD_MODULE && size >= sizeof(struct module_record))
+		module_arrived(s, data);
+	else if (*kind == RECORD_STACK && size >= offsetof(struct sample_record, frames))
+		err = stack_arrived(s, data, size);
+	if (err && !s->store_err)
+		s->store_err = err;
+	return 0; /* a negative result would end the draining */
+}
+
+/* ---- counts ---- */
+
+static int take_counts(struct bpf_session *s, const struct sample_key *keys,
+		       const struct sample_count *counts, u32 n)
+{
+	for (u32 i = 0; i < n; i++) {
+		int err = stack_store_count(s->store, &keys[i], &counts[i]);
+
+		if (err && !s->store_err)
+			s->store_err = err;
+	}
+	return 0;
+}
+
+/* Empties one count map into the store. Nobody may be writing to it. */
+static int drain_counts(struct bpf_session *s, int fd)
+{
+	struct sample_key *keys = calloc(BATCH, sizeof(*keys));
+	struct sample_count *counts = calloc(BATCH, sizeof(*counts));
+	u64 position = 0; /* opaque to us; the kernel keeps a bucket number there */
+	bool first = true;
+	int err = 0;
+
+	if (!keys || !counts)
+		err = -ENOMEM;
+	while (!err) {
+		u32 n = BATCH;
+
+		err = bpf_map_lookup_and_delete_batch(fd, first ? NULL : &position, &position, keys,
+						      counts, &n, NULL);
+		if (!err || err == -ENOENT)
+			take_counts(s, keys, counts, n);
+		first = false;
+	}
+	free(keys);
+	free(counts);
+	return err == -ENOENT ? 0 : err; /* ENOENT: that was the last batch */
+}
+
+/* Half full: new samples go to the other map while this one is emptied. */
+static void flip_counts(struct bpf_session *s)
+{
+	const struct timespec grace = {.tv_nsec = 2000000}; /* programs run for microseconds */
+	u32 full = s->control->active_counts;
+	int err;
+
+	__atomic_store_n(&s->control->active_counts, !full, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&s->control->active_keys, 0, __ATOMIC_SEQ_CST);
+	nanosleep(&grace, NULL);
+	ring_buffer__consume(s->ring); /* the frames behind the counts */
+	err = drain_counts(s, s->counts_fd[full]);
+	if (err && !s->store_err)
+		s->store_err = err;
+}
+
+int bpf_session_poll(struct bpf_session *s, int timeout_ms)
+{
+	ring_buffer__poll(s->ring, timeout_ms);
+	ring_buffer__consume(s->ring); /* stacks come without a wake-up */
+	if (__atomic_load_n(&s->control->active_keys, __ATOMIC_RELAXED) > s->counts_max / 2)
+		flip_counts(s);
+	return s->opt->target->scope == TARGET_PROCESSES &&
+	       __atomic_load_n(&s->control->live_targets, __ATOMIC_RELAXED) == 0;
+}
+
+int bpf_session_drain(struct bpf_session *s, struct error *err)
+{
+	int code;
+
+	ring_buffer__consume(s->ring);
+	code = drain_counts(s, s->counts_fd[0]);
+	if (!code)
+		code = drain_counts(s, s->counts_fd[1]);
+	if (!code)
+		code = s->store_err;
+	return code ? error_set(err, code, "cannot read the counted stacks: %s", error_reason(code))
+		    : 0;
+}
+
+int bpf_session_read(struct bpf_session *s, struct profile *p, struct error *err)
+{
+	int code = stack_store_to_profile(s->store, s->modules, s->opt, p);
+
+	return code ? error_set(err, code, "cannot build the profile: %s", error_reason(code)) : 0;
+}
+
+/* ---- who and what, before recording ---- */
+
+static int seed(struct bpf_session *s, pid_t tgid, u32 value)
+{
+	u32 key = (u32)tgid;
+
+	return bpf_map_update_elem(s->seeds_fd, &key, &value, BPF_ANY);
+}
+
+/* Reads what list_mappings writes; every record is a file whose table is loaded at once. */
+static int list_and_load(struct bpf_session *s, struct bpf_program *list_mappings)
+{
+	struct module_record *records = calloc(ITER_RECORDS, sizeof(*records));
+	struct bpf_link *link = NULL;
+	int fd = -1, err = 0;
+	ssize_t got;
+
+	if (!records)
+		return -ENOMEM;
+	link = bpf_program__attach_iter(list_mappings, NULL);
+	if (!link) {
+		err = -errno;
+		goto out;
+	}
+	fd = bpf_iter_create(bpf_link__fd(link));
+	if (fd < 0) {
+		err = -errno;
+		goto out;
+	}
+	VEC(struct module_record) all = {0};
+
+	/* First all of it, then the files: the target's mmap lock is held while the iterator runs. */
+	while ((got = read(fd, records, ITER_RECORDS * sizeof(*records))) > 0 ||
+	       (got < 0 && errno == EAGAIN)) {
+		for (ssize_t i = 0; !err && i < got / (ssize_t)sizeof(*records); i++)
+			err = vec_push(&all, records[i]);
+	}
+	if (got < 0)
+		err = -errno;
+	vec_for_each(&all, r)
+		module_arrived(s, r);
+	vec_release(&all);
+out:
+	if (fd >= 0)
+		close(fd);
+	bpf_link__destroy(link);
+	free(records);
+	return err;
+}
+
+/*
+ * The kernel's name for a file is its inode, and only mappings show it: so the files of a command that
+ * has not begun are mapped here, for as long as it takes to list them.
+ */
+static void *map_for_listing(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	void *mem;
+
+	if (fd < 0)
+		return NULL;
+	mem = mmap(NULL, 1, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+	close(fd);
+	return mem == MAP_FAILED ? NULL : mem;
+}
+
+static int load_special_tables(struct bpf_session *s)
+{
+	struct module *vdso = module_set_get(s->modules, MODULE_VDSO);
+
+	if (vdso && vdso->elf)
+		load_table(s, MODULE_VDSO, vdso);
+	return 0;
+}
+
+int bpf_session_discover(struct bpf_session *s, struct bpf_program *list_mappings,
+			 char *const *extra, struct error *err)
+{
+	VEC(void *) mapped = {0};
+	int code = 0;
+
+	vec_for_each(&s->opt->target->processes, p) {
+		if (!code)
+			code = seed(s, p->tgid, SEED_TARGET);
+	}
+	for (; extra && *extra; extra++) {
+		void *mem = map_for_listing(*extra);
+
+		if (mem && vec_push(&mapped, mem))
+			munmap(mem, 1);
+	}
+	if (mapped.len && !code)
+		code = seed(s, getpid(), SEED_LIST_ONLY);
+	load_special_tables(s);
+	if (!code)
+		code = list_and_load(s, list_mappings);
+	vec_for_each(&mapped, mem)
+		munmap(*mem, 1);
+	vec_release(&mapped);
+	if (code)
+		return error_set(err, code, "cannot list what the target has mapped: %s",
+				 error_reason(code));
+	if (s->opt->target->scope == TARGET_PROCESSES && !s->control->live_targets)
+		return error_set(err, -ESRCH, "cannot profile %s: it has exited",
+				 s->opt->target->title);
+	s->recording = true;
+	return 0;
+}
+
+/* ---- life ---- */
+
+int bpf_session_new(struct bpf_object *obj, struct sample_control *control,
+		    const struct collect_options *opt, struct bpf_session **out, struct error *err)
+{
+	struct tables_maps maps = {.chunks_fd = map_fd(obj, "table_chunks"),
+				   .rules_fd = map_fd(obj, "rules"),
+				   .modules_fd = map_fd(obj, "module_tables")};
+	struct bpf_session *s = calloc(1, sizeof(*s));
+	int code;
+
+	if (!s)
+		return error_set(err, -ENOMEM, "cannot record: out of memory");
+	s->obj = obj;
+	s->control = control;
+	s->opt = opt;
+	s->counts_fd[0] = map_fd(obj, "counts_a");
+	s->counts_fd[1] = map_fd(obj, "counts_b");
+	s->counts_max = bpf_map__max_entries(bpf_object__find_map_by_name(obj, "counts_a"));
+	s->modules_fd = map_fd(obj, "modules");
+	s->stats_fd = map_fd(obj, "stats");
+	s->seeds_fd = map_fd(obj, "seeds");
+	code = tables_new(&maps, &s->tables);
+	if (!code)
+		code = module_set_new(&s->modules);
+	if (!code)
+		code = stack_store_new(&s->store);
+	if (!code) {
+		s->ring = ring_buffer__new(map_fd(obj, "records"), record_arrived, s, NULL);
+		code = s->ring ? 0 : -errno;
+	}
+	if (code) {
+		bpf_session_free(s);
+		return error_set(err, code, "cannot set up the BPF maps: %s", error_reason(code));
+	}
+	*out = s;
+	return 0;
+}
+
+void bpf_session_free(struct bpf_session *s)
+{
+	if (!s)
+		return;
+	ring_buffer__free(s->ring);
+	stack_store_free(s->store);
+	module_set_free(s->modules);
+	tables_free(s->tables);
+	free(s);
+}
+
+/* ---- numbers ---- */
+
+static u64 stat_slot(struct bpf_session *s, u32 slot)
+{
+	int ncpus = libbpf_num_possible_cpus();
+	u64 *values, sum = 0;
+
+	if (ncpus < 1)
+		return 0;
+	values = calloc((size_t)ncpus, sizeof(*values));
+	if (values && !bpf_map_lookup_elem(s->stats_fd, &slot, values)) {
+		for (int i = 0; i < ncpus; i++)
+			sum += values[i];
+	}
+	free(values);
+	return sum;
+}
+
+u64 bpf_session_stat(struct bpf_session *s, enum sample_stat stat)
+{
+	return stat_slot(s, stat);
+}
+
+void bpf_session_stats(struct bpf_session *s, struct collect_stats *out)
+{
+	*out = (struct collect_stats){
+		.samples = bpf_session_stat(s, STAT_SAMPLES),
+		.lost_ring = bpf_session_stat(s, STAT_LOST_RING),
+		.lost_table = bpf_session_stat(s, STAT_LOST_TABLE),
+		.lost_busy = bpf_session_stat(s, STAT_LOST_SCRATCH),
+		.frames = bpf_session_stat(s, STAT_FRAMES),
+		.kernel_ns = bpf_session_stat(s, STAT_NANOSECONDS),
+		.modules = s->nmodules,
+		.late_modules = s->late_modules,
+		.rows = tables_rows(s->tables),
+	};
+	for (u32 end = 0; end < STACK_END_COUNT; end++)
+		out->ends[end] = stat_slot(s, STAT_ENDS_FIRST + end);
+}

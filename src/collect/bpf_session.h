@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What every BPF collector shares, whatever its entry programs are: settings, map sizes, the first
+ * look at what the targets have mapped, loading tables when the kernel asks for them, draining counts.
+ * It works on the maps that bpf/stacks.bpf.h and bpf/lifetime.bpf.h define, found by name.
+ */
+#ifndef CPROF_COLLECT_BPF_SESSION_H
+#define CPROF_COLLECT_BPF_SESSION_H
+
+#include <bpf/libbpf.h>
+
+#include "collect/collector.h"
+
+struct bpf_session;
+
+/* Before load: fills the settings (in the skeleton's .rodata) and sizes the maps. */
+int bpf_session_configure(struct bpf_object *obj, const struct collect_options *opt,
+			  struct sample_config *settings, struct error *err) MUST_CHECK;
+/* The line for a failed open or load; returns `code`. */
+int bpf_session_load_error(int code, struct error *err);
+
+/* After load. `control` is the skeleton's mapped .bss; `opt` and `obj` must outlive the session. */
+int bpf_session_new(struct bpf_object *obj, struct sample_control *control,
+		    const struct collect_options *opt, struct bpf_session **out,
+		    struct error *err) MUST_CHECK;
+void bpf_session_free(struct bpf_session *s);
+
+/*
+ * Makes the targets known to the kernel and loads the tables of all they have mapped. The programs that
+ * follow fork and exit must be attached before, so that nobody is missed in between. `extra` (may be
+ * empty, NULL at the end) names files whose tables will be needed soon: those of a held command.
+ */
+int bpf_session_discover(struct bpf_session *s, struct bpf_program *list_mappings,
+			 char *const *extra, struct error *err) MUST_CHECK;
+
+/* As in struct collector_ops. */
+int bpf_session_poll(struct bpf_session *s, int timeout_ms);
+int bpf_session_drain(struct bpf_session *s,
+		      struct error *err) MUST_CHECK; /* once sampling stopped */
+int bpf_session_read(struct bpf_session *s, struct profile *p, struct error *err) MUST_CHECK;
+void bpf_session_stats(struct bpf_session *s, struct collect_stats *out);
+
+u64 bpf_session_stat(struct bpf_session *s, enum sample_stat stat); /* summed over CPUs */
+
+#endif

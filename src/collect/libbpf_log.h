@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libbpf's messages, into a struct log. libbpf has one print callback for the whole process and passes it
+ * no argument, so the listener of this thread is remembered here and nowhere else.
+ */
+#ifndef CPROF_COLLECT_LIBBPF_LOG_H
+#define CPROF_COLLECT_LIBBPF_LOG_H
+
+#include "base/log.h"
+
+/* From now on this thread's libbpf messages go to `log` (NULL: nowhere), which must stay alive. */
+void libbpf_log_begin(const struct log *log);
+
+#endif

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The files that a command will map when it starts: see needed.h. */
+#include "target/needed.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <gelf.h>
+#include <limits.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/vec.h"
+
+#define MAX_SCRIPT_DEPTH 4 /* fs/exec.c: BINPRM_MAX_RECURSION */
+#define MAX_LISTED 512
+
+typedef VEC(char *) path_vec;
+
+static int add_path(path_vec *v, const char *path)
+{
+	char *copy = strdup(path);
+
+	if (copy && !vec_push(v, copy))
+		return 0;
+	free(copy);
+	return -ENOMEM;
+}
+
+static bool is_executable_file(const char *path)
+{
+	struct stat st;
+
+	return !stat(path, &st) && S_ISREG(st.st_mode) && !access(path, X_OK);
+}
+
+/* As execvp(3) searches: a name with a slash is a path, others are looked for along PATH. */
+static bool find_in_path(const char *command, char *out, size_t size)
+{
+	const char *dirs = getenv("PATH");
+
+	if (strchr(command, '/')) {
+		snprintf(out, size, "%s", command);
+		return is_executable_file(out);
+	}
+	for (; dirs && *dirs; dirs += strspn(dirs, ":")) {
+		size_t len = strcspn(dirs, ":");
+
+		snprintf(out, size, "%.*s/%s", (int)len, dirs, command);
+		if (is_executable_file(out))
+			return true;
+		dirs += len;
+	}
+	return false;
+}
+
+/* "#!/usr/bin/env python3" runs what its second word names; other scripts what their first names. */
+static bool script_interpreter(const char *path, char *out, size_t size)
+{
+	char line[256], *word, *rest = NULL;
+	FILE *f = fopen(path, "re");
+	bool got = f && fgets(line, sizeof(line), f);
+
+	if (f)
+		fclose(f);
+	if (!got || strncmp(line, "#!", 2) != 0)
+		return false;
+	word = strtok_r(line + 2, " \t\n", &rest);
+	if (!word)
+		return false;
+	if (!strcmp(word, "/usr/bin/env")) {
+		word = strtok_r(NULL, " \t\n", &rest);
+		return word && find_in_path(word, out, size);
+	}
+	snprintf(out, size, "%s", word);
+	return is_executable_file(out);
+}
+
+/* PT_INTERP: the dynamic loader; false for static binaries. */
+static bool elf_interpreter(const char *path, char *out, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	Elf *elf = NULL;
+	size_t n = 0;
+	bool found = false;
+
+	if (fd < 0)
+		return false;
+	elf_version(EV_CURRENT);
+	elf = elf_begin(fd, ELF_C_READ, NULL);
+	if (elf && elf_getphdrnum(elf, &n))
+		n = 0;
+	for (size_t i = 0; i < n && !found; i++) {
+		GElf_Phdr ph;
+		ssize_t got;
+
+		if (!gelf_getphdr(elf, (int)i, &ph) || ph.p_type != PT_INTERP)
+			continue;
+		if (ph.p_filesz < 2 || ph.p_filesz >= size)
+			break;
+		got = pread(fd, out, ph.p_filesz, (off_t)ph.p_offset);
+		out[got > 0 ? got : 0] = '\0';
+		found = got > 0 && out[0] == '/';
+	}
+	elf_end(elf);
+	close(fd);
+	return found;
+}
+
+/* "\tlibc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x00007f...)" or "\t/lib64/ld-linux... (0x...)" */
+static void add_listed_line(path_vec *v, char *line)
+{
+	char *path = strchr(line, '/'), *end = path ? strstr(path, " (0x") : NULL;
+
+	if (!end || v->len > MAX_LISTED)
+		return;
+	*end = '\0';
+	add_path(v, path);
+}
+
+/* The loader itself says what it would load (ld.so(8), --list); it runs no code of the program. */
+static void add_libraries(path_vec *v, const char *loader, const char *exe)
+{
+	char *argv[] = {(char *)loader, (char *)"--list", (char *)exe, NULL};
+	posix_spawn_file_actions_t actions;
+	int pipe_fd[2], status;
+	char line[PATH_MAX + 256];
+	pid_t pid;
+	FILE *f;
+
+	if (pipe2(pipe_fd, O_CLOEXEC))
+		return;
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, pipe_fd[1], STDOUT_FILENO);
+	posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+	if (posix_spawn(&pid, loader, &actions, NULL, argv, environ))
+		pid = -1;
+	posix_spawn_file_actions_destroy(&actions);
+	close(pipe_fd[1]);
+	f = fdopen(pipe_fd[0], "r");
+	while (f && fgets(line, sizeof(line), f))
+		add_listed_line(v, line);
+	if (f)
+		fclose(f);
+	else
+		close(pipe_fd[0]);
+	if (pid > 0)
+		waitpid(pid, &status, 0);
+}
+
+void needed_files_of(const char *command, struct needed_files *out)
+{
+	char path[PATH_MAX], next[PATH_MAX], loader[PATH_MAX];
+	path_vec v = {0};
+
+	out->paths = NULL;
+	if (!find_in_path(command, path, sizeof(path)))
+		return;
+	for (int depth = 0; depth < MAX_SCRIPT_DEPTH; depth++) {
+		if (!script_interpreter(path, next, sizeof(next)))
+			break;
+		memcpy(path, next, sizeof(path));
+	}
+	add_path(&v, path);
+	if (elf_interpreter(path, loader, sizeof(loader))) {
+		add_path(&v, loader);
+		add_libraries(&v, loader, path);
+	}
+	if (vec_push(&v, NULL)) {
+		vec_for_each(&v, it)
+			free(*it);
+		vec_release(&v);
+		return;
+	}
+	out->paths = v.data;
+}
+
+void needed_files_release(struct needed_files *n)
+{
+	for (char **p = n->paths; p && *p; p++)
+		free(*p);
+	free(n->paths);
+	n->paths = NULL;
+}

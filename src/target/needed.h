@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The files that a command will map when it starts: itself, its interpreter, the libraries it is linked
+ * with. A guess made before it runs, so that their unwind tables are there at its first instruction;
+ * what is missed here is loaded when it is first seen.
+ */
+#ifndef CPROF_TARGET_NEEDED_H
+#define CPROF_TARGET_NEEDED_H
+
+struct needed_files {
+	char **paths; /* NULL at the end; NULL itself when nothing is known */
+};
+
+/* `command` as execvp(3) takes it. Scripts are followed to their interpreter. */
+void needed_files_of(const char *command, struct needed_files *out);
+void needed_files_release(struct needed_files *n);
+
+#endif
