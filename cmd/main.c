@@ -13,6 +13,18 @@
 
 const struct verb_spec verb_table[] = {
 	{
+		.name = "cpu",
+		.bit = VERB_CPU,
+		.summary = "where the CPU time of a running process goes, by call stack",
+		.synopsis = "(-p PID[,PID...] | -n NAME | -a | --cgroup PATH | -- COMMAND [ARGS])",
+		.examples =
+			"  cprof cpu -p 4711 -d 5s               five seconds of one process\n"
+			"  cprof cpu -n redis-server -o r.pb.gz  go tool pprof opens the file\n"
+			"  cprof cpu -p 4711 | flamegraph.pl     a pipe gets folded stacks\n"
+			"  cprof cpu -- make -j8                 a command, from start to end\n",
+		.run = cmd_cpu,
+	},
+	{
 		.name = "doctor",
 		.summary = "what this machine and this user can profile, and how to get more",
 		.synopsis = "",

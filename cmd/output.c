@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where a profile goes and in which form: see output.h. */
+#include "output.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "interrupt.h"
+
+static bool is_stdout(const struct output *out)
+{
+	return out->path && !strcmp(out->path, "-");
+}
+
+static int check_path(const char *path, struct error *err)
+{
+	char copy[PATH_MAX];
+	struct stat st;
+
+	if (!stat(path, &st)) {
+		if (S_ISDIR(st.st_mode))
+			return error_set(err, -EISDIR, "cannot write %s: is a directory", path);
+		if (access(path, W_OK))
+			return error_set(err, -errno, "cannot write %s: %s", path,
+					 error_reason(errno));
+		if (!S_ISREG(st.st_mode))
+			return 0; /* a device or a FIFO is written in place */
+	}
+	snprintf(copy, sizeof(copy), "%s", path);
+	if (access(dirname(copy), W_OK | X_OK))
+		return error_set(err, -errno, "cannot write %s: %s", path, error_reason(errno));
+	return 0;
+}
+
+int output_init(struct output *out, const struct options *o, struct terminal *term,
+		struct error *err)
+{
+	const struct format *by_name = o->output ? format_by_path(o->output) : NULL;
+
+	*out = (struct output){.o = o, .term = term, .saved_stdout = -1, .path = o->output};
+	out->format = o->format ? o->format : by_name;
+	if (!o->output && (o->format || !term->out_tty))
+		out->path = "-";
+	/* pprof's bytes are of no use on a screen: they become a file. */
+	if (is_stdout(out) && term->out_tty && out->format == &format_pprof && !o->output)
+		out->path = NULL;
+	if (!out->format)
+		out->format = is_stdout(out) ? &format_folded : &format_pprof;
+	out->table = term->out_tty && !is_stdout(out);
+	if (out->path && !is_stdout(out))
+		return check_path(out->path, err);
+	return 0;
+}
+
+void output_release(struct output *out)
+{
+	output_take_stdout(out);
+}
+
+int output_lend_stdout(struct output *out)
+{
+	if (!is_stdout(out))
+		return 0;
+	out->saved_stdout = dup(STDOUT_FILENO);
+	if (out->saved_stdout < 0)
+		return -errno;
+	return dup2(STDERR_FILENO, STDOUT_FILENO) < 0 ? -errno : 0;
+}
+
+void output_take_stdout(struct output *out)
+{
+	if (out->saved_stdout < 0)
+		return;
+	dup2(out->saved_stdout, STDOUT_FILENO);
+	close(out->saved_stdout);
+	out->saved_stdout = -1;
+}
+
+/* "cprof-cpu-redis-server-4711.pb.gz"; what the target calls itself may hold anything. */
+static void make_up_path(const struct output *out, const struct output_place *place, char *path,
+			 size_t size)
+{
+	const struct target *t = place->target;
+	char name[128] = "machine", *c;
+	time_t now = time(NULL);
+	struct tm tm;
+	char stamp[32];
+
+	if (place->is_command)
+		snprintf(name, sizeof(name), "%s",
+			 strrchr(t->title, '/') ? strrchr(t->title, '/') + 1 : t->title);
+	else if (t->scope == TARGET_CGROUP)
+		snprintf(name, sizeof(name), "cgroup");
+	else if (t->processes.len)
+		snprintf(name, sizeof(name), "%s-%d", t->processes.data[0].comm,
+			 (int)t->processes.data[0].tgid);
+	for (c = name; *c; c++) {
+		if (!isalnum((unsigned char)*c) && !strchr("._+-", *c))
+			*c = '_';
+	}
+	localtime_r(&now, &tm);
+	strftime(stamp, sizeof(stamp), "%Y%m%d-%H%M%S", &tm);
+	snprintf(path, size, "cprof-%s-%s-%s%s", place->kind, name, stamp, out->format->suffix);
+}
+
+static int print_table(const struct output *out, const struct profile *p, struct error *err)
+{
+	const struct format_options opt = {.sample_type = out->o->sample_type,
+					   .top = out->o->top,
+					   .width = out->term->width,
+					   .color = out->term->out_color,
+					   .full_names = out->o->full_names};
+
+	return format_write_fd(p, &format_text, &opt, STDOUT_FILENO, err);
+}
+
+int output_write(struct output *out, const struct profile *p, const struct output_place *place,
+		 struct error *err)
+{
+	struct format_options opt = {.sample_type = out->o->sample_type,
+				     .top = out->o->top,
+				     .full_names = out->o->full_names};
+	char made_up[PATH_MAX];
+	const char *path = out->path;
+	int code;
+
+	if (!path) {
+		make_up_path(out, place, made_up, sizeof(made_up));
+		path = made_up;
+	}
+	if (is_stdout(out) && out->term->out_tty) {
+		opt.width = out->term->width;
+		opt.color = out->term->out_color;
+	}
+	/* Stacks of several processes begin with whose they are, as flame graph users expect. */
+	if (out->format == &format_folded &&
+	    (place->target->scope != TARGET_PROCESSES || place->target->processes.len > 1))
+		opt.root_label = "comm";
+	interrupt_hold();
+	code = format_write_file(p, out->format, &opt, path, err);
+	interrupt_release();
+	if (!code && out->table && p->samples.len)
+		code = print_table(out, p, err);
+	if (!code && !is_stdout(out))
+		terminal_note(out->term, "cprof: wrote %s", path);
+	return code;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where a profile goes and in which form:
+ *   -o FILE       that file, in the form of -f or of its name, else pprof
+ *   -o - or -f    standard output (pprof only when that is no terminal)
+ *   a pipe        folded stacks
+ *   a terminal    a table of the top functions, and the pprof file saved beside
+ */
+#ifndef CPROF_CMD_OUTPUT_H
+#define CPROF_CMD_OUTPUT_H
+
+#include "format/format.h"
+#include "options.h"
+#include "target/select.h"
+#include "terminal.h"
+
+struct output {
+	const struct options *o;
+	struct terminal *term;
+	const struct format *format; /* of the main result */
+	const char *path; /* NULL: a name is made up; "-": stdout */
+	bool table; /* also a table on the terminal */
+	int saved_stdout; /* ours, while a command has stderr in its place; -1 */
+};
+
+struct output_place { /* what a made-up file name is made of */
+	const char *kind;
+	const struct target *target;
+	bool is_command;
+};
+
+/* Decides, and finds out now what would fail after the recording: a directory, an unwritable place. */
+int output_init(struct output *out, const struct options *o, struct terminal *term,
+		struct error *err) MUST_CHECK;
+void output_release(struct output *out);
+
+/* Around the start of a command: where the profile goes to stdout, the command gets stderr for it. */
+int output_lend_stdout(struct output *out) MUST_CHECK;
+void output_take_stdout(struct output *out);
+
+int output_write(struct output *out, const struct profile *p, const struct output_place *place,
+		 struct error *err) MUST_CHECK;
+
+#endif

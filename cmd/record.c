@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The recipe that every recording verb follows: see record.h. */
+#include "record.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "exit_codes.h"
+#include "interrupt.h"
+#include "output.h"
+#include "summary.h"
+#include "symbol/symbolize.h"
+#include "target/command.h"
+#include "terminal.h"
+
+#define POLL_MS 100
+#define NSEC_PER_SEC 1000000000ull
+#define COMMAND_SETTLE_POLLS 20 /* a command that ended is waited for so many polls */
+
+struct recording {
+	const struct record_verb *kind;
+	const struct options *o;
+	struct terminal term;
+	struct output out;
+	struct target target;
+	struct command command;
+	struct collect_options collect;
+	struct collector *collector;
+	struct collect_stats stats;
+	struct symbolize_stats names;
+	struct profile *profile;
+	struct error err;
+	u64 wall_start_ns, start_ns, elapsed_ns;
+};
+
+static u64 now_ns(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (u64)ts.tv_sec * NSEC_PER_SEC + (u64)ts.tv_nsec;
+}
+
+/* ---- who ---- */
+
+static int select_command(struct recording *r)
+{
+	struct process_info info;
+	int code;
+
+	code = output_lend_stdout(&r->out);
+	if (!code)
+		code = command_start(&r->command, r->o->command, &r->err);
+	output_take_stdout(&r->out);
+	if (code)
+		return code;
+	code = process_read(r->command.pid, &info);
+	if (!code)
+		code = vec_push(&r->target.processes, info);
+	if (code)
+		return error_set(&r->err, code, "cannot start %s: %s", r->o->command[0],
+				 error_reason(code));
+	r->target.scope = TARGET_PROCESSES;
+	r->target.follow_children = r->o->children;
+	r->target.title = strdup(r->o->command[0]);
+	r->collect.command = r->o->command[0];
+	return r->target.title ? 0 : -ENOMEM;
+}
+
+static int select_target(struct recording *r)
+{
+	const struct options *o = r->o;
+
+	switch (o->target) {
+	case OPTION_TARGET_PIDS:
+		return target_select_pids(&r->target, o->target_text, o->children, &r->err);
+	case OPTION_TARGET_NAME:
+		return target_select_name(&r->target, o->target_text, o->all_matches, o->children,
+					  &r->err);
+	case OPTION_TARGET_ALL:
+		return target_select_all(&r->target, &r->err);
+	case OPTION_TARGET_CGROUP:
+		return target_select_cgroup(&r->target, o->target_text, &r->err);
+	case OPTION_TARGET_COMMAND:
+		return select_command(r);
+	default:
+		return error_set(&r->err, -EINVAL, "nothing to profile was named");
+	}
+}
+
+/* Where several processes are recorded together, it matters which one a sample came from. */
+static bool several_processes(const struct recording *r)
+{
+	return r->target.scope != TARGET_PROCESSES || r->target.processes.len > 1;
+}
+
+static void fill_collect_options(struct recording *r)
+{
+	const struct options *o = r->o;
+
+	r->collect.target = &r->target;
+	r->collect.event = o->event;
+	r->collect.frequency = o->frequency;
+	r->collect.duration_ns = o->duration_ns;
+	r->collect.user = !o->kernel_only;
+	r->collect.kernel = !o->user_only;
+	r->collect.by_thread = o->labels & OPTION_LABEL_THREAD;
+	r->collect.by_process = (o->labels & OPTION_LABEL_PID) || several_processes(r);
+	r->collect.by_cpu = o->labels & OPTION_LABEL_CPU;
+	r->collect.log = &r->term.log;
+}
+
+/* ---- recording ---- */
+
+typedef int (*collector_new_fn)(const struct collect_options *, struct collector **,
+				struct error *);
+
+static int prepare_with(struct recording *r, collector_new_fn make)
+{
+	int code = make(&r->collect, &r->collector, &r->err);
+
+	if (!code)
+		code = r->collector->ops->prepare(r->collector, &r->err);
+	if (code && r->collector) {
+		r->collector->ops->free(r->collector);
+		r->collector = NULL;
+	}
+	return code;
+}
+
+static int prepare(struct recording *r)
+{
+	collector_new_fn fallback = r->kind->fallback_new;
+	int code;
+
+	if (r->o->mode == OPTION_MODE_PERF)
+		return fallback ? prepare_with(r, fallback)
+				: error_set(&r->err, -ENOTSUP,
+					    "%s profiles need BPF: --mode perf cannot make them",
+					    r->kind->name);
+	code = prepare_with(r, r->kind->collector_new);
+	if ((code != -EPERM && code != -EACCES) || r->o->mode == OPTION_MODE_BPF || !fallback ||
+	    r->target.scope != TARGET_PROCESSES)
+		return code;
+	if (!r->collect.user)
+		return error_set(&r->err, code,
+				 "cannot sample the kernel without privileges (run cprof as root)");
+	terminal_note(&r->term, "cprof: without privileges: own processes only, no kernel frames "
+				"(run as root for both)");
+	r->collect.kernel = false;
+	return prepare_with(r, fallback);
+}
+
+static void show_progress(struct recording *r)
+{
+	double done = (double)r->elapsed_ns / NSEC_PER_SEC;
+	struct collect_stats now;
+
+	r->collector->ops->stats(r->collector, &now);
+	if (r->o->duration_ns)
+		terminal_progress(&r->term, "recording %s: %.0f of %.0f s, %llu samples",
+				  r->target.title, done, (double)r->o->duration_ns / NSEC_PER_SEC,
+				  (unsigned long long)now.samples);
+	else
+		terminal_progress(&r->term, "recording %s: %.0f s, %llu samples (Ctrl-C ends)",
+				  r->target.title, done, (unsigned long long)now.samples);
+}
+
+static bool time_is_up(const struct recording *r)
+{
+	return r->o->duration_ns && r->elapsed_ns >= r->o->duration_ns;
+}
+
+static int next_wait_ms(const struct recording *r)
+{
+	u64 left = r->o->duration_ns - r->elapsed_ns;
+
+	if (!r->o->duration_ns || left / 1000000 >= POLL_MS)
+		return POLL_MS;
+	return (int)(left / 1000000) + 1;
+}
+
+/* A command's name and executable are known once it has passed its exec. */
+static void refresh_command(struct recording *r)
+{
+	struct process_info now;
+
+	if (r->o->target == OPTION_TARGET_COMMAND && !process_read(r->command.pid, &now) &&
+	    !now.zombie)
+		r->target.processes.data[0] = now;
+}
+
+/* Until the time is up, somebody interrupts, or there is nobody left to profile. */
+static void wait_for_end(struct recording *r)
+{
+	bool ended = false;
+
+	while (!ended && !interrupt_count() && !time_is_up(r)) {
+		ended = r->collector->ops->poll(r->collector, next_wait_ms(r)) == 1;
+		refresh_command(r);
+		if (r->o->target == OPTION_TARGET_COMMAND)
+			ended = command_poll(&r->command) && (ended || !r->o->children);
+		r->elapsed_ns = now_ns(CLOCK_MONOTONIC) - r->start_ns;
+		show_progress(r);
+	}
+	terminal_progress_end(&r->term);
+}
+
+static int record(struct recording *r)
+{
+	const struct collector_ops *ops;
+	int code = prepare(r);
+
+	if (code)
+		return code;
+	ops = r->collector->ops;
+	code = ops->start(r->collector, &r->err);
+	r->wall_start_ns = now_ns(CLOCK_REALTIME);
+	r->start_ns = now_ns(CLOCK_MONOTONIC);
+	if (!code && r->o->target == OPTION_TARGET_COMMAND)
+		code = command_go(&r->command, &r->err);
+	if (code)
+		return code;
+	wait_for_end(r);
+	code = ops->stop(r->collector, &r->err);
+	r->elapsed_ns = now_ns(CLOCK_MONOTONIC) - r->start_ns;
+	ops->stats(r->collector, &r->stats);
+	return code;
+}
+
+/* ---- the profile ---- */
+
+static int add_comments(struct recording *r)
+{
+	struct profile *p = r->profile;
+	struct utsname u;
+	char losses[SUMMARY_LINE];
+	int code;
+
+	uname(&u);
+	summary_losses(&r->stats, losses, sizeof(losses));
+	code = profile_add_comment(p, "cprof %s: %s of %s", CPROF_VERSION, r->kind->name,
+				   r->target.title);
+	if (!code)
+		code = profile_add_comment(p, "host: %s, kernel: %s %s", u.nodename, u.release,
+					   u.machine);
+	if (!code)
+		code = profile_add_comment(p, "event: %s, rate: %u Hz, mode: %s", r->o->event->name,
+					   r->o->frequency, r->collector->ops->name);
+	if (!code)
+		code = profile_add_comment(p, "samples: %llu, lost: %s",
+					   (unsigned long long)r->stats.samples, losses);
+	return code < 0 ? code : 0;
+}
+
+static int build_profile(struct recording *r)
+{
+	const struct symbolize_options naming = {.no_inlines = !r->o->inlines, .log = &r->term.log};
+	int code = profile_new(&r->profile);
+
+	if (code)
+		return error_set(&r->err, code, "cannot build the profile: %s", error_reason(code));
+	code = r->collector->ops->read(r->collector, r->profile, &r->err);
+	if (code)
+		return code;
+	r->profile->time_nanos = (s64)r->wall_start_ns;
+	r->profile->duration_nanos = (s64)r->elapsed_ns;
+	code = symbolize_profile(r->profile, &naming, &r->names);
+	if (!code)
+		code = add_comments(r);
+	return code ? error_set(&r->err, code, "cannot name the stacks: %s", error_reason(code))
+		    : 0;
+}
+
+static const char *why_empty(const struct recording *r)
+{
+	if (r->stats.lost_ring + r->stats.lost_table)
+		return "every sample was lost";
+	if (!r->o->event->clock)
+		return "the event did not occur in the target";
+	return "the target used no CPU time";
+}
+
+static void report_command(struct recording *r)
+{
+	char end[128];
+
+	if (r->o->target != OPTION_TARGET_COMMAND)
+		return;
+	for (int i = 0; i < COMMAND_SETTLE_POLLS && !command_poll(&r->command); i++)
+		usleep(1000);
+	if (!command_poll(&r->command))
+		return;
+	command_describe_end(&r->command, end, sizeof(end));
+	terminal_note(&r->term, "cprof: %s %s", r->o->command[0], end);
+}
+
+static int finish(struct recording *r)
+{
+	struct output_place place = {.kind = r->kind->name,
+				     .target = &r->target,
+				     .is_command = r->o->target == OPTION_TARGET_COMMAND};
+	int code = build_profile(r);
+
+	if (!code)
+		code = output_write(&r->out, r->profile, &place, &r->err);
+	report_command(r);
+	if (code)
+		return code;
+	summary_print(&r->term, &(struct summary){.stats = &r->stats,
+						  .names = &r->names,
+						  .elapsed_ns = r->elapsed_ns,
+						  .frequency = r->o->frequency,
+						  .clock = r->o->event->clock});
+	if (r->profile->samples.len)
+		return CPROF_EXIT_OK;
+	terminal_error(&r->term, "the profile of %s is empty: %s", r->target.title, why_empty(r));
+	return CPROF_EXIT_EMPTY;
+}
+
+static void recording_release(struct recording *r)
+{
+	if (r->o->target == OPTION_TARGET_COMMAND)
+		command_release(&r->command);
+	profile_free(r->profile);
+	if (r->collector)
+		r->collector->ops->free(r->collector);
+	target_release(&r->target);
+	output_release(&r->out);
+}
+
+int record_run(const struct record_verb *kind, const struct options *o)
+{
+	struct recording r = {.kind = kind, .o = o, .target = {.cgroup = {.fd = -1}}};
+	int code;
+
+	terminal_init(&r.term, o);
+	interrupt_install();
+	code = output_init(&r.out, o, &r.term, &r.err);
+	if (!code)
+		code = select_target(&r);
+	fill_collect_options(&r);
+	if (!code)
+		code = record(&r);
+	if (!code)
+		code = finish(&r);
+	if (code < 0 && code != -EPIPE) /* whoever closed the pipe knows */
+		terminal_error(&r.term, "%s", r.err.text[0] ? r.err.text : error_reason(code));
+	recording_release(&r);
+	return code < 0 ? CPROF_EXIT_FAILED : code;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The recipe that every recording verb follows: select the target, record, name, write, sum up. A verb
+ * says what kind of profile it is and which collector gathers it.
+ */
+#ifndef CPROF_CMD_RECORD_H
+#define CPROF_CMD_RECORD_H
+
+#include "collect/collector.h"
+#include "options.h"
+
+struct record_verb {
+	const char *name; /* "cpu": names the output file */
+	/* By privileged means; and by those everybody has, or NULL where there are none. */
+	int (*collector_new)(const struct collect_options *opt, struct collector **out,
+			     struct error *err);
+	int (*fallback_new)(const struct collect_options *opt, struct collector **out,
+			    struct error *err);
+};
+
+/* Prints what there is to say; returns the exit status (exit_codes.h). */
+int record_run(const struct record_verb *kind, const struct options *o);
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The closing summary: see summary.h. */
+#include "summary.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+struct reason {
+	const char *text;
+	u64 count;
+};
+
+/* "a 1, b 2": those that occurred. */
+static void list_reasons(const struct reason *r, size_t n, char *out, size_t size)
+{
+	size_t used = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < n && used < size; i++) {
+		if (r[i].count)
+			used += (size_t)snprintf(out + used, size - used, "%s%s %llu",
+						 used ? ", " : "", r[i].text,
+						 (unsigned long long)r[i].count);
+	}
+}
+
+void summary_losses(const struct collect_stats *s, char *out, size_t size)
+{
+	const struct reason reasons[] = {
+		{"ring buffer full", s->lost_ring},
+		{"count table full", s->lost_table},
+		{"interrupted another sample", s->lost_busy},
+		{"skipped by the kernel", s->lost_skipped},
+	};
+	char list[SUMMARY_LINE];
+	u64 total = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
+		total += reasons[i].count;
+	list_reasons(reasons, ARRAY_LEN(reasons), list, sizeof(list));
+	if (total)
+		snprintf(out, size, "%llu (%s)", (unsigned long long)total, list);
+	else
+		snprintf(out, size, "0");
+}
+
+static double percent(u64 part, u64 whole)
+{
+	return whole ? 100.0 * (double)part / (double)whole : 100.0;
+}
+
+static void print_cuts(struct terminal *t, const struct collect_stats *s)
+{
+	struct reason reasons[STACK_END_COUNT];
+	char list[SUMMARY_LINE];
+
+	for (u32 i = 0; i < STACK_END_COUNT; i++)
+		reasons[i] = (struct reason){stack_end_text(i), i == STACK_WHOLE ? 0 : s->ends[i]};
+	list_reasons(reasons, STACK_END_COUNT, list, sizeof(list));
+	if (list[0])
+		terminal_note(t, "cprof: cut stacks: %s", list);
+}
+
+static void print_cost(struct terminal *t, const struct collect_stats *s)
+{
+	struct rusage u;
+	double cpu;
+
+	getrusage(RUSAGE_SELF, &u);
+	cpu = (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+	      (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+	if (s->kernel_ns && s->samples)
+		terminal_note(
+			t,
+			"cprof: cost: %.2f s of CPU, %ld MB of memory, %.1f us per sample in the "
+			"kernel",
+			cpu, u.ru_maxrss / 1024,
+			(double)s->kernel_ns / 1000.0 / (double)s->samples);
+	else
+		terminal_note(t, "cprof: cost: %.2f s of CPU, %ld MB of memory", cpu,
+			      u.ru_maxrss / 1024);
+}
+
+void summary_print(struct terminal *t, const struct summary *sum)
+{
+	const struct collect_stats *s = sum->stats;
+	const struct symbolize_stats *n = sum->names;
+	char losses[SUMMARY_LINE], rate[64] = "";
+	u64 stacks = 0;
+
+	for (u32 i = 0; i < STACK_END_COUNT; i++)
+		stacks += s->ends[i];
+	summary_losses(s, losses, sizeof(losses));
+	snprintf(rate, sizeof(rate), " at %u Hz", sum->frequency);
+	terminal_note(t,
+		      "cprof: %llu samples in %.1f s%s; lost %s; %.1f%% of stacks whole; %.1f%% of "
+		      "%llu addresses named",
+		      (unsigned long long)s->samples, (double)sum->elapsed_ns / 1e9, rate, losses,
+		      percent(s->ends[STACK_WHOLE], stacks), percent(n->named, n->addresses),
+		      (unsigned long long)n->addresses);
+	print_cuts(t, s);
+	print_cost(t, s);
+}

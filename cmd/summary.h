@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The closing summary: what was sampled, what was lost and why, what cprof itself cost. */
+#ifndef CPROF_CMD_SUMMARY_H
+#define CPROF_CMD_SUMMARY_H
+
+#include "collect/collector.h"
+#include "symbol/symbolize.h"
+#include "terminal.h"
+
+#define SUMMARY_LINE 512
+
+struct summary {
+	const struct collect_stats *stats;
+	const struct symbolize_stats *names;
+	u64 elapsed_ns;
+	u32 frequency;
+	bool clock; /* the event is a clock, so `frequency` is what was really sampled at */
+};
+
+/* At most three lines on stderr, two when no stack was cut. */
+void summary_print(struct terminal *t, const struct summary *s);
+
+/* "0", or "12 (ring buffer full 10, table full 2)". */
+void summary_losses(const struct collect_stats *s, char *out, size_t size);
+
+#endif
