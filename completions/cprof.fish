@@ -1,49 +1,39 @@
 # SPDX-License-Identifier: Apache-2.0
 # fish completion for cprof. The options come from the program itself: cprof --list-options.
 
-function __cprof_verb
+function __cprof_verb_is
     set -l words (commandline -opc)
-    test (count $words) -ge 2; and echo $words[2]
+    test (count $words) -ge 2; and contains -- $words[2] $argv
 end
 
-function __cprof_options
-    set -l verb (__cprof_verb); or return
-    cprof --list-options $verb 2>/dev/null | while read -l -d \t letter name value help
-        printf -- '--%s\t%s\n' $name $help
-        test -n "$letter"; and printf -- '-%s\t%s\n' $letter $help
-    end
+function __cprof_needs_verb
+    test (count (commandline -opc)) -eq 1
 end
 
-# The long name of the option before the cursor, if it takes a value.
-function __cprof_waits_for
-    set -l verb (__cprof_verb); or return 1
-    set -l before (commandline -opc)[-1]
-    cprof --list-options $verb 2>/dev/null | while read -l -d \t letter name value help
-        if test -n "$value"; and contains -- $before "-$letter" "--$name"
-            echo $name
-            return 0
-        end
-    end
-    return 1
-end
-
-function __cprof_values
-    set -l option (__cprof_waits_for)
+function __cprof_values -a verb option
     switch $option
         case pid
             __fish_complete_pids
         case name
             cat /proc/[0-9]*/comm 2>/dev/null | sort -u
-        case output
-            __fish_complete_path (commandline -ct)
         case cgroup
             __fish_complete_directories (commandline -ct)
         case '*'
-            cprof --list-options (__cprof_verb) $option 2>/dev/null
+            cprof --list-options $verb $option 2>/dev/null
     end
 end
 
 complete -c cprof -f
-complete -c cprof -n 'not __cprof_verb; or test (__cprof_verb) = help' -a '(cprof --list-options)'
-complete -c cprof -n '__cprof_verb; and not __cprof_waits_for' -a '(__cprof_options)'
-complete -c cprof -n '__cprof_waits_for' -a '(__cprof_values)'
+complete -c cprof -n '__cprof_needs_verb; or __cprof_verb_is help' -a '(cprof --list-options)'
+for verb in (cprof --list-options 2>/dev/null | cut -f 1)
+    cprof --list-options $verb 2>/dev/null | while read -l -d \t letter name value help
+        set -l spec -c cprof -n "__cprof_verb_is $verb" -l $name -d $help
+        test -n "$letter"; and set -a spec -s $letter
+        if test $name = output
+            set -a spec -r -F
+        else if test -n "$value"
+            set -a spec -x -a "(__cprof_values $verb $name)"
+        end
+        complete $spec
+    end
+end
