@@ -15,10 +15,16 @@
 
 #include "base/vec.h"
 
-/* A sparse file may claim terabytes; nothing that we read has sections or notes beyond these. */
-#define SECTION_MAX (4ull << 30)
+/* Nothing that we read has sections or notes beyond these. */
+#define SECTION_MAX (1ull << 30)
 #define NOTE_MAX (1u << 20)
 #define SEGMENTS_MAX 1024
+/*
+ * A sparse file costs its owner nothing and us the memory of what it claims. Compressing file systems
+ * store less than the size, too, but by far not this much less.
+ */
+#define SPARSE_RATIO_MAX 64
+#define SPARSE_ALWAYS (16u << 20)
 /*
  * zlib can reach 1032:1, on zeros. Debug sections reach some 20:1; a file that claims more than this
  * would make a megabyte cost a gigabyte.
@@ -45,6 +51,7 @@ struct elf_file {
 	int fd;
 	u8 *image; /* our copy, for elf_file_open_memory() */
 	u64 size;
+	u64 stored; /* bytes that the file takes on disk */
 	GElf_Ehdr ehdr;
 	struct build_id id;
 	VEC(struct elf_segment) segments;
@@ -202,6 +209,7 @@ int elf_file_open(int fd, struct elf_file **out)
 		err = -ENOEXEC;
 	else {
 		f->size = (u64)st.st_size;
+		f->stored = (u64)st.st_blocks * 512;
 		f->elf = elf_begin(f->fd, ELF_C_READ, NULL);
 	}
 	return elf_file_finish(f, err, out);
@@ -219,7 +227,7 @@ int elf_file_open_memory(struct bytes image, struct elf_file **out)
 	if (!f->image)
 		return elf_file_finish(f, -ENOMEM, out);
 	memcpy(f->image, image.data, image.len);
-	f->size = image.len;
+	f->size = f->stored = image.len;
 	f->elf = elf_memory((char *)f->image, image.len);
 	return elf_file_finish(f, 0, out);
 }
@@ -313,12 +321,18 @@ Elf *elf_file_handle(struct elf_file *f)
 
 /* ---- sections --------------------------------------------------------------------------------- */
 
+static bool size_is_plausible(const struct elf_file *f, u64 size)
+{
+	return size <= SPARSE_ALWAYS ||
+	       (size <= SECTION_MAX && size / SPARSE_RATIO_MAX <= f->stored);
+}
+
 static int section_raw(struct elf_file *f, Elf_Scn *scn, const GElf_Shdr *shdr, struct bytes *out)
 {
 	Elf_Data *data;
 
-	if (shdr->sh_size > SECTION_MAX || shdr->sh_offset > f->size ||
-	    shdr->sh_size > f->size - shdr->sh_offset)
+	if (shdr->sh_offset > f->size || shdr->sh_size > f->size - shdr->sh_offset ||
+	    !size_is_plausible(f, shdr->sh_size))
 		return -EBADMSG;
 	*out = (struct bytes){0};
 	if (!shdr->sh_size)
@@ -470,6 +484,8 @@ static int loaded_bytes(struct elf_file *f, u64 vaddr, u64 len, struct elf_secti
 			left = f->size - s->offset - skip;
 		if (len > left)
 			len = left;
+		if (!size_is_plausible(f, len))
+			return -EBADMSG;
 		*out = (struct elf_section){.data = file_bytes(f, s->offset + skip, len),
 					    .vaddr = vaddr,
 					    .offset = s->offset + skip,

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "elf/elf_file.h"
@@ -282,6 +283,35 @@ TEST(elf_file, refuses_absurd_compression)
 	refused += elf_file_section(f, ".debug_info", &s) == -EBADMSG;
 	refused += elf_file_section(f, ".debug_str", &s) == -EBADMSG;
 	CHECK(refused > 0);
+	elf_file_free(f);
+	free(image);
+}
+
+/* A sparse file of 8 GiB: only what it really holds may be read. */
+TEST(elf_file, refuses_sections_made_of_holes)
+{
+	size_t len;
+	u8 *image = fixture_read(compile(""), &len);
+	const Elf64_Ehdr *ehdr = (const Elf64_Ehdr *)image;
+	Elf64_Shdr *headers = (Elf64_Shdr *)(image + ehdr->e_shoff);
+	struct rusage before, after;
+	struct elf_section s;
+	struct elf_file *f;
+
+	for (size_t i = 0; i < ehdr->e_shnum; i++) {
+		if (headers[i].sh_type == SHT_PROGBITS) {
+			headers[i].sh_offset = 1 << 20;
+			headers[i].sh_size = 1000 << 20;
+		}
+	}
+	fixture_write("sparse", image, len);
+	CHECK_INT(truncate(fixture_path("sparse"), 8ll << 30), 0);
+	getrusage(RUSAGE_SELF, &before);
+	f = open_path(fixture_path("sparse"));
+	CHECK_INT(elf_file_section(f, ".eh_frame", &s), -EBADMSG);
+	CHECK_INT(elf_file_section(f, ".text", &s), -EBADMSG);
+	getrusage(RUSAGE_SELF, &after);
+	CHECK(after.ru_maxrss - before.ru_maxrss < 50 << 10);
 	elf_file_free(f);
 	free(image);
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -205,6 +206,23 @@ TEST(rows, libc_signal_trampoline)
 	vaddr = text.vaddr + (u64)(at - text.data.data);
 	CHECK_INT(rule_at(&m, vaddr)->cfa, UNWIND_CFA_SIGNAL);
 	CHECK_INT(rule_at(&m, vaddr - 1)->cfa, UNWIND_CFA_SIGNAL);
+	module_close(&m);
+}
+
+TEST(rows, vdso)
+{
+	const u8 *image = (const u8 *)getauxval(AT_SYSINFO_EHDR);
+	struct module m;
+
+	if (!image)
+		unit_skip("this process has no vdso");
+	/* Two pages are mapped at least, and its headers and code fit those. */
+	CHECK_INT(rule_set_new(rules, UNWIND_MAX_RULES, &m.set), 0);
+	CHECK_INT(elf_file_open_memory((struct bytes){image, 8192}, &m.f), 0);
+	CHECK_INT(rows_build(m.f, NULL, m.set, &m.rows), 0);
+	CHECK(m.rows->nfunctions >= 4);
+	CHECK(m.rows->nrows > m.rows->nfunctions);
+	check_layout(m.rows);
 	module_close(&m);
 }
 
