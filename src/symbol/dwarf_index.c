@@ -357,35 +357,51 @@ static void describe(struct scope *s)
 		s->call_line = (u32)line;
 }
 
-static void set_line(struct batch *b, size_t which, struct dwarf_frame *frame)
+static bool unit_of(struct batch *b, size_t which, Dwarf_Die *unit)
 {
-	Dwarf_Line *line;
-	Dwarf_Die unit;
 	u32 scope = b->scope_of[which];
+
+	if (scope != NO_SCOPE)
+		return dwarf_diecu(&b->scopes.data[scope].die, unit, NULL, NULL) != NULL;
+	*unit = b->units.data[b->unit_of[which]].die;
+	return true;
+}
+
+static void set_line(Dwarf_Die *unit, u64 vaddr, struct dwarf_frame *frame)
+{
+	Dwarf_Line *line = dwarf_getsrc_die(unit, vaddr);
 	int number;
 
-	if (scope != NO_SCOPE) {
-		if (!dwarf_diecu(&b->scopes.data[scope].die, &unit, NULL, NULL))
-			return;
-	} else {
-		unit = b->units.data[b->unit_of[which]].die;
-	}
-	line = dwarf_getsrc_die(&unit, b->vaddrs[which]);
-	if (!line || dwarf_lineno(line, &number) || number <= 0)
+	if (!line || dwarf_lineno(line, &number) || number < 0)
 		return;
 	frame->line = (u32)number;
 	frame->file = dwarf_linesrc(line, NULL, NULL);
+}
+
+/* Version 5 line tables name directories below the compiler's own, which libdw does not put in front. */
+static void set_directories(Dwarf_Die *unit, struct dwarf_frame *frames, u32 n)
+{
+	Dwarf_Attribute attr;
+
+	for (u32 i = 0; i < n; i++) {
+		if (frames[i].file && frames[i].file[0] != '/')
+			frames[i].directory =
+				dwarf_formstring(dwarf_attr(unit, DW_AT_comp_dir, &attr));
+	}
 }
 
 /* Fills `frames` (DWARF_MAX_INLINES of them) for one address; how many. */
 static u32 frames_of(struct batch *b, size_t which, struct dwarf_frame *frames)
 {
 	u32 number = b->scope_of[which], n = 0;
+	Dwarf_Die unit;
 
 	frames[0] = (struct dwarf_frame){0};
-	set_line(b, which, &frames[0]);
-	if (number == NO_SCOPE)
-		return frames[0].line ? 1 : 0;
+	if (!unit_of(b, which, &unit))
+		return 0;
+	set_line(&unit, b->vaddrs[which], &frames[0]);
+	if (number == NO_SCOPE && frames[0].line)
+		n = 1;
 	while (number != NO_SCOPE && n < DWARF_MAX_INLINES) {
 		struct scope *s = &b->scopes.data[number];
 		struct dwarf_frame *f = &frames[n++];
@@ -402,6 +418,7 @@ static u32 frames_of(struct batch *b, size_t which, struct dwarf_frame *frames)
 				(struct dwarf_frame){.file = s->call_file, .line = s->call_line};
 		number = s->parent;
 	}
+	set_directories(&unit, frames, n);
 	return n;
 }
 

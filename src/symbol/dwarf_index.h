@@ -18,7 +18,8 @@ struct dwarf_frame {
 	const char
 		*name; /* DW_AT_name or NULL: no function covers the address, but a line is known */
 	const char *linkage_name; /* NULL when it is the name */
-	const char *file; /* as the compiler knew it, its directory in front; NULL: unknown */
+	const char *file; /* NULL: unknown */
+	const char *directory; /* where the compiler ran, when `file` is relative; or NULL */
 	u32 line; /* 0: unknown */
 	u32 start_line; /* where the function is declared; 0: unknown */
 	u64 low_pc; /* of the physical function, in the last frame; else 0 */

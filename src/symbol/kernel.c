@@ -10,6 +10,8 @@
 #include "symbol/text_file.h"
 
 #define KALLSYMS_MAX (128u << 20)
+/* kallsyms has no sizes; no function is longer, so that gaps and the end of the list name nothing. */
+#define FUNCTION_MAX (1u << 20)
 
 struct kernel_symbol {
 	u64 address;
@@ -126,7 +128,7 @@ const char *kernel_symbols_find(const struct kernel_symbols *k, u64 address, con
 		else
 			hi = mid;
 	}
-	if (!lo)
+	if (!lo || address - k->symbols.data[lo - 1].address > FUNCTION_MAX)
 		return NULL;
 	lo--;
 	while (lo && k->symbols.data[lo - 1].address == k->symbols.data[lo].address)

@@ -165,10 +165,14 @@ static s64 add_function(struct namer *nm, const struct dwarf_frame *f, const cha
 {
 	const char *raw = f->linkage_name ? f->linkage_name : f->name;
 	const char *name = f->name;
-	char file[4096] = "";
+	char file[4096] = "", joined[8192];
 
-	if (f->file)
+	if (f->file && f->directory) {
+		snprintf(joined, sizeof(joined), "%s/%s", f->directory, f->file);
+		source_path_tidy(joined, file, sizeof(file));
+	} else if (f->file) {
 		source_path_tidy(f->file, file, sizeof(file));
+	}
 	if (!raw)
 		return profile_function(nm->profile, fallback, fallback, file, f->start_line);
 	/* A linkage name that is not mangled (a Fortran or an asm name) is worth less than the source's. */

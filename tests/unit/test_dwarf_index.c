@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every frame of a real C++ program beside llvm-symbolizer's answer, and damaged DWARF. */
+#include <elf.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fixture.h"
+#include "name_fixture.h"
+#include "symbol/dwarf_index.h"
+#include "symbol/source_path.h"
+#include "unit.h"
+
+static const char program[] =
+	"#include <algorithm>\n#include <map>\n#include <string>\n"
+	"#include <vector>\n"
+	"struct shape { virtual ~shape() {} virtual double area() const = 0; };\n"
+	"struct square : shape { double a; square(double v) : a(v) {}\n"
+	"	double area() const override { return a * a; } };\n"
+	"static std::map<std::string, std::vector<int>> table;\n"
+	"int fill(int n)\n{\n"
+	"	struct local { static int pick(int v) { if (v > 4) throw v;\n"
+	"		return v * 3; } };\n"
+	"	std::vector<int> v;\n"
+	"	for (int i = 0; i < n; i++)\n"
+	"		try { v.push_back(local::pick(i)); } catch (int) {}\n"
+	"	std::sort(v.begin(), v.end(), [](int a, int b) { return a > b; });\n"
+	"	table[std::to_string(n)] = v;\n"
+	"	return v.empty() ? 0 : v[0];\n}\n"
+	"int main(int argc, char **)\n{\n"
+	"	shape *s = new square(argc);\n"
+	"	int r = fill(argc) + (int)s->area();\n"
+	"	delete s;\n	return r;\n}\n";
+
+struct text_range {
+	u64 start, size;
+};
+
+static struct text_range text_of(const char *name)
+{
+	struct elf_section s;
+	struct elf_file *elf;
+	int fd = open(fixture_path(name), O_RDONLY | O_CLOEXEC);
+	struct text_range range;
+
+	CHECK_INT(elf_file_open(fd, &elf), 0);
+	CHECK_INT(elf_file_section(elf, ".text", &s), 0);
+	range = (struct text_range){s.vaddr, s.data.len};
+	elf_file_free(elf);
+	close(fd);
+	return range;
+}
+
+/* One address in llvm-symbolizer's way: linkage name, file:line per frame, without directories. */
+static void print_ours(const struct named *named, u32 address, char *out, size_t size)
+{
+	const struct profile *p = named->profile;
+	const struct profile_location *l = &p->locations.data[address];
+	size_t len = 0;
+
+	out[0] = 0;
+	for (u32 i = 0; i < l->nlines; i++) {
+		const struct profile_line *line = &p->lines.data[l->first_line + i];
+		const struct profile_function *f = &p->functions.data[line->function];
+		const char *file = profile_text(p, f->filename), *slash = strrchr(file, '/');
+
+		len += (size_t)snprintf(out + len, size - len, "%s %s:%lld\n",
+					profile_text(p, f->system_name), slash ? slash + 1 : file,
+					(long long)line->line);
+	}
+}
+
+/* Reads the answer for one address; false for one that no function covers. */
+static bool read_theirs(FILE *f, char *out, size_t size)
+{
+	char name[4096], place[4096];
+	bool known = true;
+	size_t len = 0;
+
+	out[0] = 0;
+	while (fgets(name, sizeof(name), f) && name[0] != '\n') {
+		char *base, *column;
+
+		CHECK(fgets(place, sizeof(place), f));
+		name[strcspn(name, "\n")] = 0;
+		if (strstr(name, ".cold")) /* the symbol's name; DWARF has the function's */
+			*strstr(name, ".cold") = 0;
+		column = strrchr(place, ':');
+		*column = 0;
+		base = strrchr(place, '/');
+		known &= strcmp(name, "??") != 0;
+		len += (size_t)snprintf(out + len, size - len, "%s %s\n", name,
+					base ? base + 1 : place);
+	}
+	return known;
+}
+
+static void compare_with_llvm(const char *compile)
+{
+	enum { STEP = 3, MAX = 4000 };
+	static u64 at[MAX];
+	static char ours[1 << 16], theirs[1 << 16];
+	struct text_range text;
+	struct named named;
+	u32 n = 0, compared = 0;
+	FILE *f;
+
+	fixture_write("prog.cc", program, sizeof(program) - 1);
+	fixture_run("%s -o prog prog.cc", compile);
+	text = text_of("prog");
+	f = fopen(fixture_path("addresses"), "we");
+	for (u64 off = 0; off < text.size && n < MAX; off += STEP) {
+		at[n] = text.start + off;
+		fprintf(f, "0x%llx\n", (unsigned long long)at[n++]);
+	}
+	fclose(f);
+	fixture_run("llvm-symbolizer --no-demangle -e prog < addresses > answers");
+	name_addresses(&named, "prog", at, n, false);
+	f = fopen(fixture_path("answers"), "re");
+	for (u32 i = 0; i < n; i++) {
+		bool known = read_theirs(f, theirs, sizeof(theirs));
+
+		/* Code without DWARF (start-up files) is named by .symtab, there under other rules. */
+		print_ours(&named, i, ours, sizeof(ours));
+		if (!known || strstr(theirs, "??") || !strstr(ours, "prog.cc"))
+			continue;
+		CHECK_STR(ours, theirs);
+		compared++;
+	}
+	CHECK(compared > 300);
+	fclose(f);
+	named_release(&named);
+}
+
+TEST(dwarf, agrees_with_llvm_symbolizer_on_gcc_dwarf5)
+{
+	compare_with_llvm("g++ -O2 -gdwarf-5");
+}
+
+TEST(dwarf, agrees_with_llvm_symbolizer_on_gcc_dwarf4)
+{
+	compare_with_llvm("g++ -O2 -gdwarf-4");
+}
+
+TEST(dwarf, agrees_with_llvm_symbolizer_on_clang)
+{
+	compare_with_llvm("clang++ -O2 -g");
+}
+
+static int ignore_frames(void *arg, size_t which, const struct dwarf_frame *frames, u32 n)
+{
+	size_t *total = arg;
+
+	CHECK(n > 0 && n <= DWARF_MAX_INLINES);
+	for (u32 i = 0; i < n; i++)
+		*total += strlen(frames[i].name ? frames[i].name : "") +
+			  strlen(frames[i].file ? frames[i].file : "");
+	return 0;
+}
+
+static void resolve_image(const u8 *image, size_t len, const u64 *at, size_t n)
+{
+	struct dwarf_index *index;
+	struct elf_file *elf;
+	size_t total = 0;
+
+	if (elf_file_open_memory((struct bytes){image, len}, &elf))
+		return;
+	if (!dwarf_index_new(elf, NULL, &index)) {
+		CHECK_INT(dwarf_index_resolve(index, at, n, ignore_frames, &total), 0);
+		dwarf_index_free(index);
+	}
+	elf_file_free(elf);
+}
+
+/* Bytes of the debug sections are changed one at a time. */
+TEST(dwarf, survives_damage)
+{
+	static const char small[] = "static inline int in(int x) { return x * 3; }\n"
+				    "int f(int x) { return in(x) + in(x + 1); }\n";
+	static const char *const sections[] = {".debug_info", ".debug_abbrev", ".debug_line",
+					       ".debug_rnglists", ".debug_str"};
+	struct elf_file *elf;
+	struct text_range text;
+	u64 at[64];
+	size_t len;
+	u8 *image;
+
+	fixture_write("a.c", small, sizeof(small) - 1);
+	fixture_run("gcc -O2 -g -shared -nostdlib -o a.so a.c");
+	text = text_of("a.so");
+	for (size_t i = 0; i < ARRAY_LEN(at); i++)
+		at[i] = text.start + i % text.size;
+	image = fixture_read(fixture_path("a.so"), &len);
+	CHECK_INT(elf_file_open_memory((struct bytes){image, len}, &elf), 0);
+	for (size_t i = 0; i < ARRAY_LEN(sections); i++) {
+		struct elf_section s;
+
+		if (elf_file_section(elf, sections[i], &s))
+			continue;
+		for (u64 off = s.offset; off < s.offset + s.data.len; off++) {
+			u8 was = image[off];
+
+			image[off] = was ^ (u8)(1u << off % 8);
+			resolve_image(image, len, at, text.size < 64 ? text.size : 64);
+			image[off] = 0xff;
+			resolve_image(image, len, at, text.size < 64 ? text.size : 64);
+			image[off] = was;
+		}
+	}
+	elf_file_free(elf);
+	free(image);
+}
+
+static void check_tidy(const char *path, size_t size, const char *want)
+{
+	char out[64];
+
+	source_path_tidy(path, out, size);
+	CHECK_STR(out, want);
+}
+
+TEST(source_path, is_tidied)
+{
+	check_tidy("/a//b/./c.c", 64, "/a/b/c.c");
+	check_tidy("/a/b/../c.c", 64, "/a/c.c");
+	check_tidy("/../c.c", 64, "/c.c");
+	check_tidy("/a/../../c.c", 64, "/c.c");
+	check_tidy("../../x/../c.c", 64, "../../c.c");
+	check_tidy("a/..", 64, "");
+	check_tidy("", 64, "");
+	check_tidy("/", 64, "/");
+	check_tidy("./a.c", 64, "a.c");
+	check_tidy("/abc/defgh", 6, "/abc");
+	check_tidy("/abc", 1, "");
+}

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Names of whole programs, compiled in every way that hides them. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fixture.h"
+#include "name_fixture.h"
+#include "unit.h"
+
+#define INLINE "static inline __attribute__((always_inline)) "
+
+/* `mark` is an address inside inner, inlined into middle, outer and physical. */
+static const char chain[] = INLINE
+	"int inner(int x)\n" /* line 1 */
+	"{\n"
+	"	asm volatile(\".globl mark\\nmark: nop\");\n" /* 3 */
+	"	return x + 1;\n"
+	"}\n" INLINE "int middle(int x)\n" /* 6 */
+	"{\n"
+	"	return inner(x) * 3;\n" /* 8 */
+	"}\n" INLINE "int outer(int x)\n" /* 10 */
+	"{\n"
+	"	x += 7;\n"
+	"	return middle(x) - 1;\n" /* 13 */
+	"}\n"
+	"__attribute__((noinline)) int physical(int x)\n" /* 15 */
+	"{\n"
+	"	x ^= 5;\n"
+	"	return outer(x);\n" /* 18 */
+	"}\n"
+	"int main(int argc, char **argv) { return physical(argc) & 1; }\n";
+
+static void build_chain(const char *compiler, const char *flags)
+{
+	fixture_write("chain.c", chain, sizeof(chain) - 1);
+	fixture_run("%s -O1 -g %s -o chain chain.c", compiler, flags);
+}
+
+static void check_chain(const char *file, u64 mark)
+{
+	struct named named;
+
+	name_addresses(&named, file, &mark, 1, false);
+	CHECK_INT(named_depth(&named, 0), 4);
+	CHECK_STR(named_frame(&named, 0, 0), "inner chain.c:3");
+	CHECK_STR(named_frame(&named, 0, 1), "middle chain.c:8");
+	CHECK_STR(named_frame(&named, 0, 2), "outer chain.c:13");
+	CHECK_STR(named_frame(&named, 0, 3), "physical chain.c:18");
+	CHECK(named.profile->mappings.data[0].has_functions);
+	CHECK(named.profile->mappings.data[0].has_inline_frames);
+	CHECK(named.profile->mappings.data[0].has_line_numbers);
+	CHECK(named.profile->mappings.data[0].has_filenames);
+	CHECK_INT(named.stats.addresses, 1);
+	CHECK_INT(named.stats.named, 1);
+	CHECK_INT(named.stats.with_lines, 1);
+	named_release(&named);
+}
+
+static void check_build(const char *compiler, const char *flags)
+{
+	build_chain(compiler, flags);
+	check_chain("chain", vaddr_of("chain", "mark"));
+}
+
+TEST(symbolize, inlined_chain_gcc_dwarf5)
+{
+	check_build("gcc", "-gdwarf-5");
+}
+
+TEST(symbolize, inlined_chain_gcc_dwarf4)
+{
+	check_build("gcc", "-gdwarf-4");
+}
+
+TEST(symbolize, inlined_chain_gcc_dwarf2)
+{
+	check_build("gcc", "-gdwarf-2");
+}
+
+TEST(symbolize, inlined_chain_clang_dwarf5)
+{
+	check_build("clang", "-gdwarf-5");
+}
+
+TEST(symbolize, inlined_chain_clang_dwarf4)
+{
+	check_build("clang", "-gdwarf-4");
+}
+
+TEST(symbolize, inlined_chain_of_line_tables_only)
+{
+	check_build("clang", "-gline-tables-only");
+}
+
+TEST(symbolize, inlined_chain_static_pie)
+{
+	check_build("gcc", "-static-pie");
+}
+
+TEST(symbolize, inlined_chain_not_pie)
+{
+	check_build("gcc", "-no-pie");
+}
+
+TEST(symbolize, inlined_chain_compressed)
+{
+	check_build("gcc", "-gz");
+}
+
+TEST(symbolize, inlined_chain_function_sections)
+{
+	check_build("gcc", "-ffunction-sections -Wl,--gc-sections");
+}
+
+TEST(symbolize, without_inlines_the_function_has_its_own_line)
+{
+	struct named named;
+	u64 mark;
+
+	build_chain("gcc", "");
+	mark = vaddr_of("chain", "mark");
+	name_addresses(&named, "chain", &mark, 1, true);
+	CHECK_INT(named_depth(&named, 0), 1);
+	CHECK_STR(named_frame(&named, 0, 0), "physical chain.c:18");
+	CHECK(!named.profile->mappings.data[0].has_inline_frames);
+	named_release(&named);
+}
+
+TEST(symbolize, paths_are_whole_and_tidy)
+{
+	struct named named;
+	const struct profile_function *f;
+	char want[4200];
+	u64 mark;
+
+	fixture_write("chain.c", chain, sizeof(chain) - 1);
+	fixture_run("mkdir -p sub");
+	fixture_run("gcc -O1 -g -o chain sub/../././chain.c");
+	mark = vaddr_of("chain", "mark");
+	name_addresses(&named, "chain", &mark, 1, false);
+	snprintf(want, sizeof(want), "%s/chain.c", fixture_dir());
+	f = &named.profile->functions.data[named.profile->lines.data[0].function];
+	CHECK_STR(profile_text(named.profile, f->filename), want);
+	CHECK_INT(f->start_line, 1);
+	named_release(&named);
+}
+
+TEST(symbolize, separate_debug_file_by_link)
+{
+	u64 mark;
+
+	build_chain("gcc", "-Wl,--build-id=none");
+	mark = vaddr_of("chain", "mark");
+	fixture_run("objcopy --only-keep-debug chain chain.debug");
+	fixture_run("objcopy -S --add-gnu-debuglink=chain.debug chain stripped");
+	check_chain("stripped", mark);
+}
+
+TEST(symbolize, separate_compressed_debug_file)
+{
+	u64 mark;
+
+	build_chain("gcc", "");
+	mark = vaddr_of("chain", "mark");
+	fixture_run("objcopy --only-keep-debug --compress-debug-sections chain chain.debug");
+	fixture_run("objcopy -S --add-gnu-debuglink=chain.debug chain stripped");
+	check_chain("stripped", mark);
+}
+
+TEST(symbolize, supplementary_file_of_dwz)
+{
+	u64 mark;
+
+	build_chain("gcc", "-gdwarf-4");
+	mark = vaddr_of("chain", "mark");
+	fixture_run("cp chain again");
+	fixture_run("dwz -m common.debug chain again");
+	check_chain("chain", mark);
+}
+
+TEST(symbolize, minidebuginfo)
+{
+	struct named named;
+	u64 physical;
+
+	build_chain("gcc", "");
+	physical = vaddr_of("chain", "physical");
+	fixture_run("objcopy -S --keep-symbol=physical chain mini");
+	fixture_run("xz -k mini");
+	fixture_run("objcopy -S --add-section .gnu_debugdata=mini.xz chain stripped");
+	name_addresses(&named, "stripped", &physical, 1, false);
+	CHECK_STR(named_frame(&named, 0, 0), "physical :0");
+	CHECK_INT(named.stats.named, 1);
+	CHECK_INT(named.stats.with_lines, 0);
+	named_release(&named);
+}
+
+TEST(symbolize, stripped_functions_are_one_node_each)
+{
+	struct named named;
+	char want[64];
+	u64 at[3];
+
+	build_chain("gcc", "");
+	at[0] = vaddr_of("chain", "physical");
+	at[1] = at[0] + 3;
+	at[2] = vaddr_of("chain", "main");
+	fixture_run("strip chain");
+	name_addresses(&named, "chain", at, 3, false);
+	snprintf(want, sizeof(want), "chain+0x%llx :0", (unsigned long long)at[0]);
+	CHECK_STR(named_frame(&named, 0, 0), want);
+	CHECK_STR(named_frame(&named, 1, 0), want);
+	snprintf(want, sizeof(want), "chain+0x%llx :0", (unsigned long long)at[2]);
+	CHECK_STR(named_frame(&named, 2, 0), want);
+	CHECK_INT(named.stats.addresses, 3);
+	CHECK_INT(named.stats.named, 0);
+	CHECK(!named.profile->mappings.data[0].has_functions);
+	CHECK_INT(named.profile->functions.len, 2);
+	named_release(&named);
+}
+
+static const char cxx[] = "namespace space {\n"
+			  "template <typename T> __attribute__((noinline)) T twice(T x)\n"
+			  "{\n"
+			  "	asm volatile(\"\");\n"
+			  "	return x + x;\n"
+			  "}\n"
+			  "}\n"
+			  "int main(int argc, char **) { return space::twice<int>(argc); }\n";
+
+static void check_cxx(const char *compile)
+{
+	struct named named;
+	const struct profile_function *f;
+	u64 twice;
+
+	fixture_write("a.cc", cxx, sizeof(cxx) - 1);
+	fixture_run("%s -o a a.cc", compile);
+	twice = vaddr_of("a", "_ZN5space5twiceIiEET_S1_");
+	name_addresses(&named, "a", &twice, 1, false);
+	f = &named.profile->functions.data[named.profile->lines.data[0].function];
+	CHECK_STR(profile_text(named.profile, f->name), "space::twice<int>");
+	CHECK_STR(profile_text(named.profile, f->system_name), "_ZN5space5twiceIiEET_S1_");
+	named_release(&named);
+}
+
+TEST(symbolize, cxx_names_with_and_without_dwarf)
+{
+	check_cxx("g++ -O1 -g");
+	check_cxx("g++ -O1 -g1");
+	check_cxx("g++ -O1");
+	check_cxx("clang++ -O1 -gline-tables-only");
+}
+
+TEST(symbolize, rust_names)
+{
+	static const char rust[] =
+		"mod inside { #[inline(never)] pub fn work(x: usize) -> usize {\n"
+		"    std::hint::black_box(x) + 1\n"
+		"} }\n"
+		"fn main() { println!(\"{}\", inside::work(1)); }\n";
+	static const char *const versions[] = {"legacy", "v0"};
+	char symbol[256];
+
+	fixture_write("prog.rs", rust, sizeof(rust) - 1);
+	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+		struct named named;
+		size_t len;
+		u8 *list;
+		u64 work;
+
+		fixture_run("rustc -C opt-level=1 -C debuginfo=2 %s -o prog prog.rs",
+			    i ? "-C symbol-mangling-version=v0" : "");
+		fixture_run("nm prog | grep '6inside4work' | sed 's/.* //' > list");
+		list = fixture_read(fixture_path("list"), &len);
+		CHECK(len > 1 && len < sizeof(symbol));
+		memcpy(symbol, list, len);
+		symbol[strcspn(symbol, "\n")] = 0;
+		work = vaddr_of("prog", symbol);
+		name_addresses(&named, "prog", &work, 1, false);
+		CHECK(!strncmp(named_frame(&named, 0, named_depth(&named, 0) - 1),
+			       "prog::inside::work prog.rs:", 27));
+		named_release(&named);
+		free(list);
+	}
+}
+
+TEST(symbolize, lines_that_are_there_already_stay)
+{
+	struct profile *p;
+	struct symbolize_options opt = {0};
+	struct symbolize_stats stats;
+	struct module module = {.kind = MODULE_KIND_NONE, .root_fd = -1, .path = "[unknown]"};
+	struct profile_mapping mapping = {.limit = 1, .source = &module};
+	struct profile_line line;
+
+	CHECK_INT(profile_new(&p), 0);
+	CHECK_INT(profile_add_mapping(p, &mapping), 0);
+	CHECK_INT(profile_location(p, 0, 0), 0);
+	line = (struct profile_line){(u32)profile_function(p, "mark", "mark", "", 0), 0};
+	CHECK_INT(profile_location_set_lines(p, 0, &line, 1), 0);
+	CHECK_INT(symbolize_profile(p, &opt, &stats), 0);
+	CHECK_INT(stats.addresses, 0);
+	CHECK_STR(profile_text(p, p->functions.data[0].name), "mark");
+	profile_free(p);
+}
+
+TEST(symbolize, jit_code_without_a_map_is_one_node)
+{
+	struct profile *p;
+	struct symbolize_options opt = {0};
+	struct symbolize_stats stats;
+	struct module module = {.kind = MODULE_KIND_JIT, .root_fd = -1, .path = "//anon"};
+	struct profile_mapping mapping = {.limit = 0x10000, .source = &module};
+
+	CHECK_INT(profile_new(&p), 0);
+	CHECK_INT(profile_add_mapping(p, &mapping), 0);
+	CHECK_INT(profile_location(p, 0, 0x1000), 0);
+	CHECK_INT(profile_location(p, 0, 0x2000), 1);
+	CHECK_INT(symbolize_profile(p, &opt, &stats), 0);
+	CHECK_INT(stats.addresses, 2);
+	CHECK_INT(stats.named, 0);
+	CHECK_INT(p->functions.len, 1);
+	CHECK_STR(profile_text(p, p->functions.data[0].name), "[jit]");
+	profile_free(p);
+}
+
+static const char *last_name(const struct profile *p)
+{
+	const struct profile_location *l = &p->locations.data[p->locations.len - 1];
+	const struct profile_line *line = &p->lines.data[l->first_line];
+
+	return profile_text(p, p->functions.data[line->function].name);
+}
+
+TEST(symbolize, vdso_and_kernel)
+{
+	struct profile *p;
+	struct symbolize_options opt = {0};
+	struct symbolize_stats stats;
+	struct module *vdso = NULL, kernel = {.kind = MODULE_KIND_KERNEL,
+					      .root_fd = -1,
+					      .path = "[kernel.kallsyms]"};
+	struct profile_mapping mapping = {.start = ~0ull << 47, .limit = ~0ull, .source = &kernel};
+
+	CHECK_INT(profile_new(&p), 0);
+	CHECK_INT(profile_add_mapping(p, &mapping), 0);
+	CHECK_INT(profile_location(p, 0, 0xffffffffffffff00), 0);
+	if (!module_new_special(MODULE_KIND_VDSO, getpid(), &vdso)) {
+		mapping = (struct profile_mapping){
+			.start = vdso->start, .limit = vdso->end, .source = vdso};
+		CHECK_INT(profile_add_mapping(p, &mapping), 1);
+		CHECK_INT(profile_location(p, 1, vdso->start), 1);
+	}
+	CHECK_INT(symbolize_profile(p, &opt, &stats), 0);
+	CHECK_INT(p->locations.data[0].nlines, 1);
+	if (p->locations.len > 1)
+		CHECK_STR(last_name(p), "[vdso]");
+	profile_free(p);
+	module_free(vdso);
+}
