@@ -32,6 +32,7 @@ struct walk_copy {
 
 /* Empties `st`, to push kernel frames and set registers. */
 void walk_reset(struct stack_walk *st);
+void walk_push(struct stack_walk *st, u64 frame);
 
 /*
  * Walks from the registers in `st` (pc, sp, bp, regs, regs_known, exact), appends to its frames and sets
