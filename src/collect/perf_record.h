@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the kernel writes into a perf ring, taken apart with bounds (perf_event_open(2), "MMAP layout";
+ * include/uapi/linux/perf_event.h: enum perf_event_type). One format, PERF_RECORD_FORMAT, serves all
+ * events of a recording, so that the time of any record is found before it is decoded.
+ */
+#ifndef CPROF_COLLECT_PERF_RECORD_H
+#define CPROF_COLLECT_PERF_RECORD_H
+
+#include <linux/perf_event.h>
+
+#include "base/bytes.h"
+#include "base/types.h"
+
+/* attr.sample_type; PERF_SAMPLE_CALLCHAIN may be added. attr.sample_id_all must be set. */
+#define PERF_RECORD_FORMAT                                                                        \
+	(PERF_SAMPLE_IP | PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_ID | PERF_SAMPLE_CPU | \
+	 PERF_SAMPLE_PERIOD | PERF_SAMPLE_REGS_USER | PERF_SAMPLE_STACK_USER)
+
+/* attr.sample_regs_user, in the order in which they are written (asm/perf_regs.h: bit numbers). */
+enum perf_reg {
+	PERF_REG_AX,
+	PERF_REG_BX,
+	PERF_REG_CX,
+	PERF_REG_DX,
+	PERF_REG_SI,
+	PERF_REG_DI,
+	PERF_REG_BP,
+	PERF_REG_SP,
+	PERF_REG_IP,
+	PERF_REG_R8,
+	PERF_REG_COUNT = PERF_REG_R8 + 8,
+};
+#define PERF_RECORD_REGS (0x1ffull | 0xffull << 16)
+
+/* Where a record's time lies: from its start in a sample, from its end in all others. */
+#define PERF_SAMPLE_TIME_AT 24
+#define PERF_TRAILER_TIME_AT 24
+#define PERF_TRAILER_SIZE 32
+
+struct perf_sample {
+	u64 ip, id, period;
+	u32 pid, tid, cpu;
+	bool user_mode; /* interrupted there, not in the kernel */
+	const u8 *chain; /* u64s, unaligned */
+	u64 chain_len;
+	u64 abi; /* PERF_SAMPLE_REGS_ABI_*; NONE: no user registers */
+	u64 regs[PERF_REG_COUNT];
+	struct bytes stack; /* what could be copied, from regs[PERF_REG_SP] on */
+	bool stack_cut; /* the copy is as long as was asked for: there may be more */
+};
+
+struct perf_mapped { /* an executable mapping appeared */
+	u32 pid, tid, maj, min;
+	u64 start, len, offset, inode;
+	const char *path; /* "//anon", "[vdso]", or a file's */
+};
+
+struct perf_task { /* a thread was born or died */
+	u32 pid, ppid, tid, ptid;
+};
+
+struct perf_comm {
+	u32 pid, tid;
+	bool exec; /* the old mappings are gone */
+	const char *name;
+};
+
+struct perf_record {
+	u32 type; /* PERF_RECORD_*: which member is filled; others than these are to be ignored */
+	union {
+		struct perf_sample sample; /* PERF_RECORD_SAMPLE */
+		struct perf_mapped mapped; /* PERF_RECORD_MMAP2 */
+		struct perf_task task; /* PERF_RECORD_FORK, PERF_RECORD_EXIT */
+		struct perf_comm comm; /* PERF_RECORD_COMM */
+		u64 lost; /* PERF_RECORD_LOST, PERF_RECORD_LOST_SAMPLES */
+	};
+};
+
+/* `raw` is one whole record and must outlive `out`. `chain`: samples hold a call chain. -EBADMSG. */
+int perf_record_decode(struct bytes raw, bool chain, struct perf_record *out) MUST_CHECK;
+
+#endif
