@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * CPU time without privileges: the kernel copies registers and a piece of the stack with each sample
+ * (PERF_SAMPLE_REGS_USER, PERF_SAMPLE_STACK_USER), and the stack is unwound here as soon as it comes in.
+ * What is kept is counts, as in BPF mode; a copied stack is never stored.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "collect/collector.h"
+#include "collect/events.h"
+#include "collect/perf_modules.h"
+#include "collect/perf_processes.h"
+#include "collect/perf_record.h"
+#include "collect/perf_rings.h"
+#include "collect/perf_tasks.h"
+#include "collect/stack_store.h"
+#include "unwind/walk.h"
+
+/*
+ * A ring must hold what a busy CPU writes until we get to run, or samples are lost: so the copied
+ * stacks are the larger the slower the sampling. 63 KiB is what a record can hold.
+ */
+#define RING_HOLDS_MS 100
+#define RING_BYTES_WANTED (4u << 20)
+#define STACK_BYTES_MIN 4096u
+#define STACK_BYTES_MAX 64512u
+
+#define LISTING_ROUNDS 16 /* threads are listed until no new ones turn up, so often at most */
+
+struct perf_collector {
+	struct collector base;
+	struct collect_options opt;
+	struct perf_rings *rings;
+	struct perf_tasks *tasks;
+	struct perf_modules *modules;
+	struct perf_processes *processes;
+	struct stack_store *store;
+	struct collect_stats stats;
+	int first_error; /* while storing; reported at the end */
+	struct stack_walk walk;
+};
+
+static struct perf_collector *of(struct collector *c)
+{
+	return (struct perf_collector *)c;
+}
+
+static u64 now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(PERF_RINGS_CLOCK, &ts);
+	return (u64)ts.tv_sec * 1000000000ull + (u64)ts.tv_nsec;
+}
+
+/* ---- before the clock runs -------------------------------------------------------------------- */
+
+/* Threads times CPUs is more than the usual soft limit of 1024 soon. */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static u32 stack_bytes(const struct perf_collector *c)
+{
+	u64 samples = (u64)c->opt.frequency * RING_HOLDS_MS / 1000 + 1;
+	u64 bytes = perf_rings_size(c->rings) / samples;
+
+	if (bytes < STACK_BYTES_MIN)
+		return STACK_BYTES_MIN;
+	return bytes > STACK_BYTES_MAX ? STACK_BYTES_MAX : (u32)(bytes & ~7ull);
+}
+
+/* One thread; 1: new, 0: known already or gone, or a negative errno. */
+static int add_thread(struct perf_collector *c, pid_t tgid, pid_t tid, struct error *err)
+{
+	int code = perf_tasks_add(c->tasks, tid, err);
+
+	if (code == -EEXIST || code == -ESRCH)
+		return 0;
+	if (!code)
+		code = perf_processes_add_thread(c->processes, tgid, tid);
+	return code ? code : 1;
+}
+
+/* All threads of a process, until none is new. Those born in between inherit (perf_tasks_is_double). */
+static int add_process(struct perf_collector *c, pid_t tgid, struct error *err)
+{
+	int added = 1, code = 0;
+
+	for (int round = 0; round < LISTING_ROUNDS && added && code >= 0; round++) {
+		pid_vec tids = {0};
+
+		added = 0;
+		code = process_threads(tgid, &tids);
+		for (size_t i = 0; i < tids.len && code >= 0; i++) {
+			code = add_thread(c, tgid, tids.data[i], err);
+			added += code > 0;
+		}
+		vec_release(&tids);
+	}
+	return code < 0 ? code : 0;
+}
+
+static int add_with_children(struct perf_collector *c, const struct process_info *info,
+			     struct error *err)
+{
+	pid_vec children = {0};
+	int code = add_process(c, info->tgid, err);
+
+	/* Forked after the target was selected, and before its threads had events to inherit. */
+	if (!code && c->opt.target->follow_children && !process_children(info->tgid, &children)) {
+		for (size_t i = 0; i < children.len && !code; i++) {
+			code = add_process(c, children.data[i], err);
+			if (code == -ESRCH)
+				code = 0;
+		}
+	}
+	vec_release(&children);
+	return code;
+}
+
+static int add_processes(struct perf_collector *c, struct error *err)
+{
+	const struct target *t = c->opt.target;
+	size_t gone = 0;
+
+	vec_for_each(&t->processes, info) {
+		int code = add_with_children(c, info, err);
+
+		gone += code == -ESRCH;
+		if (code && code != -ESRCH)
+			return err && err->code ? code
+						: error_set(err, code, "cannot profile PID %d: %s",
+							    (int)info->tgid, error_reason(code));
+	}
+	if (gone && gone == t->processes.len)
+		return error_set(err, -ESRCH, "cannot profile PID %d: no such process",
+				 (int)t->processes.data[0].tgid);
+	return 0;
+}
+
+static int add_targets(struct perf_collector *c, struct error *err)
+{
+	switch (c->opt.target->scope) {
+	case TARGET_ALL:
+		return perf_tasks_add_machine(c->tasks, err);
+	case TARGET_CGROUP:
+		return perf_tasks_add_cgroup(c->tasks, c->opt.target->cgroup.fd, err);
+	default:
+		return add_processes(c, err);
+	}
+}
+
+/* Forked children have their parent's mappings and are read when they have samples. */
+static void read_targets(struct perf_collector *c)
+{
+	vec_for_each(&c->opt.target->processes, info) {
+		int code = perf_processes_read(c->processes, info->tgid);
+
+		if (code && code != -ESRCH)
+			log_info(c->opt.log, "cannot read the mappings of PID %d: %s",
+				 (int)info->tgid, error_reason(code));
+	}
+}
+
+static int make_parts(struct perf_collector *c, struct error *err)
+{
+	struct perf_tasks_options tasks = {
+		.event = c->opt.event,
+		.frequency = c->opt.frequency,
+		.children = c->opt.target->follow_children,
+	};
+	int code = perf_rings_new(RING_BYTES_WANTED, &c->rings, err);
+
+	if (code)
+		return code;
+	tasks.stack_bytes = stack_bytes(c);
+	log_debug(c->opt.log, "rings of %zu bytes, stacks of %u bytes", perf_rings_size(c->rings),
+		  tasks.stack_bytes);
+	code = perf_tasks_new(&tasks, c->rings, &c->tasks);
+	if (!code)
+		code = perf_modules_new(c->opt.log, &c->modules);
+	if (!code)
+		code = perf_processes_new(c->modules, &c->processes);
+	if (!code)
+		code = stack_store_new(&c->store);
+	return code ? error_set(err, code, "cannot record: %s", error_reason(code)) : 0;
+}
+
+static int perf_prepare(struct collector *base, struct error *err)
+{
+	struct perf_collector *c = of(base);
+	int code;
+
+	raise_file_limit();
+	code = make_parts(c, err);
+	if (!code)
+		code = add_targets(c, err);
+	if (code)
+		return code;
+	if (!c->opt.user && !perf_tasks_kernel(c->tasks))
+		return error_set(err, -EACCES,
+				 "cannot sample the kernel: permission denied (as root: sysctl "
+				 "kernel.perf_event_paranoid=1)");
+	read_targets(c);
+	perf_modules_compile(c->modules);
+	return 0;
+}
+
+static int perf_start(struct collector *base, struct error *err)
+{
+	struct perf_collector *c = of(base);
+	int code = perf_tasks_start(c->tasks, err);
+
+	if (code)
+		return code;
+	/* Mappings that were made since they were read, and before the kernel began to tell of them. */
+	read_targets(c);
+	if (c->opt.kernel && !perf_tasks_kernel(c->tasks))
+		log_warn(c->opt.log, "without privileges the kernel's share is left out: only time "
+				     "in user mode is sampled");
+	return 0;
+}
+
+/* ---- a sample --------------------------------------------------------------------------------- */
+
+struct lookup {
+	struct perf_modules *modules;
+	const struct address_space *space;
+};
+
+static bool find_module(void *arg, u64 pc, u32 *module, u64 *off)
+{
+	const struct lookup *l = arg;
+	const struct space_map *map = address_space_find(l->space, pc);
+
+	if (!map)
+		return false;
+	*module = map->module;
+	*off = pc + map->shift;
+	return true;
+}
+
+static const struct rows *rows_of(void *arg, u32 module)
+{
+	return perf_modules_rows(((struct lookup *)arg)->modules, module);
+}
+
+/* From asm/perf_regs.h's order to DWARF's (psABI figure 3.36). */
+static void set_registers(struct stack_walk *st, const struct perf_sample *s)
+{
+	static const u8 dwarf[PERF_REG_R8] = {
+		[PERF_REG_AX] = 0, [PERF_REG_DX] = 1, [PERF_REG_CX] = 2,
+		[PERF_REG_BX] = 3, [PERF_REG_SI] = 4, [PERF_REG_DI] = 5,
+		[PERF_REG_BP] = 6, [PERF_REG_SP] = 7, [PERF_REG_IP] = 16,
+	};
+
+	for (int i = 0; i < PERF_REG_IP; i++)
+		st->regs[dwarf[i]] = s->regs[i];
+	for (int i = 0; i < 8; i++)
+		st->regs[8 + i] = s->regs[PERF_REG_R8 + i];
+	st->pc = s->regs[PERF_REG_IP];
+	st->sp = s->regs[PERF_REG_SP];
+	st->bp = s->regs[PERF_REG_BP];
+	st->regs_known = 1;
+	st->exact = 1;
+}
+
+/* The kernel's frames: the leaf exact, callers inside their calls. */
+static void push_kernel(struct stack_walk *st, const struct perf_sample *s)
+{
+	u32 pushed = 0;
+
+	for (u64 i = 0; i < s->chain_len && pushed < STACK_MAX_KERNEL; i++) {
+		u64 ip;
+
+		memcpy(&ip, s->chain + i * sizeof(ip), sizeof(ip));
+		if (ip >= (u64)PERF_CONTEXT_MAX) /* a marker between contexts */
+			continue;
+		walk_push(st, FRAME(MODULE_KERNEL, ip - (pushed > 0)));
+		pushed++;
+	}
+}
+
+static void walk_sample(struct perf_collector *c, const struct perf_sample *s,
+			const struct perf_process *proc)
+{
+	struct lookup lookup = {c->modules, perf_process_space(proc)};
+	const struct walk_env env = {
+		.find_module = find_module,
+		.rows = rows_of,
+		.arg = &lookup,
+		.rules = perf_modules_rules(c->modules),
+		.nrules = UNWIND_MAX_RULES,
+	};
+	const struct walk_copy copy = {s->stack, s->regs[PERF_REG_SP], s->stack_cut};
+
+	walk_reset(&c->walk);
+	if (c->opt.kernel)
+		push_kernel(&c->walk, s);
+	if (!c->opt.user || s->abi == PERF_SAMPLE_REGS_ABI_NONE)
+		return;
+	if (s->abi != PERF_SAMPLE_REGS_ABI_64) {
+		c->walk.end = STACK_COMPAT;
+		walk_push(&c->walk, FRAME(MODULE_CUT, STACK_COMPAT));
+		return;
+	}
+	set_registers(&c->walk, s);
+	walk_stack(&c->walk, &env, &copy);
+}
+
+static void keep(struct perf_collector *c, int code)
+{
+	if (code && !c->first_error)
+		c->first_error = code;
+}
+
+static void count(struct perf_collector *c, const struct perf_sample *s)
+{
+	const struct stack_walk *st = &c->walk;
+	struct sample_count one = {.samples = 1, .weight = s->period};
+	struct sample_key key = {.stack = st->hash};
+	struct stack_owner owner;
+	int code;
+
+	if (c->opt.by_process || st->has_anon)
+		key.tgid = s->pid;
+	if (c->opt.by_thread)
+		key.tid = s->tid;
+	if (c->opt.by_cpu)
+		key.cpu = s->cpu + 1;
+	code = stack_store_count(c->store, &key, &one);
+	if (code == -ENOENT) {
+		perf_processes_owner(c->processes, s->pid, s->tid, &owner);
+		code = stack_store_put(c->store, &key, &owner, st->frames, st->nframes);
+		if (!code)
+			code = stack_store_count(c->store, &key, &one);
+	}
+	keep(c, code);
+}
+
+static struct perf_process *process_of(struct perf_collector *c, u32 tgid)
+{
+	struct perf_process *proc = perf_processes_find(c->processes, tgid);
+
+	if (proc || c->opt.target->scope == TARGET_PROCESSES)
+		return proc;
+	if (tgid == 0 || tgid == (u32)getpid() || perf_processes_read(c->processes, (pid_t)tgid))
+		return NULL;
+	return perf_processes_find(c->processes, tgid);
+}
+
+static void on_sample(struct perf_collector *c, const struct perf_sample *s)
+{
+	struct perf_process *proc = process_of(c, s->pid);
+
+	if (!proc || perf_tasks_is_double(c->tasks, s->tid, s->id))
+		return;
+	walk_sample(c, s, proc);
+	/* A mapping that we were not told of, because its record was lost. */
+	if (c->walk.end == STACK_NOT_MAPPED && perf_process_may_refresh(proc, now_ns()) &&
+	    !perf_processes_read(c->processes, (pid_t)s->pid))
+		walk_sample(c, s, proc);
+	if (!c->walk.nframes)
+		return; /* only the kernel is wanted, and it was not there */
+	c->stats.samples++;
+	c->stats.ends[c->walk.end]++;
+	c->stats.frames += c->walk.nframes;
+	count(c, s);
+}
+
+/* ---- while the clock runs --------------------------------------------------------------------- */
+
+static void on_record(struct perf_collector *c, const struct perf_record *r)
+{
+	switch (r->type) {
+	case PERF_RECORD_SAMPLE:
+		on_sample(c, &r->sample);
+		break;
+	case PERF_RECORD_LOST:
+	case PERF_RECORD_LOST_SAMPLES:
+		c->stats.lost_ring += r->lost;
+		break;
+	case PERF_RECORD_EXIT:
+		perf_tasks_forget(c->tasks, r->task.tid);
+		keep(c, perf_processes_update(c->processes, r));
+		break;
+	default:
+		keep(c, perf_processes_update(c->processes, r));
+		break;
+	}
+}
+
+static void drain(struct perf_collector *c, bool all)
+{
+	struct perf_record record;
+	struct bytes raw;
+
+	perf_rings_begin(c->rings, all);
+	while (perf_rings_next(c->rings, &raw)) {
+		if (!perf_record_decode(raw, perf_tasks_kernel(c->tasks), &record))
+			on_record(c, &record);
+	}
+}
+
+static int perf_poll(struct collector *base, int timeout_ms)
+{
+	struct perf_collector *c = of(base);
+
+	(void)perf_rings_wait(c->rings,
+			      timeout_ms); /* interrupted: what is there is worth taking */
+	drain(c, false);
+	return c->opt.target->scope == TARGET_PROCESSES && !perf_processes_alive(c->processes);
+}
+
+static int perf_stop(struct collector *base, struct error *err)
+{
+	struct perf_collector *c = of(base);
+
+	perf_tasks_stop(c->tasks);
+	drain(c, true);
+	if (c->first_error)
+		return error_set(err, c->first_error, "cannot keep all samples: %s",
+				 error_reason(c->first_error));
+	return 0;
+}
+
+static int perf_read(struct collector *base, struct profile *p, struct error *err)
+{
+	struct perf_collector *c = of(base);
+	int code = event_describe(c->opt.event, c->opt.frequency, p);
+
+	if (!code)
+		code = stack_store_to_profile(c->store, perf_modules_set(c->modules), &c->opt, p);
+	return code ? error_set(err, code, "cannot build the profile: %s", error_reason(code)) : 0;
+}
+
+static void perf_stats(struct collector *base, struct collect_stats *out)
+{
+	struct perf_collector *c = of(base);
+
+	*out = c->stats;
+	out->modules = perf_modules_count(c->modules);
+	out->late_modules = perf_modules_late(c->modules);
+	out->rows = perf_modules_row_count(c->modules);
+}
+
+static void perf_free(struct collector *base)
+{
+	struct perf_collector *c = of(base);
+
+	perf_tasks_free(c->tasks);
+	perf_rings_free(c->rings);
+	perf_processes_free(c->processes);
+	perf_modules_free(c->modules);
+	stack_store_free(c->store);
+	free(c);
+}
+
+static const struct collector_ops perf_ops = {
+	.name = "perf",
+	.prepare = perf_prepare,
+	.start = perf_start,
+	.poll = perf_poll,
+	.stop = perf_stop,
+	.read = perf_read,
+	.stats = perf_stats,
+	.free = perf_free,
+};
+
+int perf_collector_new(const struct collect_options *opt, struct collector **out, struct error *err)
+{
+	struct perf_collector *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return error_set(err, -ENOMEM, "cannot record: out of memory");
+	c->base.ops = &perf_ops;
+	c->opt = *opt;
+	*out = &c->base;
+	return 0;
+}
