@@ -168,12 +168,24 @@ static void probe_perf(struct features *f)
 		f->events[i] = event_available(&event_table[i]);
 }
 
+/*
+ * Hidden addresses are all 0. So are those of the per-CPU symbols that the file begins with before
+ * kernel 6.15, so the first function decides.
+ */
 static bool kallsyms_readable(void)
 {
-	char line[256];
+	FILE *f = fopen("/proc/kallsyms", "re");
+	unsigned long long address = 0;
+	char line[512], type = 0;
 
-	return read_line("/proc/kallsyms", line, sizeof(line)) &&
-	       strspn(line, "0") < strcspn(line, " ");
+	if (!f)
+		return false;
+	while (type != 'T' && type != 't' && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%llx %c", &address, &type) != 2)
+			break;
+	}
+	fclose(f);
+	return address && (type == 'T' || type == 't');
 }
 
 static bool debug_files_exist(void)
