@@ -302,8 +302,10 @@ void cfi_reader_free(struct cfi_reader *r)
 
 	if (!r)
 		return;
-	HASH_ITER(hh, r->cies, cie, next) {
-		HASH_DEL(r->cies, cie);
+	cie = r->cies;
+	HASH_CLEAR(hh, r->cies); /* frees the table, not what is in it */
+	for (; cie; cie = next) {
+		next = cie->hh.next;
 		free(cie);
 	}
 	free(r);

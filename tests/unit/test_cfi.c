@@ -226,9 +226,9 @@ TEST(cfi, large_and_signed_offsets)
 TEST(cfi, a_cfa_beyond_32_bits_is_unsupported)
 {
 	struct seen s;
-	struct cfi_stats stats = WALK(&s, DW_CFA_def_cfa_offset, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-				      0xff, 0xff, 0xff, 1);
+	struct cfi_stats stats;
 
+	WALK(&s, DW_CFA_def_cfa_offset, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1);
 	CHECK_INT(s.rows, 1);
 	CHECK_INT(s.rules[0].cfa, UNWIND_CFA_RSP); /* -1: the bits of it */
 	stats = WALK(&s, DW_CFA_def_cfa_offset, 0x80, 0x80, 0x80, 0x80, 0x10);

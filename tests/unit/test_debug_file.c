@@ -145,11 +145,11 @@ TEST(debug_file, refuses_a_debuglink_with_a_slash)
 	size_t len;
 	u8 *image, *name;
 
-	fixture_run("cp t.debug root/debug");
+	fixture_run("cp t.debug root/dbug");
 	image = fixture_read(fixture_path("root/bin/t"), &len);
 	name = memmem(image, len, "t.debug", 8);
 	CHECK(name);
-	memcpy(name, "../debug", 8);
+	memcpy(name, "../dbug", sizeof("../dbug"));
 	CHECK_INT(elf_file_open_memory((struct bytes){image, len}, &f), 0);
 	CHECK_INT(debug_file_find(f, "/bin/t", root, &debug), -ENOENT);
 	elf_file_free(f);

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What elf_file.c and section.c share: the inside of an elf_file. */
+#ifndef CPROF_ELF_ELF_FILE_PRIVATE_H
+#define CPROF_ELF_ELF_FILE_PRIVATE_H
+
+#include <gelf.h>
+
+#include "base/vec.h"
+#include "elf/elf_file.h"
+
+struct inflated { /* a section that was compressed */
+	size_t index;
+	u8 *data;
+	size_t len;
+};
+
+struct elf_file {
+	Elf *elf;
+	int fd;
+	u8 *image; /* our copy, for elf_file_open_memory() */
+	u64 size;
+	u64 stored; /* bytes that the file takes on disk */
+	GElf_Ehdr ehdr;
+	struct build_id id;
+	VEC(struct elf_segment) segments;
+	VEC(struct inflated) inflated;
+	GElf_Phdr eh_frame_hdr; /* PT_GNU_EH_FRAME; p_filesz is 0 when there is none */
+};
+
+/* `len` bytes of the file, lent by libelf until the file is closed; empty when they are not there. */
+struct bytes elf_file_bytes(struct elf_file *f, u64 offset, u64 len);
+
+#endif

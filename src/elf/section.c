@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sections by name: found, checked against the file's length before they are read, decompressed. */
+#include <dwarf.h>
+#include <elf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "elf/elf_file_private.h"
+
+/* Nothing that we read is larger. */
+#define SECTION_MAX (1ull << 30)
+/*
+ * A sparse file costs its owner nothing and us the memory of what it claims. Compressing file systems
+ * store less than the size, too, but by far not this much less.
+ */
+#define SPARSE_RATIO_MAX 64
+#define SPARSE_ALWAYS (16u << 20)
+/*
+ * zlib can reach 1032:1, on zeros. Debug sections reach some 20:1; a file that claims more than this
+ * would make a megabyte cost a gigabyte.
+ */
+#define INFLATE_RATIO_MAX 100ull
+#define INFLATE_ALWAYS (1ull << 20)
+
+static bool size_is_plausible(const struct elf_file *f, u64 size)
+{
+	return size <= SPARSE_ALWAYS ||
+	       (size <= SECTION_MAX && size / SPARSE_RATIO_MAX <= f->stored);
+}
+
+static int section_raw(struct elf_file *f, Elf_Scn *scn, const GElf_Shdr *shdr, struct bytes *out)
+{
+	Elf_Data *data;
+
+	if (shdr->sh_offset > f->size || shdr->sh_size > f->size - shdr->sh_offset ||
+	    !size_is_plausible(f, shdr->sh_size))
+		return -EBADMSG;
+	*out = (struct bytes){0};
+	if (!shdr->sh_size)
+		return 0;
+	data = elf_rawdata(scn, NULL);
+	if (!data || !data->d_buf)
+		return -EBADMSG;
+	*out = (struct bytes){data->d_buf, data->d_size};
+	return 0;
+}
+
+/*
+ * Names are read by hand: elf_strptr() would unpack a compressed string table of any claimed size.
+ */
+static struct bytes section_names(struct elf_file *f)
+{
+	struct bytes names = {0};
+	size_t index = 0;
+	GElf_Shdr shdr;
+	Elf_Scn *scn;
+
+	if (elf_getshdrstrndx(f->elf, &index) || !(scn = elf_getscn(f->elf, index)) ||
+	    !gelf_getshdr(scn, &shdr) || shdr.sh_type == SHT_NOBITS ||
+	    (shdr.sh_flags & SHF_COMPRESSED) || section_raw(f, scn, &shdr, &names))
+		return (struct bytes){0};
+	return names;
+}
+
+static bool name_is(struct bytes names, u64 at, const char *want)
+{
+	size_t size = strlen(want) + 1;
+
+	return at < names.len && size <= names.len - at && !memcmp(names.data + at, want, size);
+}
+
+static Elf_Scn *section_lookup(struct elf_file *f, const char *name, GElf_Shdr *shdr)
+{
+	struct bytes names = section_names(f);
+	Elf_Scn *scn = NULL;
+
+	while ((scn = elf_nextscn(f->elf, scn)))
+		if (gelf_getshdr(scn, shdr) && shdr->sh_type != SHT_NOBITS &&
+		    shdr->sh_type != SHT_NULL && name_is(names, shdr->sh_name, name))
+			return scn;
+	return NULL;
+}
+
+static int inflate_bytes(struct bytes packed, u64 claimed, struct inflated *out)
+{
+	uLongf len = claimed;
+
+	if (claimed > SECTION_MAX ||
+	    (claimed > INFLATE_ALWAYS && claimed / INFLATE_RATIO_MAX > packed.len))
+		return -EBADMSG;
+	out->data = malloc(claimed ? claimed : 1);
+	if (!out->data)
+		return -ENOMEM;
+	if (uncompress(out->data, &len, packed.data, packed.len) != Z_OK || len != claimed) {
+		free(out->data);
+		return -EBADMSG;
+	}
+	out->len = claimed;
+	return 0;
+}
+
+/* Splits a compressed section into its claimed size and the zlib stream. */
+static int compression_header(struct bytes raw, bool gnu, u64 *claimed, struct bytes *packed)
+{
+	struct cursor c = cursor_over(raw);
+
+	if (gnu) { /* .zdebug_*: "ZLIB", then the size in big-endian */
+		const u8 *magic = cursor_take(&c, 4);
+
+		*claimed = __builtin_bswap64(cursor_u64(&c));
+		if (c.bad || memcmp(magic, "ZLIB", 4) != 0)
+			return -EBADMSG;
+	} else { /* Elf64_Chdr */
+		u32 type = cursor_u32(&c);
+
+		cursor_u32(&c);
+		*claimed = cursor_u64(&c);
+		cursor_u64(&c);
+		if (c.bad || type != ELFCOMPRESS_ZLIB)
+			return -EBADMSG;
+	}
+	*packed = (struct bytes){c.pos, cursor_left(&c)};
+	return 0;
+}
+
+static int section_inflate(struct elf_file *f, size_t index, bool gnu, struct bytes *data)
+{
+	struct inflated fresh = {.index = index};
+	struct bytes packed;
+	u64 claimed;
+	int err;
+
+	vec_for_each(&f->inflated, it) {
+		if (it->index == index) {
+			*data = (struct bytes){it->data, it->len};
+			return 0;
+		}
+	}
+	err = compression_header(*data, gnu, &claimed, &packed);
+	if (!err)
+		err = inflate_bytes(packed, claimed, &fresh);
+	if (err)
+		return err;
+	if (vec_push(&f->inflated, fresh)) {
+		free(fresh.data);
+		return -ENOMEM;
+	}
+	*data = (struct bytes){fresh.data, fresh.len};
+	return 0;
+}
+
+static void section_describe(const GElf_Shdr *shdr, struct elf_section *out)
+{
+	*out = (struct elf_section){
+		.vaddr = shdr->sh_addr,
+		.offset = shdr->sh_offset,
+		.flags = shdr->sh_flags,
+		.type = shdr->sh_type,
+		.link = shdr->sh_link,
+		.entsize = shdr->sh_entsize,
+	};
+}
+
+static int section_read(struct elf_file *f, Elf_Scn *scn, const GElf_Shdr *shdr, bool gnu,
+			struct elf_section *out)
+{
+	int err = section_raw(f, scn, shdr, &out->data);
+
+	if (!err && (gnu || (shdr->sh_flags & SHF_COMPRESSED)))
+		err = section_inflate(f, elf_ndxscn(scn), gnu, &out->data);
+	return err;
+}
+
+/* Without section headers: the PT_LOAD's bytes from `vaddr` on, as many as the file holds. */
+static int loaded_bytes(struct elf_file *f, u64 vaddr, u64 len, struct elf_section *out)
+{
+	vec_for_each(&f->segments, s) {
+		u64 skip = vaddr - s->vaddr, left;
+
+		if (vaddr < s->vaddr || skip >= s->filesz || s->offset > f->size - 1 ||
+		    skip >= f->size - s->offset)
+			continue;
+		left = s->filesz - skip;
+		if (left > f->size - s->offset - skip)
+			left = f->size - s->offset - skip;
+		if (len > left)
+			len = left;
+		if (!size_is_plausible(f, len))
+			return -EBADMSG;
+		*out = (struct elf_section){.data = elf_file_bytes(f, s->offset + skip, len),
+					    .vaddr = vaddr,
+					    .offset = s->offset + skip,
+					    .flags = SHF_ALLOC,
+					    .type = SHT_PROGBITS};
+		return out->data.data ? 0 : -EBADMSG;
+	}
+	return -EBADMSG;
+}
+
+/* The address of .eh_frame, the first pointer in .eh_frame_hdr (LSB 5.0 core, 10.6.2). */
+static int eh_frame_pointer(const struct elf_section *hdr, u64 *vaddr)
+{
+	struct cursor c = cursor_over(hdr->data);
+	u8 version = cursor_u8(&c), encoding = cursor_u8(&c);
+
+	cursor_u16(&c);
+	switch (encoding & 0x0f) {
+	case DW_EH_PE_udata4:
+		*vaddr = cursor_u32(&c);
+		break;
+	case DW_EH_PE_sdata4:
+		*vaddr = (u64)(s64)cursor_s32(&c);
+		break;
+	case DW_EH_PE_absptr:
+	case DW_EH_PE_udata8:
+	case DW_EH_PE_sdata8:
+		*vaddr = cursor_u64(&c);
+		break;
+	default:
+		return -EBADMSG;
+	}
+	if ((encoding & 0x70) == DW_EH_PE_pcrel)
+		*vaddr += hdr->vaddr + 4;
+	else if ((encoding & 0x70) == DW_EH_PE_datarel)
+		*vaddr += hdr->vaddr;
+	return c.bad || version != 1 ? -EBADMSG : 0;
+}
+
+static int sectionless(struct elf_file *f, const char *name, struct elf_section *out)
+{
+	bool hdr = !strcmp(name, ".eh_frame_hdr");
+	struct elf_section at;
+	u64 vaddr;
+	int err;
+
+	if ((!hdr && strcmp(name, ".eh_frame") != 0) || !f->eh_frame_hdr.p_filesz)
+		return -ENOENT;
+	err = loaded_bytes(f, f->eh_frame_hdr.p_vaddr, f->eh_frame_hdr.p_filesz, &at);
+	if (err || hdr) {
+		*out = at;
+		return err;
+	}
+	err = eh_frame_pointer(&at, &vaddr);
+	return err ? err : loaded_bytes(f, vaddr, UINT64_MAX, out);
+}
+
+/* Looks for .debug_x as .zdebug_x too, GNU's older way of compressing. */
+static Elf_Scn *section_find(struct elf_file *f, const char *name, GElf_Shdr *shdr, bool *gnu)
+{
+	Elf_Scn *scn = section_lookup(f, name, shdr);
+	char zname[64];
+
+	*gnu = false;
+	if (scn || strncmp(name, ".debug_", 7) != 0 || strlen(name) + 2 > sizeof(zname))
+		return scn;
+	snprintf(zname, sizeof(zname), ".z%s", name + 1);
+	scn = section_lookup(f, zname, shdr);
+	*gnu = scn != NULL;
+	return scn;
+}
+
+int elf_file_section_header(struct elf_file *f, const char *name, struct elf_section *out)
+{
+	GElf_Shdr shdr;
+	bool gnu;
+
+	if (!section_find(f, name, &shdr, &gnu))
+		return -ENOENT;
+	section_describe(&shdr, out);
+	return 0;
+}
+
+int elf_file_section(struct elf_file *f, const char *name, struct elf_section *out)
+{
+	GElf_Shdr shdr;
+	bool gnu;
+	Elf_Scn *scn = section_find(f, name, &shdr, &gnu);
+
+	if (scn) {
+		section_describe(&shdr, out);
+		return section_read(f, scn, &shdr, gnu, out);
+	}
+	*out = (struct elf_section){0};
+	if (f->ehdr.e_shnum && f->ehdr.e_shoff)
+		return -ENOENT;
+	return sectionless(f, name, out);
+}
