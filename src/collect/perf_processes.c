@@ -93,7 +93,7 @@ static void forget_thread(struct perf_processes *p, struct perf_thread *thread)
 		drop_process(p, proc);
 }
 
-static struct perf_process *ensure_process(struct perf_processes *p, u32 tgid)
+struct perf_process *perf_processes_ensure(struct perf_processes *p, u32 tgid)
 {
 	struct perf_process *proc = perf_processes_find(p, tgid);
 
@@ -173,7 +173,7 @@ int perf_processes_read(struct perf_processes *p, pid_t tgid)
 
 	if (code)
 		return code;
-	proc = ensure_process(p, (u32)tgid);
+	proc = perf_processes_ensure(p, (u32)tgid);
 	if (!proc)
 		return -ENOMEM;
 	proc->start_time = info.start_time;
@@ -183,7 +183,7 @@ int perf_processes_read(struct perf_processes *p, pid_t tgid)
 
 int perf_processes_add_thread(struct perf_processes *p, pid_t tgid, pid_t tid)
 {
-	struct perf_process *proc = ensure_process(p, (u32)tgid);
+	struct perf_process *proc = perf_processes_ensure(p, (u32)tgid);
 	struct perf_thread *thread;
 
 	if (!proc)
@@ -241,7 +241,7 @@ static int on_fork(struct perf_processes *p, const struct perf_task *t)
 
 	if (t->pid != t->ppid) {
 		parent = perf_processes_find(p, t->ppid);
-		proc = ensure_process(p, t->pid);
+		proc = perf_processes_ensure(p, t->pid);
 		if (!proc)
 			return -ENOMEM;
 		proc->start_time = 0;

@@ -28,6 +28,8 @@ int perf_processes_update(struct perf_processes *p, const struct perf_record *r)
 
 /* NULL: not known. */
 struct perf_process *perf_processes_find(struct perf_processes *p, u32 tgid);
+/* Added without mappings when it is not known; NULL: no memory. */
+struct perf_process *perf_processes_ensure(struct perf_processes *p, u32 tgid);
 const struct address_space *perf_process_space(const struct perf_process *proc);
 /* May its mappings be read again, because an address fell outside? At most once a second each. */
 bool perf_process_may_refresh(struct perf_process *proc, u64 now_ns);

@@ -25,7 +25,6 @@ static void take_stack(struct cursor *c, struct perf_sample *s)
 	copied = cursor_u64(c);
 	if (c->bad)
 		return;
-	s->stack_cut = copied >= size;
 	s->stack = (struct bytes){data, copied < size ? copied : size};
 }
 

@@ -47,7 +47,6 @@ struct perf_sample {
 	u64 abi; /* PERF_SAMPLE_REGS_ABI_*; NONE: no user registers */
 	u64 regs[PERF_REG_COUNT];
 	struct bytes stack; /* what could be copied, from regs[PERF_REG_SP] on */
-	bool stack_cut; /* the copy is as long as was asked for: there may be more */
 };
 
 struct perf_mapped { /* an executable mapping appeared */

@@ -162,15 +162,26 @@ static int add_targets(struct perf_collector *c, struct error *err)
 	}
 }
 
-/* Forked children have their parent's mappings and are read when they have samples. */
+static void read_process(struct perf_collector *c, pid_t tgid)
+{
+	int code = perf_processes_read(c->processes, tgid);
+
+	if (code && code != -ESRCH)
+		log_info(c->opt.log, "cannot read the mappings of PID %d: %s", (int)tgid,
+			 error_reason(code));
+}
+
 static void read_targets(struct perf_collector *c)
 {
 	vec_for_each(&c->opt.target->processes, info) {
-		int code = perf_processes_read(c->processes, info->tgid);
+		pid_vec children = {0};
 
-		if (code && code != -ESRCH)
-			log_info(c->opt.log, "cannot read the mappings of PID %d: %s",
-				 (int)info->tgid, error_reason(code));
+		read_process(c, info->tgid);
+		if (c->opt.target->follow_children && !process_children(info->tgid, &children)) {
+			vec_for_each(&children, child)
+				read_process(c, *child);
+		}
+		vec_release(&children);
 	}
 }
 
@@ -225,7 +236,7 @@ static int perf_start(struct collector *base, struct error *err)
 
 	if (code)
 		return code;
-	/* Mappings that were made since they were read, and before the kernel began to tell of them. */
+	/* What was mapped and forked since they were read, and before the kernel began to tell of it. */
 	read_targets(c);
 	if (c->opt.kernel && !perf_tasks_kernel(c->tasks))
 		log_warn(c->opt.log, "without privileges the kernel's share is left out: only time "
@@ -304,7 +315,7 @@ static void walk_sample(struct perf_collector *c, const struct perf_sample *s,
 		.rules = perf_modules_rules(c->modules),
 		.nrules = UNWIND_MAX_RULES,
 	};
-	const struct walk_copy copy = {s->stack, s->regs[PERF_REG_SP], s->stack_cut};
+	const struct walk_copy copy = {s->stack, s->regs[PERF_REG_SP]};
 
 	walk_reset(&c->walk);
 	if (c->opt.kernel)
@@ -350,15 +361,15 @@ static void count(struct perf_collector *c, const struct perf_sample *s)
 	keep(c, code);
 }
 
+/* One that we were not told of: of the whole machine, or forked before the events were enabled. */
 static struct perf_process *process_of(struct perf_collector *c, u32 tgid)
 {
 	struct perf_process *proc = perf_processes_find(c->processes, tgid);
 
-	if (proc || c->opt.target->scope == TARGET_PROCESSES)
+	if (proc || tgid == 0 || tgid == (u32)getpid())
 		return proc;
-	if (tgid == 0 || tgid == (u32)getpid() || perf_processes_read(c->processes, (pid_t)tgid))
-		return NULL;
-	return perf_processes_find(c->processes, tgid);
+	read_process(c, (pid_t)tgid);
+	return perf_processes_ensure(c->processes, tgid);
 }
 
 static void on_sample(struct perf_collector *c, const struct perf_sample *s)

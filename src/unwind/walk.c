@@ -6,6 +6,8 @@
 #include <sys/cdefs.h>
 
 #define RED_ZONE 128
+#define STACK_SIZE_USUAL \
+	(8u << 20) /* the usual ulimit -s: farther away is another stack, or nonsense */
 
 /* One walk. The walker's hooks have no argument for it, so each thread keeps its own at hand. */
 struct walk {
@@ -16,7 +18,7 @@ struct walk {
 	struct module_table
 		table; /* how `rows` would look in the kernel: directory first, then words */
 	u32 block_pages, word_pages;
-	bool beyond; /* the last read failed behind the end of a copy that is cut */
+	bool beyond; /* the last read failed behind the end of the copy */
 };
 
 static _Thread_local struct walk *current;
@@ -51,7 +53,7 @@ static bool env_read_user(void *dst, u32 size, u64 addr)
 {
 	const struct walk_env *env = current->env;
 	const struct walk_copy *c = current->copy;
-	u64 room = addr - c->sp;
+	u64 end = c->sp + c->copy.len;
 
 	if (read_copy(c, dst, size, addr))
 		return true;
@@ -59,7 +61,7 @@ static bool env_read_user(void *dst, u32 size, u64 addr)
 		return true;
 	if (env->read && env->read(env->arg, dst, size, addr))
 		return true;
-	current->beyond = c->cut && addr >= c->sp && room + size > c->copy.len;
+	current->beyond = addr + size - end <= STACK_SIZE_USUAL;
 	return false;
 }
 

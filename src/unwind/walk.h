@@ -23,11 +23,14 @@ struct walk_env {
 	u32 nrules;
 };
 
-/* The stack as it was copied: `copy` lay at `sp`. */
+/*
+ * The stack as it was copied: `copy` lay at `sp`. A walk that needs what lies behind ends with
+ * STACK_COPY_TOO_SHORT: the kernel's copy also ends at a page that is not present, so that a short one
+ * says nothing about the stack's end.
+ */
 struct walk_copy {
 	struct bytes copy;
 	u64 sp;
-	bool cut; /* the stack went on where the copy ends: STACK_COPY_TOO_SHORT when it is needed */
 };
 
 /* Empties `st`, to push kernel frames and set registers. */
