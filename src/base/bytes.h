@@ -24,7 +24,9 @@ struct cursor {
 static inline struct cursor cursor_over(struct bytes b)
 {
 	/* NULL + 0 is undefined in C. */
-	return (struct cursor){.pos = b.data, .end = b.len ? b.data + b.len : b.data};
+	const u8 *at = b.data ? b.data : (const u8 *)"";
+
+	return (struct cursor){.pos = at, .end = at + (b.data ? b.len : 0)};
 }
 
 static inline size_t cursor_left(const struct cursor *c)
