@@ -19,7 +19,8 @@ static void output_add(const char *text, size_t len, void *arg)
 
 	if (len >= sizeof(out->text) - out->len)
 		longjmp(out->full, 1);
-	memcpy(out->text + out->len, text, len);
+	if (len)
+		memcpy(out->text + out->len, text, len);
 	out->len += len;
 }
 

@@ -6,6 +6,7 @@
 #include <elf.h>
 #include <elfutils/libdw.h>
 #include <errno.h>
+#include <gelf.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,18 +69,20 @@ static struct contents contents_of(Elf *elf)
 	if (elf_getshdrstrndx(elf, &names))
 		return c;
 	while ((scn = elf_nextscn(elf, scn))) {
-		Elf64_Shdr *shdr = elf64_getshdr(scn);
-		const char *name = shdr ? elf_strptr(elf, names, shdr->sh_name) : NULL;
-		Elf64_Chdr *chdr;
+		const char *name;
+		GElf_Shdr shdr; /* a copy: libelf lends headers as they lie, unaligned if need be */
+		GElf_Chdr chdr;
 
-		if (!name || shdr->sh_type == SHT_NOBITS)
+		if (!gelf_getshdr(scn, &shdr) || shdr.sh_type == SHT_NOBITS)
+			continue;
+		name = elf_strptr(elf, names, shdr.sh_name);
+		if (!name)
 			continue;
 		c.info |= !strcmp(name, ".debug_info") || !strcmp(name, ".zdebug_info");
 		c.alt_link |= !strcmp(name, ".gnu_debugaltlink");
-		if (!(shdr->sh_flags & SHF_COMPRESSED))
-			continue;
-		chdr = elf64_getchdr(scn);
-		c.bomb |= !chdr || chdr->ch_size / INFLATE_RATIO_MAX > shdr->sh_size;
+		if (shdr.sh_flags & SHF_COMPRESSED)
+			c.bomb |= !gelf_getchdr(scn, &chdr) ||
+				  chdr.ch_size / INFLATE_RATIO_MAX > shdr.sh_size;
 	}
 	return c;
 }

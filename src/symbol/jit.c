@@ -129,8 +129,11 @@ static int emit_until(entry_vec *heap, entry_vec *out, u64 from, u64 to)
 static int resolve_overlaps(entry_vec *in, entry_vec *out)
 {
 	entry_vec heap = {0};
-	int err = vec_reserve(&heap, in->len);
+	int err;
 
+	if (!in->len)
+		return 0;
+	err = vec_reserve(&heap, in->len);
 	qsort(in->data, in->len, sizeof(*in->data), compare);
 	for (size_t i = 0; i < in->len && !err; i++) {
 		u64 next = i + 1 < in->len ? in->data[i + 1].start : UINT64_MAX;

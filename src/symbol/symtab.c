@@ -4,6 +4,7 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <gelf.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,11 +89,13 @@ static u64 segment_end(const struct elf_file *f, u64 vaddr)
 
 static u64 section_end(struct elf_file *f, const Elf64_Sym *sym)
 {
-	Elf_Scn *scn = elf_getscn(elf_file_handle(f), sym->st_shndx);
-	Elf64_Shdr *shdr = sym->st_shndx < SHN_LORESERVE && scn ? elf64_getshdr(scn) : NULL;
+	Elf_Scn *scn = NULL;
+	GElf_Shdr shdr;
 
-	if (shdr && sym->st_value >= shdr->sh_addr && sym->st_value - shdr->sh_addr < shdr->sh_size)
-		return sym->st_value + (shdr->sh_size - (sym->st_value - shdr->sh_addr));
+	if (sym->st_shndx < SHN_LORESERVE)
+		scn = elf_getscn(elf_file_handle(f), sym->st_shndx);
+	if (scn && gelf_getshdr(scn, &shdr) && sym->st_value - shdr.sh_addr < shdr.sh_size)
+		return sym->st_value + (shdr.sh_size - (sym->st_value - shdr.sh_addr));
 	return segment_end(f, sym->st_value);
 }
 
