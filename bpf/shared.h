@@ -57,7 +57,7 @@ enum unwind_cfa {
 	UNWIND_CFA_NONE = 0, /* no row covers this address (gap, data, unknown expression) */
 	UNWIND_CFA_RSP, /* rsp + cfa_off */
 	UNWIND_CFA_RBP, /* rbp + cfa_off */
-	UNWIND_CFA_REG, /* register cfa_reg + cfa_off; only in a leaf, where all registers are known */
+	UNWIND_CFA_REG, /* register cfa_reg + cfa_off; rbx, or in a leaf, where all are known, any */
 	UNWIND_CFA_RSP_DEREF, /* *(rsp + cfa_off) + cfa_add */
 	UNWIND_CFA_RBP_DEREF, /* *(rbp + cfa_off) + cfa_add */
 	UNWIND_CFA_PLT, /* rsp + 8 + ((pc & 15) >= cfa_off ? 8 : 0): lazily bound PLT entries */
@@ -80,13 +80,21 @@ enum unwind_ra {
 	UNWIND_RA_REG, /* in register ra_off (DWARF number); only in a leaf (vfork keeps it in rdi) */
 };
 
+/*
+ * rbx is carried along for one reader: the dynamic linker's lazy resolver counts its CFA from it
+ * (glibc, _dl_runtime_resolve_xsave), and programs spend their start there.
+ */
+#define UNWIND_RBX_SAME 0
+#define UNWIND_RBX_LOST (-32768)
+
 struct unwind_rule {
 	u8 cfa; /* enum unwind_cfa */
 	u8 rbp; /* enum unwind_rbp */
 	u8 ra; /* enum unwind_ra */
 	u8 cfa_reg; /* DWARF register number for UNWIND_CFA_REG (System V ABI, figure 3.36) */
 	s32 cfa_off;
-	s32 rbp_off;
+	s16 rbp_off;
+	s16 rbx_off; /* caller's rbx at *(cfa + rbx_off), or one of UNWIND_RBX_* */
 	s16 cfa_add; /* added after the load of the _DEREF kinds */
 	s16 ra_off;
 };
@@ -160,12 +168,13 @@ enum stack_end { STACK_ENDS(STACK_END_ENUM_) STACK_END_COUNT };
 
 /* What the walk of one stack needs and leaves behind. */
 struct stack_walk {
-	u64 pc, sp, bp;
+	u64 pc, sp, bp, bx;
 	u64 regs[16]; /* by DWARF number; only meaningful while regs_known */
 	u64 scratch[17]; /* a sigcontext's general registers */
 	u64 window[STACK_WINDOW]; /* a part of the stack, read ahead */
 	u64 window_at; /* its address; all ones: none */
 	u64 hash; /* of frames[0..nframes) */
+	u32 bx_known;
 	u32 regs_known; /* at the leaf and behind a signal frame */
 	u32 exact; /* pc is where it runs, not a return address */
 	u32 nframes; /* kernel frames come first */
@@ -173,7 +182,6 @@ struct stack_walk {
 	u32 missing_module; /* the last address lies in a file whose table is not loaded yet */
 	u32 has_anon; /* some frame is JIT code: the stack means something in its process only */
 	u32 mm_set; /* which cached mappings belong to this address space */
-	u32 pad;
 	u64 frames[STACK_MAX_FRAMES];
 };
 

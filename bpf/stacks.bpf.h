@@ -7,6 +7,8 @@
 #define CPROF_BPF_STACKS_BPF_H
 
 #define USER_CS_64 0x33 /* arch/x86/include/asm/segment.h: __USER_CS */
+#define SYSCALL_EXECVE 59 /* arch/x86/entry/syscalls/syscall_64.tbl */
+#define SYSCALL_EXECVEAT 322
 #define CGROUP_MAX_LEVELS 32
 #define PIDNS_MAX_LEVEL 31 /* include/linux/pid_namespace.h: MAX_PID_NS_LEVEL 32 */
 
@@ -315,6 +317,7 @@ static __always_inline void take_registers(struct stack_walk *st, const struct p
 	st->pc = regs->ip;
 	st->sp = regs->sp;
 	st->bp = regs->bp;
+	st->bx = regs->bx;
 	st->regs[0] = regs->ax;
 	st->regs[1] = regs->dx;
 	st->regs[2] = regs->cx;
@@ -332,6 +335,12 @@ static __always_inline void take_registers(struct stack_walk *st, const struct p
 	st->regs[14] = regs->r14;
 	st->regs[15] = regs->r15;
 	st->regs_known = 1;
+	st->bx_known = 1;
+}
+
+static __always_inline bool is_exec(u64 syscall)
+{
+	return syscall == SYSCALL_EXECVE || syscall == SYSCALL_EXECVEAT;
 }
 
 /*
@@ -343,6 +352,7 @@ static __always_inline void take_user_stack(struct task_struct *task, struct sta
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	struct mm_struct *mm = task->mm;
+	struct vma_found vma;
 	struct vma_cache *cache;
 
 	if (!mm || !regs)
@@ -358,6 +368,12 @@ static __always_inline void take_user_stack(struct task_struct *task, struct sta
 	st->mm_set = (u32)cache->ctx_id;
 	take_registers(st, regs);
 	st->exact = (s64)regs->orig_ax == -1;
+	if (is_exec(regs->orig_ax)) {
+		/* Half way through, the old program is gone and its registers mean nothing. */
+		if (!vma_find(mm, st->pc, &vma))
+			return;
+		st->exact = 1; /* the new program's first instruction */
+	}
 	unwind_user(st);
 	stat_add(STAT_FRAMES, st->nframes);
 }

@@ -24,6 +24,7 @@
 #define USER_ADDRESS_MAX 0x00ffffffffffffffull
 
 /* x86-64 psABI numbers (figure 3.36) */
+#define DWARF_RBX 3
 #define DWARF_RBP 6
 #define DWARF_RSP 7
 
@@ -160,7 +161,8 @@ static __always_inline int enter_caller(struct stack_walk *st, u64 ra, u64 sp)
 {
 	if (ra == 0)
 		return end_stack(st, STACK_WHOLE);
-	if (sp <= st->sp)
+	/* A leaf may have popped its return address into a register (vfork): its CFA is its rsp. */
+	if (sp <= st->sp && !(st->regs_known && sp == st->sp))
 		return end_stack(st, STACK_NO_PROGRESS);
 	st->pc = ra;
 	st->sp = sp;
@@ -205,8 +207,10 @@ static __always_inline int step_signal(struct stack_walk *st)
 	st->pc = sc[SC_RIP];
 	st->sp = sc[SC_RSP];
 	st->bp = sc[SC_RBP];
+	st->bx = sc[SC_RBX];
 	st->exact = 1;
 	st->regs_known = 1;
+	st->bx_known = 1;
 	return 0;
 }
 
@@ -221,6 +225,8 @@ static __always_inline u64 frame_address(struct stack_walk *st, const struct unw
 	case UNWIND_CFA_RBP:
 		return st->bp + (s64)rule->cfa_off;
 	case UNWIND_CFA_REG:
+		if (rule->cfa_reg == DWARF_RBX && st->bx_known)
+			return st->bx + (s64)rule->cfa_off;
 		if (!st->regs_known) {
 			st->end = STACK_REGISTER_LOST;
 			return 0;
@@ -240,6 +246,18 @@ static __always_inline u64 frame_address(struct stack_walk *st, const struct unw
 		st->end = STACK_NO_ROW;
 		return 0;
 	}
+}
+
+static __always_inline bool load_rbx(struct stack_walk *st, const struct unwind_rule *rule, u64 cfa)
+{
+	if (rule->rbx_off == UNWIND_RBX_SAME)
+		return true;
+	if (rule->rbx_off == UNWIND_RBX_LOST) {
+		st->bx_known = 0;
+		return true;
+	}
+	st->bx_known = 1;
+	return read_words(st, &st->bx, 1, cfa + (s64)rule->rbx_off);
 }
 
 /* The return address and the caller's rbp; one read where they lie side by side, as they mostly do. */
@@ -284,9 +302,43 @@ static __always_inline int step_rule(struct stack_walk *st, const struct unwind_
 	cfa = frame_address(st, rule);
 	if (!cfa)
 		return 1;
-	if (!load_caller(st, rule, cfa, &ra))
+	if (!load_rbx(st, rule, cfa) || !load_caller(st, rule, cfa, &ra))
 		return end_stack(st, STACK_UNREADABLE);
 	return enter_caller(st, ra, cfa);
+}
+
+/* Whether the instruction before `ra` is a call: e8 rel32, or ff /2 in one of its lengths. */
+static __always_inline bool follows_call(u64 ra)
+{
+	u8 code[8];
+
+	if (!user_address(ra) || !env_read_user(code, sizeof(code), ra - sizeof(code)))
+		return false;
+	if (code[3] == 0xe8)
+		return true;
+	return (code[6] == 0xff && (code[7] & 0x38) == 0x10) ||
+	       (code[5] == 0xff && (code[6] & 0x38) == 0x10) ||
+	       (code[4] == 0xff && (code[5] & 0x38) == 0x10) ||
+	       (code[2] == 0xff && (code[3] & 0x38) == 0x10) ||
+	       (code[1] == 0xff && (code[2] & 0x38) == 0x10);
+}
+
+/*
+ * Code that no row covers in a module that has rows: hand-written assembly, and the start and end code
+ * of the C runtime (crtstuff.c has none). Two guesses, each taken only when it leads to just behind a
+ * call: a leaf that has pushed nothing, and a frame pointer.
+ */
+static __always_inline int step_uncovered(struct stack_walk *st)
+{
+	u64 pair[2];
+
+	if (st->regs_known && read_words(st, pair, 1, st->sp) && follows_call(pair[0]))
+		return enter_caller(st, pair[0], st->sp + 8);
+	if (st->bp < st->sp || (st->bp & 7) || !read_words(st, pair, 2, st->bp) ||
+	    !follows_call(pair[1]))
+		return end_stack(st, STACK_NO_ROW);
+	st->bx_known = 0;
+	return step_frame_pointer(st);
 }
 
 /*
@@ -341,7 +393,7 @@ __attribute__((noinline)) int unwind_step(struct stack_walk *st)
 	if (!rule_of(frame, &rule) || rule.cfa == UNWIND_CFA_NONE) {
 		const struct module_table *mt = env_module_table(module);
 
-		return end_stack(st, mt && mt->has_table ? STACK_NO_ROW : STACK_NO_TABLE);
+		return mt && mt->has_table ? step_uncovered(st) : end_stack(st, STACK_NO_TABLE);
 	}
 	return step_rule(st, &rule);
 }

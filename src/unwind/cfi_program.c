@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs the instructions of one CIE or FDE. Rules for registers other than rbp and the return address
+ * Runs the instructions of one CIE or FDE. Rules for registers other than rbp, rbx and the return address
  * are stepped over: nothing unwinds by them.
  */
 #include "unwind/cfi_program.h"
 
 #include <dwarf.h>
 
+#define REG_RBX 3
 #define REG_RBP 6
 #define REG_RSP 7
 #define REMEMBER_MAX 32 /* nesting of DW_CFA_remember_state; compilers use 1 */
@@ -100,6 +101,8 @@ static inline struct cfi_place *place_of(struct machine *m, u64 reg)
 {
 	if (reg == REG_RBP)
 		return &m->state.rbp;
+	if (reg == REG_RBX)
+		return &m->state.rbx;
 	return reg == m->env->ra_reg ? &m->state.ra : NULL;
 }
 
@@ -124,6 +127,8 @@ static void restore(struct machine *m, u64 reg)
 		m->broken = true;
 	else if (reg == REG_RBP)
 		set_place(m, reg, m->initial->rbp);
+	else if (reg == REG_RBX)
+		set_place(m, reg, m->initial->rbx);
 	else if (reg == m->env->ra_reg)
 		set_place(m, reg, m->initial->ra);
 }

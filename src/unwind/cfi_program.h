@@ -45,7 +45,7 @@ struct cfi_place {
 /* One row; of the registers only those that an unwinder carries from frame to frame. */
 struct cfi_state {
 	struct cfi_value cfa;
-	struct cfi_place rbp, ra;
+	struct cfi_place rbp, rbx, ra;
 };
 
 /* Runs a CIE's instructions; false when they are broken. */

@@ -83,13 +83,25 @@ static void rule_rbp(const struct cfi_state *s, struct unwind_rule *rule)
 	rule->rbp = UNWIND_RBP_UNDEFINED;
 	if (p->kind == CFI_PLACE_SAME || (p->kind == CFI_PLACE_IN_REG && p->reg == REG_RBP)) {
 		rule->rbp = UNWIND_RBP_SAME;
-	} else if (p->kind == CFI_PLACE_AT_REG && p->reg == REG_RBP && fits_s32(p->off)) {
+	} else if (p->kind == CFI_PLACE_AT_REG && p->reg == REG_RBP && fits_s16(p->off)) {
 		rule->rbp = UNWIND_RBP_RBP;
-		rule->rbp_off = (s32)p->off;
-	} else if (cfa_relative(s, p, &off) && fits_s32(off)) {
+		rule->rbp_off = (s16)p->off;
+	} else if (cfa_relative(s, p, &off) && fits_s16(off)) {
 		rule->rbp = UNWIND_RBP_CFA;
-		rule->rbp_off = (s32)off;
+		rule->rbp_off = (s16)off;
 	}
+}
+
+static void rule_rbx(const struct cfi_state *s, struct unwind_rule *rule)
+{
+	s64 off;
+
+	if (s->rbx.kind == CFI_PLACE_SAME)
+		rule->rbx_off = UNWIND_RBX_SAME;
+	else if (cfa_relative(s, &s->rbx, &off) && fits_s16(off) && off != UNWIND_RBX_SAME)
+		rule->rbx_off = (s16)off;
+	else
+		rule->rbx_off = UNWIND_RBX_LOST;
 }
 
 struct unwind_rule cfi_state_rule(const struct cfi_state *s, bool signal_frame)
@@ -103,5 +115,6 @@ struct unwind_rule cfi_state_rule(const struct cfi_state *s, bool signal_frame)
 	if (!rule_cfa(&s->cfa, &rule) || !rule_ra(s, &rule))
 		return (struct unwind_rule){.cfa = UNWIND_CFA_NONE};
 	rule_rbp(s, &rule);
+	rule_rbx(s, &rule);
 	return rule;
 }

@@ -198,10 +198,10 @@ TEST(cfi, states_are_remembered_and_other_registers_stepped_over)
 {
 	struct seen s;
 
-	WALK(&s, DW_CFA_offset | 3, 2, DW_CFA_remember_state, DW_CFA_advance_loc2, 4, 0,
+	WALK(&s, DW_CFA_offset | 15, 2, DW_CFA_remember_state, DW_CFA_advance_loc2, 4, 0,
 	     DW_CFA_def_cfa_offset, 64, DW_CFA_GNU_args_size, 16, DW_CFA_undefined, 12,
 	     DW_CFA_advance_loc4, 4, 0, 0, 0, DW_CFA_restore_state, DW_CFA_advance_loc | 1,
-	     DW_CFA_same_value, 3, DW_CFA_offset_extended, 40, 2);
+	     DW_CFA_same_value, 15, DW_CFA_offset_extended, 40, 2);
 	CHECK_INT(s.rows, 3);
 	CHECK_INT(s.rules[1].cfa_off, 64);
 	CHECK_INT(s.rules[2].cfa_off, 8);

@@ -10,6 +10,7 @@
 #include "unit.h"
 #include "unwind/rows.h"
 
+#define REG_RBX 3
 #define REG_RBP 6
 #define REG_RSP 7
 #define REG_RIP 16
@@ -86,17 +87,35 @@ static void expect_rbp(Dwarf_Frame *frame, struct unwind_rule *want)
 		want->rbp = ops ? UNWIND_RBP_UNDEFINED : UNWIND_RBP_SAME;
 	} else if (at_cfa(ops, n, &off)) {
 		want->rbp = UNWIND_RBP_CFA;
-		want->rbp_off = (s32)off;
+		want->rbp_off = (s16)off;
 	} else if (n == 1 && base_of(ops, &reg, &off) && reg == REG_RBP) {
 		want->rbp = UNWIND_RBP_RBP;
-		want->rbp_off = (s32)off;
+		want->rbp_off = (s16)off;
 	} else if (n == 1 && base_of(ops, &reg, &off) && reg == REG_RSP &&
 		   want->cfa == UNWIND_CFA_RSP) {
 		want->rbp = UNWIND_RBP_CFA;
-		want->rbp_off = (s32)off - want->cfa_off;
+		want->rbp_off = (s16)off - want->cfa_off;
 	} else {
 		want->rbp = UNWIND_RBP_UNDEFINED;
 	}
+}
+
+static void expect_rbx(Dwarf_Frame *frame, struct unwind_rule *want)
+{
+	Dwarf_Op mem[3], *ops;
+	Dwarf_Word reg;
+	size_t n;
+	s64 off;
+
+	CHECK(!dwarf_frame_register(frame, REG_RBX, mem, &ops, &n));
+	want->rbx_off = UNWIND_RBX_LOST;
+	if (!n && !ops)
+		want->rbx_off = UNWIND_RBX_SAME;
+	else if (at_cfa(ops, n, &off))
+		want->rbx_off = (s16)off;
+	else if (n == 1 && base_of(ops, &reg, &off) && reg == REG_RSP &&
+		 want->cfa == UNWIND_CFA_RSP)
+		want->rbx_off = (s16)(off - want->cfa_off);
 }
 
 static bool expect_ra(Dwarf_Frame *frame, struct unwind_rule *want)
@@ -133,8 +152,10 @@ static struct unwind_rule expected(Dwarf_Frame *frame, bool signal)
 		return (struct unwind_rule){.cfa = UNWIND_CFA_SIGNAL};
 	CHECK(!dwarf_frame_cfa(frame, &ops, &n));
 	expect_cfa(ops, n, &want);
-	if (expect_ra(frame, &want) && want.cfa != UNWIND_CFA_NONE)
+	if (expect_ra(frame, &want) && want.cfa != UNWIND_CFA_NONE) {
 		expect_rbp(frame, &want);
+		expect_rbx(frame, &want);
+	}
 	return want.cfa == UNWIND_CFA_NONE ? (struct unwind_rule){0} : want;
 }
 
