@@ -117,7 +117,7 @@ static void expect_rbx(Dwarf_Frame *frame, struct unwind_rule *want)
 	want->rbx_off = UNWIND_RBX_LOST;
 	if (!n)
 		want->rbx_off = ops ? RBX_EITHER : UNWIND_RBX_SAME;
-	else if (at_cfa(ops, n, &off))
+	else if (at_cfa(ops, n, &off) && off != UNWIND_RBX_SAME) /* longjmp's is at cfa + 0 */
 		want->rbx_off = (s16)off;
 	else if (n == 1 && base_of(ops, &reg, &off) && reg == REG_RSP &&
 		 want->cfa == UNWIND_CFA_RSP)
