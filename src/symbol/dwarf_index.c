@@ -15,8 +15,11 @@
 #define NO_SCOPE UINT32_MAX
 #define NO_UNIT UINT32_MAX
 #define MAX_DEPTH 512u /* levels of the tree, blocks and namespaces included */
-/* Ranges looked at and addresses marked in one batch; real programs stay a hundred times below. */
-#define WORK_MAX (200u << 20)
+/*
+ * Ranges looked at, addresses marked and DIEs stepped over (32 bytes counting as one) in one batch: some
+ * seconds. A program with a gigabyte of DWARF stays below.
+ */
+#define WORK_MAX (500u << 20)
 
 struct dwarf_index {
 	Dwarf *dwarf, *alt;
@@ -221,6 +224,7 @@ static int visit(struct batch *b, Dwarf_Die *die, u32 scope, u32 depth)
 
 static int walk(struct batch *b, Dwarf_Die *parent, u32 scope, u32 depth)
 {
+	Dwarf_Off before = dwarf_dieoffset(parent);
 	Dwarf_Die die;
 
 	if (depth >= MAX_DEPTH || dwarf_child(parent, &die))
@@ -233,6 +237,8 @@ static int walk(struct batch *b, Dwarf_Die *parent, u32 scope, u32 depth)
 		if (off <= b->last || b->work >= WORK_MAX)
 			return 0;
 		b->last = off;
+		b->work += (off - before) / 32;
+		before = off;
 		err = visit(b, &die, scope, depth + 1);
 		if (err)
 			return err;

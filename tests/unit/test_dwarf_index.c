@@ -214,6 +214,41 @@ TEST(dwarf, survives_damage)
 	free(image);
 }
 
+/*
+ * One unit over f with a last child that has children but no DW_AT_sibling; of these, the second says that
+ * its sibling is the first one, and all refer to each other for their names.
+ */
+static const char circle[] =
+	".text\n.globl f\n.type f,@function\nf: nop; nop; ret\n.size f,3\nend:\n"
+	".section .debug_abbrev,\"\",@progbits\nabbrev:\n"
+	".uleb128 1, 0x11\n.byte 1\n.uleb128 0x11, 1, 0x12, 1, 0, 0\n" /* unit: low, high pc */
+	".uleb128 2, 0x2e\n.byte 1\n.uleb128 0x11, 1, 0x12, 1, 0x31, 0x13, 0, 0\n" /* function */
+	".uleb128 3, 0x0b\n.byte 1\n.uleb128 0x01, 0x13, 0x31, 0x13, 0, 0\n" /* block, sibling */
+	".uleb128 4, 0x0b\n.byte 1\n.uleb128 0x31, 0x13, 0, 0\n" /* block */
+	".uleb128 0\n"
+	".section .debug_info,\"\",@progbits\ninfo:\n"
+	".long 2f - 1f\n1: .value 4\n.long abbrev - abbrev\n.byte 8\n"
+	"unit: .uleb128 1\n.quad f, end\n"
+	"function: .uleb128 2\n.quad f, end\n.long block - info\n"
+	"block: .uleb128 4\n.long inner - info\n"
+	"inner: .uleb128 3\n.long block - info\n.long function - info\n"
+	".uleb128 3\n.long unit - info\n.long inner - info\n"
+	".byte 0, 0, 0, 0, 0\n2:\n";
+
+TEST(dwarf, survives_circles)
+{
+	u8 *image;
+	size_t len;
+	u64 at;
+
+	fixture_write("a.s", circle, sizeof(circle) - 1);
+	fixture_run("gcc -static -nostdlib -Wl,-e,f -o a a.s");
+	at = vaddr_of("a", "f");
+	image = fixture_read(fixture_path("a"), &len);
+	resolve_image(image, len, &at, 1);
+	free(image);
+}
+
 static void check_tidy(const char *path, size_t size, const char *want)
 {
 	char out[64];
