@@ -262,17 +262,29 @@ static __always_inline bool env_find_module(struct stack_walk *st, u64 pc, u32 *
 
 /* ---- who is profiled ---- */
 
-/* The cgroup of the hierarchy that was asked for, and whether it is the wanted one or below it. */
-static __always_inline bool in_cgroup(struct task_struct *task)
+/* The task's cgroup in the hierarchy that was asked for. */
+static __always_inline struct cgroup *cgroup_of(struct task_struct *task)
 {
-	struct cgroup_subsys_state *css;
-	struct cgroup *cgroup;
-	int up;
+	struct css_set *set = BPF_CORE_READ(task, cgroups);
+	struct cgroup_subsys_state *css = NULL;
+	u64 at;
 
 	if (settings.cgroup_subsys == ~0u)
-		cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp);
-	else
-		cgroup = BPF_CORE_READ(task, cgroups, subsys[settings.cgroup_subsys & 15], cgroup);
+		return BPF_CORE_READ(set, dfl_cgrp);
+	/* By hand: CO-RE relocates constant indexes only. */
+	at = (u64)set + bpf_core_field_offset(struct css_set, subsys) +
+	     settings.cgroup_subsys * sizeof(css);
+	bpf_probe_read_kernel(&css, sizeof(css), (void *)at);
+	return BPF_CORE_READ(css, cgroup);
+}
+
+/* Whether it is the wanted one or below it. */
+static __always_inline bool in_cgroup(struct task_struct *task)
+{
+	struct cgroup *cgroup = cgroup_of(task);
+	struct cgroup_subsys_state *css;
+	int up;
+
 	up = BPF_CORE_READ(cgroup, level) - (int)settings.cgroup_level;
 	for (int i = 0; i < CGROUP_MAX_LEVELS && up > 0; i++, up--) {
 		css = BPF_CORE_READ(cgroup, self.parent);
