@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# What the end-to-end tests share: targets that are always cleaned up, profiles, and how they are read.
+
+bats_require_minimum_version 1.5.0
+
+ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+CPROF=${CPROF:-$ROOT/cprof}
+TARGETS=${TARGETS:-$ROOT/build/targets}
+STARTED=()
+CGROUPS=() # innermost first
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return 1
+	FOLDED=$BATS_TEST_TMPDIR/profile.folded
+	ERR=$BATS_TEST_TMPDIR/cprof.err
+}
+
+teardown() {
+	local pid
+	for pid in "${STARTED[@]}"; do
+		kill -KILL "$pid" 2>/dev/null || true
+		wait "$pid" 2>/dev/null || true
+	done
+	[ ${#CGROUPS[@]} = 0 ] || rmdir "${CGROUPS[@]}" 2>/dev/null || true
+	# Seen only when the test failed.
+	[ ! -s "$ERR" ] || sed 's/^/stderr: /' "$ERR"
+	[ ! -s "$FOLDED" ] || sort -t' ' -k1 "$FOLDED" | awk '{print $NF, $0}' | sort -rn | head -n 6 | cut -c1-600
+}
+
+# start PROGRAM ARGS...: in the background; PID is its number.
+start() {
+	"$@" >"$BATS_TEST_TMPDIR/target.out" 2>"$BATS_TEST_TMPDIR/target.err" 3>&- </dev/null &
+	PID=$!
+	STARTED+=("$PID")
+}
+
+# target NAME ARGS...: starts it and waits until it works.
+target() {
+	local name=$1 tries=0
+	shift
+	[ -x "$TARGETS/$name" ] || skip "$name was not built here"
+	: >"$BATS_TEST_TMPDIR/target.out"
+	start "$TARGETS/$name" "$@"
+	until grep -q ready "$BATS_TEST_TMPDIR/target.out"; do
+		tries=$((tries + 1))
+		[ "$tries" -lt 200 ] || { echo "$name does not get ready"; return 1; }
+		sleep 0.02
+	done
+}
+
+# Ends the target; what it says of itself is in TRUTH then.
+target_end() {
+	kill -TERM "$PID"
+	wait "$PID" || true
+	TRUTH=$BATS_TEST_TMPDIR/target.out
+}
+
+truth() { awk -v name="$1" '$1 == name { print $2 }' "$TRUTH"; }
+
+# record OPTIONS...: folded stacks into $FOLDED, the summary into $ERR; must succeed.
+record() {
+	"$CPROF" cpu "$@" -f folded -o "$FOLDED" 2>"$ERR" || { echo "status $?: cprof cpu $*"; return 1; }
+	[ -s "$FOLDED" ]
+}
+
+samples() { awk '{ n += $NF } END { print n + 0 }' "${1:-$FOLDED}"; }
+
+# percent REGEX [OF-REGEX]: the part of the samples whose stack matches, of those that match OF-REGEX.
+percent() {
+	awk -v want="$1" -v of="${2:-.}" '
+		$0 ~ of { all += $NF; if ($0 ~ want) n += $NF }
+		END { printf "%.2f\n", all ? 100 * n / all : 0 }' "$FOLDED"
+}
+
+# holds EXPRESSION: arithmetic on decimals.
+holds() { awk "BEGIN { exit !($1) }" || { echo "not true: $1"; return 1; }; }
+
+# near HAVE WANT TOLERANCE
+near() { holds "$1 - $2 <= $3 && $2 - $1 <= $3"; }
+
+# at_least PERCENT REGEX [OF-REGEX]
+at_least() {
+	local have
+	have=$(percent "$2" "${3:-.}")
+	holds "$have >= $1" || { echo "only $have % match $2"; return 1; }
+}
+
+# Whole stacks: what cprof says of itself, and what the folded stacks show. A stack that was cut begins
+# with a frame in brackets that says so.
+whole() {
+	local said
+	said=$(sed -n 's/.*; \([0-9.]*\)% of stacks whole.*/\1/p' "$ERR")
+	[ -n "$said" ] || { echo 'no "N% of stacks whole" in the summary'; return 1; }
+	holds "$said >= ${1:-99.5}"
+	holds "$(percent '\\[[^];]*(cut|missing|no rows|truncated)') <= 100 - ${1:-99.5}"
+}
+
+# Every line is "frame;frame count", nothing else.
+folded_form() { ! grep -nvE '^[^;]+(;[^;]+)* [1-9][0-9]*$' "${1:-$FOLDED}"; }
+
+# line_of MARK: where inline.cpp has the comment "mark: MARK".
+line_of() { grep -n "mark: $1 \*/" "$ROOT/tests/targets/inline.cpp" | cut -d: -f1; }
+
+# No temporary files of an unfinished profile in DIR.
+nothing_left() { ! find "${1:-.}" -name '*.tmp*' -o -name '.*pb.gz*' -o -name '.cprof*' | grep .; }
+
+levels() {
+	local from=${1:-1} i
+	for ((i = from; i <= 30; i++)); do printf 'level_%02d;' "$i"; done
+}
+
+need_root() { [ "$(id -u)" = 0 ] || skip 'needs root'; }

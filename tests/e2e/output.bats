@@ -1,0 +1,153 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Where the profile goes and in which form; what happens when it cannot go there; signals.
+
+load helper
+
+@test "output: a pipe gets folded stacks, and nothing but" {
+	target shares
+	"$CPROF" cpu -p "$PID" -d 1s -F 499 2>"$ERR" | cat >"$FOLDED"
+	folded_form
+	holds "$(samples) > 100"
+	[ "$(grep -c . "$ERR")" -le 3 ]
+}
+@test "output: the name's suffix picks the format, -f overrides it" {
+	target shares
+	"$CPROF" cpu -p "$PID" -d 500ms -F 499 -o p.pb.gz 2>"$ERR"
+	[ "$(head -c 2 p.pb.gz | od -An -tx1)" = ' 1f 8b' ]
+	"$CPROF" cpu -p "$PID" -d 500ms -F 499 -o p.folded 2>"$ERR"
+	folded_form p.folded
+	"$CPROF" cpu -p "$PID" -d 500ms -F 499 -o p.txt 2>"$ERR"
+	grep -q 'flat%' p.txt
+	grep -q 'work_a' p.txt
+	"$CPROF" cpu -p "$PID" -d 500ms -F 499 -f folded -o p.pb.gz 2>"$ERR"
+	folded_form p.pb.gz
+	nothing_left
+}
+@test "output: a terminal gets a table and a file whose name is printed" {
+	target shares
+	script -qec "$CPROF cpu -p $PID -d 1s -F 499" /dev/null >screen </dev/null
+	grep -q 'flat%' screen
+	grep -q work_a screen
+	[ "$(find . -name '*.pb.gz' | wc -l)" -eq 1 ]
+	grep -q "$(basename ./*.pb.gz)" screen
+}
+@test "output: it is replaced as a whole, with ordinary rights" {
+	target shares
+	echo old >p.folded
+	record -p "$PID" -d 500ms -F 499
+	cp "$FOLDED" p.folded
+	umask 022
+	"$CPROF" cpu -p "$PID" -d 500ms -F 499 -o fresh.pb.gz 2>"$ERR"
+	[ "$(stat -c %a fresh.pb.gz)" = 644 ]
+}
+@test "output: a directory, no directory, nothing writable: at once, one line, status 1" {
+	target shares
+	local began=$SECONDS
+	mkdir d
+	for path in d d/none/p.pb.gz /proc/p.pb.gz; do
+		run --separate-stderr "$CPROF" cpu -p "$PID" -d 20s -o $path
+		[ "$status" -eq 1 ]
+		# shellcheck disable=SC2154
+		[ "$(grep -c . <<<"$stderr")" -eq 1 ]
+		[[ $stderr == "cprof: cannot write $path: "* ]]
+	done
+	[ $((SECONDS - began)) -lt 5 ]
+}
+@test "output: a full disk is said, status 1, nothing is left" {
+	need_root
+	mkdir full
+	mount -t tmpfs -o size=4k,mode=755 none full 2>/dev/null || skip 'cannot mount a tmpfs'
+	target shares
+	echo filler >full/filler
+	run --separate-stderr "$CPROF" cpu -p "$PID" -d 500ms -F 999 -o full/p.pb.gz
+	local left
+	left=$(ls -A full)
+	umount full
+	[ "$status" -eq 1 ]
+	[[ $stderr == *'cannot write full/p.pb.gz: '*[Nn]'o space'* ]]
+	[ "$left" = filler ]
+}
+@test "output: /dev/full is said too" {
+	target shares
+	run --separate-stderr bash -c "'$CPROF' cpu -p $PID -d 500ms -F 999 >/dev/full"
+	[ "$status" -eq 1 ]
+	[[ $stderr == *'cannot write'* ]]
+}
+@test "output: a reader that closes the pipe early gets no complaint" {
+	target shares
+	"$CPROF" cpu -p "$PID" -d 1s -F 999 2>"$ERR" | head -n 1 >first
+	grep -q . first
+	run ! grep -qi 'pipe' "$ERR"
+}
+@test "output: -o - with pprof goes through a pipe" {
+	target shares
+	"$CPROF" cpu -p "$PID" -d 500ms -F 499 -f pprof -o - 2>"$ERR" >p
+	go tool pprof -top p 2>/dev/null | grep -q work_a
+}
+
+# interrupted SIGNAL: ends the recording early, and writes.
+interrupted() {
+	target shares
+	"$CPROF" cpu -p "$PID" -d 30s -F 499 -f folded -o "$FOLDED" 2>"$ERR" 3>&- &
+	local profiler=$! began=$SECONDS status=0
+	sleep 1.5
+	kill -"$1" $profiler
+	wait $profiler || status=$?
+	[ "$status" -eq 0 ]
+	[ $((SECONDS - began)) -lt 8 ]
+	folded_form
+	holds "$(samples) > 50"
+}
+@test "signals: Ctrl-C ends early and writes" {
+	# A background job of a shell without job control ignores SIGINT: python starts it afresh.
+	target shares
+	run python3 - "$CPROF" "$PID" "$FOLDED" <<-'END'
+		import signal, subprocess, sys, time
+		signal.signal(signal.SIGINT, signal.default_int_handler)
+		p = subprocess.Popen([sys.argv[1], "cpu", "-p", sys.argv[2], "-d", "0", "-F", "499", "-f", "folded", "-o", sys.argv[3]])
+		time.sleep(1.5)
+		p.send_signal(signal.SIGINT)
+		sys.exit(p.wait(8))
+	END
+	[ "$status" -eq 0 ]
+	folded_form
+	holds "$(samples) > 50"
+}
+@test "signals: SIGTERM ends early and writes" { interrupted TERM; }
+@test "signals: a second Ctrl-C quits without writing" {
+	target shares
+	run python3 - "$CPROF" "$PID" "$FOLDED" <<-'END'
+		import os, signal, subprocess, sys, time
+		signal.signal(signal.SIGINT, signal.default_int_handler)
+		p = subprocess.Popen([sys.argv[1], "cpu", "-p", sys.argv[2], "-d", "0", "-f", "folded", "-o", sys.argv[3]])
+		time.sleep(1.5)
+		os.kill(p.pid, signal.SIGSTOP)
+		p.send_signal(signal.SIGINT)
+		p.send_signal(signal.SIGTERM)
+		os.kill(p.pid, signal.SIGCONT)
+		status = p.wait(8)
+		sys.exit(0 if status != 0 else 1)
+	END
+	[ "$status" -eq 0 ]
+	[ ! -e "$FOLDED" ]
+	nothing_left
+}
+@test "summary: three lines at most, with what was lost and what it cost" {
+	target shares
+	record -p "$PID" -d 1s -F 499
+	[ "$(grep -c . "$ERR")" -le 3 ]
+	grep -qE '^cprof: [0-9]+ samples in [0-9.]+ s at 499 Hz; lost ' "$ERR"
+	grep -qE '[0-9.]+% of [0-9]+ addresses named' "$ERR"
+	grep -qE '^cprof: cost: [0-9.]+ s of CPU, [0-9]+ MB' "$ERR"
+}
+@test "summary: none with -q" {
+	target shares
+	record -q -p "$PID" -d 500ms -F 499
+	[ ! -s "$ERR" ]
+}
+@test "folded: flamegraph's form, also for names with spaces and semicolons" {
+	target inline
+	record -p "$PID" -d 1s -F 999
+	folded_form
+}

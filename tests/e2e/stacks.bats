@@ -1,0 +1,275 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Stacks and shares of programs with known answers.
+
+load helper
+
+RATE=1999
+
+# shares VARIANT ARGS...: three functions 30 calls deep, against the program's own clock.
+shares() {
+	target "$@"
+	record -p "$PID" -d 2s -F $RATE
+	target_end
+	local function
+	for function in work_a work_b work_c; do
+		near "$(percent "$(levels)$function( |;)")" "$(truth $function)" 2
+	done
+	whole
+	at_least 99.5 "main;run;$(levels)work_" 'level_01;level_02'
+}
+
+@test "shares: no frame pointers" { shares shares; }
+@test "shares: frame pointers" { shares shares-fp; }
+@test "shares: static" { shares shares-static; }
+@test "shares: static-pie" { shares shares-static-pie; }
+@test "shares: not position-independent" { shares shares-nopie; }
+@test "shares: clang" { shares shares-clang; }
+@test "shares: only .debug_frame" { shares shares-debug-frame; }
+
+@test "shares: four threads" {
+	target shares 4
+	record -p "$PID" -d 2s -F $RATE
+	target_end
+	for function in work_a work_b work_c; do
+		near "$(percent "$(levels)$function( |;)")" "$(truth $function)" 2
+	done
+	whole
+}
+
+@test "shares: as many samples as the rate and the CPU time say" {
+	target shares
+	record -p "$PID" -d 4s -F 499
+	# One thread, one CPU: 1,996 samples if nothing else runs. The machine's other load is in the clock.
+	near "$(samples)" 1996 400
+}
+
+@test "shares: stripped code is one node a function, named by module and start" {
+	target shares-stripped
+	record -p "$PID" -d 2s -F $RATE
+	target_end
+	whole
+	# Three leaves, with the shares of the three functions.
+	mapfile -t leaves < <(awk '{ sub(/ [0-9]+$/, "") } { n = split($0, f, ";"); print f[n] }' "$FOLDED" |
+		grep -oE '^(\[)?shares-stripped\]?\+0x[0-9a-f]+$' | sort -u)
+	[ "${#leaves[@]}" -ge 3 ]
+	local parts
+	parts=$(for leaf in "${leaves[@]}"; do
+		percent ";${leaf//[+]/[+]} [0-9]+\$"
+	done | sort -rn | head -n 3 | tr '\n' ' ')
+	read -r a b c <<<"$parts"
+	near "$a" "$(truth work_a)" 2
+	near "$b" "$(truth work_b)" 2
+	near "$c" "$(truth work_c)" 2
+	at_least 99 "(shares-stripped[^;]*;){32}"
+}
+
+inlined='deep::hot[^;]*;[^;]*deep::first[^;]*;[^;]*deep::second[^;]*;[^;]*deep::third[^;]*;[^;]*innermost'
+
+@test "inline: every inlined function is a frame, in order" {
+	target inline
+	record -p "$PID" -d 2s -F 999
+	at_least 98 "main;$inlined" 'deep::hot'
+	holds "$(percent 'deep::hot') > 30"
+	whole
+}
+@test "inline: clang" {
+	target inline-clang
+	record -p "$PID" -d 1s -F 999
+	at_least 98 "main;$inlined" 'deep::hot'
+}
+@test "inline: DWARF 4" {
+	target inline-dwarf4
+	record -p "$PID" -d 1s -F 999
+	at_least 98 "main;$inlined" 'deep::hot'
+}
+@test "inline: compressed debug sections" {
+	target inline-zdebug
+	record -p "$PID" -d 1s -F 999
+	at_least 98 "main;$inlined" 'deep::hot'
+}
+@test "inline: debug file by debuglink" {
+	target inline-debuglink
+	record -p "$PID" -d 1s -F 999
+	at_least 98 "main;$inlined" 'deep::hot'
+}
+@test "inline: none with --no-inlines" {
+	target inline
+	record -p "$PID" -d 1s -F 999 --no-inlines
+	at_least 98 'main;deep::hot[^;]* [0-9]+$' 'deep::hot'
+}
+
+@test "exceptions: the thrower's callers are there while the unwinder works" {
+	target inline
+	record -p "$PID" -d 2s -F 999
+	at_least 97 'main;(.*;)?thrown::catcher' '_Unwind_|__cxa_throw'
+	at_least 90 'thrown::catcher[^;]*;(thrown::bottom[^;]*;){9}__cxa_throw' '__cxa_throw;'
+}
+
+@test "signal: through the handler's frame to the function that was interrupted" {
+	target signal
+	record -p "$PID" -d 2s -F 999
+	at_least 99 'main;worker;.*on_signal;in_handler' 'in_handler'
+	whole
+}
+@test "signal: on a stack of its own" {
+	target signal alt
+	record -p "$PID" -d 2s -F 999
+	at_least 99 'main;worker;.*on_signal;in_handler' 'in_handler'
+	whole
+}
+@test "signal: at any instruction" {
+	target signal timer
+	record -p "$PID" -d 2s -F 999
+	at_least 99 'main;.*on_signal;in_handler' 'in_handler'
+	whole
+}
+
+@test "dlopen: libraries that come and go while recording" {
+	target dlopen "$TARGETS" 0.3
+	record -p "$PID" -d 4s -F 999
+	holds "$(percent 'library_one') > 25"
+	holds "$(percent 'library_two') > 25"
+	at_least 98 'main;use_library;library_(one|two);burn' 'burn'
+	# Neither is named by the other's table although both lie at one address.
+	holds "$(percent '_start;.*main;use_library;' 'library_') > 98"
+	whole 98
+}
+
+@test "storm: forked children that live 10 ms" {
+	target storm fork
+	record -p "$PID" -d 3s -F 999
+	holds "$(percent 'child_main;child_work') > 60"
+	at_least 99 'main;.*child_main;child_work' 'child_work'
+	whole 99
+}
+@test "storm: children that exec" {
+	target storm exec
+	record -p "$PID" -d 3s -F 999
+	at_least 97 'main;.*child_main;child_work' 'child_work'
+	holds "$(percent 'child_main;child_work') > 50"
+}
+@test "storm: static children by posix_spawn" {
+	target storm-static vfork
+	record -p "$PID" -d 3s -F 999
+	at_least 97 'main;.*child_main;child_work' 'child_work'
+	holds "$(percent 'child_main;child_work') > 50"
+}
+@test "storm: without children only the parent" {
+	target storm fork
+	run "$CPROF" cpu -p "$PID" --no-children -d 1s -F 999 -f folded -o -
+	[[ $output != *child_work* ]]
+}
+
+@test "deep: 600 calls are all there" {
+	target deep 600
+	record -p "$PID" -d 1s -F 99
+	at_least 99 'main;(descend;){600}bottom'
+	whole
+}
+@test "deep: 5000 calls keep the leaf's side and say that they are cut" {
+	target deep 5000
+	"$CPROF" cpu -p "$PID" -d 1s -F 99 -f folded -o "$FOLDED" 2>"$ERR"
+	at_least 99 '(descend;){512}bottom'
+	grep -qE 'cut' "$ERR"
+}
+
+@test "threads: each by its name, those born later too" {
+	target threads
+	record -p "$PID" -d 2s -F 999 --label thread
+	for i in 1 2 3 4; do
+		holds "$(percent "work_$i") > 8"
+	done
+	holds "$(percent work_brief) > 5"
+	at_least 99.5 'start_thread;|clone' 'work_[1-4b]'
+	whole
+	"$CPROF" cpu -p "$PID" -d 1s -F 999 --label thread -o threads.pb.gz
+	go tool pprof -tags threads.pb.gz >tags 2>/dev/null
+	for i in 1 2 3 4; do grep -q "worker-$i" tags; done
+}
+
+@test "frames: realigned, large and variable ones" {
+	target frames
+	record -p "$PID" -d 2s -F 999
+	at_least 99 'main;realigned;realigned_with_alloca;variable_frame;large_frame;bottom' ';bottom'
+	whole
+}
+@test "frames: clang's" {
+	target frames-clang
+	record -p "$PID" -d 2s -F 999
+	at_least 99 'main;realigned;realigned_with_alloca;variable_frame;large_frame;bottom' ';bottom'
+	whole
+}
+
+@test "plt: samples on the stub have its caller" {
+	target plt
+	record -p "$PID" -d 2s -F $RATE
+	at_least 99.5 'main;caller' '.'
+	holds "$(percent ';tiny ') > 10"
+	whole
+}
+@test "vdso: time spent there has its callers" {
+	target vdso
+	record -p "$PID" -d 2s -F 999
+	holds "$(percent 'main;read_clock;.*clock_gettime') > 50"
+	at_least 99.5 'main;read_clock'
+	whole
+}
+@test "kernel: its frames above the whole user stack" {
+	target syscall
+	record -p "$PID" -d 2s -F 999
+	at_least 95 '_start;.*main;read_zeros;.*;.*(read_zero|clear_user|rep_stos)' 'read_zeros'
+	whole
+}
+@test "kernel: --user leaves it out, --kernel leaves the user out" {
+	target syscall
+	record -p "$PID" -d 1s -F 999 --user
+	holds "$(percent 'vfs_read|ksys_read') == 0"
+	holds "$(percent 'read_zeros') > 95"
+	record -p "$PID" -d 1s -F 999 --kernel
+	holds "$(percent 'main;') == 0"
+	holds "$(percent 'vfs_read|ksys_read|read_zero') > 50"
+}
+
+@test "jit: names of the perf map, through to the caller by frame pointers" {
+	target jit
+	record -p "$PID" -d 2s -F 999
+	at_least 98 'main;run_jit;jit_outer;jit_inner with spaces' 'jit_inner'
+	at_least 98 'main;run_jit;jit_outer;jit_inner with spaces;called_back' 'called_back'
+	holds "$(percent 'called_back') > 20"
+	target_end
+}
+@test "jit: a perf map that is a FIFO or a link is left alone" {
+	target jit
+	rm -f "/tmp/perf-$PID.map"
+	mkfifo "/tmp/perf-$PID.map"
+	record -p "$PID" -d 1s -F 499
+	holds "$(percent 'jit_outer') == 0"
+	rm -f "/tmp/perf-$PID.map"
+	echo '0 ffffffffffff taken_in' >elsewhere
+	ln -s "$PWD/elsewhere" "/tmp/perf-$PID.map"
+	record -p "$PID" -d 1s -F 499
+	rm -f "/tmp/perf-$PID.map"
+	holds "$(percent 'taken_in') == 0"
+}
+
+@test "go: shares and goroutines' whole stacks" {
+	target go-shares
+	record -p "$PID" -d 2s -F 999
+	near "$(percent 'main.workA(;|$| )' 'main.work[AB]')" 60 2.5
+	at_least 99 'runtime.goexit[^;]*;main.main.func[^;]*;main.work' 'main.work'
+	whole 99
+}
+@test "rust: shares, legacy names" {
+	target rust-shares
+	record -p "$PID" -d 2s -F 999
+	near "$(percent 'work::slow' 'work::(slow|generic)')" 70 2.5
+	at_least 99 'rust_shares::main' 'work::slow'
+	whole
+}
+@test "rust: shares, v0 names" {
+	target rust-shares-v0
+	record -p "$PID" -d 2s -F 999
+	near "$(percent 'work::slow' 'work::(slow|generic)')" 70 2.5
+	at_least 99 'rust_shares(_v0)?(\[[0-9a-f]+\])?::main' 'work::slow'
+}

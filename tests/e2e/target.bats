@@ -1,0 +1,205 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Who is profiled: PIDs, names, the machine, cgroups, commands; with rights and without.
+
+load helper
+
+@test "target: several PIDs in one profile, told apart" {
+	target shares
+	local first=$PID
+	target vdso
+	record -p "$first,$PID" -d 1s -F 499
+	holds "$(percent 'work_[abc]') > 30"
+	holds "$(percent 'read_clock') > 30"
+	"$CPROF" cpu -p "$first,$PID" -d 1s -F 499 -o both.pb.gz
+	go tool pprof -tags both.pb.gz >tags 2>/dev/null
+	grep -qw "$first" tags
+	grep -qw "$PID" tags
+}
+
+@test "target: by name; several matches are listed, --all takes them" {
+	target shares-clang
+	local first=$PID
+	record -n shares-clang -d 1s -F 199
+	holds "$(percent 'work_[abc]') > 95"
+	target shares-clang
+	run --separate-stderr "$CPROF" cpu -n shares-clang -d 1s
+	[ "$status" -eq 1 ]
+	# shellcheck disable=SC2154
+	[[ $stderr == *"$first"* && $stderr == *"$PID"* && $stderr == *--all* ]]
+	record -n shares-clang --all -d 1s -F 499
+	holds "$(samples) > 600"
+}
+
+@test "target: no such name, no such PID, a kernel thread, a zombie: one line, status 1" {
+	need_root
+	local zombie kthread
+	bash -c 'sleep 0 & echo $! >zombie.pid; exec sleep 20' 3>&- &
+	STARTED+=($!)
+	sleep 0.3
+	zombie=$(cat zombie.pid)
+	kthread=$(pgrep -x kthreadd || true)
+	for pid in 4194000 $zombie $kthread; do
+		run --separate-stderr "$CPROF" cpu -p "$pid" -d 1s
+		[ "$status" -eq 1 ]
+		[ "$(grep -c . <<<"$stderr")" -eq 1 ]
+		[[ $stderr == "cprof: cannot "*"$pid"* ]]
+	done
+	run --separate-stderr "$CPROF" cpu -n no-such-name -d 1s
+	[ "$status" -eq 1 ]
+	[ "$(grep -c . <<<"$stderr")" -eq 1 ]
+}
+
+@test "target: an idle process gives an empty profile, status 3, and the reason" {
+	start sleep 30
+	run --separate-stderr "$CPROF" cpu -p "$PID" -d 500ms -f folded -o -
+	[ "$status" -eq 3 ]
+	[ -z "$output" ]
+	[[ $stderr == *empty*'no CPU time'* ]]
+}
+
+@test "target: its exit ends the recording early, with everything collected" {
+	start timeout -s TERM 2 "$TARGETS/shares"
+	sleep 0.3
+	local began=$SECONDS
+	record -p "$PID" -d 30s -F 499
+	[ $((SECONDS - began)) -lt 10 ]
+	holds "$(samples) > 400"
+	at_least 90 'main;run;level_01'
+}
+
+@test "target: the whole machine" {
+	need_root
+	target shares
+	local first=$PID
+	target vdso
+	record -a -d 2s -F 499
+	holds "$(percent 'work_[abc]') > 10"
+	holds "$(percent 'read_clock') > 10"
+	folded_form
+	"$CPROF" cpu -a -d 1s -F 199 -o all.pb.gz
+	go tool pprof -tags all.pb.gz >tags 2>/dev/null
+	grep -qw "$first" tags
+}
+
+# in_cgroup DIR: a new group with one target inside and one outside.
+in_cgroup() {
+	mkdir "$1" 2>/dev/null || skip "cannot make a cgroup in ${1%/*}"
+	CGROUPS=("$1/below" "$1")
+	mkdir "$1/below"
+	target vdso
+	target shares
+	echo "$PID" >"$1/below/cgroup.procs"
+	record --cgroup "$1" -d 1s -F 499
+	at_least 99 'work_[abc]|\[' 'main;'
+	holds "$(percent 'read_clock') == 0"
+	holds "$(samples) > 200"
+	kill -KILL "$PID"
+	wait "$PID" || true
+	sleep 0.2
+}
+
+@test "target: a version 1 cgroup and what is below it" {
+	need_root
+	[ -d /sys/fs/cgroup/cpu ] || skip 'no version 1 hierarchy'
+	in_cgroup /sys/fs/cgroup/cpu/cprof-test-$$
+}
+@test "target: a version 2 cgroup and what is below it" {
+	need_root
+	local top
+	top=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
+	[ -n "$top" ] || skip 'no version 2 hierarchy'
+	in_cgroup "$top/cprof-test-$$"
+}
+
+@test "command: from its first instruction to its exit, its status reported" {
+	run --separate-stderr "$CPROF" cpu -d 0 -F 999 -o command.pb.gz -- \
+		timeout -s TERM 1 "$TARGETS/shares"
+	[ "$status" -eq 0 ]
+	[[ $stderr == *'status 124'* ]]
+	go tool pprof -top command.pb.gz 2>/dev/null | grep -q work_a
+}
+@test "command: its own output stays its own when the profile goes to stdout" {
+	"$CPROF" cpu -F 999 -- bash -c 'echo said; for ((i = 0; i < 300000; i++)); do :; done; exit 7' \
+		2>"$ERR" >"$FOLDED"
+	grep -qw said "$ERR"
+	grep -q 'status 7' "$ERR"
+	folded_form
+	holds "$(samples) > 100"
+}
+@test "command: one that is not there is an error, status 1" {
+	run --separate-stderr "$CPROF" cpu -- /no/such/command
+	[ "$status" -eq 1 ]
+	[[ $stderr == "cprof: cannot "*'/no/such/command'* ]]
+}
+@test "command: the start-up is in the profile" {
+	"$CPROF" cpu -F 9999 -f folded -o "$FOLDED" -- "$TARGETS/storm" child 2>"$ERR"
+	holds "$(percent 'main;child_main;child_work') > 50"
+	whole 97
+}
+
+@test "unprivileged: one's own process, user frames only, whole stacks" {
+	need_root
+	[ "$(cat /proc/sys/kernel/perf_event_paranoid)" -le 2 ] || skip 'perf events are closed to users'
+	chmod 777 "$BATS_TEST_TMPDIR"
+	local as_nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups) work
+	work=$(mktemp -d /tmp/cprof-e2e.XXXXXX)
+	chmod 755 "$work"
+	cp "$CPROF" "$TARGETS/shares" "$work"
+	start "${as_nobody[@]}" "$work/shares"
+	sleep 0.5
+	"${as_nobody[@]}" "$work/cprof" cpu -p "$PID" -d 2s -F 999 -f folded -o - >"$FOLDED" 2>"$ERR" || {
+		rm -rf "$work"
+		return 1
+	}
+	rm -rf "$work"
+	target_end
+	for function in work_a work_b work_c; do
+		near "$(percent "$(levels)$function( |;)")" "$(truth $function)" 2.5
+	done
+	whole
+	grep -q 'without privileges' "$ERR"
+}
+@test "unprivileged: another user's process is refused with the way out" {
+	need_root
+	local work
+	work=$(mktemp -d /tmp/cprof-e2e.XXXXXX)
+	chmod 755 "$work"
+	cp "$CPROF" "$work"
+	target shares
+	run --separate-stderr setpriv --reuid=65534 --regid=65534 --clear-groups \
+		"$work/cprof" cpu -p "$PID" -d 1s -f folded -o -
+	rm -rf "$work"
+	[ "$status" -eq 1 ]
+	[[ $stderr == *"cprof: cannot "*"$PID"* ]]
+	[ -z "$output" ]
+}
+@test "mode: --mode perf as root gives the same shares" {
+	target shares
+	record --mode perf -p "$PID" -d 2s -F 999
+	target_end
+	near "$(percent "$(levels)work_a( |;)")" "$(truth work_a)" 2.5
+	whole
+}
+
+@test "bad luck: SIGKILL of cprof leaves the target untouched" {
+	target shares
+	"$CPROF" cpu -p "$PID" -d 20s -o killed.pb.gz 2>/dev/null 3>&- &
+	local profiler=$!
+	sleep 1
+	kill -KILL $profiler
+	wait $profiler || true
+	kill -0 "$PID"
+	target_end
+	near "$(truth work_a)" 50 1.5
+	[ ! -e killed.pb.gz ]
+	nothing_left
+}
+@test "bad luck: a target that dies while we attach costs one line at most" {
+	for i in 1 2 3 4 5; do
+		start bash -c "sleep 0.0$i"
+		run --separate-stderr "$CPROF" cpu -p "$PID" -d 1s -f folded -o -
+		[ "$status" -eq 1 ] || [ "$status" -eq 3 ]
+		[[ $stderr == *cprof:* ]]
+	done
+}
