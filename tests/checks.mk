@@ -67,7 +67,6 @@ bench: cprof targets $(BENCHES)
 
 LINT_C := $(wildcard src/*/*.[ch] cmd/*.[ch] bpf/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] \
 	tests/bench/*.[ch] tests/targets/*.c tests/targets/*.cpp tests/targets/*.h)
-LINT_TIDY := $(LIB_SRC) $(wildcard cmd/*.c)
 LINT_SH := .ci/run $(wildcard tests/*.sh tests/*/*.sh tests/e2e/*.bash)
 
 .PHONY: lint lint-format lint-tidy lint-shell lint-floors
@@ -83,7 +82,4 @@ lint-floors:
 	$(Q)tests/check_floors.sh
 lint-tidy: $(GEN_H)
 	$(say) LINT clang-tidy
-	$(Q)printf '%s\n' $(LINT_TIDY) | xargs -P $$(nproc) -n 3 sh -c \
-	    'clang-tidy --quiet "$$@" -- -std=c17 $(CPPFLAGS) 2>$(O)/clang-tidy.log.$$$$ || { \
-	     grep -v "warnings generated" $(O)/clang-tidy.log.$$$$; exit 255; }; \
-	     rm -f $(O)/clang-tidy.log.$$$$' tidy
+	$(Q)tests/tidy.sh -std=c17 $(CPPFLAGS)
