@@ -69,11 +69,11 @@ TARGETS_ALL += $(O)/targets/rust-shares $(O)/targets/rust-shares-v0
 $(O)/targets/rust-shares: tests/targets/rust/main.rs
 	$(say) TARGET $@
 	$(Q)mkdir -p $(@D)
-	$(Q)env -u MAKEFLAGS -u MFLAGS rustc -O -g -o $@ $<
+	$(Q)env -u MAKEFLAGS -u MFLAGS rustc --crate-name rust_shares -O -g -o $@ $<
 $(O)/targets/rust-shares-v0: tests/targets/rust/main.rs
 	$(say) TARGET $@
 	$(Q)mkdir -p $(@D)
-	$(Q)env -u MAKEFLAGS -u MFLAGS rustc -O -g -C symbol-mangling-version=v0 -o $@ $<
+	$(Q)env -u MAKEFLAGS -u MFLAGS rustc --crate-name rust_shares -O -g -C symbol-mangling-version=v0 -o $@ $<
 endif
 
 .PHONY: targets

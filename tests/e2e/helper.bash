@@ -110,4 +110,10 @@ levels() {
 	for ((i = from; i <= 30; i++)); do printf 'level_%02d;' "$i"; done
 }
 
+# times N TEXT: awk has no {N} everywhere.
+times() {
+	local i
+	for ((i = 0; i < $1; i++)); do printf '%s' "$2"; done
+}
+
 need_root() { [ "$(id -u)" = 0 ] || skip 'needs root'; }

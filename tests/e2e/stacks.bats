@@ -38,10 +38,9 @@ shares() {
 }
 
 @test "shares: as many samples as the rate and the CPU time say" {
-	target shares
-	record -p "$PID" -d 4s -F 499
-	# One thread, one CPU: 1,996 samples if nothing else runs. The machine's other load is in the clock.
-	near "$(samples)" 1996 400
+	"$CPROF" cpu -F 499 -f folded -o "$FOLDED" -- timeout 2 "$TARGETS/shares" 2>"$ERR" >said
+	holds "$(samples) > 400"
+	near "$(samples)" "$(awk '$1 == "cpu_seconds" { print $2 * 499 }' said)" 20
 }
 
 @test "shares: stripped code is one node a function, named by module and start" {
@@ -61,10 +60,10 @@ shares() {
 	near "$a" "$(truth work_a)" 2
 	near "$b" "$(truth work_b)" 2
 	near "$c" "$(truth work_c)" 2
-	at_least 99 "(shares-stripped[^;]*;){32}"
+	at_least 99 "$(times 32 '[^;]*shares-stripped[^;]*;')"
 }
 
-inlined='deep::hot[^;]*;[^;]*deep::first[^;]*;[^;]*deep::second[^;]*;[^;]*deep::third[^;]*;[^;]*innermost'
+inlined='deep::hot[^;]*;[^;]*first[^;]*;[^;]*second[^;]*;[^;]*third[^;]*;[^;]*innermost'
 
 @test "inline: every inlined function is a frame, in order" {
 	target inline
@@ -103,7 +102,7 @@ inlined='deep::hot[^;]*;[^;]*deep::first[^;]*;[^;]*deep::second[^;]*;[^;]*deep::
 	target inline
 	record -p "$PID" -d 2s -F 999
 	at_least 97 'main;(.*;)?thrown::catcher' '_Unwind_|__cxa_throw'
-	at_least 90 'thrown::catcher[^;]*;(thrown::bottom[^;]*;){9}__cxa_throw' '__cxa_throw;'
+	at_least 90 "thrown::catcher[^;]*;$(times 9 'thrown::bottom[^;]*;')__cxa_throw" '__cxa_throw;'
 }
 
 @test "signal: through the handler's frame to the function that was interrupted" {
@@ -164,13 +163,13 @@ inlined='deep::hot[^;]*;[^;]*deep::first[^;]*;[^;]*deep::second[^;]*;[^;]*deep::
 @test "deep: 600 calls are all there" {
 	target deep 600
 	record -p "$PID" -d 1s -F 99
-	at_least 99 'main;(descend;){600}bottom'
+	at_least 99 "main;$(times 600 'descend;')bottom"
 	whole
 }
 @test "deep: 5000 calls keep the leaf's side and say that they are cut" {
 	target deep 5000
 	"$CPROF" cpu -p "$PID" -d 1s -F 99 -f folded -o "$FOLDED" 2>"$ERR"
-	at_least 99 '(descend;){512}bottom'
+	at_least 99 "$(times 512 'descend;')bottom"
 	grep -qE 'cut' "$ERR"
 }
 
@@ -271,5 +270,5 @@ inlined='deep::hot[^;]*;[^;]*deep::first[^;]*;[^;]*deep::second[^;]*;[^;]*deep::
 	target rust-shares-v0
 	record -p "$PID" -d 2s -F 999
 	near "$(percent 'work::slow' 'work::(slow|generic)')" 70 2.5
-	at_least 99 'rust_shares(_v0)?(\[[0-9a-f]+\])?::main' 'work::slow'
+	at_least 99 'rust_shares(\[[0-9a-f]+\])?::main' 'work::slow'
 }
