@@ -59,18 +59,18 @@ $(O)/targets/inline-debuglink: $(O)/targets/inline
 # Languages that may not be on the machine: their tests are skipped then.
 ifneq ($(shell command -v go),)
 TARGETS_ALL += $(O)/targets/go-shares
-$(O)/targets/go-shares: tests/targets/go/main.go
+$(O)/targets/go-shares: tests/targets/go/main.go tests/targets.mk
 	$(say) TARGET $@
 	$(Q)mkdir -p $(@D)
 	$(Q)GOCACHE=$(abspath $(O))/go-cache GOFLAGS= GO111MODULE=off go build -o $@ $<
 endif
 ifneq ($(shell command -v rustc),)
 TARGETS_ALL += $(O)/targets/rust-shares $(O)/targets/rust-shares-v0
-$(O)/targets/rust-shares: tests/targets/rust/main.rs
+$(O)/targets/rust-shares: tests/targets/rust/main.rs tests/targets.mk
 	$(say) TARGET $@
 	$(Q)mkdir -p $(@D)
 	$(Q)env -u MAKEFLAGS -u MFLAGS rustc --crate-name rust_shares -O -g -o $@ $<
-$(O)/targets/rust-shares-v0: tests/targets/rust/main.rs
+$(O)/targets/rust-shares-v0: tests/targets/rust/main.rs tests/targets.mk
 	$(say) TARGET $@
 	$(Q)mkdir -p $(@D)
 	$(Q)env -u MAKEFLAGS -u MFLAGS rustc --crate-name rust_shares -O -g -C symbol-mangling-version=v0 -o $@ $<

@@ -69,7 +69,7 @@ inlined='deep::hot[^;]*;[^;]*first[^;]*;[^;]*second[^;]*;[^;]*third[^;]*;[^;]*in
 	target inline
 	record -p "$PID" -d 2s -F 999
 	at_least 98 "main;$inlined" 'deep::hot'
-	holds "$(percent 'deep::hot') > 30"
+	holds "$(percent 'deep::hot') > 10"
 	whole
 }
 @test "inline: clang" {
