@@ -45,7 +45,8 @@ load helper
 	target shares
 	local began=$SECONDS
 	mkdir d
-	for path in d d/none/p.pb.gz /proc/p.pb.gz; do
+	: >file
+	for path in d d/none/p.pb.gz file/p.pb.gz; do
 		run --separate-stderr "$CPROF" cpu -p "$PID" -d 20s -o $path
 		[ "$status" -eq 1 ]
 		# shellcheck disable=SC2154

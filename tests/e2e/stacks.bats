@@ -70,7 +70,8 @@ inlined='deep::hot[^;]*;[^;]*first[^;]*;[^;]*second[^;]*;[^;]*third[^;]*;[^;]*in
 	record -p "$PID" -d 2s -F 999
 	at_least 98 "main;$inlined" 'deep::hot'
 	holds "$(percent 'deep::hot') > 10"
-	whole
+	# The C++ runtime rewrites its own frames on the way to a landing pad: nobody can unwind there.
+	whole 98.5
 }
 @test "inline: clang" {
 	target inline-clang
