@@ -61,8 +61,8 @@ static int open_error(const struct event_desc *event, u32 frequency, int code, s
 	case -EACCES:
 	case -EPERM:
 		return error_set(err, code,
-				 "cannot sample all CPUs: %s (try as root, or: sysctl "
-				 "kernel.perf_event_paranoid=0)",
+				 "cannot sample all CPUs: %s (run cprof as root; your own processes "
+				 "can do without: cprof cpu -p PID)",
 				 error_reason(code));
 	case -ENOENT:
 	case -EOPNOTSUPP:
