@@ -8,6 +8,7 @@
 
 #include "elf/debug_file.h"
 #include "symbol/demangle.h"
+#include "symbol/plt.h"
 #include "symbol/symtab.h"
 #include "unwind/rows.h"
 
@@ -18,6 +19,7 @@ struct sources {
 	struct elf_file *debug, *alt, *mini;
 	struct symtab *symtabs[SYMTABS]; /* best first */
 	u32 nsymtabs;
+	struct plt *plt;
 	bool searched_debug, opened_symtabs;
 };
 
@@ -34,6 +36,7 @@ static void sources_release(struct sources *s)
 {
 	for (u32 i = 0; i < s->nsymtabs; i++)
 		symtab_free(s->symtabs[i]);
+	plt_free(s->plt);
 	elf_file_free(s->mini);
 	elf_file_free(s->alt);
 	elf_file_free(s->debug);
@@ -64,6 +67,8 @@ static void open_symtabs(struct sources *s)
 	if (s->opened_symtabs)
 		return;
 	s->opened_symtabs = true;
+	if (plt_new(elf, &s->plt))
+		s->plt = NULL;
 	add_symtab(s, elf, ".symtab");
 	if (!s->nsymtabs)
 		add_symtab(s, debug_of(s), ".symtab");
@@ -82,7 +87,7 @@ static const struct symbol *find_symbol(struct sources *s, u64 vaddr)
 	open_symtabs(s);
 	for (u32 i = 0; i < s->nsymtabs && !found; i++)
 		found = symtab_find(s->symtabs[i], vaddr);
-	return found;
+	return found || !s->plt ? found : plt_find(s->plt, vaddr);
 }
 
 /*

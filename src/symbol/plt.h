@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Names for the stubs of the procedure linkage table ("malloc@plt"), which no symbol table lists. A stub
+ * jumps through a slot of the GOT, and the relocation of that slot names the function (psABI 5.2), so
+ * the stubs are read rather than counted: linkers lay them out in several ways.
+ */
+#ifndef CPROF_SYMBOL_PLT_H
+#define CPROF_SYMBOL_PLT_H
+
+#include "symbol/symtab.h"
+
+struct plt;
+
+int plt_new(struct elf_file *f, struct plt **out) MUST_CHECK; /* -ENOENT: no stub has a name */
+void plt_free(struct plt *p); /* NULL is fine */
+const struct symbol *plt_find(const struct plt *p, u64 vaddr); /* NULL: not in a named stub */
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Names of PLT stubs, in the layouts that linkers make; compared with objdump's own. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fixture.h"
+#include "symbol/plt.h"
+#include "unit.h"
+
+static const char source[] = "#include <stdlib.h>\n#include <stdio.h>\n"
+			     "void (*keep)(void *) = free;\n"
+			     "int main(int n, char **v) { free(malloc(n)); return puts(v[0]); }\n";
+
+static struct elf_file *build(const char *flags)
+{
+	struct elf_file *elf;
+	int fd;
+
+	fixture_write("p.c", source, sizeof(source) - 1);
+	fixture_run("gcc -O1 -fno-builtin %s -o p p.c", flags);
+	fd = open(fixture_path("p"), O_RDONLY | O_CLOEXEC);
+	CHECK_INT(elf_file_open(fd, &elf), 0);
+	close(fd);
+	return elf;
+}
+
+/* "0000000000001030 <puts@plt>:" in objdump's listing. */
+static void check_like_objdump(const char *flags)
+{
+	struct elf_file *elf = build(flags);
+	char line[256], name[128];
+	struct plt *plt;
+	uint64_t vaddr;
+	int seen = 0;
+	FILE *f;
+
+	CHECK_INT(plt_new(elf, &plt), 0);
+	fixture_run("objdump -d p | grep '@plt>:' > list");
+	f = fopen(fixture_path("list"), "r");
+	CHECK(f);
+	while (fgets(line, sizeof(line), f)) {
+		const struct symbol *stub;
+
+		CHECK_INT(sscanf(line, "%" SCNx64 " <%127[^>]>", &vaddr, name), 2);
+		stub = plt_find(plt, vaddr);
+		CHECK(stub);
+		CHECK_STR(stub->name, name);
+		CHECK_INT(stub->start, vaddr);
+		CHECK(plt_find(plt, vaddr + 5) == stub);
+		seen++;
+	}
+	fclose(f);
+	CHECK(seen >= 2);
+	plt_free(plt);
+	elf_file_free(elf);
+}
+
+TEST(plt, lazy_stubs_are_named_as_objdump_names_them)
+{
+	check_like_objdump("-Wl,-z,lazy");
+}
+
+TEST(plt, eager_stubs_are_named)
+{
+	check_like_objdump("-Wl,-z,now");
+}
+
+TEST(plt, stubs_behind_endbr64_are_named)
+{
+	check_like_objdump("-fcf-protection=full -Wl,-z,ibtplt -Wl,-z,lazy");
+}
+
+TEST(plt, stubs_of_programs_without_pie_are_named)
+{
+	check_like_objdump("-no-pie -fno-pie");
+}
+
+TEST(plt, a_static_program_has_none)
+{
+	struct elf_file *elf =
+		build("-nostdlib -static -Wl,-e,main -Wl,--unresolved-symbols=ignore-all");
+	struct plt *plt;
+
+	CHECK_INT(plt_new(elf, &plt), -ENOENT);
+	elf_file_free(elf);
+}
