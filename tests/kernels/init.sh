@@ -34,7 +34,7 @@ profile() {
 	local pid=$!
 	while ! grep -q ready /tmp/target.out; do sleep 0.1; done
 	# shellcheck disable=SC2086 # a list of options
-	cprof cpu -p $pid -d "${seconds}s" $options -f folded -o - >"/tmp/$name" 2>"/tmp/$name.err"
+	cprof cpu --mode bpf -p $pid -d "${seconds}s" $options -f folded -o - >"/tmp/$name" 2>"/tmp/$name.err"
 	result $? "$name: exit status" "/tmp/$name.err"
 	kill $pid
 	wait $pid 2>/dev/null
@@ -50,6 +50,11 @@ result $? 'version' /tmp/version
 cprof doctor >/tmp/doctor 2>&1
 case $? in 0 | 1) result 0 'doctor answers' ;; *) result 1 'doctor answers' /tmp/doctor ;; esac
 
+if ! cprof cpu --mode bpf -a -d 100ms -f folded -o - >/dev/null 2>&1; then
+	# What the verifier says, without the relocations.
+	cprof cpu -vv --mode bpf -a -d 100ms 2>&1 >/dev/null |
+		grep -v -e 'relo #' -e candidate -e 'found .*map' | tail -n 120 | sed 's/^/# /'
+fi
 profile shares 3 '' -- /targets/shares
 has /tmp/shares "main;run;${levels}work_a" 'whole stacks without frame pointers'
 has /tmp/shares "main;run;${levels}work_c" 'all three shares'
@@ -57,7 +62,7 @@ sed 's/^/# /' /tmp/shares.err
 profile static 2 '' -- /targets/shares-static
 has /tmp/static "main;run;${levels}work_b" 'a static program'
 profile syscall 2 '' -- /targets/syscall
-has /tmp/syscall 'main;read_zeros;.*(read|clear_user|rep_stos|zero)' 'kernel frames above the user stack'
+has /tmp/syscall 'main;read_zeros;.*(ksys_read|vfs_read|read_zero)' 'kernel frames above the user stack'
 profile signal 2 '' -- /targets/signal
 has /tmp/signal 'main;worker;.*on_signal;in_handler' 'through a signal frame'
 profile dlopen 3 '' -- /targets/dlopen /targets 0.5
