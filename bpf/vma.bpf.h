@@ -84,18 +84,33 @@ struct vma_found {
 	bool executable;
 };
 
+struct maple_copy {
+	u64 node[32]; /* struct maple_node is 256 bytes in every kernel that has it */
+};
+
+/* Not on the stack: 6.1 gives a program and all that it calls 512 bytes together. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct maple_copy);
+} maple_copies SEC(".maps");
+
 static __always_inline bool maple_find(void *root, u64 addr, void **entry)
 {
-	u64 node[32]; /* struct maple_node is 256 bytes in every kernel that has it */
+	u32 zero = 0;
+	struct maple_copy *copy = bpf_map_lookup_elem(&maple_copies, &zero);
 	u64 at = (u64)root;
+	u64 *node;
 
-	if ((at & 3) != MAPLE_ROOT_NODE)
+	if (!copy || (at & 3) != MAPLE_ROOT_NODE)
 		return false;
+	node = copy->node;
 	for (int depth = 0; depth < MAPLE_MAX_DEPTH; depth++) {
 		u32 type = (at >> MAPLE_TYPE_SHIFT) & MAPLE_TYPE_MASK;
 		u32 pivots = type == maple_arange_64 ? 9 : 15, slot = 0;
 
-		if (bpf_probe_read_kernel(node, sizeof(node), (void *)(at & ~MAPLE_NODE_MASK)))
+		if (bpf_probe_read_kernel(node, sizeof(*copy), (void *)(at & ~MAPLE_NODE_MASK)))
 			return false;
 		/* node[0] is the parent; pivots follow, then slots. A zero pivot ends a short node. */
 		for (u32 i = 0; i < MAPLE_SLOTS - 1; i++) {
