@@ -248,6 +248,16 @@ static __always_inline u64 frame_address(struct stack_walk *st, const struct unw
 	}
 }
 
+/*
+ * A callee-saved register. Compilers leave out the row that says that an epilogue has popped it: then
+ * its slot lies below rsp and still holds the value, which the register has, too. A copied stack does
+ * not reach down there.
+ */
+static __always_inline bool load_register(struct stack_walk *st, u64 *value, u64 slot)
+{
+	return read_words(st, value, 1, slot) || (slot < st->sp && st->regs_known);
+}
+
 static __always_inline bool load_rbx(struct stack_walk *st, const struct unwind_rule *rule, u64 cfa)
 {
 	if (rule->rbx_off == UNWIND_RBX_SAME)
@@ -257,7 +267,7 @@ static __always_inline bool load_rbx(struct stack_walk *st, const struct unwind_
 		return true;
 	}
 	st->bx_known = 1;
-	return read_words(st, &st->bx, 1, cfa + (s64)rule->rbx_off);
+	return load_register(st, &st->bx, cfa + (s64)rule->rbx_off);
 }
 
 /* The return address and the caller's rbp; one read where they lie side by side, as they mostly do. */
@@ -268,9 +278,8 @@ static __always_inline bool load_caller(struct stack_walk *st, const struct unwi
 
 	if (rule->ra == UNWIND_RA_REG) {
 		*ra = st->regs[(u16)rule->ra_off & 15];
-	} else if (rule->rbp == UNWIND_RBP_CFA && rule->rbp_off == -16 && rule->ra_off == -8) {
-		if (!read_words(st, pair, 2, cfa - 16))
-			return false;
+	} else if (rule->rbp == UNWIND_RBP_CFA && rule->rbp_off == -16 && rule->ra_off == -8 &&
+		   read_words(st, pair, 2, cfa - 16)) {
 		st->bp = pair[0];
 		*ra = pair[1];
 		return true;
@@ -280,7 +289,7 @@ static __always_inline bool load_caller(struct stack_walk *st, const struct unwi
 	if (rule->rbp != UNWIND_RBP_CFA && rule->rbp != UNWIND_RBP_RBP)
 		return true;
 	at = (rule->rbp == UNWIND_RBP_CFA ? cfa : st->bp) + (s64)rule->rbp_off;
-	return read_words(st, &st->bp, 1, at);
+	return load_register(st, &st->bp, at);
 }
 
 static __always_inline int step_rule(struct stack_walk *st, const struct unwind_rule *rule)
@@ -301,7 +310,7 @@ static __always_inline int step_rule(struct stack_walk *st, const struct unwind_
 		return end_stack(st, STACK_REGISTER_LOST);
 	cfa = frame_address(st, rule);
 	if (!cfa)
-		return 1;
+		return st->end == STACK_TOO_DEEP ? end_stack(st, STACK_NO_PROGRESS) : 1;
 	if (!load_rbx(st, rule, cfa) || !load_caller(st, rule, cfa, &ra))
 		return end_stack(st, STACK_UNREADABLE);
 	return enter_caller(st, ra, cfa);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -247,6 +248,7 @@ static int perf_start(struct collector *base, struct error *err)
 /* ---- a sample --------------------------------------------------------------------------------- */
 
 struct lookup {
+	pid_t tgid;
 	struct perf_modules *modules;
 	const struct address_space *space;
 };
@@ -268,6 +270,16 @@ static const struct rows *rows_of(void *arg, u32 module)
 	return perf_modules_rows(((struct lookup *)arg)->modules, module);
 }
 
+/* Code stays what it was when the sample was taken; the stack does not, so it is never read late. */
+static bool read_code(void *arg, void *dst, u32 size, u64 addr)
+{
+	const struct lookup *l = arg;
+	struct iovec local = {dst, size}, remote = {(void *)(uintptr_t)addr, size};
+
+	return address_space_find(l->space, addr) &&
+	       process_vm_readv(l->tgid, &local, 1, &remote, 1, 0) == (ssize_t)size;
+}
+
 /* From asm/perf_regs.h's order to DWARF's (psABI figure 3.36). */
 static void set_registers(struct stack_walk *st, const struct perf_sample *s)
 {
@@ -284,7 +296,8 @@ static void set_registers(struct stack_walk *st, const struct perf_sample *s)
 	st->pc = s->regs[PERF_REG_IP];
 	st->sp = s->regs[PERF_REG_SP];
 	st->bp = s->regs[PERF_REG_BP];
-	st->regs_known = 1;
+	st->bx = s->regs[PERF_REG_BX];
+	st->regs_known = st->bx_known = 1;
 	st->exact = 1;
 }
 
@@ -307,10 +320,11 @@ static void push_kernel(struct stack_walk *st, const struct perf_sample *s)
 static void walk_sample(struct perf_collector *c, const struct perf_sample *s,
 			const struct perf_process *proc)
 {
-	struct lookup lookup = {c->modules, perf_process_space(proc)};
+	struct lookup lookup = {(pid_t)s->pid, c->modules, perf_process_space(proc)};
 	const struct walk_env env = {
 		.find_module = find_module,
 		.rows = rows_of,
+		.read = read_code,
 		.arg = &lookup,
 		.rules = perf_modules_rules(c->modules),
 		.nrules = UNWIND_MAX_RULES,

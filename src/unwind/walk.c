@@ -5,7 +5,6 @@
 #include <string.h>
 #include <sys/cdefs.h>
 
-#define RED_ZONE 128
 #define STACK_SIZE_USUAL \
 	(8u << 20) /* the usual ulimit -s: farther away is another stack, or nonsense */
 
@@ -13,7 +12,6 @@
 struct walk {
 	const struct walk_env *env;
 	const struct walk_copy *copy;
-	const struct stack_walk *st;
 	const struct rows *rows; /* of the module looked up last */
 	struct module_table
 		table; /* how `rows` would look in the kernel: directory first, then words */
@@ -33,22 +31,6 @@ static bool read_copy(const struct walk_copy *c, void *dst, u32 size, u64 addr)
 	return true;
 }
 
-/*
- * Compilers leave out the row that says that an epilogue has popped rbp: its slot still holds the value,
- * in the red zone (psABI 3.2.2). That is not copied, but then rbp itself has the value back, and no
- * other slot is ever asked for down there.
- */
-static bool read_red_zone(const struct walk *w, u64 *dst, u32 size, u64 addr)
-{
-	u64 below = w->copy->sp - addr;
-
-	if (addr >= w->copy->sp || below > RED_ZONE || below % sizeof(*dst))
-		return false;
-	for (; size && addr < w->copy->sp; size -= sizeof(*dst), addr += sizeof(*dst))
-		*dst++ = w->st->bp;
-	return !size || read_copy(w->copy, dst, size, addr);
-}
-
 static bool env_read_user(void *dst, u32 size, u64 addr)
 {
 	const struct walk_env *env = current->env;
@@ -56,8 +38,6 @@ static bool env_read_user(void *dst, u32 size, u64 addr)
 	u64 end = c->sp + c->copy.len;
 
 	if (read_copy(c, dst, size, addr))
-		return true;
-	if (!env->read && read_red_zone(current, dst, size, addr))
 		return true;
 	if (env->read && env->read(env->arg, dst, size, addr))
 		return true;
@@ -142,7 +122,7 @@ static void name_cut(struct stack_walk *st)
 
 void walk_stack(struct stack_walk *st, const struct walk_env *env, const struct walk_copy *copy)
 {
-	struct walk walk = {.env = env, .copy = copy, .st = st};
+	struct walk walk = {.env = env, .copy = copy};
 
 	current = &walk;
 	unwind_user(st);
