@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "unwind/function_index.h"
+#include "unwind/plt_stub.h"
 #include "unwind/row_writer.h"
 #include "unwind/stack_end.h"
 
@@ -196,7 +197,9 @@ static int build_tables(struct build *b, struct elf_file *debug, struct rows *ro
 
 	if (err)
 		return err;
-	err = stack_ends_fix(&b->index, b->f, debug, b->set);
+	err = plt_stubs_fix(&b->index, b->f, b->set);
+	if (!err)
+		err = stack_ends_fix(&b->index, b->f, debug, b->set);
 	if (err)
 		goto out;
 	b->gap_rule = !b->index.fdes || elf_is_go(b->f) ? UNWIND_RULE_FP : UNWIND_RULE_NONE;
