@@ -49,6 +49,14 @@ $(eval $(call target,libtiny.so,plt_lib.c,gcc,-shared -fPIC))
 $(eval $(call target,plt,plt.c,gcc,-L$(O)/targets -l:libtiny.so -Wl$(comma)-z$(comma)lazy '-Wl$(comma)-rpath$(comma)$$$$ORIGIN'))
 $(O)/targets/plt: $(O)/targets/libtiny.so
 
+# Stepped through by the replay tests, instruction by instruction.
+$(eval $(call target,steps,steps.c,gcc,-Wl$(comma)-z$(comma)lazy))
+$(eval $(call target,steps-clang,steps.c,clang,))
+$(eval $(call target,steps-static,steps.c,gcc,-static))
+$(eval $(call target,steps-O0,steps.c,gcc,-O0))
+$(eval $(call target,steps-throw,steps_throw.cpp,g++,))
+$(eval $(call target,steps-throw-static,steps_throw.cpp,g++,-static))
+
 # The debug information in a file beside the program, named by .gnu_debuglink.
 TARGETS_ALL += $(O)/targets/inline-debuglink
 $(O)/targets/inline-debuglink: $(O)/targets/inline
