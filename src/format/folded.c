@@ -41,16 +41,21 @@ enum annotation { PLAIN, KERNEL, INLINED, JIT };
 
 static const char *const annotation_suffix[] = {"", "_[k]", "_[i]", "_[j]"};
 
+static bool blank(char c)
+{
+	return (u8)c <= ' ' || c == 0x7f;
+}
+
 /* A copy that holds no separator, no control byte and no space at its ends. */
 static char *clean_name(const char *name, const char *suffix)
 {
 	size_t len, tail = strlen(suffix);
 	char *clean;
 
-	while (*name && (unsigned char)*name <= ' ')
+	while (*name && blank(*name))
 		name++;
 	len = strlen(name);
-	while (len && (unsigned char)name[len - 1] <= ' ')
+	while (len && blank(name[len - 1]))
 		len--;
 	if (!len) {
 		name = "[unknown]";
@@ -59,11 +64,8 @@ static char *clean_name(const char *name, const char *suffix)
 	clean = malloc(len + tail + 1);
 	if (!clean)
 		return NULL;
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)name[i];
-
-		clean[i] = c == ';' ? ':' : c < ' ' || c == 0x7f ? ' ' : (char)c;
-	}
+	for (size_t i = 0; i < len; i++)
+		clean[i] = name[i] == ';' ? ':' : blank(name[i]) ? ' ' : name[i];
 	memcpy(clean + len, suffix, tail + 1);
 	return clean;
 }

@@ -58,15 +58,14 @@ static struct profile *new_profile(void)
 	return p;
 }
 
-static u32 add_mapping(struct profile *p, const char *path, u64 start,
+static u32 add_mapping(struct profile *p, const char *path, const char *build_id, u64 start,
 		       enum profile_mapping_kind kind)
 {
 	struct profile_mapping m = {
 		.start = start,
 		.limit = start + 0x100000,
 		.path = number(profile_string(p, path)),
-		.build_id = kind == PROFILE_MAPPING_FILE ? number(profile_string(p, "0123abcd"))
-							 : 0,
+		.build_id = number(profile_string(p, build_id)),
 		.kind = kind,
 		.has_functions = true,
 	};
@@ -92,10 +91,11 @@ static void add(struct profile *p, const u32 *stack, u32 n, s64 count,
 struct profile *fixture_profile(void)
 {
 	struct profile *p = new_profile();
-	u32 demo = add_mapping(p, "/usr/bin/demo", 0x400000, PROFILE_MAPPING_FILE);
-	u32 lib = add_mapping(p, "/usr/lib/libfoo.so", 0x7f0000000000, PROFILE_MAPPING_FILE);
+	u32 demo = add_mapping(p, "/usr/bin/demo", "0123abcd", 0x400000, PROFILE_MAPPING_FILE);
+	u32 lib = add_mapping(p, "/usr/lib/libfoo.so", "4567cdef", 0x7f0000000000,
+			      PROFILE_MAPPING_FILE);
 	u32 kernel =
-		add_mapping(p, "[kernel.kallsyms]", 0xffffffff81000000, PROFILE_MAPPING_KERNEL);
+		add_mapping(p, "[kernel.kallsyms]", "", 0xffffffff81000000, PROFILE_MAPPING_KERNEL);
 	u32 inlined = number(profile_location(p, demo, 0x400010));
 	u32 work = number(profile_location(p, demo, 0x400020));
 	u32 entry = number(profile_location(p, demo, 0x400030));
@@ -129,7 +129,8 @@ struct profile *fixture_profile(void)
 struct profile *large_profile(u32 locations, u32 samples)
 {
 	struct profile *p = new_profile();
-	u32 demo = add_mapping(p, "/usr/bin/demo", 0x400000, PROFILE_MAPPING_FILE), stack[30];
+	u32 demo = add_mapping(p, "/usr/bin/demo", "0123abcd", 0x400000, PROFILE_MAPPING_FILE),
+	    stack[30];
 	u64 random = 1;
 	char name[64];
 

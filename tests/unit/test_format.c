@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of formats; files that appear whole or not at all. */
+#include "unit.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "format_fixture.h"
+
+static char dir[64];
+
+/* A folder of the case's own, which is removed at its exit. */
+static void remove_dir(void)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "rm -rf '%s'", dir);
+	if (system(command))
+		fprintf(stderr, "# %s stays\n", dir);
+}
+
+static void enter_dir(void)
+{
+	strcpy(dir, "/tmp/cprof-unit-XXXXXX");
+	CHECK(mkdtemp(dir) != NULL);
+	CHECK_INT(chdir(dir), 0);
+	atexit(remove_dir);
+}
+
+static size_t files_here(void)
+{
+	DIR *d = opendir(".");
+	size_t n = 0;
+
+	CHECK(d != NULL);
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n - 2;
+}
+
+static void check_content(const char *path, const char *want)
+{
+	char have[4096];
+	FILE *f = fopen(path, "r");
+	size_t n;
+
+	CHECK(f != NULL);
+	n = fread(have, 1, sizeof(have) - 1, f);
+	have[n] = '\0';
+	fclose(f);
+	CHECK_STR(have, want);
+}
+
+static const char folded[] = "main;[libfoo.so] 1\n"
+			     "main;work 2\n"
+			     "main;work;inlined<int>(int) 3\n"
+			     "main;work;work;do_syscall 4\n";
+
+static int write_folded(const char *path, struct error *err)
+{
+	struct profile *p = fixture_profile();
+	int ret = format_write_file(p, &format_folded, NULL, path, err);
+
+	profile_free(p);
+	return ret;
+}
+
+TEST(format, found_by_name)
+{
+	CHECK(format_by_name("pprof") == &format_pprof);
+	CHECK(format_by_name("folded") == &format_folded);
+	CHECK(format_by_name("text") == &format_text);
+	CHECK(format_by_name("pp") == NULL);
+	CHECK(format_by_name("") == NULL);
+}
+
+TEST(format, found_by_suffix)
+{
+	CHECK(format_by_path("a.pb.gz") == &format_pprof);
+	CHECK(format_by_path("/x.txt/cpu.folded") == &format_folded);
+	CHECK(format_by_path("dir/a.txt") == &format_text);
+	CHECK(format_by_path("a.gz") == NULL);
+	CHECK(format_by_path(".txt") == NULL);
+	CHECK(format_by_path("") == NULL);
+}
+
+TEST(format, file_is_written_whole)
+{
+	struct error err = {0};
+	struct stat st;
+
+	enter_dir();
+	umask(022);
+	CHECK_INT(write_folded("out.folded", &err), 0);
+	check_content("out.folded", folded);
+	CHECK_INT(stat("out.folded", &st), 0);
+	CHECK_INT(st.st_mode & 07777, 0644);
+	CHECK_INT(files_here(), 1);
+}
+
+TEST(format, older_file_is_replaced)
+{
+	struct error err = {0};
+	char path[128];
+
+	enter_dir();
+	CHECK_INT(close(creat("out.folded", 0600)), 0);
+	snprintf(path, sizeof(path), "%s/out.folded", dir);
+	CHECK_INT(write_folded(path, &err), 0);
+	check_content("out.folded", folded);
+	CHECK_INT(files_here(), 1);
+}
+
+TEST(format, link_to_a_file_is_replaced_not_followed)
+{
+	struct error err = {0};
+	struct stat st;
+
+	enter_dir();
+	CHECK_INT(close(creat("victim", 0600)), 0);
+	CHECK_INT(symlink("victim", "out.folded"), 0);
+	CHECK_INT(symlink("nowhere", "dangling.folded"), 0);
+	CHECK_INT(write_folded("out.folded", &err), 0);
+	CHECK_INT(write_folded("dangling.folded", &err), 0);
+	check_content("victim", "");
+	check_content("out.folded", folded);
+	CHECK_INT(lstat("dangling.folded", &st), 0);
+	CHECK(S_ISREG(st.st_mode));
+	CHECK_INT(files_here(), 3);
+}
+
+TEST(format, device_is_written_into)
+{
+	struct error err = {0};
+	struct stat st;
+
+	CHECK_INT(write_folded("/dev/null", &err), 0);
+	CHECK_INT(lstat("/dev/null", &st), 0);
+	CHECK(S_ISCHR(st.st_mode));
+}
+
+TEST(format, fifo_is_written_into)
+{
+	struct error err = {0};
+	pid_t pid;
+	int status;
+
+	enter_dir();
+	CHECK_INT(mkfifo("out.folded", 0600), 0);
+	pid = fork();
+	if (!pid)
+		_exit(write_folded("out.folded", &err) ? 1 : 0);
+	check_content("out.folded", folded);
+	CHECK_INT(waitpid(pid, &status, 0), pid);
+	CHECK_INT(status, 0);
+}
+
+TEST(format, full_disk_leaves_nothing)
+{
+	struct error err = {0};
+
+	CHECK_INT(write_folded("/dev/full", &err), -ENOSPC);
+	CHECK_INT(err.code, -ENOSPC);
+	CHECK_STR(err.text, "cannot write /dev/full: no space left on device");
+}
+
+TEST(format, failed_write_leaves_the_older_file)
+{
+	const struct rlimit limit = {.rlim_cur = 10, .rlim_max = RLIM_INFINITY};
+	const struct rlimit none = {RLIM_INFINITY, RLIM_INFINITY};
+	struct error err = {0};
+	FILE *f;
+
+	enter_dir();
+	f = fopen("out.folded", "w");
+	CHECK(f != NULL);
+	fputs("older", f);
+	fclose(f);
+	signal(SIGXFSZ, SIG_IGN);
+	CHECK_INT(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	CHECK_INT(write_folded("out.folded", &err), -EFBIG);
+	CHECK_INT(setrlimit(RLIMIT_FSIZE, &none), 0);
+	CHECK_STR(err.text, "cannot write out.folded: file too large");
+	check_content("out.folded", "older");
+	CHECK_INT(files_here(), 1);
+}
+
+TEST(format, directory_is_refused)
+{
+	struct error err = {0};
+
+	enter_dir();
+	CHECK_INT(write_folded(".", &err), -EISDIR);
+	CHECK_STR(err.text, "cannot write .: is a directory");
+	CHECK_INT(write_folded("new/", &err), -EISDIR);
+	CHECK_INT(write_folded("", &err), -ENOENT);
+	CHECK_INT(files_here(), 0);
+}
+
+TEST(format, missing_directory_is_refused)
+{
+	struct error err = {0};
+
+	enter_dir();
+	CHECK_INT(write_folded("none/out.folded", &err), -ENOENT);
+	CHECK_STR(err.text, "cannot write none/out.folded: no such file or directory");
+}
+
+TEST(format, unwritable_directory_is_refused)
+{
+	struct error err = {0};
+
+	CHECK_INT(write_folded("/proc/out.folded", &err), -ENOENT);
+	enter_dir();
+	CHECK_INT(chmod(".", 0555), 0);
+	if (!geteuid() && seteuid(65534))
+		unit_skip("cannot become an ordinary user");
+	CHECK_INT(write_folded("out.folded", &err), -EACCES);
+	CHECK_STR(err.text, "cannot write out.folded: permission denied");
+	if (seteuid(getuid()))
+		unit_fail(__FILE__, __LINE__, "seteuid back");
+}
+
+TEST(format, writers_complaint_names_the_file)
+{
+	struct profile *p = fixture_profile();
+	struct error err = {0};
+
+	enter_dir();
+	CHECK_INT(format_write_file(p, &format_folded,
+				    &(struct format_options){.sample_type = "delay"}, "o.folded",
+				    &err),
+		  -ENOENT);
+	CHECK_STR(err.text, "cannot write o.folded: the profile has no sample type \"delay\", "
+			    "only: samples, cpu");
+	CHECK_INT(files_here(), 0);
+	profile_free(p);
+}
+
+TEST(format, reader_that_left_gets_no_words)
+{
+	struct profile *p = fixture_profile();
+	struct error err = {0};
+	int fds[2];
+
+	signal(SIGPIPE, SIG_IGN);
+	CHECK_INT(pipe(fds), 0);
+	close(fds[0]);
+	CHECK_INT(format_write_fd(p, &format_folded, NULL, fds[1], &err), -EPIPE);
+	CHECK_INT(err.code, -EPIPE);
+	CHECK_STR(err.text, "");
+	close(fds[1]);
+	profile_free(p);
+}
+
+TEST(format, longest_file_name)
+{
+	struct error err = {0};
+	char name[256];
+
+	enter_dir();
+	memset(name, 'n', 255);
+	strcpy(name + 248, ".folded");
+	CHECK_INT(write_folded(name, &err), 0);
+	check_content(name, folded);
+}
