@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The walker over small tables made by hand. What it does on real programs: test_replay.c. */
+#include <string.h>
+
+#include "unit.h"
+#include "unwind/walk.h"
+
+#define MODULE MODULE_FIRST_FILE
+#define TEXT 0x400000ull
+#define STACK 0x7ffe00001000ull
+
+static const struct unwind_rule rules[] = {
+	{.cfa = UNWIND_CFA_NONE},
+	{.cfa = UNWIND_CFA_STOP},
+	{.cfa = UNWIND_CFA_FP},
+	{.cfa = UNWIND_CFA_RSP, .cfa_off = 8, .ra_off = -8},
+	{.cfa = UNWIND_CFA_RSP, .cfa_off = 8, .ra_off = -8, .rbp = UNWIND_RBP_CFA, .rbp_off = -16},
+	{.cfa = UNWIND_CFA_RSP, .cfa_off = 0, .ra_off = -8},
+	{.cfa = UNWIND_CFA_RBP, .cfa_off = 16, .ra_off = -8, .rbp = UNWIND_RBP_CFA, .rbp_off = -16},
+	{.cfa = UNWIND_CFA_REG, .cfa_reg = 10, .ra_off = -8},
+};
+
+/* One KiB of text under one rule each. */
+struct fixture {
+	struct unwind_block blocks[UNWIND_PAGE_BLOCKS];
+	struct rows rows;
+	u64 stack[64];
+	struct walk_env env;
+	struct walk_copy copy;
+	struct stack_walk st;
+};
+
+static bool find(void *arg, u64 pc, u32 *module, u64 *off)
+{
+	if (pc < TEXT || pc >= TEXT + 0x10000)
+		return false;
+	*module = MODULE;
+	*off = pc - TEXT;
+	return true;
+}
+
+static const struct rows *rows_of(void *arg, u32 module)
+{
+	return module == MODULE ? &((struct fixture *)arg)->rows : NULL;
+}
+
+static struct fixture *fixture(void)
+{
+	static struct fixture f;
+
+	memset(&f, 0, sizeof(f));
+	for (u32 i = 0; i < ARRAY_LEN(rules); i++)
+		f.blocks[i].rule = (u16)i;
+	f.rows.blocks = f.blocks;
+	f.rows.nblocks = ARRAY_LEN(rules);
+	f.env = (struct walk_env){.find_module = find,
+				  .rows = rows_of,
+				  .arg = &f,
+				  .rules = rules,
+				  .nrules = ARRAY_LEN(rules)};
+	f.copy = (struct walk_copy){{(const u8 *)f.stack, sizeof(f.stack)}, STACK};
+	walk_reset(&f.st);
+	f.st.sp = STACK;
+	f.st.regs_known = f.st.bx_known = f.st.exact = 1;
+	return &f;
+}
+
+/* An address in the KiB that `rule` governs. */
+static u64 under(u32 rule)
+{
+	return TEXT + rule * 1024ull + 100;
+}
+
+static u32 walk_from(struct fixture *f, u64 pc)
+{
+	f->st.pc = pc;
+	walk_stack(&f->st, &f->env, &f->copy);
+	return f->st.end;
+}
+
+TEST(walk, returns_to_the_outermost_frame)
+{
+	struct fixture *f = fixture();
+
+	f->stack[0] = under(3);
+	f->stack[1] = under(1);
+	CHECK_INT(walk_from(f, under(3)), STACK_WHOLE);
+	CHECK_INT(f->st.nframes, 3);
+	CHECK(f->st.frames[0] == FRAME(MODULE, under(3) - TEXT));
+	CHECK(f->st.frames[1] == FRAME(MODULE, under(3) - TEXT - 1));
+	CHECK(f->st.frames[2] == FRAME(MODULE, under(1) - TEXT - 1));
+}
+
+TEST(walk, equal_stacks_have_equal_hashes_and_others_not)
+{
+	struct fixture *f = fixture();
+	u64 first;
+
+	f->stack[0] = under(1);
+	walk_from(f, under(3));
+	first = f->st.hash;
+	f = fixture();
+	f->stack[0] = under(1);
+	walk_from(f, under(3));
+	CHECK(f->st.hash == first);
+	f = fixture();
+	f->stack[0] = under(1) + 1;
+	walk_from(f, under(3));
+	CHECK(f->st.hash != first);
+}
+
+TEST(walk, a_popped_rbp_is_not_read_below_the_copy)
+{
+	struct fixture *f = fixture();
+
+	/* The slot is at sp - 8; the caller's CFA is rbp + 16. */
+	f->stack[0] = under(6);
+	f->stack[4] = 0; /* the caller's saved rbp */
+	f->stack[5] = under(1);
+	f->st.bp = STACK + 32;
+	CHECK_INT(walk_from(f, under(4)), STACK_WHOLE);
+	CHECK_INT(f->st.nframes, 3);
+}
+
+TEST(walk, each_way_to_be_cut_has_its_name)
+{
+	struct fixture *f = fixture();
+
+	f->stack[0] = 0x1234567890; /* outside */
+	CHECK_INT(walk_from(f, under(3)), STACK_NOT_MAPPED);
+	CHECK(f->st.frames[f->st.nframes - 1] == FRAME(MODULE_CUT, STACK_NOT_MAPPED));
+	f = fixture();
+	CHECK_INT(walk_from(f, under(0)), STACK_NO_ROW);
+	f = fixture();
+	CHECK_INT(walk_from(f, TEXT + 0x8000), STACK_NO_ROW); /* behind the last block */
+	f = fixture();
+	f->stack[0] = under(5);
+	CHECK_INT(walk_from(f, under(3)), STACK_NO_PROGRESS);
+	f = fixture();
+	f->stack[0] = under(7);
+	CHECK_INT(walk_from(f, under(3)), STACK_REGISTER_LOST);
+	f = fixture();
+	f->st.sp = STACK - (1ull << 32);
+	CHECK_INT(walk_from(f, under(3)), STACK_UNREADABLE);
+	f = fixture();
+	f->env.rows = NULL;
+	CHECK_INT(walk_from(f, 0xffff800000000000), STACK_NOT_MAPPED);
+}
+
+TEST(walk, what_lies_behind_the_copy_was_too_far)
+{
+	struct fixture *f = fixture();
+
+	for (size_t i = 0; i < ARRAY_LEN(f->stack); i++)
+		f->stack[i] = under(3);
+	CHECK_INT(walk_from(f, under(3)), STACK_COPY_TOO_SHORT);
+	CHECK_INT(f->st.nframes, ARRAY_LEN(f->stack) + 2);
+	CHECK(f->st.frames[f->st.nframes - 1] == FRAME(MODULE_CUT, STACK_COPY_TOO_SHORT));
+}
+
+static bool read_return_addresses(void *arg, void *dst, u32 size, u64 addr)
+{
+	u64 *words = dst;
+
+	for (u32 i = 0; i < size / sizeof(u64); i++)
+		words[i] = under(3);
+	return true;
+}
+
+TEST(walk, deep_stacks_keep_their_leaf_side)
+{
+	struct fixture *f = fixture();
+
+	f->copy.copy.len = 0;
+	f->env.read = read_return_addresses;
+	CHECK_INT(walk_from(f, under(3)), STACK_TOO_DEEP);
+	CHECK_INT(f->st.nframes, STACK_MAX_USER + 1);
+	CHECK(f->st.frames[STACK_MAX_USER] == FRAME(MODULE_CUT, STACK_TOO_DEEP));
+}
