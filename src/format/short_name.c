@@ -27,8 +27,10 @@ static char *parameters(char *name)
 		if (!depth)
 			break;
 	}
+	if (at <= name || !strncmp(at + 1, "anonymous namespace", 19))
+		return NULL;
 	/* operator() without a list of its own is a name. */
-	if (at <= name || at + 1 == close || !strncmp(at + 1, "anonymous namespace", 19))
+	if (at - name >= 8 && !strncmp(at - 8, "operator", 8) && at + 1 == close)
 		return NULL;
 	return at;
 }
@@ -37,8 +39,8 @@ static void drop_parameters(char *name)
 {
 	char *open = parameters(name);
 
-	if (open && strlen(open) > sizeof(DOTS) + 1)
-		strcpy(open, "(" DOTS ")");
+	if (open)
+		*open = '\0';
 }
 
 /* Whether the '<' at `at` opens arguments: after an identifier or "::", but not in operator<. */
@@ -85,6 +87,36 @@ static void drop_arguments(char *name)
 	*to = '\0';
 }
 
+/* After the first "::" that is outside of any brackets and has a qualifier before it; NULL: none left. */
+static char *past_qualifier(char *name)
+{
+	int depth = 0;
+
+	for (char *at = name; *at; at++) {
+		if (*at == '<' || *at == '(' || *at == '{')
+			depth++;
+		else if (*at == '>' || *at == ')' || *at == '}')
+			depth--;
+		else if (*at == ' ' && !depth)
+			return NULL; /* "operator bool", "f() const": not a plain path */
+		else if (!depth && at[0] == ':' && at[1] == ':')
+			return at > name && at[2] ? at + 2 : NULL;
+	}
+	return NULL;
+}
+
+/* Leading namespaces go, as long as the function keeps one qualifier: its class. */
+static void drop_namespaces(char *name, size_t columns)
+{
+	char *kept = name, *next = past_qualifier(name);
+
+	while (next && utf8_length(kept) > columns && past_qualifier(next)) {
+		kept = next;
+		next = past_qualifier(kept);
+	}
+	memmove(name, kept, strlen(kept) + 1);
+}
+
 static char *character(char *s, size_t number)
 {
 	while (*s && number--)
@@ -129,5 +161,6 @@ void short_name(const char *name, size_t columns, char *out, size_t size)
 	drop_parameters(out);
 	if (utf8_length(out) > columns)
 		drop_arguments(out);
+	drop_namespaces(out, columns);
 	drop_middle(out, columns);
 }

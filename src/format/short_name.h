@@ -7,7 +7,7 @@
 
 /*
  * Writes `name` (well-formed UTF-8) in at most `columns` characters (0: as it is). Given up in turn:
- * the parameter list "(...)", template arguments "<...>", the middle of the name. `size` is that of
+ * the parameter list, template arguments "<...>", leading namespaces, the middle of the name. `size` is that of
  * `out`; a name that does not fit in there is cut.
  */
 void short_name(const char *name, size_t columns, char *out, size_t size);
