@@ -60,8 +60,9 @@ $(O)/bench/%: tests/bench/%.c $(O)/libcprof.a
 
 .PHONY: bench
 bench: cprof targets $(BENCHES)
-	$(Q)set -e; for script in $(sort $(wildcard tests/bench/*.sh)); do \
-	    $(TEST_ENV) bash $$script; done
+	$(Q)set -e; for script in $(sort $(wildcard tests/bench/bench_*.sh tests/bench/bench_*.py)); do \
+	    case $$script in *.py) $(TEST_ENV) python3 $$script ;; *) $(TEST_ENV) bash $$script ;; esac; \
+	    echo; done
 
 # ---- lint
 
