@@ -82,3 +82,44 @@ pprof() { go tool pprof "$@" 2>/dev/null; }
 	grep -q 'cycles' "$ERR"
 	grep -q 'cpu-clock' "$ERR"
 }
+
+# decoded OPTIONS...: a profile that the tests' own decoder finds no fault with, in p.pb.gz.
+decoded() {
+	"$CPROF" cpu "$@" -o p.pb.gz 2>"$ERR"
+	python3 "$BATS_TEST_DIRNAME/pprof_decode.py" p.pb.gz --check
+}
+decode() { python3 "$BATS_TEST_DIRNAME/pprof_decode.py" p.pb.gz "$@"; }
+
+@test "pprof: the decoder of the tests reads the same shares" {
+	target shares
+	decoded -p "$PID" -d 2s -F 999
+	target_end
+	decode --folded >"$FOLDED"
+	near "$(percent "$(levels)work_a( |;)")" "$(truth work_a)" 2.5
+	at_least 99 "_start;.*main;run;$(levels)work_" 'level_30;work_'
+	decode --info >info
+	cat info
+	grep -q 'cpu/nanoseconds\|cpu.*nanoseconds' info
+	grep -q 'samples.*count' info
+}
+@test "pprof: sound for threads, kernel frames, JIT, Go, Rust, the machine, perf mode, without inlines" {
+	target threads
+	decoded -p "$PID" -d 500ms -F 999 --label thread --label pid --label cpu
+	decode --labels >labels
+	cat labels
+	grep -q 'worker-1' labels
+	target syscall
+	decoded -p "$PID" -d 500ms -F 999
+	target jit
+	decoded -p "$PID" -d 500ms -F 999
+	rm -f "/tmp/perf-$PID.map"
+	target inline
+	decoded -p "$PID" -d 500ms -F 999
+	decoded -p "$PID" -d 500ms -F 999 --no-inlines
+	decoded -p "$PID" -d 500ms -F 999 --mode perf
+	decoded -a -d 500ms -F 499
+	target go-shares
+	decoded -p "$PID" -d 500ms -F 999
+	target rust-shares
+	decoded -p "$PID" -d 500ms -F 999
+}

@@ -1,0 +1,76 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Programs whose files are not where their names say: deleted, replaced, behind other roots and
+# namespaces; and files that were laid out to hurt the reader.
+
+load helper
+
+@test "places: a program that was deleted" {
+	cp "$TARGETS/shares" gone
+	start ./gone
+	sleep 0.3
+	rm gone
+	record -p "$PID" -d 1s -F 499
+	at_least 99 "main;run;$(levels)work_" 'level_30;work_'
+	whole
+}
+@test "places: a program that was replaced by another" {
+	cp "$TARGETS/shares" changed
+	start ./changed
+	sleep 0.3
+	cp "$TARGETS/inline" new
+	mv new changed
+	record -p "$PID" -d 1s -F 499
+	at_least 99 "main;run;$(levels)work_" 'level_30;work_'
+	holds "$(percent 'deep::|thrown::') == 0"
+}
+@test "places: behind another root" {
+	need_root
+	mkdir -p root/bin
+	cp "$TARGETS/shares-static" root/bin/program
+	start chroot root /bin/program
+	sleep 0.3
+	record -p "$PID" -d 1s -F 499
+	at_least 99 "main;run;$(levels)work_" 'level_30;work_'
+}
+@test "places: JIT names by the PID and the /tmp of the target's own namespaces" {
+	need_root
+	unshare --mount --pid --fork true 2>/dev/null || skip 'no namespaces here'
+	start unshare --mount --pid --fork --kill-child bash -c \
+		"mount -t tmpfs none /tmp && cd / && exec '$TARGETS/jit'"
+	sleep 0.5
+	local inner
+	inner=$(pgrep -P "$PID")
+	[ ! -e "/tmp/perf-$inner.map" ]
+	record -p "$inner" -d 1s -F 999
+	at_least 98 'main;run_jit;jit_outer;jit_inner with spaces' 'jit_inner'
+	holds "$(percent 'jit_inner') > 50"
+}
+@test "places: a perf map of 10 GB costs neither memory nor time" {
+	target jit
+	truncate -s 10G "/tmp/perf-$PID.map"
+	local began=$SECONDS
+	record -p "$PID" -d 500ms -F 499
+	rm -f "/tmp/perf-$PID.map"
+	[ $((SECONDS - began)) -lt 10 ]
+	holds "$(sed -n 's/.* \([0-9]*\) MB of memory.*/\1/p' "$ERR") < 400"
+}
+@test "places: a perf map of somebody else's is not believed" {
+	need_root
+	target jit
+	chown 65534 "/tmp/perf-$PID.map"
+	record -p "$PID" -d 500ms -F 499
+	rm -f "/tmp/perf-$PID.map"
+	holds "$(percent 'jit_inner') == 0"
+}
+@test "places: a program without sections still gets whole stacks" {
+	# e_shoff and e_shnum (bytes 40 and 60 of the header) are 0: only segments.
+	cp "$TARGETS/shares" sectionless
+	head -c 8 /dev/zero | dd of=sectionless bs=1 seek=40 conv=notrunc status=none
+	head -c 4 /dev/zero | dd of=sectionless bs=1 seek=60 conv=notrunc status=none
+	start ./sectionless
+	sleep 0.3
+	record -p "$PID" -d 1s -F 499
+	holds "$(percent 'sectionless') > 95"
+	whole
+}
