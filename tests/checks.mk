@@ -13,7 +13,7 @@ check: deps-check
 	$(Q)$(MAKE) --no-print-directory check-build
 	$(Q)$(RUN) $(UNIT_PART) $(FUZZ_PART) $(E2E_PART) $(KERNELS_PART)
 check-build: cprof $(O)/unit targets fuzzers
-check-unit: $(O)/unit
+check-unit: $(O)/unit targets
 	$(Q)$(RUN) $(UNIT_PART)
 check-e2e: cprof targets
 	$(Q)$(RUN) $(E2E_PART)
