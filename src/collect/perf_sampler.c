@@ -14,6 +14,7 @@
 
 #include "collect/collector.h"
 #include "collect/events.h"
+#include "collect/perf_event.h"
 #include "collect/perf_modules.h"
 #include "collect/perf_processes.h"
 #include "collect/perf_record.h"
@@ -26,12 +27,29 @@
  * A ring must hold what a busy CPU writes until we get to run, or samples are lost: so the copied
  * stacks are the larger the slower the sampling. 63 KiB is what a record can hold.
  */
+#define NSEC_PER_SEC 1000000000ull
 #define RING_HOLDS_MS 100
 #define RING_BYTES_WANTED (4u << 20)
 #define STACK_BYTES_MIN 4096u
 #define STACK_BYTES_MAX 64512u
 
+/*
+ * A new thread's events begin with a whole period before their first sample (inherit_event() in
+ * kernel/events/core.c), so that threads which live for less are never seen: at 99 Hz, a program that
+ * spent 2 s of CPU time in threads of 10 ms had no sample at all. So clocks tick at this rate at least,
+ * and of their ticks so many are taken, at random, as were asked for.
+ */
+#define TICKS_HZ_MIN 997u
+
 #define LISTING_ROUNDS 16 /* threads are listed until no new ones turn up, so often at most */
+
+struct thinning {
+	u64 period; /* ns between samples that are wanted; 0: all are taken */
+	u64 passed; /* CPU time that ticks stood for so far */
+	u64 window; /* where the window begins in which the next sample is taken, */
+	u64 pick; /* and at which point of it */
+	u64 random;
+};
 
 struct perf_collector {
 	struct collector base;
@@ -42,6 +60,9 @@ struct perf_collector {
 	struct perf_processes *processes;
 	struct stack_store *store;
 	struct collect_stats stats;
+	struct thinning thinning;
+	u32 ticks_hz;
+	u64 lost_ticks;
 	int first_error; /* while storing; reported at the end */
 	struct stack_walk walk;
 };
@@ -56,7 +77,7 @@ static u64 now_ns(void)
 	struct timespec ts;
 
 	clock_gettime(PERF_RINGS_CLOCK, &ts);
-	return (u64)ts.tv_sec * 1000000000ull + (u64)ts.tv_nsec;
+	return (u64)ts.tv_sec * NSEC_PER_SEC + (u64)ts.tv_nsec;
 }
 
 /* ---- before the clock runs -------------------------------------------------------------------- */
@@ -74,12 +95,47 @@ static void raise_file_limit(void)
 
 static u32 stack_bytes(const struct perf_collector *c)
 {
-	u64 samples = (u64)c->opt.frequency * RING_HOLDS_MS / 1000 + 1;
+	u64 samples = (u64)c->ticks_hz * RING_HOLDS_MS / 1000 + 1;
 	u64 bytes = perf_rings_size(c->rings) / samples;
 
 	if (bytes < STACK_BYTES_MIN)
 		return STACK_BYTES_MIN;
 	return bytes > STACK_BYTES_MAX ? STACK_BYTES_MAX : (u32)(bytes & ~7ull);
+}
+
+/* xorshift64: enough to keep step with nothing that the target does. */
+static void next_pick(struct thinning *t)
+{
+	t->random ^= t->random << 13;
+	t->random ^= t->random >> 7;
+	t->random ^= t->random << 17;
+	t->pick = t->window + t->random % t->period;
+}
+
+static void choose_rate(struct perf_collector *c)
+{
+	u32 limit = perf_max_frequency();
+	u32 ticks = limit < TICKS_HZ_MIN ? limit : TICKS_HZ_MIN;
+
+	c->ticks_hz = c->opt.frequency;
+	if (!c->opt.event->clock || c->opt.frequency >= ticks)
+		return;
+	c->ticks_hz = ticks;
+	c->thinning = (struct thinning){.period = NSEC_PER_SEC / c->opt.frequency,
+					.random = now_ns() | 1};
+	next_pick(&c->thinning);
+}
+
+/* How many samples a tick that stands for `ns` of CPU time is: mostly none. */
+static u64 thin(struct thinning *t, u64 ns)
+{
+	u64 taken = 0;
+
+	for (t->passed += ns; t->pick < t->passed; taken++) {
+		t->window += t->period;
+		next_pick(t);
+	}
+	return taken;
 }
 
 /* One thread; 1: new, 0: known already or gone, or a negative errno. */
@@ -190,7 +246,7 @@ static int make_parts(struct perf_collector *c, struct error *err)
 {
 	struct perf_tasks_options tasks = {
 		.event = c->opt.event,
-		.frequency = c->opt.frequency,
+		.frequency = c->ticks_hz,
 		.children = c->opt.target->follow_children,
 	};
 	int code = perf_rings_new(RING_BYTES_WANTED, &c->rings, err);
@@ -216,6 +272,7 @@ static int perf_prepare(struct collector *base, struct error *err)
 	int code;
 
 	raise_file_limit();
+	choose_rate(c);
 	code = make_parts(c, err);
 	if (!code)
 		code = add_targets(c, err);
@@ -341,6 +398,10 @@ static void walk_sample(struct perf_collector *c, const struct perf_sample *s,
 		walk_push(&c->walk, FRAME(MODULE_CUT, STACK_COMPAT));
 		return;
 	}
+	/* In the kernel, half way through an exec: the program that the registers are of is gone. */
+	if (!s->user_mode &&
+	    (!s->stack.len || !address_space_find(lookup.space, s->regs[PERF_REG_IP])))
+		return;
 	set_registers(&c->walk, s);
 	walk_stack(&c->walk, &env, &copy);
 }
@@ -351,10 +412,10 @@ static void keep(struct perf_collector *c, int code)
 		c->first_error = code;
 }
 
-static void count(struct perf_collector *c, const struct perf_sample *s)
+static void count(struct perf_collector *c, const struct perf_sample *s,
+		  const struct sample_count *n)
 {
 	const struct stack_walk *st = &c->walk;
-	struct sample_count one = {.samples = 1, .weight = s->period};
 	struct sample_key key = {.stack = st->hash};
 	struct stack_owner owner;
 	int code;
@@ -365,12 +426,12 @@ static void count(struct perf_collector *c, const struct perf_sample *s)
 		key.tid = s->tid;
 	if (c->opt.by_cpu)
 		key.cpu = s->cpu + 1;
-	code = stack_store_count(c->store, &key, &one);
+	code = stack_store_count(c->store, &key, n);
 	if (code == -ENOENT) {
 		perf_processes_owner(c->processes, s->pid, s->tid, &owner);
 		code = stack_store_put(c->store, &key, &owner, st->frames, st->nframes);
 		if (!code)
-			code = stack_store_count(c->store, &key, &one);
+			code = stack_store_count(c->store, &key, n);
 	}
 	keep(c, code);
 }
@@ -389,8 +450,15 @@ static struct perf_process *process_of(struct perf_collector *c, u32 tgid)
 static void on_sample(struct perf_collector *c, const struct perf_sample *s)
 {
 	struct perf_process *proc = process_of(c, s->pid);
+	struct sample_count n = {.samples = 1, .weight = s->period};
 
 	if (!proc || perf_tasks_is_double(c->tasks, s->tid, s->id))
+		return;
+	if (c->thinning.period) {
+		n.samples = thin(&c->thinning, s->period);
+		n.weight = n.samples * c->thinning.period;
+	}
+	if (!n.samples)
 		return;
 	walk_sample(c, s, proc);
 	/* A mapping that we were not told of, because its record was lost. */
@@ -399,10 +467,10 @@ static void on_sample(struct perf_collector *c, const struct perf_sample *s)
 		walk_sample(c, s, proc);
 	if (!c->walk.nframes)
 		return; /* only the kernel is wanted, and it was not there */
-	c->stats.samples++;
-	c->stats.ends[c->walk.end]++;
+	c->stats.samples += n.samples;
+	c->stats.ends[c->walk.end] += n.samples;
 	c->stats.frames += c->walk.nframes;
-	count(c, s);
+	count(c, s, &n);
 }
 
 /* ---- while the clock runs --------------------------------------------------------------------- */
@@ -415,7 +483,7 @@ static void on_record(struct perf_collector *c, const struct perf_record *r)
 		break;
 	case PERF_RECORD_LOST:
 	case PERF_RECORD_LOST_SAMPLES:
-		c->stats.lost_ring += r->lost;
+		c->lost_ticks += r->lost;
 		break;
 	case PERF_RECORD_EXIT:
 		perf_tasks_forget(c->tasks, r->task.tid);
@@ -476,6 +544,7 @@ static void perf_stats(struct collector *base, struct collect_stats *out)
 	struct perf_collector *c = of(base);
 
 	*out = c->stats;
+	out->lost_ring = (c->lost_ticks * c->opt.frequency + c->ticks_hz - 1) / c->ticks_hz;
 	out->modules = perf_modules_count(c->modules);
 	out->late_modules = perf_modules_late(c->modules);
 	out->rows = perf_modules_row_count(c->modules);

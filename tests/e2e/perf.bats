@@ -1,0 +1,62 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# The mode that needs no BPF (--mode perf): copied stacks, unwound in user space.
+
+load helper
+
+record_perf() { record --mode perf "$@"; }
+
+@test "perf mode: children that live 10 ms, at a period as long as their lives" {
+	for how in fork exec vfork; do
+		target storm "$how"
+		record_perf -p "$PID" -d 2s -F 99
+		target_end
+		holds "$(samples) > 50"
+		at_least 60 'main;(child_start;)?child_main;child_work'
+		whole 98
+	done
+}
+@test "perf mode: --no-children leaves them out" {
+	target storm fork
+	"$CPROF" cpu --mode perf --no-children -p "$PID" -d 1s -F 999 -f folded -o "$FOLDED" 2>"$ERR" || [ $? = 3 ]
+	target_end
+	! grep child_work "$FOLDED"
+}
+@test "perf mode: a command from its first instruction" {
+	record_perf -F 9999 -- "$TARGETS/storm" child
+	holds "$(percent 'main;child_main;child_work') > 50"
+	whole 97
+}
+@test "perf mode: libraries that come and go" {
+	target dlopen "$TARGETS" 0.3
+	record_perf -p "$PID" -d 4s -F 999
+	holds "$(percent 'library_one') > 25"
+	holds "$(percent 'library_two') > 25"
+	at_least 98 'main;use_library;library_(one|two);burn' 'burn'
+	whole 98
+}
+@test "perf mode: a handler on the interrupted stack is whole, on its own stack it says that it is cut" {
+	target signal
+	record_perf -p "$PID" -d 1s -F 999
+	target_end
+	at_least 95 'worker;.*on_signal;in_handler'
+	whole
+	target signal alt
+	record_perf -p "$PID" -d 1s -F 999
+	target_end
+	at_least 95 '^\[stack cut: .*\];.*on_signal;in_handler'
+}
+@test "perf mode: as many samples as the rate and the CPU time say" {
+	local hertz
+	hertz=$(getconf CLK_TCK)
+	cpu_ticks() { awk '{ sub(/.*\) /, ""); print $12 + $13 }' "/proc/$PID/stat"; }
+	for rate in 99 999; do
+		target shares 2
+		local before
+		before=$(cpu_ticks)
+		record_perf -p "$PID" -d 3s -F $rate
+		holds "$(samples) / ($rate * ($(cpu_ticks) - $before) / $hertz) > 0.75"
+		holds "$(samples) / ($rate * ($(cpu_ticks) - $before) / $hertz) < 1.1"
+		target_end
+	done
+}
