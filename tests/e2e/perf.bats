@@ -23,7 +23,7 @@ record_perf() { record --mode perf "$@"; }
 	! grep child_work "$FOLDED"
 }
 @test "perf mode: a command from its first instruction" {
-	record_perf -F 9999 -- "$TARGETS/storm" child
+	"$CPROF" cpu --mode perf -F 9999 -f folded -o "$FOLDED" -- "$TARGETS/storm" child 2>"$ERR"
 	holds "$(percent 'main;child_main;child_work') > 50"
 	whole 97
 }
