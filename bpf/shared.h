@@ -197,6 +197,7 @@ struct module_table {
 	u32 nblocks;
 	u32 block_page; /* first page of its directory */
 	u32 word_page; /* first page of its rows */
+	u32 nwords; /* of whole pages */
 	u16 has_table; /* 0: nothing is known about the module's code */
 	u16 zero; /* a zero that the verifier cannot see through */
 };
@@ -226,6 +227,7 @@ struct sample_count {
 enum record_kind {
 	RECORD_STACK = 1, /* the frames behind a key, sent when the key is first counted */
 	RECORD_MODULE = 2, /* a mapped file whose table user space should load */
+	RECORD_PENDING = 3, /* a stack that met such a file: its rest is walked in user space */
 };
 
 struct sample_record {
@@ -245,16 +247,42 @@ struct module_record {
 	u64 start, end, offset; /* the mapping; offset in bytes */
 };
 
+/*
+ * A sample whose walk met a file that has no table yet. It comes after the RECORD_MODULE that asked for
+ * the table, with the registers where the walk stopped and a copy of the stack from there: user space
+ * loads the table and walks on. So the first moments of a new program or library are not lost.
+ */
+#define PENDING_PIECE \
+	1024u /* the stack is copied in pieces, up to the first that is not readable */
+#define PENDING_STACK (16u * PENDING_PIECE)
+
+struct pending_record {
+	u32 kind;
+	u32 nframes; /* walked so far */
+	struct sample_key key; /* .stack is not known yet */
+	struct sample_count count; /* of this one sample */
+	u32 tgid, tid;
+	char comm[COMM_LEN];
+	char leader_comm[COMM_LEN];
+	u64 pc, sp, bp, bx;
+	u64 regs[16];
+	u32 regs_known, bx_known, exact;
+	u32 copied; /* bytes of stack */
+	u8 data[STACK_MAX_FRAMES * 8 + PENDING_STACK]; /* the frames, then the stack from sp on */
+};
+
 /* Counters, per CPU, summed by user space. Every way to lose a sample has one. */
-#define STATS(X)                                                         \
-	X(STAT_TICKS, "times the sampler ran")                           \
-	X(STAT_SAMPLES, "samples of the target")                         \
-	X(STAT_LOST_RING, "samples lost: ring buffer full")              \
-	X(STAT_LOST_TABLE, "samples lost: count table full")             \
-	X(STAT_LOST_SCRATCH, "samples lost: interrupted another sample") \
-	X(STAT_MODULE_MISSES, "tables asked for while sampling")         \
-	X(STAT_NANOSECONDS, "time spent taking samples")                 \
-	X(STAT_FRAMES, "user frames walked")                             \
+#define STATS(X)                                                                  \
+	X(STAT_TICKS, "times the sampler ran")                                    \
+	X(STAT_LATE_TICKS, "periods that a late tick stands for, beyond its own") \
+	X(STAT_SAMPLES, "samples of the target")                                  \
+	X(STAT_LOST_RING, "samples lost: ring buffer full")                       \
+	X(STAT_LOST_TABLE, "samples lost: count table full")                      \
+	X(STAT_LOST_SCRATCH, "samples lost: interrupted another sample")          \
+	X(STAT_MODULE_MISSES, "tables asked for while sampling")                  \
+	X(STAT_NANOSECONDS, "time spent taking samples")                          \
+	X(STAT_PENDING, "samples walked on in user space")                        \
+	X(STAT_FRAMES, "user frames walked")                                      \
 	X(STAT_VMA_WALKS, "address space look-ups")
 
 #define STAT_ENUM_(name, text) name,
@@ -279,6 +307,7 @@ enum sample_mode {
 /* Written once, before the programs are loaded. */
 struct sample_config {
 	u64 cgroup_id; /* kernfs id of the cgroup's directory */
+	u64 clock_period; /* nanoseconds between ticks; 0: the event is no clock */
 	u32 mode; /* enum sample_mode */
 	u32 cgroup_level;
 	u32 cgroup_subsys; /* v1: index of the controller; ~0: the unified hierarchy */
@@ -299,6 +328,8 @@ struct sample_control {
 
 _Static_assert(sizeof(struct sample_key) == 24, "hash keys have no padding");
 _Static_assert(sizeof(struct sample_record) % 8 == 0, "ring buffer records are 8-byte multiples");
+_Static_assert(__builtin_offsetof(struct pending_record, data) % 8 == 0, "frames are aligned");
+_Static_assert(sizeof(struct pending_record) < 32768, "per-CPU map values end at 32 KiB");
 _Static_assert(sizeof(struct stack_walk) < 32768, "per-CPU map values end at 32 KiB");
 _Static_assert(STACK_MAX_KERNEL + STACK_MAX_USER < STACK_MAX_FRAMES, "room for the cut mark");
 

@@ -53,6 +53,7 @@ struct scratch {
 	struct sample_record record;
 	struct stack_walk state;
 	u64 busy; /* a sample is being taken in it */
+	u64 last_tick; /* bpf_ktime_get_ns() */
 };
 
 struct {
@@ -61,6 +62,13 @@ struct {
 	__type(key, u32);
 	__type(value, struct scratch);
 } scratches SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct pending_record);
+} pendings SEC(".maps");
 
 struct table_chunk {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -421,6 +429,12 @@ static __always_inline bool send_stack(struct scratch *s, const struct sample_ke
 				  BPF_RB_NO_WAKEUP) == 0;
 }
 
+static __always_inline struct sample_count *active_count(const struct sample_key *key)
+{
+	return control.active_counts ? bpf_map_lookup_elem(&counts_b, key)
+				     : bpf_map_lookup_elem(&counts_a, key);
+}
+
 static __always_inline void count_new(struct scratch *s, const struct sample_key *key, u64 weight,
 				      struct task_struct *task)
 {
@@ -440,8 +454,7 @@ static __always_inline void count_new(struct scratch *s, const struct sample_key
 		return;
 	}
 	/* Another CPU was first, or the map is full. */
-	count = control.active_counts ? bpf_map_lookup_elem(&counts_b, key)
-				      : bpf_map_lookup_elem(&counts_a, key);
+	count = active_count(key);
 	if (!count) {
 		stat_add(STAT_LOST_TABLE, 1);
 		return;
@@ -450,27 +463,102 @@ static __always_inline void count_new(struct scratch *s, const struct sample_key
 	__sync_fetch_and_add(&count->weight, weight);
 }
 
-static __always_inline void count_stack(struct scratch *s, u32 tgid, u32 tid, u64 weight,
-					struct task_struct *task)
+/* What is counted together, as far as the user asked to tell samples apart. */
+static __always_inline void fill_key(struct sample_key *key, const struct stack_walk *st)
 {
-	struct sample_key key = {.stack = s->state.hash};
-	struct sample_count *count;
+	u64 id = bpf_get_current_pid_tgid();
 
+	__builtin_memset(key, 0, sizeof(*key));
+	key->stack = st->hash;
 	/* JIT addresses mean something in one process only. */
-	if (settings.by_tgid || s->state.has_anon)
-		key.tgid = tgid;
+	if (settings.by_tgid || st->has_anon)
+		key->tgid = id >> 32;
 	if (settings.by_tid)
-		key.tid = tid;
+		key->tid = (u32)id;
 	if (settings.by_cpu)
-		key.cpu = bpf_get_smp_processor_id() + 1;
-	count = control.active_counts ? bpf_map_lookup_elem(&counts_b, &key)
-				      : bpf_map_lookup_elem(&counts_a, &key);
+		key->cpu = bpf_get_smp_processor_id() + 1;
+}
+
+/* Up to PENDING_STACK bytes from sp on, behind the frames. */
+static __always_inline void copy_stack(struct pending_record *r, u32 at)
+{
+	for (u32 i = 0; i < PENDING_STACK / PENDING_PIECE; i++) {
+		u32 to = at + i * PENDING_PIECE;
+
+		if (to > sizeof(r->data) - PENDING_PIECE)
+			break;
+		if (bpf_probe_read_user(&r->data[to], PENDING_PIECE,
+					(void *)(r->sp + i * PENDING_PIECE)))
+			break;
+		r->copied += PENDING_PIECE;
+	}
+}
+
+/* Hands the rest of a walk to user space; false when it cannot, and the stack is cut. */
+static __always_inline bool send_pending(struct stack_walk *st, u64 weight,
+					 struct task_struct *task)
+{
+	struct pending_record *r;
+	u32 zero = 0, n, bytes;
+
+	r = bpf_map_lookup_elem(&pendings, &zero);
+	n = st->nframes - 1; /* without the mark of the cut */
+	if (!r || n > STACK_MAX_FRAMES - 1)
+		return false;
+	r->kind = RECORD_PENDING;
+	r->nframes = n;
+	fill_key(&r->key, st);
+	r->count.samples = 1;
+	r->count.weight = weight;
+	r->tgid = seen_tgid(task);
+	r->tid = seen_tid(task);
+	bpf_get_current_comm(r->comm, sizeof(r->comm));
+	BPF_CORE_READ_INTO(&r->leader_comm, task, group_leader, comm);
+	r->pc = st->pc;
+	r->sp = st->sp;
+	r->bp = st->bp;
+	r->bx = st->bx;
+	__builtin_memcpy(r->regs, st->regs, sizeof(r->regs));
+	r->regs_known = st->regs_known;
+	r->bx_known = st->bx_known;
+	r->exact = st->exact;
+	r->copied = 0;
+	bytes = n * sizeof(u64);
+	if (bpf_probe_read_kernel(r->data, bytes, st->frames))
+		return false;
+	copy_stack(r, bytes);
+	bytes += r->copied;
+	if (bytes > sizeof(r->data))
+		return false;
+	return bpf_ringbuf_output(&records, r, offsetof(struct pending_record, data) + bytes,
+				  BPF_RB_FORCE_WAKEUP) == 0;
+}
+
+static __always_inline void count_stack(struct scratch *s, u64 weight, struct task_struct *task)
+{
+	struct sample_count *count;
+	struct sample_key key;
+
+	fill_key(&key, &s->state);
+	count = active_count(&key);
 	if (count) {
 		__sync_fetch_and_add(&count->samples, 1);
 		__sync_fetch_and_add(&count->weight, weight);
 	} else {
 		count_new(s, &key, weight, task);
 	}
+}
+
+/* A stack has been taken: counts it, or has user space finish it. */
+static __always_inline void sample_done(struct scratch *s, u64 weight, struct task_struct *task)
+{
+	stat_add(STAT_SAMPLES, 1);
+	if (s->state.end == STACK_LOADING && send_pending(&s->state, weight, task)) {
+		stat_add(STAT_PENDING, 1);
+		return;
+	}
+	stat_add(STAT_ENDS_FIRST + s->state.end, 1);
+	count_stack(s, weight, task);
 }
 
 #endif

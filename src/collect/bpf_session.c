@@ -11,10 +11,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "collect/module_rows.h"
 #include "collect/module_set.h"
+#include "collect/pending.h"
 #include "collect/stack_store.h"
 #include "collect/tables.h"
-#include "elf/debug_file.h"
 
 #define BATCH 1024
 #define ITER_RECORDS 64
@@ -26,6 +27,8 @@ struct bpf_session {
 	struct tables *tables;
 	struct module_set *modules;
 	struct stack_store *store;
+	struct pending *pending;
+	u64 pending_ends[STACK_END_COUNT];
 	struct ring_buffer *ring;
 	int counts_fd[2], modules_fd, stats_fd, seeds_fd;
 	u32 counts_max;
@@ -41,33 +44,12 @@ static int map_fd(struct bpf_object *obj, const char *name)
 
 /* ---- tables ---- */
 
-/* .debug_frame may lie in a separate file; only asked for where the module itself has no table. */
-static int build_rows(struct bpf_session *s, struct module *m, struct rows **out)
-{
-	struct elf_file *debug = NULL;
-	struct rows *better;
-	int err = rows_build(m->elf, NULL, tables_rules(s->tables), out);
-
-	if (err || !(*out)->frame_pointers)
-		return err;
-	if (debug_file_find(m->elf, m->path, m->root_fd, &debug))
-		return 0;
-	if (!rows_build(m->elf, debug, tables_rules(s->tables), &better)) {
-		rows_free(*out);
-		*out = better;
-	}
-	elf_file_free(debug);
-	return 0;
-}
-
 static int load_table(struct bpf_session *s, u32 number, struct module *m)
 {
 	struct rows *rows = NULL;
 	int err;
 
-	if (!m->elf)
-		return -ENOEXEC;
-	err = build_rows(s, m, &rows);
+	err = module_rows_build(m, tables_rules(s->tables), &rows);
 	if (!err)
 		err = tables_load(s->tables, number, rows);
 	if (err)
@@ -78,31 +60,59 @@ static int load_table(struct bpf_session *s, u32 number, struct module *m)
 	return err;
 }
 
-/* A file that some target maps. Without a table it still gets a number, so that its frames have a name. */
+/*
+ * Numbers a file and loads its table; `m` is taken over. Without a table it still gets a number, so that its
+ * frames have a name. A file that is known already keeps its number.
+ */
+static int module_add(struct bpf_session *s, struct module *m)
+{
+	u32 known = module_set_find_same(s->modules, m);
+	int number;
+
+	if (known != MODULE_NONE) {
+		module_free(m);
+		return (int)known;
+	}
+	number = module_set_add(s->modules, m);
+	if (number < 0) {
+		module_free(m);
+		return number;
+	}
+	load_table(s, (u32)number, m);
+	s->nmodules++;
+	s->late_modules += s->recording;
+	return number;
+}
+
+/* A file that some target maps. */
 static void module_arrived(struct bpf_session *s, const struct module_record *r)
 {
 	struct module *m;
-	u32 number;
-	int err;
+	int number = module_open_mapped((pid_t)r->tgid, r->start, r->end, &m);
+	u32 value;
 
-	err = module_open_mapped((pid_t)r->tgid, r->start, r->end, &m);
-	if (err) {
+	if (number) {
 		/* Most likely gone already: whoever maps the file next may ask again. */
 		log_debug(s->opt->log, "cannot open what PID %u maps at %llx: %s", r->tgid,
-			  (unsigned long long)r->start, error_reason(err));
+			  (unsigned long long)r->start, error_reason(number));
 		bpf_map_delete_elem(s->modules_fd, &r->inode);
 		return;
 	}
-	err = module_set_add(s->modules, m);
-	if (err < 0) {
-		module_free(m);
+	number = module_add(s, m);
+	if (number < 0)
 		return;
-	}
-	number = (u32)err;
-	load_table(s, number, m);
-	bpf_map_update_elem(s->modules_fd, &r->inode, &number, BPF_ANY);
-	s->nmodules++;
-	s->late_modules += s->recording;
+	value = (u32)number;
+	bpf_map_update_elem(s->modules_fd, &r->inode, &value, BPF_ANY);
+}
+
+/* A file that a pending walk came upon before the kernel did. */
+static int module_met(void *arg, pid_t tgid, const struct map_entry *e)
+{
+	struct bpf_session *s = arg;
+	struct module *m;
+	int err = module_open_entry(tgid, e, &m);
+
+	return err ? err : module_add(s, m);
 }
 
 /* ---- what comes through the ring buffer ---- */
@@ -131,6 +141,16 @@ static int stack_arrived(struct bpf_session *s, const struct sample_record *r, s
 	return stack_store_put(s->store, &r->key, &owner, r->frames, r->nframes);
 }
 
+static int pending_arrived(struct bpf_session *s, const struct pending_record *r, size_t size)
+{
+	enum stack_end end;
+	int err = pending_finish(s->pending, r, size, &end);
+
+	if (!err && end < STACK_END_COUNT)
+		s->pending_ends[end]++;
+	return err;
+}
+
 static int record_arrived(void *ctx, void *data, size_t size)
 {
 	struct bpf_session *s = ctx;
@@ -141,6 +161,8 @@ static int record_arrived(void *ctx, void *data, size_t size)
 		module_arrived(s, data);
 	else if (*kind == RECORD_STACK && size >= offsetof(struct sample_record, frames))
 		err = stack_arrived(s, data, size);
+	else if (*kind == RECORD_PENDING)
+		err = pending_arrived(s, data, size);
 	if (err && !s->store_err)
 		s->store_err = err;
 	return 0; /* a negative result would end the draining */
@@ -343,6 +365,17 @@ int bpf_session_discover(struct bpf_session *s, struct bpf_program *list_mapping
 
 /* ---- life ---- */
 
+static int new_pending(struct bpf_session *s)
+{
+	const struct pending_env env = {.tables = s->tables,
+					.modules = s->modules,
+					.store = s->store,
+					.load = module_met,
+					.arg = s};
+
+	return pending_new(&env, &s->pending);
+}
+
 int bpf_session_new(struct bpf_object *obj, struct sample_control *control,
 		    const struct collect_options *opt, struct bpf_session **out, struct error *err)
 {
@@ -368,6 +401,8 @@ int bpf_session_new(struct bpf_object *obj, struct sample_control *control,
 		code = module_set_new(&s->modules);
 	if (!code)
 		code = stack_store_new(&s->store);
+	if (!code)
+		code = new_pending(s);
 	if (!code) {
 		s->ring = ring_buffer__new(map_fd(obj, "records"), record_arrived, s, NULL);
 		code = s->ring ? 0 : -errno;
@@ -385,6 +420,7 @@ void bpf_session_free(struct bpf_session *s)
 	if (!s)
 		return;
 	ring_buffer__free(s->ring);
+	pending_free(s->pending);
 	stack_store_free(s->store);
 	module_set_free(s->modules);
 	tables_free(s->tables);
@@ -421,6 +457,7 @@ void bpf_session_stats(struct bpf_session *s, struct collect_stats *out)
 		.lost_ring = bpf_session_stat(s, STAT_LOST_RING),
 		.lost_table = bpf_session_stat(s, STAT_LOST_TABLE),
 		.lost_busy = bpf_session_stat(s, STAT_LOST_SCRATCH),
+		.late = bpf_session_stat(s, STAT_LATE_TICKS),
 		.frames = bpf_session_stat(s, STAT_FRAMES),
 		.kernel_ns = bpf_session_stat(s, STAT_NANOSECONDS),
 		.modules = s->nmodules,
@@ -428,5 +465,5 @@ void bpf_session_stats(struct bpf_session *s, struct collect_stats *out)
 		.rows = tables_rows(s->tables),
 	};
 	for (u32 end = 0; end < STACK_END_COUNT; end++)
-		out->ends[end] = stat_slot(s, STAT_ENDS_FIRST + end);
+		out->ends[end] = stat_slot(s, STAT_ENDS_FIRST + end) + s->pending_ends[end];
 }

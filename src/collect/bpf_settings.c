@@ -8,15 +8,17 @@
 #include <unistd.h>
 
 #include "collect/bpf_session.h"
+#include "collect/events.h"
 
 #define PIDNS_INITIAL 0xEFFFFFFCu /* include/linux/proc_ns.h: PROC_PID_INIT_INO */
 #define CGROUP_UNIFIED ~0u
 #define MIN_KEYS 1024u
 #define MAX_KEYS 65536u
-#define MIN_RING (256u << 10)
+#define MIN_RING (1u << 20) /* some 50 pending records */
 #define MAX_RING (16u << 20)
 #define RECORD_BYTES 512u /* a stack of some 50 frames */
 #define UNKNOWN_SECONDS 30u
+#define NSEC_PER_SEC 1000000000ull
 
 static u32 power_of_two(u64 want, u32 min, u32 max)
 {
@@ -30,7 +32,7 @@ static u32 power_of_two(u64 want, u32 min, u32 max)
 /* Every sample may be a new stack at worst; a quarter second of them must fit the ring. */
 static int size_maps(struct bpf_object *obj, const struct collect_options *opt)
 {
-	u64 seconds = opt->duration_ns ? opt->duration_ns / 1000000000 + 1 : UNKNOWN_SECONDS;
+	u64 seconds = opt->duration_ns ? opt->duration_ns / NSEC_PER_SEC + 1 : UNKNOWN_SECONDS;
 	u64 per_second = (u64)opt->frequency * (u64)sysconf(_SC_NPROCESSORS_ONLN);
 	u32 keys = power_of_two(per_second * seconds, MIN_KEYS, MAX_KEYS);
 	u32 ring = power_of_two(per_second * RECORD_BYTES / 4, MIN_RING, MAX_RING);
@@ -111,6 +113,7 @@ int bpf_session_configure(struct bpf_object *obj, const struct collect_options *
 		return error_set(err, code, "cannot size the BPF maps: %s", error_reason(code));
 	settings->mode = t->scope == TARGET_ALL ? SAMPLE_ALL : SAMPLE_TARGETS;
 	settings->follow_children = t->follow_children;
+	settings->clock_period = opt->event->clock ? NSEC_PER_SEC / opt->frequency : 0;
 	settings->by_tgid = opt->by_process;
 	settings->by_tid = opt->by_thread;
 	settings->by_cpu = opt->by_cpu;

@@ -66,6 +66,27 @@ struct module *module_set_get(const struct module_set *set, u32 number)
 	return number < MODULE_MAX ? set->by_number[number] : NULL;
 }
 
+static u32 find_file(const struct module_set *set, u64 inode, u32 dev_major, u32 dev_minor)
+{
+	for (u32 i = MODULE_FIRST_FILE; i < set->next; i++) {
+		const struct module *m = set->by_number[i];
+
+		if (m->inode == inode && m->dev_major == dev_major && m->dev_minor == dev_minor)
+			return i;
+	}
+	return MODULE_NONE;
+}
+
+u32 module_set_find(const struct module_set *set, const struct map_entry *e)
+{
+	return find_file(set, e->inode, e->dev_major, e->dev_minor);
+}
+
+u32 module_set_find_same(const struct module_set *set, const struct module *m)
+{
+	return find_file(set, m->inode, m->dev_major, m->dev_minor);
+}
+
 struct module *module_set_jit(struct module_set *set, pid_t tgid)
 {
 	struct jit_entry *e;

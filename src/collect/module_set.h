@@ -15,6 +15,10 @@ void module_set_free(struct module_set *set);
 int module_set_add(struct module_set *set, struct module *m);
 struct module *module_set_get(const struct module_set *set, u32 number); /* NULL: none */
 
+/* The number of the file that a mapping shows; MODULE_NONE when it is not in the set. */
+u32 module_set_find(const struct module_set *set, const struct map_entry *e);
+u32 module_set_find_same(const struct module_set *set, const struct module *m);
+
 /*
  * The stand-in for a process' JIT code: holds its root directory open, so that its perf map can be
  * read after it is gone. Made at the first call for a tgid. NULL when there is no memory.

@@ -57,20 +57,24 @@ static int open_on(const struct event_desc *event, u32 frequency, int cpu)
 
 static int open_error(const struct event_desc *event, u32 frequency, int code, struct error *err)
 {
+	char have[256];
+
 	switch (code) {
 	case -EACCES:
 	case -EPERM:
-		return error_set(err, code,
-				 "cannot sample all CPUs: %s (run cprof as root; your own processes "
-				 "can do without: cprof cpu -p PID)",
-				 error_reason(code));
+		return error_set(
+			err, code,
+			"cannot sample all CPUs: %s (run cprof as root; your own processes "
+			"can do without: cprof cpu -p PID)",
+			error_reason(code));
 	case -ENOENT:
 	case -EOPNOTSUPP:
 	case -ENODEV:
-		return error_set(err, code,
-				 "cannot sample event %s: this machine does not have it (cprof "
-				 "doctor lists those it has)",
-				 event->name);
+		event_names(have, sizeof(have), true);
+		return error_set(
+			err, code,
+			"cannot sample event %s: this machine does not have it (it has %s)",
+			event->name, have);
 	case -EINVAL:
 		return error_set(err, code,
 				 "cannot sample at %u Hz: the kernel's limit is %u (sysctl "

@@ -24,6 +24,9 @@ struct rule_set *tables_rules(struct tables *t); /* to compile rows with */
 
 /* Copies a module's rows into the pool and makes them visible. -ENOSPC: the pool is full. */
 int tables_load(struct tables *t, u32 module, const struct rows *rows) MUST_CHECK;
+/* A loaded module's tables as the user-space walker takes them; borrowed. False: none. */
+bool tables_view(struct tables *t, u32 module, struct rows *view);
+const struct unwind_rule *tables_rule_array(const struct tables *t);
 u64 tables_rows(const struct tables *t); /* loaded so far */
 
 #endif

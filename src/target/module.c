@@ -202,6 +202,9 @@ int module_open_entry(pid_t tgid, const struct map_entry *e, struct module **out
 	m->start = e->start;
 	m->end = e->end;
 	m->offset = e->offset;
+	m->inode = e->inode;
+	m->dev_major = e->dev_major;
+	m->dev_minor = e->dev_minor;
 	result = module_read_elf(m, e);
 	if (result) {
 		module_free(m);

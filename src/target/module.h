@@ -30,6 +30,8 @@ struct module {
 	struct elf_file *elf; /* NULL for KERNEL, JIT, NONE and files that are not ELF */
 	struct build_id build_id;
 	u64 start, end, offset; /* one place where it is mapped, for the profile's mapping table */
+	u64 inode; /* as /proc/PID/maps shows the file; 0: no file */
+	u32 dev_major, dev_minor;
 };
 
 /*

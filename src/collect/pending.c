@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stacks that the kernel could not finish: see pending.h. */
+#include "collect/pending.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "target/maps.h"
+#include "unwind/walk.h"
+
+struct pending {
+	struct pending_env env;
+	pid_t tgid; /* whose record is being walked */
+	map_vec maps; /* and what it has mapped */
+	struct rows view; /* of the module asked for last */
+	struct stack_walk walk;
+};
+
+int pending_new(const struct pending_env *env, struct pending **out)
+{
+	struct pending *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return -ENOMEM;
+	p->env = *env;
+	*out = p;
+	return 0;
+}
+
+void pending_free(struct pending *p)
+{
+	if (!p)
+		return;
+	maps_release(&p->maps);
+	free(p);
+}
+
+/* The kernel stopped at the first file it did not know; the callers' may be as new. */
+static u32 file_module(struct pending *p, const struct map_entry *e)
+{
+	u32 number = module_set_find(p->env.modules, e);
+	int loaded;
+
+	if (number != MODULE_NONE)
+		return number;
+	loaded = p->env.load(p->env.arg, p->tgid, e);
+	return loaded < 0 ? MODULE_NONE : (u32)loaded;
+}
+
+static bool find_module(void *arg, u64 pc, u32 *module, u64 *off)
+{
+	struct pending *p = arg;
+
+	vec_for_each(&p->maps, e) {
+		if (pc < e->start || pc >= e->end || !e->executable)
+			continue;
+		*off = pc - e->start + e->offset;
+		if (!strcmp(e->path, "[vdso]")) {
+			*module = MODULE_VDSO;
+			return true;
+		}
+		if (!e->inode) {
+			*module = MODULE_ANON;
+			*off = pc;
+			return true;
+		}
+		*module = file_module(p, e);
+		return *module != MODULE_NONE;
+	}
+	return false;
+}
+
+static const struct rows *find_rows(void *arg, u32 module)
+{
+	struct pending *p = arg;
+
+	return tables_view(p->env.tables, module, &p->view) ? &p->view : NULL;
+}
+
+static void restore(struct stack_walk *st, const struct pending_record *r)
+{
+	walk_reset(st);
+	for (u32 i = 0; i < r->nframes; i++) {
+		u64 frame;
+
+		memcpy(&frame, r->data + i * sizeof(frame), sizeof(frame));
+		walk_push(st, frame);
+		st->has_anon |= FRAME_MODULE(frame) == MODULE_ANON;
+	}
+	st->pc = r->pc;
+	st->sp = r->sp;
+	st->bp = r->bp;
+	st->bx = r->bx;
+	memcpy(st->regs, r->regs, sizeof(st->regs));
+	st->regs_known = r->regs_known;
+	st->bx_known = r->bx_known;
+	st->exact = r->exact;
+}
+
+static bool is_sound(const struct pending_record *r, size_t size)
+{
+	size_t head = offsetof(struct pending_record, data);
+
+	return size >= head && r->nframes < STACK_MAX_FRAMES && r->copied <= PENDING_STACK &&
+	       size - head >= r->nframes * sizeof(u64) + r->copied;
+}
+
+int pending_finish(struct pending *p, const struct pending_record *r, size_t size,
+		   enum stack_end *end)
+{
+	const struct walk_env env = {.find_module = find_module,
+				     .rows = find_rows,
+				     .arg = p,
+				     .rules = tables_rule_array(p->env.tables),
+				     .nrules = UNWIND_MAX_RULES};
+	struct stack_owner owner = {.tgid = r->tgid, .tid = r->tid};
+	struct walk_copy copy = {.sp = r->sp};
+	struct sample_key key;
+	int err;
+
+	if (!is_sound(r, size))
+		return -EBADMSG;
+	copy.copy = (struct bytes){r->data + r->nframes * sizeof(u64), r->copied};
+	/* Read anew each time: a process that is still starting maps more from one record to the next. */
+	maps_release(&p->maps);
+	p->tgid = (pid_t)r->tgid;
+	restore(&p->walk, r);
+	if (!maps_read(p->tgid, &p->maps) && p->maps.len) {
+		walk_stack(&p->walk, &env, &copy);
+	} else { /* the process is gone, and with it what was mapped where */
+		p->walk.end = STACK_LOADING;
+		walk_push(&p->walk, FRAME(MODULE_CUT, STACK_LOADING));
+	}
+	*end = (enum stack_end)p->walk.end;
+	key = r->key;
+	key.stack = p->walk.hash;
+	if (p->walk.has_anon)
+		key.tgid = r->tgid;
+	memcpy(owner.comm, r->comm, sizeof(owner.comm));
+	memcpy(owner.leader_comm, r->leader_comm, sizeof(owner.leader_comm));
+	owner.comm[COMM_LEN - 1] = owner.leader_comm[COMM_LEN - 1] = 0;
+	err = stack_store_put(p->env.store, &key, &owner, p->walk.frames, p->walk.nframes);
+	return err ? err : stack_store_count(p->env.store, &key, &r->count);
+}
