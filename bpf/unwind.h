@@ -333,11 +333,11 @@ static __always_inline bool follows_call(u64 ra)
 }
 
 /*
- * Code that no row covers in a module that has rows: hand-written assembly, and the start and end code
- * of the C runtime (crtstuff.c has none). Two guesses, each taken only when it leads to just behind a
- * call: a leaf that has pushed nothing, and a frame pointer.
+ * Code that no row covers: hand-written assembly, the start and end code of the C runtime (crtstuff.c
+ * has none), JIT code that a runtime keeps in a file (memfd). Two guesses, each taken only when it leads
+ * to just behind a call: a leaf that has pushed nothing, and a frame pointer.
  */
-static __always_inline int step_uncovered(struct stack_walk *st)
+static __always_inline int step_uncovered(struct stack_walk *st, enum stack_end otherwise)
 {
 	u64 pair[2];
 
@@ -345,7 +345,7 @@ static __always_inline int step_uncovered(struct stack_walk *st)
 		return enter_caller(st, pair[0], st->sp + 8);
 	if (st->bp < st->sp || (st->bp & 7) || !read_words(st, pair, 2, st->bp) ||
 	    !follows_call(pair[1]))
-		return end_stack(st, STACK_NO_ROW);
+		return end_stack(st, otherwise);
 	st->bx_known = 0;
 	return step_frame_pointer(st);
 }
@@ -402,7 +402,7 @@ __attribute__((noinline)) int unwind_step(struct stack_walk *st)
 	if (!rule_of(frame, &rule) || rule.cfa == UNWIND_CFA_NONE) {
 		const struct module_table *mt = env_module_table(module);
 
-		return mt && mt->has_table ? step_uncovered(st) : end_stack(st, STACK_NO_TABLE);
+		return step_uncovered(st, mt && mt->has_table ? STACK_NO_ROW : STACK_NO_TABLE);
 	}
 	return step_rule(st, &rule);
 }
