@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
@@ -69,7 +70,7 @@ int output_lend_stdout(struct output *out)
 {
 	if (!is_stdout(out))
 		return 0;
-	out->saved_stdout = dup(STDOUT_FILENO);
+	out->saved_stdout = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
 	if (out->saved_stdout < 0)
 		return -errno;
 	return dup2(STDERR_FILENO, STDOUT_FILENO) < 0 ? -errno : 0;
