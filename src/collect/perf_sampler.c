@@ -28,7 +28,7 @@
  * stacks are the larger the slower the sampling. 63 KiB is what a record can hold.
  */
 #define NSEC_PER_SEC 1000000000ull
-#define RING_HOLDS_MS 64
+#define RING_HOLDS_MS 32
 #define RING_BYTES_WANTED (4u << 20)
 #define STACK_BYTES_MIN 8192u
 #define STACK_BYTES_MAX 64512u
