@@ -2,6 +2,7 @@
 /* Turns linkage names into what their authors wrote, within bounds of time and size. */
 #include "symbol/demangle.h"
 
+#include <ctype.h>
 #include <libiberty/demangle.h>
 #include <setjmp.h>
 #include <stdlib.h>
@@ -24,12 +25,33 @@ static void output_add(const char *text, size_t len, void *arg)
 	out->len += len;
 }
 
+/*
+ * Rust's v0 names count the lifetimes of a "for<...>" in base 62 ("FG" or "DG", digits, "_"), and libiberty
+ * walks through all of them even where it prints none: 11 digits are 60 years of it. Nobody writes 62.
+ */
+static bool counts_too_far(const char *raw)
+{
+	for (const char *at = strchr(raw, 'G'); at; at = strchr(at + 1, 'G')) {
+		size_t digits = 0;
+
+		if (at == raw || (at[-1] != 'F' && at[-1] != 'D'))
+			continue;
+		while (isalnum((unsigned char)at[1 + digits]))
+			digits++;
+		if (digits > 1 && at[1 + digits] == '_')
+			return true;
+	}
+	return false;
+}
+
 /* The callback forms of libiberty keep their state on the stack, so leaving them early is sound. */
 static bool demangle_into(struct output *out, const char *raw)
 {
 	if (setjmp(out->full))
 		return false;
 	out->len = 0;
+	if (!strncmp(raw, "_R", 2) && counts_too_far(raw))
+		return false;
 	if (rust_demangle_callback(raw, DMGL_ANSI, output_add, out))
 		return true;
 	out->len = 0;

@@ -99,3 +99,9 @@ TEST(demangle, deep_and_long_names_end)
 	}
 	free(raw);
 }
+
+TEST(demangle, counts_of_lifetimes_end)
+{
+	free(demangle_name("_RMNvNRMNvNtC3Ctd1u8FmaFmPFFFGF0ztC3Ctd1u8FmaFmPFFFGF0z_"));
+	free(demangle_name("_RNvC1aFGzzzzzzzzzz_EuE"));
+}
