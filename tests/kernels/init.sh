@@ -75,6 +75,10 @@ profile exec 3 '' -- /targets/storm exec
 has /tmp/exec 'main;child_main;child_work' 'children that exec'
 profile inline 2 '' -- /targets/inline
 has /tmp/inline 'deep::hot.*;.*first.*;.*second.*;.*third.*;.*innermost' 'inlined frames'
+profile perf 3 '--mode perf' -- /targets/shares
+has /tmp/perf "main;run;${levels}work_a" 'without BPF: whole stacks'
+profile perf-exec 2 '--mode perf' -- /targets/storm exec
+has /tmp/perf-exec 'main;child_main;child_work' 'without BPF: children that exec'
 
 # shellcheck disable=SC2016 # the inner shell's dollars
 cprof cpu -d 0 -f folded -o - -- /bin/busybox sh -c 'i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done' \
