@@ -205,7 +205,7 @@ inlined='deep::hot[^;]*;[^;]*first[^;]*;[^;]*second[^;]*;[^;]*third[^;]*;[^;]*in
 	target plt
 	record -p "$PID" -d 2s -F $RATE
 	at_least 99.5 'main;caller' '.'
-	holds "$(percent ';tiny ') > 10"
+	holds "$(percent 'caller;tiny@plt ') > 10"
 	whole
 }
 @test "vdso: time spent there has its callers" {
