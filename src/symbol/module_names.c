@@ -8,6 +8,7 @@
 
 #include "elf/debug_file.h"
 #include "symbol/demangle.h"
+#include "elf/gopclntab.h"
 #include "symbol/plt.h"
 #include "symbol/symtab.h"
 #include "unwind/rows.h"
@@ -176,6 +177,43 @@ static int ask_symtabs(struct request *r)
 	return err;
 }
 
+static bool all_done(const struct request *r)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		if (!r->done[i])
+			return false;
+	}
+	return true;
+}
+
+/* Go code that was stripped. */
+static int ask_gopclntab(struct request *r)
+{
+	struct gopclntab *table;
+	int err = 0;
+
+	if (all_done(r))
+		return 0;
+	err = gopclntab_new(r->sources->module->elf, &table);
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	for (size_t i = 0; i < r->n && !err; i++) {
+		struct dwarf_frame frame = {0};
+		struct go_line found;
+
+		if (r->done[i] || !gopclntab_find(table, r->vaddrs[i], &found))
+			continue;
+		frame.name = found.name;
+		frame.file = found.file;
+		frame.line = found.line;
+		frame.low_pc = found.start;
+		r->done[i] = true;
+		err = r->found(r->arg, i, NAME_FROM_SYMBOL, &frame, 1);
+	}
+	gopclntab_free(table);
+	return err;
+}
+
 static const struct function_range *find_range(const struct function_range *ranges, size_t n,
 					       u64 vaddr)
 {
@@ -190,15 +228,6 @@ static const struct function_range *find_range(const struct function_range *rang
 			hi = mid;
 	}
 	return lo && vaddr < ranges[lo - 1].end ? &ranges[lo - 1] : NULL;
-}
-
-static bool all_done(const struct request *r)
-{
-	for (size_t i = 0; i < r->n; i++) {
-		if (!r->done[i])
-			return false;
-	}
-	return true;
 }
 
 /* The last source: answers for everything that is left. */
@@ -245,6 +274,8 @@ int module_names_resolve(struct module *m, const u64 *vaddrs, size_t n, module_n
 	err = ask_dwarf(&r, info);
 	if (!err)
 		err = ask_symtabs(&r);
+	if (!err)
+		err = ask_gopclntab(&r);
 	if (!err)
 		err = ask_function_starts(&r);
 	sources_release(&sources);

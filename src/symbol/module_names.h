@@ -2,7 +2,7 @@
 /*
  * All that is known about one module's addresses, from the best source that has it: DWARF in the file
  * or in its separate debug file; .symtab of either; .gnu_debugdata; .dynsym; the
- * relocations behind PLT stubs; and, for stripped code, where functions begin by .eh_frame.
+ * relocations behind PLT stubs; Go's own function table; and, for stripped code, where functions begin by .eh_frame.
  */
 #ifndef CPROF_SYMBOL_MODULE_NAMES_H
 #define CPROF_SYMBOL_MODULE_NAMES_H

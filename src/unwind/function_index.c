@@ -3,6 +3,7 @@
 #include "unwind/function_index.h"
 
 #include <elf.h>
+#include <errno.h>
 #include <stdlib.h>
 
 bool elf_vaddr_is_code(const struct elf_file *f, u64 vaddr)
@@ -53,6 +54,26 @@ static bool covers_too_little(const struct function_index *index, const struct e
 	return covered < code / 2;
 }
 
+/* Stripped Go has no CFI, but the runtime keeps a table of its own. */
+static int add_go(struct function_index *index, struct elf_file *f)
+{
+	int err = gopclntab_new(f, &index->go);
+
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	for (u64 i = 0; !err && i < gopclntab_count(index->go); i++) {
+		struct function_entry e = {.source = FUNCTION_GO, .fde.offset = i};
+		struct go_function fn;
+
+		if (!gopclntab_function(index->go, i, &fn) || !elf_vaddr_is_code(f, fn.start))
+			continue;
+		e.fde.start = fn.start;
+		e.fde.end = fn.end;
+		err = vec_push(&index->entries, e);
+	}
+	return err;
+}
+
 int function_index_init(struct function_index *index, struct elf_file *f, struct elf_file *debug)
 {
 	int err;
@@ -63,6 +84,8 @@ int function_index_init(struct function_index *index, struct elf_file *f, struct
 		err = add_section(index, f, f, CFI_DEBUG_FRAME, FUNCTION_DEBUG_FRAME);
 	if (!err && debug && covers_too_little(index, f))
 		err = add_section(index, f, debug, CFI_DEBUG_FRAME, FUNCTION_DEBUG_FILE);
+	if (!err && covers_too_little(index, f))
+		err = add_go(index, f);
 	if (err) {
 		function_index_release(index);
 		return err;
@@ -76,6 +99,7 @@ void function_index_release(struct function_index *index)
 {
 	for (size_t i = 0; i < FUNCTION_SOURCES; i++)
 		cfi_reader_free(index->readers[i]);
+	gopclntab_free(index->go);
 	vec_release(&index->entries);
 }
 

@@ -7,6 +7,7 @@
 #define CPROF_UNWIND_FUNCTION_INDEX_H
 
 #include "base/vec.h"
+#include "elf/gopclntab.h"
 #include "unwind/cfi.h"
 
 /* In order of precedence, where two of them describe the same function. */
@@ -15,6 +16,7 @@ enum function_source {
 	FUNCTION_EH_FRAME,
 	FUNCTION_DEBUG_FRAME,
 	FUNCTION_DEBUG_FILE, /* .debug_frame of the separate debug file */
+	FUNCTION_GO, /* Go's own table: number of the function in fde.offset */
 	FUNCTION_SOURCES,
 };
 
@@ -25,6 +27,7 @@ struct function_entry {
 
 struct function_index {
 	struct cfi_reader *readers[FUNCTION_SOURCES];
+	struct gopclntab *go; /* where the code is Go's and has no CFI; else NULL */
 	VEC(struct function_entry) entries; /* by start, then source */
 	size_t fdes; /* entries that are not FUNCTION_FIXED */
 };

@@ -114,12 +114,29 @@ static int put_gap(struct build *b, u64 upto)
 	return put_at(b, b->floor, b->gap_rule);
 }
 
+/*
+ * Go keeps the return address right above the frame. rbp is not in the table, and no Go frame needs it: a
+ * frame is found from rsp alone.
+ */
+static int put_go_row(void *arg, u64 vaddr, s64 distance)
+{
+	struct unwind_rule rule = {.cfa = UNWIND_CFA_RSP, .ra_off = -8};
+
+	if (distance < 0 || distance > INT32_MAX - 8)
+		rule = (struct unwind_rule){.cfa = UNWIND_CFA_NONE};
+	else
+		rule.cfa_off = (s32)distance + 8;
+	return put_row(arg, vaddr, &rule);
+}
+
 static int put_function(struct build *b, const struct function_entry *e)
 {
 	const struct cfi_visitor v = {.row = put_row, .arg = b};
 
 	if (e->source == FUNCTION_FIXED)
 		return put_at(b, b->floor, (u32)e->fde.offset);
+	if (e->source == FUNCTION_GO)
+		return gopclntab_sp(b->index.go, e->fde.offset, put_go_row, b);
 	return cfi_reader_run(b->index.readers[e->source], &e->fde, &v);
 }
 

@@ -53,23 +53,44 @@ static bool go_name_among(const char *name, const char *const *list, size_t n)
 	return false;
 }
 
-static int fix_go_symbol(struct function_index *index, const char *name, const Elf64_Sym *sym,
-			 struct rule_set *set)
+static int fix_go_function(struct function_index *index, const char *name, u64 start, u64 end,
+			   struct rule_set *set)
 {
 	static const struct unwind_rule signal = {.cfa = UNWIND_CFA_SIGNAL};
-	u64 end;
 
-	if (strncmp(name, "runtime.", 8) != 0 || !sym->st_value ||
-	    __builtin_add_overflow(sym->st_value, sym->st_size ? sym->st_size : 1, &end))
+	if (strncmp(name, "runtime.", 8) != 0 || !start)
 		return 0;
 	name += 8;
 	if (go_name_among(name, go_stack_ends, ARRAY_LEN(go_stack_ends)))
-		return function_index_fix(index, sym->st_value, end, UNWIND_RULE_STOP);
+		return function_index_fix(index, start, end, UNWIND_RULE_STOP);
 	/* The handler's return address is the first byte, and callers are looked up at pc - 1. */
 	if (go_name_among(name, go_signal_returns, ARRAY_LEN(go_signal_returns)))
-		return function_index_fix(index, sym->st_value - 1, end,
-					  rule_set_number(set, &signal));
+		return function_index_fix(index, start - 1, end, rule_set_number(set, &signal));
 	return 0;
+}
+
+static int fix_go_symbol(struct function_index *index, const char *name, const Elf64_Sym *sym,
+			 struct rule_set *set)
+{
+	u64 end;
+
+	if (__builtin_add_overflow(sym->st_value, sym->st_size ? sym->st_size : 1, &end))
+		return 0;
+	return fix_go_function(index, name, sym->st_value, end, set);
+}
+
+/* Stripped Go: the same names are in its own table. */
+static int fix_go_table(struct function_index *index, struct rule_set *set)
+{
+	int err = 0;
+
+	for (u64 i = 0; !err && i < gopclntab_count(index->go); i++) {
+		struct go_function fn;
+
+		if (gopclntab_function(index->go, i, &fn) && fn.name)
+			err = fix_go_function(index, fn.name, fn.start, fn.end, set);
+	}
+	return err;
 }
 
 static int fix_go_functions(struct function_index *index, struct elf_file *f, struct rule_set *set)
@@ -77,6 +98,8 @@ static int fix_go_functions(struct function_index *index, struct elf_file *f, st
 	struct elf_section symtab, strtab;
 	int err = 0;
 
+	if (index->go)
+		return fix_go_table(index, set);
 	if (elf_file_section(f, ".symtab", &symtab) || elf_file_section(f, ".strtab", &strtab))
 		return 0;
 	for (size_t at = 0; !err && symtab.data.len - at >= sizeof(Elf64_Sym);
