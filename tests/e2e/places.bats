@@ -36,8 +36,9 @@ load helper
 @test "places: JIT names by the PID and the /tmp of the target's own namespaces" {
 	need_root
 	unshare --mount --pid --fork true 2>/dev/null || skip 'no namespaces here'
+	# By descriptor: the program itself may lie below /tmp.
 	start unshare --mount --pid --fork --kill-child bash -c \
-		"mount -t tmpfs none /tmp && cd / && exec '$TARGETS/jit'"
+		"exec 9<'$TARGETS/jit'; mount -t tmpfs none /tmp && cd / && exec /proc/self/fd/9"
 	sleep 0.5
 	local inner
 	inner=$(pgrep -P "$PID")
