@@ -187,7 +187,7 @@ static __always_inline u32 seen_tid(struct task_struct *task)
 	return settings.pidns_nested ? seen_number(BPF_CORE_READ(task, thread_pid)) : task->pid;
 }
 
-/* Asks user space for a table, once per file; until it is there, stacks through it are cut. */
+/* Asks user space for a table, once per file; until it is there, stacks through it are pending. */
 static __always_inline void module_request(const struct vma_found *vma)
 {
 	struct module_record record = {
