@@ -50,7 +50,7 @@ static double percent(u64 part, u64 whole)
 	return whole ? 100.0 * (double)part / (double)whole : 100.0;
 }
 
-static void print_cuts(struct terminal *t, const struct collect_stats *s)
+static bool print_cuts(struct terminal *t, const struct collect_stats *s)
 {
 	struct reason reasons[STACK_END_COUNT];
 	char list[SUMMARY_LINE];
@@ -60,6 +60,7 @@ static void print_cuts(struct terminal *t, const struct collect_stats *s)
 	list_reasons(reasons, STACK_END_COUNT, list, sizeof(list));
 	if (list[0])
 		terminal_note(t, "cprof: cut stacks: %s", list);
+	return list[0];
 }
 
 static void print_cost(struct terminal *t, const struct collect_stats *s)
@@ -99,6 +100,11 @@ void summary_print(struct terminal *t, const struct summary *sum)
 		      (unsigned long long)s->samples, (double)sum->elapsed_ns / 1e9, rate, losses,
 		      percent(s->ends[STACK_WHOLE], stacks), percent(n->named, n->addresses),
 		      (unsigned long long)n->addresses);
-	print_cuts(t, s);
+	if (n->kernel_hidden)
+		log_warn(&t->log, "kernel functions have no names: kernel.kptr_restrict hides them "
+				  "(sysctl kernel.kptr_restrict=0)");
+	/* Three lines at most: what was cut matters more than what could be named better. */
+	if (!print_cuts(t, s) && n->note[0])
+		terminal_note(t, "cprof: %s", n->note);
 	print_cost(t, s);
 }

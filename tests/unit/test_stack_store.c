@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Counted stacks: keys, sums, and what they become in a profile. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "collect/stack_store.h"
+#include "unit.h"
+
+struct bench {
+	struct stack_store *store;
+	struct module_set *modules;
+	struct profile *p;
+	struct target target;
+	struct collect_options opt;
+};
+
+static void bench_init(struct bench *b, bool two_types)
+{
+	memset(b, 0, sizeof(*b));
+	b->opt.target = &b->target;
+	CHECK_INT(stack_store_new(&b->store), 0);
+	CHECK_INT(module_set_new(&b->modules), 0);
+	CHECK_INT(profile_new(&b->p), 0);
+	if (two_types)
+		CHECK_INT(profile_add_sample_type(b->p, "samples", "count"), 0);
+	CHECK_INT(profile_add_sample_type(b->p, "cpu", "nanoseconds"), 0);
+}
+
+static void bench_release(struct bench *b)
+{
+	profile_free(b->p);
+	stack_store_free(b->store);
+	module_set_free(b->modules);
+}
+
+/* A module without a file behind it: only its place in the address space matters here. */
+static u32 add_module(struct bench *b, const char *path, u64 start, u64 end, u64 offset)
+{
+	struct module *m = calloc(1, sizeof(*m));
+	int number;
+
+	CHECK(m);
+	m->kind = MODULE_KIND_FILE;
+	m->path = strdup(path);
+	m->root_fd = -1;
+	m->start = start;
+	m->end = end;
+	m->offset = offset;
+	m->inode = start;
+	number = module_set_add(b->modules, m);
+	CHECK(number >= MODULE_FIRST_FILE);
+	return (u32)number;
+}
+
+static void count(struct bench *b, u64 stack, u32 tgid, const u64 *frames, u32 n, u64 samples,
+		  u64 weight)
+{
+	struct sample_key key = {.stack = stack, .tgid = b->opt.by_process ? tgid : 0};
+	struct stack_owner owner = {
+		.tgid = tgid, .tid = tgid + 1, .comm = "worker", .leader_comm = "shop"};
+	struct sample_count c = {.samples = samples, .weight = weight};
+
+	CHECK_INT(stack_store_put(b->store, &key, &owner, frames, n), 0);
+	CHECK_INT(stack_store_count(b->store, &key, &c), 0);
+}
+
+static const struct profile_location *location_of(const struct bench *b, u32 sample, u32 depth)
+{
+	const struct profile_sample *s = &b->p->samples.data[sample];
+
+	CHECK(depth < s->nlocations);
+	return &b->p->locations.data[b->p->stack_locations.data[s->first_location + depth]];
+}
+
+static const struct profile_mapping *mapping_of(const struct bench *b,
+						const struct profile_location *l)
+{
+	return &b->p->mappings.data[l->mapping];
+}
+
+static const char *only_name(const struct bench *b, const struct profile_location *l)
+{
+	CHECK_INT(l->nlines, 1);
+	return profile_text(b->p,
+			    b->p->functions.data[b->p->lines.data[l->first_line].function].name);
+}
+
+TEST(stack_store, counts_add_up_per_key)
+{
+	struct sample_key unknown = {.stack = 99};
+	struct sample_count one = {.samples = 1};
+	u64 frames[1];
+	struct bench b;
+
+	bench_init(&b, true);
+	frames[0] = FRAME(add_module(&b, "/bin/a", 0x400000, 0x402000, 0x1000), 0x1234);
+	count(&b, 7, 1, frames, 1, 3, 30);
+	count(&b, 7, 1, frames, 1, 2, 20);
+	CHECK_INT(stack_store_count(b.store, &unknown, &one), -ENOENT);
+	CHECK_INT(stack_store_to_profile(b.store, b.modules, &b.opt, b.p), 0);
+	CHECK_INT(b.p->samples.len, 1);
+	CHECK_INT(b.p->values.data[0], 5);
+	CHECK_INT(b.p->values.data[1], 50);
+	bench_release(&b);
+}
+
+TEST(stack_store, one_sample_type_takes_the_weight)
+{
+	u64 frames[1] = {FRAME(MODULE_KERNEL, 0xffff81234567)};
+	struct bench b;
+
+	bench_init(&b, false);
+	count(&b, 7, 1, frames, 1, 3, 4711);
+	CHECK_INT(stack_store_to_profile(b.store, b.modules, &b.opt, b.p), 0);
+	CHECK_INT(b.p->values.data[0], 4711);
+	bench_release(&b);
+}
+
+TEST(stack_store, offsets_become_addresses_in_the_mapping)
+{
+	u64 frames[3];
+	struct bench b;
+	u32 m;
+
+	bench_init(&b, true);
+	m = add_module(&b, "/lib/x.so", 0x7f0000001000, 0x7f0000003000, 0x1000);
+	frames[0] = FRAME(m, 0x1010); /* inside */
+	frames[1] = FRAME(m, 0x9020); /* in another piece, behind */
+	frames[2] = FRAME(m, 0x0030); /* and before */
+	count(&b, 1, 1, frames, 3, 1, 1);
+	CHECK_INT(stack_store_to_profile(b.store, b.modules, &b.opt, b.p), 0);
+	CHECK_INT(location_of(&b, 0, 0)->address, 0x7f0000001010);
+	CHECK_INT(location_of(&b, 0, 1)->address, 0x7f0000009020);
+	CHECK_INT(location_of(&b, 0, 2)->address, 0x7f0000000030);
+	CHECK_INT(mapping_of(&b, location_of(&b, 0, 0))->start, 0x7f0000000000);
+	CHECK_INT(mapping_of(&b, location_of(&b, 0, 0))->offset, 0);
+	CHECK_INT(mapping_of(&b, location_of(&b, 0, 0))->limit, 0x7f000000a000);
+	CHECK_INT(b.p->mappings.len, 1);
+	bench_release(&b);
+}
+
+TEST(stack_store, kernel_addresses_get_their_upper_bits_back)
+{
+	u64 frames[1] = {FRAME(MODULE_KERNEL, 0xffffffff81000123ull)};
+	struct bench b;
+
+	bench_init(&b, true);
+	count(&b, 1, 1, frames, 1, 1, 1);
+	CHECK_INT(stack_store_to_profile(b.store, b.modules, &b.opt, b.p), 0);
+	CHECK_INT(location_of(&b, 0, 0)->address, 0xffffffff81000123ull);
+	CHECK_INT(mapping_of(&b, location_of(&b, 0, 0))->kind, PROFILE_MAPPING_KERNEL);
+	CHECK_STR(profile_text(b.p, mapping_of(&b, location_of(&b, 0, 0))->path),
+		  "[kernel.kallsyms]");
+	bench_release(&b);
+}
+
+TEST(stack_store, a_cut_stack_says_why_at_its_root)
+{
+	u64 frames[2] = {FRAME(MODULE_KERNEL, 1), FRAME(MODULE_CUT, STACK_TOO_DEEP)};
+	struct bench b;
+
+	bench_init(&b, true);
+	count(&b, 1, 1, frames, 2, 1, 1);
+	CHECK_INT(stack_store_to_profile(b.store, b.modules, &b.opt, b.p), 0);
+	CHECK_STR(only_name(&b, location_of(&b, 0, 1)), "[stack cut: deeper than 1024 frames]");
+	CHECK_INT(mapping_of(&b, location_of(&b, 0, 1))->kind, PROFILE_MAPPING_SYNTHETIC);
+	bench_release(&b);
+}
+
+TEST(stack_store, equal_stacks_of_two_processes_are_one_without_labels)
+{
+	u64 frames[1];
+	struct bench b;
+
+	bench_init(&b, true);
+	frames[0] = FRAME(add_module(&b, "/bin/a", 0x1000, 0x2000, 0), 0x10);
+	count(&b, 5, 100, frames, 1, 1, 10);
+	count(&b, 5, 200, frames, 1, 1, 10);
+	CHECK_INT(stack_store_to_profile(b.store, b.modules, &b.opt, b.p), 0);
+	CHECK_INT(b.p->samples.len, 1);
+	CHECK_INT(b.p->values.data[1], 20);
+	bench_release(&b);
+}
+
+TEST(stack_store, labels_tell_processes_and_threads_apart)
+{
+	const struct profile_label *l;
+	u64 frames[1];
+	struct bench b;
+
+	bench_init(&b, true);
+	b.opt.by_process = b.opt.by_thread = true;
+	frames[0] = FRAME(add_module(&b, "/bin/a", 0x1000, 0x2000, 0), 0x10);
+	count(&b, 5, 100, frames, 1, 1, 10);
+	count(&b, 5, 200, frames, 1, 1, 10);
+	CHECK_INT(stack_store_to_profile(b.store, b.modules, &b.opt, b.p), 0);
+	CHECK_INT(b.p->samples.len, 2);
+	CHECK_INT(b.p->samples.data[0].nlabels, 4);
+	l = &b.p->labels.data[b.p->samples.data[0].first_label];
+	CHECK_STR(profile_text(b.p, l[0].key), "comm");
+	CHECK_STR(profile_text(b.p, l[0].str), "shop");
+	bench_release(&b);
+}
+
+TEST(stack_store, jit_code_belongs_to_its_process)
+{
+	u64 frames[1] = {FRAME(MODULE_ANON, 0x7f1234)};
+	struct bench b;
+
+	bench_init(&b, true);
+	b.opt.by_process = true; /* the kernel sets the tgid of such keys by itself */
+	count(&b, 5, (u32)getpid(), frames, 1, 1, 10);
+	count(&b, 5, (u32)getppid(), frames, 1, 1, 10);
+	CHECK_INT(stack_store_to_profile(b.store, b.modules, &b.opt, b.p), 0);
+	CHECK_INT(b.p->mappings.len, 2);
+	CHECK_INT(b.p->mappings.data[0].kind, PROFILE_MAPPING_JIT);
+	CHECK_INT(location_of(&b, 0, 0)->address, 0x7f1234);
+	CHECK(location_of(&b, 0, 0)->mapping != location_of(&b, 1, 0)->mapping);
+	bench_release(&b);
+}
+
+TEST(stack_store, the_targets_program_is_mapping_0)
+{
+	struct process_info info = {.tgid = 1, .exe = "/bin/main"};
+	u64 frames[2];
+	struct bench b;
+
+	bench_init(&b, true);
+	CHECK_INT(vec_push(&b.target.processes, info), 0);
+	frames[0] = FRAME(add_module(&b, "/lib/x.so", 0x1000, 0x2000, 0), 0x10);
+	frames[1] = FRAME(add_module(&b, "/bin/main", 0x5000, 0x6000, 0), 0x20);
+	count(&b, 5, 1, frames, 2, 1, 10);
+	CHECK_INT(stack_store_to_profile(b.store, b.modules, &b.opt, b.p), 0);
+	CHECK_STR(profile_text(b.p, b.p->mappings.data[0].path), "/bin/main");
+	CHECK(b.p->mappings.data[0].source == module_set_get(b.modules, FRAME_MODULE(frames[1])));
+	vec_release(&b.target.processes);
+	bench_release(&b);
+}
+
+TEST(module_set, files_are_found_again_by_device_and_inode)
+{
+	struct map_entry e = {.inode = 0x1000};
+	struct bench b;
+	u32 number;
+
+	bench_init(&b, true);
+	number = add_module(&b, "/bin/a", 0x1000, 0x2000, 0);
+	CHECK_INT(module_set_find(b.modules, &e), number);
+	e.dev_minor = 1;
+	CHECK_INT(module_set_find(b.modules, &e), MODULE_NONE);
+	CHECK(module_set_get(b.modules, MODULE_VDSO)->elf);
+	CHECK(!module_set_get(b.modules, MODULE_MAX));
+	bench_release(&b);
+}
