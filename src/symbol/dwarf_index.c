@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/vec.h"
+#include "symbol/dwarf_qualify.h"
 
 #define NO_SCOPE UINT32_MAX
 #define NO_UNIT UINT32_MAX
@@ -52,6 +53,7 @@ struct batch {
 	VEC(struct unit) units;
 	Dwarf_Off last; /* the last DIE entered: only later ones may follow */
 	u64 work;
+	struct dwarf_qualifier *qualifier; /* owns the names it made */
 	bool everywhere; /* also look into types and functions without code */
 };
 
@@ -337,7 +339,7 @@ static const char *call_file_of(Dwarf_Die *die)
 	return dwarf_filesrc(files, number, NULL, NULL);
 }
 
-static void describe(struct scope *s)
+static void describe(struct batch *b, struct scope *s)
 {
 	Dwarf_Attribute attr;
 	Dwarf_Word line;
@@ -352,6 +354,12 @@ static void describe(struct scope *s)
 	if (!s->linkage_name)
 		s->linkage_name = dwarf_formstring(
 			dwarf_attr_integrate(&s->die, DW_AT_MIPS_linkage_name, &attr));
+	if (!s->linkage_name && s->name) {
+		const char *full = dwarf_qualify(b->qualifier, &s->die, s->name);
+
+		if (full)
+			s->name = full;
+	}
 	s->file = dwarf_decl_file(&s->die);
 	if (!dwarf_decl_line(&s->die, &decl_line) && decl_line > 0)
 		s->start_line = (u32)decl_line;
@@ -415,7 +423,7 @@ static u32 frames_of(struct batch *b, size_t which, struct dwarf_frame *frames)
 		struct scope *s = &b->scopes.data[number];
 		struct dwarf_frame *f = &frames[n++];
 
-		describe(s);
+		describe(b, s);
 		f->name = s->name;
 		f->linkage_name = s->linkage_name;
 		f->start_line = s->start_line;
@@ -459,7 +467,7 @@ int dwarf_index_resolve(struct dwarf_index *index, const u64 *vaddrs, size_t n,
 		return 0;
 	b.scope_of = malloc(n * sizeof(*b.scope_of));
 	b.unit_of = malloc(n * sizeof(*b.unit_of));
-	if (!b.scope_of || !b.unit_of)
+	if (!b.scope_of || !b.unit_of || dwarf_qualifier_new(&b.qualifier))
 		goto out;
 	memset(b.scope_of, 0xff, n * sizeof(*b.scope_of));
 	memset(b.unit_of, 0xff, n * sizeof(*b.unit_of));
@@ -469,6 +477,7 @@ int dwarf_index_resolve(struct dwarf_index *index, const u64 *vaddrs, size_t n,
 	if (!err)
 		err = report(&b, found, arg);
 out:
+	dwarf_qualifier_free(b.qualifier);
 	vec_release(&b.scopes);
 	vec_release(&b.units);
 	free(b.scope_of);

@@ -255,6 +255,37 @@ TEST(symbolize, cxx_names_with_and_without_dwarf)
 	check_cxx("clang++ -O1 -gline-tables-only");
 }
 
+/* gcc gives functions that nobody else can link to no linkage name: their scope says the tree. */
+TEST(symbolize, internal_cxx_functions_are_named_in_full)
+{
+	static const char source[] =
+		"namespace outer { namespace {\n"
+		"struct Cart { int n; int price(int k) const; };\n"
+		"}\n"
+		"__attribute__((always_inline)) inline int Cart::price(int k) const\n"
+		"{\n"
+		"	asm volatile(\".globl inside\\ninside:\");\n"
+		"	return n * k;\n"
+		"}\n"
+		"__attribute__((noinline)) static int total(const Cart &c) { return c.price(3) + "
+		"1; }\n"
+		"}\n"
+		"int main(int argc, char **) { return outer::total(outer::Cart{argc}); }\n";
+	struct named named;
+	u64 inside;
+
+	fixture_write("b.cc", source, sizeof(source) - 1);
+	fixture_run("g++ -O1 -g -o b b.cc");
+	inside = vaddr_of("b", "inside");
+	fixture_run("objcopy --strip-symbol=inside b");
+	name_addresses(&named, "b", &inside, 1, false);
+	CHECK_INT(named_depth(&named, 0), 2);
+	CHECK(!strncmp(named_frame(&named, 0, 0),
+		       "outer::(anonymous namespace)::Cart::price b.cc:", 47));
+	CHECK(!strncmp(named_frame(&named, 0, 1), "outer::total b.cc:", 18));
+	named_release(&named);
+}
+
 TEST(symbolize, rust_names)
 {
 	static const char rust[] =

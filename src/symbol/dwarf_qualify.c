@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Full names of C++ functions: see dwarf_qualify.h.
+ *
+ * libdw knows no parents. DIEs lie in the file in the order of a walk down, so what is above one are the
+ * namespaces and classes whose range of offsets it lies in; each unit's are listed once.
+ */
+#include "symbol/dwarf_qualify.h"
+
+#include <dwarf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "base/vec.h"
+
+#define MAX_DEPTH 64u
+#define MAX_REFERENCES 8 /* origin of an origin ...: real chains have two */
+#define MAX_NAME 4096u
+#define WORK_MAX (16u << 20) /* DIEs looked at, over all units */
+#define NO_PARENT UINT32_MAX
+
+struct container {
+	Dwarf_Off start, end;
+	u32 parent;
+	const char *name; /* lent by libdw; NULL: it has none */
+	bool is_namespace;
+};
+
+struct unit_containers {
+	Dwarf_Off unit;
+	bool is_cxx;
+	VEC(struct container) list; /* by start */
+	UT_hash_handle hh;
+};
+
+struct dwarf_qualifier {
+	struct unit_containers *units;
+	VEC(char *) names;
+	u64 work;
+};
+
+int dwarf_qualifier_new(struct dwarf_qualifier **out)
+{
+	*out = calloc(1, sizeof(**out));
+	return *out ? 0 : -ENOMEM;
+}
+
+void dwarf_qualifier_free(struct dwarf_qualifier *q)
+{
+	struct unit_containers *u, *next;
+
+	if (!q)
+		return;
+	HASH_ITER(hh, q->units, u, next) {
+		HASH_DEL(q->units, u);
+		vec_release(&u->list);
+		free(u);
+	}
+	vec_for_each(&q->names, name)
+		free(*name);
+	vec_release(&q->names);
+	free(q);
+}
+
+static bool is_container(int tag)
+{
+	return tag == DW_TAG_namespace || tag == DW_TAG_class_type ||
+	       tag == DW_TAG_structure_type || tag == DW_TAG_union_type;
+}
+
+static int list_containers(struct dwarf_qualifier *q, struct unit_containers *u, Dwarf_Die *parent,
+			   u32 parent_index, Dwarf_Off end, u32 depth)
+{
+	Dwarf_Die die, next;
+	int more;
+
+	if (depth >= MAX_DEPTH || dwarf_child(parent, &die))
+		return 0;
+	do {
+		Dwarf_Off start = dwarf_dieoffset(&die), upto = end;
+		int tag = dwarf_tag(&die), err;
+
+		more = dwarf_siblingof(&die, &next);
+		if (!more)
+			upto = dwarf_dieoffset(&next);
+		/* DW_AT_sibling may point anywhere; only going forward ends. */
+		if (++q->work > WORK_MAX || upto <= start)
+			return 0;
+		if (is_container(tag)) {
+			struct container c = {.start = start,
+					      .end = upto,
+					      .parent = parent_index,
+					      .name = dwarf_diename(&die),
+					      .is_namespace = tag == DW_TAG_namespace};
+
+			if (vec_push(&u->list, c))
+				return -ENOMEM;
+			err = list_containers(q, u, &die, (u32)u->list.len - 1, upto, depth + 1);
+			if (err)
+				return err;
+		}
+		die = next;
+	} while (!more);
+	return 0;
+}
+
+static bool is_cxx(Dwarf_Die *unit)
+{
+	switch (dwarf_srclang(unit)) {
+	case DW_LANG_C_plus_plus:
+	case DW_LANG_C_plus_plus_03:
+	case DW_LANG_C_plus_plus_11:
+	case DW_LANG_C_plus_plus_14:
+	case 0x2b: /* C++17 and C++20: newer than elfutils 0.188 */
+	case 0x2c:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static struct unit_containers *containers_of(struct dwarf_qualifier *q, Dwarf_Die *unit)
+{
+	Dwarf_Off key = dwarf_dieoffset(unit);
+	struct unit_containers *u;
+
+	HASH_FIND(hh, q->units, &key, sizeof(key), u);
+	if (u)
+		return u;
+	u = calloc(1, sizeof(*u));
+	if (!u)
+		return NULL;
+	u->unit = key;
+	u->is_cxx = is_cxx(unit);
+	HASH_ADD(hh, q->units, unit, sizeof(u->unit), u);
+	if (u->is_cxx)
+		list_containers(q, u, unit, NO_PARENT, UINT64_MAX, 0);
+	return u;
+}
+
+/* Inlined and out-of-line copies refer to the abstract function, that one to its declaration in a class. */
+static void follow_to_declaration(Dwarf_Die *die)
+{
+	for (int i = 0; i < MAX_REFERENCES; i++) {
+		Dwarf_Attribute attr;
+		Dwarf_Die to;
+
+		if (!dwarf_attr(die, DW_AT_abstract_origin, &attr) &&
+		    !dwarf_attr(die, DW_AT_specification, &attr))
+			return;
+		if (!dwarf_formref_die(&attr, &to))
+			return;
+		*die = to;
+	}
+}
+
+static u32 innermost(const struct unit_containers *u, Dwarf_Off off)
+{
+	size_t lo = 0, hi = u->list.len;
+	u32 at;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (u->list.data[mid].start < off)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (!lo)
+		return NO_PARENT;
+	at = (u32)lo - 1;
+	while (at != NO_PARENT && off >= u->list.data[at].end)
+		at = u->list.data[at].parent;
+	return at;
+}
+
+/* Outermost first: the chain is short, so it is followed again for each part. */
+static bool append_containers(const struct unit_containers *u, u32 at, char *out, size_t size)
+{
+	const struct container *c;
+	const char *name;
+	size_t used;
+
+	if (at == NO_PARENT)
+		return true;
+	c = &u->list.data[at];
+	if (!append_containers(u, c->parent, out, size))
+		return false;
+	name = c->name ? c->name : c->is_namespace ? "(anonymous namespace)" : NULL;
+	if (!name)
+		return true;
+	used = strlen(out);
+	return snprintf(out + used, size - used, "%s::", name) < (int)(size - used);
+}
+
+const char *dwarf_qualify(struct dwarf_qualifier *q, Dwarf_Die *function, const char *name)
+{
+	char full[MAX_NAME] = "";
+	struct unit_containers *u;
+	Dwarf_Die die = *function, unit;
+	char *copy;
+	size_t used;
+	u32 at;
+
+	follow_to_declaration(&die);
+	if (!dwarf_diecu(&die, &unit, NULL, NULL))
+		return NULL;
+	u = containers_of(q, &unit);
+	at = u ? innermost(u, dwarf_dieoffset(&die)) : NO_PARENT;
+	if (at == NO_PARENT || !append_containers(u, at, full, sizeof(full)))
+		return NULL;
+	used = strlen(full);
+	if (snprintf(full + used, sizeof(full) - used, "%s", name) >= (int)(sizeof(full) - used))
+		return NULL;
+	copy = strdup(full);
+	if (copy && vec_push(&q->names, copy)) {
+		free(copy);
+		return NULL;
+	}
+	return copy;
+}
