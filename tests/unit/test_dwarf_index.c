@@ -97,6 +97,25 @@ static bool read_theirs(FILE *f, char *out, size_t size)
 	return known;
 }
 
+/*
+ * Line by line. Where there is no linkage name llvm-symbolizer leaves out the scope that we give:
+ * `sort<...>` for `std::sort<...>`.
+ */
+static bool same_frames(const char *ours, const char *theirs)
+{
+	while (*ours && *theirs) {
+		size_t a = strcspn(ours, "\n"), b = strcspn(theirs, "\n");
+
+		if (a < b || memcmp(ours + a - b, theirs, b) != 0)
+			return false;
+		if (a > b && (a < b + 2 || memcmp(ours + a - b - 2, "::", 2) != 0))
+			return false;
+		ours += a + 1;
+		theirs += b + 1;
+	}
+	return !*ours && !*theirs;
+}
+
 static void compare_with_llvm(const char *compile)
 {
 	enum { STEP = 3, MAX = 4000 };
@@ -126,7 +145,8 @@ static void compare_with_llvm(const char *compile)
 		print_ours(&named, i, ours, sizeof(ours));
 		if (!known || strstr(theirs, "??") || !strstr(ours, "prog.cc"))
 			continue;
-		CHECK_STR(ours, theirs);
+		if (!same_frames(ours, theirs))
+			CHECK_STR(ours, theirs);
 		compared++;
 	}
 	CHECK(compared > 300);
