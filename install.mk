@@ -2,11 +2,11 @@
 # deps, demo, install, help.
 
 # Debian's names; the README has those of other distributions.
-DEPS_BUILD := gcc libc6-dev make pkg-config clang llvm bpftool libbpf-dev libelf-dev libdw-dev \
+DEPS_BUILD := gcc libc6-dev make pkg-config clang bpftool libbpf-dev libelf-dev libdw-dev \
 	libprotobuf-c-dev protobuf-c-compiler zlib1g-dev liblzma-dev libiberty-dev uthash-dev
 DEPS_DEMO := g++
 # redis-tools holds the server's code too, without the package that would start a daemon.
-DEPS_CHECK := $(DEPS_DEMO) bats python3 golang-go redis-tools xz-utils binutils dwz util-linux \
+DEPS_CHECK := $(DEPS_DEMO) bats procps python3 golang-go redis-tools xz-utils binutils dwz util-linux \
 	libclang-rt-14-dev libc6-dbg clang-format clang-tidy shellcheck \
 	qemu-system-x86 seabios busybox-static cpio
 
