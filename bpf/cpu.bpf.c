@@ -6,7 +6,6 @@
 #include <bpf/bpf_tracing.h>
 
 #include "shared.h"
-#include "vma.bpf.h"
 #include "stacks.bpf.h"
 #include "lifetime.bpf.h"
 

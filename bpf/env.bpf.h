@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/*
+ * What the walker (unwind.h) asks of its surroundings, answered in the kernel: the target's memory, the
+ * tables, and which module lies at an address.
+ */
+#ifndef CPROF_BPF_ENV_BPF_H
+#define CPROF_BPF_ENV_BPF_H
+
+static __always_inline bool env_read_user(void *dst, u32 size, u64 addr)
+{
+	return bpf_probe_read_user(dst, size, (void *)addr) == 0;
+}
+
+static __always_inline const struct unwind_page *env_table_page(u32 page)
+{
+	u32 chunk = page / TABLE_CHUNK_PAGES, index = page % TABLE_CHUNK_PAGES;
+	void *inner = bpf_map_lookup_elem(&table_chunks, &chunk);
+
+	return inner ? bpf_map_lookup_elem(inner, &index) : NULL;
+}
+
+static __always_inline const struct unwind_rule *env_rule(u32 number)
+{
+	return bpf_map_lookup_elem(&rules, &number);
+}
+
+static __always_inline const struct module_table *env_module_table(u32 module)
+{
+	return bpf_map_lookup_elem(&module_tables, &module);
+}
+
+static __always_inline struct rule_memo *env_memo(u64 frame)
+{
+	struct memo_table *table;
+	u32 zero = 0;
+
+	table = bpf_map_lookup_elem(&memos, &zero);
+	if (!table)
+		return NULL;
+	return &table->slot[(frame * 0x9e3779b97f4a7c15ull >> 40) & (MEMO_SLOTS - 1)];
+}
+
+/* Asks user space for a table, once per file; until it is there, stacks through it are pending. */
+static __always_inline void module_request(const struct vma_found *vma)
+{
+	struct module_record record = {
+		.kind = RECORD_MODULE,
+		.tgid = seen_tgid(bpf_get_current_task_btf()),
+		.inode = vma->inode,
+		.start = vma->start,
+		.end = vma->end,
+		.offset = vma->offset,
+	};
+	u32 loading = 0;
+
+	if (bpf_map_update_elem(&modules, &vma->inode, &loading, BPF_NOEXIST))
+		return;
+	stat_add(STAT_MODULE_MISSES, 1);
+	if (bpf_ringbuf_output(&records, &record, sizeof(record), BPF_RB_FORCE_WAKEUP))
+		bpf_map_delete_elem(&modules, &vma->inode); /* ring full: ask again next time */
+}
+
+/* Turns a mapping into a module number and the distance to its offsets. */
+static __always_inline bool range_of(struct stack_walk *st, struct mm_struct *mm,
+				     const struct vma_found *vma, struct vma_range *out)
+{
+	u64 vdso = (u64)BPF_CORE_READ(mm, context.vdso);
+	u32 *module;
+
+	out->start = vma->start;
+	out->end = vma->end;
+	out->pad = 0;
+	if (!vma->inode) {
+		bool is_vdso = vdso && vdso >= vma->start && vdso < vma->end;
+
+		out->module = is_vdso ? MODULE_VDSO : MODULE_ANON;
+		out->shift = is_vdso ? -vdso : 0;
+		return true;
+	}
+	module = bpf_map_lookup_elem(&modules, &vma->inode);
+	if (!module || !*module) {
+		if (!module)
+			module_request(vma);
+		st->missing_module = 1;
+		return false;
+	}
+	out->module = *module;
+	out->shift = vma->offset - vma->start;
+	return true;
+}
+
+static __always_inline bool env_find_module(struct stack_walk *st, u64 pc, u32 *module, u64 *off)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct mm_struct *mm = task->mm;
+	struct vma_range fresh, *range;
+	struct vma_found vma = {};
+	struct vma_cache *cache;
+	u32 set;
+
+	if (!mm)
+		return false;
+	set = (u32)st->mm_set & (VMA_CACHE_SETS - 1);
+	cache = bpf_map_lookup_elem(&vma_caches, &set);
+	if (!cache)
+		return false;
+	range = vma_cache_find(cache, pc);
+	if (!range) {
+		stat_add(STAT_VMA_WALKS, 1);
+		if (!vma_find(mm, pc, &vma) || !vma.executable)
+			return false;
+		if (!range_of(st, mm, &vma, &fresh))
+			return false;
+		vma_cache_add(cache, &fresh);
+		range = &fresh;
+	}
+	*module = range->module;
+	*off = pc + range->shift;
+	return true;
+}
+
+#endif

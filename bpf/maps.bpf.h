@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/* The maps and settings that every BPF program of cprof shares with user space. */
+#ifndef CPROF_BPF_MAPS_BPF_H
+#define CPROF_BPF_MAPS_BPF_H
+
+const volatile struct sample_config settings;
+
+struct sample_control control; /* in .bss, which user space has mapped */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__type(key, u32); /* tgid, initial namespace */
+	__type(value, u32); /* 1: its children too */
+} targets SEC(".maps");
+
+/*
+ * Two, so that user space drains one that nobody writes to: an increment through a pointer that was
+ * looked up just before its entry is deleted would land in whatever reuses the entry.
+ */
+#define COUNT_MAP(name_)                            \
+	struct {                                    \
+		__uint(type, BPF_MAP_TYPE_HASH);    \
+		__uint(max_entries, 16384);         \
+		__type(key, struct sample_key);     \
+		__type(value, struct sample_count); \
+	} name_ SEC(".maps")
+COUNT_MAP(counts_a);
+COUNT_MAP(counts_b);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} records SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, STAT_SLOTS);
+	__type(key, u32);
+	__type(value, u64);
+} stats SEC(".maps");
+
+struct scratch {
+	struct sample_record record;
+	struct stack_walk state;
+	u64 busy; /* a sample is being taken in it */
+	u64 last_tick; /* bpf_ktime_get_ns() */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct scratch);
+} scratches SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct pending_record);
+} pendings SEC(".maps");
+
+struct table_chunk {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, TABLE_CHUNK_PAGES);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	/* Sizes, not types: clang prunes the types of inner maps to forward declarations. */
+	__uint(key_size, sizeof(u32));
+	__uint(value_size, sizeof(struct unwind_page));
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, TABLE_MAX_CHUNKS);
+	__type(key, u32);
+	__array(values, struct table_chunk);
+} table_chunks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, UNWIND_MAX_RULES);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, u32);
+	__type(value, struct unwind_rule);
+} rules SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MODULE_MAX);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, u32);
+	__type(value, struct module_table);
+} module_tables SEC(".maps");
+
+/* 24 KiB a CPU. Bigger did not help: what repeats is a few hundred frames. */
+#define MEMO_SLOTS 1024
+
+struct memo_table {
+	struct rule_memo slot[MEMO_SLOTS];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct memo_table);
+} memos SEC(".maps");
+
+static __always_inline void stat_add(u32 stat, u64 n)
+{
+	u64 *value = bpf_map_lookup_elem(&stats, &stat);
+
+	if (value)
+		*value += n;
+}
+
+#endif

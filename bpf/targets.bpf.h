@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/* Who is profiled: the targets' tgids, a cgroup, or everybody; and what cprof's user calls them. */
+#ifndef CPROF_BPF_TARGETS_BPF_H
+#define CPROF_BPF_TARGETS_BPF_H
+
+#define CGROUP_MAX_LEVELS 32
+#define PIDNS_MAX_LEVEL 31 /* include/linux/pid_namespace.h: MAX_PID_NS_LEVEL 32 */
+
+/* A pid as cprof's PID namespace numbers it; 0 when it is not in there. */
+static __always_inline u32 seen_number(struct pid *pid)
+{
+	u32 level = BPF_CORE_READ(pid, level);
+	struct upid upid;
+
+	for (u32 i = 0; i <= PIDNS_MAX_LEVEL && i <= level; i++) {
+		if (bpf_core_read(&upid, sizeof(upid), &pid->numbers[i]))
+			return 0;
+		if (BPF_CORE_READ(upid.ns, ns.inum) == settings.pidns_inode)
+			return upid.nr;
+	}
+	return 0;
+}
+
+static __always_inline u32 seen_tgid(struct task_struct *task)
+{
+	if (!settings.pidns_nested)
+		return task->tgid;
+	return seen_number(BPF_CORE_READ(task, group_leader, thread_pid));
+}
+
+static __always_inline u32 seen_tid(struct task_struct *task)
+{
+	return settings.pidns_nested ? seen_number(BPF_CORE_READ(task, thread_pid)) : task->pid;
+}
+
+/* The task's cgroup in the hierarchy that was asked for. */
+static __always_inline struct cgroup *cgroup_of(struct task_struct *task)
+{
+	struct css_set *set = BPF_CORE_READ(task, cgroups);
+	struct cgroup_subsys_state *css = NULL;
+	u64 at;
+
+	if (settings.cgroup_subsys == ~0u)
+		return BPF_CORE_READ(set, dfl_cgrp);
+	/* By hand: CO-RE relocates constant indexes only. */
+	at = (u64)set + bpf_core_field_offset(struct css_set, subsys) +
+	     settings.cgroup_subsys * sizeof(css);
+	bpf_probe_read_kernel(&css, sizeof(css), (void *)at);
+	return BPF_CORE_READ(css, cgroup);
+}
+
+/* Whether it is the wanted one or below it. */
+static __always_inline bool in_cgroup(struct task_struct *task)
+{
+	struct cgroup *cgroup = cgroup_of(task);
+	struct cgroup_subsys_state *css;
+	int up;
+
+	up = BPF_CORE_READ(cgroup, level) - (int)settings.cgroup_level;
+	for (int i = 0; i < CGROUP_MAX_LEVELS && up > 0; i++, up--) {
+		css = BPF_CORE_READ(cgroup, self.parent);
+		if (!css)
+			return false;
+		cgroup = BPF_CORE_READ(css, cgroup);
+	}
+	return up == 0 && BPF_CORE_READ(cgroup, kn, id) == settings.cgroup_id;
+}
+
+static __always_inline bool is_target(struct task_struct *task, u32 tgid)
+{
+	switch (settings.mode) {
+	case SAMPLE_TARGETS:
+		return bpf_map_lookup_elem(&targets, &tgid) != NULL;
+	case SAMPLE_CGROUP:
+		return tgid != 0 && in_cgroup(task);
+	default:
+		return tgid != 0 && tgid != control.self_tgid;
+	}
+}
+
+#endif
