@@ -260,6 +260,28 @@ inlined='deep::hot[^;]*;[^;]*first[^;]*;[^;]*second[^;]*;[^;]*third[^;]*;[^;]*in
 	at_least 99 'runtime.goexit[^;]*;main.main.func[^;]*;main.work' 'main.work'
 	whole 99
 }
+@test "go: stripped, by Go's own table" {
+	[ -x "$TARGETS/go-shares" ] || skip 'no go'
+	strip -o go-stripped "$TARGETS/go-shares"
+	start ./go-stripped
+	sleep 0.5
+	record -p "$PID" -d 2s -F 999
+	near "$(percent 'main.workA(;|$| )' 'main.work[AB]')" 60 2.5
+	at_least 99 'runtime.goexit[^;]*;main.main.func[^;]*;main.work[AB];main.spin' 'main.spin'
+	whole 99
+}
+@test "node: through JIT code to the program's start, names by --perf-basic-prof" {
+	command -v node >/dev/null || skip 'no node'
+	printf '%s\n' 'function inner(n) { let s = 0; for (let i = 0; i < n; i++) s = (s * 31 + i) % 1000003; return s; }' \
+		'console.log("ready"); for (;;) inner(1e6);' >hot.js
+	start node --perf-basic-prof hot.js
+	sleep 1.5
+	record -p "$PID" -d 2s -F 499
+	rm -f "/tmp/perf-$PID.map"
+	at_least 95 '_start;.*node::Start;.*Builtins_JSEntry.*;JS:.*inner' 'JS:.*inner'
+	holds "$(percent 'JS:.*hot.js') > 80"
+	whole 99
+}
 @test "rust: shares, legacy names" {
 	target rust-shares
 	record -p "$PID" -d 2s -F 999
