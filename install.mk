@@ -8,7 +8,8 @@ DEPS_DEMO := g++
 # redis-tools holds the server's code too, without the package that would start a daemon.
 DEPS_CHECK := $(DEPS_DEMO) bats procps python3 golang-go redis-tools xz-utils binutils dwz util-linux \
 	libclang-rt-14-dev libc6-dbg clang-format clang-tidy shellcheck \
-	qemu-system-x86 seabios busybox-static cpio
+	qemu-system-x86 seabios busybox-static cpio groff-base \
+	$(if $(shell command -v rustc),,rustc)
 
 # $(call install,PACKAGES): asks dpkg first, so that nothing is done, and fast, when all are there.
 define install

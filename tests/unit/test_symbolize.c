@@ -290,7 +290,7 @@ TEST(symbolize, rust_names)
 {
 	static const char rust[] =
 		"mod inside { #[inline(never)] pub fn work(x: usize) -> usize {\n"
-		"    std::hint::black_box(x) + 1\n"
+		"    unsafe { std::ptr::read_volatile(&x) + 1 }\n"
 		"} }\n"
 		"fn main() { println!(\"{}\", inside::work(1)); }\n";
 	static const char *const versions[] = {"legacy", "v0"};
