@@ -253,6 +253,11 @@ static int add_comments(struct recording *r)
 	if (!code)
 		code = profile_add_comment(p, "samples: %llu, lost: %s",
 					   (unsigned long long)r->stats.samples, losses);
+	/* Of all CPUs, whoever ran: their time is in the profile, with the tick that came next. */
+	if (!code && r->stats.late)
+		code = profile_add_comment(p, "late ticks: %llu of %llu",
+					   (unsigned long long)r->stats.late,
+					   (unsigned long long)r->stats.ticks);
 	return code < 0 ? code : 0;
 }
 

@@ -31,7 +31,6 @@ void summary_losses(const struct collect_stats *s, char *out, size_t size)
 		{"ring buffer full", s->lost_ring},
 		{"count table full", s->lost_table},
 		{"interrupted another sample", s->lost_busy},
-		{"skipped by the kernel", s->lost_skipped},
 	};
 	char list[SUMMARY_LINE];
 	u64 total = 0;

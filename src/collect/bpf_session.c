@@ -457,6 +457,7 @@ void bpf_session_stats(struct bpf_session *s, struct collect_stats *out)
 		.lost_ring = bpf_session_stat(s, STAT_LOST_RING),
 		.lost_table = bpf_session_stat(s, STAT_LOST_TABLE),
 		.lost_busy = bpf_session_stat(s, STAT_LOST_SCRATCH),
+		.ticks = bpf_session_stat(s, STAT_TICKS),
 		.late = bpf_session_stat(s, STAT_LATE_TICKS),
 		.frames = bpf_session_stat(s, STAT_FRAMES),
 		.kernel_ns = bpf_session_stat(s, STAT_NANOSECONDS),

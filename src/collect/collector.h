@@ -29,8 +29,7 @@ struct collect_options {
 struct collect_stats {
 	u64 samples; /* of the target */
 	u64 lost_ring, lost_table, lost_busy; /* samples that were taken and could not be kept */
-	u64 lost_skipped; /* ticks at which the kernel did not run the sampler; clocks only */
-	u64 late; /* periods whose time was counted with the next tick */
+	u64 ticks, late; /* clocks, all CPUs: periods, and those counted with the next tick */
 	u64 ends[STACK_END_COUNT]; /* stacks by how they ended */
 	u64 frames; /* user frames walked */
 	u64 kernel_ns; /* spent in the kernel taking `samples`; 0: not known */

@@ -102,19 +102,7 @@ static int cpu_read(struct collector *base, struct profile *p, struct error *err
 
 static void cpu_stats(struct collector *base, struct collect_stats *out)
 {
-	struct cpu_collector *c = of(base);
-	u64 expected, ticks;
-
-	bpf_session_stats(c->session, out);
-	/*
-	 * The kernel skips the program when another one runs on that CPU, and tells nobody; a hypervisor
-	 * that takes the CPU away skips the tick itself. Whose ticks they were is not known: the target
-	 * gets its share of them.
-	 */
-	expected = perf_ticker_expected(c->ticker);
-	ticks = bpf_session_stat(c->session, STAT_TICKS);
-	if (expected > ticks && ticks)
-		out->lost_skipped = (expected - ticks) * out->samples / ticks;
+	bpf_session_stats(of(base)->session, out);
 }
 
 static void cpu_free(struct collector *base)

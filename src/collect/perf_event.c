@@ -12,18 +12,15 @@
 #include <unistd.h>
 
 #define DEFAULT_MAX_FREQUENCY 100000
-#define NSEC_PER_SEC 1000000000ull
 
 struct ticking_cpu {
 	int fd; /* -1 once the link owns it */
 	int cpu;
 	struct bpf_link *link;
-	u64 counted; /* the event's own count, read when it was stopped */
 };
 
 struct perf_ticker {
 	const struct event_desc *event;
-	u32 frequency;
 	u32 ncpus;
 	struct ticking_cpu cpu[];
 };
@@ -102,7 +99,6 @@ int perf_ticker_new(const struct event_desc *event, u32 frequency, struct perf_t
 	if (!t)
 		return error_set(err, -ENOMEM, "cannot sample: out of memory");
 	t->event = event;
-	t->frequency = frequency;
 	for (int cpu = 0; cpu < possible; cpu++) {
 		int fd = open_on(event, frequency, cpu);
 
@@ -141,24 +137,6 @@ void perf_ticker_stop(struct perf_ticker *t)
 {
 	for (u32 i = 0; i < t->ncpus; i++)
 		ioctl(t->cpu[i].fd, PERF_EVENT_IOC_DISABLE, 0);
-	for (u32 i = 0; i < t->ncpus; i++) {
-		struct ticking_cpu *c = &t->cpu[i];
-
-		if (read(c->fd, &c->counted, sizeof(c->counted)) != sizeof(c->counted))
-			c->counted = 0;
-	}
-}
-
-u64 perf_ticker_expected(const struct perf_ticker *t)
-{
-	u64 ticks = 0;
-
-	if (!t->event->clock)
-		return 0;
-	/* Clocks count nanoseconds and tick at a fixed period (kernel/events/core.c: perf_swevent_init_hrtimer). */
-	for (u32 i = 0; i < t->ncpus; i++)
-		ticks += t->cpu[i].counted / (NSEC_PER_SEC / t->frequency);
-	return ticks;
 }
 
 void perf_ticker_free(struct perf_ticker *t)

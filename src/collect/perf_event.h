@@ -2,7 +2,7 @@
 /*
  * The ticking: one perf event per CPU, for every task; the BPF program picks the target's. Per CPU and
  * not per thread, because the number of events then does not grow with the threads, threads and
- * children need no attaching, and ticks that the program did not see can be counted (docs/decisions.md).
+ * children need no attaching, and the program sees on each CPU how late a tick is (docs/decisions.md).
  */
 #ifndef CPROF_COLLECT_PERF_EVENT_H
 #define CPROF_COLLECT_PERF_EVENT_H
@@ -21,8 +21,6 @@ int perf_ticker_new(const struct event_desc *event, u32 frequency, struct perf_t
 int perf_ticker_start(struct perf_ticker *t, struct bpf_program *prog,
 		      struct error *err) MUST_CHECK;
 void perf_ticker_stop(struct perf_ticker *t);
-/* After stop: how many ticks should have come, by the events' own clocks; 0 when it cannot be known. */
-u64 perf_ticker_expected(const struct perf_ticker *t);
 void perf_ticker_free(struct perf_ticker *t);
 
 /* kernel.perf_event_max_sample_rate; 100000, the kernel's default, where it cannot be read. */
