@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ctrl-C and SIGTERM: see interrupt.h. A signal handler has nothing but these two to work with. */
+/* Ctrl-C and SIGTERM: see interrupt.h. A signal handler has nothing but such variables to work with. */
 #include "interrupt.h"
 
 #include <signal.h>
 #include <stddef.h>
 #include <unistd.h>
 
-#define EXIT_BY_SIGNAL 128 /* a shell's convention */
+#include "exit_codes.h"
 
-static volatile sig_atomic_t count;
+static volatile sig_atomic_t count, recorded;
 
 static void on_signal(int signo)
 {
-	if (++count > 1)
-		_exit(EXIT_BY_SIGNAL + signo);
+	if (++count > 1 || recorded)
+		_exit(CPROF_EXIT_FAILED);
 }
 
 static void fill(sigset_t *set)
@@ -37,6 +37,11 @@ void interrupt_install(void)
 int interrupt_count(void)
 {
 	return count;
+}
+
+void interrupt_quit_at_next(void)
+{
+	recorded = 1;
 }
 
 void interrupt_hold(void)

@@ -123,6 +123,25 @@ static int print_table(const struct output *out, const struct profile *p, struct
 	return format_write_fd(p, &format_text, &opt, STDOUT_FILENO, err);
 }
 
+/*
+ * Only a file that is made beside its place may keep a signal waiting. Opening a FIFO and writing into
+ * one wait for its reader, perhaps for ever, and leave nothing behind.
+ */
+static int write_main(const struct output *out, const struct profile *p,
+		      const struct format_options *opt, const char *path, struct error *err)
+{
+	int code;
+
+	if (format_writes_in_place(path)) {
+		interrupt_quit_at_next();
+		return format_write_file(p, out->format, opt, path, err);
+	}
+	interrupt_hold();
+	code = format_write_file(p, out->format, opt, path, err);
+	interrupt_release();
+	return code;
+}
+
 int output_write(struct output *out, const struct profile *p, const struct output_place *place,
 		 struct error *err)
 {
@@ -145,9 +164,7 @@ int output_write(struct output *out, const struct profile *p, const struct outpu
 	if (out->format == &format_folded &&
 	    (place->target->scope != TARGET_PROCESSES || place->target->processes.len > 1))
 		opt.root_label = "comm";
-	interrupt_hold();
-	code = format_write_file(p, out->format, &opt, path, err);
-	interrupt_release();
+	code = write_main(out, p, &opt, path, err);
 	if (!code && out->table && p->samples.len)
 		code = print_table(out, p, err);
 	if (!code && !is_stdout(out))

@@ -207,21 +207,24 @@ static int file_open_dir(struct file *f, const char *path)
 	return f->dir >= 0 ? 0 : -errno;
 }
 
+static bool is_stdout(const char *path)
+{
+	return !strcmp(path, "-") || !strcmp(path, "/dev/stdout");
+}
+
 /*
  * What already lies at `path` decides. A link to a regular file is replaced, not followed: somebody
  * else may have put it there (/tmp). But those of /dev and /proc (/dev/stdout > file) are doors to
  * open descriptors.
  */
-static bool written_in_place(const char *path, int *ret)
+bool format_writes_in_place(const char *path)
 {
 	struct stat link, st;
 
+	if (is_stdout(path))
+		return true;
 	if (lstat(path, &link) || stat(path, &st))
 		return false;
-	if (S_ISDIR(st.st_mode)) {
-		*ret = -EISDIR;
-		return true;
-	}
 	if (!S_ISREG(st.st_mode))
 		return true;
 	return S_ISLNK(link.st_mode) && (!strncmp(path, "/dev/", 5) || !strncmp(path, "/proc/", 6));
@@ -244,12 +247,12 @@ int format_write_file(const struct profile *p, const struct format *f,
 {
 	struct file file = {.dir = -1, .fd = -1};
 	struct error own = {0};
-	int ret = 0;
+	int ret;
 
-	if (!strcmp(path, "-") || !strcmp(path, "/dev/stdout"))
+	if (is_stdout(path))
 		return format_write_fd(p, f, opt, STDOUT_FILENO, err);
-	if (written_in_place(path, &ret))
-		return explain(ret ? ret : write_in_place(p, f, opt, path, &own), path, &own, err);
+	if (format_writes_in_place(path))
+		return explain(write_in_place(p, f, opt, path, &own), path, &own, err);
 	ret = file_open_dir(&file, path);
 	if (!ret)
 		ret = file_write(&file, p, f, opt, &own);

@@ -54,6 +54,8 @@ const struct format *format_by_path(const char *path); /* by the longest suffix 
 int format_write_file(const struct profile *p, const struct format *f,
 		      const struct format_options *opt, const char *path,
 		      struct error *err) MUST_CHECK;
+/* Whether `path` is stdout, or names what is written into as it is; that may block for ever. */
+bool format_writes_in_place(const char *path);
 int format_write_fd(const struct profile *p, const struct format *f,
 		    const struct format_options *opt, int fd, struct error *err) MUST_CHECK;
 

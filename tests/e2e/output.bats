@@ -134,6 +134,40 @@ interrupted() {
 	[ ! -e "$FOLDED" ]
 	nothing_left
 }
+# quit_at_fifo DURATION SIGNALS: at a FIFO that nobody reads; prints the status.
+quit_at_fifo() {
+	mkfifo out.pb.gz
+	python3 - "$CPROF" "$PID" "$@" <<-'END'
+		import signal, subprocess, sys, time
+		signal.signal(signal.SIGINT, signal.default_int_handler)
+		p = subprocess.Popen([sys.argv[1], "cpu", "-q", "-p", sys.argv[2], "-d", sys.argv[3], "-o", "out.pb.gz"])
+		time.sleep(2)
+		for i in range(int(sys.argv[4])):
+		    p.send_signal(signal.SIGINT)
+		    time.sleep(1)
+		    if i == 0 and sys.argv[4] == "2" and p.poll() is not None:
+		        sys.exit("ended at the first signal")
+		try:
+		    print(p.wait(2))
+		except subprocess.TimeoutExpired:
+		    p.kill()
+		    sys.exit("still there")
+	END
+}
+@test "signals: a FIFO without a reader does not hold cprof" {
+	target shares
+	run quit_at_fifo 0 2
+	[ "$output" = 1 ]
+	[ -p out.pb.gz ]
+	nothing_left
+}
+@test "signals: one Ctrl-C is enough when the recording is over" {
+	target shares
+	run quit_at_fifo 500ms 1
+	[ "$output" = 1 ]
+	[ -p out.pb.gz ]
+	nothing_left
+}
 @test "summary: three lines at most, with what was lost and what it cost" {
 	target shares
 	record -p "$PID" -d 1s -F 499
