@@ -4,7 +4,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <uthash.h>
+
+#include "base/hash.h"
 
 struct jit_entry {
 	int tgid;
@@ -104,5 +105,9 @@ struct module *module_set_jit(struct module_set *set, pid_t tgid)
 		return NULL;
 	}
 	HASH_ADD_INT(set->jit, tgid, e);
-	return e->module;
+	if (HASH_ADDED(e))
+		return e->module;
+	module_free(e->module);
+	free(e);
+	return NULL;
 }

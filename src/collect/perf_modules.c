@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <uthash.h>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "collect/module_rows.h"
 
 struct file_key {
@@ -103,6 +103,12 @@ static u32 add_file(struct perf_modules *m, pid_t tgid, const struct map_entry *
 
 	if (!file)
 		return MODULE_UNKNOWN;
+	file->key = *key;
+	HASH_ADD(hh, m->files, key, sizeof(file->key), file);
+	if (!HASH_ADDED(file)) {
+		free(file);
+		return MODULE_UNKNOWN;
+	}
 	number = open_module(tgid, e, &module);
 	if (!number)
 		number = module_set_add(m->set, module);
@@ -110,12 +116,11 @@ static u32 add_file(struct perf_modules *m, pid_t tgid, const struct map_entry *
 		log_info(m->log, "cannot open %s, mapped by PID %d: %s", e->path, (int)tgid,
 			 error_reason(number));
 		module_free(module);
+		HASH_DEL(m->files, file);
 		free(file);
 		return MODULE_UNKNOWN;
 	}
-	file->key = *key;
 	file->module = (u32)number;
-	HASH_ADD(hh, m->files, key, sizeof(file->key), file);
 	m->end = file->module + 1;
 	return file->module;
 }

@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
+#include "base/hash.h"
 #include "target/process.h"
 
 #define REFRESH_NS 1000000000ull
@@ -104,7 +104,10 @@ struct perf_process *perf_processes_ensure(struct perf_processes *p, u32 tgid)
 		return NULL;
 	proc->tgid = tgid;
 	HASH_ADD(hh, p->processes, tgid, sizeof(proc->tgid), proc);
-	return proc;
+	if (HASH_ADDED(proc))
+		return proc;
+	free(proc);
+	return NULL;
 }
 
 static struct perf_thread *ensure_thread(struct perf_processes *p, struct perf_process *proc,
@@ -124,9 +127,13 @@ static struct perf_thread *ensure_thread(struct perf_processes *p, struct perf_p
 		return NULL;
 	thread->tid = tid;
 	thread->tgid = proc->tgid;
+	HASH_ADD(hh, p->threads, tid, sizeof(thread->tid), thread);
+	if (!HASH_ADDED(thread)) {
+		free(thread);
+		return NULL;
+	}
 	proc->nthreads++;
 	proc->ended = false;
-	HASH_ADD(hh, p->threads, tid, sizeof(thread->tid), thread);
 	return thread;
 }
 

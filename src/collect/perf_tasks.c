@@ -8,8 +8,8 @@
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include <uthash.h>
 
+#include "base/hash.h"
 #include "base/vec.h"
 #include "collect/events.h"
 #include "collect/perf_record.h"
@@ -136,6 +136,10 @@ static int remember(struct perf_tasks *t, int fd, u32 tid)
 	e->id = id;
 	e->tid = tid;
 	HASH_ADD(hh, t->events, id, sizeof(e->id), e);
+	if (!HASH_ADDED(e)) {
+		free(e);
+		return -ENOMEM;
+	}
 	t->fds.data[t->fds.len++] = fd;
 	return 0;
 }
@@ -208,13 +212,18 @@ int perf_tasks_add(struct perf_tasks *t, pid_t tid, struct error *err)
 	task = malloc(sizeof(*task));
 	if (!task)
 		return open_error(t, -ENOMEM, what, err);
+	task->tid = key;
+	HASH_ADD(hh, t->tasks, tid, sizeof(task->tid), task);
+	if (!HASH_ADDED(task)) {
+		free(task);
+		return open_error(t, -ENOMEM, what, err);
+	}
 	code = add_on_all_cpus(t, tid, 0);
 	if (code) {
+		HASH_DEL(t->tasks, task);
 		free(task);
 		return open_error(t, code, what, err);
 	}
-	task->tid = key;
-	HASH_ADD(hh, t->tasks, tid, sizeof(task->tid), task);
 	return 0;
 }
 

@@ -101,7 +101,10 @@ static s64 mapping_of(struct conversion *c, u32 module, u32 tgid)
 	e->key = key;
 	e->mapping = (u32)number;
 	HASH_ADD(hh, c->mappings, key, sizeof(e->key), e);
-	return number;
+	if (HASH_ADDED(e))
+		return number;
+	free(e);
+	return -ENOMEM;
 }
 
 /*

@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
+#include "base/hash.h"
 #include "collect/stack_store_impl.h"
 
 int stack_store_new(struct stack_store **out)
@@ -47,7 +47,10 @@ static struct stack *stack_intern(struct stack_store *s, u64 hash, const u64 *fr
 	k->nframes = nframes;
 	memcpy(k->frames, frames, nframes * sizeof(*frames));
 	HASH_ADD(hh, s->stacks, hash, sizeof(k->hash), k);
-	return k;
+	if (HASH_ADDED(k))
+		return k;
+	free(k);
+	return NULL;
 }
 
 int stack_store_put(struct stack_store *s, const struct sample_key *key,
@@ -69,7 +72,10 @@ int stack_store_put(struct stack_store *s, const struct sample_key *key,
 		return -ENOMEM;
 	}
 	HASH_ADD(hh, s->entries, key, sizeof(e->key), e);
-	return 0;
+	if (HASH_ADDED(e))
+		return 0;
+	free(e);
+	return -ENOMEM;
 }
 
 int stack_store_count(struct stack_store *s, const struct sample_key *key,

@@ -3,8 +3,7 @@
 #ifndef CPROF_COLLECT_STACK_STORE_IMPL_H
 #define CPROF_COLLECT_STACK_STORE_IMPL_H
 
-#include <uthash.h>
-
+#include "base/hash.h"
 #include "collect/stack_store.h"
 
 struct stack { /* shared by every key with the same frames */

@@ -12,8 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
+#include "base/hash.h"
 #include "base/vec.h"
 
 #define MAX_DEPTH 64u
@@ -136,6 +136,10 @@ static struct unit_containers *containers_of(struct dwarf_qualifier *q, Dwarf_Di
 	u->unit = key;
 	u->is_cxx = is_cxx(unit);
 	HASH_ADD(hh, q->units, unit, sizeof(u->unit), u);
+	if (!HASH_ADDED(u)) {
+		free(u);
+		return NULL;
+	}
 	if (u->is_cxx)
 		list_containers(q, u, unit, NO_PARENT, UINT64_MAX, 0);
 	return u;

@@ -8,9 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <uthash.h>
-
 #include "base/error.h"
+#include "base/hash.h"
 #include "symbol/demangle.h"
 #include "symbol/jit.h"
 #include "symbol/kernel.h"
@@ -143,8 +142,13 @@ static const char *shown_name(struct namer *nm, const char *raw)
 		free(e);
 		return raw;
 	}
-	e->shown = demangle_name(raw);
 	HASH_ADD_KEYPTR(hh, nm->names, e->raw, strlen(e->raw), e);
+	if (!HASH_ADDED(e)) {
+		free(e->raw);
+		free(e);
+		return raw;
+	}
+	e->shown = demangle_name(raw);
 	return e->shown ? e->shown : raw;
 }
 

@@ -12,10 +12,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/hash.h"
 #include "unwind/cfi_program.h"
-
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
 
 #define LENGTH_64_BIT 0xffffffffu
 #define LENGTH_RESERVED 0xfffffff0u
@@ -201,7 +199,7 @@ static const struct cie *cie_find(struct cfi_reader *r, u64 offset)
 		cie->offset = offset;
 		cie->usable = parse_cie(r, cie);
 		HASH_ADD(hh, r->cies, offset, sizeof(cie->offset), cie);
-		if (!cie->hh.tbl) { /* out of memory, so not in the table */
+		if (!HASH_ADDED(cie)) {
 			free(cie);
 			return NULL;
 		}

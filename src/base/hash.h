@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * uthash, where memory may run out: without this its macros call exit(). An element that could not be
+ * added is not in the table and still the caller's.
+ */
+#ifndef CPROF_BASE_HASH_H
+#define CPROF_BASE_HASH_H
+
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+#include "base/types.h"
+
+/* After HASH_ADD*(hh, ...): whether it succeeded (uthash user guide, "Out of memory"). */
+#define HASH_ADDED(element) ((element)->hh.tbl != NULL)
+
+#endif
