@@ -50,8 +50,10 @@ PROTOS := $(patsubst proto/%.proto,$(O)/gen/%.pb-c.o,$(wildcard proto/*.proto))
 LIB_SRC := $(wildcard src/*/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(O)/%.o) $(PROTOS)
 CMD_OBJ := $(patsubst %.c,$(O)/%.o,$(wildcard cmd/*.c))
-# The options are tested like the library; of the commands no more is linked than these.
-UNIT_OBJ := $(patsubst %.c,$(O)/%.o,$(wildcard tests/unit/*.c)) $(O)/cmd/options.o $(O)/cmd/nearest.o
+# Of the commands, those parts are tested like the library that can be without the rest.
+UNIT_CMD := interrupt nearest options output summary terminal
+UNIT_OBJ := $(patsubst %.c,$(O)/%.o,$(wildcard tests/unit/*.c)) $(UNIT_CMD:%=$(O)/cmd/%.o)
+UNIT_LDFLAGS := -Wl,--wrap=malloc -Wl,--wrap=calloc # tests/unit/short_memory.h
 GEN_H := $(SKELS) $(PROTOS:.o=.h)
 
 .DELETE_ON_ERROR:
@@ -81,7 +83,7 @@ $(O)/libcprof.a: $(LIB_OBJ)
 
 $(O)/unit: $(UNIT_OBJ) $(O)/libcprof.a
 	$(say) LINK $@
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(UNIT_OBJ) $(O)/libcprof.a $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(UNIT_LDFLAGS) -o $@ $(UNIT_OBJ) $(O)/libcprof.a $(LDLIBS)
 
 $(O)/%.o: %.c | $(GEN_H)
 	$(say) CC $<

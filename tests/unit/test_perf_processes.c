@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Processes by the kernel's records: fork, exec, exit, names, mappings. Numbers no process has. */
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "collect/perf_processes.h"
+#include "short_memory.h"
 #include "unit.h"
 
 #define PARENT 900000001u
@@ -146,5 +148,27 @@ TEST(perf_processes, reads_what_is_running)
 	CHECK(map && map->module >= MODULE_FIRST_FILE);
 	CHECK(perf_modules_rows(f.modules, map->module));
 	CHECK(perf_processes_alive(f.processes));
+	release(&f);
+}
+
+TEST(perf_processes, a_fork_without_memory_can_be_told_again)
+{
+	struct perf_record fork = {
+		.type = PERF_RECORD_FORK,
+		.task = {.pid = CHILD, .ppid = PARENT, .tid = CHILD, .ptid = PARENT}};
+	struct fixture f = fixture();
+	int code = -ENOMEM;
+	long tries = 0;
+
+	while (code) {
+		short_memory_after(tries++);
+		code = perf_processes_update(f.processes, &fork);
+		short_memory_after(-1);
+		CHECK(!code || code == -ENOMEM);
+	}
+	CHECK(tries > 4); /* two tables, of two parts each */
+	CHECK(perf_processes_find(f.processes, CHILD));
+	exit_record(&f, CHILD, CHILD);
+	CHECK(!perf_processes_find(f.processes, CHILD));
 	release(&f);
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "collect/stack_store.h"
+#include "short_memory.h"
 #include "unit.h"
 
 struct bench {
@@ -252,4 +253,57 @@ TEST(module_set, files_are_found_again_by_device_and_inode)
 	CHECK(module_set_get(b.modules, MODULE_VDSO)->elf);
 	CHECK(!module_set_get(b.modules, MODULE_MAX));
 	bench_release(&b);
+}
+
+/* Each of the allocations behind one put fails once; what the store holds stays right. */
+static void put_despite_shortage(struct bench *b, const struct sample_key *key, u64 frame)
+{
+	struct stack_owner owner = {.tgid = 1, .tid = 1};
+	int code = -ENOMEM;
+
+	for (long n = 0; code; n++) {
+		short_memory_after(n);
+		code = stack_store_put(b->store, key, &owner, &frame, 1);
+		short_memory_after(-1);
+		CHECK(!code || code == -ENOMEM);
+	}
+}
+
+TEST(stack_store, memory_that_runs_out_is_an_error_and_loses_nothing)
+{
+	struct sample_count one = {.samples = 1, .weight = 1};
+	enum { KEYS = 2000 }; /* enough for the table to grow several times */
+	struct bench b;
+	u32 module;
+	s64 sum = 0;
+
+	bench_init(&b, false);
+	module = add_module(&b, "/bin/a", 0x400000, 0x402000, 0);
+	for (u64 i = 0; i < KEYS; i++)
+		put_despite_shortage(&b, &(struct sample_key){.stack = i}, FRAME(module, i));
+	for (u64 i = 0; i < KEYS; i++)
+		CHECK_INT(stack_store_count(b.store, &(struct sample_key){.stack = i}, &one), 0);
+	CHECK_INT(stack_store_to_profile(b.store, b.modules, &b.opt, b.p), 0);
+	CHECK_INT(b.p->samples.len, KEYS);
+	vec_for_each(&b.p->values, value)
+		sum += *value;
+	CHECK_INT(sum, KEYS);
+	bench_release(&b);
+}
+
+TEST(stack_store, generated_code_without_memory_has_no_module_yet)
+{
+	struct module_set *set;
+	struct module *m = NULL;
+	long failed = 0;
+
+	CHECK_INT(module_set_new(&set), 0);
+	while (!m) {
+		short_memory_after(failed++);
+		m = module_set_jit(set, getpid());
+		short_memory_after(-1);
+	}
+	CHECK(failed > 3); /* the entry, the module, the table, its buckets */
+	CHECK(module_set_jit(set, getpid()) == m);
+	module_set_free(set);
 }
