@@ -34,6 +34,8 @@ static int check_path(const char *path, struct error *err)
 					 error_reason(errno));
 		if (!S_ISREG(st.st_mode))
 			return 0; /* a device or a FIFO is written in place */
+	} else if (errno == ENOTDIR || errno == ENAMETOOLONG) {
+		return error_set(err, -errno, "cannot write %s: %s", path, error_reason(errno));
 	}
 	snprintf(copy, sizeof(copy), "%s", path);
 	if (access(dirname(copy), W_OK | X_OK))
