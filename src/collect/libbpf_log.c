@@ -4,21 +4,40 @@
 
 #include <bpf/libbpf.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static _Thread_local const struct log *listener;
 
 /* Its warnings are for developers: the errors that cprof itself gives say what users need. */
-static int forward(enum libbpf_print_level level, const char *fmt, va_list ap)
+static enum log_level level_of(enum libbpf_print_level level)
 {
-	char line[1000];
+	return level == LIBBPF_WARN ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG;
+}
 
-	vsnprintf(line, sizeof(line), fmt, ap);
-	line[strcspn(line, "\n")] = 0;
-	if (level == LIBBPF_WARN)
-		log_info(listener, "%s", line);
-	else
-		log_debug(listener, "%s", line);
+/* The first line says what is the matter; the others are the verifier's, thousands of them. */
+static void forward_lines(enum log_level level, char *text)
+{
+	char *line, *rest = text;
+
+	while ((line = strsep(&rest, "\n"))) {
+		if (*line)
+			log_line(listener, level, "%s", line);
+		level = LOG_LEVEL_DEBUG;
+	}
+}
+
+static int forward(enum libbpf_print_level theirs, const char *fmt, va_list ap)
+{
+	enum log_level level = level_of(theirs);
+	char *text;
+
+	if (!listener || level > listener->level)
+		return 0;
+	if (vasprintf(&text, fmt, ap) < 0)
+		return 0;
+	forward_lines(level, text);
+	free(text);
 	return 0;
 }
 

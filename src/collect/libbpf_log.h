@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * libbpf's messages, into a struct log. libbpf has one print callback for the whole process and passes it
- * no argument, so the listener of this thread is remembered here and nowhere else.
+ * no argument, so the listener of this thread is remembered here and nowhere else. Of a message of several
+ * lines (a verifier's log) all but the first are LOG_LEVEL_DEBUG.
  */
 #ifndef CPROF_COLLECT_LIBBPF_LOG_H
 #define CPROF_COLLECT_LIBBPF_LOG_H

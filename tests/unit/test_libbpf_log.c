@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* libbpf's messages by level, a verifier's log line by line. */
+#include <bpf/libbpf.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "collect/libbpf_log.h"
+#include "unit.h"
+
+struct heard {
+	char text[4096];
+	size_t lines;
+};
+
+static void hear(void *arg, enum log_level level, const char *line)
+{
+	struct heard *h = arg;
+	size_t len = strlen(h->text);
+
+	snprintf(h->text + len, sizeof(h->text) - len, "%d %s|", (int)level, line);
+	h->lines++;
+}
+
+/* What libbpf calls. */
+static void say(enum libbpf_print_level level, const char *fmt, ...)
+{
+	libbpf_print_fn_t print = libbpf_set_print(NULL);
+	va_list ap;
+
+	va_start(ap, fmt);
+	print(level, fmt, ap);
+	va_end(ap);
+	libbpf_set_print(print);
+}
+
+static const char verifier[] =
+	"libbpf: prog 'f': -- BEGIN --\n0: R1=ctx()\n\n1: (95) exit\n-- END --\n";
+
+static struct heard hear_at(enum log_level listener_level, enum libbpf_print_level level,
+			    const char *message)
+{
+	struct heard h = {0};
+	struct log log = {.level = listener_level, .write = hear, .arg = &h};
+
+	libbpf_log_begin(&log);
+	say(level, "%s", message);
+	return h;
+}
+
+TEST(libbpf_log, all_of_a_verifiers_log_at_debug)
+{
+	CHECK_STR(hear_at(LOG_LEVEL_DEBUG, LIBBPF_WARN, verifier).text,
+		  "1 libbpf: prog 'f': -- BEGIN --|2 0: R1=ctx()|2 1: (95) exit|2 -- END --|");
+	CHECK_STR(hear_at(LOG_LEVEL_INFO, LIBBPF_WARN, verifier).text,
+		  "1 libbpf: prog 'f': -- BEGIN --|");
+	CHECK_STR(hear_at(LOG_LEVEL_WARN, LIBBPF_WARN, verifier).text, "");
+}
+
+TEST(libbpf_log, what_is_no_warning_is_for_debug)
+{
+	CHECK_STR(hear_at(LOG_LEVEL_DEBUG, LIBBPF_INFO, "hello\n").text, "2 hello|");
+	CHECK_STR(hear_at(LOG_LEVEL_DEBUG, LIBBPF_DEBUG, "no end").text, "2 no end|");
+	CHECK_STR(hear_at(LOG_LEVEL_INFO, LIBBPF_INFO, "hello\n").text, "");
+}
+
+TEST(libbpf_log, a_log_of_megabytes_comes_whole)
+{
+	enum { LINES = 100000 };
+	char *long_log = malloc(LINES * 20 + 1), *at = long_log;
+
+	CHECK(long_log);
+	for (int i = 0; i < LINES; i++)
+		at += sprintf(at, "%d: (85) call\n", i);
+	CHECK_INT(hear_at(LOG_LEVEL_DEBUG, LIBBPF_WARN, long_log).lines, LINES);
+	free(long_log);
+}
+
+TEST(libbpf_log, nobody_listens)
+{
+	libbpf_log_begin(NULL);
+	say(LIBBPF_WARN, "%s", "lost\n");
+}
