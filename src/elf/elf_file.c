@@ -16,6 +16,8 @@
 
 #define NOTE_MAX (1u << 20)
 #define SEGMENTS_MAX 1024
+#define SECTIONLESS_MAX \
+	(64u << 20) /* bytes of a file that are copied because its sections are broken */
 
 struct bytes elf_file_bytes(struct elf_file *f, u64 offset, u64 len)
 {
@@ -129,6 +131,33 @@ static int read_headers(struct elf_file *f)
 	return 0;
 }
 
+/* ---- files whose section table leads nowhere -------------------------------------------------- */
+
+/*
+ * libelf refuses such a file altogether, but the kernel runs it: only program headers matter to exec.
+ * So libelf is given a copy whose header says that there are no sections.
+ */
+static int retry_without_sections(struct elf_file *f)
+{
+	Elf64_Ehdr ehdr;
+
+	if (f->elf || f->size < sizeof(ehdr) || f->size > SECTIONLESS_MAX || f->size > f->stored)
+		return 0;
+	if (!f->image) {
+		f->image = malloc(f->size);
+		if (!f->image)
+			return -ENOMEM;
+		if (pread(f->fd, f->image, f->size, 0) != (ssize_t)f->size)
+			return 0;
+	}
+	memcpy(&ehdr, f->image, sizeof(ehdr));
+	ehdr.e_shoff = 0;
+	ehdr.e_shnum = ehdr.e_shstrndx = 0;
+	memcpy(f->image, &ehdr, sizeof(ehdr));
+	f->elf = elf_memory((char *)f->image, f->size);
+	return 0;
+}
+
 static struct elf_file *elf_file_alloc(void)
 {
 	struct elf_file *f = calloc(1, sizeof(*f));
@@ -141,6 +170,8 @@ static struct elf_file *elf_file_alloc(void)
 
 static int elf_file_finish(struct elf_file *f, int err, struct elf_file **out)
 {
+	if (!err)
+		err = retry_without_sections(f);
 	if (!err)
 		err = read_headers(f);
 	if (err) {

@@ -58,7 +58,8 @@ u64 elf_file_size(const struct elf_file *f); /* in bytes, when it was opened */
 
 /*
  * The section called `name`; 0, -ENOENT, or -EBADMSG when it is there but broken. A file without
- * section headers still answers for .eh_frame and .eh_frame_hdr through PT_GNU_EH_FRAME.
+ * section headers, or with a table of them that makes no sense, still answers for .eh_frame and
+ * .eh_frame_hdr through PT_GNU_EH_FRAME.
  */
 int elf_file_section(struct elf_file *f, const char *name, struct elf_section *out) MUST_CHECK;
 

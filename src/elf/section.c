@@ -59,7 +59,7 @@ static struct bytes section_names(struct elf_file *f)
 	Elf_Scn *scn;
 
 	if (elf_getshdrstrndx(f->elf, &index) || !(scn = elf_getscn(f->elf, index)) ||
-	    !gelf_getshdr(scn, &shdr) || shdr.sh_type == SHT_NOBITS ||
+	    !gelf_getshdr(scn, &shdr) || shdr.sh_type != SHT_STRTAB ||
 	    (shdr.sh_flags & SHF_COMPRESSED) || section_raw(f, scn, &shdr, &names))
 		return (struct bytes){0};
 	return names;
@@ -284,7 +284,5 @@ int elf_file_section(struct elf_file *f, const char *name, struct elf_section *o
 		return section_read(f, scn, &shdr, gnu, out);
 	}
 	*out = (struct elf_section){0};
-	if (f->ehdr.e_shnum && f->ehdr.e_shoff)
-		return -ENOENT;
-	return sectionless(f, name, out);
+	return section_names(f).len ? -ENOENT : sectionless(f, name, out);
 }

@@ -75,3 +75,12 @@ load helper
 	holds "$(percent 'sectionless') > 95"
 	whole
 }
+@test "places: a program whose section table is nowhere still gets whole stacks" {
+	cp "$TARGETS/shares" astray
+	head -c 6 /dev/zero | tr '\0' x | dd of=astray bs=1 seek=40 conv=notrunc status=none
+	start ./astray
+	sleep 0.3
+	record -p "$PID" -d 1s -F 499
+	holds "$(percent 'astray') > 95"
+	whole
+}

@@ -156,6 +156,73 @@ TEST(elf_file, finds_eh_frame_without_section_headers)
 	free(image);
 }
 
+static int open_file_of(const void *data, size_t len, struct elf_file **f)
+{
+	int fd = open(fixture_write("broken", data, len), O_RDONLY | O_CLOEXEC), ret;
+
+	CHECK(fd >= 0);
+	ret = elf_file_open(fd, f);
+	close(fd);
+	return ret;
+}
+
+/* What the kernel needs is whole, so that it runs: so it must be profiled, too. */
+static void check_usable(struct elf_file *f, struct elf_file *whole)
+{
+	const struct build_id *want_id = elf_file_build_id(whole), *id = elf_file_build_id(f);
+	struct elf_section want, have;
+
+	CHECK_INT(elf_file_section(whole, ".eh_frame", &want), 0);
+	CHECK_INT(elf_file_section(f, ".eh_frame", &have), 0);
+	CHECK_INT(have.vaddr, want.vaddr);
+	CHECK(!memcmp(have.data.data, want.data.data, want.data.len));
+	CHECK_INT(elf_file_section(f, ".debug_info", &have), -ENOENT);
+	CHECK_INT(id->len, want_id->len);
+	CHECK(!memcmp(id->data, want_id->data, id->len));
+	CHECK_INT(elf_file_entry(f), elf_file_entry(whole));
+	CHECK_INT(elf_file_size(f), elf_file_size(whole));
+}
+
+TEST(elf_file, opens_by_program_headers_when_sections_are_nowhere)
+{
+	static const u64 offsets[] = {1, 0x40, 0x1001, INT64_MAX, UINT64_MAX, 1ull << 40};
+	const char *path = compile("");
+	struct elf_file *whole = open_path(path), *f;
+	size_t len;
+	u8 *image = fixture_read(path, &len);
+	Elf64_Ehdr *ehdr = (Elf64_Ehdr *)image;
+
+	for (size_t i = 0; i < ARRAY_LEN(offsets); i++) {
+		ehdr->e_shoff = offsets[i];
+		CHECK_INT(open_bytes(image, len, &f), 0);
+		check_usable(f, whole);
+		elf_file_free(f);
+		CHECK_INT(open_file_of(image, len, &f), 0);
+		check_usable(f, whole);
+		elf_file_free(f);
+	}
+	elf_file_free(whole);
+	free(image);
+}
+
+TEST(elf_file, opens_by_program_headers_when_the_section_table_is_garbage)
+{
+	const char *path = compile("");
+	struct elf_file *whole = open_path(path), *f;
+	size_t len;
+	u8 *image = fixture_read(path, &len);
+	const Elf64_Ehdr *ehdr = (const Elf64_Ehdr *)image;
+
+	for (int fill = 0; fill < 0x100; fill += 0x33) {
+		memset(image + ehdr->e_shoff, fill, ehdr->e_shnum * sizeof(Elf64_Shdr));
+		CHECK_INT(open_file_of(image, len, &f), 0);
+		check_usable(f, whole);
+		elf_file_free(f);
+	}
+	elf_file_free(whole);
+	free(image);
+}
+
 TEST(elf_file, refuses_what_is_not_a_64_bit_little_endian_elf)
 {
 	u8 ident[64] = {0x7f, 'E', 'L', 'F', ELFCLASS32, ELFDATA2LSB, EV_CURRENT};
