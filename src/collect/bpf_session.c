@@ -34,6 +34,7 @@ struct bpf_session {
 	u32 counts_max;
 	int store_err; /* the first failure while storing, reported at the end */
 	u64 nmodules, late_modules;
+	u64 lost_frames; /* samples whose frames had not come when their counts were read */
 	bool recording; /* discovery is over: further modules are late */
 };
 
@@ -99,9 +100,8 @@ static void module_arrived(struct bpf_session *s, const struct module_record *r)
 		return;
 	}
 	number = module_add(s, m);
-	if (number < 0)
-		return;
-	value = (u32)number;
+	/* Left as "loading", each of its samples would come to user space, for nothing. */
+	value = number < 0 ? MODULE_UNKNOWN : (u32)number;
 	bpf_map_update_elem(s->modules_fd, &r->inode, &value, BPF_ANY);
 }
 
@@ -176,7 +176,10 @@ static int take_counts(struct bpf_session *s, const struct sample_key *keys,
 	for (u32 i = 0; i < n; i++) {
 		int err = stack_store_count(s->store, &keys[i], &counts[i]);
 
-		if (err && !s->store_err)
+		/* Its program was held up for longer than the grace of a flip: a loss, no failure. */
+		if (err == -ENOENT)
+			s->lost_frames += counts[i].samples;
+		else if (err && !s->store_err)
 			s->store_err = err;
 	}
 	return 0;
@@ -454,7 +457,7 @@ void bpf_session_stats(struct bpf_session *s, struct collect_stats *out)
 {
 	*out = (struct collect_stats){
 		.samples = bpf_session_stat(s, STAT_SAMPLES),
-		.lost_ring = bpf_session_stat(s, STAT_LOST_RING),
+		.lost_ring = bpf_session_stat(s, STAT_LOST_RING) + s->lost_frames,
 		.lost_table = bpf_session_stat(s, STAT_LOST_TABLE),
 		.lost_busy = bpf_session_stat(s, STAT_LOST_SCRATCH),
 		.ticks = bpf_session_stat(s, STAT_TICKS),
