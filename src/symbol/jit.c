@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads perf maps: files in a world-writable directory, written by the program that is profiled. */
+/*
+ * Reads perf maps: files in a world-writable directory, written by the program that is profiled. A map
+ * may be hundreds of megabytes, of which a profile needs a few names. So it is read once from beginning
+ * to end, keeping for each address where the last line is that covers it, and then the names at these
+ * places.
+ */
 #include "symbol/jit.h"
 
 #include <errno.h>
@@ -12,20 +17,34 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/vec.h"
-#include "symbol/text_file.h"
+#define LINE_MAX_BYTES (64u << 10)
+#define HEX_DIGITS 16
+#define LINE_HEAD_MAX (2 * (2 + HEX_DIGITS + 1)) /* "0xSTART 0xSIZE " */
 
-struct jit_entry {
-	u64 start, end;
-	const char *name; /* into text; its place there is also the order of the lines */
+struct jit_names {
+	size_t n;
+	char **name; /* neighbours of the same line share one */
+	/*
+	 * A tree over the addresses, the leaves at [n, 2n), the parent of i at i / 2: where the last
+	 * line begins that covers all below a node, as a file offset plus one; 0: none. So a line costs
+	 * O(log n) however many addresses it covers.
+	 */
+	u64 *last;
+	bool cut;
 };
 
-typedef VEC(struct jit_entry) entry_vec;
-
-struct jit_map {
-	entry_vec entries; /* sorted, without overlap */
-	char *text;
+struct lines {
+	int fd;
+	u64 at; /* file offset of data[0] */
+	size_t used, len;
+	bool skipping; /* inside a line that did not fit */
 	bool cut;
+	char data[LINE_MAX_BYTES];
+};
+
+struct range {
+	u64 start, end;
+	char *name;
 };
 
 /* A hex number up to `stop`, which must follow it; "0x" is tolerated. */
@@ -45,134 +64,205 @@ static bool parse_hex(char **at, char stop, u64 *value)
 			digit = (unsigned)((*p | 32) - 'a') + 10;
 		else
 			break;
-		if (*value >> 60)
-			return false;
 		*value = *value << 4 | digit;
 	}
-	if (p == start || *p != stop)
+	if (p == start || p - start > HEX_DIGITS || *p != stop)
 		return false;
 	*at = p + 1;
 	return true;
 }
 
 /* `line` ends at a NUL. */
-static int add_line(entry_vec *entries, char *line)
+static bool parse_line(char *line, struct range *r)
 {
-	struct jit_entry e;
 	u64 size;
 
-	if (!parse_hex(&line, ' ', &e.start) || !parse_hex(&line, ' ', &size) || !size)
-		return 0;
-	if (__builtin_add_overflow(e.start, size, &e.end) || !line[0])
-		return 0;
-	e.name = line;
-	return vec_push(entries, e);
+	if (!parse_hex(&line, ' ', &r->start) || !parse_hex(&line, ' ', &size) || !size)
+		return false;
+	r->name = line;
+	return !__builtin_add_overflow(r->start, size, &r->end) && line[0];
 }
 
-/* By start; of equal starts the later line first, since it is the one to be kept. */
-static int compare(const void *a, const void *b)
-{
-	const struct jit_entry *x = a, *y = b;
+/* ---- where the last lines are ----------------------------------------------------------------- */
 
-	if (x->start != y->start)
-		return x->start < y->start ? -1 : 1;
-	return x->name > y->name ? -1 : x->name < y->name;
+static ssize_t read_at(int fd, void *data, size_t size, u64 offset)
+{
+	ssize_t got;
+
+	do
+		got = pread(fd, data, size, (off_t)offset);
+	while (got < 0 && errno == EINTR);
+	return got < 0 ? -errno : got;
 }
 
-/* The entries that are open at the sweep's place, as a heap: the latest line is on top. */
-static void heap_push(entry_vec *heap, struct jit_entry e)
+/* Makes room behind what has not been used yet, and fills it; bytes read, 0 at the end, or an error. */
+static ssize_t lines_fill(struct lines *l)
 {
-	size_t at = heap->len++;
+	ssize_t got;
 
-	for (; at && heap->data[(at - 1) / 2].name < e.name; at = (at - 1) / 2)
-		heap->data[at] = heap->data[(at - 1) / 2];
-	heap->data[at] = e;
-}
-
-static void heap_pop(entry_vec *heap)
-{
-	struct jit_entry e = heap->data[--heap->len];
-	size_t at = 0, child;
-
-	while ((child = 2 * at + 1) < heap->len) {
-		if (child + 1 < heap->len && heap->data[child + 1].name > heap->data[child].name)
-			child++;
-		if (heap->data[child].name < e.name)
-			break;
-		heap->data[at] = heap->data[child];
-		at = child;
+	if (!l->used && l->len == sizeof(l->data)) {
+		l->skipping = true;
+		l->used = l->len;
 	}
-	heap->data[at] = e;
+	memmove(l->data, l->data + l->used, l->len - l->used);
+	l->at += l->used;
+	l->len -= l->used;
+	l->used = 0;
+	if (l->at + l->len >= JIT_MAP_MAX) {
+		l->cut = true;
+		return 0;
+	}
+	got = read_at(l->fd, l->data + l->len, sizeof(l->data) - l->len, l->at + l->len);
+	if (got > 0)
+		l->len += (size_t)got;
+	return got;
 }
 
-/* Gives [from, to) to the latest of the open entries that reach there. */
-static int emit_until(entry_vec *heap, entry_vec *out, u64 from, u64 to)
+/*
+ * The next whole line, ended by a NUL, and where it begins in the file. What has no newline is still being
+ * written, or cut. 1, 0 at the end, or an error.
+ */
+static int lines_next(struct lines *l, char **line, u64 *offset)
 {
-	while (heap->len && from < to) {
-		struct jit_entry piece = heap->data[0];
+	for (;;) {
+		char *start = l->data + l->used, *stop = memchr(start, '\n', l->len - l->used);
+		ssize_t got;
+		bool skipped;
 
-		if (piece.end <= from) {
-			heap_pop(heap);
+		if (!stop) {
+			got = lines_fill(l);
+			if (got <= 0)
+				return (int)got;
 			continue;
 		}
-		piece.start = from;
-		if (piece.end > to)
-			piece.end = to;
-		if (vec_push(out, piece))
-			return -ENOMEM;
-		from = piece.end;
+		*stop = '\0';
+		*line = start;
+		*offset = l->at + l->used;
+		l->used = (size_t)(stop + 1 - l->data);
+		skipped = l->skipping;
+		l->skipping = false;
+		if (!skipped)
+			return 1;
 	}
-	return 0;
 }
 
-/* Cuts overlapping entries so that at each place the last line wins: a sweep in O(n log n). */
-static int resolve_overlaps(entry_vec *in, entry_vec *out)
+/* The first address that is not below `limit`. */
+static size_t lower_bound(const u64 *addresses, size_t n, u64 limit)
 {
-	entry_vec heap = {0};
-	int err;
+	size_t lo = 0, hi = n;
 
-	if (!in->len)
-		return 0;
-	err = vec_reserve(&heap, in->len);
-	qsort(in->data, in->len, sizeof(*in->data), compare);
-	for (size_t i = 0; i < in->len && !err; i++) {
-		u64 next = i + 1 < in->len ? in->data[i + 1].start : UINT64_MAX;
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
 
-		heap_push(&heap, in->data[i]);
-		err = emit_until(&heap, out, in->data[i].start, next);
+		if (addresses[mid] < limit)
+			lo = mid + 1;
+		else
+			hi = mid;
 	}
-	vec_release(&heap);
+	return lo;
+}
+
+static void mark(struct jit_names *m, const u64 *addresses, const struct range *r, u64 offset)
+{
+	size_t lo = m->n + lower_bound(addresses, m->n, r->start);
+	size_t hi = m->n + lower_bound(addresses, m->n, r->end);
+
+	for (; lo < hi; lo /= 2, hi /= 2) {
+		if (lo & 1)
+			m->last[lo++] = offset + 1;
+		if (hi & 1)
+			m->last[--hi] = offset + 1;
+	}
+}
+
+static u64 last_line_of(const struct jit_names *m, size_t i)
+{
+	u64 last = 0;
+
+	for (i += m->n; i; i /= 2)
+		last = m->last[i] > last ? m->last[i] : last;
+	return last;
+}
+
+static int mark_lines(struct jit_names *m, int fd, const u64 *addresses)
+{
+	struct lines *l = calloc(1, sizeof(*l));
+	struct range r;
+	char *line;
+	u64 offset;
+	int more;
+
+	if (!l)
+		return -ENOMEM;
+	l->fd = fd;
+	while ((more = lines_next(l, &line, &offset)) > 0) {
+		if (parse_line(line, &r))
+			mark(m, addresses, &r, offset);
+	}
+	m->cut = l->cut;
+	free(l);
+	return more;
+}
+
+/* ---- their names ------------------------------------------------------------------------------ */
+
+/* The file may have been written anew since: then the address stays without a name. */
+static int read_name(int fd, u64 offset, u64 address, char **name)
+{
+	char line[LINE_HEAD_MAX + JIT_NAME_MAX];
+	ssize_t got = read_at(fd, line, sizeof(line) - 1, offset);
+	struct range r;
+
+	if (got < 0)
+		return (int)got;
+	line[got] = '\0';
+	line[strcspn(line, "\n")] = '\0';
+	if (!parse_line(line, &r) || address < r.start || address >= r.end)
+		return 0;
+	*name = strndup(r.name, JIT_NAME_MAX - 1);
+	return *name ? 0 : -ENOMEM;
+}
+
+static int read_names(struct jit_names *m, int fd, const u64 *addresses)
+{
+	u64 before = 0, last;
+	int err = 0;
+
+	for (size_t i = 0; i < m->n && !err; i++, before = last) {
+		last = last_line_of(m, i);
+		if (last && last == before)
+			m->name[i] = m->name[i - 1];
+		else if (last)
+			err = read_name(fd, last - 1, addresses[i], &m->name[i]);
+	}
 	return err;
 }
 
-int jit_map_parse(char *text, size_t len, struct jit_map **out)
+int jit_names_scan(int fd, const u64 *addresses, size_t n, struct jit_names **out)
 {
-	struct jit_map *map = calloc(1, sizeof(*map));
-	char *end = text + len;
-	entry_vec all = {0};
-	int err = map ? 0 : -ENOMEM;
+	struct jit_names *m = calloc(1, sizeof(*m));
+	int err = -ENOMEM;
 
-	for (char *line = text; line < end && !err;) {
-		char *stop = memchr(line, '\n', (size_t)(end - line));
-
-		if (!stop)
-			break; /* still being written, or cut */
-		*stop = 0;
-		err = add_line(&all, line);
-		line = stop + 1;
-	}
+	if (!m)
+		return -ENOMEM;
+	m->n = n;
+	m->name = calloc(n + 1, sizeof(*m->name));
+	m->last = calloc(n + 1, 2 * sizeof(*m->last));
+	if (m->name && m->last)
+		err = mark_lines(m, fd, addresses);
 	if (!err)
-		err = resolve_overlaps(&all, &map->entries);
-	vec_release(&all);
+		err = read_names(m, fd, addresses);
 	if (err) {
-		jit_map_free(map);
-		free(text);
+		jit_names_free(m);
 		return err;
 	}
-	map->text = text;
-	*out = map;
+	free(m->last);
+	m->last = NULL;
+	*out = m;
 	return 0;
 }
+
+/* ---- finding the file ------------------------------------------------------------------------- */
 
 static int open_map(int root_fd, pid_t ns_pid)
 {
@@ -191,9 +281,9 @@ static int open_map(int root_fd, pid_t ns_pid)
 	return fd;
 }
 
-int jit_map_read(int root_fd, pid_t ns_pid, uid_t uid, struct jit_map **out)
+int jit_names_read(int root_fd, pid_t ns_pid, uid_t uid, const u64 *addresses, size_t n,
+		   struct jit_names **out)
 {
-	struct text_file file;
 	struct stat st;
 	int fd, err;
 
@@ -204,42 +294,30 @@ int jit_map_read(int root_fd, pid_t ns_pid, uid_t uid, struct jit_map **out)
 	if (!err && (!S_ISREG(st.st_mode) || (st.st_uid && st.st_uid != uid)))
 		err = -EPERM;
 	if (!err)
-		err = text_file_read(fd, JIT_MAP_MAX, &file);
+		err = jit_names_scan(fd, addresses, n, out);
 	close(fd);
-	if (!err)
-		err = jit_map_parse(file.text, file.len, out);
-	if (!err)
-		(*out)->cut = file.cut;
 	return err;
 }
 
-void jit_map_free(struct jit_map *map)
+void jit_names_free(struct jit_names *m)
 {
-	if (!map)
+	if (!m)
 		return;
-	vec_release(&map->entries);
-	free(map->text);
-	free(map);
-}
-
-bool jit_map_is_cut(const struct jit_map *map)
-{
-	return map->cut;
-}
-
-const char *jit_map_find(const struct jit_map *map, u64 address)
-{
-	size_t lo = 0, hi = map->entries.len;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (map->entries.data[mid].start <= address)
-			lo = mid + 1;
-		else
-			hi = mid;
+	for (size_t i = 0; m->name && i < m->n; i++) {
+		if (i + 1 == m->n || m->name[i] != m->name[i + 1])
+			free(m->name[i]);
 	}
-	if (!lo || address >= map->entries.data[lo - 1].end)
-		return NULL;
-	return map->entries.data[lo - 1].name;
+	free(m->name);
+	free(m->last);
+	free(m);
+}
+
+bool jit_names_are_cut(const struct jit_names *m)
+{
+	return m->cut;
+}
+
+const char *jit_names_at(const struct jit_names *m, size_t i)
+{
+	return m->name[i];
 }

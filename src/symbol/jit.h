@@ -13,20 +13,25 @@
 #include "base/types.h"
 
 #define JIT_MAP_MAX (256u << 20) /* bytes of a map that are read; the rest is left out */
+#define JIT_NAME_MAX 1024u /* bytes of a name, with its NUL; a longer one is cut */
 
-struct jit_map;
+struct jit_names;
 
-/* Parses a map's text, which is kept and freed. Lines that do not parse are skipped. */
-int jit_map_parse(char *text, size_t len, struct jit_map **out) MUST_CHECK;
 /*
- * Opens /tmp/perf-`ns_pid`.map below `root_fd`. -ENOENT: there is none; -EPERM: a symlink or special file,
- * or owned by neither root nor `uid`. Symlinks are never followed.
+ * Names `n` distinct ascending addresses by the map in `fd`, of which only these names are kept. Lines
+ * that do not parse, and those longer than 64 KiB, are skipped.
  */
-int jit_map_read(int root_fd, pid_t ns_pid, uid_t uid, struct jit_map **out) MUST_CHECK;
-void jit_map_free(struct jit_map *map); /* NULL is fine */
-bool jit_map_is_cut(const struct jit_map *map); /* the file was longer than JIT_MAP_MAX */
+int jit_names_scan(int fd, const u64 *addresses, size_t n, struct jit_names **out) MUST_CHECK;
+/*
+ * The same for /tmp/perf-`ns_pid`.map below `root_fd`. -ENOENT: there is none; -EPERM: a symlink or special
+ * file, or owned by neither root nor `uid`. Symlinks are never followed.
+ */
+int jit_names_read(int root_fd, pid_t ns_pid, uid_t uid, const u64 *addresses, size_t n,
+		   struct jit_names **out) MUST_CHECK;
+void jit_names_free(struct jit_names *names); /* NULL is fine */
+bool jit_names_are_cut(const struct jit_names *names); /* the map was longer than JIT_MAP_MAX */
 
-/* The name that covers `address`, lent; NULL when none does. */
-const char *jit_map_find(const struct jit_map *map, u64 address);
+/* The name of addresses[i], lent; NULL when no line covers it. */
+const char *jit_names_at(const struct jit_names *names, size_t i);
 
 #endif

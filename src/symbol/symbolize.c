@@ -52,7 +52,7 @@ struct module_batch {
 	struct module *module;
 	struct place *places;
 	size_t nplaces;
-	u64 *vaddrs; /* distinct */
+	u64 *vaddrs; /* distinct, ascending */
 	size_t *first; /* first[i]: the first place of vaddrs[i]; one more at the end */
 	size_t n;
 	u64 without_dwarf; /* samples */
@@ -291,25 +291,23 @@ static int name_kernel(struct module_batch *b)
 static int name_jit(struct module_batch *b)
 {
 	struct module *m = b->module;
-	struct jit_map *map = NULL;
-	int err = jit_map_read(m->root_fd, m->ns_pid, m->uid, &map);
+	struct jit_names *names = NULL;
+	int err = jit_names_read(m->root_fd, m->ns_pid, m->uid, b->vaddrs, b->n, &names);
 
-	if (err)
-		map = NULL;
 	if (err && err != -ENOENT)
 		log_warn(b->namer->opt->log,
 			 "JIT names of process %d are not used: perf-%d.map: %s", (int)m->tgid,
 			 (int)m->ns_pid,
 			 err == -EPERM ? "not a plain file of the process' user"
 				       : error_reason(err));
-	if (map && jit_map_is_cut(map))
+	if (names && jit_names_are_cut(names))
 		log_warn(b->namer->opt->log,
 			 "perf-%d.map is longer than %u MiB: the rest is not read", (int)m->ns_pid,
 			 JIT_MAP_MAX >> 20);
 	err = 0;
 	for (size_t i = 0; i < b->n && !err; i++)
-		err = name_plain(b, i, map ? jit_map_find(map, b->vaddrs[i]) : NULL);
-	jit_map_free(map);
+		err = name_plain(b, i, names ? jit_names_at(names, i) : NULL);
+	jit_names_free(names);
 	return err;
 }
 

@@ -11,7 +11,7 @@
 
 #define CHUNK (1u << 20)
 
-int text_file_read(int fd, size_t max, struct text_file *out)
+static int read_all(int fd, size_t max, struct text_file *out)
 {
 	VEC(char) text = {0};
 
@@ -51,7 +51,7 @@ int text_file_read_path(const char *path, size_t max, struct text_file *out)
 
 	if (fd < 0)
 		return -errno;
-	err = text_file_read(fd, max, out);
+	err = read_all(fd, max, out);
 	close(fd);
 	return err;
 }

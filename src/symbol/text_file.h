@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A text file read whole into memory, within a bound: kallsyms and perf maps. */
+/* A text file read whole into memory, within a bound: kallsyms. */
 #ifndef CPROF_SYMBOL_TEXT_FILE_H
 #define CPROF_SYMBOL_TEXT_FILE_H
 
@@ -12,7 +12,5 @@ struct text_file {
 };
 
 int text_file_read_path(const char *path, size_t max, struct text_file *out) MUST_CHECK;
-/* Reads `fd` from where it stands; the caller keeps it. */
-int text_file_read(int fd, size_t max, struct text_file *out) MUST_CHECK;
 
 #endif

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "symbol/jit.h"
@@ -32,11 +34,12 @@ static char *find_slowly(char *text, u64 address)
 		*end = 0;
 		errno = 0;
 		start = strtoull(at, &stop, 16);
-		if (stop == at || *stop != ' ')
+		if (stop == at || stop - at > 16 || *stop != ' ')
 			continue;
 		at = stop + 1;
 		size = strtoull(at, &stop, 16);
-		if (stop == at || *stop != ' ' || !stop[1] || start + size < start || errno)
+		if (stop == at || stop - at > 16 || *stop != ' ' || !stop[1] ||
+		    start + size < start || errno)
 			continue;
 		if (address >= start && address - start < size)
 			found = stop + 1;
@@ -58,26 +61,44 @@ static bool is_plain(const u8 *data, size_t size)
 	return size < 2000;
 }
 
+static int file_of(const u8 *data, size_t size)
+{
+	int fd = memfd_create("map", MFD_CLOEXEC);
+
+	if (fd < 0 || write(fd, data, size) != (ssize_t)size)
+		abort();
+	return fd;
+}
+
+static void check_name(const u8 *data, size_t size, u64 address, const char *name)
+{
+	char *text = copy_of(data, size);
+	const char *want = find_slowly(text, address);
+
+	if (!name != !want || (name && strncmp(name, want, JIT_NAME_MAX - 1) != 0))
+		abort();
+	free(text);
+}
+
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
-	struct jit_map *map;
+	int fd = file_of(data, size);
+	struct jit_names *names;
+	u64 addresses[0x200];
 
-	if (jit_map_parse(copy_of(data, size), size, &map))
+	for (size_t i = 0; i < ARRAY_LEN(addresses); i++)
+		addresses[i] = i;
+	if (jit_names_scan(fd, addresses, ARRAY_LEN(addresses), &names))
 		abort();
-	for (u64 address = 0; address < 0x200; address++) {
-		const char *name = jit_map_find(map, address), *want;
-		char *text;
+	for (size_t i = 0; i < ARRAY_LEN(addresses); i++) {
+		const char *name = jit_names_at(names, i);
 
 		if (name && strlen(name) > size)
 			abort();
-		if (!is_plain(data, size))
-			continue;
-		text = copy_of(data, size);
-		want = find_slowly(text, address);
-		if (!name != !want || (name && strcmp(name, want) != 0))
-			abort();
-		free(text);
+		if (is_plain(data, size))
+			check_name(data, size, addresses[i], name);
 	}
-	jit_map_free(map);
+	jit_names_free(names);
+	close(fd);
 	return 0;
 }
