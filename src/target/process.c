@@ -125,19 +125,12 @@ static bool is_headless(const struct stat_fields *s)
 	return (s->state == 'Z' || s->state == 'X') && s->threads > 1;
 }
 
-/* What follows "Key:" at the start of a line of /proc/PID/status. */
-static const char *status_value(const char *text, const char *key)
+/* What follows "Key:" at the start of a line of /proc/PID/status; NULL on another line. */
+static const char *status_value(const char *line, const char *key)
 {
 	size_t len = strlen(key);
 
-	while (text) {
-		if (!strncmp(text, key, len) && text[len] == ':')
-			return text + len + 1;
-		text = strchr(text, '\n');
-		if (text)
-			text++;
-	}
-	return NULL;
+	return !strncmp(line, key, len) && line[len] == ':' ? line + len + 1 : NULL;
 }
 
 /* The n-th (from 0) number on the line, or the last one when there are fewer. */
@@ -161,40 +154,70 @@ static bool status_number(const char *value, int n, long *out)
 	return found;
 }
 
-static int read_status(int dir, struct process_info *out)
-{
-	char text[8192];
-	long number;
-	ssize_t len = read_text(dir, "status", text, sizeof(text));
+/* The wanted lines of /proc/PID/status. */
+struct status_fields {
+	long tgid, uid, ns_pid; /* -1: no such line */
+};
 
-	if (len < 0)
-		return (int)len;
-	if (!status_number(status_value(text, "Uid"), 1, &number))
+static void take_status_line(const char *line, struct status_fields *s)
+{
+	status_number(status_value(line, "Tgid"), 0, &s->tgid);
+	status_number(status_value(line, "Uid"), 1, &s->uid);
+	status_number(status_value(line, "NSpid"), 64, &s->ns_pid); /* outermost first */
+}
+
+/* By the line: the groups before NSpid may take 700 KB (NGROUPS_MAX of them). */
+static int read_status(int dir, struct status_fields *s)
+{
+	int fd = openat(dir, "status", O_RDONLY | O_CLOEXEC), result;
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
+	char *line = NULL;
+	size_t size = 0;
+
+	*s = (struct status_fields){-1, -1, -1};
+	if (!f) {
+		result = proc_errno();
+		if (fd >= 0)
+			close(fd);
+		return result;
+	}
+	while (getline(&line, &size, f) > 0)
+		take_status_line(line, s);
+	result = ferror(f) ? proc_errno() : 0;
+	free(line);
+	fclose(f);
+	return result;
+}
+
+static int read_owner(int dir, struct process_info *out)
+{
+	struct status_fields s;
+	int result = read_status(dir, &s);
+
+	if (result)
+		return result;
+	if (s.uid < 0)
 		return -EBADMSG;
-	out->uid = (uid_t)number;
-	/* Outermost namespace first; kernels without PID namespaces have no such line. */
-	out->ns_pid = out->tgid;
-	if (status_number(status_value(text, "NSpid"), 64, &number))
-		out->ns_pid = (pid_t)number;
+	out->uid = (uid_t)s.uid;
+	/* Kernels without PID namespaces have no such line. */
+	out->ns_pid = s.ns_pid < 0 ? out->tgid : (pid_t)s.ns_pid;
 	return 0;
 }
 
 int process_tgid_of(pid_t tid, pid_t *tgid)
 {
-	char text[8192];
-	long number;
-	ssize_t len;
-	int dir = proc_dir_open(tid);
+	int dir = proc_dir_open(tid), result;
+	struct status_fields s;
 
 	if (dir < 0)
 		return dir;
-	len = read_text(dir, "status", text, sizeof(text));
+	result = read_status(dir, &s);
 	close(dir);
-	if (len < 0)
-		return (int)len;
-	if (!status_number(status_value(text, "Tgid"), 0, &number))
+	if (result)
+		return result;
+	if (s.tgid < 0)
 		return -EBADMSG;
-	*tgid = (pid_t)number;
+	*tgid = (pid_t)s.tgid;
 	return 0;
 }
 
@@ -291,7 +314,7 @@ int process_read(pid_t tgid, struct process_info *out)
 	result = read_stat(dir, &s);
 	if (result)
 		goto out;
-	result = read_status(dir, out);
+	result = read_owner(dir, out);
 	if (result)
 		goto out;
 	out->ppid = s.ppid;

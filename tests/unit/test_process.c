@@ -3,7 +3,9 @@
 #include "unit.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -213,4 +215,48 @@ TEST(process, root_is_a_directory)
 	CHECK_INT(st.st_ino, root.st_ino);
 	CHECK(fcntl(fd, F_GETFD) & FD_CLOEXEC);
 	close(fd);
+}
+
+static void join_many_groups(void)
+{
+	enum { GROUPS = 5000 };
+	static gid_t groups[GROUPS];
+
+	for (int i = 0; i < GROUPS; i++)
+		groups[i] = 4000000000u + (gid_t)i;
+	CHECK_INT(setgroups(GROUPS, groups), 0);
+}
+
+/* Without a child where that is not allowed. */
+static void sleep_with_child_in_namespace(int ready)
+{
+	if (unshare(CLONE_NEWPID)) {
+		CHECK_INT(write(ready, "", 1), 1);
+	} else if (!fork()) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		join_many_groups();
+		CHECK_INT(write(ready, "", 1), 1);
+	}
+	pause();
+}
+
+/* Its groups come before its number in its namespace, 55 KB of them. */
+TEST(process, number_in_its_namespace_behind_thousands_of_groups)
+{
+	pid_t pid = spawn(sleep_with_child_in_namespace), tgid;
+	struct process_info info;
+	pid_vec children = {0};
+
+	CHECK_INT(process_children(pid, &children), 0);
+	if (!children.len) {
+		end(pid);
+		unit_skip("PID namespaces need root");
+	}
+	CHECK_INT(process_read(children.data[0], &info), 0);
+	CHECK_INT(info.tgid, children.data[0]);
+	CHECK_INT(info.ns_pid, 1);
+	CHECK_INT(process_tgid_of(children.data[0], &tgid), 0);
+	CHECK_INT(tgid, children.data[0]);
+	vec_release(&children);
+	end(pid);
 }
