@@ -118,16 +118,21 @@ static void fill_collect_options(struct recording *r)
 typedef int (*collector_new_fn)(const struct collect_options *, struct collector **,
 				struct error *);
 
+static void free_collector(struct recording *r)
+{
+	if (r->collector)
+		r->collector->ops->free(r->collector);
+	r->collector = NULL;
+}
+
 static int prepare_with(struct recording *r, collector_new_fn make)
 {
 	int code = make(&r->collect, &r->collector, &r->err);
 
 	if (!code)
 		code = r->collector->ops->prepare(r->collector, &r->err);
-	if (code && r->collector) {
-		r->collector->ops->free(r->collector);
-		r->collector = NULL;
-	}
+	if (code)
+		free_collector(r);
 	return code;
 }
 
@@ -188,8 +193,9 @@ static void refresh_command(struct recording *r)
 {
 	struct process_info now;
 
-	if (r->o->target == OPTION_TARGET_COMMAND && !process_read(r->command.pid, &now) &&
-	    !now.zombie)
+	/* Once it was waited for, its number may be another process'. */
+	if (r->o->target == OPTION_TARGET_COMMAND && !r->command.ended &&
+	    !process_read(r->command.pid, &now) && !now.zombie)
 		r->target.processes.data[0] = now;
 }
 
@@ -310,6 +316,8 @@ static int finish(struct recording *r)
 				     .is_command = r->o->target == OPTION_TARGET_COMMAND};
 	int code = build_profile(r);
 
+	/* It may hold so many files open that no other could be written. */
+	free_collector(r);
 	if (!code)
 		code = output_write(&r->out, r->profile, &place, &r->err);
 	report_command(r);
@@ -331,8 +339,7 @@ static void recording_release(struct recording *r)
 	if (r->o->target == OPTION_TARGET_COMMAND)
 		command_release(&r->command);
 	profile_free(r->profile);
-	if (r->collector)
-		r->collector->ops->free(r->collector);
+	free_collector(r);
 	target_release(&r->target);
 	output_release(&r->out);
 }

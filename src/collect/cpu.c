@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/bpf_shared.h"
+#include "base/open_files.h"
 #include "collect/bpf_session.h"
 #include "collect/libbpf_log.h"
 #include "collect/perf_event.h"
@@ -55,7 +56,10 @@ static int cpu_prepare(struct collector *base, struct error *err)
 {
 	struct cpu_collector *c = of(base);
 	struct needed_files needed = {0};
-	int code = perf_ticker_new(c->opt.event, c->opt.frequency, &c->ticker, err);
+	int code;
+
+	open_files_raise(); /* two for each module */
+	code = perf_ticker_new(c->opt.event, c->opt.frequency, &c->ticker, err);
 
 	if (!code)
 		code = load(c, err);

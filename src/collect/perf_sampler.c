@@ -7,12 +7,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "collect/collector.h"
+#include "base/open_files.h"
 #include "collect/events.h"
 #include "collect/perf_event.h"
 #include "collect/perf_modules.h"
@@ -81,17 +81,6 @@ static u64 now_ns(void)
 }
 
 /* ---- before the clock runs -------------------------------------------------------------------- */
-
-/* Threads times CPUs is more than the usual soft limit of 1024 soon. */
-static void raise_file_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur == limit.rlim_max)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 static u32 stack_bytes(const struct perf_collector *c)
 {
@@ -271,7 +260,7 @@ static int perf_prepare(struct collector *base, struct error *err)
 	struct perf_collector *c = of(base);
 	int code;
 
-	raise_file_limit();
+	open_files_raise(); /* one for each thread and CPU */
 	choose_rate(c);
 	code = make_parts(c, err);
 	if (!code)

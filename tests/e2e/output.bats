@@ -81,6 +81,13 @@ load helper
 	grep -q . first
 	run ! grep -qi 'pipe' "$ERR"
 }
+@test "output: a profile is written also when no more files may be open" {
+	need_root
+	run --separate-stderr bash -c "ulimit -n 64; '$CPROF' cpu -a -d 1s -F 499 -f folded -o '$FOLDED'"
+	[ "$status" -eq 0 ] || [ "$status" -eq 3 ]
+	[ -e "$FOLDED" ]
+	[[ $stderr != *'cannot write'* ]]
+}
 @test "output: -o - with pprof goes through a pipe" {
 	target shares
 	"$CPROF" cpu -p "$PID" -d 500ms -F 499 -f pprof -o - 2>"$ERR" >p
