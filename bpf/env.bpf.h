@@ -40,6 +40,12 @@ static __always_inline struct rule_memo *env_memo(u64 frame)
 	return &table->slot[(frame * 0x9e3779b97f4a7c15ull >> 40) & (MEMO_SLOTS - 1)];
 }
 
+/* As it was when the thread last went off the CPU: only a system call (at its start) changes it. */
+static __always_inline u64 env_thread_pointer(void)
+{
+	return bpf_get_current_task_btf()->thread.fsbase;
+}
+
 /* Asks user space for a table, once per file; until it is there, stacks through it are pending. */
 static __always_inline void module_request(const struct vma_found *vma)
 {

@@ -64,6 +64,23 @@ enum unwind_cfa {
 	UNWIND_CFA_SIGNAL, /* rt_sigframe at rsp: all registers come from its ucontext */
 	UNWIND_CFA_STOP, /* return address undefined: the outermost frame, the stack is whole */
 	UNWIND_CFA_FP, /* the module has no table but keeps frame pointers (Go, JIT): follow rbp */
+	UNWIND_CFA_GO, /* Go's run time went on on another stack: enum unwind_go in cfa_reg */
+};
+
+/*
+ * Where Go's run time leaves one stack for another (runtime/asm_amd64.s, sys_linux_amd64.s). Every thread
+ * (m) has a stack of its own (g0's) beside that of the goroutine that it runs (m.curg). The rule is that
+ * of the stack that was left, once rsp is found: rsp + cfa_off, return address at cfa - 8. cfa_add:
+ * where g lies, from the thread pointer on (0: unknown); rbp_off: of curg in m; ra_off: where asmcgocall
+ * keeps g, above rsp. What is found by them is checked before it is believed.
+ */
+enum unwind_go {
+	UNWIND_GO_SYSTEMSTACK, /* from the goroutine's stack to g0's; curg.sched says where it left */
+	UNWIND_GO_ASMCGOCALL, /* likewise, to call C; g and the depth in its stack are on g0's */
+	UNWIND_GO_CGOCALLBACK, /* from g0's, where C ran, to the goroutine's; g0.sched says where */
+	UNWIND_GO_MORESTACK, /* the goroutine grows its stack, or is preempted */
+	UNWIND_GO_MCALL, /* the goroutine is left for good: the scheduler's stack is whole */
+	UNWIND_GO_VDSO, /* a short while on g0's, for the vdso; rbp stays the goroutine's */
 };
 
 /* Where the caller's rbp is. */
@@ -158,7 +175,8 @@ enum module_id {
 	X(STACK_UNREADABLE, "stack memory not readable")                        \
 	X(STACK_NO_PROGRESS, "frame does not move up the stack")                \
 	X(STACK_COMPAT, "32-bit code")                                          \
-	X(STACK_COPY_TOO_SHORT, "stack larger than the copied part")
+	X(STACK_COPY_TOO_SHORT, "stack larger than the copied part")            \
+	X(STACK_SWITCH, "went on on another stack")
 
 #define STACK_END_ENUM_(name, text) name,
 enum stack_end { STACK_ENDS(STACK_END_ENUM_) STACK_END_COUNT };
@@ -173,6 +191,7 @@ struct stack_walk {
 	u64 scratch[17]; /* a sigcontext's general registers */
 	u64 window[STACK_WINDOW]; /* a part of the stack, read ahead */
 	u64 window_at; /* its address; all ones: none */
+	u64 go_system_sp; /* rsp that the last cgocallback saved before its own; 0: none seen yet */
 	u64 hash; /* of frames[0..nframes) */
 	u32 bx_known;
 	u32 regs_known; /* at the leaf and behind a signal frame */

@@ -4,7 +4,7 @@
  *
  * It is compiled twice: into every BPF program that wants a stack, and into user space (for perf mode
  * and for the replay tests), so that what is tested is what runs in the kernel. The includer provides
- * six functions before including it:
+ * seven functions before including it:
  *
  *   bool env_read_user(void *dst, u32 size, u64 addr)       the target's memory; false when unreadable
  *   bool env_find_module(struct stack_walk *st, u64 pc, u32 *module, u64 *off)
@@ -13,6 +13,7 @@
  *   const struct unwind_rule *env_rule(u32 number)
  *   const struct module_table *env_module_table(u32 module)
  *   struct rule_memo *env_memo(u64 frame)                   a slot of a cache for this frame, or NULL
+ *   u64 env_thread_pointer(void)                            the thread's fs base; 0: unknown
  *
  * For the verifier each step is a function of its own that is checked once (a global function), and
  * every index is masked where it is used.
@@ -156,6 +157,16 @@ static __always_inline bool read_words(struct stack_walk *st, u64 *out, u32 n, u
 	return true;
 }
 
+/* Goes on in the caller, wherever its stack lies. */
+static __always_inline int resume_caller(struct stack_walk *st, u64 ra, u64 sp)
+{
+	st->pc = ra;
+	st->sp = sp;
+	st->exact = 0;
+	st->regs_known = 0;
+	return 0;
+}
+
 /* Goes on in the caller. A zero return address is how start-up code and clone mark the bottom. */
 static __always_inline int enter_caller(struct stack_walk *st, u64 ra, u64 sp)
 {
@@ -164,11 +175,7 @@ static __always_inline int enter_caller(struct stack_walk *st, u64 ra, u64 sp)
 	/* A leaf may have popped its return address into a register (vfork): its CFA is its rsp. */
 	if (sp <= st->sp && !(st->regs_known && sp == st->sp))
 		return end_stack(st, STACK_NO_PROGRESS);
-	st->pc = ra;
-	st->sp = sp;
-	st->exact = 0;
-	st->regs_known = 0;
-	return 0;
+	return resume_caller(st, ra, sp);
 }
 
 /* psABI 3.2.2: *rbp is the caller's rbp, the return address lies above it; 0 marks the bottom frame. */
@@ -292,6 +299,161 @@ static __always_inline bool load_caller(struct stack_walk *st, const struct unwi
 	return load_register(st, &st->bp, at);
 }
 
+/* Words of struct g and m (runtime/runtime2.go); these have not moved since Go 1.5. */
+enum go_word {
+	GO_STACK_LO,
+	GO_STACK_HI,
+	GO_M = 6,
+	GO_SCHED_SP,
+	GO_SCHED_PC,
+	GO_WORDS,
+};
+
+enum go_stack {
+	GO_STACK_UNKNOWN,
+	GO_STACK_NONE, /* the thread runs no goroutine */
+	GO_STACK_HERE, /* rsp is on the goroutine's stack */
+	GO_STACK_LEFT,
+};
+
+static __always_inline bool on_go_stack(const u64 *g, u64 sp)
+{
+	return sp >= g[GO_STACK_LO] && sp < g[GO_STACK_HI];
+}
+
+static __always_inline bool read_go(u64 *g, u64 addr)
+{
+	return user_address(addr) && env_read_user(g, GO_WORDS * sizeof(u64), addr);
+}
+
+/* Which goroutine the thread runs (into scratch), and whether rsp is on its stack. */
+static __always_inline enum go_stack find_goroutine(struct stack_walk *st,
+						    const struct unwind_rule *rule, u64 *m)
+{
+	u64 fs = rule->cfa_add ? env_thread_pointer() : 0, g, *curg = st->scratch;
+
+	if (!fs || !env_read_user(&g, sizeof(g), fs + (s64)rule->cfa_add))
+		return GO_STACK_UNKNOWN;
+	if (!g) /* C's own thread, or one that is about to end */
+		return GO_STACK_NONE;
+	if (!env_read_user(m, sizeof(*m), g + GO_M * sizeof(u64)) ||
+	    !env_read_user(&g, sizeof(g), *m + (s64)rule->rbp_off))
+		return GO_STACK_UNKNOWN;
+	if (!g)
+		return GO_STACK_NONE;
+	if (!read_go(curg, g) || curg[GO_M] != *m)
+		return GO_STACK_UNKNOWN;
+	return on_go_stack(curg, st->sp) ? GO_STACK_HERE : GO_STACK_LEFT;
+}
+
+/* The slots that asmcgocall fills before it calls C: the depth in g's stack and, above it, g. */
+static __always_inline bool leave_c(struct stack_walk *st, const struct unwind_rule *rule)
+{
+	u64 slot[2], *g = st->scratch;
+
+	if (!rule->ra_off || !read_words(st, slot, 2, st->sp + (s64)rule->ra_off - 8))
+		return false;
+	if (!slot[1]) { /* it was on this stack before: rsp itself */
+		if (slot[0] <= st->sp || slot[0] - st->sp > 128)
+			return false;
+		st->sp = slot[0];
+		return true;
+	}
+	if (!read_go(g, slot[1]) || !on_go_stack(g, g[GO_STACK_HI] - slot[0]))
+		return false;
+	st->sp = g[GO_STACK_HI] - slot[0];
+	return true;
+}
+
+/* Callbacks nest: each keeps what g0.sched.sp was before at the place that it then points to. */
+static __always_inline bool leave_callback(struct stack_walk *st, u64 m)
+{
+	u64 g0, sp = st->go_system_sp, *g = st->scratch;
+
+	if (!sp) {
+		if (!env_read_user(&g0, sizeof(g0), m) || !read_go(g, g0))
+			return false;
+		sp = g[GO_SCHED_SP];
+	}
+	st->sp = sp;
+	return env_read_user(&st->go_system_sp, sizeof(u64), sp);
+}
+
+/* The rest of a rule of Go's, once rsp is known. */
+static __always_inline int enter_go_caller(struct stack_walk *st, const struct unwind_rule *rule)
+{
+	u64 pair[2], cfa = st->sp + (s64)rule->cfa_off;
+
+	if (!read_words(st, pair, 2, cfa - 16) || !pair[1])
+		return end_stack(st, STACK_SWITCH);
+	if (rule->cfa_off > 8)
+		st->bp = pair[0];
+	st->bx_known = 0;
+	return resume_caller(st, pair[1], cfa);
+}
+
+/* As step_frame_pointer(), but from g0's stack to the goroutine's, which may lie below. */
+static __always_inline int step_vdso_call(struct stack_walk *st)
+{
+	u64 pair[2], bp = st->bp;
+
+	if ((bp & 7) || !read_words(st, pair, 2, bp) || !pair[1])
+		return end_stack(st, STACK_SWITCH);
+	st->bp = pair[0];
+	return resume_caller(st, pair[1], bp + 16);
+}
+
+/* On g0's stack in systemstack or morestack, or where rsp was just changed: on with what `g` was doing. */
+static __always_inline int leave_system_stack(struct stack_walk *st, const struct unwind_rule *rule)
+{
+	const u64 *g = st->scratch;
+
+	if (!on_go_stack(g, g[GO_SCHED_SP]))
+		return end_stack(st, STACK_SWITCH);
+	if (rule->cfa_reg == UNWIND_GO_MORESTACK)
+		return resume_caller(st, g[GO_SCHED_PC], g[GO_SCHED_SP]);
+	st->sp = g[GO_SCHED_SP];
+	return enter_go_caller(st, rule);
+}
+
+/* Neither on a goroutine's stack nor called from one, as far as the run time says. */
+static __always_inline int step_go_alone(struct stack_walk *st, const struct unwind_rule *rule)
+{
+	if (rule->cfa_reg == UNWIND_GO_MORESTACK) /* preempted: what runs now is the scheduler */
+		return end_stack(st, STACK_WHOLE);
+	if (!st->exact && rule->cfa_reg != UNWIND_GO_CGOCALLBACK)
+		return end_stack(st, STACK_SWITCH);
+	return enter_go_caller(st, rule);
+}
+
+static __always_inline int step_go(struct stack_walk *st, const struct unwind_rule *rule)
+{
+	enum go_stack at;
+	u64 m = 0;
+
+	if (!st->exact && rule->cfa_reg == UNWIND_GO_MCALL)
+		return end_stack(st, STACK_WHOLE);
+	if (!st->exact && rule->cfa_reg == UNWIND_GO_VDSO)
+		return step_vdso_call(st);
+	if (!st->exact && rule->cfa_reg == UNWIND_GO_ASMCGOCALL && leave_c(st, rule))
+		return enter_go_caller(st, rule);
+	at = find_goroutine(st, rule, &m);
+	if (at == GO_STACK_UNKNOWN)
+		return end_stack(st, STACK_SWITCH);
+	if (at == GO_STACK_HERE) {
+		if (rule->cfa_reg == UNWIND_GO_CGOCALLBACK && !leave_callback(st, m))
+			return end_stack(st, STACK_SWITCH);
+		return enter_go_caller(st, rule);
+	}
+	if (rule->cfa_reg == UNWIND_GO_MCALL)
+		return end_stack(st, STACK_WHOLE);
+	if (rule->cfa_reg == UNWIND_GO_VDSO)
+		return step_vdso_call(st);
+	if (at == GO_STACK_LEFT && rule->cfa_reg != UNWIND_GO_CGOCALLBACK)
+		return leave_system_stack(st, rule);
+	return step_go_alone(st, rule);
+}
+
 static __always_inline int step_rule(struct stack_walk *st, const struct unwind_rule *rule)
 {
 	u64 cfa, ra = 0;
@@ -303,6 +465,8 @@ static __always_inline int step_rule(struct stack_walk *st, const struct unwind_
 		return step_signal(st);
 	case UNWIND_CFA_FP:
 		return step_frame_pointer(st);
+	case UNWIND_CFA_GO:
+		return step_go(st, rule);
 	default:
 		break;
 	}
@@ -412,6 +576,7 @@ static __always_inline void unwind_user(struct stack_walk *st)
 {
 	st->end = STACK_TOO_DEEP;
 	st->window_at = ~0ull;
+	st->go_system_sp = 0;
 	for (u32 i = 0; i < STACK_MAX_USER; i++) {
 		if (unwind_step(st))
 			break;

@@ -159,6 +159,10 @@ struct css_set {
 	struct cgroup *dfl_cgrp;
 };
 
+struct thread_struct {
+	unsigned long fsbase;
+};
+
 struct task_struct {
 	struct mm_struct *mm;
 	int pid;
@@ -169,6 +173,7 @@ struct task_struct {
 	char comm[16];
 	struct signal_struct *signal;
 	struct css_set *cgroups;
+	struct thread_struct thread;
 };
 
 struct seq_file;

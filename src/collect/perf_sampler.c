@@ -375,7 +375,7 @@ static void walk_sample(struct perf_collector *c, const struct perf_sample *s,
 		.rules = perf_modules_rules(c->modules),
 		.nrules = UNWIND_MAX_RULES,
 	};
-	const struct walk_copy copy = {s->stack, s->regs[PERF_REG_SP]};
+	const struct walk_copy copy = {.copy = s->stack, .sp = s->regs[PERF_REG_SP]};
 
 	walk_reset(&c->walk);
 	if (c->opt.kernel)

@@ -282,6 +282,22 @@ bool elf_file_vaddr_to_offset(const struct elf_file *f, u64 vaddr, u64 *offset)
 	return false;
 }
 
+int elf_file_code(struct elf_file *f, u64 vaddr, size_t max, struct bytes *out)
+{
+	u64 offset, size = elf_file_size(f);
+	Elf_Data *chunk;
+
+	if (!elf_file_vaddr_to_offset(f, vaddr, &offset) || offset >= size)
+		return -ENOENT;
+	if (max > size - offset)
+		max = (size_t)(size - offset);
+	chunk = elf_getdata_rawchunk(elf_file_handle(f), (int64_t)offset, max, ELF_T_BYTE);
+	if (!chunk || !chunk->d_buf)
+		return -ENOENT;
+	*out = (struct bytes){chunk->d_buf, chunk->d_size};
+	return 0;
+}
+
 u16 elf_file_machine(const struct elf_file *f)
 {
 	return f->ehdr.e_machine;

@@ -56,6 +56,9 @@ u16 elf_file_type(const struct elf_file *f); /* ET_* */
 u64 elf_file_entry(const struct elf_file *f); /* vaddr of the first instruction */
 u64 elf_file_size(const struct elf_file *f); /* in bytes, when it was opened */
 
+/* Up to `max` bytes of the file at `vaddr`, lent; 0, or -ENOENT when there are none. */
+int elf_file_code(struct elf_file *f, u64 vaddr, size_t max, struct bytes *out) MUST_CHECK;
+
 /*
  * The section called `name`; 0, -ENOENT, or -EBADMSG when it is there but broken. A file without
  * section headers, or with a table of them that makes no sense, still answers for .eh_frame and

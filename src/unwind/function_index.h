@@ -9,6 +9,7 @@
 #include "base/vec.h"
 #include "elf/gopclntab.h"
 #include "unwind/cfi.h"
+#include "unwind/go_switch.h"
 
 /* In order of precedence, where two of them describe the same function. */
 enum function_source {
@@ -29,6 +30,7 @@ struct function_index {
 	struct cfi_reader *readers[FUNCTION_SOURCES];
 	struct gopclntab *go; /* where the code is Go's and has no CFI; else NULL */
 	VEC(struct function_entry) entries; /* by start, then source */
+	struct go_switches switches; /* functions whose rows are not what they seem */
 	size_t fdes; /* entries that are not FUNCTION_FIXED */
 };
 

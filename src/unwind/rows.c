@@ -37,6 +37,7 @@ struct build {
 	u32 gap_rule;
 
 	const struct code *here; /* segment in hand */
+	const struct go_switch *go_switch; /* of the function in hand; mostly NULL */
 	u64 floor, limit; /* vaddrs: the function in hand may speak for [floor, limit) only */
 };
 
@@ -101,9 +102,14 @@ static int put_at(struct build *b, u64 vaddr, u32 rule)
 static int put_row(void *arg, u64 vaddr, const struct unwind_rule *rule)
 {
 	struct build *b = arg;
+	struct unwind_rule switched;
 
 	if (vaddr >= b->limit)
 		return 0;
+	if (b->go_switch) {
+		switched = go_switch_rule(&b->index.switches, b->go_switch, rule);
+		rule = &switched;
+	}
 	return put_at(b, vaddr > b->floor ? vaddr : b->floor, rule_set_number(b->set, rule));
 }
 
@@ -135,6 +141,7 @@ static int put_function(struct build *b, const struct function_entry *e)
 
 	if (e->source == FUNCTION_FIXED)
 		return put_at(b, b->floor, (u32)e->fde.offset);
+	b->go_switch = go_switches_find(&b->index.switches, e->fde.start);
 	if (e->source == FUNCTION_GO)
 		return gopclntab_sp(b->index.go, e->fde.offset, put_go_row, b);
 	return cfi_reader_run(b->index.readers[e->source], &e->fde, &v);

@@ -9,18 +9,10 @@
 #define ENTRY_CODE_MAX 256
 
 /*
- * Go's functions below which there is no caller on the same stack (runtime/asm_amd64.s,
- * sys_linux_amd64.s). Each switches to another stack or is called by nobody:
- *   goexit        the "caller" of every goroutine
- *   mstart        begins a thread; rt0_go and clone begin the process and its threads
- *   mcall, systemstack, morestack, asmcgocall  go on on the thread's stack (g0)
- *   cgocallback   goes on on the goroutine's stack
- * Their CFA is right only for the stack that they left.
+ * Go's functions that nobody calls (runtime/asm_amd64.s, sys_linux_amd64.s): goexit is the "caller" of
+ * every goroutine, mstart begins a thread, rt0_go and clone begin the process and its threads.
  */
-static const char *const go_stack_ends[] = {
-	"goexit",      "mstart",    "rt0_go",           "clone",      "mcall",
-	"systemstack", "morestack", "morestack_noctxt", "asmcgocall", "cgocallback",
-};
+static const char *const go_stack_ends[] = {"goexit", "mstart", "rt0_go", "clone"};
 
 /* What the kernel returns to after a handler: it has an FDE, but one of a common function. */
 static const char *const go_signal_returns[] = {"sigreturn", "sigreturn__sigaction"};
@@ -53,34 +45,39 @@ static bool go_name_among(const char *name, const char *const *list, size_t n)
 	return false;
 }
 
-static int fix_go_function(struct function_index *index, const char *name, u64 start, u64 end,
-			   struct rule_set *set)
+static int fix_go_function(struct function_index *index, struct elf_file *f,
+			   const struct go_function *fn, struct rule_set *set)
 {
 	static const struct unwind_rule signal = {.cfa = UNWIND_CFA_SIGNAL};
+	const char *name = fn->name;
 
-	if (strncmp(name, "runtime.", 8) != 0 || !start)
+	if (!fn->start)
+		return 0;
+	go_switches_add(&index->switches, f, name, fn->start);
+	if (strncmp(name, "runtime.", 8) != 0)
 		return 0;
 	name += 8;
 	if (go_name_among(name, go_stack_ends, ARRAY_LEN(go_stack_ends)))
-		return function_index_fix(index, start, end, UNWIND_RULE_STOP);
+		return function_index_fix(index, fn->start, fn->end, UNWIND_RULE_STOP);
 	/* The handler's return address is the first byte, and callers are looked up at pc - 1. */
 	if (go_name_among(name, go_signal_returns, ARRAY_LEN(go_signal_returns)))
-		return function_index_fix(index, start - 1, end, rule_set_number(set, &signal));
+		return function_index_fix(index, fn->start - 1, fn->end,
+					  rule_set_number(set, &signal));
 	return 0;
 }
 
-static int fix_go_symbol(struct function_index *index, const char *name, const Elf64_Sym *sym,
-			 struct rule_set *set)
+static int fix_go_symbol(struct function_index *index, struct elf_file *f, const char *name,
+			 const Elf64_Sym *sym, struct rule_set *set)
 {
-	u64 end;
+	struct go_function fn = {.name = name, .start = sym->st_value};
 
-	if (__builtin_add_overflow(sym->st_value, sym->st_size ? sym->st_size : 1, &end))
+	if (__builtin_add_overflow(fn.start, sym->st_size ? sym->st_size : 1, &fn.end))
 		return 0;
-	return fix_go_function(index, name, sym->st_value, end, set);
+	return fix_go_function(index, f, &fn, set);
 }
 
 /* Stripped Go: the same names are in its own table. */
-static int fix_go_table(struct function_index *index, struct rule_set *set)
+static int fix_go_table(struct function_index *index, struct elf_file *f, struct rule_set *set)
 {
 	int err = 0;
 
@@ -88,19 +85,22 @@ static int fix_go_table(struct function_index *index, struct rule_set *set)
 		struct go_function fn;
 
 		if (gopclntab_function(index->go, i, &fn) && fn.name)
-			err = fix_go_function(index, fn.name, fn.start, fn.end, set);
+			err = fix_go_function(index, f, &fn, set);
 	}
 	return err;
 }
 
-static int fix_go_functions(struct function_index *index, struct elf_file *f, struct rule_set *set)
+/* By the symbols of `names`: `f` itself, or its debug file. */
+static int fix_go_functions(struct function_index *index, struct elf_file *f,
+			    struct elf_file *names, struct rule_set *set)
 {
 	struct elf_section symtab, strtab;
 	int err = 0;
 
 	if (index->go)
-		return fix_go_table(index, set);
-	if (elf_file_section(f, ".symtab", &symtab) || elf_file_section(f, ".strtab", &strtab))
+		return fix_go_table(index, f, set);
+	if (elf_file_section(names, ".symtab", &symtab) ||
+	    elf_file_section(names, ".strtab", &strtab))
 		return 0;
 	for (size_t at = 0; !err && symtab.data.len - at >= sizeof(Elf64_Sym);
 	     at += sizeof(Elf64_Sym)) {
@@ -115,7 +115,7 @@ static int fix_go_functions(struct function_index *index, struct elf_file *f, st
 		if (cursor_left(&c) < 32 && !memchr(c.pos, 0, cursor_left(&c)))
 			continue;
 		name = (const char *)c.pos;
-		err = fix_go_symbol(index, name, &sym, set);
+		err = fix_go_symbol(index, f, name, &sym, set);
 	}
 	return err;
 }
@@ -162,9 +162,9 @@ int stack_ends_fix(struct function_index *index, struct elf_file *f, struct elf_
 
 	if (!err && elf_is_go(f)) {
 		before = index->entries.len;
-		err = fix_go_functions(index, f, set);
+		err = fix_go_functions(index, f, f, set);
 		if (!err && debug && index->entries.len == before)
-			err = fix_go_functions(index, debug, set);
+			err = fix_go_functions(index, f, debug, set);
 	}
 	function_index_sort(index);
 	return err;

@@ -94,6 +94,11 @@ static struct rule_memo *env_memo(u64 frame)
 	return NULL;
 }
 
+static u64 env_thread_pointer(void)
+{
+	return current->copy->thread_pointer;
+}
+
 /* "#pragma unroll" is for clang, which compiles the same lines for BPF. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunknown-pragmas"

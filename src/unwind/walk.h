@@ -31,6 +31,7 @@ struct walk_env {
 struct walk_copy {
 	struct bytes copy;
 	u64 sp;
+	u64 thread_pointer; /* fs base; 0: unknown, as in samples of perf */
 };
 
 /* Empties `st`, to push kernel frames and set registers. */

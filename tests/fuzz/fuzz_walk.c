@@ -92,6 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	take(&c, st.regs, sizeof(st.regs));
 	st.pc = BASE + cursor_u16(&c);
 	st.sp = copy.sp = cursor_u64(&c);
+	copy.thread_pointer = st.regs[0];
 	st.bp = st.regs[6];
 	st.bx = st.regs[3];
 	st.regs_known = st.bx_known = st.exact = 1;

@@ -200,7 +200,7 @@ static void walk(struct stepper *s, const struct user_regs_struct *regs, bool co
 		.rules = perf_modules_rules(s->modules),
 		.nrules = UNWIND_MAX_RULES,
 	};
-	struct walk_copy copy = {{s->copy + RED_ZONE, 0}, regs->rsp};
+	struct walk_copy copy = {.copy = {s->copy + RED_ZONE, 0}, .sp = regs->rsp};
 
 	if (copied && s->copy_len > RED_ZONE)
 		copy.copy.len = s->copy_len - RED_ZONE;

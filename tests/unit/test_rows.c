@@ -401,7 +401,9 @@ TEST(rows, go_stack_ends)
 	CHECK_INT(rule_at(&m, symbol(&m, "main.main"))->cfa, UNWIND_CFA_RSP);
 	CHECK_INT(rule_at(&m, symbol(&m, "runtime.goexit.abi0"))->cfa, UNWIND_CFA_STOP);
 	CHECK_INT(rule_at(&m, symbol(&m, "runtime.mstart.abi0"))->cfa, UNWIND_CFA_STOP);
-	CHECK_INT(rule_at(&m, symbol(&m, "runtime.mcall") + 3)->cfa, UNWIND_CFA_STOP);
+	CHECK_INT(rule_at(&m, symbol(&m, "runtime.mcall") + 3)->cfa, UNWIND_CFA_GO);
+	CHECK_INT(rule_at(&m, symbol(&m, "runtime.mcall") + 3)->cfa_reg, UNWIND_GO_MCALL);
+	CHECK_INT(rule_at(&m, symbol(&m, "runtime.morestack.abi0"))->cfa_reg, UNWIND_GO_MORESTACK);
 	CHECK_INT(rule_at(&m, symbol(&m, "runtime.goexit0"))->cfa, UNWIND_CFA_RSP);
 	CHECK_INT(rule_at(&m, sigreturn)->cfa, UNWIND_CFA_SIGNAL);
 	CHECK_INT(rule_at(&m, sigreturn - 1)->cfa, UNWIND_CFA_SIGNAL);
@@ -409,8 +411,36 @@ TEST(rows, go_stack_ends)
 	module_close(&m);
 }
 
+/* g lies right below the thread pointer in a program of Go's own linker; m.curg at 192 up to Go 1.24. */
+static void check_systemstack(struct module *m, u64 vaddr)
+{
+	const struct unwind_rule *rule = rule_at(m, vaddr + 0x40);
+
+	CHECK_INT(rule->cfa, UNWIND_CFA_GO);
+	CHECK_INT(rule->cfa_reg, UNWIND_GO_SYSTEMSTACK);
+	CHECK(rule->cfa_off == 8 || rule->cfa_off == 16);
+	CHECK_INT(rule->cfa_add, -8);
+	CHECK(rule->rbp_off == 192 || rule->rbp_off == 184);
+}
+
+TEST(rows, go_switches_say_where_the_goroutine_is)
+{
+	struct module m = build_go(go_source, "CGO_ENABLED=0", ""), stripped, pie;
+	u64 at = symbol(&m, "runtime.systemstack.abi0");
+
+	check_systemstack(&m, at);
+	stripped = build_go(go_source, "CGO_ENABLED=0", "-ldflags='-s -w'");
+	check_systemstack(&stripped, at);
+	pie = build_go(go_source, "CGO_ENABLED=0", "-buildmode=pie");
+	check_systemstack(&pie, symbol(&pie, "runtime.systemstack.abi0"));
+	module_close(&pie);
+	module_close(&stripped);
+	module_close(&m);
+}
+
 TEST(rows, go_with_cgo_uses_both_sections)
 {
+	const struct unwind_rule *rule;
 	struct module m = build_go(cgo_source, "CGO_ENABLED=1", "");
 	u64 twice = symbol(&m, "_cgo_sys_thread_start");
 	struct elf_section s;
@@ -419,7 +449,13 @@ TEST(rows, go_with_cgo_uses_both_sections)
 	CHECK_INT(elf_file_section(m.f, ".debug_frame", &s), 0);
 	CHECK_INT(rule_at(&m, twice)->cfa, UNWIND_CFA_RSP);
 	CHECK_INT(rule_at(&m, symbol(&m, "main.main"))->cfa, UNWIND_CFA_RSP);
-	CHECK_INT(rule_at(&m, symbol(&m, "runtime.asmcgocall.abi0"))->cfa, UNWIND_CFA_STOP);
+	rule = rule_at(&m, symbol(&m, "runtime.asmcgocall.abi0") + 0x60);
+	CHECK_INT(rule->cfa, UNWIND_CFA_GO);
+	CHECK_INT(rule->cfa_reg, UNWIND_GO_ASMCGOCALL);
+	CHECK(rule->ra_off == 48 || rule->ra_off == 8);
+	CHECK(rule->cfa_add < 0);
+	/* The function that calls the one in assembly is an ordinary one. */
+	CHECK_INT(rule_at(&m, symbol(&m, "runtime.asmcgocall"))->cfa, UNWIND_CFA_RSP);
 	check_layout(m.rows);
 	module_close(&m);
 }

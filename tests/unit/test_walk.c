@@ -9,6 +9,14 @@
 #define TEXT 0x400000ull
 #define STACK 0x7ffe00001000ull
 
+#define CURG 192
+
+#define GO_RULE(kind)                                                               \
+	{                                                                           \
+		.cfa = UNWIND_CFA_GO, .cfa_reg = kind, .cfa_off = 8, .cfa_add = -8, \
+		.rbp_off = CURG, .ra_off = 48                                       \
+	}
+
 static const struct unwind_rule rules[] = {
 	{.cfa = UNWIND_CFA_NONE},
 	{.cfa = UNWIND_CFA_STOP},
@@ -18,7 +26,15 @@ static const struct unwind_rule rules[] = {
 	{.cfa = UNWIND_CFA_RSP, .cfa_off = 0, .ra_off = -8},
 	{.cfa = UNWIND_CFA_RBP, .cfa_off = 16, .ra_off = -8, .rbp = UNWIND_RBP_CFA, .rbp_off = -16},
 	{.cfa = UNWIND_CFA_REG, .cfa_reg = 10, .ra_off = -8},
+	GO_RULE(UNWIND_GO_SYSTEMSTACK),
+	GO_RULE(UNWIND_GO_ASMCGOCALL),
+	GO_RULE(UNWIND_GO_CGOCALLBACK),
+	GO_RULE(UNWIND_GO_MORESTACK),
+	GO_RULE(UNWIND_GO_MCALL),
+	GO_RULE(UNWIND_GO_VDSO),
 };
+
+enum { R_SYSTEMSTACK = 8, R_ASMCGOCALL, R_CGOCALLBACK, R_MORESTACK, R_MCALL, R_VDSO };
 
 /* One KiB of text under one rule each. */
 struct fixture {
@@ -58,7 +74,7 @@ static struct fixture *fixture(void)
 				  .arg = &f,
 				  .rules = rules,
 				  .nrules = ARRAY_LEN(rules)};
-	f.copy = (struct walk_copy){{(const u8 *)f.stack, sizeof(f.stack)}, STACK};
+	f.copy = (struct walk_copy){.copy = {(const u8 *)f.stack, sizeof(f.stack)}, .sp = STACK};
 	walk_reset(&f.st);
 	f.st.sp = STACK;
 	f.st.regs_known = f.st.bx_known = f.st.exact = 1;
@@ -176,4 +192,179 @@ TEST(walk, deep_stacks_keep_their_leaf_side)
 	CHECK_INT(walk_from(f, under(3)), STACK_TOO_DEEP);
 	CHECK_INT(f->st.nframes, STACK_MAX_USER + 1);
 	CHECK(f->st.frames[STACK_MAX_USER] == FRAME(MODULE_CUT, STACK_TOO_DEEP));
+}
+
+/* ---- Go's switches of stacks ------------------------------------------------------------------ */
+
+/* The walk begins on g0's stack (the fixture's); the rest of what Go's run time keeps is here. */
+struct go {
+	u64 stack[32]; /* the goroutine's */
+	u64 g[16], g0[16], m[32], tls[1];
+};
+
+#define GO_BASE 0xc000000000ull
+#define AT(field) (GO_BASE + offsetof(struct go, field))
+
+static struct go go;
+
+static bool read_go_memory(void *arg, void *dst, u32 size, u64 addr)
+{
+	u64 at = addr - GO_BASE;
+
+	(void)arg;
+	if (addr < GO_BASE || at > sizeof(go) || size > sizeof(go) - at)
+		return false;
+	memcpy(dst, (const u8 *)&go + at, size);
+	return true;
+}
+
+/* A goroutine that left its stack at word 4, where the address of its caller lies. */
+static struct fixture *go_fixture(void)
+{
+	struct fixture *f = fixture();
+
+	memset(&go, 0, sizeof(go));
+	go.tls[0] = AT(g0);
+	go.g0[6] = go.g[6] = AT(m);
+	go.m[0] = AT(g0);
+	go.m[CURG / 8] = AT(g);
+	go.g[0] = AT(stack);
+	go.g[1] = AT(stack) + sizeof(go.stack);
+	go.g[7] = AT(stack[4]);
+	go.stack[4] = under(3);
+	go.stack[5] = under(1);
+	f->env.read = read_go_memory;
+	f->copy.thread_pointer = AT(tls) + 8;
+	f->stack[0] = 0; /* set by the tests: the function that g0's stack returns to */
+	return f;
+}
+
+TEST(walk, go_systemstack_goes_on_on_the_goroutine)
+{
+	struct fixture *f = go_fixture();
+
+	f->stack[0] = under(R_SYSTEMSTACK);
+	CHECK_INT(walk_from(f, under(3)), STACK_WHOLE);
+	CHECK_INT(f->st.nframes, 4);
+	CHECK(f->st.frames[2] == FRAME(MODULE, under(3) - TEXT - 1));
+	CHECK(f->st.frames[3] == FRAME(MODULE, under(1) - TEXT - 1));
+}
+
+TEST(walk, go_systemstack_that_has_not_switched_yet)
+{
+	struct fixture *f = go_fixture();
+
+	f->st.sp = AT(stack[4]);
+	CHECK_INT(walk_from(f, under(R_SYSTEMSTACK)), STACK_WHOLE);
+	CHECK_INT(f->st.nframes, 3);
+}
+
+TEST(walk, go_says_so_where_it_cannot_follow)
+{
+	struct fixture *f = go_fixture();
+
+	f->stack[0] = under(R_SYSTEMSTACK);
+	f->copy.thread_pointer = 0;
+	CHECK_INT(walk_from(f, under(3)), STACK_SWITCH);
+	f = go_fixture();
+	f->stack[0] = under(R_SYSTEMSTACK);
+	go.g[6] = 0x1234; /* not the thread's goroutine after all */
+	CHECK_INT(walk_from(f, under(3)), STACK_SWITCH);
+	f = go_fixture();
+	f->stack[0] = under(R_SYSTEMSTACK);
+	go.g[7] = go.g[1]; /* not on its stack */
+	CHECK_INT(walk_from(f, under(3)), STACK_SWITCH);
+	f = go_fixture();
+	f->stack[0] = under(R_SYSTEMSTACK);
+	go.m[CURG / 8] = 0;
+	CHECK_INT(walk_from(f, under(3)), STACK_SWITCH);
+}
+
+TEST(walk, go_scheduler_stacks_are_whole)
+{
+	struct fixture *f = go_fixture();
+
+	f->stack[0] = under(R_MCALL);
+	CHECK_INT(walk_from(f, under(3)), STACK_WHOLE);
+	CHECK_INT(f->st.nframes, 2);
+	f = go_fixture();
+	f->stack[0] = under(R_MORESTACK);
+	go.m[CURG / 8] = 0; /* preempted */
+	CHECK_INT(walk_from(f, under(3)), STACK_WHOLE);
+	CHECK_INT(f->st.nframes, 2);
+	f = go_fixture();
+	f->st.sp = AT(stack[4]); /* in mcall, still on the goroutine's stack */
+	CHECK_INT(walk_from(f, under(R_MCALL)), STACK_WHOLE);
+	CHECK_INT(f->st.nframes, 3);
+}
+
+TEST(walk, go_morestack_goes_on_where_the_stack_was_too_small)
+{
+	struct fixture *f = go_fixture();
+
+	f->stack[0] = under(R_MORESTACK);
+	go.g[8] = under(3) + 7;
+	CHECK_INT(walk_from(f, under(3)), STACK_WHOLE);
+	CHECK_INT(f->st.nframes, 5);
+	CHECK(f->st.frames[2] == FRAME(MODULE, under(3) + 7 - TEXT - 1));
+}
+
+TEST(walk, go_asmcgocall_finds_the_goroutine_by_its_own_frame)
+{
+	struct fixture *f = go_fixture();
+
+	f->copy.thread_pointer = 0;
+	f->stack[0] = under(R_ASMCGOCALL);
+	f->stack[1 + 5] = go.g[1] - AT(stack[4]);
+	f->stack[1 + 6] = AT(g);
+	CHECK_INT(walk_from(f, under(3)), STACK_WHOLE);
+	CHECK_INT(f->st.nframes, 4);
+	f = go_fixture(); /* without a goroutine: rsp itself is in the frame */
+	f->stack[0] = under(R_ASMCGOCALL);
+	f->stack[1 + 5] = STACK + 8 * 9;
+	f->stack[9] = under(1);
+	CHECK_INT(walk_from(f, under(3)), STACK_WHOLE);
+	CHECK_INT(f->st.nframes, 3);
+}
+
+/* Go < C < Go < C < Go: each callback's place on g0's stack leads to the one before. */
+TEST(walk, go_callbacks_nest)
+{
+	struct fixture *f = go_fixture();
+
+	go.stack[4] = under(R_CGOCALLBACK);
+	go.g0[7] = STACK + 8; /* cgocallback's rsp there; at it, the one before */
+	f->stack[1] = under(3);
+	f->stack[2] = under(R_ASMCGOCALL);
+	f->stack[3 + 5] = go.g[1] - AT(stack[6]);
+	f->stack[3 + 6] = AT(g);
+	go.stack[6] = under(1);
+	f->st.sp = AT(stack[4]);
+	CHECK_INT(walk_from(f, under(3)), STACK_WHOLE);
+	CHECK_INT(f->st.nframes, 5);
+	CHECK_INT(f->st.go_system_sp, under(3));
+}
+
+TEST(walk, go_in_the_vdso_returns_by_rbp)
+{
+	struct fixture *f = go_fixture();
+
+	f->stack[0] = under(R_VDSO);
+	f->st.bp = AT(stack[8]);
+	go.stack[8] = 0x77;
+	go.stack[9] = under(1);
+	CHECK_INT(walk_from(f, under(3)), STACK_WHOLE);
+	CHECK_INT(f->st.nframes, 3);
+	CHECK(f->st.bp == 0x77);
+}
+
+TEST(walk, go_in_a_circle_ends)
+{
+	struct fixture *f = go_fixture();
+
+	f->stack[0] = under(R_SYSTEMSTACK);
+	go.stack[4] = under(R_SYSTEMSTACK);
+	go.g[0] = AT(g); /* rsp is never on its stack */
+	go.g[1] = AT(stack[5]);
+	CHECK(walk_from(f, under(3)) != STACK_WHOLE);
 }
