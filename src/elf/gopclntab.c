@@ -135,16 +135,18 @@ bool gopclntab_function(const struct gopclntab *t, u64 i, struct go_function *ou
 	return !c.bad && out->end > out->start;
 }
 
-/* One step of a pc table: the value that holds up to *pc; false at its end. */
+/*
+ * One step of a pc table: the value that holds up to *pc; false at its end. Each step goes on, so that a
+ * function never takes more of them than it has bytes, however long a table it shares with others.
+ */
 static bool table_next(struct cursor *c, bool first, u64 *pc, s64 *value)
 {
-	u64 delta = cursor_uleb(c);
+	u64 delta = cursor_uleb(c), from = *pc;
 
 	if (c->bad || (!delta && !first))
 		return false;
 	*value += (s64)(delta >> 1) ^ -(s64)(delta & 1);
-	*pc += cursor_uleb(c);
-	return !c->bad;
+	return !__builtin_add_overflow(from, cursor_uleb(c), pc) && *pc > from && !c->bad;
 }
 
 int gopclntab_sp(const struct gopclntab *t, u64 i, int (*visit)(void *arg, u64 pc, s64 distance),

@@ -150,3 +150,34 @@ TEST(gopclntab, survives_damage)
 	free(image);
 	elf_file_free(elf);
 }
+
+/* A table that all functions share and that never moves on: it would be walked once for each. */
+TEST(gopclntab, steps_that_go_nowhere_end_a_table)
+{
+	struct elf_file *elf = build("-ldflags='-s -w'"), *damaged;
+	struct elf_section section;
+	struct gopclntab *t;
+	unsigned char *image;
+	u64 pcs, functions;
+	size_t len, rows = 0;
+
+	CHECK_INT(elf_file_section(elf, ".gopclntab", &section), 0);
+	image = fixture_read(fixture_path("t"), &len);
+	/* The last words of the header: where the pc tables and the functions are. */
+	memcpy(&pcs, image + section.offset + 8 + 6 * 8, sizeof(pcs));
+	memcpy(&functions, image + section.offset + 8 + 7 * 8, sizeof(functions));
+	CHECK(pcs < functions && functions < section.data.len);
+	for (u64 at = pcs; at + 1 < functions; at += 2) {
+		image[section.offset + at] = 2; /* the value grows by one */
+		image[section.offset + at + 1] = 0; /* up to the same pc */
+	}
+	CHECK_INT(elf_file_open_memory((struct bytes){image, len}, &damaged), 0);
+	CHECK_INT(gopclntab_new(damaged, &t), 0);
+	for (u64 i = 0; i < gopclntab_count(t); i++)
+		gopclntab_sp(t, i, count_rows, &rows);
+	CHECK(rows <= gopclntab_count(t));
+	gopclntab_free(t);
+	elf_file_free(damaged);
+	free(image);
+	elf_file_free(elf);
+}
