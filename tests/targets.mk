@@ -65,12 +65,21 @@ $(O)/targets/inline-debuglink: $(O)/targets/inline
 	$(Q)objcopy --strip-all --add-gnu-debuglink=$@.debug $< $@
 
 # Languages that may not be on the machine: their tests are skipped then.
+# $(call go_target,NAME,SOURCE,ENVIRONMENT,FLAGS)
+define go_target
+TARGETS_ALL += $$(O)/targets/$(1)
+$$(O)/targets/$(1): tests/targets/go/$(2) tests/targets.mk
+	$$(say) TARGET $$@
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$(3) GOCACHE=$$(abspath $$(O))/go-cache GOFLAGS= GO111MODULE=off go build $(4) -o $$@ $$<
+endef
+
 ifneq ($(shell command -v go),)
-TARGETS_ALL += $(O)/targets/go-shares
-$(O)/targets/go-shares: tests/targets/go/main.go tests/targets.mk
-	$(say) TARGET $@
-	$(Q)mkdir -p $(@D)
-	$(Q)GOCACHE=$(abspath $(O))/go-cache GOFLAGS= GO111MODULE=off go build -o $@ $<
+$(eval $(call go_target,go-shares,main.go,,))
+$(eval $(call go_target,go-shares-pie,main.go,,-buildmode=pie))
+$(eval $(call go_target,go-gc,gc.go,,))
+$(eval $(call go_target,go-cgo,cgo.go,CGO_ENABLED=1,))
+$(eval $(call go_target,go-cgo-pie,cgo.go,CGO_ENABLED=1,-buildmode=pie))
 endif
 ifneq ($(shell command -v rustc),)
 TARGETS_ALL += $(O)/targets/rust-shares $(O)/targets/rust-shares-v0
