@@ -54,7 +54,7 @@ CMD_OBJ := $(patsubst %.c,$(O)/%.o,$(wildcard cmd/*.c))
 UNIT_CMD := interrupt nearest options output summary terminal
 UNIT_OBJ := $(patsubst %.c,$(O)/%.o,$(wildcard tests/unit/*.c)) $(UNIT_CMD:%=$(O)/cmd/%.o)
 UNIT_LDFLAGS := -Wl,--wrap=malloc -Wl,--wrap=calloc # tests/unit/short_memory.h
-GEN_H := $(SKELS) $(PROTOS:.o=.h)
+GEN_H := $(SKELS) $(PROTOS:.o=.h) $(O)/gen/page.h
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -116,6 +116,28 @@ $(O)/gen/%.pb-c.c $(O)/gen/%.pb-c.h: proto/%.proto
 $(O)/gen/%.pb-c.o: $(O)/gen/%.pb-c.c
 	$(say) CC $<
 	$(Q)$(CC) $(CPPFLAGS) -O2 -g -w -c -o $@ $<
+
+# ---- the page of the html format: what stands before the profile's data, and what behind
+
+PAGE := src/format/page
+PAGE_JS := $(addprefix $(PAGE)/,data.js units.js names.js tree.js colors.js graph.js table.js \
+	export.js about.js app.js)
+
+$(O)/gen/page.head: $(PAGE)/page.html $(PAGE)/page.css
+	@mkdir -p $(@D)
+	$(Q)sed -e '/@style@/{r $(PAGE)/page.css' -e 'd;}' -e '/@profile@/,$$d' $< > $@
+
+$(O)/gen/page.tail: $(PAGE)/page.html $(PAGE_JS)
+	@mkdir -p $(@D)
+	$(Q)cat $(PAGE_JS) > $@.js
+	$(Q)sed -e '1,/@profile@/d' -e '/@script@/{r $@.js' -e 'd;}' $< > $@
+
+$(O)/gen/page.h: $(O)/gen/page.head $(O)/gen/page.tail
+	$(say) GEN $@
+	$(Q)for part in head tail; do \
+	    echo "static const unsigned char page_$$part[] = {"; \
+	    od -An -v -tx1 $(O)/gen/page.$$part | sed 's/ \([0-9a-f][0-9a-f]\)/0x\1,/g'; \
+	    echo '};'; done > $@
 
 .SECONDARY:
 -include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(UNIT_OBJ:.o=.d)

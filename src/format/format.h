@@ -28,6 +28,12 @@ struct format_options {
 	bool annotate; /* folded: _[k], _[i], _[j] suffixes */
 	const char *
 		root_label; /* folded: a label whose value becomes the root frame ("comm"); NULL: none */
+	/*
+	 * html: the profile that this one is compared with (borrowed), NULL: none. Sample types are matched by
+	 * type and unit, functions by name and module; what the base lacks counts as 0 there.
+	 */
+	const struct profile *base;
+	bool normalize; /* html with a base: scale it to equal totals at first (the page has a switch) */
 };
 
 struct format {
@@ -39,7 +45,7 @@ struct format {
 		     const struct sink *to, struct error *err);
 };
 
-extern const struct format format_pprof, format_folded, format_text;
+extern const struct format format_pprof, format_folded, format_text, format_html;
 
 /* All formats, NULL at the end. */
 extern const struct format *const format_table[];

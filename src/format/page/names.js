@@ -1,0 +1,102 @@
+// Long C++ and Rust names, shortened so that what tells them apart remains.
+
+// Takes out what stands between `open` and `close`, nested. Operators (operator<, operator(), ->) stay.
+function withoutBrackets(name, open, close) {
+	let depth = 0, out = "";
+	for (let i = 0; i < name.length; i++) {
+		const c = name[i];
+		if (c === open && !/operator[<(]?$/.test(name.slice(Math.max(0, i - 10), i)))
+			depth++;
+		else if (c === close && depth && name[i - 1] !== "-")
+			depth--;
+		else if (!depth)
+			out += c;
+	}
+	return depth ? name : out;
+}
+
+// What a frame may show, longest first.
+function nameForms(name) {
+	const forms = [name];
+	const add = (form) => {
+		if (form && form.length < forms[forms.length - 1].length)
+			forms.push(form);
+	};
+	if (name[0] === "[" || name.length < 8)
+		return forms;
+	const anonymous = name.replace(/\(anonymous namespace\)/g, "{anon}");
+	const plain = withoutBrackets(anonymous, "(", ")").replace(/ const$| \[.*\]$/, "");
+	add(plain);
+	const bare = withoutBrackets(plain, "<", ">").replace(/::::/g, "::").replace(/^::/, "");
+	add(bare);
+	// Go's packages have slashes; return types of templates stand before a space.
+	add(bare.replace(/^.*\//, "").replace(/^.* (?=\S+::)/, ""));
+	const last = bare.match(/[^:\s/]+$/);
+	if (last)
+		add(last[0]);
+	return forms;
+}
+
+// Widths of characters are measured once: text is fitted a thousand times per picture.
+class TextFitter {
+	constructor(ctx, font) {
+		ctx.font = font;
+		this.ctx = ctx;
+		this.font = font;
+		this.ascii = new Float32Array(128);
+		for (let i = 32; i < 127; i++)
+			this.ascii[i] = ctx.measureText(String.fromCharCode(i)).width;
+		this.other = new Map();
+		this.forms = new Map();
+		this.ellipsis = this.widthOfChar("…");
+	}
+
+	widthOfChar(c) {
+		let width = this.other.get(c);
+		if (width === undefined) {
+			this.ctx.font = this.font;
+			width = this.ctx.measureText(c).width;
+			this.other.set(c, width);
+		}
+		return width;
+	}
+
+	charWidth(text, i) {
+		const code = text.charCodeAt(i);
+		return code < 128 ? this.ascii[code] : this.widthOfChar(text[i]);
+	}
+
+	width(text) {
+		let sum = 0;
+		for (let i = 0; i < text.length; i++)
+			sum += this.charWidth(text, i);
+		return sum;
+	}
+
+	formsOf(name) {
+		let forms = this.forms.get(name);
+		if (!forms) {
+			forms = nameForms(name.length > 600 ? name.slice(0, 600) + "…" : name)
+				.map((text) => ({ text, width: this.width(text) }));
+			this.forms.set(name, forms);
+		}
+		return forms;
+	}
+
+	cut(text, room) {
+		let sum = this.ellipsis, i = 0;
+		while (i < text.length && sum + this.charWidth(text, i) <= room)
+			sum += this.charWidth(text, i++);
+		return i < 2 ? "" : text.slice(0, i) + "…";
+	}
+
+	// The longest form that fits into `room` pixels, "" when none does.
+	fit(name, room) {
+		const forms = this.formsOf(name);
+		for (const form of forms) {
+			if (form.width <= room)
+				return form.text;
+		}
+		return this.cut(forms[forms.length - 1].text, room);
+	}
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A profile as the HTML page takes it: distinct strings, modules, functions and frames, one tree of all
+ * stacks, and the samples as numbers of its nodes. Two profiles that are to be compared go into one set
+ * of tables, so that what is equal in both is one node.
+ */
+#ifndef CPROF_FORMAT_PAGE_DATA_H
+#define CPROF_FORMAT_PAGE_DATA_H
+
+#include "profile/id_table.h"
+#include "profile/profile.h"
+
+enum page_kind { PAGE_USER, PAGE_LIBRARY, PAGE_KERNEL, PAGE_JIT, PAGE_MARK };
+
+struct page_bytes {
+	VEC(u8) b;
+};
+
+struct page_text {
+	char *data; /* NUL-terminated; may hold NULs besides */
+	size_t len;
+};
+
+/* Compared as bytes: none of these may have padding. */
+struct page_module {
+	u32 path, build_id, kind; /* kind: enum page_kind */
+};
+
+struct page_function {
+	u32 name, module; /* what is called alike in two source files of a module is one */
+};
+
+struct page_frame {
+	s64 line;
+	u32 function;
+	u32 place; /* number of the source file's string * 2, + 1 when inlined */
+};
+
+struct page_node {
+	u32 parent, frame; /* node 0 is above all stacks */
+};
+
+struct page_texts {
+	VEC(struct page_text) list;
+	struct id_table index;
+};
+
+struct page_data {
+	struct page_texts strings; /* number 0 is "" */
+	struct page_texts label_sets; /* as page_data_add encodes them; number 0 is no label */
+	VEC(struct page_module) modules;
+	VEC(struct page_function) functions;
+	VEC(struct page_frame) frames;
+	VEC(struct page_node) nodes;
+	struct id_table by_module, by_function, by_frame, by_node;
+	u64 *divisors; /* per sample type: all its values are multiples */
+	size_t ntypes;
+};
+
+struct page_sample {
+	u32 node, label_set;
+};
+
+/* The samples of one profile; values are in the profile, in the order of its samples. */
+struct page_samples {
+	const struct profile *p;
+	int *types; /* per sample type of the page: the profile's, or -1 */
+	VEC(struct page_sample) list;
+};
+
+/* `p` gives the sample types. */
+int page_data_init(struct page_data *d, const struct profile *p) MUST_CHECK;
+void page_data_release(struct page_data *d);
+
+/* Adds the stacks of `p`, whose types are matched with those of `types_of` by name and unit. */
+int page_data_add(struct page_data *d, const struct profile *types_of, const struct profile *p,
+		  struct page_samples *out) MUST_CHECK;
+void page_samples_release(struct page_samples *s);
+
+/* Value of sample `i` for the page's type `type`. */
+s64 page_samples_value(const struct page_samples *s, size_t i, size_t type);
+
+s64 page_string(struct page_data *d, const char *text); /* its number, or a negative errno */
+
+/* LEB128; zigzag for signed ones. 0 or -ENOMEM. */
+int page_put(struct page_bytes *b, u64 value) MUST_CHECK;
+int page_put_signed(struct page_bytes *b, s64 value) MUST_CHECK;
+
+#endif
