@@ -64,6 +64,13 @@ $(O)/targets/inline-debuglink: $(O)/targets/inline
 	$(Q)objcopy --only-keep-debug $< $@.debug
 	$(Q)objcopy --strip-all --add-gnu-debuglink=$@.debug $< $@
 
+# Pages with known content, for the tests that drive a browser.
+TARGETS_ALL += $(O)/targets/make-page
+$(O)/targets/make-page: tests/page/make_page.c $(O)/libcprof.a
+	$(say) TARGET $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(O)/libcprof.a $(LDLIBS)
+
 # Languages that may not be on the machine: their tests are skipped then.
 # $(call go_target,NAME,SOURCE,ENVIRONMENT,FLAGS)
 define go_target

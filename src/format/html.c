@@ -160,8 +160,8 @@ static void emit_samples(struct page *g, const char *name, const struct page_sam
 		put_signed(g, (s64)sample->node - last);
 		put(g, sample->label_set);
 		for (size_t type = 0; type < g->data.ntypes; type++)
-			put_signed(g, divided(page_samples_value(s, i, type),
-					      g->data.divisors[type]));
+			put_signed(g,
+				   divided(page_samples_value(s, i, type), g->data.divisors[type]));
 		last = sample->node;
 	}
 	emit_packed(g, name);

@@ -171,7 +171,8 @@ struct adder {
 	const struct profile *p;
 	u32 *modules; /* a mapping's module plus one */
 	u32 *first_frame; /* a location's place in `frames` plus one */
-	VEC(u32) frames; /* of locations, outermost first; how many is the location's nlines, or 1 */
+	VEC(u32)
+	frames; /* of locations, outermost first; how many is the location's nlines, or 1 */
 	struct page_bytes labels;
 };
 
@@ -250,8 +251,7 @@ static int descend(struct adder *a, u32 location, u32 *node)
 
 	for (u32 i = 0; i < (l->nlines ? l->nlines : 1) && !ret; i++) {
 		struct page_node child = {
-			.parent = *node,
-			.frame = a->frames.data[a->first_frame[location] - 1 + i]};
+			.parent = *node, .frame = a->frames.data[a->first_frame[location] - 1 + i]};
 		s64 number = number_of(&a->d->by_node, &a->d->nodes, &child);
 
 		if (number < 0)
@@ -289,8 +289,7 @@ s64 page_samples_value(const struct page_samples *s, size_t i, size_t type)
 {
 	const struct profile_sample *from = &s->p->samples.data[i];
 
-	return s->types[type] < 0 ? 0
-				  : s->p->values.data[from->first_value + (u32)s->types[type]];
+	return s->types[type] < 0 ? 0 : s->p->values.data[from->first_value + (u32)s->types[type]];
 }
 
 static int add_sample(struct adder *a, const struct profile_sample *s, struct page_samples *out)

@@ -62,7 +62,7 @@ class App {
 
 	buildHeader(about) {
 		const parts = [
-			el("div", { class: "top" }, el("h1", { title: about.title }, about.title), this.buildMenu(),
+			el("div", { class: "top" }, el("h1", { title: about.title }, about.title), this.buildSearch(), this.buildMenu(),
 				this.themeButton = el("button", { class: "button", onclick: () => this.nextTheme() }),
 				el("button", { class: "button", "aria-label": "Help", title: "Keys (?)", onclick: () => this.help.showModal() }, "?")),
 			aboutView(about),
@@ -70,7 +70,7 @@ class App {
 		if (this.profile.baseAbout) {
 			const base = readAbout(this.profile.baseAbout, this.profile);
 			parts.push(el("div", { class: "basefacts" }, el("b", {}, "Compared with "), base.title, aboutView(
-				{ facts: base.facts.filter(([name]) => name !== "Stacks") })));
+				{ facts: base.facts.filter(([name]) => /^(Recorded|Duration|Samples|Lost)$/.test(name)) })));
 		}
 		if (about.notes.length) {
 			parts.push(el("details", { class: "notes" }, el("summary", {}, `${about.notes.length} more notes`),
@@ -127,7 +127,7 @@ class App {
 		this.controls.hideIdle.hidden = !this.stacks.idle.any;
 		return el("div", { class: "tools", role: "toolbar", "aria-label": "View" }, this.buildTabs(),
 			...["type", "group", "color", "order", "width"].map((c) => this.controls[c].parentNode),
-			this.controls.icicle, this.controls.hideIdle, this.controls.normalize, this.buildSearch());
+			this.controls.icicle, this.controls.hideIdle, this.controls.normalize);
 	}
 
 	buildTabs() {
@@ -179,7 +179,7 @@ class App {
 			},
 		});
 		this.found = el("output", { for: "search" });
-		return el("div", { class: "search", role: "search" }, this.search, this.found);
+		return el("div", { class: "search", role: "search" }, this.found, this.search);
 	}
 
 	buildCrumbs() {
@@ -266,7 +266,7 @@ class App {
 		const { state } = this;
 		this.graph.set({ icicle: state.icicle });
 		this.showControls();
-		this.palette = new Palette(this.profile, state.color, this.dark);
+		this.palette = new Palette(this.profile, state.color, this.dark, this.moduleOrder);
 		for (const graph of [this.graph, this.callers, this.callees])
 			graph.palette = this.palette;
 		this.findMatches();
@@ -624,8 +624,8 @@ class App {
 			items = this.kindShares().filter(([, part]) => part > 0).map(([k, part]) =>
 				el("li", {}, el("span", { class: "swatch " + KINDS[k].id }), `${KINDS[k].title} ${formatPercent(part, 1)}`));
 		} else if (state.color === "module") {
-			items = this.moduleShares().map(([m, part]) => el("li", {},
-				swatch(palette.hues[palette.moduleHue(m)][2]), `${this.profile.modules[m].name || "[unknown]"} ${formatPercent(part, 1)}`));
+			items = this.moduleShares(this.tree("")).slice(0, 7).map(([m, part]) => el("li", {},
+				swatch(palette.moduleShades(m)[2]), `${this.profile.modules[m].name || "[unknown]"} ${formatPercent(part, 1)}`));
 		} else if (state.color === "diff") {
 			const ramp = el("span", { class: "ramp", "aria-hidden": "true" });
 			for (let i = -4; i <= 4; i++) {
@@ -650,8 +650,18 @@ class App {
 		return [...sums].map((sum, k) => [k, all ? sum / all : 0]);
 	}
 
-	moduleShares() {
-		const tree = this.tree(""), sums = new Map();
+	// The same order whatever is shown, so that a module keeps its colour.
+	get moduleOrder() {
+		if (!this.moduleOrderCache) {
+			const { type } = this.defaults;
+			const tree = this.stacks.plainTree({ type, hideIdle: false, normalize: false });
+			this.moduleOrderCache = this.moduleShares(tree).map(([m]) => m);
+		}
+		return this.moduleOrderCache;
+	}
+
+	moduleShares(tree) {
+		const sums = new Map();
 		let all = 0;
 		for (let i = 1; i < tree.count; i++) {
 			const self = Math.abs(tree.self[i]), module = this.functions.module[tree.func[i]];
@@ -659,7 +669,7 @@ class App {
 				sums.set(module, (sums.get(module) || 0) + self);
 			all += self;
 		}
-		return [...sums].sort((a, b) => b[1] - a[1]).slice(0, 8).map(([m, sum]) => [m, sum / all]);
+		return [...sums].sort((a, b) => b[1] - a[1]).map(([m, sum]) => [m, sum / all]);
 	}
 
 	// ---- keys of the whole page ----
@@ -859,7 +869,7 @@ class App {
 		document.documentElement.classList.remove("dark");
 		if (this.state.view === "table" || !graphs[0].layout)
 			return;
-		const palette = new Palette(this.profile, this.state.color, false);
+		const palette = new Palette(this.profile, this.state.color, false, this.moduleOrder);
 		for (const graph of graphs) {
 			const own = graph.palette;
 			graph.palette = palette;

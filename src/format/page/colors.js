@@ -13,7 +13,7 @@ const KINDS = [
 ];
 const KIND_CLASS = [0, 2, 3, 4, 5, 6];
 const INLINED_CLASS = 1;
-const MODULE_HUES = [24, 162, 213, 282, 46, 340, 95, 190, 255, 5];
+const MODULE_HUES = [24, 162, 213, 282, 46, 340, 95, 190, 255, 0];
 
 function hashOf(text) {
 	let hash = 0x811c9dc5;
@@ -42,7 +42,8 @@ const THEMES = {
 };
 
 class Palette {
-	constructor(profile, mode, dark) {
+	// `modules`: those that get a colour of their own, at most as many as there are hues.
+	constructor(profile, mode, dark, modules) {
 		this.functions = profile.functions;
 		this.theme = dark ? THEMES.dark : THEMES.light;
 		this.dark = dark;
@@ -50,6 +51,7 @@ class Palette {
 		this.kinds = KINDS.map((k) => shadesOf(dark ? k.dark : k.light));
 		this.hues = MODULE_HUES.map((h) => shadesOf(dark ? [h, 38, 34] : [h, 60, 78]));
 		this.hashes = [];
+		this.moduleHues = new Map(modules.slice(0, MODULE_HUES.length).map((m, i) => [m, i]));
 	}
 
 	hash(func) {
@@ -65,8 +67,9 @@ class Palette {
 			: KIND_CLASS[kind];
 	}
 
-	moduleHue(module) {
-		return hashOf(this.functions.modules[module].name) % MODULE_HUES.length;
+	moduleShades(module) {
+		const hue = this.moduleHues.get(module);
+		return hue === undefined ? this.kinds[KIND_CLASS[Kind.MARK]] : this.hues[hue];
 	}
 
 	fill(tree, node) {
@@ -77,7 +80,7 @@ class Palette {
 		if (this.functions.kind[func] === Kind.GROUP || this.mode === "kind" || this.mode === "diff")
 			return this.kinds[this.kindClass(func, tree.inlined[node])][shade];
 		if (this.mode === "module")
-			return this.hues[this.moduleHue(this.functions.module[func])][shade];
+			return this.moduleShades(this.functions.module[func])[shade];
 		return this.hues[(this.hash(func) >>> 8) % MODULE_HUES.length][shade];
 	}
 

@@ -128,6 +128,8 @@ class FlameGraph {
 		this.hovered = -1;
 		this.rows = [];
 		this.depth = 1;
+		this.width = this.height = this.contentHeight = 0;
+		this.marked = -1;
 		this.pending = 0;
 		this.listen();
 	}
@@ -163,12 +165,12 @@ class FlameGraph {
 		if (!width || !height || !this.layout)
 			return;
 		this.measure();
-		this.draw();
+		this.redraw();
 	}
 
 	// How many rows there are in the current view, and so how far one can scroll.
 	measure() {
-		const was = this.contentHeight || 0;
+		const was = this.contentHeight ? this.contentHeight - this.height : 0;
 		this.width = this.scroller.clientWidth;
 		this.height = this.scroller.clientHeight;
 		this.depth = 1;
@@ -178,9 +180,12 @@ class FlameGraph {
 			});
 		this.contentHeight = Math.max(this.depth * ROW + 2, this.height);
 		const top = this.scroller.scrollTop;
+		this.canvas.style.width = this.width + "px";
+		this.canvas.style.height = this.height + "px";
 		this.spacer.style.height = this.contentHeight - this.height + "px";
-		if (!this.icicle && was)
-			this.scroller.scrollTop = top + this.contentHeight - was;
+		// The root's row stays where it is.
+		if (!this.icicle)
+			this.scroller.scrollTop = top + this.contentHeight - this.height - was;
 	}
 
 	// ---- drawing ----
@@ -208,8 +213,6 @@ class FlameGraph {
 		if (canvas.width !== w || canvas.height !== h) {
 			canvas.width = w;
 			canvas.height = h;
-			canvas.style.width = width + "px";
-			canvas.style.height = height + "px";
 		}
 		if (width !== this.width || height !== this.height)
 			this.measure();

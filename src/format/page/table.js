@@ -111,7 +111,7 @@ class FunctionTable {
 		this.sort = { key: column.key, down };
 		this.render();
 		const buttons = this.wrap.querySelectorAll("th button");
-		buttons[this.columns.indexOf(column)].focus();
+		buttons[this.columns.findIndex((c) => c.key === column.key)].focus();
 	}
 
 	row(row) {
