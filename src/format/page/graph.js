@@ -128,7 +128,7 @@ class FlameGraph {
 		this.hovered = -1;
 		this.rows = [];
 		this.depth = 1;
-		this.width = this.height = this.contentHeight = 0;
+		this.width = this.height = this.contentHeight = this.top = 0;
 		this.marked = -1;
 		this.pending = 0;
 		this.listen();
@@ -146,7 +146,7 @@ class FlameGraph {
 		this.selected = this.hovered = -1;
 		this.animation = null;
 		this.measure();
-		this.scroller.scrollTop = this.icicle ? 0 : this.contentHeight;
+		this.scrollTo(this.icicle ? 0 : this.contentHeight);
 		this.redraw();
 	}
 
@@ -155,7 +155,7 @@ class FlameGraph {
 		Object.assign(this, properties);
 		if (turned && this.layout) {
 			this.measure();
-			this.scroller.scrollTop = this.icicle ? 0 : this.contentHeight;
+			this.scrollTo(this.icicle ? 0 : this.contentHeight);
 		}
 		this.redraw();
 	}
@@ -179,13 +179,17 @@ class FlameGraph {
 				this.depth = depth + 1;
 			});
 		this.contentHeight = Math.max(this.depth * ROW + 2, this.height);
-		const top = this.scroller.scrollTop;
 		this.canvas.style.width = this.width + "px";
 		this.canvas.style.height = this.height + "px";
 		this.spacer.style.height = this.contentHeight - this.height + "px";
-		// The root's row stays where it is.
+		// The root's row stays where it is; the browser may have moved what got too long to scroll.
 		if (!this.icicle)
-			this.scroller.scrollTop = top + this.contentHeight - this.height - was;
+			this.scrollTo(this.top + this.contentHeight - this.height - was);
+	}
+
+	scrollTo(top) {
+		this.scroller.scrollTop = top;
+		this.top = this.scroller.scrollTop;
 	}
 
 	// ---- drawing ----
@@ -371,9 +375,9 @@ class FlameGraph {
 			return;
 		const y = this.rowY(this.tree.depth(node));
 		if (y < 0)
-			this.scroller.scrollTop += y - ROW;
+			this.scrollTo(this.scroller.scrollTop + y - ROW);
 		else if (y + ROW > this.height)
-			this.scroller.scrollTop += y + 2 * ROW - this.height;
+			this.scrollTo(this.scroller.scrollTop + y + 2 * ROW - this.height);
 	}
 
 	// ---- pointer ----
@@ -402,7 +406,7 @@ class FlameGraph {
 				this.hover(-1, null);
 			}
 			this.panBy(press.x - e.clientX);
-			scroller.scrollTop += press.y - e.clientY;
+			this.scrollTo(scroller.scrollTop + press.y - e.clientY);
 			press.x = e.clientX;
 			press.y = e.clientY;
 		});
@@ -415,7 +419,10 @@ class FlameGraph {
 		canvas.addEventListener("pointercancel", () => press = null);
 		canvas.addEventListener("pointerleave", () => this.hover(-1, null));
 		canvas.addEventListener("wheel", (e) => this.wheel(e, at(e)), { passive: false });
-		scroller.addEventListener("scroll", () => this.redraw());
+		scroller.addEventListener("scroll", () => {
+			this.top = scroller.scrollTop;
+			this.redraw();
+		});
 		scroller.addEventListener("keydown", (e) => this.key(e));
 		new ResizeObserver(() => this.resize()).observe(scroller);
 	}

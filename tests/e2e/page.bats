@@ -1,0 +1,99 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# The page in a real browser: cases of tests/page/cases.mjs on profiles that are known, and on a fresh one.
+
+load helper
+
+setup_file() {
+	local why
+	export PLAYWRIGHT=${BUILD:-$BATS_TEST_DIRNAME/../../build}/playwright
+	if ! why=$(timeout 120 "$BATS_TEST_DIRNAME/../page/setup.sh" "$PLAYWRIGHT"); then
+		export NO_BROWSER=$why
+		return
+	fi
+	for page in cpu heap wall diff evil empty; do
+		"${TARGETS:-$BATS_TEST_DIRNAME/../../build/targets}/make-page" $page >"$BATS_FILE_TMPDIR/$page.html"
+	done
+}
+
+# page CASE: in a browser, on the pages of this file; the page must not complain, nor ask for anything.
+page() {
+	[ -z "${NO_BROWSER:-}" ] || skip "$NO_BROWSER"
+	cd "$BATS_FILE_TMPDIR" || return 1
+	timeout 90 node "$ROOT/tests/page/run.mjs" "$1"
+}
+
+@test "page: opens with header, shares, legend" { page load; }
+@test "page: an empty profile says so" { page empty; }
+@test "page: zooms by click, crumbs, wheel and drag" { page zoom; }
+@test "page: search by regular expression, with the share that matches" { page find; }
+@test "page: tooltip with lines; the same function is marked elsewhere" { page highlight; }
+@test "page: sample types of a heap profile" { page types; }
+@test "page: idle stacks can be hidden" { page idle; }
+@test "page: grouping by thread" { page grouping; }
+@test "page: sandwich, recursion counted once" { page sandwich; }
+@test "page: table of functions" { page table; }
+@test "page: two profiles compared" { page diff; }
+@test "page: light and dark" { page theme; }
+@test "page: all by keyboard" { page keyboard; }
+@test "page: SVG, PNG, print" { page pictures; }
+@test "page: the address keeps the view" { page address; }
+@test "page: names are text wherever they come" { page escaping; }
+
+@test "page: of a real profile, small, by -o and by -f" {
+	target shares
+	"$CPROF" cpu -p "$PID" -d 1s -F 499 --label thread -o "$BATS_FILE_TMPDIR/real.html" 2>"$ERR"
+	"$CPROF" cpu -p "$PID" -d 300ms -f html 2>"$ERR" | grep -q '^<!doctype html>'
+	target_end
+	holds "$(stat -c %s "$BATS_FILE_TMPDIR/real.html") < 300000"
+	grep -q work_a "$BATS_FILE_TMPDIR/real.html"
+	page real
+}
+
+@test "page: --open calls xdg-open where there is a display, and says where the page is" {
+	target shares
+	mkdir bin
+	printf '#!/bin/sh\necho "$1" >"%s/opened"\n' "$PWD" >bin/xdg-open
+	chmod +x bin/xdg-open
+	env -u SUDO_UID -u PKEXEC_UID -u WAYLAND_DISPLAY DISPLAY=:99 PATH="$PWD/bin:$PATH" \
+		"$CPROF" cpu -p "$PID" -d 200ms --open -o x.html 2>"$ERR"
+	grep -q "opening $PWD/x.html" "$ERR"
+	for _ in $(seq 50); do [ -s opened ] || sleep 0.05; done
+	[ "$(cat opened)" = "$PWD/x.html" ]
+	env -u SUDO_UID -u PKEXEC_UID -u DISPLAY -u WAYLAND_DISPLAY "$CPROF" cpu -p "$PID" -d 200ms --open 2>"$ERR"
+	grep -qE "no display here: open /.*cprof-cpu-shares.*\.html" "$ERR"
+	[ -s cprof-cpu-shares*.html ]
+	env DISPLAY=:99 PATH="$PWD" "$CPROF" cpu -p "$PID" -d 200ms --open -o y.html 2>"$ERR"
+	grep -q 'no xdg-open here' "$ERR"
+}
+
+@test "page: --open gives up root's rights for the user behind sudo" {
+	need_root
+	id nobody >/dev/null || skip 'no user nobody'
+	target shares
+	# The folders of the tests are root's alone.
+	local uid dir
+	uid=$(id -u nobody)
+	dir=$(mktemp -d)
+	chmod 755 "$dir"
+	mkdir -m 777 "$dir/out"
+	printf '#!/bin/sh\n(id -u; id -G; echo "$HOME $XDG_RUNTIME_DIR") >%s/out/who\n' "$dir" >"$dir/xdg-open"
+	chmod 755 "$dir/xdg-open"
+	SUDO_UID=$uid DISPLAY=:99 PATH="$dir:$PATH" "$CPROF" cpu -p "$PID" -d 200ms --open -o x.html 2>"$ERR"
+	for _ in $(seq 50); do [ -s "$dir/out/who" ] || sleep 0.05; done
+	mv "$dir/out/who" who
+	rm -r "$dir"
+	[ "$(head -n 1 who)" = "$uid" ]
+	run ! grep -qw 0 <(sed -n 2p who)
+	grep -q "/run/user/$uid" who
+}
+
+@test "page: --open with what is no page is refused" {
+	for options in '-f folded' '-o x.pb.gz' '-o -'; do
+		# shellcheck disable=SC2086 # two words
+		run --separate-stderr "$CPROF" cpu -p 1 --open $options
+		[ "$status" -eq 2 ]
+		# shellcheck disable=SC2154
+		[[ $stderr == *--open* ]]
+	done
+}
