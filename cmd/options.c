@@ -285,6 +285,12 @@ static int set_full_names(struct options *o, const char *value, struct error *er
 	return 0;
 }
 
+static int set_open(struct options *o, const char *value, struct error *err)
+{
+	o->open = true;
+	return 0;
+}
+
 static int set_verbose(struct options *o, const char *value, struct error *err)
 {
 	o->verbosity++;
@@ -345,13 +351,14 @@ const struct option_spec option_table[] = {
 
 	{'o', "output", "FILE", "where to; the name picks the format, - is the standard output",
 	 IN(OUTPUT), set_output},
-	{'f', "format", "FORMAT", "pprof, folded or text", IN(OUTPUT), set_format},
+	{'f', "format", "FORMAT", "pprof, folded, text or html", IN(OUTPUT), set_format},
+	{0, "open", NULL, "write html and show it in a browser", IN(OUTPUT), set_open},
 	{0, "label", "thread|pid|cpu", "keep the samples of each apart (repeatable)",
 	 IN(OUTPUT), set_label},
 	{0, "no-inlines", NULL, "do not show inlined functions (faster)",
 	 IN(OUTPUT), set_no_inlines},
 	{0, "top", "N", "text: rows of the table (default 20, 0: all)", IN(OUTPUT), set_top},
-	{0, "sample-type", "TYPE", "text, folded: which value to show (samples, cpu, ...)",
+	{0, "sample-type", "TYPE", "which value to show (samples, cpu, ...); html: at first",
 	 IN(OUTPUT), set_sample_type},
 	{0, "full-names", NULL, "text: do not shorten long function names",
 	 IN(OUTPUT), set_full_names},
@@ -488,6 +495,20 @@ static int parse_all(struct parser *p)
 	return result;
 }
 
+static int check_open(const struct options *o, struct error *err)
+{
+	const struct format *f = o->format   ? o->format
+				 : o->output ? format_by_path(o->output)
+					     : &format_html;
+
+	if (o->output && !strcmp(o->output, "-"))
+		return usage(err, "--open needs a file: -o FILE.html, or no -o at all");
+	if (f && f != &format_html)
+		return usage(err, "--open shows html, not %s: give -f html or -o FILE.html",
+			     f->name);
+	return 0;
+}
+
 static int check_together(struct options *o, struct error *err)
 {
 	if (!o->target)
@@ -499,7 +520,7 @@ static int check_together(struct options *o, struct error *err)
 		o->duration_ns = 0;
 	if (o->user_only && o->kernel_only)
 		o->user_only = o->kernel_only = false;
-	return 0;
+	return o->open ? check_open(o, err) : 0;
 }
 
 int options_parse(struct options *o, enum verb verb, int argc, char **argv, struct error *err)

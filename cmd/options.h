@@ -64,6 +64,7 @@ struct options {
 	u32 top; /* rows of the text table; 0: all */
 	const char *sample_type; /* NULL: the default one */
 	bool full_names;
+	bool open; /* the page that is written is shown in a browser; the format is html then */
 
 	u32 verbosity; /* number of -v */
 	bool quiet;

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "browser.h"
 #include "interrupt.h"
 
 static bool is_stdout(const struct output *out)
@@ -50,10 +51,13 @@ int output_init(struct output *out, const struct options *o, struct terminal *te
 
 	*out = (struct output){.o = o, .term = term, .saved_stdout = -1, .path = o->output};
 	out->format = o->format ? o->format : by_name;
-	if (!o->output && (o->format || !term->out_tty))
+	if (o->open)
+		out->format = &format_html;
+	if (!o->output && !o->open && (o->format || !term->out_tty))
 		out->path = "-";
-	/* pprof's bytes are of no use on a screen: they become a file. */
-	if (is_stdout(out) && term->out_tty && out->format == &format_pprof && !o->output)
+	/* pprof's bytes and pages are of no use on a screen: they become a file. */
+	if (is_stdout(out) && term->out_tty && !o->output &&
+	    (out->format == &format_pprof || out->format == &format_html))
 		out->path = NULL;
 	if (!out->format)
 		out->format = is_stdout(out) ? &format_folded : &format_pprof;
@@ -171,5 +175,7 @@ int output_write(struct output *out, const struct profile *p, const struct outpu
 		code = print_table(out, p, err);
 	if (!code && !is_stdout(out))
 		terminal_note(out->term, "cprof: wrote %s", path);
+	if (!code && out->o->open)
+		browser_open(out->term, path);
 	return code;
 }

@@ -2,7 +2,8 @@
 /*
  * Where a profile goes and in which form:
  *   -o FILE       that file, in the form of -f or of its name, else pprof
- *   -o - or -f    standard output (pprof only when that is no terminal)
+ *   -o - or -f    standard output (pprof and html only when that is no terminal)
+ *   --open        a page, in the file of -o or one whose name is made up, and a browser that shows it
  *   a pipe        folded stacks
  *   a terminal    a table of the top functions, and the pprof file saved beside
  */

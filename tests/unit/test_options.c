@@ -189,7 +189,7 @@ TEST(options, values)
 	bad("cpu -a -F 4294967297",
 	    "\"4294967297\" is not a frequency (samples a second, such as 99)");
 	bad("cpu -a -F 1k", "\"1k\" is not a frequency (samples a second, such as 99)");
-	bad("cpu -a -f svg", "unknown format \"svg\": one of pprof, folded, text");
+	bad("cpu -a -f svg", "unknown format \"svg\": one of pprof, folded, text, html");
 	bad("cpu -a -e cycle",
 	    "unknown event \"cycle\": one of cpu-clock, task-clock, cycles, instructions, "
 	    "cache-misses, branch-misses, page-faults, context-switches");
@@ -212,6 +212,20 @@ TEST(options, misspelt_and_misused)
 	bad("cpu -a --quiet=yes", "--quiet takes no value");
 	bad("cpu -p", "-p needs a value: PID[,PID...]");
 	bad("cpu -a --mode", "--mode needs a value: bpf|perf");
+}
+
+TEST(options, open_wants_a_page)
+{
+	struct options o;
+	struct error err = {0};
+
+	CHECK_INT(parse("cpu -p 1 --open", &o, &err), 0);
+	CHECK(o.open);
+	CHECK_INT(parse("cpu -p 1 --open -o x.htm", &o, &err), 0);
+	CHECK_INT(parse("cpu -p 1 --open -o x -f html", &o, &err), 0);
+	bad("cpu -p 1 --open -o -", "--open needs a file: -o FILE.html, or no -o at all");
+	bad("cpu -p 1 --open -f text", "--open shows html, not text: give -f html or -o FILE.html");
+	bad("cpu -p 1 -o x.pb.gz --open", "--open shows html, not pprof: give -f html or -o FILE.html");
 }
 
 TEST(options, help_ends_the_checks)
