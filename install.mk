@@ -9,6 +9,7 @@ DEPS_DEMO := g++
 DEPS_CHECK := $(DEPS_DEMO) bats procps python3 golang-go redis-tools xz-utils binutils dwz util-linux \
 	libclang-rt-14-dev libc6-dbg clang-format clang-tidy shellcheck \
 	qemu-system-x86 seabios busybox-static cpio groff-base \
+	chromium fonts-dejavu-core $(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm) \
 	$(if $(shell command -v rustc),,rustc)
 
 # $(call install,PACKAGES): asks dpkg first, so that nothing is done, and fast, when all are there.
@@ -28,6 +29,12 @@ demo:
 	$(call install,$(DEPS_BUILD) $(DEPS_DEMO))
 	$(Q)$(MAKE) --no-print-directory cprof $(O)/targets/demo
 	$(Q)sh tests/demo.sh ./cprof $(O)/targets/demo
+
+.PHONY: screenshot
+screenshot:
+	$(call install,$(DEPS_BUILD) $(DEPS_CHECK))
+	$(Q)$(MAKE) --no-print-directory cprof
+	$(Q)sh tests/page/screenshot.sh ./cprof $(abspath $(O))/playwright docs/img/flame.png
 
 BINDIR ?= $(PREFIX)/bin
 MANDIR ?= $(PREFIX)/share/man
@@ -67,6 +74,7 @@ help:
 	'make check-kernels   the same in a VM, on the stock kernel of Debian 12' \
 	'make fuzz         60 seconds for each harness (FUZZ_SECONDS=)' \
 	'make bench        tables beside perf and friends' \
+	'make screenshot   docs/img/flame.png anew: a profile of the sample program in a browser' \
 	'make lint         formatting, clang-tidy, shellcheck, floors' \
 	'make clean        remove the build' \
 	'' \

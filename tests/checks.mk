@@ -67,17 +67,21 @@ bench: cprof targets $(BENCHES)
 # ---- lint
 
 LINT_C := $(wildcard src/*/*.[ch] cmd/*.[ch] bpf/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] \
-	tests/bench/*.[ch] tests/targets/*.c tests/targets/*.cpp tests/targets/*.h)
+	tests/bench/*.[ch] tests/targets/*.c tests/targets/*.cpp tests/targets/*.h tests/page/*.c)
 LINT_SH := .ci/run $(wildcard tests/*.sh tests/*/*.sh tests/e2e/*.bash)
+LINT_JS := $(wildcard tests/*/*.mjs) $(O)/gen/page.tail.js
 
-.PHONY: lint lint-format lint-tidy lint-shell lint-floors
-lint: lint-format lint-shell lint-floors lint-tidy
+.PHONY: lint lint-format lint-tidy lint-shell lint-js lint-floors
+lint: lint-format lint-shell lint-js lint-floors lint-tidy
 lint-format:
 	$(say) LINT clang-format
 	$(Q)clang-format --dry-run -Werror $(filter-out bpf/vmlinux_min.h,$(LINT_C))
 lint-shell:
 	$(say) LINT shellcheck
 	$(Q)shellcheck -x $(LINT_SH)
+lint-js: $(O)/gen/page.tail
+	$(say) LINT node --check
+	$(Q)! command -v node >/dev/null || for file in $(LINT_JS); do node --check $$file || exit 1; done
 lint-floors:
 	$(say) LINT floors
 	$(Q)tests/check_floors.sh

@@ -5,6 +5,7 @@ set -eu
 cprof=$1
 target=$2
 out=demo.pb.gz
+page=demo.html
 
 "$target" >/dev/null &
 pid=$!
@@ -19,6 +20,10 @@ echo
 echo "\$ $cprof cpu -p $pid -d 1s -f text"
 "$cprof" cpu -p $pid -d 1s -f text 2>/dev/null | head -n 20
 echo
+echo "\$ $cprof cpu -p $pid -d 2s -F 499 -o $page"
+"$cprof" cpu -p $pid -d 2s -F 499 -o $page
+echo
+echo "The flame graph is $PWD/$page: open it in a browser (it loads nothing from anywhere)."
 echo "The profile is $PWD/$out. Look at it with any pprof viewer, for example:"
 echo "    go tool pprof -top $out"
 echo "    go tool pprof -http=: $out"
