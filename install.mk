@@ -9,7 +9,7 @@ DEPS_DEMO := g++
 DEPS_CHECK := $(DEPS_DEMO) bats procps python3 golang-go redis-tools xz-utils binutils dwz util-linux \
 	libclang-rt-14-dev libc6-dbg clang-format clang-tidy shellcheck \
 	qemu-system-x86 seabios busybox-static cpio groff-base \
-	chromium fonts-dejavu-core $(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm) \
+	chromium firefox-esr fonts-dejavu-core $(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm) \
 	$(if $(shell command -v rustc),,rustc)
 
 # $(call install,PACKAGES): asks dpkg first, so that nothing is done, and fast, when all are there.

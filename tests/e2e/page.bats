@@ -50,6 +50,19 @@ page() {
 	page real
 }
 
+@test "page: Firefox draws it" {
+	command -v firefox-esr >/dev/null || skip 'no firefox'
+	[ -s "$BATS_FILE_TMPDIR/cpu.html" ] || skip "$NO_BROWSER"
+	local firefox=(timeout 60 firefox-esr --headless --no-remote --profile "$PWD/firefox" --window-size=1200,600)
+	mkdir firefox
+	export HOME=$PWD MOZ_DISABLE_CONTENT_SANDBOX=1
+	for view in graph sandwich table; do
+		"${firefox[@]}" --screenshot "$PWD/$view.png" "file://$BATS_FILE_TMPDIR/cpu.html#view=$view" >/dev/null 2>&1
+		# A page without script or drawing is a fraction of that.
+		holds "$(stat -c %s $view.png) > 30000"
+	done
+}
+
 @test "page: --open calls xdg-open where there is a display, and says where the page is" {
 	target shares
 	mkdir bin

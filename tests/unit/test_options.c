@@ -225,7 +225,8 @@ TEST(options, open_wants_a_page)
 	CHECK_INT(parse("cpu -p 1 --open -o x -f html", &o, &err), 0);
 	bad("cpu -p 1 --open -o -", "--open needs a file: -o FILE.html, or no -o at all");
 	bad("cpu -p 1 --open -f text", "--open shows html, not text: give -f html or -o FILE.html");
-	bad("cpu -p 1 -o x.pb.gz --open", "--open shows html, not pprof: give -f html or -o FILE.html");
+	bad("cpu -p 1 -o x.pb.gz --open",
+	    "--open shows html, not pprof: give -f html or -o FILE.html");
 }
 
 TEST(options, help_ends_the_checks)

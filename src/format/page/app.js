@@ -266,7 +266,7 @@ class App {
 		const { state } = this;
 		this.graph.set({ icicle: state.icicle });
 		this.showControls();
-		this.palette = new Palette(this.profile, state.color, this.dark, this.moduleOrder);
+		this.palette = new Palette(this.profile, state.color, this.dark, state.color === "module" ? this.moduleOrder : []);
 		for (const graph of [this.graph, this.callers, this.callees])
 			graph.palette = this.palette;
 		this.findMatches();
@@ -869,7 +869,7 @@ class App {
 		document.documentElement.classList.remove("dark");
 		if (this.state.view === "table" || !graphs[0].layout)
 			return;
-		const palette = new Palette(this.profile, this.state.color, false, this.moduleOrder);
+		const palette = new Palette(this.profile, this.state.color, false, this.palette.modules);
 		for (const graph of graphs) {
 			const own = graph.palette;
 			graph.palette = palette;

@@ -213,7 +213,7 @@ class Stacks {
 		return this.idleCache;
 	}
 
-	// Sum of what is chosen, per node; `choice`: { type, hideIdle, baseScale }.
+	// Sum of what is chosen, per node; `choice`: { type, hideIdle, normalize, group }.
 	selfOf(samples, choice, scale) {
 		const self = new Float64Array(this.count);
 		if (!samples)
@@ -274,46 +274,54 @@ class Stacks {
 		});
 	}
 
+	// Samples that count, by the function that stands for their group.
+	samplesByGroup(samples, choice, groups) {
+		const ofSet = this.groupingBy(choice.group);
+		for (let i = 0; samples && i < samples.count; i++) {
+			if (choice.hideIdle && this.idle.has(this.ofNode[samples.node[i]], samples.set[i]))
+				continue;
+			const func = ofSet[samples.set[i]];
+			if (!groups.has(func))
+				groups.set(func, { samples: [], base: [] });
+			groups.get(func)[samples === this.profile.base ? "base" : "samples"].push(i);
+		}
+	}
+
+	// One group after the other, so that one array says where a node stands in the current one.
 	groupedTree(choice) {
-		const { samples, base } = this.profile, ofSet = this.groupingBy(choice.group);
-		const parent = [-1], func = [this.rootFunc], merged = [0], groups = new Map();
-		const group = (f) => {
-			if (!groups.has(f)) {
-				groups.set(f, new Map([[0, parent.length]]));
-				parent.push(0);
-				func.push(f);
-				merged.push(0);
-			}
-			return groups.get(f);
+		const { samples, base } = this.profile, groups = new Map();
+		const parent = [-1], func = [this.rootFunc], merged = [0], path = [];
+		const owner = new Int32Array(this.count).fill(-1), at = new Int32Array(this.count);
+		const push = (up, f, node) => {
+			parent.push(up);
+			func.push(f);
+			merged.push(node);
+			at[node] = parent.length - 1;
+			owner[node] = group;
 		};
-		const path = [];
-		const place = (g, node) => {
-			path.length = 0;
-			while (!g.has(node)) {
+		const place = (node) => {
+			for (; owner[node] !== group; node = this.parent[node])
 				path.push(node);
-				node = this.parent[node];
-			}
-			let at = g.get(node);
 			while (path.length) {
-				const n = path.pop();
-				g.set(n, parent.length);
-				parent.push(at);
-				at = parent.length - 1;
-				func.push(this.func[n]);
-				merged.push(n);
+				const child = path.pop();
+				push(at[node], this.func[child], child);
+				node = child;
 			}
-			return at;
+			return at[node];
 		};
-		const placeAll = (s) => {
-			const at = new Int32Array(s.count).fill(-1);
-			for (let i = 0; i < s.count; i++) {
-				const node = this.ofNode[s.node[i]];
-				if (!choice.hideIdle || !this.idle.has(node, s.set[i]))
-					at[i] = place(group(ofSet[s.set[i]]), node);
-			}
-			return at;
-		};
-		const placed = placeAll(samples), basePlaced = base && placeAll(base);
+		const placed = new Int32Array(samples.count).fill(-1);
+		const basePlaced = new Int32Array(base ? base.count : 0).fill(-1);
+		let group = 0;
+		this.samplesByGroup(samples, choice, groups);
+		this.samplesByGroup(base, choice, groups);
+		for (const [f, members] of groups) {
+			push(0, f, 0);
+			for (const i of members.samples)
+				placed[i] = place(this.ofNode[samples.node[i]]);
+			for (const i of members.base)
+				basePlaced[i] = place(this.ofNode[base.node[i]]);
+			group++;
+		}
 		const t = new Tree(parent.length, Int32Array.from(parent), Int32Array.from(func),
 			Uint8Array.from(merged, (n) => this.inlined[n]), Int32Array.from(merged));
 		addPlaced(t.value, placed, samples.values[choice.type], 1);

@@ -15,6 +15,8 @@ function threeDigits(x) {
 function formatValue(value, unit) {
 	if (unit in TO_NANOSECONDS)
 		return formatValue(value * TO_NANOSECONDS[unit], "nanoseconds");
+	if (!value)
+		return "0";
 	const scale = Object.hasOwn(SCALES, unit) ? SCALES[unit] : SCALES.count;
 	const size = Math.abs(value);
 	let [suffix, factor] = scale[0];
@@ -34,7 +36,7 @@ function formatValue(value, unit) {
 }
 
 function formatDelta(value, unit) {
-	return (value > 0 ? "+" : value < 0 ? "−" : "±") + formatValue(Math.abs(value), unit);
+	return (value > 0 ? "+" : value < 0 ? "−" : "") + formatValue(Math.abs(value), unit);
 }
 
 function formatPercent(part, whole) {
@@ -42,8 +44,8 @@ function formatPercent(part, whole) {
 		return "0 %";
 	const percent = 100 * part / whole, size = Math.abs(percent);
 	if (size && size < 0.01)
-		return "<0.01 %";
-	return percent.toFixed(size >= 99.95 || size < 0.0001 ? 0 : size >= 10 ? 1 : 2) + " %";
+		return percent < 0 ? ">−0.01 %" : "<0.01 %";
+	return (percent < 0 ? "−" : "") + size.toFixed(!size || size >= 99.95 ? 0 : size >= 10 ? 1 : 2) + " %";
 }
 
 function formatLabelNumber(number, unit) {
