@@ -51,7 +51,7 @@ LIB_SRC := $(wildcard src/*/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(O)/%.o) $(PROTOS)
 CMD_OBJ := $(patsubst %.c,$(O)/%.o,$(wildcard cmd/*.c))
 # Of the commands, those parts are tested like the library that can be without the rest.
-UNIT_CMD := interrupt nearest options output summary terminal
+UNIT_CMD := browser interrupt nearest options output summary terminal
 UNIT_OBJ := $(patsubst %.c,$(O)/%.o,$(wildcard tests/unit/*.c)) $(UNIT_CMD:%=$(O)/cmd/%.o)
 UNIT_LDFLAGS := -Wl,--wrap=malloc -Wl,--wrap=calloc # tests/unit/short_memory.h
 GEN_H := $(SKELS) $(PROTOS:.o=.h) $(O)/gen/page.h

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "format_fixture.h"
+#include "short_memory.h"
 
 /* ---- what the page would read ----------------------------------------------------------------- */
 
@@ -321,6 +322,29 @@ TEST(html, no_samples_and_no_types)
 	free(page);
 	CHECK_INT(format_html.write(p, NULL, &nowhere, NULL), -ENOSPC);
 	profile_free(p);
+}
+
+static int write_nowhere(void *arg, const void *data, size_t len)
+{
+	return 0;
+}
+
+TEST(html, memory_that_runs_out_is_reported)
+{
+	struct profile *p = fixture_profile(), *base = fixture_profile();
+	struct format_options opt = {.base = base};
+	const struct sink nowhere = {.write = write_nowhere};
+	int ret = -ENOMEM, n = 0;
+
+	for (; ret == -ENOMEM && n < 10000; n++) {
+		short_memory_after(n);
+		ret = format_html.write(p, &opt, &nowhere, NULL);
+		short_memory_after(-1);
+	}
+	CHECK_INT(ret, 0);
+	CHECK(n > 20);
+	profile_free(p);
+	profile_free(base);
 }
 
 TEST(html, suffixes)
