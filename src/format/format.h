@@ -18,7 +18,7 @@ struct sink {
 struct format_options {
 	/*
 	 * For formats with one value per stack. NULL: the profile's default; but folded stacks of a CPU
-	 * profile (nanoseconds = samples * period) count samples.
+	 * profile (nanoseconds = samples * period) count samples. html: the one that is shown first.
 	 */
 	const char *sample_type;
 	u32 top; /* text: rows in the table; 0: all */

@@ -327,10 +327,10 @@ export async function pictures(open) {
 	// On paper the whole graph is there, light, and gone again afterwards.
 	await page.emulateMedia({ media: "print" });
 	await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
-	assert.equal(await page.locator("img.printed").count(), 1);
+	assert.equal(await page.locator(".printed").count(), 1);
 	assert.ok((await page.pdf()).length > 5000);
 	await page.evaluate(() => dispatchEvent(new Event("afterprint")));
-	assert.equal(await page.locator("img.printed").count(), 0);
+	assert.equal(await page.locator(".printed").count(), 0);
 }
 
 export async function address(open) {

@@ -875,7 +875,8 @@ class App {
 			graph.palette = palette;
 			const picture = paintPicture([graph], this.pictureWidth(), this.caption(), 2);
 			graph.palette = own;
-			graph.scroller.before(el("img", { class: "printed", src: picture.toDataURL(), alt: this.caption() }));
+			picture.className = "printed";
+			graph.scroller.before(picture);
 		}
 	}
 

@@ -49,7 +49,7 @@ class Palette {
 		this.dark = dark;
 		this.mode = mode;
 		this.kinds = KINDS.map((k) => shadesOf(dark ? k.dark : k.light));
-		this.hues = MODULE_HUES.map((h) => shadesOf(dark ? [h, 38, 34] : [h, 60, 78]));
+		this.hues = MODULE_HUES.map((h) => shadesOf(dark ? [h, 38, 30] : [h, 60, 78]));
 		this.hashes = [];
 		this.modules = modules;
 		this.moduleHues = new Map(modules.slice(0, MODULE_HUES.length).map((m, i) => [m, i]));

@@ -143,7 +143,7 @@ class FlameGraph {
 		this.from = 0;
 		this.to = this.layout.total || 1;
 		this.focus = 0;
-		this.selected = this.hovered = -1;
+		this.selected = this.hovered = this.marked = -1;
 		this.animation = null;
 		this.measure();
 		this.scrollTo(this.icicle ? 0 : this.contentHeight);
@@ -275,9 +275,8 @@ class FlameGraph {
 			if (text)
 				ctx.fillText(text, left + 4, y + ROW / 2);
 		}
-		const same = this.hovered >= 0 && func[node] === func[this.hovered] && func[node] !== func[0];
-		if (node === this.selected || node === this.hovered || same ||
-		    (this.marked >= 0 && func[node] === this.marked)) {
+		const same = this.hovered >= 0 && func[node] === func[this.hovered] && func[node] < this.functions.real;
+		if (node === this.selected || node === this.hovered || same || func[node] === this.marked) {
 			ctx.strokeStyle = theme.outline;
 			ctx.lineWidth = node === this.selected || node === this.hovered ? 2 : 1;
 			ctx.strokeRect(left + 1, y + 1, Math.max(shown - 2, 0.5), ROW - 3);
@@ -454,8 +453,11 @@ class FlameGraph {
 		this.on.focus(node);
 	}
 
+	// Marks its function wherever it stands.
 	select(node) {
+		const func = this.tree.func[node];
 		this.selected = node;
+		this.marked = func < this.functions.real ? func : -1;
 		this.redraw();
 		this.on.select(node);
 	}
