@@ -34,6 +34,7 @@ page() {
 @test "page: sandwich, recursion counted once" { page sandwich; }
 @test "page: table of functions" { page table; }
 @test "page: two profiles compared" { page diff; }
+@test "page: the root stays in place when sizes change" { page resizing; }
 @test "page: light and dark" { page theme; }
 @test "page: all by keyboard" { page keyboard; }
 @test "page: SVG, PNG, print" { page pictures; }

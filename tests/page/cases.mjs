@@ -251,6 +251,28 @@ export async function diff(open) {
 	assert.ok(await page.isVisible(".chosen"));
 }
 
+export async function resizing(open) {
+	const page = await open("cpu", { height: 250 });
+	const root = () => page.evaluate(() => {
+		const { graph } = window.cprofPage;
+		return graph.height - graph.rowY(0);
+	});
+	// The root stays at the bottom, whatever changes around it.
+	for (const height of [250, 330, 240, 700, 260]) {
+		await page.setViewportSize({ width: 700, height });
+		await page.waitForTimeout(100);
+		await settle(page);
+		assert.equal(await root(), 19, `at a height of ${height}`);
+	}
+	await search(page, "main");
+	await choose(page, "color", "module");
+	assert.equal(await root(), 19);
+	// Scrolled away by hand, it stays away.
+	await page.evaluate(() => window.cprofPage.graph.scroller.scrollTop = 0);
+	await page.waitForTimeout(100);
+	assert.ok(await root() < 0);
+}
+
 export async function theme(open) {
 	const light = await open("cpu", { context: { colorScheme: "light" } });
 	const back = (page) => page.evaluate(() => getComputedStyle(document.body).backgroundColor);

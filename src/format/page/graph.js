@@ -128,7 +128,7 @@ class FlameGraph {
 		this.hovered = -1;
 		this.rows = [];
 		this.depth = 1;
-		this.width = this.height = this.contentHeight = this.top = 0;
+		this.width = this.height = this.contentHeight = this.below = 0;
 		this.marked = -1;
 		this.pending = 0;
 		this.listen();
@@ -170,7 +170,6 @@ class FlameGraph {
 
 	// How many rows there are in the current view, and so how far one can scroll.
 	measure() {
-		const was = this.contentHeight ? this.contentHeight - this.height : 0;
 		this.width = this.scroller.clientWidth;
 		this.height = this.scroller.clientHeight;
 		this.depth = 1;
@@ -182,14 +181,20 @@ class FlameGraph {
 		this.canvas.style.width = this.width + "px";
 		this.canvas.style.height = this.height + "px";
 		this.spacer.style.height = this.contentHeight - this.height + "px";
-		// The root's row stays where it is; the browser may have moved what got too long to scroll.
 		if (!this.icicle)
-			this.scrollTo(this.top + this.contentHeight - this.height - was);
+			this.scrollTo(this.contentHeight - this.height - this.below);
 	}
 
 	scrollTo(top) {
 		this.scroller.scrollTop = top;
-		this.top = this.scroller.scrollTop;
+		this.noteScroll();
+	}
+
+	// What lies below the view: in a flame graph that stays the same when sizes change.
+	noteScroll() {
+		const { scroller } = this;
+		if (scroller.clientHeight === this.height)
+			this.below = Math.max(0, this.contentHeight - this.height - scroller.scrollTop);
 	}
 
 	// ---- drawing ----
@@ -419,7 +424,7 @@ class FlameGraph {
 		canvas.addEventListener("pointerleave", () => this.hover(-1, null));
 		canvas.addEventListener("wheel", (e) => this.wheel(e, at(e)), { passive: false });
 		scroller.addEventListener("scroll", () => {
-			this.top = scroller.scrollTop;
+			this.noteScroll();
 			this.redraw();
 		});
 		scroller.addEventListener("keydown", (e) => this.key(e));
