@@ -80,7 +80,7 @@ lint-shell:
 	$(say) LINT shellcheck
 	$(Q)shellcheck -x $(LINT_SH)
 lint-js: $(O)/gen/page.tail
-	$(say) LINT node --check
+	$(say) LINT 'node --check'
 	$(Q)! command -v node >/dev/null || for file in $(LINT_JS); do node --check $$file || exit 1; done
 lint-floors:
 	$(say) LINT floors

@@ -41,6 +41,16 @@ page() {
 @test "page: the address keeps the view" { page address; }
 @test "page: names are text wherever they come" { page escaping; }
 
+@test "page: self and total of every function are those of go tool pprof" {
+	command -v go >/dev/null || skip 'no go'
+	local make_page=${TARGETS:-$ROOT/build/targets}/make-page
+	"$make_page" big2000 >"$BATS_FILE_TMPDIR/many.html"
+	"$make_page" big2000 pprof >many.pb.gz
+	go tool pprof -top -nodecount=100000 -nodefraction=0 -edgefraction=0 -sample_index=cpu -unit=ns many.pb.gz \
+		>"$BATS_FILE_TMPDIR/top.txt" 2>/dev/null
+	page numbers
+}
+
 @test "page: of a real profile, small, by -o and by -f" {
 	target shares
 	"$CPROF" cpu -p "$PID" -d 1s -F 499 --label thread -o "$BATS_FILE_TMPDIR/real.html" 2>"$ERR"

@@ -396,6 +396,25 @@ export async function escaping(open) {
 	await click(await open("evil"), ["main", "</script><img src=x onerror=window.stolen=1>"]);
 }
 
+// top.txt: what go tool pprof -top says of the same profile.
+export async function numbers(open) {
+	const page = await open("many");
+	const have = await page.evaluate(() => {
+		const { stacks, functions } = window.cprofPage, sums = stacks.table(window.cprofPage.tree(""));
+		return functions.name.slice(0, functions.real).map((name, f) => [name, sums.self[f], sums.total[f]]);
+	});
+	// pprof leaves out what stands in brackets; the names end in numbers.
+	const want = new Map(), number = (name) => name.match(/function_\d+/)[0];
+	for (const line of fs.readFileSync("top.txt", "utf8").split("\n")) {
+		const m = /^ *([\d.]+)(?:ns)? +\S+ +\S+ +([\d.]+)(?:ns)? +\S+ {2}(.*)$/.exec(line);
+		if (m)
+			want.set(number(m[3]), [Number(m[1]), Number(m[2])]);
+	}
+	assert.ok(want.size > 500, `only ${want.size} functions in top.txt`);
+	for (const [name, self, total] of have)
+		assert.deepEqual([self, total], want.get(number(name)) || [0, 0], name);
+}
+
 export async function real(open) {
 	const page = await open("real");
 	assert.ok(await page.evaluate(() => window.cprofPage.graph.tree.value[0]) > 0);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* make-page CASE: a page whose content is known, on stdout, for the tests that drive a browser. */
+/*
+ * make-page CASE [FORMAT]: a page whose content is known, on stdout, for the tests that drive a browser; or
+ * the same profile in another format.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -270,12 +273,18 @@ int main(int argc, char **argv)
 	struct profile *p, *base = NULL;
 	struct error err = {0};
 
-	if (argc != 2)
+	const struct format *format = &format_html;
+
+	if (argc < 2 || argc > 3)
 		die("which case?");
+	if (argc == 3)
+		format = format_by_name(argv[2]);
+	if (!format)
+		die("no such format");
 	p = profile_of(argv[1]);
 	if (!strcmp(argv[1], "diff"))
 		opt.base = base = from_rows("cpu of shop, old", ROWS(before_rows), cpu_types);
-	if (format_write_fd(p, &format_html, &opt, 1, &err))
+	if (format_write_fd(p, format, &opt, 1, &err))
 		die(err.text);
 	profile_free(p);
 	profile_free(base);
