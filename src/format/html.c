@@ -134,6 +134,30 @@ static void emit_nodes(struct page *g)
 	emit_packed(g, "nodes");
 }
 
+/*
+ * Which nodes differ from others in lines only. Most do not: so it is given how many nodes in a row are new
+ * when lines are left out, and then the number of the one that the next node is equal to.
+ */
+static void emit_merged(struct page *g)
+{
+	size_t known = 1, run = 0;
+
+	for (size_t i = 1; i < g->data.nodes.len; i++) {
+		u32 merged = g->data.merged_of.data[i];
+
+		if (merged == known) {
+			known++;
+			run++;
+			continue;
+		}
+		put(g, run);
+		put(g, merged);
+		run = 0;
+	}
+	put(g, run);
+	emit_packed(g, "merged");
+}
+
 static void emit_label_sets(struct page *g)
 {
 	vec_for_each(&g->data.label_sets.list, set) {
@@ -236,6 +260,7 @@ static int page_emit(struct page *g)
 	emit_strings(g);
 	emit_tables(g);
 	emit_nodes(g);
+	emit_merged(g);
 	emit_label_sets(g);
 	emit_samples(g, "samples", &g->samples);
 	if (g->opt->base)

@@ -244,6 +244,16 @@ static int expand_location(struct adder *a, u32 location)
 	return ret;
 }
 
+/* Nodes are met in the order of their numbers: the parent's merged node is known. */
+static int merge_node(struct page_data *d, const struct page_node *node)
+{
+	struct page_merged m = {.parent = d->merged_of.data[node->parent],
+				.function = d->frames.data[node->frame].function};
+	s64 number = number_of(&d->by_merged, &d->merged, &m);
+
+	return number < 0 ? (int)number : vec_push(&d->merged_of, (u32)number);
+}
+
 static int descend(struct adder *a, u32 location, u32 *node)
 {
 	const struct profile_location *l = &a->p->locations.data[location];
@@ -255,9 +265,10 @@ static int descend(struct adder *a, u32 location, u32 *node)
 		s64 number = number_of(&a->d->by_node, &a->d->nodes, &child);
 
 		if (number < 0)
-			ret = (int)number;
-		else
-			*node = (u32)number;
+			return (int)number;
+		*node = (u32)number;
+		if (*node == a->d->merged_of.len)
+			ret = merge_node(a->d, &child);
 	}
 	return ret;
 }
@@ -382,6 +393,7 @@ void page_samples_release(struct page_samples *s)
 int page_data_init(struct page_data *d, const struct profile *p)
 {
 	const struct page_node root = {0};
+	const struct page_merged merged_root = {0};
 	const u8 no_labels = 0;
 	s64 first;
 
@@ -392,8 +404,13 @@ int page_data_init(struct page_data *d, const struct profile *p)
 	first = page_string(d, "");
 	if (first >= 0)
 		first = text_number(&d->label_sets, &no_labels, 1);
+	if (first < 0)
+		return (int)first;
 	/* Out of the index: no frame leads back to the root. */
-	return first < 0 ? (int)first : vec_push(&d->nodes, root);
+	if (vec_push(&d->nodes, root) || vec_push(&d->merged, merged_root) ||
+	    vec_push(&d->merged_of, 0))
+		return -ENOMEM;
+	return 0;
 }
 
 void page_data_release(struct page_data *d)
@@ -404,10 +421,13 @@ void page_data_release(struct page_data *d)
 	vec_release(&d->functions);
 	vec_release(&d->frames);
 	vec_release(&d->nodes);
+	vec_release(&d->merged);
+	vec_release(&d->merged_of);
 	id_table_release(&d->by_module);
 	id_table_release(&d->by_function);
 	id_table_release(&d->by_frame);
 	id_table_release(&d->by_node);
+	id_table_release(&d->by_merged);
 	free(d->divisors);
 	d->divisors = NULL;
 }

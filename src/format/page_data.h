@@ -40,6 +40,11 @@ struct page_node {
 	u32 parent, frame; /* node 0 is above all stacks */
 };
 
+/* The same tree with lines and inlining left out; numbered in the order of the nodes that come first. */
+struct page_merged {
+	u32 parent, function;
+};
+
 struct page_texts {
 	VEC(struct page_text) list;
 	struct id_table index;
@@ -52,7 +57,9 @@ struct page_data {
 	VEC(struct page_function) functions;
 	VEC(struct page_frame) frames;
 	VEC(struct page_node) nodes;
-	struct id_table by_module, by_function, by_frame, by_node;
+	VEC(struct page_merged) merged;
+	VEC(u32) merged_of; /* per node */
+	struct id_table by_module, by_function, by_frame, by_node, by_merged;
 	u64 *divisors; /* per sample type: all its values are multiples */
 	size_t ntypes;
 };

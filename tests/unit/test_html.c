@@ -191,6 +191,9 @@ TEST(html, tables_hold_the_stacks)
 	numbers_of(json, "nodes", n);
 	check_next(n, nodes, ARRAY_LEN(nodes));
 	CHECK_INT(n->at, n->len);
+	numbers_of(json, "merged", n);
+	check_next(n, (u64[]){3, 2, 3}, 3); /* without lines the fourth node is the second */
+	CHECK_INT(n->at, n->len);
 	numbers_of(json, "samples", n);
 	for (size_t i = 0; i < 4; i++) {
 		static const s64 node_steps[] = {3, 1, 1, 2}, counts[] = {3, 2, 1, 4};

@@ -2,12 +2,16 @@
 
 const Kind = { USER: 0, LIBRARY: 1, KERNEL: 2, JIT: 3, MARK: 4, GROUP: 5 };
 
+function bytesOfText(text) {
+	const bytes = new Uint8Array(text.length);
+	for (let i = 0; i < text.length; i++)
+		bytes[i] = text.charCodeAt(i);
+	return bytes;
+}
+
 class Packed {
 	constructor(base64) {
-		const text = atob(base64);
-		this.bytes = new Uint8Array(text.length);
-		for (let i = 0; i < text.length; i++)
-			this.bytes[i] = text.charCodeAt(i);
+		this.bytes = Uint8Array.fromBase64 ? Uint8Array.fromBase64(base64) : bytesOfText(atob(base64));
 		this.at = 0;
 	}
 
@@ -72,6 +76,19 @@ function readSamples(base64, types) {
 			samples.values[t][i] = packed.signed() * types[t].scale;
 	}
 	return samples;
+}
+
+// Per node the number it has when lines are left out; numbers are given in the order of the nodes.
+function readMerged(base64, nodes) {
+	const packed = new Packed(base64), merged = new Int32Array(nodes);
+	let known = 1;
+	for (let i = 1; ; i++) {
+		for (let run = packed.next(); run > 0; run--)
+			merged[i++] = known++;
+		if (!packed.more)
+			return { of: merged, count: known };
+		merged[i] = packed.next();
+	}
 }
 
 function readNodes(base64) {
@@ -146,9 +163,10 @@ function readFrames(base64) {
 function readProfile(json) {
 	const raw = JSON.parse(json);
 	const types = raw.types.map(([type, unit, scale]) => ({ type, unit, scale }));
-	const modules = readModules(raw.modules, raw.strings);
+	const modules = readModules(raw.modules, raw.strings), nodes = readNodes(raw.nodes);
 	return {
-		types, modules,
+		types, modules, nodes,
+		merged: readMerged(raw.merged, nodes.count),
 		type: raw.type,
 		madeBy: raw.made_by,
 		about: raw.about,
@@ -158,7 +176,6 @@ function readProfile(json) {
 		strings: raw.strings,
 		functions: new Functions(raw.functions, raw.strings, modules),
 		frames: readFrames(raw.frames),
-		nodes: readNodes(raw.nodes),
 		labelSets: readLabelSets(raw.labels, raw.strings),
 		samples: readSamples(raw.samples, types),
 		base: raw.base === undefined ? null : readSamples(raw.base, types),

@@ -91,7 +91,7 @@ class Tree {
 	setWeight(of) {
 		const from = of === "base" && this.base ? this.baseSelf : this.self;
 		const both = of === "both" && this.base;
-		if (!both && !from.some((v) => v < 0)) {
+		if (!both && !hasNegative(from)) {
 			this.weight = from === this.self ? this.value : this.base;
 			return;
 		}
@@ -127,20 +127,23 @@ class Tree {
 // All stacks of the profile merged by function, and what is derived from that once.
 class Stacks {
 	constructor(profile) {
-		const { nodes, frames, functions } = profile;
+		const { nodes, merged, frames, functions } = profile;
 		this.profile = profile;
 		this.rootFunc = functions.addGroup("all");
-		const merger = new Merger(nodes.count, this.rootFunc);
-		this.ofNode = new Int32Array(nodes.count);
-		for (let i = 1; i < nodes.count; i++)
-			this.ofNode[i] = merger.child(this.ofNode[nodes.parent[i]], frames.func[nodes.frame[i]]);
-		this.count = merger.count;
-		this.parent = merger.parent;
-		this.func = merger.func;
+		this.ofNode = merged.of;
+		this.count = merged.count;
+		this.parent = new Int32Array(this.count);
+		this.func = new Int32Array(this.count);
 		this.inlined = new Uint8Array(this.count).fill(1);
-		for (let i = 1; i < nodes.count; i++)
-			this.inlined[this.ofNode[i]] &= frames.inlined[nodes.frame[i]];
+		this.parent[0] = -1;
+		this.func[0] = this.rootFunc;
 		this.inlined[0] = 0;
+		for (let i = 1; i < nodes.count; i++) {
+			const at = merged.of[i], frame = nodes.frame[i];
+			this.parent[at] = merged.of[nodes.parent[i]];
+			this.func[at] = frames.func[frame];
+			this.inlined[at] &= frames.inlined[frame];
+		}
 		this.groupings = new Map();
 		this.lastLinks = null;
 	}
@@ -425,7 +428,7 @@ class Stacks {
 
 	get linesOfFunctions() {
 		if (!this.linesCache) {
-			const { nodes, frames, functions } = this.profile;
+			const { frames, functions } = this.profile;
 			const start = new Int32Array(functions.real + 1);
 			for (let i = 0; i < frames.func.length; i++)
 				start[frames.func[i] + 1]++;
@@ -494,6 +497,14 @@ class Stacks {
 		this.weightsKey = key;
 		return this.weightsCache = { ofNode, ofFrame };
 	}
+}
+
+function hasNegative(values) {
+	for (let i = 0; i < values.length; i++) {
+		if (values[i] < 0)
+			return true;
+	}
+	return false;
 }
 
 function addPlaced(sums, placed, values, scale) {
