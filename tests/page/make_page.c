@@ -96,7 +96,8 @@ static void check(int code)
 	number(code);
 }
 
-static struct profile *new_profile(const char *title)
+/* As `cprof` heads a profile; only what is sampled at a rate says so. */
+static struct profile *new_profile(const char *title, bool cpu)
 {
 	struct profile *p;
 
@@ -115,7 +116,8 @@ static struct profile *new_profile(const char *title)
 	p->duration_nanos = 5000000000;
 	check(profile_add_comment(p, "cprof 0.1: %s", title));
 	check(profile_add_comment(p, "host: buildbox, kernel: 6.18.0 x86_64"));
-	check(profile_add_comment(p, "event: cpu-clock, rate: 99 Hz, mode: bpf"));
+	if (cpu)
+		check(profile_add_comment(p, "event: cpu-clock, rate: 99 Hz, mode: bpf"));
 	check(profile_add_comment(p, "samples: 100, lost: 3 (ring buffer full 3)"));
 	return p;
 }
@@ -190,14 +192,16 @@ static void add_row(struct profile *p, const struct row *r, u32 ntypes, bool cpu
 static struct profile *from_rows(const char *title, const struct row *rows, size_t n,
 				 const char *const *types)
 {
-	struct profile *p = new_profile(title);
+	bool cpu = !strcmp(types[0], "samples");
+	struct profile *p = new_profile(title, cpu);
 	u32 ntypes = 0;
 
 	for (; types[2 * ntypes]; ntypes++)
 		check(profile_add_sample_type(p, types[2 * ntypes], types[2 * ntypes + 1]));
-	check(profile_set_period(p, types[0], types[1], 1));
+	check(cpu ? profile_set_period(p, "cpu", "nanoseconds", PERIOD)
+		  : profile_set_period(p, "space", "bytes", 524288));
 	for (size_t i = 0; i < n; i++)
-		add_row(p, &rows[i], ntypes, !strcmp(types[0], "samples"));
+		add_row(p, &rows[i], ntypes, cpu);
 	return p;
 }
 

@@ -22,6 +22,15 @@ const COMMENTS = [
 	[/^late ticks: (.*)$/, (found, m) => found.facts.push(["Late ticks", m[1]])],
 ];
 
+// One sample each so much: of a CPU profile that is a rate. A period of 1 says that everything was counted.
+function periodFact({ type, unit, value }) {
+	if (value <= 1)
+		return [];
+	if (type === "cpu" && unit === "nanoseconds")
+		return [["Rate", `${Math.round(1e9 / value)} Hz`]];
+	return [["Rate", `a sample each ${formatValue(value, unit)}${type ? ` of ${type}` : ""}`]];
+}
+
 // { title, facts: [[name, text, warning]], notes: [comments of others] }
 function readAbout(about, profile) {
 	const found = { title: "", facts: [], notes: [] };
@@ -43,6 +52,8 @@ function readAbout(about, profile) {
 		const main = profile.modules.find((m) => m.kind === Kind.USER && m.name);
 		found.title = `${profile.types[profile.type].type} profile` + (main ? ` of ${main.name}` : "");
 	}
+	if (!found.facts.some(([name]) => name === "Rate"))
+		found.facts.push(...periodFact(profile.period));
 	if (!found.facts.some(([name]) => name === "Samples"))
 		found.facts.push(["Stacks", profile.samples.count.toLocaleString("en-US")]);
 	return found;

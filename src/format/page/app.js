@@ -2,7 +2,7 @@
 
 const DEFAULTS = {
 	view: "graph", type: -1, group: "", color: "", icicle: false, order: "weight", hideIdle: false,
-	query: "", func: -1, width: "new", normalize: false,
+	query: "", func: -1, width: "new", normalize: false, sort: "",
 };
 
 class App {
@@ -12,10 +12,11 @@ class App {
 		this.stacks = new Stacks(profile);
 		this.defaults = {
 			...DEFAULTS, type: profile.type, color: profile.base ? "diff" : "kind",
-			normalize: profile.normalize,
+			normalize: profile.normalize, sort: profile.base ? "-delta" : "-self",
 		};
 		this.state = { ...this.defaults };
 		this.path = [];
+		this.range = null; // of the address, until it is shown
 		this.dark = false;
 		this.trees = new Map();
 		this.build();
@@ -200,10 +201,11 @@ class App {
 		this.panels.graph.append(this.empty);
 		this.graph = new FlameGraph(this.panels.graph, "Flame graph", {
 			hover: on.hover(() => this.graph), select: on.select(() => this.graph), focus: (node) => this.zoom(node, true),
+			moved: () => this.noteMove(),
 		});
 		this.buildSandwich(on);
 		this.table = new FunctionTable(this.panels.table, this.profile, {
-			pick: (func) => this.change({ view: "sandwich", func }, true),
+			pick: (func) => this.change({ view: "sandwich", func }, true), sort: (sort) => this.change({ sort }),
 		});
 		return el("main", {}, ...Object.values(this.panels));
 	}
@@ -310,6 +312,9 @@ class App {
 			const node = this.nodeOfPath(this.path);
 			if (node > 0)
 				this.graph.zoomTo(node, false);
+			if (this.range)
+				this.graph.moveTo(...this.range.map((part) => part * tree.weight[0]), false);
+			this.range = null;
 			this.showDetail(this.graph, -1);
 		}
 		const nothing = !tree.weight[0];
@@ -323,6 +328,7 @@ class App {
 	showTable() {
 		const plain = this.tree(""), all = { value: Math.abs(plain.value[0]) };
 		const key = JSON.stringify(this.choice(""));
+		this.table.order(this.state.sort);
 		if (this.tableKey === key) {
 			this.table.filter(this.matches);
 			return;
@@ -397,6 +403,21 @@ class App {
 		this.showCrumbs();
 		this.showFound();
 		this.writeHash(true);
+	}
+
+	// Where one has moved to by wheel or by dragging, once the hand rests.
+	noteMove() {
+		clearTimeout(this.moveTimer);
+		this.moveTimer = setTimeout(() => this.writeHash(false), 200);
+	}
+
+	// The part of the whole that is shown, when it is not just the frame that was zoomed to.
+	freeRange() {
+		const { graph } = this, { from, to } = graph.target, whole = graph.layout.total;
+		graph.layout.place(graph.focus);
+		const x = graph.layout.x[graph.focus], end = x + graph.tree.weight[graph.focus];
+		const near = (a, b) => Math.abs(a - b) <= (to - from) * 1e-3;
+		return !whole || (near(from, x) && near(to, end)) ? null : [from / whole, to / whole];
 	}
 
 	pathOf(node) {
@@ -624,8 +645,8 @@ class App {
 			items = this.kindShares().filter(([, part]) => part > 0).map(([k, part]) =>
 				el("li", {}, el("span", { class: "swatch " + KINDS[k].id }), `${KINDS[k].title} ${formatPercent(part, 1)}`));
 		} else if (state.color === "module") {
-			items = this.moduleShares(this.tree("")).slice(0, 7).map(([m, part]) => el("li", {},
-				swatch(palette.moduleShades(m)[2]), `${this.profile.modules[m].name || "[unknown]"} ${formatPercent(part, 1)}`));
+			items = this.moduleShares().map(([m, part]) => el("li", {}, swatch(palette.moduleShades(m)[2]),
+				`${m < 0 ? "others" : this.profile.modules[m].name || "[unknown]"} ${formatPercent(part, 1)}`));
 		} else if (state.color === "diff") {
 			const ramp = el("span", { class: "ramp", "aria-hidden": "true" });
 			for (let i = -4; i <= 4; i++) {
@@ -650,26 +671,35 @@ class App {
 		return [...sums].map((sum, k) => [k, all ? sum / all : 0]);
 	}
 
-	// The same order whatever is shown, so that a module keeps its colour.
+	// By the area that they cover; the same whatever is shown, so that a module keeps its colour.
 	get moduleOrder() {
 		if (!this.moduleOrderCache) {
 			const { type } = this.defaults;
 			const tree = this.stacks.plainTree({ type, hideIdle: false, normalize: false });
-			this.moduleOrderCache = this.moduleShares(tree).map(([m]) => m);
+			this.moduleOrderCache = [...this.sumByModule(tree, tree.value)].sort((a, b) => b[1] - a[1]).map(([m]) => m);
 		}
 		return this.moduleOrderCache;
 	}
 
-	moduleShares(tree) {
+	// Shares of self values of the modules that have colours, then of all others, as module -1.
+	moduleShares() {
+		const tree = this.tree(""), sums = this.sumByModule(tree, tree.self);
+		let all = 0, rest = 0;
+		for (const sum of sums.values())
+			all += sum;
+		const shares = this.palette.colored.filter((m) => sums.has(m)).map((m) => [m, sums.get(m) / (all || 1)]);
+		rest = shares.reduce((left, [, part]) => left - part, 1);
+		shares.sort((a, b) => b[1] - a[1]);
+		return all && rest > 1e-4 ? [...shares, [-1, rest]] : shares;
+	}
+
+	sumByModule(tree, values) {
 		const sums = new Map();
-		let all = 0;
 		for (let i = 1; i < tree.count; i++) {
-			const self = Math.abs(tree.self[i]), module = this.functions.module[tree.func[i]];
-			if (self && module >= 0)
-				sums.set(module, (sums.get(module) || 0) + self);
-			all += self;
+			const module = this.functions.module[tree.func[i]];
+			sums.set(module, (sums.get(module) || 0) + Math.abs(values[i]));
 		}
-		return [...sums].sort((a, b) => b[1] - a[1]).map(([m, sum]) => [m, sum / all]);
+		return sums;
 	}
 
 	// ---- keys of the whole page ----
@@ -764,7 +794,7 @@ class App {
 		};
 		put("view", "view");
 		put("type", "type", profile.types[state.type].type);
-		for (const key of ["group", "color", "order", "width", "query"])
+		for (const key of ["group", "color", "order", "width", "query", "sort"])
 			put(key, key);
 		for (const key of ["icicle", "hideIdle", "normalize"])
 			put(key, key, state[key] ? "1" : "0");
@@ -772,6 +802,9 @@ class App {
 			hash.set("func", state.func.toString(36));
 		if (this.path.length)
 			hash.set("zoom", this.path.map((f) => this.functionToText(f)).join("."));
+		const range = state.view === "graph" && this.freeRange();
+		if (range)
+			hash.set("range", range.map((part) => String(Number(part.toPrecision(12)))).join("_"));
 		this.written = [...hash.keys()].length ? "#" + hash : "";
 		if (this.written === location.hash)
 			return;
@@ -816,6 +849,8 @@ class App {
 				state[key] = hash.get(key) === "1";
 		}
 		state.query = hash.get("query") || "";
+		if (/^-?\w+$/.test(hash.get("sort") || ""))
+			state.sort = hash.get("sort");
 		const func = parseInt(hash.get("func"), 36);
 		if (func >= 0 && func < this.functions.real)
 			state.func = func;
@@ -824,6 +859,8 @@ class App {
 			this.stacks.groupingBy(state.group);
 		this.path = (hash.get("zoom") || "").split(".").map((text) => this.functionOfText(text))
 			.filter((f) => f >= 0);
+		const range = (hash.get("range") || "").split("_").map(Number);
+		this.range = range.length === 2 && range[0] < range[1] ? range : null;
 		this.state = state;
 		this.written = location.hash;
 		this.graphKey = null;

@@ -42,7 +42,7 @@ const THEMES = {
 };
 
 class Palette {
-	// `modules`: those that get a colour of their own, at most as many as there are hues.
+	// `modules`: the first ones get colours of their own, as many as there are hues.
 	constructor(profile, mode, dark, modules) {
 		this.functions = profile.functions;
 		this.theme = dark ? THEMES.dark : THEMES.light;
@@ -52,7 +52,8 @@ class Palette {
 		this.hues = MODULE_HUES.map((h) => shadesOf(dark ? [h, 38, 30] : [h, 60, 78]));
 		this.hashes = [];
 		this.modules = modules;
-		this.moduleHues = new Map(modules.slice(0, MODULE_HUES.length).map((m, i) => [m, i]));
+		this.colored = modules.slice(0, MODULE_HUES.length);
+		this.moduleHues = new Map(this.colored.map((m, i) => [m, i]));
 	}
 
 	hash(func) {

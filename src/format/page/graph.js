@@ -104,7 +104,7 @@ class Layout {
 }
 
 class FlameGraph {
-	// `on`: hover(node, event or null), select(node), focus(node), sandwich(func).
+	// `on`: hover(node, event or null), select(node), focus(node), moved() if given.
 	constructor(host, label, on) {
 		this.on = on;
 		this.canvas = el("canvas", { role: "img", "aria-label": label });
@@ -321,6 +321,12 @@ class FlameGraph {
 
 	// ---- zoom ----
 
+	// What is shown, or will be when the animation is over.
+	get target() {
+		const a = this.animation;
+		return a ? { from: a.nextFrom, to: a.nextTo } : { from: this.from, to: this.to };
+	}
+
 	zoomTo(node, animate) {
 		this.layout.place(node);
 		this.focus = node;
@@ -342,6 +348,8 @@ class FlameGraph {
 			this.measure();
 			this.reveal(this.focus);
 		}
+		if (this.on.moved)
+			this.on.moved();
 		this.redraw();
 	}
 

@@ -24,12 +24,11 @@ function tableColumns(profile, unit) {
 }
 
 class FunctionTable {
-	// `on`: pick(func).
+	// `on`: pick(func), sort(text) as order() takes it.
 	constructor(host, profile, on) {
 		this.host = host;
 		this.profile = profile;
 		this.on = on;
-		this.sort = { key: profile.base ? "delta" : "self", down: true };
 		this.shown = TABLE_PAGE;
 		this.note = el("p", { class: "note" });
 		this.wrap = el("div", { class: "tablewrap", tabindex: "0", role: "region", "aria-label": "Functions" });
@@ -41,6 +40,11 @@ class FunctionTable {
 		this.unit = unit;
 		this.all = all;
 		this.filter(matches);
+	}
+
+	// By which column: its key, with "-" before it largest first.
+	order(text) {
+		this.sort = { key: text.replace("-", ""), down: text[0] === "-" };
 	}
 
 	filter(matches) {
@@ -69,7 +73,7 @@ class FunctionTable {
 	}
 
 	sorted() {
-		const column = this.columns.find((c) => c.key === this.sort.key) || this.columns[0];
+		const column = this.columns.find((c) => c.key === this.sort.key);
 		const rows = this.matches ? this.rows.filter((r) => this.matches[r.func]) : this.rows.slice();
 		const by = column.signed ? (row) => Math.abs(row[column.key]) : column.get;
 		const sign = this.sort.down ? -1 : 1;
@@ -81,6 +85,8 @@ class FunctionTable {
 
 	render() {
 		this.columns = tableColumns(this.profile, this.unit);
+		if (!this.columns.some((c) => c.key === this.sort.key))
+			this.order("-" + this.columns[0].key);
 		const rows = this.sorted(), page = rows.slice(0, this.shown);
 		this.note.textContent = `${rows.length.toLocaleString("en-US")} functions` +
 			(this.matches ? ` of ${this.rows.length.toLocaleString("en-US")} match` : "");
@@ -108,8 +114,7 @@ class FunctionTable {
 
 	sortBy(column) {
 		const down = this.sort.key === column.key ? !this.sort.down : !!column.number;
-		this.sort = { key: column.key, down };
-		this.render();
+		this.on.sort((down ? "-" : "") + column.key);
 		const buttons = this.wrap.querySelectorAll("th button");
 		buttons[this.columns.findIndex((c) => c.key === column.key)].focus();
 	}

@@ -488,8 +488,10 @@ class Stacks {
 		const { nodes, frames, samples } = this.profile;
 		const ofNode = new Float64Array(nodes.count), ofFrame = new Float64Array(frames.func.length);
 		const values = samples.values[choice.type];
-		for (let i = 0; i < samples.count; i++)
-			ofNode[samples.node[i]] += values[i];
+		for (let i = 0; i < samples.count; i++) {
+			if (!choice.hideIdle || !this.idle.has(this.ofNode[samples.node[i]], samples.set[i]))
+				ofNode[samples.node[i]] += values[i];
+		}
 		for (let i = nodes.count - 1; i > 0; i--) {
 			ofNode[nodes.parent[i]] += ofNode[i];
 			ofFrame[nodes.frame[i]] += ofNode[i];
