@@ -51,6 +51,11 @@ page() {
 	page numbers
 }
 
+@test "page: a million samples open within a second and move at 30 frames a second" {
+	"${TARGETS:-$ROOT/build/targets}/make-page" big100000 >"$BATS_FILE_TMPDIR/large.html"
+	page speed
+}
+
 @test "page: of a real profile, small, by -o and by -f" {
 	target shares
 	"$CPROF" cpu -p "$PID" -d 1s -F 499 --label thread -o "$BATS_FILE_TMPDIR/real.html" 2>"$ERR"

@@ -2,7 +2,9 @@
 // What the page does, on the profiles of make_page.c. `open(name, options)` gives a page; faults are checked after.
 import assert from "node:assert/strict";
 import fs from "node:fs";
+import os from "node:os";
 import { click, frame, pixel, settle } from "./browser.mjs";
+import { moving, opening } from "./trace.mjs";
 
 const near = (have, want, tolerance = 0.01) => assert.ok(Math.abs(have - want) <= tolerance, `${have} is not ${want}`);
 const crumbs = (page) => page.locator(".crumbs button").allTextContents();
@@ -43,6 +45,30 @@ export async function load(open) {
 	for (const kind of ["user code 35.0 %", "inlined 30.0 %", "kernel 30.0 %", "JIT code 5.00 %"])
 		assert.ok(legend.includes(kind), `${legend} lacks ${kind}`);
 	assert.ok((await page.screenshot()).length > 5000);
+	// By module: also those have a colour that only call others.
+	await choose(page, "color", "module");
+	assert.deepEqual(await page.$$eval(".legend li", (items) => items.map((item) => item.textContent)),
+		["shop 65.0 %", "[kernel.kallsyms] 30.0 %", "perf-7.map 5.00 %", "libc.so.6 0 %", "[stack cut] 0 %"]);
+	const write = await frame(page, ["main", "serve", "reply", "write"]);
+	const [r, g, b] = await pixel(page, write.x + 90, write.y + 2);
+	assert.ok(Math.max(r, g, b) - Math.min(r, g, b) > 30, "a module of some width is grey");
+}
+
+// A million samples in 100,000 stacks. Where others want the processors, too, it takes as much longer.
+export async function speed(open) {
+	const page = await open("large"), busy = Math.max(1, os.loadavg()[0] / os.cpus().length);
+	const best = async (tries, measure, enough) => {
+		const had = [];
+		while (had.length < tries && !had.some(enough))
+			had.push(await measure());
+		return had;
+	};
+	const fast = (ms) => ms < 1000 * busy, opened = await best(3, () => opening(page), fast);
+	assert.ok(opened.some(fast), `opens in ${opened.map(Math.round)} ms`);
+	for (const what of ["zoom", "pan"]) {
+		const fluid = ({ rate }) => rate >= 30 / busy, seen = await best(3, () => moving(page, what), fluid);
+		assert.ok(seen.some(fluid), `${what}: ${seen.map(({ rate }) => Math.round(rate))} frames a second`);
+	}
 }
 
 export async function empty(open) {
@@ -132,6 +158,7 @@ export async function types(open) {
 	assert.deepEqual(await page.$$eval("#choose-type option", (o) => o.map((x) => x.textContent)),
 		["alloc_objects (count)", "alloc_space (bytes)", "inuse_objects (count)", "inuse_space (bytes)"]);
 	assert.match(await page.textContent(".detail"), /50\.0 MiB inuse_space/);
+	assert.ok((await page.textContent("header")).includes("a sample each 512 KiB of space"));
 	near((await frame(page, ["main", "cache"])).share, 52428800 / 52469760);
 	await choose(page, "type", "0");
 	near((await frame(page, ["main", "parse"])).share, 1000 / 1105);
@@ -370,11 +397,26 @@ export async function address(open) {
 	assert.equal(await again.inputValue("#choose-color"), "module");
 	assert.equal(await again.getAttribute("#toggle-icicle", "aria-pressed"), "true");
 	near((await frame(again, ["main", "serve", "parse"])).share, 1);
+	// So is a place between frames, once the hand rests, and the order of the table.
+	await again.focus(".graph");
+	await press(again, "-");
+	const wide = await frame(again, ["main", "serve", "parse"]);
+	assert.ok(wide.share < 0.99);
+	await again.waitForFunction(() => location.hash.includes("range="));
+	await press(again, "3");
+	await again.click("th button:has-text('Module')");
+	const moved = await open("cpu", { hash: await again.evaluate(() => location.hash) });
+	assert.equal(await moved.getAttribute("th:has-text('Module')", "aria-sort"), "ascending");
+	await press(again, "1");
+	await again.waitForFunction(() => location.hash.includes("range="));
+	const beside = await open("cpu", { hash: await again.evaluate(() => location.hash) });
+	near((await frame(beside, ["main", "serve", "parse"])).x, wide.x, 0.5);
+	near((await frame(beside, ["main", "serve", "parse"])).width, wide.width, 0.5);
 	// Back undoes the zoom; nonsense is ignored.
 	await page.goBack();
 	await page.waitForFunction(() => window.cprofPage.graph.focus === 0);
 	await settle(page);
-	const odd = await open("cpu", { hash: "#view=__proto__&type=none&group=x&zoom=~%25.zz9.-1&func=zzzzz&width=z" });
+	const odd = await open("cpu", { hash: "#view=__proto__&type=none&group=x&zoom=~%25.zz9.-1&func=zzzzz&width=z&range=1_0&sort=-x" });
 	assert.deepEqual(await crumbs(odd), ["all"]);
 }
 
