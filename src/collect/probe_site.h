@@ -6,9 +6,9 @@
  * emulated instruction that every call passes exactly once with its arguments in place.
  *
  * That holds for a site when, from the entry to it, there is straight-line code only (no branch,
- * call, return or trap), none of the asked registers is written, and no direct branch of the whole
- * function leads to an address after the entry up to the site. Indirect jumps are taken to stay out
- * of there: compilers begin a new block, and so end the straight line, where a jump table can lead.
+ * call, return or trap), none of the asked registers is written, and no direct branch of the function's
+ * bytes leads to an address after the entry up to the site. Indirect jumps, and code that the
+ * compiler split off to elsewhere (.cold), are taken to stay out of there.
  */
 #ifndef CPROF_COLLECT_PROBE_SITE_H
 #define CPROF_COLLECT_PROBE_SITE_H
@@ -38,7 +38,7 @@ enum probe_purpose {
 /* What the running kernel does beyond the common set; 0 is right for every kernel. */
 enum probe_kernel {
 	PROBE_KERNEL_NOPS = 1u << 0, /* multi-byte nops (0f 1f) are emulated: 6.18 */
-	PROBE_KERNEL_NOP5 = 1u << 1, /* a 5-byte nop becomes a call: 6.18 */
+	PROBE_KERNEL_NOP5 = 1u << 1, /* a 5-byte nop in one page becomes a call: 6.18 */
 };
 
 enum probe_cost {
@@ -62,15 +62,16 @@ struct probe_site {
 	char text[48]; /* the instruction, for -v: "push r12" */
 };
 
-/* Functions are read this far. Sites in longer ones are at the entry, or not proven and not chosen. */
+/* Functions are read this far; in longer ones nothing but the entry is certain. */
 #define PROBE_CODE_MAX (64u << 10)
 
 /*
- * `code` is the function from its entry on, `size` its whole length by the symbol table (0: unknown).
- * When `code` is shorter than `size`, or `size` is unknown, only the entry and an endbr64 before it
- * are certain. -ENOTSUP: nothing that the kernel would take a probe on; -EINVAL: no code.
+ * `code` is the function from its entry on, which lies at `vaddr`; `size` is its whole length by the
+ * symbol table. When `code` is shorter, when `size` is 0 (unknown) or when not all of it can be
+ * decoded, no other site than the entry is chosen. -ENOTSUP: nothing that the kernel would take a probe
+ * on; -EINVAL: no code.
  */
-int probe_site_choose(struct bytes code, u64 size, const struct probe_request *request,
+int probe_site_choose(struct bytes code, u64 vaddr, u64 size, const struct probe_request *request,
 		      struct probe_site *out) MUST_CHECK;
 /* The same for the function at `vaddr` of a file; also -EBADMSG when the file does not hold it. */
 int probe_site_in_file(struct elf_file *f, u64 vaddr, u64 size, const struct probe_request *request,

@@ -282,20 +282,21 @@ bool elf_file_vaddr_to_offset(const struct elf_file *f, u64 vaddr, u64 *offset)
 	return false;
 }
 
-int elf_file_code(struct elf_file *f, u64 vaddr, size_t max, struct bytes *out)
+struct bytes elf_file_loaded(struct elf_file *f, u64 vaddr, u64 len)
 {
-	u64 offset, size = elf_file_size(f);
-	Elf_Data *chunk;
+	vec_for_each(&f->segments, s) {
+		u64 skip = vaddr - s->vaddr, offset;
 
-	if (!elf_file_vaddr_to_offset(f, vaddr, &offset) || offset >= size)
-		return -ENOENT;
-	if (max > size - offset)
-		max = (size_t)(size - offset);
-	chunk = elf_getdata_rawchunk(elf_file_handle(f), (int64_t)offset, max, ELF_T_BYTE);
-	if (!chunk || !chunk->d_buf)
-		return -ENOENT;
-	*out = (struct bytes){chunk->d_buf, chunk->d_size};
-	return 0;
+		if (vaddr < s->vaddr || skip >= s->filesz ||
+		    __builtin_add_overflow(s->offset, skip, &offset) || offset >= f->size)
+			continue;
+		if (len > s->filesz - skip)
+			len = s->filesz - skip;
+		if (len > f->size - offset)
+			len = f->size - offset;
+		return elf_file_bytes(f, offset, len);
+	}
+	return (struct bytes){0};
 }
 
 u16 elf_file_machine(const struct elf_file *f)

@@ -56,8 +56,11 @@ u16 elf_file_type(const struct elf_file *f); /* ET_* */
 u64 elf_file_entry(const struct elf_file *f); /* vaddr of the first instruction */
 u64 elf_file_size(const struct elf_file *f); /* in bytes, when it was opened */
 
-/* Up to `max` bytes of the file at `vaddr`, lent; 0, or -ENOENT when there are none. */
-int elf_file_code(struct elf_file *f, u64 vaddr, size_t max, struct bytes *out) MUST_CHECK;
+/*
+ * What is loaded from the file at `vaddr`, at most `len` bytes and none behind the segment's end; lent,
+ * empty when the file has nothing there.
+ */
+struct bytes elf_file_loaded(struct elf_file *f, u64 vaddr, u64 len);
 
 /*
  * The section called `name`; 0, -ENOENT, or -EBADMSG when it is there but broken. A file without

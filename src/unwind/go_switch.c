@@ -122,10 +122,10 @@ static bool read_code(struct go_switches *s, struct go_switch *one, struct bytes
 
 static void add(struct go_switches *s, struct elf_file *f, struct go_switch one, bool assembly)
 {
+	struct bytes code = elf_file_loaded(f, one.start, CODE_BYTES);
 	struct go_switch *slot;
-	struct bytes code;
 
-	if (elf_file_code(f, one.start, CODE_BYTES, &code) || !read_code(s, &one, code))
+	if (!code.len || !read_code(s, &one, code))
 		return;
 	slot = slot_for(s, one.name, assembly);
 	if (slot)
