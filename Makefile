@@ -28,7 +28,7 @@ PKGS := libbpf libelf libdw libprotobuf-c zlib liblzma
 CPPFLAGS += -Isrc -I$(O)/gen -D_GNU_SOURCE -DCPROF_VERSION='"$(VERSION)"'
 CFLAGS ?= -O2 -g
 override CFLAGS += -std=c17 -Wall -Wextra -Wno-unused-parameter -fno-strict-aliasing
-LDLIBS += $(shell pkg-config --libs $(PKGS) 2>/dev/null || echo -lbpf -lelf -ldw -lprotobuf-c -lz -llzma) -liberty -lpthread -lm
+LDLIBS += $(shell pkg-config --libs $(PKGS) 2>/dev/null || echo -lbpf -lelf -ldw -lprotobuf-c -lz -llzma) -lZydis -liberty -lpthread -lm
 ifeq ($(WERROR),1)
 override CFLAGS += -Werror
 endif

@@ -3,13 +3,15 @@
 
 # Debian's names; the README has those of other distributions.
 DEPS_BUILD := gcc libc6-dev make pkg-config clang bpftool libbpf-dev libelf-dev libdw-dev \
-	libprotobuf-c-dev protobuf-c-compiler zlib1g-dev liblzma-dev libiberty-dev uthash-dev
+	libprotobuf-c-dev protobuf-c-compiler zlib1g-dev liblzma-dev libiberty-dev uthash-dev \
+	libzydis-dev libzycore-dev
 DEPS_DEMO := g++
 # redis-tools holds the server's code too, without the package that would start a daemon.
 DEPS_CHECK := $(DEPS_DEMO) bats procps python3 golang-go redis-tools xz-utils binutils dwz util-linux \
 	libclang-rt-14-dev libc6-dbg clang-format clang-tidy shellcheck \
 	qemu-system-x86 seabios busybox-static cpio groff-base \
 	chromium firefox-esr fonts-dejavu-core $(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm) \
+	musl-tools libjemalloc2 libtcmalloc-minimal4 libgoogle-perftools4 libmimalloc2.0 \
 	$(if $(shell command -v rustc),,rustc)
 
 # $(call install,PACKAGES): asks dpkg first, so that nothing is done, and fast, when all are there.
