@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Finds an allocator's doors by their names. Which allocator it is, allocator_identify.c finds out. */
+#include "target/allocator.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "elf/symbols.h"
+#include "target/allocator_identify.h"
+
+/* Of a hostile file. No allocator has as many. */
+#define DOORS_MAX 256
+
+static const struct alloc_signature signatures[ALLOC_KINDS] = {
+	[ALLOC_MALLOC] = {"malloc", 0, -1, -1, -1, true, false},
+	[ALLOC_CALLOC] = {"calloc", 1, 0, -1, -1, true, false},
+	[ALLOC_REALLOC] = {"realloc", 1, -1, 0, -1, true, true},
+	[ALLOC_REALLOCARRAY] = {"reallocarray", 2, 1, 0, -1, true, true},
+	[ALLOC_FREE] = {"free", -1, -1, 0, -1, false, true},
+	[ALLOC_POSIX_MEMALIGN] = {"posix_memalign", 2, -1, -1, 0, true, false},
+	[ALLOC_ALIGNED] = {"aligned_alloc", 1, -1, -1, -1, true, false},
+	[ALLOC_VALLOC] = {"valloc", 0, -1, -1, -1, true, false},
+	[ALLOC_PVALLOC] = {"pvalloc", 0, -1, -1, -1, true, false},
+	[ALLOC_NEW] = {"new", 0, -1, -1, -1, true, false},
+	[ALLOC_DELETE] = {"delete", -1, -1, 0, -1, false, true},
+};
+
+/* How good a name is: of several at one address the best stays. */
+enum rank {
+	RANK_NAMED, /* by --alloc */
+	RANK_PLAIN, /* malloc */
+	RANK_OPERATOR, /* _Znwm */
+	RANK_PREFIXED, /* je_malloc */
+	RANK_LAST_RESORT, /* __libc_malloc: the same function as malloc, where that name is free */
+};
+
+struct door_name {
+	const char *name;
+	enum alloc_kind kind;
+};
+
+struct candidate {
+	struct alloc_door door;
+	enum rank rank;
+};
+
+struct search {
+	struct elf_file *f;
+	const struct alloc_names *names;
+	VEC(struct candidate) found;
+	struct allocator_marks marks;
+	u32 functions; /* in the table that is being read */
+	u32 ifuncs;
+};
+
+/* With and without a prefix of the allocator's: je_malloc, tc_memalign, mi_free. */
+static const struct door_name c_names[] = {
+	{"malloc", ALLOC_MALLOC},
+	{"calloc", ALLOC_CALLOC},
+	{"realloc", ALLOC_REALLOC},
+	{"reallocarray", ALLOC_REALLOCARRAY},
+	{"free", ALLOC_FREE},
+	{"cfree", ALLOC_FREE},
+	{"free_sized", ALLOC_FREE}, /* C23 7.24.3.4 and .5 */
+	{"free_aligned_sized", ALLOC_FREE},
+	{"posix_memalign", ALLOC_POSIX_MEMALIGN},
+	{"aligned_alloc", ALLOC_ALIGNED},
+	{"memalign", ALLOC_ALIGNED},
+	{"valloc", ALLOC_VALLOC},
+	{"pvalloc", ALLOC_PVALLOC},
+	{"mallocx", ALLOC_MALLOC}, /* jemalloc */
+	{"rallocx", ALLOC_REALLOC},
+	{"dallocx", ALLOC_FREE},
+	{"sdallocx", ALLOC_FREE},
+};
+
+/* With a prefix only: gperftools' and mimalloc's own. */
+static const struct door_name own_names[] = {
+	{"new", ALLOC_NEW},
+	{"new_n", ALLOC_CALLOC},
+	{"new_nothrow", ALLOC_NEW},
+	{"new_aligned", ALLOC_NEW},
+	{"new_aligned_nothrow", ALLOC_NEW},
+	{"newarray", ALLOC_NEW},
+	{"newarray_nothrow", ALLOC_NEW},
+	{"newarray_aligned", ALLOC_NEW},
+	{"newarray_aligned_nothrow", ALLOC_NEW},
+	{"delete", ALLOC_DELETE},
+	{"delete_nothrow", ALLOC_DELETE},
+	{"delete_sized", ALLOC_DELETE},
+	{"delete_aligned", ALLOC_DELETE},
+	{"delete_sized_aligned", ALLOC_DELETE},
+	{"delete_aligned_nothrow", ALLOC_DELETE},
+	{"deletearray", ALLOC_DELETE},
+	{"deletearray_nothrow", ALLOC_DELETE},
+	{"deletearray_sized", ALLOC_DELETE},
+	{"deletearray_aligned", ALLOC_DELETE},
+	{"deletearray_sized_aligned", ALLOC_DELETE},
+	{"deletearray_aligned_nothrow", ALLOC_DELETE},
+	{"zalloc", ALLOC_MALLOC},
+	{"malloc_small", ALLOC_MALLOC},
+	{"zalloc_small", ALLOC_MALLOC},
+	{"mallocn", ALLOC_CALLOC},
+	{"reallocn", ALLOC_REALLOCARRAY},
+	{"reallocf", ALLOC_REALLOC},
+	{"rezalloc", ALLOC_REALLOC},
+	{"recalloc", ALLOC_REALLOCARRAY},
+	{"malloc_aligned", ALLOC_MALLOC},
+	{"zalloc_aligned", ALLOC_MALLOC},
+	{"calloc_aligned", ALLOC_CALLOC},
+	{"realloc_aligned", ALLOC_REALLOC},
+	{"free_size", ALLOC_FREE},
+	{"free_size_aligned", ALLOC_FREE},
+	{"free_aligned", ALLOC_FREE},
+};
+
+/* _rjem_ is jemalloc in Rust programs. */
+static const char *const prefixes[] = {"je_", "_rjem_", "tc_", "mi_", "rp", "dl"};
+static const char *const last_resorts[] = {"__libc_", "__interceptor_"};
+
+const struct alloc_signature *alloc_signature(enum alloc_kind kind)
+{
+	return &signatures[kind];
+}
+
+/* ---- what a name means */
+
+static bool name_equals(const char *name, size_t len, const char *want)
+{
+	return strlen(want) == len && !memcmp(name, want, len);
+}
+
+static bool lookup(const struct door_name *names, size_t n, const char *name, size_t len,
+		   enum alloc_kind *kind)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (name_equals(name, len, names[i].name)) {
+			*kind = names[i].kind;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool lookup_prefixed(const char *const *known, size_t n, const char *name, size_t len,
+			    bool own, enum alloc_kind *kind)
+{
+	for (size_t i = 0; i < n; i++) {
+		size_t skip = strlen(known[i]);
+
+		if (len <= skip || memcmp(name, known[i], skip) != 0)
+			continue;
+		if (lookup(c_names, ARRAY_LEN(c_names), name + skip, len - skip, kind) ||
+		    (own && lookup(own_names, ARRAY_LEN(own_names), name + skip, len - skip, kind)))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * operator new and delete as the standard library declares them (Itanium C++ ABI 5.1.3 has the names).
+ * Placement forms and a program's own overloads are nobody's door.
+ */
+static bool lookup_operator(const char *name, size_t len, enum alloc_kind *kind)
+{
+	static const struct door_name heads[] = {{"_Znwm", ALLOC_NEW},
+						 {"_Znam", ALLOC_NEW},
+						 {"_ZdlPv", ALLOC_DELETE},
+						 {"_ZdaPv", ALLOC_DELETE}};
+	static const char *const tails[] = {"",
+					    "m",
+					    "RKSt9nothrow_t",
+					    "St11align_val_t",
+					    "mSt11align_val_t",
+					    "St11align_val_tRKSt9nothrow_t"};
+
+	for (size_t h = 0; h < ARRAY_LEN(heads); h++) {
+		size_t skip = strlen(heads[h].name);
+
+		if (len < skip || memcmp(name, heads[h].name, skip) != 0)
+			continue;
+		*kind = heads[h].kind;
+		for (size_t t = 0; t < ARRAY_LEN(tails); t++) {
+			if (name_equals(name + skip, len - skip, tails[t]))
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool lookup_named(const struct alloc_names *names, const char *name, size_t len,
+			 enum alloc_kind *kind)
+{
+	for (size_t i = 0; names && i < names->names.len; i++) {
+		if (name_equals(name, len, names->names.data[i].name)) {
+			*kind = names->names.data[i].kind;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool classify(const struct search *s, const char *name, size_t len, struct candidate *c)
+{
+	enum alloc_kind *kind = &c->door.kind;
+
+	if (lookup_named(s->names, name, len, kind))
+		c->rank = RANK_NAMED;
+	else if (lookup(c_names, ARRAY_LEN(c_names), name, len, kind))
+		c->rank = RANK_PLAIN;
+	else if (lookup_operator(name, len, kind))
+		c->rank = RANK_OPERATOR;
+	else if (lookup_prefixed(prefixes, ARRAY_LEN(prefixes), name, len, true, kind))
+		c->rank = RANK_PREFIXED;
+	else if (lookup_prefixed(last_resorts, ARRAY_LEN(last_resorts), name, len, false, kind))
+		c->rank = RANK_LAST_RESORT;
+	else
+		return false;
+	return true;
+}
+
+/* ---- the symbol tables */
+
+static bool executable(const struct elf_file *f, u64 vaddr)
+{
+	const struct elf_segment *s;
+	size_t n = elf_file_segments(f, &s);
+
+	for (size_t i = 0; i < n; i++) {
+		if ((s[i].flags & PF_X) && vaddr >= s[i].vaddr && vaddr - s[i].vaddr < s[i].filesz)
+			return true;
+	}
+	return false;
+}
+
+static int visit(void *arg, const struct elf_symbol *symbol)
+{
+	struct search *s = arg;
+	size_t len = strcspn(symbol->name, "@");
+	struct candidate c = {.door = {.vaddr = symbol->vaddr, .size = symbol->size}};
+
+	allocator_marks_note(&s->marks, symbol->name, len, symbol->vaddr);
+	if (symbol->type != STT_FUNC && symbol->type != STT_GNU_IFUNC)
+		return 0;
+	s->functions++;
+	if (!classify(s, symbol->name, len, &c) || !executable(s->f, symbol->vaddr) ||
+	    !elf_file_vaddr_to_offset(s->f, symbol->vaddr, &c.door.offset))
+		return 0;
+	if (symbol->type == STT_GNU_IFUNC) {
+		s->ifuncs++;
+		return 0;
+	}
+	if (s->found.len == DOORS_MAX)
+		return 0;
+	c.door.name = symbol->name;
+	return vec_push(&s->found, c);
+}
+
+static int search_table(struct search *s, const char *table, char *text, size_t size)
+{
+	int err;
+
+	s->functions = 0;
+	err = elf_symbols_visit(s->f, table, visit, s);
+	if (err == -ENOMEM)
+		return err;
+	if (err)
+		snprintf(text, size, "no %s", table);
+	else
+		snprintf(text, size, "%u functions in %s", s->functions, table);
+	return 0;
+}
+
+static int search_tables(struct search *s, char *searched, size_t size)
+{
+	char dynamic[40] = "", all[40] = "";
+	int err = search_table(s, ".dynsym", dynamic, sizeof(dynamic));
+
+	if (!err)
+		err = search_table(s, ".symtab", all, sizeof(all));
+	snprintf(searched, size, "%s, %s", dynamic, all);
+	return err;
+}
+
+/* ---- which of them are doors */
+
+/* free, where the same function is also called cfree */
+static bool is_usual_name(const struct alloc_door *door)
+{
+	return name_equals(door->name, strcspn(door->name, "@"), signatures[door->kind].name);
+}
+
+static int compare_places(const void *a, const void *b)
+{
+	const struct candidate *x = a, *y = b;
+
+	if (x->door.vaddr != y->door.vaddr)
+		return x->door.vaddr < y->door.vaddr ? -1 : 1;
+	if (x->rank != y->rank)
+		return x->rank < y->rank ? -1 : 1;
+	if (x->door.kind != y->door.kind)
+		return x->door.kind < y->door.kind ? -1 : 1;
+	if (is_usual_name(&x->door) != is_usual_name(&y->door))
+		return is_usual_name(&x->door) ? -1 : 1;
+	return strcmp(x->door.name, y->door.name);
+}
+
+static int compare_kinds(const void *a, const void *b)
+{
+	const struct alloc_door *x = a, *y = b;
+
+	if (x->kind != y->kind)
+		return x->kind < y->kind ? -1 : 1;
+	return x->vaddr < y->vaddr ? -1 : x->vaddr > y->vaddr;
+}
+
+static void drop_aliases(struct search *s)
+{
+	size_t kept = 0;
+
+	qsort(s->found.data, s->found.len, sizeof(*s->found.data), compare_places);
+	for (size_t i = 0; i < s->found.len; i++) {
+		struct candidate *c = &s->found.data[i];
+		struct candidate *last = kept ? &s->found.data[kept - 1] : NULL;
+
+		if (!last || last->door.vaddr != c->door.vaddr)
+			s->found.data[kept++] = *c;
+		else if (!last->door.size)
+			last->door.size = c->door.size;
+	}
+	s->found.len = kept;
+}
+
+/* One function that gives memory out and one that takes it back, by the names of C. */
+static bool makes_an_allocator(const struct search *s)
+{
+	bool allocates = false, frees = false;
+
+	vec_for_each(&s->found, c) {
+		if (c->rank == RANK_NAMED || c->rank == RANK_OPERATOR)
+			continue;
+		allocates |= signatures[c->door.kind].allocates;
+		frees |= c->door.kind == ALLOC_FREE;
+	}
+	return allocates && frees;
+}
+
+static bool has_plain(const struct search *s, enum alloc_kind kind)
+{
+	vec_for_each(&s->found, c) {
+		if (c->rank == RANK_PLAIN && c->door.kind == kind)
+			return true;
+	}
+	return false;
+}
+
+static bool is_door(const struct search *s, const struct candidate *c, enum allocator_id id)
+{
+	switch (c->rank) {
+	case RANK_NAMED:
+		return true;
+	case RANK_OPERATOR: /* a C library has none: it is the C++ library's, linked in statically */
+		return id != ALLOCATOR_NAMED && id != ALLOCATOR_GLIBC && id != ALLOCATOR_MUSL;
+	case RANK_LAST_RESORT:
+		return id != ALLOCATOR_NAMED && !has_plain(s, c->door.kind);
+	default:
+		return id != ALLOCATOR_NAMED;
+	}
+}
+
+static int keep_doors(const struct search *s, struct allocator *out)
+{
+	vec_for_each(&s->found, c) {
+		if (is_door(s, c, out->id) && vec_push(&out->doors, c->door))
+			return -ENOMEM;
+	}
+	if (!out->doors.len)
+		return -ENOENT;
+	qsort(out->doors.data, out->doors.len, sizeof(*out->doors.data), compare_kinds);
+	return 0;
+}
+
+int allocator_find(struct elf_file *f, const struct alloc_names *names, struct allocator *out)
+{
+	struct search s = {.f = f, .names = names};
+	int err;
+
+	*out = (struct allocator){.id = ALLOCATOR_NAMED, .text = "named functions"};
+	err = search_tables(&s, out->searched, sizeof(out->searched));
+	if (!err) {
+		out->ifuncs = s.ifuncs;
+		drop_aliases(&s);
+		if (makes_an_allocator(&s) && !allocator_is_dynamic_linker(&s.marks))
+			out->id = allocator_identify(f, &s.marks, out->text, sizeof(out->text));
+		err = keep_doors(&s, out);
+	}
+	vec_release(&s.found);
+	return err;
+}
+
+void allocator_release(struct allocator *a)
+{
+	vec_release(&a->doors);
+}
