@@ -6,8 +6,6 @@
 #include <errno.h>
 #include <stdio.h>
 
-#define RSP_UNKNOWN (-1)
-
 struct decoded {
 	ZydisDecodedInstruction insn;
 	ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
@@ -113,6 +111,8 @@ static bool leaves_user_space(const ZydisDecodedInstruction *insn)
 	case ZYDIS_MNEMONIC_UD0:
 	case ZYDIS_MNEMONIC_UD1:
 	case ZYDIS_MNEMONIC_UD2:
+	case ZYDIS_MNEMONIC_CLI:
+	case ZYDIS_MNEMONIC_STI:
 		return true;
 	default:
 		return insn->attributes & ZYDIS_ATTRIB_IS_PRIVILEGED;
@@ -192,24 +192,82 @@ static bool writes_register(const struct decoded *d, ZydisRegister reg)
 	return false;
 }
 
-static bool writes_argument(const struct decoded *d, u32 args)
-{
-	static const struct {
-		u32 arg;
-		ZydisRegister reg;
-	} map[] = {
-		{PROBE_ARG_RDI, ZYDIS_REGISTER_RDI},
-		{PROBE_ARG_RSI, ZYDIS_REGISTER_RSI},
-		{PROBE_ARG_RDX, ZYDIS_REGISTER_RDX},
-		{PROBE_ARG_RCX, ZYDIS_REGISTER_RCX},
-	};
+/* ---- where the arguments are */
 
-	for (size_t i = 0; i < ARRAY_LEN(map); i++) {
-		if ((args & map[i].arg) && writes_register(d, map[i].reg))
-			return true;
-	}
-	return false;
+/* The registers that hold each argument: a set of hardware numbers, 0 rax to 15 r15. */
+struct arguments {
+	u16 in[PROBE_ARGS_MAX];
+};
+
+static const u8 home[PROBE_ARGS_MAX] = {7, 6, 2, 1}; /* rdi, rsi, rdx, rcx */
+
+static struct arguments arguments_at_entry(void)
+{
+	struct arguments a;
+
+	for (size_t i = 0; i < PROBE_ARGS_MAX; i++)
+		a.in[i] = (u16)(1u << home[i]);
+	return a;
 }
+
+static u16 register_bit(const ZydisDecodedOperand *op)
+{
+	if (op->type != ZYDIS_OPERAND_TYPE_REGISTER ||
+	    ZydisRegisterGetClass(op->reg.value) != ZYDIS_REGCLASS_GPR64)
+		return 0;
+	return (u16)(1u << ZydisRegisterGetId(op->reg.value));
+}
+
+static u16 written_registers(const struct decoded *d)
+{
+	u16 set = 0;
+
+	for (u16 i = 0; i < 16; i++) {
+		if (writes_register(d, ZydisRegisterEncode(ZYDIS_REGCLASS_GPR64, (u8)i)))
+			set |= (u16)(1u << i);
+	}
+	return set;
+}
+
+static void arguments_follow(struct arguments *a, const struct decoded *d)
+{
+	u16 written = written_registers(d), from = 0, to = 0;
+
+	if (d->insn.mnemonic == ZYDIS_MNEMONIC_MOV) {
+		to = register_bit(&d->operands[0]);
+		from = register_bit(&d->operands[1]);
+	}
+	for (size_t i = 0; i < PROBE_ARGS_MAX; i++) {
+		bool copied = a->in[i] & from;
+
+		a->in[i] &= (u16)~written;
+		if (copied)
+			a->in[i] |= to;
+	}
+}
+
+static bool arguments_in_reach(const struct arguments *a, const struct probe_request *request)
+{
+	for (size_t i = 0; i < PROBE_ARGS_MAX; i++) {
+		u16 fit = request->moved_args ? a->in[i] : a->in[i] & (u16)(1u << home[i]);
+
+		if ((request->args & (1u << i)) && !fit)
+			return false;
+	}
+	return true;
+}
+
+static u8 dwarf_number(const struct arguments *a, size_t arg)
+{
+	static const u8 dwarf[16] = {0, 2, 1, 3, 7, 6, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15};
+	u16 set = a->in[arg];
+
+	if (!set || set & (1u << home[arg]))
+		return dwarf[home[arg]];
+	return dwarf[__builtin_ctz(set)];
+}
+
+/* ---- the stack pointer */
 
 static bool is_rsp(const ZydisDecodedOperand *op)
 {
@@ -275,6 +333,9 @@ static void format_instruction(const struct decoded *d, u64 vaddr, char *out, si
 	ZydisFormatter formatter;
 
 	if (ZYAN_FAILED(ZydisFormatterInit(&formatter, ZYDIS_FORMATTER_STYLE_INTEL)) ||
+	    ZYAN_FAILED(ZydisFormatterSetProperty(&formatter,
+						  ZYDIS_FORMATTER_PROP_ADDR_PADDING_ABSOLUTE,
+						  ZYDIS_PADDING_DISABLED)) ||
 	    ZYAN_FAILED(ZydisFormatterFormatInstruction(&formatter, &d->insn, d->operands,
 							d->insn.operand_count_visible, out, size,
 							vaddr, NULL)))
@@ -284,6 +345,7 @@ static void format_instruction(const struct decoded *d, u64 vaddr, char *out, si
 struct walk {
 	u64 at;
 	s64 stack;
+	struct arguments args;
 	bool first;
 	bool found;
 };
@@ -302,15 +364,21 @@ static void consider(const struct function *fn, const struct probe_request *requ
 	w->found = true;
 	*best = (struct probe_site){
 		.offset = (u32)w->at, .stack_bytes = (u32)w->stack, .cost = cost};
+	for (size_t i = 0; i < PROBE_ARGS_MAX; i++)
+		best->arg_reg[i] = dwarf_number(&w->args, i);
 	format_instruction(d, fn->vaddr + w->at, best->text, sizeof(best->text));
 }
 
 /* Steps over the instruction; false when what comes after it is not a site any more. */
-static bool advance(const struct function *fn, u32 args, const struct decoded *d, struct walk *w)
+static bool advance(const struct function *fn, const struct probe_request *request,
+		    const struct decoded *d, struct walk *w)
 {
 	s64 change;
 
-	if (ends_straight_line(d, w->at) || writes_argument(d, args) || !stack_change(d, &change))
+	if (ends_straight_line(d, w->at) || !stack_change(d, &change))
+		return false;
+	arguments_follow(&w->args, d);
+	if (!arguments_in_reach(&w->args, request))
 		return false;
 	w->stack += change;
 	w->at += d->insn.length;
@@ -323,7 +391,7 @@ int probe_site_choose(struct bytes code, u64 vaddr, u64 size, const struct probe
 		      struct probe_site *out)
 {
 	struct function fn = {.code = code, .vaddr = vaddr};
-	struct walk w = {.first = true};
+	struct walk w = {.first = true, .args = arguments_at_entry()};
 	struct decoded d;
 	bool whole;
 
@@ -337,7 +405,7 @@ int probe_site_choose(struct bytes code, u64 vaddr, u64 size, const struct probe
 	whole = find_first_target(&fn) && size && fn.code.len == size;
 	while (decode(&fn, w.at, &d)) {
 		consider(&fn, request, &d, &w, out);
-		if (!whole || !advance(&fn, request->args, &d, &w))
+		if (!whole || !advance(&fn, request, &d, &w))
 			break;
 	}
 	return w.found ? 0 : -ENOTSUP;

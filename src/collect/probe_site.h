@@ -6,7 +6,7 @@
  * emulated instruction that every call passes exactly once with its arguments in place.
  *
  * That holds for a site when, from the entry to it, there is straight-line code only (no branch,
- * call, return or trap), none of the asked registers is written, and no direct branch of the function's
+ * call, return or trap), each asked argument is still in a register, and no direct branch of the function's
  * bytes leads to an address after the entry up to the site. Indirect jumps, and code that the
  * compiler split off to elsewhere (.cold), are taken to stay out of there.
  */
@@ -17,13 +17,14 @@
 #include "base/types.h"
 #include "elf/elf_file.h"
 
-/* Argument registers that must still hold what the caller put there. */
+/* Arguments that the program needs: bit i for the i-th, by the System V psABI in these registers. */
 enum probe_args {
 	PROBE_ARG_RDI = 1u << 0,
 	PROBE_ARG_RSI = 1u << 1,
 	PROBE_ARG_RDX = 1u << 2,
 	PROBE_ARG_RCX = 1u << 3,
 };
+#define PROBE_ARGS_MAX 4
 
 enum probe_purpose {
 	PROBE_ENTRY, /* an entry program alone */
@@ -49,6 +50,11 @@ enum probe_cost {
 
 struct probe_request {
 	u32 args; /* enum probe_args */
+	/*
+	 * The program looks where site.arg_reg says. Without it an argument that was copied elsewhere
+	 * and then overwritten ends the search; mimalloc's malloc begins so.
+	 */
+	bool moved_args;
 	enum probe_purpose purpose;
 	u32 kernel; /* enum probe_kernel */
 	u32 min_offset; /* no site before it: for the next place after the kernel refused one; 0 */
@@ -58,6 +64,7 @@ struct probe_site {
 	u32 offset; /* from the entry */
 	u64 file_offset; /* where the uprobe goes; set by probe_site_in_file() only */
 	u32 stack_bytes; /* rsp at the site is this far below rsp at the entry; 0 with PROBE_RETURN */
+	u8 arg_reg[PROBE_ARGS_MAX]; /* where each asked argument is: DWARF number (elf/usdt.h) */
 	enum probe_cost cost;
 	char text[48]; /* the instruction, for -v: "push r12" */
 };
