@@ -321,6 +321,8 @@ static void drop_aliases(struct search *s)
 {
 	size_t kept = 0;
 
+	if (!s->found.len)
+		return;
 	qsort(s->found.data, s->found.len, sizeof(*s->found.data), compare_places);
 	for (size_t i = 0; i < s->found.len; i++) {
 		struct candidate *c = &s->found.data[i];

@@ -382,9 +382,10 @@ static int uprobe_type(void)
 	return type;
 }
 
-static int attach(int type, const char *path, u64 offset)
+static int attach(int type, const char *path, u64 offset, bool returning)
 {
-	struct perf_event_attr attr = {.size = sizeof(attr), .type = (u32)type};
+	struct perf_event_attr attr = {
+		.size = sizeof(attr), .type = (u32)type, .config = returning};
 	long fd;
 
 	attr.config1 = (u64)(unsigned long)path;
@@ -404,25 +405,59 @@ static u64 hits(int fd)
 	return count;
 }
 
-static void *volatile block; /* keeps the compiler from leaving the pairs out */
+/* Not those that a sanitizer has put before them. */
+static void *glibc_function(const char *path, const char *name)
+{
+	void *library = dlopen(path, RTLD_NOW | RTLD_NOLOAD), *function;
+
+	CHECK(library);
+	function = dlsym(library, name);
+	CHECK(function);
+	return function;
+}
 
 TEST(probe_site, is_passed_once_by_every_call)
 {
 	const char *path = glibc_path();
 	u64 at_malloc = site_of(path, "malloc", &return_of_rdi).file_offset;
 	u64 at_free = site_of(path, "free", &entry_of_rdi).file_offset;
+	void *(*take)(size_t) = glibc_function(path, "malloc");
+	void (*give)(void *) = glibc_function(path, "free");
 	int type = uprobe_type(), mallocs, frees;
 
 	if (type < 0)
 		unit_skip("this kernel has no uprobe events");
-	mallocs = attach(type, path, at_malloc);
-	frees = attach(type, path, at_free);
+	mallocs = attach(type, path, at_malloc, false);
+	frees = attach(type, path, at_free, false);
 	for (size_t i = 0; i < 1000; i++) {
-		block = malloc(i * 100);
-		free(block);
-		block = NULL; /* read back, or the compiler leaves the call out */
-		free(block);
+		give(take(i * 100));
+		give(NULL);
 	}
 	CHECK_INT(hits(mallocs), 1000);
 	CHECK_INT(hits(frees), 2000);
+}
+
+TEST(probe_site, is_where_a_return_probe_works)
+{
+	static const struct probe_request request = {.args = RDI_RSI | PROBE_ARG_RDX,
+						     .purpose = PROBE_RETURN};
+	const char *path = glibc_path();
+	struct probe_site site = site_of(path, "posix_memalign", &request);
+	int (*take)(void **, size_t, size_t) = glibc_function(path, "posix_memalign");
+	void (*give)(void *) = glibc_function(path, "free");
+	int type = uprobe_type(), returns;
+
+	if (type < 0)
+		unit_skip("this kernel has no uprobe events");
+	if (!site.offset)
+		unit_skip("this glibc's posix_memalign begins with the best place");
+	returns = attach(type, path, site.file_offset, true);
+	for (size_t i = 0; i < 1000; i++) {
+		void *block;
+
+		CHECK_INT(take(&block, 64, i), 0);
+		CHECK((u64)block % 64 == 0);
+		give(block);
+	}
+	CHECK_INT(hits(returns), 1000);
 }
