@@ -48,6 +48,8 @@ enum probe_cost {
 	PROBE_COST_STEPPED,
 };
 
+u32 probe_kernel_flags(u32 major, u32 minor); /* of a kernel of that version */
+
 struct probe_request {
 	u32 args; /* enum probe_args */
 	/*

@@ -207,6 +207,9 @@ TEST(probe_site, uses_nops_where_the_kernel_does)
 	struct bytes late = CODE(0x48, 0xff, 0xc0, 0x0f, 0x1f, 0x44, 0x00, 0x00, 0x53, 0xc3);
 	struct probe_site site;
 
+	CHECK_INT(probe_kernel_flags(6, 17), 0);
+	CHECK_INT(probe_kernel_flags(6, 18), PROBE_KERNEL_NOPS | PROBE_KERNEL_NOP5);
+	CHECK_INT(probe_kernel_flags(7, 0), PROBE_KERNEL_NOPS | PROBE_KERNEL_NOP5);
 	check_site(code, &entry_of_rdi, 9, PROBE_COST_EMULATED);
 	check_site(code, &nops, 4, PROBE_COST_EMULATED);
 	check_site(code, &nop5, 4, PROBE_COST_NOP5);
