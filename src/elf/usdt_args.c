@@ -56,10 +56,10 @@ static bool name_is(const char *name, const char *have, size_t len)
 static bool register_lookup(const char *name, size_t len, u8 *reg, u8 *shift)
 {
 	*shift = 0;
-	for (u8 i = 0; i < ARRAY_LEN(registers); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(registers); i++) {
 		const struct register_name *r = &registers[i];
 
-		*reg = i;
+		*reg = (u8)i;
 		if (name_is(r->name, name, len))
 			return true;
 		for (size_t n = 0; n < ARRAY_LEN(r->narrow); n++) {
