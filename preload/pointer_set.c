@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The set of sampled blocks: buckets of atomic slots behind a filter of counters. */
+#include "pointer_set.h"
+
+#define BUCKET_SLOTS 8u /* 64 bytes: a cache line */
+#define COUNTER_STUCK UINT8_MAX
+
+static const struct table {
+	uint32_t first; /* slot */
+	uint32_t buckets;
+} tables[POINTER_SET_TABLES] = {
+	{0, POINTER_SET_SLOTS_0 / BUCKET_SLOTS},
+	{POINTER_SET_SLOTS_0, POINTER_SET_SLOTS_1 / BUCKET_SLOTS},
+	{POINTER_SET_SLOTS_0 + POINTER_SET_SLOTS_1, POINTER_SET_SLOTS_2 / BUCKET_SLOTS},
+};
+
+/* A counter that once was full no longer knows how many there are and stays so. */
+static void filter_count(struct pointer_set *set, const void *p, int change)
+{
+	_Atomic uint8_t *counter = &set->filter[pointer_set_filter_index(p)];
+	uint8_t have = atomic_load_explicit(counter, memory_order_relaxed);
+
+	while (have != COUNTER_STUCK &&
+	       !atomic_compare_exchange_weak_explicit(counter, &have, (uint8_t)(have + change),
+						      memory_order_release, memory_order_relaxed))
+		;
+}
+
+void pointer_set_mark(struct pointer_set *set, const void *p)
+{
+	atomic_store_explicit(&set->filter[pointer_set_filter_index(p)], COUNTER_STUCK,
+			      memory_order_release);
+}
+
+/* The finalizer of MurmurHash3: blocks of a size class differ in few bits. */
+static uint64_t address_hash(const void *p)
+{
+	uint64_t h = (uintptr_t)p;
+
+	h = (h ^ (h >> 33)) * UINT64_C(0xff51afd7ed558ccd);
+	h = (h ^ (h >> 33)) * UINT64_C(0xc4ceb9fe1a85ec53);
+	return h ^ (h >> 33);
+}
+
+/* The bucket of `choice` 0 or 1. */
+static _Atomic uintptr_t *bucket(struct pointer_set *set, const struct table *table, uint64_t hash,
+				 int choice)
+{
+	uint32_t index = (uint32_t)(choice ? hash >> 32 : hash) & (table->buckets - 1);
+
+	return &set->slots[table->first + index * BUCKET_SLOTS];
+}
+
+/* Turns one slot from `from` into `to` and says whether there was one. */
+static bool bucket_swap(_Atomic uintptr_t *slots, uintptr_t from, uintptr_t to)
+{
+	for (uint32_t i = 0; i < BUCKET_SLOTS; i++) {
+		uintptr_t have = atomic_load_explicit(&slots[i], memory_order_relaxed);
+
+		if (have == from && atomic_compare_exchange_strong_explicit(&slots[i], &have, to,
+									    memory_order_acq_rel,
+									    memory_order_relaxed))
+			return true;
+	}
+	return false;
+}
+
+static bool table_swap(struct pointer_set *set, uint32_t t, uint64_t hash, uintptr_t from,
+		       uintptr_t to)
+{
+	return bucket_swap(bucket(set, &tables[t], hash, 0), from, to) ||
+	       bucket_swap(bucket(set, &tables[t], hash, 1), from, to);
+}
+
+static bool holds(struct pointer_set *set, const void *p, uint64_t hash)
+{
+	uint32_t beyond = atomic_load_explicit(&set->beyond, memory_order_acquire);
+
+	for (uint32_t t = 0; t <= beyond; t++) {
+		if (table_swap(set, t, hash, (uintptr_t)p, (uintptr_t)p))
+			return true;
+	}
+	return false;
+}
+
+static void need_table(struct pointer_set *set, uint32_t t)
+{
+	uint32_t have = atomic_load_explicit(&set->beyond, memory_order_relaxed);
+
+	while (have < t &&
+	       !atomic_compare_exchange_weak_explicit(&set->beyond, &have, t, memory_order_release,
+						      memory_order_relaxed))
+		;
+}
+
+enum pointer_set_added pointer_set_add(struct pointer_set *set, const void *p)
+{
+	uint64_t hash = address_hash(p);
+
+	if (pointer_set_may_hold(set, p) && holds(set, p, hash))
+		return POINTER_SET_THERE;
+	filter_count(set, p, 1);
+	for (uint32_t t = 0; t < POINTER_SET_TABLES; t++) {
+		need_table(set, t);
+		if (table_swap(set, t, hash, 0, (uintptr_t)p))
+			return POINTER_SET_ADDED;
+	}
+	filter_count(set, p, -1);
+	return POINTER_SET_FULL;
+}
+
+bool pointer_set_remove(struct pointer_set *set, const void *p)
+{
+	uint64_t hash = address_hash(p);
+	uint32_t beyond = atomic_load_explicit(&set->beyond, memory_order_acquire);
+
+	for (uint32_t t = 0; p && t <= beyond; t++) {
+		if (table_swap(set, t, hash, (uintptr_t)p, 0)) {
+			filter_count(set, p, -1);
+			return true;
+		}
+	}
+	return false;
+}

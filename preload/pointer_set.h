@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sampled blocks that are not freed yet: a set of addresses of fixed size, without locks, that
+ * all threads, signal handlers and forked children use at any time. In zeroed static memory it is empty.
+ *
+ * A free asks the filter first: one byte for each 64 bytes of address space, folded, so that the frees
+ * of neighbours read the same cache line. The slots behind are in three tables that grow by 16 and 32; the
+ * larger are touched only after the smaller had no place. An address has two buckets of eight slots
+ * (one cache line each) in every table and never moves, which is why a CAS is all that a change takes.
+ */
+#ifndef CPROF_PRELOAD_POINTER_SET_H
+#define CPROF_PRELOAD_POINTER_SET_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define POINTER_SET_TABLES 3
+#define POINTER_SET_SLOTS_0 (1u << 12)
+#define POINTER_SET_SLOTS_1 (1u << 16)
+#define POINTER_SET_SLOTS_2 (1u << 21)
+#define POINTER_SET_SLOTS (POINTER_SET_SLOTS_0 + POINTER_SET_SLOTS_1 + POINTER_SET_SLOTS_2)
+#define POINTER_SET_FILTER_BITS 18
+
+struct pointer_set {
+	_Alignas(64) _Atomic uint8_t filter[1u << POINTER_SET_FILTER_BITS];
+	_Alignas(64) _Atomic uintptr_t slots[POINTER_SET_SLOTS];
+	_Atomic uint32_t beyond; /* tables after the first that were ever needed */
+};
+
+enum pointer_set_added {
+	POINTER_SET_ADDED,
+	POINTER_SET_THERE, /* it was there already: its free was never seen */
+	POINTER_SET_FULL, /* not added: no slot of its buckets is free */
+};
+
+static inline uint32_t pointer_set_filter_index(const void *p)
+{
+	uintptr_t line = (uintptr_t)p >> 6;
+
+	return (uint32_t)(line ^ (line >> POINTER_SET_FILTER_BITS)) &
+	       ((1u << POINTER_SET_FILTER_BITS) - 1);
+}
+
+/* False: certainly not in the set. Relaxed, as whoever frees a block heard of it from its allocator. */
+static inline bool pointer_set_may_hold(struct pointer_set *set, const void *p)
+{
+	return atomic_load_explicit(&set->filter[pointer_set_filter_index(p)],
+				    memory_order_relaxed) != 0;
+}
+
+/* Makes pointer_set_may_hold() true for `p`, for ever, without a slot. */
+void pointer_set_mark(struct pointer_set *set, const void *p);
+
+/* `p` is not NULL and not being added or removed by somebody else: it belongs to the caller. */
+enum pointer_set_added pointer_set_add(struct pointer_set *set, const void *p);
+
+/* Whether it was in the set. NULL never is. */
+bool pointer_set_remove(struct pointer_set *set, const void *p);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * USDT probes: notes of version 3 in .note.stapsdt (sourceware.org/systemtap/wiki/UserSpaceProbeImplementation),
+ * without semaphores.
+ *
+ * The note points at a one-byte nop, which every kernel that has uprobes emulates. A five-byte nop
+ * follows within the same eight bytes: a tracer that knows a kernel of 6.18 or later may probe that one,
+ * which becomes a call in place of a breakpoint (libbpf looks for this pair). That call writes below the
+ * stack pointer: build with -mno-red-zone.
+ *
+ * Arguments lie in the registers of the first three parameters of a function, so that a tracer that does
+ * not read the descriptions finds them, too.
+ */
+#ifndef CPROF_PRELOAD_PROBES_H
+#define CPROF_PRELOAD_PROBES_H
+
+#include <stdint.h>
+
+#ifndef __x86_64__
+#error "the probes are written for x86-64"
+#endif
+
+#define PROBE_SITE_(provider, name, arguments)                              \
+	".p2align 3\n"                                                      \
+	"990:	nop\n"                                                        \
+	"	.byte 0x0f, 0x1f, 0x44, 0x00, 0x00\n"                             \
+	"	.pushsection .note.stapsdt, \"\", \"note\"\n"                     \
+	"	.balign 4\n"                                                      \
+	"	.4byte 992f - 991f, 994f - 993f, 3\n"                             \
+	"991:	.asciz \"stapsdt\"\n"                                         \
+	"992:	.balign 4\n"                                                  \
+	"993:	.8byte 990b, _.stapsdt.base, 0\n"                             \
+	"	.asciz \"" provider "\", \"" name "\", \"" arguments "\"\n" \
+	"994:	.balign 4\n"                                                  \
+	"	.popsection\n"                                                    \
+	"	.ifndef _.stapsdt.base\n"                                         \
+	"	.pushsection .stapsdt.base, \"aG\", \"progbits\", "               \
+	".stapsdt.base, comdat\n"                                           \
+	"	.weak _.stapsdt.base\n"                                           \
+	"	.hidden _.stapsdt.base\n"                                         \
+	"_.stapsdt.base: .space 1\n"                                        \
+	"	.size _.stapsdt.base, 1\n"                                        \
+	"	.popsection\n"                                                    \
+	"	.endif\n"
+
+#define PROBE1(provider, name, a) \
+	__asm__ volatile(PROBE_SITE_(provider, name, "8@%%rdi")::"D"((uint64_t)(a)) : "memory")
+
+#define PROBE3(provider, name, a, b, c)                                                     \
+	__asm__ volatile(                                                                   \
+		PROBE_SITE_(provider, name, "8@%%rdi 8@%%rsi 8@%%rdx")::"D"((uint64_t)(a)), \
+		"S"((uint64_t)(b)), "d"((uint64_t)(c))                                      \
+		: "memory")
+
+#endif
