@@ -65,19 +65,34 @@ static bool bucket_swap(_Atomic uintptr_t *slots, uintptr_t from, uintptr_t to)
 	return false;
 }
 
-static bool table_swap(struct pointer_set *set, uint32_t t, uint64_t hash, uintptr_t from,
-		       uintptr_t to)
+static uint32_t bucket_used(_Atomic uintptr_t *slots)
 {
-	return bucket_swap(bucket(set, &tables[t], hash, 0), from, to) ||
-	       bucket_swap(bucket(set, &tables[t], hash, 1), from, to);
+	uint32_t used = 0;
+
+	for (uint32_t i = 0; i < BUCKET_SLOTS; i++)
+		used += atomic_load_explicit(&slots[i], memory_order_relaxed) != 0;
+	return used;
 }
 
-static bool holds(struct pointer_set *set, const void *p, uint64_t hash)
+/* Into the emptier bucket: the first address is refused at three quarters of the slots, not at one. */
+static bool table_add(struct pointer_set *set, const struct table *table, uint64_t hash,
+		      uintptr_t p)
+{
+	_Atomic uintptr_t *one = bucket(set, table, hash, 0);
+	_Atomic uintptr_t *other = bucket(set, table, hash, 1);
+	bool swapped = bucket_used(other) < bucket_used(one);
+
+	return bucket_swap(swapped ? other : one, 0, p) || bucket_swap(swapped ? one : other, 0, p);
+}
+
+/* Turns `p` into `to`, in whichever table it is. */
+static bool replace(struct pointer_set *set, uint64_t hash, uintptr_t p, uintptr_t to)
 {
 	uint32_t beyond = atomic_load_explicit(&set->beyond, memory_order_acquire);
 
 	for (uint32_t t = 0; t <= beyond; t++) {
-		if (table_swap(set, t, hash, (uintptr_t)p, (uintptr_t)p))
+		if (bucket_swap(bucket(set, &tables[t], hash, 0), p, to) ||
+		    bucket_swap(bucket(set, &tables[t], hash, 1), p, to))
 			return true;
 	}
 	return false;
@@ -97,12 +112,12 @@ enum pointer_set_added pointer_set_add(struct pointer_set *set, const void *p)
 {
 	uint64_t hash = address_hash(p);
 
-	if (pointer_set_may_hold(set, p) && holds(set, p, hash))
+	if (pointer_set_may_hold(set, p) && replace(set, hash, (uintptr_t)p, (uintptr_t)p))
 		return POINTER_SET_THERE;
 	filter_count(set, p, 1);
 	for (uint32_t t = 0; t < POINTER_SET_TABLES; t++) {
 		need_table(set, t);
-		if (table_swap(set, t, hash, 0, (uintptr_t)p))
+		if (table_add(set, &tables[t], hash, (uintptr_t)p))
 			return POINTER_SET_ADDED;
 	}
 	filter_count(set, p, -1);
@@ -111,14 +126,8 @@ enum pointer_set_added pointer_set_add(struct pointer_set *set, const void *p)
 
 bool pointer_set_remove(struct pointer_set *set, const void *p)
 {
-	uint64_t hash = address_hash(p);
-	uint32_t beyond = atomic_load_explicit(&set->beyond, memory_order_acquire);
-
-	for (uint32_t t = 0; p && t <= beyond; t++) {
-		if (table_swap(set, t, hash, (uintptr_t)p, 0)) {
-			filter_count(set, p, -1);
-			return true;
-		}
-	}
-	return false;
+	if (!p || !replace(set, address_hash(p), (uintptr_t)p, 0))
+		return false;
+	filter_count(set, p, -1);
+	return true;
 }

@@ -3,8 +3,8 @@
  * The sampled blocks that are not freed yet: a set of addresses of fixed size, without locks, that
  * all threads, signal handlers and forked children use at any time. In zeroed static memory it is empty.
  *
- * A free asks the filter first: one byte for each 64 bytes of address space, folded, so that the frees
- * of neighbours read the same cache line. The slots behind are in three tables that grow by 16 and 32; the
+ * A free asks the filter first: one byte for each 64 bytes of address space, repeating every 8 MiB, so that
+ * the frees of neighbours read the same cache line. The slots behind are in three tables that grow by 16 and 32; the
  * larger are touched only after the smaller had no place. An address has two buckets of eight slots
  * (one cache line each) in every table and never moves, which is why a CAS is all that a change takes.
  */
@@ -20,7 +20,7 @@
 #define POINTER_SET_SLOTS_1 (1u << 16)
 #define POINTER_SET_SLOTS_2 (1u << 21)
 #define POINTER_SET_SLOTS (POINTER_SET_SLOTS_0 + POINTER_SET_SLOTS_1 + POINTER_SET_SLOTS_2)
-#define POINTER_SET_FILTER_BITS 18
+#define POINTER_SET_FILTER_BITS 17
 
 struct pointer_set {
 	_Alignas(64) _Atomic uint8_t filter[1u << POINTER_SET_FILTER_BITS];
@@ -36,17 +36,16 @@ enum pointer_set_added {
 
 static inline uint32_t pointer_set_filter_index(const void *p)
 {
-	uintptr_t line = (uintptr_t)p >> 6;
-
-	return (uint32_t)(line ^ (line >> POINTER_SET_FILTER_BITS)) &
-	       ((1u << POINTER_SET_FILTER_BITS) - 1);
+	return (uint32_t)((uintptr_t)p >> 6) & ((1u << POINTER_SET_FILTER_BITS) - 1);
 }
 
-/* False: certainly not in the set. Relaxed, as whoever frees a block heard of it from its allocator. */
-static inline bool pointer_set_may_hold(struct pointer_set *set, const void *p)
+/*
+ * False: certainly not in the set. A plain read of one byte, as whoever frees a block heard of it from its
+ * allocator, and compilers make more instructions of an atomic one.
+ */
+static inline bool pointer_set_may_hold(const struct pointer_set *set, const void *p)
 {
-	return atomic_load_explicit(&set->filter[pointer_set_filter_index(p)],
-				    memory_order_relaxed) != 0;
+	return *(const uint8_t *)&set->filter[pointer_set_filter_index(p)] != 0;
 }
 
 /* Makes pointer_set_may_hold() true for `p`, for ever, without a slot. */

@@ -23,3 +23,5 @@ else
 .PHONY: libcprof-heap.so
 libcprof-heap.so: $(O)/libcprof-heap.so
 endif
+
+-include $(O)/preload/sampler.d $(O)/preload/pointer_set.d

@@ -188,11 +188,18 @@ void real_find(void)
 
 	if (atomic_exchange_explicit(&looking, true, memory_order_acq_rel))
 		return;
-	if (look_up()) {
-		mprotect(&real, sizeof(real), PROT_READ);
+	if (look_up())
 		atomic_store_explicit(&found, true, memory_order_release);
-	} else {
+	else
 		atomic_store_explicit(&looking, false, memory_order_release);
-	}
+	errno = saved;
+}
+
+void real_seal(void)
+{
+	int saved = errno;
+
+	if (atomic_load_explicit(&found, memory_order_acquire))
+		mprotect(&real, sizeof(real), PROT_READ);
 	errno = saved;
 }

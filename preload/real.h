@@ -27,19 +27,23 @@ struct real_functions {
 
 #define REAL_PAGE 4096
 
-/* Never written once all are found, and read-only from then on: no target for whoever can write memory. */
+/* Read-only once sealed: no target for whoever can write memory. */
 union real {
 	struct real_functions call;
 	char page[REAL_PAGE];
 };
 
-extern union real real;
+/* Hidden also where it is only declared: called without a detour over the GOT. */
+extern __attribute__((visibility("hidden"))) union real real;
 
 /*
  * Finds the allocator; does nothing when it is found or being looked for. Every function of `real` works
  * without it, too: the first call asks.
  */
 void real_find(void);
+
+/* No change to `real` from now on. Does nothing as long as the allocator is not found. */
+void real_seal(void);
 
 /* Whether `p` is from the static buffer. */
 bool real_owns(const void *p);
