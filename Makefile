@@ -52,16 +52,17 @@ LIB_OBJ := $(LIB_SRC:%.c=$(O)/%.o) $(PROTOS)
 CMD_OBJ := $(patsubst %.c,$(O)/%.o,$(wildcard cmd/*.c))
 # Of the commands, those parts are tested like the library that can be without the rest.
 UNIT_CMD := browser interrupt nearest options output summary terminal
-UNIT_OBJ := $(patsubst %.c,$(O)/%.o,$(wildcard tests/unit/*.c)) $(UNIT_CMD:%=$(O)/cmd/%.o)
+UNIT_OBJ := $(patsubst %.c,$(O)/%.o,$(wildcard tests/unit/*.c)) $(UNIT_CMD:%=$(O)/cmd/%.o) \
+	$(O)/preload/sampler.o $(O)/preload/pointer_set.o
 UNIT_LDFLAGS := -Wl,--wrap=malloc -Wl,--wrap=calloc # tests/unit/short_memory.h
 GEN_H := $(SKELS) $(PROTOS:.o=.h) $(O)/gen/page.h
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PHONY: all
-all: cprof
+all: cprof libcprof-heap.so
 
-include tests/targets.mk tests/checks.mk install.mk
+include preload/preload.mk tests/targets.mk tests/preload.mk tests/checks.mk install.mk
 
 # ./cprof is where everybody looks for it; another O= keeps its own.
 ifeq ($(O),build)
@@ -144,4 +145,4 @@ $(O)/gen/page.h: $(O)/gen/page.head $(O)/gen/page.tail
 
 .PHONY: clean
 clean:
-	$(Q)rm -rf $(O) cprof
+	$(Q)rm -rf $(O) cprof libcprof-heap.so

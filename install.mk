@@ -8,7 +8,7 @@ DEPS_BUILD := gcc libc6-dev make pkg-config clang bpftool libbpf-dev libelf-dev 
 DEPS_DEMO := g++
 # redis-tools holds the server's code too, without the package that would start a daemon.
 DEPS_CHECK := $(DEPS_DEMO) bats procps python3 golang-go redis-tools xz-utils binutils dwz util-linux \
-	libclang-rt-14-dev libc6-dbg clang-format clang-tidy shellcheck \
+	libclang-rt-14-dev libc6-dbg libjemalloc2 musl-tools clang-format clang-tidy shellcheck \
 	qemu-system-x86 seabios busybox-static cpio groff-base \
 	chromium firefox-esr fonts-dejavu-core $(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm) \
 	musl-tools libjemalloc2 libtcmalloc-minimal4 libgoogle-perftools4 libmimalloc2.0 \
@@ -41,11 +41,14 @@ screenshot:
 BINDIR ?= $(PREFIX)/bin
 MANDIR ?= $(PREFIX)/share/man
 DATADIR ?= $(PREFIX)/share
+# Where cprof looks for what it preloads: beside itself, and ../lib/cprof from there.
+LIBDIR ?= $(PREFIX)/lib/cprof
 INSTALL ?= install
 
 .PHONY: install uninstall
-install: cprof
+install: cprof libcprof-heap.so
 	$(Q)$(INSTALL) -D -m 755 $(O)/cprof $(DESTDIR)$(BINDIR)/cprof
+	$(Q)$(INSTALL) -D -m 755 $(O)/libcprof-heap.so $(DESTDIR)$(LIBDIR)/libcprof-heap.so
 	$(Q)for page in $(wildcard man/*.1); do \
 	    $(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man1/$${page##*/} || exit 1; done
 	$(Q)set -e; to=$(DESTDIR)$(DATADIR); \
@@ -55,16 +58,18 @@ install: cprof
 	copy completions/cprof.fish "$$to/fish/vendor_completions.d/cprof.fish"
 
 uninstall:
-	$(Q)rm -f $(DESTDIR)$(BINDIR)/cprof $(DESTDIR)$(MANDIR)/man1/cprof.1 \
+	$(Q)rm -f $(DESTDIR)$(BINDIR)/cprof $(DESTDIR)$(LIBDIR)/libcprof-heap.so \
+	    $(DESTDIR)$(MANDIR)/man1/cprof.1 \
 	    $(DESTDIR)$(MANDIR)/man1/cprof-*.1 \
 	    $(DESTDIR)$(DATADIR)/bash-completion/completions/cprof \
 	    $(DESTDIR)$(DATADIR)/zsh/site-functions/_cprof \
 	    $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/cprof.fish
+	$(Q)rmdir $(DESTDIR)$(LIBDIR) 2>/dev/null || true
 
 .PHONY: help
 help:
 	@printf '%s\n' \
-	'make              build ./cprof' \
+	'make              build ./cprof and ./libcprof-heap.so' \
 	'make deps         install what the build needs (apt-get)' \
 	'make demo         all of it: deps, build, profile a sample program for 3 seconds' \
 	'make install      PREFIX=/usr/local DESTDIR=' \

@@ -59,7 +59,7 @@ $(O)/bench/%: tests/bench/%.c $(O)/libcprof.a
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(O)/libcprof.a $(LDLIBS)
 
 .PHONY: bench
-bench: cprof targets $(BENCHES)
+bench: cprof libcprof-heap.so targets $(BENCHES)
 	$(Q)set -e; for script in $(sort $(wildcard tests/bench/bench_*.sh tests/bench/bench_*.py)); do \
 	    case $$script in *.py) $(TEST_ENV) python3 $$script ;; *) $(TEST_ENV) bash $$script ;; esac; \
 	    echo; done
@@ -67,7 +67,8 @@ bench: cprof targets $(BENCHES)
 # ---- lint
 
 LINT_C := $(wildcard src/*/*.[ch] cmd/*.[ch] bpf/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] \
-	tests/bench/*.[ch] tests/targets/*.c tests/targets/*.cpp tests/targets/*.h tests/page/*.c)
+	tests/bench/*.[ch] tests/targets/*.c tests/targets/*.cpp tests/targets/*.h preload/*.[ch] \
+	tests/preload/*.c tests/preload/*.cpp tests/page/*.c)
 LINT_SH := .ci/run $(wildcard tests/*.sh tests/*/*.sh tests/e2e/*.bash)
 LINT_JS := $(wildcard tests/*/*.mjs) $(O)/gen/page.tail.js
 
