@@ -2,6 +2,8 @@
 /* Finds the allocator behind this library, and stands in for it until then. */
 #include "real.h"
 
+#include "heap.h"
+
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdatomic.h>
@@ -163,9 +165,37 @@ static int missing_posix_memalign(void **p, size_t alignment, size_t size)
 		next.field = next_ ? (__typeof__(next.field))next_ : (otherwise); \
 	} while (0)
 
+static bool same_library(void *a, void *b)
+{
+	Dl_info of_a, of_b;
+
+	return dladdr(a, &of_a) && dladdr(b, &of_b) && of_a.dli_fbase == of_b.dli_fbase;
+}
+
+static void look_up_operators(struct real_functions *next)
+{
+#define NAME_(name) #name,
+	static const char *const names[] = {REAL_OPERATORS(NAME_)};
+#undef NAME_
+
+	/* Each name that is not found costs a message. */
+	for (int i = 0; i < REAL_OPERATORS_N && (i == 0 || next->operators[0]); i++) {
+		void *symbol = dlsym(RTLD_NEXT, names[i]);
+
+		next->operators[i] = (real_operator_fn)symbol;
+		if (symbol && same_library(symbol, (void *)next->malloc))
+			next->own_operators |= 1u << i;
+	}
+	/* A `new` is of use with its nothrow form only. */
+	for (int i = 0; i < REAL_NEW_FORMS; i += 2) {
+		if ((next->own_operators >> i & 3) != 3)
+			next->own_operators &= ~(3u << i);
+	}
+}
+
 static bool look_up(void)
 {
-	struct real_functions next;
+	struct real_functions next = {0};
 
 	NEXT(malloc, "malloc", NULL);
 	NEXT(calloc, "calloc", NULL);
@@ -178,6 +208,7 @@ static bool look_up(void)
 	NEXT(pvalloc, "pvalloc", missing_alloc);
 	if (!next.malloc || !next.calloc || !next.realloc || !next.free)
 		return false;
+	look_up_operators(&next);
 	real.call = next;
 	return true;
 }
@@ -185,13 +216,17 @@ static bool look_up(void)
 void real_find(void)
 {
 	int saved = errno;
+	uint64_t left;
 
 	if (atomic_exchange_explicit(&looking, true, memory_order_acq_rel))
 		return;
+	/* What the search allocates is not the program's: the linker's messages about names not found. */
+	left = heap_enter();
 	if (look_up())
 		atomic_store_explicit(&found, true, memory_order_release);
 	else
 		atomic_store_explicit(&looking, false, memory_order_release);
+	heap_thread.left = left;
 	errno = saved;
 }
 

@@ -2,7 +2,8 @@
 # The programs of tests/preload, which run under libcprof-heap.so.
 
 PRELOAD_TESTS := $(patsubst tests/preload/%.c,$(O)/preload-tests/%,$(filter-out %/entering.c,$(wildcard tests/preload/*.c))) \
-	$(O)/preload-tests/operators $(O)/preload-tests/libentering.so
+	$(O)/preload-tests/operators $(O)/preload-tests/libentering.so \
+	$(O)/preload-tests/liboperators.so
 
 $(O)/preload-tests/%: tests/preload/%.c
 	$(say) TARGET $@
@@ -14,6 +15,11 @@ $(O)/preload-tests/operators: tests/preload/operators.cpp
 	$(say) TARGET $@
 	@mkdir -p $(@D)
 	$(Q)g++ -std=c++17 -O2 -g -Wall -Wextra -o $@ $<
+
+$(O)/preload-tests/liboperators.so: tests/preload/operators.cpp
+	$(say) TARGET $@
+	@mkdir -p $(@D)
+	$(Q)g++ -std=c++17 -O2 -g -Wall -Wextra -fPIC -shared -o $@ $<
 
 $(O)/preload-tests/libentering.so: tests/preload/entering.c
 	$(say) TARGET $@

@@ -70,7 +70,7 @@ need_jemalloc() { [ -e "$JEMALLOC" ] || skip 'no jemalloc here'; }
 	grep -q 'GNU_EH_FRAME' <<<"$output"
 	grep -qE 'GNU_STACK .* RW ' <<<"$output"
 	run -0 nm -D --defined-only "$BUILD/libcprof-heap.so"
-	run ! grep -vE ' (aligned_alloc|calloc|cfree|free|free_aligned_sized|free_sized|malloc|memalign|posix_memalign|pvalloc|realloc|reallocarray|valloc)$' <<<"$output"
+	run ! grep -vE ' (aligned_alloc|calloc|cfree|free|free_aligned_sized|free_sized|malloc|memalign|posix_memalign|pvalloc|realloc|reallocarray|valloc|_Zn[wa]m.*|_Zd[la]Pv.*)$' <<<"$output"
 }
 
 @test "preload: at rate 1 every door counts once" {
@@ -96,9 +96,17 @@ need_jemalloc() { [ -e "$JEMALLOC" ] || skip 'no jemalloc here'; }
 	[ "$(hits free)" = 400000 ]
 }
 
-@test "preload: C++ operators come through malloc" {
+@test "preload: every C++ operator counts once, be it the C++ library's or the allocator's own" {
 	need_root
 	exactly 8 8 "$(program operators)"
+	need_jemalloc
+	PRELOAD=$JEMALLOC
+	exactly 8 8 "$(program operators)"
+}
+
+@test "preload: a plugin that alone brings the C++ library keeps its operators" {
+	need_root
+	AFTER=$(program liboperators.so) exactly 8 8 "$(program trouble)" plugin
 }
 
 @test "preload: allocations in signal handlers count" {

@@ -4,6 +4,7 @@
  *   fork     children of a process whose other threads allocate all the time; each allocates, too
  *   signal   a handler that allocates and frees while the program computes
  *   dlopen   libraries that come and go while other threads allocate (LIBRARY as third argument)
+ *   plugin   a library that alone brings the C++ library runs its rounds (PLUGIN as third argument)
  *   exit     threads that end with a block that the first thread then frees
  */
 #include <dlfcn.h>
@@ -82,6 +83,14 @@ static void loads(long rounds, const char *library)
 	}
 }
 
+static int plugin(long rounds, const char *library)
+{
+	void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
+	int (*run)(long) = handle ? (int (*)(long))dlsym(handle, "run") : NULL;
+
+	return run ? run(rounds) : 1;
+}
+
 static void on_signal(int number)
 {
 	(void)number;
@@ -125,6 +134,8 @@ int main(int argc, char **argv)
 		with_busy_threads(forks, rounds, NULL);
 	else if (!strcmp(kind, "dlopen") && argc > 3)
 		with_busy_threads(loads, rounds, argv[3]);
+	else if (!strcmp(kind, "plugin") && argc > 3)
+		return plugin(rounds, argv[3]);
 	else if (!strcmp(kind, "signal"))
 		signals(rounds);
 	else if (!strcmp(kind, "exit"))

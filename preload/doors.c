@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The malloc family in front of the allocator's. malloc() alone does not hold the countdown, unless
+ * it is found at the start to go through other doors: it jumps to the allocator's, which costs a program that
+ * waits for its memory half as much.
+ */
+#include "heap.h"
+#include "real.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static RARE void *malloc_reached(size_t size)
+{
+	uint64_t left = heap_enter();
+	void *p = real.call.malloc(size);
+
+	heap_leave(left, p, size);
+	return p;
+}
+
+DOOR void *malloc(size_t size)
+{
+	uint64_t left = heap_thread.left;
+	void *p;
+
+	if (LIKELY(size < left)) {
+		heap_thread.left = left - size;
+		return real.call.malloc(size);
+	}
+	p = malloc_reached(size);
+	__asm__ volatile("" : "+r"(p)); /* no jump: malloc stays on the stack */
+	return p;
+}
+
+DOOR void free(void *p)
+{
+	if (heap_free(p))
+		real.call.free(p);
+}
+
+DOOR void *calloc(size_t n, size_t size)
+{
+	uint64_t left;
+	size_t bytes;
+	void *p;
+
+	if (UNLIKELY(__builtin_mul_overflow(n, size, &bytes)))
+		return real.call.calloc(n, size);
+	left = heap_enter();
+	p = real.call.calloc(n, size);
+	heap_leave(left, p, bytes);
+	return p;
+}
+
+/*
+ * A free of the old block and an allocation of the new size, moved or not. If the allocator then has no
+ * memory, the old block lives on unfollowed; what fails for certain is not asked.
+ */
+DOOR void *realloc(void *old, size_t size)
+{
+	bool ours = false;
+	uint64_t left;
+	void *p;
+
+	if (UNLIKELY(size > PTRDIFF_MAX))
+		return real.call.realloc(real_owns(old) ? NULL : old, size);
+	if (UNLIKELY(pointer_set_may_hold(&heap_samples, old)))
+		ours = !heap_forget(old);
+	left = heap_enter();
+	p = UNLIKELY(ours) ? real_move(old, size) : real.call.realloc(old, size);
+	heap_leave(left, p, size);
+	return p;
+}
+
+DOOR void *reallocarray(void *old, size_t n, size_t size)
+{
+	size_t bytes;
+
+	if (__builtin_mul_overflow(n, size, &bytes)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return realloc(old, bytes);
+}
+
+DOOR int posix_memalign(void **p, size_t alignment, size_t size)
+{
+	uint64_t left = heap_enter();
+	int err = real.call.posix_memalign(p, alignment, size);
+
+	heap_leave(left, err ? NULL : *p, size);
+	return err;
+}
+
+DOOR void *aligned_alloc(size_t alignment, size_t size)
+{
+	uint64_t left = heap_enter();
+	void *p = real.call.aligned_alloc(alignment, size);
+
+	heap_leave(left, p, size);
+	return p;
+}
+
+DOOR void *memalign(size_t alignment, size_t size)
+{
+	uint64_t left = heap_enter();
+	void *p = real.call.memalign(alignment, size);
+
+	heap_leave(left, p, size);
+	return p;
+}
+
+DOOR void *valloc(size_t size)
+{
+	uint64_t left = heap_enter();
+	void *p = real.call.valloc(size);
+
+	heap_leave(left, p, size);
+	return p;
+}
+
+DOOR void *pvalloc(size_t size)
+{
+	uint64_t left = heap_enter();
+	void *p = real.call.pvalloc(size);
+
+	heap_leave(left, p, size);
+	return p;
+}
+
+/* Doors that only hand on: glibc has the first for old programs, C23 brings the others. */
+DOOR void cfree(void *p)
+{
+	free(p);
+}
+
+DOOR void free_sized(void *p, size_t size)
+{
+	(void)size;
+	free(p);
+}
+
+DOOR void free_aligned_sized(void *p, size_t alignment, size_t size)
+{
+	(void)alignment, (void)size;
+	free(p);
+}
+
+static void *(*entering_malloc)(size_t size);
+
+static void *malloc_held(size_t size)
+{
+	uint64_t left = heap_enter();
+	void *p = entering_malloc(size);
+
+	heap_thread.left = left;
+	return p;
+}
+
+/* The second call: the first may set up the allocator. */
+static bool malloc_enters_doors(void)
+{
+	uint64_t left = heap_enter();
+	bool enters = false;
+
+	for (int i = 0; i < 2; i++) {
+		heap_thread.left = SAMPLER_NEVER;
+		real.call.free(real.call.malloc(64));
+		enters = heap_thread.left != SAMPLER_NEVER;
+	}
+	heap_thread.left = left;
+	return enters;
+}
+
+/* Before there are threads, so that none has to wait for another that looks the allocator up. */
+static __attribute__((constructor)) void start(void)
+{
+	real_find();
+	if (malloc_enters_doors()) {
+		entering_malloc = real.call.malloc;
+		real.call.malloc = malloc_held;
+	}
+	real_seal();
+}
