@@ -56,7 +56,7 @@ static void write_log(void *arg, enum log_level level, const char *line)
 	if (level == LOG_LEVEL_WARN)
 		write_prefixed(t, YELLOW, "cprof: warning: ", "%s", line);
 	else
-		write_prefixed(t, DIM, "cprof: ", "%s", line);
+		write_prefixed(t, level == LOG_LEVEL_NOTE ? "" : DIM, "cprof: ", "%s", line);
 }
 
 static bool wants_color(enum option_color choice, bool tty)
@@ -89,7 +89,7 @@ void terminal_init(struct terminal *t, const struct options *o)
 	t->out_color = wants_color(o->color, t->out_tty);
 	t->err_color = wants_color(o->color, t->err_tty);
 	t->width = width_of(STDOUT_FILENO);
-	level = LOG_LEVEL_WARN + o->verbosity;
+	level = LOG_LEVEL_NOTE + o->verbosity;
 	t->log.level = level > LOG_LEVEL_DEBUG ? LOG_LEVEL_DEBUG : (enum log_level)level;
 	t->log.write = t->quiet ? NULL : write_log;
 	t->log.arg = t;

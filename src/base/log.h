@@ -7,6 +7,7 @@
 
 enum log_level {
 	LOG_LEVEL_WARN, /* the user should know: something is missing from the result */
+	LOG_LEVEL_NOTE, /* what the user is told unasked: the same goes into no file */
 	LOG_LEVEL_INFO, /* shown with -v */
 	LOG_LEVEL_DEBUG, /* shown with -vv */
 };
@@ -21,6 +22,7 @@ struct log {
 void log_line(const struct log *log, enum log_level level, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 #define log_warn(log, ...) log_line(log, LOG_LEVEL_WARN, __VA_ARGS__)
+#define log_note(log, ...) log_line(log, LOG_LEVEL_NOTE, __VA_ARGS__)
 #define log_info(log, ...) log_line(log, LOG_LEVEL_INFO, __VA_ARGS__)
 #define log_debug(log, ...) log_line(log, LOG_LEVEL_DEBUG, __VA_ARGS__)
 

@@ -52,16 +52,16 @@ static struct heard hear_at(enum log_level listener_level, enum libbpf_print_lev
 TEST(libbpf_log, all_of_a_verifiers_log_at_debug)
 {
 	CHECK_STR(hear_at(LOG_LEVEL_DEBUG, LIBBPF_WARN, verifier).text,
-		  "1 libbpf: prog 'f': -- BEGIN --|2 0: R1=ctx()|2 1: (95) exit|2 -- END --|");
+		  "2 libbpf: prog 'f': -- BEGIN --|3 0: R1=ctx()|3 1: (95) exit|3 -- END --|");
 	CHECK_STR(hear_at(LOG_LEVEL_INFO, LIBBPF_WARN, verifier).text,
-		  "1 libbpf: prog 'f': -- BEGIN --|");
+		  "2 libbpf: prog 'f': -- BEGIN --|");
 	CHECK_STR(hear_at(LOG_LEVEL_WARN, LIBBPF_WARN, verifier).text, "");
 }
 
 TEST(libbpf_log, what_is_no_warning_is_for_debug)
 {
-	CHECK_STR(hear_at(LOG_LEVEL_DEBUG, LIBBPF_INFO, "hello\n").text, "2 hello|");
-	CHECK_STR(hear_at(LOG_LEVEL_DEBUG, LIBBPF_DEBUG, "no end").text, "2 no end|");
+	CHECK_STR(hear_at(LOG_LEVEL_DEBUG, LIBBPF_INFO, "hello\n").text, "3 hello|");
+	CHECK_STR(hear_at(LOG_LEVEL_DEBUG, LIBBPF_DEBUG, "no end").text, "3 no end|");
 	CHECK_STR(hear_at(LOG_LEVEL_INFO, LIBBPF_INFO, "hello\n").text, "");
 }
 
