@@ -130,19 +130,25 @@ static __always_inline bool send_pending(struct stack_walk *st, u64 weight,
 				  BPF_RB_FORCE_WAKEUP) == 0;
 }
 
-static __always_inline void count_stack(struct scratch *s, u64 weight, struct task_struct *task)
+static __always_inline void count_key(struct scratch *s, const struct sample_key *key, u64 weight,
+				      struct task_struct *task)
 {
-	struct sample_count *count;
-	struct sample_key key;
+	struct sample_count *count = active_count(key);
 
-	fill_key(&key, &s->state);
-	count = active_count(&key);
 	if (count) {
 		__sync_fetch_and_add(&count->samples, 1);
 		__sync_fetch_and_add(&count->weight, weight);
 	} else {
-		count_new(s, &key, weight, task);
+		count_new(s, key, weight, task);
 	}
+}
+
+static __always_inline void count_stack(struct scratch *s, u64 weight, struct task_struct *task)
+{
+	struct sample_key key;
+
+	fill_key(&key, &s->state);
+	count_key(s, &key, weight, task);
 }
 
 /* A stack has been taken: counts it, or has user space finish it. */

@@ -227,13 +227,19 @@ struct module_table {
 
 /* ---- samples ---------------------------------------------------------------------------------- */
 
-/* What is counted together. Fields that the user did not ask to tell apart are 0. */
+/*
+ * What is counted together. Fields that the user did not ask to tell apart are 0. Cause, outcome and
+ * object may be known only after the stack was taken: frames that are sent with none of them are those of
+ * every such key.
+ */
 struct sample_key {
 	u64 stack; /* stack_walk.hash */
+	u64 object; /* what it was about: the bytes of an allocation */
 	u32 tgid; /* init namespace; always set when the stack holds JIT frames */
 	u32 tid;
 	u32 cpu;
-	u32 pad;
+	u16 cause; /* enum heap_cause */
+	u16 outcome;
 };
 
 struct sample_count {
@@ -302,7 +308,12 @@ struct pending_record {
 	X(STAT_NANOSECONDS, "time spent taking samples")                          \
 	X(STAT_PENDING, "samples walked on in user space")                        \
 	X(STAT_FRAMES, "user frames walked")                                      \
-	X(STAT_VMA_WALKS, "address space look-ups")
+	X(STAT_VMA_WALKS, "address space look-ups")                               \
+	X(STAT_HEAP_ALLOCS, "calls of allocating functions")                      \
+	X(STAT_HEAP_FREES, "calls of freeing functions")                          \
+	X(STAT_HEAP_FREED, "sampled blocks that were freed")                      \
+	X(STAT_HEAP_FAILED, "sampled allocations that failed")                    \
+	X(STAT_HEAP_DROPPED, "sampled blocks lost: table of live blocks full")
 
 #define STAT_ENUM_(name, text) name,
 enum sample_stat { STATS(STAT_ENUM_) STAT_COUNT };
@@ -310,6 +321,88 @@ enum sample_stat { STATS(STAT_ENUM_) STAT_COUNT };
 
 #define STAT_ENDS_FIRST STAT_COUNT /* then one counter for each enum stack_end */
 #define STAT_SLOTS (STAT_COUNT + STACK_END_COUNT)
+
+/* ---- heap -------------------------------------------------------------------------------------- */
+
+enum heap_cause { /* sample_key.cause */
+		  HEAP_NONE,
+		  HEAP_DRAWN, /* drawn by bpf/heap.bpf.c: user space knows what a sample stands for */
+		  HEAP_WEIGHED, /* by the target's own sampler, which said so: count.weight */
+};
+
+enum heap_door {
+	HEAP_DOOR_ALLOC = 1, /* size in args[0]; * args[1] with HEAP_DOOR_PRODUCT */
+	HEAP_DOOR_FREE, /* the block in args[0] */
+	HEAP_DOOR_REALLOC, /* size in args[0], the old block in args[2] */
+	HEAP_DOOR_USDT_ALLOC, /* block, size, weighed bytes */
+	HEAP_DOOR_USDT_FREE,
+};
+
+#define HEAP_DOOR_PRODUCT 1u /* the size is args[0] * args[1] */
+#define HEAP_DOOR_STORED 2u /* the block comes back through the pointer in args[2], and 0 is success */
+#define HEAP_DOOR_PAGES 4u /* the size is rounded up to whole pages */
+#define HEAP_DOOR_JUMPS 8u /* it may end in a jump to another door */
+
+enum heap_arg_kind { HEAP_ARG_NONE, HEAP_ARG_REG, HEAP_ARG_MEM, HEAP_ARG_CONST };
+
+/* Registers by their place in struct pt_regs (arch/x86/include/asm/ptrace.h), in words. */
+enum heap_reg { HEAP_REG_DX = 12, HEAP_REG_SI = 13, HEAP_REG_DI = 14, HEAP_REG_NONE = 0xff };
+
+/* Where an argument is when the probe is hit. */
+struct heap_arg {
+	u8 kind; /* enum heap_arg_kind */
+	u8 size; /* bytes */
+	u8 is_signed;
+	u8 reg; /* enum heap_reg; of REG; the base of MEM */
+	u8 index, scale; /* of MEM */
+	u8 shift; /* of REG, bits */
+	u8 pad;
+	s64 value; /* of CONST; the displacement of MEM */
+};
+
+/* A place with a probe; its number is the probe's cookie. */
+struct heap_site {
+	u32 number;
+	u16 door; /* enum heap_door */
+	u16 flags; /* HEAP_DOOR_* */
+	struct heap_arg args[3];
+};
+
+#define HEAP_MAX_SITES 1024u
+#define HEAP_LOG_BITS 8u
+#define HEAP_LOG_ONE 16u /* logarithms have so many bits behind the point */
+
+struct heap_config { /* written once, before the programs are loaded */
+	u64 rate; /* mean bytes between samples; 1: every allocation */
+	u32 live; /* blocks are followed until they are freed */
+	u32 pad;
+	/* log2(1 + i / 2^HEAP_LOG_BITS), for drawing distances without floating point */
+	u32 log2_table[(1u << HEAP_LOG_BITS) + 1];
+	u32 pad2;
+};
+
+struct heap_block { /* the key of a live block */
+	u64 address;
+	u32 tgid; /* init namespace */
+	u32 pad;
+};
+
+struct heap_live {
+	struct sample_key key; /* what it was counted under */
+	u64 weight; /* HEAP_WEIGHED: the bytes that it stands for */
+	u64 time; /* of its allocation, CLOCK_MONOTONIC ns */
+	u32 inherited; /* a child's, from before its fork */
+	u32 pad;
+};
+
+/* A process to look through for allocators: a child of a target, or a target that runs another program. */
+struct heap_birth {
+	u32 tgid; /* init namespace */
+	u32 exec; /* it is another program now */
+};
+
+_Static_assert(sizeof(struct heap_block) == 16, "hash keys have no padding");
+_Static_assert(sizeof(struct heap_arg) == 16, "the same in both worlds");
 
 enum seed { /* what user space asks of a process before recording */
 	    SEED_NONE = 0,
@@ -345,7 +438,7 @@ struct sample_control {
 	u32 self_tgid; /* cprof's own number in the initial namespace; left out of SAMPLE_ALL */
 };
 
-_Static_assert(sizeof(struct sample_key) == 24, "hash keys have no padding");
+_Static_assert(sizeof(struct sample_key) == 32, "hash keys have no padding");
 _Static_assert(sizeof(struct sample_record) % 8 == 0, "ring buffer records are 8-byte multiples");
 _Static_assert(__builtin_offsetof(struct pending_record, data) % 8 == 0, "frames are aligned");
 _Static_assert(sizeof(struct pending_record) < 32768, "per-CPU map values end at 32 KiB");

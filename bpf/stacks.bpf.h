@@ -63,6 +63,36 @@ static __always_inline bool is_exec(u64 syscall)
 	return syscall == SYSCALL_EXECVE || syscall == SYSCALL_EXECVEAT;
 }
 
+/* Makes the walk ready for the task's address space; false: it has none, or its stack cannot be walked. */
+static __always_inline bool begin_user_stack(struct task_struct *task, struct stack_walk *st,
+					     const struct pt_regs *regs)
+{
+	struct vma_cache *cache;
+
+	if ((u16)regs->cs != USER_CS_64) {
+		st->end = STACK_COMPAT;
+		push_frame(st, FRAME(MODULE_CUT, STACK_COMPAT));
+		return false;
+	}
+	cache = vma_cache_open(task->mm);
+	if (!cache)
+		return false;
+	st->mm_set = (u32)cache->ctx_id;
+	take_registers(st, regs);
+	return true;
+}
+
+/* From the registers of a probe: at its instruction, or where a function returned to. */
+static __always_inline void take_stack_at(struct task_struct *task, struct stack_walk *st,
+					  const struct pt_regs *regs, bool exact)
+{
+	if (!task->mm || !begin_user_stack(task, st, regs))
+		return;
+	st->exact = exact;
+	unwind_user(st);
+	stat_add(STAT_FRAMES, st->nframes);
+}
+
 /*
  * User frames, from the registers with which the task last left user mode. In a system call the saved pc is
  * behind the syscall instruction, so it is treated as a return address; orig_ax is -1 for every other
@@ -73,20 +103,11 @@ static __always_inline void take_user_stack(struct task_struct *task, struct sta
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	struct mm_struct *mm = task->mm;
 	struct vma_found vma;
-	struct vma_cache *cache;
 
 	if (!mm || !regs)
 		return; /* a kernel thread: its kernel frames are the whole stack */
-	if ((u16)regs->cs != USER_CS_64) {
-		st->end = STACK_COMPAT;
-		push_frame(st, FRAME(MODULE_CUT, STACK_COMPAT));
+	if (!begin_user_stack(task, st, regs))
 		return;
-	}
-	cache = vma_cache_open(mm);
-	if (!cache)
-		return;
-	st->mm_set = (u32)cache->ctx_id;
-	take_registers(st, regs);
 	st->exact = (s64)regs->orig_ax == -1;
 	if (is_exec(regs->orig_ax)) {
 		/* Half way through, the old program is gone and its registers mean nothing. */

@@ -226,6 +226,11 @@ static void flip_counts(struct bpf_session *s)
 		s->store_err = err;
 }
 
+int bpf_session_listen(struct bpf_session *s, int ring_fd, ring_buffer_sample_fn fn, void *arg)
+{
+	return ring_buffer__add(s->ring, ring_fd, fn, arg);
+}
+
 int bpf_session_poll(struct bpf_session *s, int timeout_ms)
 {
 	ring_buffer__poll(s->ring, timeout_ms);
@@ -250,9 +255,20 @@ int bpf_session_drain(struct bpf_session *s, struct error *err)
 		    : 0;
 }
 
-int bpf_session_read(struct bpf_session *s, struct profile *p, struct error *err)
+struct sample_tally *bpf_session_tally(struct bpf_session *s, const struct sample_key *key)
 {
-	int code = stack_store_to_profile(s->store, s->modules, s->opt, p);
+	return stack_store_tally(s->store, key);
+}
+
+u32 bpf_session_module(const struct bpf_session *s, const struct map_entry *e)
+{
+	return module_set_find(s->modules, e);
+}
+
+int bpf_session_read(struct bpf_session *s, const struct sample_meaning *meaning, struct profile *p,
+		     struct error *err)
+{
+	int code = stack_store_to_profile(s->store, s->modules, s->opt, meaning, p);
 
 	return code ? error_set(err, code, "cannot build the profile: %s", error_reason(code)) : 0;
 }

@@ -10,6 +10,7 @@
 #include <bpf/libbpf.h>
 
 #include "collect/collector.h"
+#include "collect/stack_store.h"
 
 struct bpf_session;
 
@@ -33,12 +34,23 @@ void bpf_session_free(struct bpf_session *s);
 int bpf_session_discover(struct bpf_session *s, struct bpf_program *list_mappings,
 			 char *const *extra, struct error *err) MUST_CHECK;
 
+/* Hears another ring buffer, too, while polling. `fn`: as libbpf has it. */
+int bpf_session_listen(struct bpf_session *s, int ring_fd, ring_buffer_sample_fn fn,
+		       void *arg) MUST_CHECK;
+
 /* As in struct collector_ops. */
 int bpf_session_poll(struct bpf_session *s, int timeout_ms);
 int bpf_session_drain(struct bpf_session *s,
 		      struct error *err) MUST_CHECK; /* once sampling stopped */
-int bpf_session_read(struct bpf_session *s, struct profile *p, struct error *err) MUST_CHECK;
+/* `meaning`: see stack_store.h; may be NULL. */
+int bpf_session_read(struct bpf_session *s, const struct sample_meaning *meaning, struct profile *p,
+		     struct error *err) MUST_CHECK;
 void bpf_session_stats(struct bpf_session *s, struct collect_stats *out);
+
+/* As stack_store_tally(): valid until the session ends. */
+struct sample_tally *bpf_session_tally(struct bpf_session *s, const struct sample_key *key);
+/* The number that frames carry of the file that a mapping shows; MODULE_NONE when none has met it. */
+u32 bpf_session_module(const struct bpf_session *s, const struct map_entry *e);
 
 u64 bpf_session_stat(struct bpf_session *s, enum sample_stat stat); /* summed over CPUs */
 

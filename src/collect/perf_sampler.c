@@ -524,7 +524,8 @@ static int perf_read(struct collector *base, struct profile *p, struct error *er
 	int code = event_describe(c->opt.event, c->opt.frequency, p);
 
 	if (!code)
-		code = stack_store_to_profile(c->store, perf_modules_set(c->modules), &c->opt, p);
+		code = stack_store_to_profile(c->store, perf_modules_set(c->modules), &c->opt, NULL,
+					      p);
 	return code ? error_set(err, code, "cannot build the profile: %s", error_reason(code)) : 0;
 }
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define PAGE_MASK 4095ull
-#define MAX_LABELS 8
+#define MAX_LABELS (5 + SAMPLE_LABELS_MAX)
 
 /* Which mapping stands for (module number, process): the process only matters for JIT code. */
 struct mapping_key {
@@ -26,6 +26,7 @@ struct conversion {
 	struct profile *p;
 	struct module_set *modules;
 	const struct collect_options *opt;
+	const struct sample_meaning *meaning; /* may be NULL */
 	struct mapping_entry *mappings;
 	u32 locations[STACK_MAX_FRAMES];
 };
@@ -183,18 +184,41 @@ struct label_list {
 	int err;
 };
 
-static void add_label(struct conversion *c, struct label_list *l, const char *key, const char *str,
-		      s64 num)
+static void add_label(struct conversion *c, struct label_list *l, struct sample_label from)
 {
 	struct profile_label *label = &l->item[l->len];
 
-	if (l->err || l->len == MAX_LABELS || (str && !*str))
+	if (l->err || l->len == MAX_LABELS || (from.text && !*from.text))
 		return;
-	*label = (struct profile_label){.num = num};
-	l->err = set_text(c->p, &label->key, key);
-	if (!l->err && str)
-		l->err = set_text(c->p, &label->str, str);
+	*label = (struct profile_label){.num = from.number};
+	l->err = set_text(c->p, &label->key, from.key);
+	if (!l->err && from.text)
+		l->err = set_text(c->p, &label->str, from.text);
+	if (!l->err && from.unit)
+		l->err = set_text(c->p, &label->num_unit, from.unit);
 	l->len++;
+}
+
+static void add_text(struct conversion *c, struct label_list *l, const char *key, const char *text)
+{
+	add_label(c, l, (struct sample_label){.key = key, .text = text});
+}
+
+static void add_number(struct conversion *c, struct label_list *l, const char *key, s64 number)
+{
+	add_label(c, l, (struct sample_label){.key = key, .number = number});
+}
+
+static void add_labels_of_kind(struct conversion *c, const struct stack_entry *e,
+			       struct label_list *l)
+{
+	struct sample_label own[SAMPLE_LABELS_MAX];
+	u32 n = 0;
+
+	if (c->meaning && c->meaning->labels)
+		n = c->meaning->labels(c->meaning->arg, &e->key, own);
+	for (u32 i = 0; i < n; i++)
+		add_label(c, l, own[i]);
 }
 
 static int labels_of(struct conversion *c, const struct stack_entry *e, struct label_list *l)
@@ -202,36 +226,54 @@ static int labels_of(struct conversion *c, const struct stack_entry *e, struct l
 	const struct stack_owner *o = &e->owner;
 
 	if (c->opt->by_process) {
-		add_label(c, l, "comm", o->leader_comm, 0);
-		add_label(c, l, "pid", NULL, o->tgid);
+		add_text(c, l, "comm", o->leader_comm);
+		add_number(c, l, "pid", o->tgid);
 	}
 	if (c->opt->by_thread) {
-		add_label(c, l, "thread", o->comm, 0);
-		add_label(c, l, "tid", NULL, o->tid);
+		add_text(c, l, "thread", o->comm);
+		add_number(c, l, "tid", o->tid);
 	}
 	if (c->opt->by_cpu && e->key.cpu)
-		add_label(c, l, "cpu", NULL, e->key.cpu - 1);
+		add_number(c, l, "cpu", e->key.cpu - 1);
+	add_labels_of_kind(c, e, l);
 	return l->err;
+}
+
+/* The values of one entry, as many as the profile has sample types. */
+static const s64 *values_of(const struct conversion *c, const struct stack_entry *e,
+			    s64 values[SAMPLE_VALUES_MAX])
+{
+	if (c->meaning) {
+		c->meaning->values(c->meaning->arg, &e->key, &e->tally, values);
+		return values;
+	}
+	values[0] = (s64)e->tally.count.samples;
+	values[1] = (s64)e->tally.count.weight;
+	return values + (c->p->sample_types.len == 1);
 }
 
 static int convert_entry(struct conversion *c, const struct stack_entry *e)
 {
-	s64 values[2] = {(s64)e->count.samples, (s64)e->count.weight};
-	bool only_weight = c->p->sample_types.len == 1;
+	u32 nframes = e->stack->nframes, skip = 0;
 	struct label_list labels = {.len = 0};
+	s64 values[SAMPLE_VALUES_MAX];
 	int err;
 
-	for (u32 i = 0; i < e->stack->nframes; i++) {
+	if (c->meaning && c->meaning->skip)
+		skip = c->meaning->skip(c->meaning->arg, e->stack->frames, nframes);
+	if (skip >= nframes)
+		return 0;
+	for (u32 i = skip; i < nframes; i++) {
 		s64 location = location_of(c, e->stack->frames[i], e->owner.tgid);
 
 		if (location < 0)
 			return (int)location;
-		c->locations[i] = (u32)location;
+		c->locations[i - skip] = (u32)location;
 	}
 	err = labels_of(c, e, &labels);
 	if (err)
 		return err;
-	return profile_add_sample(c->p, c->locations, e->stack->nframes, values + only_weight,
+	return profile_add_sample(c->p, c->locations, nframes - skip, values_of(c, e, values),
 				  labels.item, labels.len);
 }
 
@@ -257,7 +299,8 @@ static int main_mapping_first(struct conversion *c)
 }
 
 int stack_store_to_profile(const struct stack_store *s, struct module_set *modules,
-			   const struct collect_options *opt, struct profile *p)
+			   const struct collect_options *opt, const struct sample_meaning *meaning,
+			   struct profile *p)
 {
 	struct conversion *c = calloc(1, sizeof(*c));
 	struct mapping_entry *m, *next;
@@ -269,9 +312,10 @@ int stack_store_to_profile(const struct stack_store *s, struct module_set *modul
 	c->p = p;
 	c->modules = modules;
 	c->opt = opt;
+	c->meaning = meaning;
 	err = main_mapping_first(c);
 	HASH_ITER(hh, s->entries, e, tmp) {
-		if (!err && e->count.samples)
+		if (!err && e->tally.count.samples)
 			err = convert_entry(c, e);
 	}
 	HASH_ITER(hh, c->mappings, m, next) {

@@ -78,15 +78,22 @@ int stack_store_put(struct stack_store *s, const struct sample_key *key,
 	return -ENOMEM;
 }
 
-int stack_store_count(struct stack_store *s, const struct sample_key *key,
-		      const struct sample_count *n)
+struct sample_tally *stack_store_tally(struct stack_store *s, const struct sample_key *key)
 {
 	struct stack_entry *e;
 
 	HASH_FIND(hh, s->entries, key, sizeof(*key), e);
-	if (!e)
+	return e ? &e->tally : NULL;
+}
+
+int stack_store_count(struct stack_store *s, const struct sample_key *key,
+		      const struct sample_count *n)
+{
+	struct sample_tally *tally = stack_store_tally(s, key);
+
+	if (!tally)
 		return -ENOENT;
-	e->count.samples += n->samples;
-	e->count.weight += n->weight;
+	tally->count.samples += n->samples;
+	tally->count.weight += n->weight;
 	return 0;
 }

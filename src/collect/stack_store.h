@@ -27,11 +27,47 @@ int stack_store_put(struct stack_store *s, const struct sample_key *key,
 int stack_store_count(struct stack_store *s, const struct sample_key *key,
 		      const struct sample_count *n);
 
+struct sample_tally {
+	struct sample_count count;
+	struct sample_count live,
+		peak; /* of these: alive at the end, alive at the peak (heap profiles) */
+};
+
+/* What was counted under a key, to be added to; NULL when its frames never came. */
+struct sample_tally *stack_store_tally(struct stack_store *s, const struct sample_key *key);
+
+#define SAMPLE_VALUES_MAX 6
+#define SAMPLE_LABELS_MAX 6
+
+struct sample_label {
+	const char *key;
+	const char *text; /* NULL: `number` */
+	s64 number;
+	const char *unit; /* of the number; NULL: none */
+};
+
+/* What a kind makes of a key; without one the values are the counts. */
+struct sample_meaning {
+	/* One value for each of the profile's sample types. */
+	void (*values)(void *arg, const struct sample_key *key, const struct sample_tally *tally,
+		       s64 values[SAMPLE_VALUES_MAX]);
+	/* Labels of its own, whose number is returned; NULL: it has none. */
+	u32 (*labels)(void *arg, const struct sample_key *key,
+		      struct sample_label labels[SAMPLE_LABELS_MAX]);
+	/*
+	 * How many frames at the leaf are left out; all of them: so is the sample. NULL: none.
+	 */
+	u32 (*skip)(void *arg, const u64 *frames, u32 nframes);
+	void *arg;
+};
+
 /*
- * Adds every key as a sample: values are { samples, weight } when the profile has two sample types,
- * { weight } when it has one. Mappings get their module as source; JIT modules are asked of `modules`.
+ * Adds every key as a sample. Without `meaning` values are { samples, weight } when the profile has two
+ * sample types, { weight } when it has one. Mappings get their module as source; JIT modules are asked of
+ * `modules`.
  */
 int stack_store_to_profile(const struct stack_store *s, struct module_set *modules,
-			   const struct collect_options *opt, struct profile *p) MUST_CHECK;
+			   const struct collect_options *opt, const struct sample_meaning *meaning,
+			   struct profile *p) MUST_CHECK;
 
 #endif

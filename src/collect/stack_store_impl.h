@@ -15,7 +15,7 @@ struct stack { /* shared by every key with the same frames */
 
 struct stack_entry {
 	struct sample_key key;
-	struct sample_count count;
+	struct sample_tally tally;
 	struct stack_owner owner;
 	struct stack *stack;
 	UT_hash_handle hh;

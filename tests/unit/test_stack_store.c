@@ -99,7 +99,7 @@ TEST(stack_store, counts_add_up_per_key)
 	count(&b, 7, 1, frames, 1, 3, 30);
 	count(&b, 7, 1, frames, 1, 2, 20);
 	CHECK_INT(stack_store_count(b.store, &unknown, &one), -ENOENT);
-	CHECK_INT(stack_store_to_profile(b.store, b.modules, &b.opt, b.p), 0);
+	CHECK_INT(stack_store_to_profile(b.store, b.modules, &b.opt, NULL, b.p), 0);
 	CHECK_INT(b.p->samples.len, 1);
 	CHECK_INT(b.p->values.data[0], 5);
 	CHECK_INT(b.p->values.data[1], 50);
@@ -113,7 +113,7 @@ TEST(stack_store, one_sample_type_takes_the_weight)
 
 	bench_init(&b, false);
 	count(&b, 7, 1, frames, 1, 3, 4711);
-	CHECK_INT(stack_store_to_profile(b.store, b.modules, &b.opt, b.p), 0);
+	CHECK_INT(stack_store_to_profile(b.store, b.modules, &b.opt, NULL, b.p), 0);
 	CHECK_INT(b.p->values.data[0], 4711);
 	bench_release(&b);
 }
@@ -130,7 +130,7 @@ TEST(stack_store, offsets_become_addresses_in_the_mapping)
 	frames[1] = FRAME(m, 0x9020); /* in another piece, behind */
 	frames[2] = FRAME(m, 0x0030); /* and before */
 	count(&b, 1, 1, frames, 3, 1, 1);
-	CHECK_INT(stack_store_to_profile(b.store, b.modules, &b.opt, b.p), 0);
+	CHECK_INT(stack_store_to_profile(b.store, b.modules, &b.opt, NULL, b.p), 0);
 	CHECK_INT(location_of(&b, 0, 0)->address, 0x7f0000001010);
 	CHECK_INT(location_of(&b, 0, 1)->address, 0x7f0000009020);
 	CHECK_INT(location_of(&b, 0, 2)->address, 0x7f0000000030);
@@ -148,7 +148,7 @@ TEST(stack_store, kernel_addresses_get_their_upper_bits_back)
 
 	bench_init(&b, true);
 	count(&b, 1, 1, frames, 1, 1, 1);
-	CHECK_INT(stack_store_to_profile(b.store, b.modules, &b.opt, b.p), 0);
+	CHECK_INT(stack_store_to_profile(b.store, b.modules, &b.opt, NULL, b.p), 0);
 	CHECK_INT(location_of(&b, 0, 0)->address, 0xffffffff81000123ull);
 	CHECK_INT(mapping_of(&b, location_of(&b, 0, 0))->kind, PROFILE_MAPPING_KERNEL);
 	CHECK_STR(profile_text(b.p, mapping_of(&b, location_of(&b, 0, 0))->path),
@@ -163,7 +163,7 @@ TEST(stack_store, a_cut_stack_says_why_at_its_root)
 
 	bench_init(&b, true);
 	count(&b, 1, 1, frames, 2, 1, 1);
-	CHECK_INT(stack_store_to_profile(b.store, b.modules, &b.opt, b.p), 0);
+	CHECK_INT(stack_store_to_profile(b.store, b.modules, &b.opt, NULL, b.p), 0);
 	CHECK_STR(only_name(&b, location_of(&b, 0, 1)), "[stack cut: deeper than 1024 frames]");
 	CHECK_INT(mapping_of(&b, location_of(&b, 0, 1))->kind, PROFILE_MAPPING_SYNTHETIC);
 	bench_release(&b);
@@ -178,7 +178,7 @@ TEST(stack_store, equal_stacks_of_two_processes_are_one_without_labels)
 	frames[0] = FRAME(add_module(&b, "/bin/a", 0x1000, 0x2000, 0), 0x10);
 	count(&b, 5, 100, frames, 1, 1, 10);
 	count(&b, 5, 200, frames, 1, 1, 10);
-	CHECK_INT(stack_store_to_profile(b.store, b.modules, &b.opt, b.p), 0);
+	CHECK_INT(stack_store_to_profile(b.store, b.modules, &b.opt, NULL, b.p), 0);
 	CHECK_INT(b.p->samples.len, 1);
 	CHECK_INT(b.p->values.data[1], 20);
 	bench_release(&b);
@@ -195,7 +195,7 @@ TEST(stack_store, labels_tell_processes_and_threads_apart)
 	frames[0] = FRAME(add_module(&b, "/bin/a", 0x1000, 0x2000, 0), 0x10);
 	count(&b, 5, 100, frames, 1, 1, 10);
 	count(&b, 5, 200, frames, 1, 1, 10);
-	CHECK_INT(stack_store_to_profile(b.store, b.modules, &b.opt, b.p), 0);
+	CHECK_INT(stack_store_to_profile(b.store, b.modules, &b.opt, NULL, b.p), 0);
 	CHECK_INT(b.p->samples.len, 2);
 	CHECK_INT(b.p->samples.data[0].nlabels, 4);
 	l = &b.p->labels.data[b.p->samples.data[0].first_label];
@@ -213,7 +213,7 @@ TEST(stack_store, jit_code_belongs_to_its_process)
 	b.opt.by_process = true; /* the kernel sets the tgid of such keys by itself */
 	count(&b, 5, (u32)getpid(), frames, 1, 1, 10);
 	count(&b, 5, (u32)getppid(), frames, 1, 1, 10);
-	CHECK_INT(stack_store_to_profile(b.store, b.modules, &b.opt, b.p), 0);
+	CHECK_INT(stack_store_to_profile(b.store, b.modules, &b.opt, NULL, b.p), 0);
 	CHECK_INT(b.p->mappings.len, 2);
 	CHECK_INT(b.p->mappings.data[0].kind, PROFILE_MAPPING_JIT);
 	CHECK_INT(location_of(&b, 0, 0)->address, 0x7f1234);
@@ -232,7 +232,7 @@ TEST(stack_store, the_targets_program_is_mapping_0)
 	frames[0] = FRAME(add_module(&b, "/lib/x.so", 0x1000, 0x2000, 0), 0x10);
 	frames[1] = FRAME(add_module(&b, "/bin/main", 0x5000, 0x6000, 0), 0x20);
 	count(&b, 5, 1, frames, 2, 1, 10);
-	CHECK_INT(stack_store_to_profile(b.store, b.modules, &b.opt, b.p), 0);
+	CHECK_INT(stack_store_to_profile(b.store, b.modules, &b.opt, NULL, b.p), 0);
 	CHECK_STR(profile_text(b.p, b.p->mappings.data[0].path), "/bin/main");
 	CHECK(b.p->mappings.data[0].source == module_set_get(b.modules, FRAME_MODULE(frames[1])));
 	vec_release(&b.target.processes);
@@ -283,7 +283,7 @@ TEST(stack_store, memory_that_runs_out_is_an_error_and_loses_nothing)
 		put_despite_shortage(&b, &(struct sample_key){.stack = i}, FRAME(module, i));
 	for (u64 i = 0; i < KEYS; i++)
 		CHECK_INT(stack_store_count(b.store, &(struct sample_key){.stack = i}, &one), 0);
-	CHECK_INT(stack_store_to_profile(b.store, b.modules, &b.opt, b.p), 0);
+	CHECK_INT(stack_store_to_profile(b.store, b.modules, &b.opt, NULL, b.p), 0);
 	CHECK_INT(b.p->samples.len, KEYS);
 	vec_for_each(&b.p->values, value)
 		sum += *value;
