@@ -23,6 +23,18 @@ struct collect_options {
 	bool user, kernel; /* which frames are wanted */
 	bool by_process, by_thread, by_cpu; /* labels: what is told apart */
 	const char *command; /* argv[0] of a command held before its exec, or NULL */
+	struct heap_options {
+		u64 rate; /* mean bytes between samples; 1: every allocation */
+		bool live; /* follow blocks until they are freed */
+		bool leaks; /* how live blocks came about over time: labels */
+		bool peak; /* what was alive at the highest point: two more sample types */
+		u64 older_than_ns; /* younger blocks are not live */
+		u32 max_live; /* so many at once */
+		u32 max_slowdown; /* percent; more is refused. 0: whatever it costs */
+		const char *names; /* of a user's own allocator (alloc_names_parse) */
+		const char *library; /* the only file to look at */
+		const char *sampler; /* library that the command preloads; NULL: none */
+	} heap;
 	const struct log *log;
 };
 
@@ -35,6 +47,15 @@ struct collect_stats {
 	u64 kernel_ns; /* spent in the kernel taking `samples`; 0: not known */
 	u64 modules, rows; /* whose tables were loaded */
 	u64 late_modules; /* of these, while recording */
+	struct heap_stats {
+		u64 allocs, frees; /* calls seen */
+		u64 freed; /* sampled blocks among them */
+		u64 failed, dropped; /* sampled allocations that failed; that found no room */
+		u32 probes;
+		double unknown; /* share of the calls that freed what was allocated before, 0 to 1 */
+		double slowdown; /* of the target while recording, an estimate: 0.12 is 12 % */
+		bool at_least; /* it was more: beyond what can be told apart */
+	} heap;
 };
 
 struct collector;
@@ -61,6 +82,9 @@ struct collector {
 int cpu_collector_new(const struct collect_options *opt, struct collector **out,
 		      struct error *err) MUST_CHECK;
 int perf_collector_new(const struct collect_options *opt, struct collector **out,
+		       struct error *err) MUST_CHECK;
+/* Memory by BPF (heap.c): who allocates, and who holds what has not been freed. */
+int heap_collector_new(const struct collect_options *opt, struct collector **out,
 		       struct error *err) MUST_CHECK;
 
 #endif

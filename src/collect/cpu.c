@@ -101,7 +101,7 @@ static int cpu_read(struct collector *base, struct profile *p, struct error *err
 
 	if (code)
 		return error_set(err, code, "cannot build the profile: %s", error_reason(code));
-	return bpf_session_read(c->session, p, err);
+	return bpf_session_read(c->session, NULL, p, err);
 }
 
 static void cpu_stats(struct collector *base, struct collect_stats *out)

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/* Arguments of a probed function: in registers, nearly always, else where a static probe says. */
+#ifndef CPROF_BPF_HEAP_ARGS_BPF_H
+#define CPROF_BPF_HEAP_ARGS_BPF_H
+
+static __always_inline u64 register_of(const struct pt_regs *regs, u8 number)
+{
+	u64 value = 0;
+
+	if (number < sizeof(*regs) / sizeof(u64))
+		bpf_probe_read_kernel(&value, sizeof(value), (const u64 *)regs + number);
+	return value;
+}
+
+static __always_inline u64 narrow(u64 value, const struct heap_arg *arg)
+{
+	u32 drop = arg->size && arg->size < 8 ? 64 - 8 * arg->size : 0;
+
+	drop &= 63;
+	value <<= drop;
+	return arg->is_signed ? (u64)((s64)value >> drop) : value >> drop;
+}
+
+static __noinline u64 unusual_argument(struct pt_regs *regs, const struct heap_arg *arg)
+{
+	u64 value = 0, at;
+
+	if (!arg)
+		return 0;
+	if (arg->kind == HEAP_ARG_CONST)
+		return narrow(arg->value, arg);
+	if (arg->kind == HEAP_ARG_REG)
+		return narrow(register_of(regs, arg->reg) >> (arg->shift & 63), arg);
+	if (arg->kind != HEAP_ARG_MEM)
+		return 0;
+	at = register_of(regs, arg->reg) + register_of(regs, arg->index) * arg->scale + arg->value;
+	bpf_probe_read_user(&value, sizeof(value), (void *)at);
+	return narrow(value, arg);
+}
+
+static __always_inline u64 argument(struct pt_regs *regs, const struct heap_arg *arg)
+{
+	if (arg->kind == HEAP_ARG_REG && arg->size == 8) {
+		/* Where the psABI passes arguments, which is nearly always. */
+		switch (arg->reg) {
+		case HEAP_REG_DI:
+			return regs->di;
+		case HEAP_REG_SI:
+			return regs->si;
+		case HEAP_REG_DX:
+			return regs->dx;
+		}
+	}
+	return unusual_argument(regs, arg);
+}
+
+#endif

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/*
+ * The sampled blocks that are alive, by process and address. A child inherits its parent's; a process
+ * that runs another program loses all.
+ */
+#ifndef CPROF_BPF_HEAP_LIVE_BPF_H
+#define CPROF_BPF_HEAP_LIVE_BPF_H
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1 << 20);
+	__type(key, struct heap_block);
+	__type(value, struct heap_live);
+} live SEC(".maps");
+
+/*
+ * In front of `live`: most frees are of blocks that were never sampled, and a bit says so in a few
+ * nanoseconds. Bits are only set; user space makes the map when it starts.
+ */
+#define FILTER_WORDS 65536u
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, FILTER_WORDS);
+	__type(key, u32);
+	__type(value, u64);
+} filter SEC(".maps");
+
+static __always_inline u32 filter_bit(u64 address, u32 tgid, u64 *bit)
+{
+	u64 hash = (address >> 4 ^ (u64)tgid << 40) * 0x9e3779b97f4a7c15ull;
+
+	*bit = 1ull << (hash >> 58);
+	return (hash >> 32) & (FILTER_WORDS - 1);
+}
+
+static __always_inline bool may_be_live(u64 address, u32 tgid)
+{
+	u64 bit, *word;
+	u32 index = filter_bit(address, tgid, &bit);
+
+	word = bpf_map_lookup_elem(&filter, &index);
+	return word && (*word & bit);
+}
+
+static __always_inline void filter_add(u64 address, u32 tgid)
+{
+	u64 bit, *word;
+	u32 index = filter_bit(address, tgid, &bit);
+
+	word = bpf_map_lookup_elem(&filter, &index);
+	if (word && !(*word & bit))
+		__sync_fetch_and_or(word, bit);
+}
+
+/* In the map, of all processes; user space reads them, too. */
+u64 live_blocks;
+u64 live_bytes; /* that they stand for, roughly: what finds the peak */
+
+/* A block stands for at least the bytes between two samples. */
+static __always_inline u64 bytes_meant(const struct heap_live *value)
+{
+	u64 size = value->weight > 1 ? value->weight : value->key.object;
+
+	return size > heap.rate ? size : heap.rate;
+}
+
+static __always_inline bool live_put(const struct heap_block *block, struct heap_live *value)
+{
+	struct heap_live *old = bpf_map_lookup_elem(&live, block);
+
+	/* An old entry means that the block's end was missed: the new one replaces it. */
+	if (old)
+		__sync_fetch_and_sub(&live_bytes, bytes_meant(old));
+	if (bpf_map_update_elem(&live, block, value, BPF_ANY)) {
+		stat_add(STAT_HEAP_DROPPED, 1);
+		return false;
+	}
+	if (!old)
+		__sync_fetch_and_add(&live_blocks, 1);
+	__sync_fetch_and_add(&live_bytes, bytes_meant(value));
+	return true;
+}
+
+static __always_inline bool live_take(struct heap_block *block)
+{
+	struct heap_live *value = bpf_map_lookup_elem(&live, block);
+	u64 bytes = value ? bytes_meant(value) : 0;
+
+	if (!value || bpf_map_delete_elem(&live, block))
+		return false;
+	__sync_fetch_and_sub(&live_blocks, 1);
+	__sync_fetch_and_sub(&live_bytes, bytes);
+	return true;
+}
+
+static __always_inline void block_gone(u64 address, u32 tgid)
+{
+	struct heap_block block = {.address = address, .tgid = tgid};
+
+	if (address && may_be_live(address, tgid) && live_take(&block))
+		stat_add(STAT_HEAP_FREED, 1);
+}
+
+static __always_inline bool block_known(u64 address, u32 tgid)
+{
+	struct heap_block block = {.address = address, .tgid = tgid};
+
+	return address && may_be_live(address, tgid) && bpf_map_lookup_elem(&live, &block);
+}
+
+static __always_inline void block_new(u64 address, u32 tgid, const struct sample_key *key,
+				      u64 weight)
+{
+	struct heap_block block = {.address = address, .tgid = tgid};
+	struct heap_live value = {.key = *key, .weight = weight, .time = bpf_ktime_get_ns()};
+
+	if (live_put(&block, &value))
+		filter_add(address, tgid);
+}
+
+/* ---- processes ---- */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 64 << 10);
+} births SEC(".maps");
+
+/* At once: until user space has looked, a new process' allocations are not seen. */
+static __always_inline void tell_birth(u32 tgid, bool exec)
+{
+	struct heap_birth birth = {.tgid = tgid, .exec = exec};
+
+	bpf_ringbuf_output(&births, &birth, sizeof(birth), BPF_RB_FORCE_WAKEUP);
+}
+
+struct live_walk {
+	u32 parent, child; /* or the process whose blocks end, in `parent` */
+	u32 inherited_only, pad;
+};
+
+static long inherit_block(void *map, struct heap_block *block, struct heap_live *value,
+			  struct live_walk *walk)
+{
+	struct heap_block copy = {.address = block->address, .tgid = walk->child};
+	struct heap_live inherited = *value;
+
+	if (block->tgid != walk->parent)
+		return 0;
+	inherited.inherited = 1;
+	if (live_put(&copy, &inherited))
+		filter_add(copy.address, copy.tgid);
+	return 0;
+}
+
+static long forget_block(void *map, struct heap_block *block, struct heap_live *value,
+			 struct live_walk *walk)
+{
+	struct heap_block key = *block;
+
+	if (key.tgid == walk->parent && (!walk->inherited_only || value->inherited))
+		live_take(&key);
+	return 0;
+}
+
+/* Before the child runs, in its parent: fork returns to neither until this is done. */
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(on_fork_live, struct task_struct *parent, struct task_struct *child)
+{
+	struct live_walk walk = {.parent = parent->tgid, .child = child->tgid};
+
+	/* vfork's child uses its parent's memory until it execs. */
+	if (!settings.follow_children || walk.parent == walk.child || parent->mm == child->mm ||
+	    !bpf_map_lookup_elem(&targets, &walk.parent))
+		return 0;
+	if (live_blocks)
+		bpf_for_each_map_elem(&live, inherit_block, &walk, 0);
+	tell_birth(walk.child, false);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(on_exec_live, struct task_struct *task)
+{
+	struct live_walk walk = {.parent = task->tgid};
+
+	if (!bpf_map_lookup_elem(&targets, &walk.parent))
+		return 0;
+	if (live_blocks)
+		bpf_for_each_map_elem(&live, forget_block, &walk, 0);
+	tell_birth(walk.parent, true);
+	return 0;
+}
+
+/* What a process still held when it ended is shown; what it had from its parent only is not. */
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(on_exit_live, struct task_struct *task)
+{
+	struct live_walk walk = {.parent = task->tgid, .inherited_only = 1};
+
+	if (!settings.follow_children || !live_blocks ||
+	    BPF_CORE_READ(task, signal, live.counter) > 0 ||
+	    !bpf_map_lookup_elem(&targets, &walk.parent))
+		return 0;
+	bpf_for_each_map_elem(&live, forget_block, &walk, 0);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Memory by BPF: probes on the doors of allocators, bpf/heap.bpf.c draws the samples and keeps the blocks
+ * that are alive; here is what they stand for.
+ */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/bpf_shared.h"
+#include "collect/bpf_session.h"
+#include "collect/features.h"
+#include "collect/heap_doors.h"
+#include "collect/heap_lives.h"
+#include "collect/heap_price.h"
+#include "collect/heap_reading.h"
+#include "collect/libbpf_log.h"
+#include "collect/probe_site.h"
+#include "collect/uprobe.h"
+#include "heap.skel.h"
+#include "target/needed.h"
+
+/* How often processes are looked through for new files: soon after one has begun, then less and less. */
+#define RESCAN_FIRST_NS 2000000ull
+#define RESCAN_LAST_NS 500000000ull
+#define TRIAL_STEP_NS 5000000
+#define TRIAL_STEPS 10 /* the price is told after so many steps at most */
+#define TRIAL_CALLS 20000 /* or so many calls */
+
+struct heap_collector {
+	struct collector base;
+	struct collect_options opt;
+	struct heap_bpf *skel;
+	struct bpf_session *session;
+	struct heap_doors *doors;
+	struct heap_lives *lives;
+	struct alloc_names names;
+	bool session_links; /* one program for entry and return: 6.13 */
+	u64 rescan_at, rescan_step; /* CLOCK_MONOTONIC ns */
+	struct heap_calls before; /* what had been counted when the probes were in place */
+	struct heap_price price; /* of the whole recording */
+	double ended; /* blocks that were seen to begin and to end */
+};
+
+static struct heap_collector *of(struct collector *c)
+{
+	return (struct heap_collector *)c;
+}
+
+static u64 now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
+}
+
+/* ---- loading ---- */
+
+static void fill_config(struct heap_collector *c)
+{
+	struct heap_config *config = &c->skel->rodata->heap;
+	const u32 n = 1u << HEAP_LOG_BITS;
+
+	config->rate = c->opt.heap.rate;
+	config->live = c->opt.heap.live;
+	for (u32 i = 0; i <= n; i++)
+		config->log2_table[i] =
+			(u32)lround(log2(1.0 + (double)i / n) * (1u << HEAP_LOG_ONE));
+}
+
+/* Programs are loaded for the way in which they will be attached. */
+static void choose_programs(struct heap_collector *c)
+{
+	struct heap_bpf *skel = c->skel;
+
+	bpf_program__set_autoload(skel->progs.on_session, c->session_links);
+	bpf_program__set_autoload(skel->progs.on_alloc, !c->session_links);
+	bpf_program__set_autoload(skel->progs.on_return, !c->session_links);
+	if (!c->session_links)
+		return;
+	bpf_program__set_expected_attach_type(skel->progs.on_session,
+					      (enum bpf_attach_type)UPROBE_ATTACH_SESSION);
+	bpf_program__set_expected_attach_type(skel->progs.on_free,
+					      (enum bpf_attach_type)UPROBE_ATTACH_MULTI);
+	bpf_program__set_expected_attach_type(skel->progs.on_weighed,
+					      (enum bpf_attach_type)UPROBE_ATTACH_MULTI);
+}
+
+static int load(struct heap_collector *c, struct error *err)
+{
+	int code;
+
+	libbpf_log_begin(c->opt.log);
+	c->skel = heap_bpf__open();
+	if (!c->skel)
+		return bpf_session_load_error(-errno, err);
+	code = bpf_session_configure(c->skel->obj, &c->opt, &c->skel->rodata->settings, err);
+	if (code)
+		return code;
+	fill_config(c);
+	choose_programs(c);
+	code = bpf_map__set_max_entries(c->skel->maps.live,
+					c->opt.heap.live ? c->opt.heap.max_live : 1);
+	if (!code)
+		code = heap_bpf__load(c->skel);
+	if (code)
+		return bpf_session_load_error(code, err);
+	return bpf_session_new(c->skel->obj, &c->skel->bss->control, &c->opt, &c->session, err);
+}
+
+/* In this order: on_exit takes a process from the targets, and on_exit_live asks for it there. */
+static int follow_processes(struct heap_collector *c, struct error *err)
+{
+	struct heap_bpf *skel = c->skel;
+
+	skel->links.on_fork_live = bpf_program__attach(skel->progs.on_fork_live);
+	skel->links.on_exec_live = bpf_program__attach(skel->progs.on_exec_live);
+	skel->links.on_exit_live = bpf_program__attach(skel->progs.on_exit_live);
+	skel->links.on_fork = bpf_program__attach(skel->progs.on_fork);
+	skel->links.on_exit = bpf_program__attach(skel->progs.on_exit);
+	if (!skel->links.on_fork_live || !skel->links.on_exec_live || !skel->links.on_exit_live ||
+	    !skel->links.on_fork || !skel->links.on_exit)
+		return error_set(err, -errno, "cannot follow forks and exits: %s",
+				 error_reason(errno));
+	return 0;
+}
+
+/* ---- new processes, and new files in them ---- */
+
+static void look_through(struct heap_collector *c, pid_t tgid)
+{
+	struct error err;
+
+	/* One that has ended meanwhile is no matter; what else fails is worth knowing. */
+	if (heap_doors_add_process(c->doors, tgid, &err))
+		log_info(c->opt.log, "%s", err.text);
+}
+
+static int process_born(void *ctx, void *data, size_t size)
+{
+	struct heap_collector *c = ctx;
+	const struct heap_birth *birth = data;
+
+	if (size < sizeof(*birth) || c->opt.heap.sampler)
+		return 0;
+	look_through(c, (pid_t)birth->tgid);
+	c->rescan_step = RESCAN_FIRST_NS;
+	c->rescan_at = now_ns() + c->rescan_step;
+	return 0;
+}
+
+static void rescan(struct heap_collector *c)
+{
+	int fd = bpf_map__fd(c->skel->maps.targets);
+	u32 key, *from = NULL, next;
+
+	while (!bpf_map_get_next_key(fd, from, &next)) {
+		key = next;
+		from = &key;
+		look_through(c, (pid_t)key);
+	}
+	heap_doors_forget_ended(c->doors);
+	c->rescan_step = c->rescan_step * 2 < RESCAN_LAST_NS ? c->rescan_step * 2 : RESCAN_LAST_NS;
+	c->rescan_at = now_ns() + c->rescan_step;
+}
+
+static int make_doors(struct heap_collector *c, const struct features *f, struct error *err)
+{
+	const struct heap_programs programs = {
+		.sites_fd = bpf_map__fd(c->skel->maps.sites),
+		.session = c->session_links ? bpf_program__fd(c->skel->progs.on_session) : -1,
+		.entry = bpf_program__fd(c->skel->progs.on_alloc),
+		.returns = bpf_program__fd(c->skel->progs.on_return),
+		.frees = bpf_program__fd(c->skel->progs.on_free),
+		.weighed = bpf_program__fd(c->skel->progs.on_weighed),
+		.links = c->session_links,
+		.live = c->opt.heap.live,
+		.kernel = probe_kernel_flags(f->kernel_major, f->kernel_minor),
+		.names = c->opt.heap.names ? &c->names : NULL,
+		.library = c->opt.heap.library,
+		.log = c->opt.log,
+	};
+	int code = 0;
+
+	if (c->opt.heap.names)
+		code = alloc_names_parse(c->opt.heap.names, &c->names, err);
+	if (code)
+		return code;
+	code = heap_doors_new(&programs, &c->doors);
+	return code ? error_set(err, code, "cannot record: %s", error_reason(code)) : 0;
+}
+
+static int make_lives(struct heap_collector *c, struct error *err)
+{
+	const struct heap_lives_options opt = {
+		.map_fd = bpf_map__fd(c->skel->maps.live),
+		.rate = c->opt.heap.rate,
+		.older_than_ns = c->opt.heap.older_than_ns,
+		.leaks = c->opt.heap.leaks,
+		.peak = c->opt.heap.peak,
+	};
+	int code = heap_lives_new(&opt, &c->lives);
+
+	if (!code)
+		code = bpf_session_listen(c->session, bpf_map__fd(c->skel->maps.births),
+					  process_born, c);
+	return code ? error_set(err, code, "cannot record: %s", error_reason(code)) : 0;
+}
+
+static int heap_prepare(struct collector *base, struct error *err)
+{
+	struct heap_collector *c = of(base);
+	struct needed_files needed = {0};
+	struct features f;
+	int code;
+
+	if (c->opt.target->scope != TARGET_PROCESSES)
+		return error_set(err, -ENOTSUP,
+				 "cannot put probes into every process: name some with -p or -n");
+	features_probe(&f);
+	c->session_links = f.uprobe_session;
+	code = load(c, err);
+	if (!code)
+		code = follow_processes(c, err);
+	if (!code)
+		code = make_doors(c, &f, err);
+	if (!code)
+		code = make_lives(c, err);
+	if (code)
+		return code;
+	if (c->opt.command)
+		needed_files_of(c->opt.command, &needed);
+	if (c->opt.heap.sampler && needed_files_add(&needed, c->opt.heap.sampler))
+		log_debug(c->opt.log, "the table of %s is loaded when it is met",
+			  c->opt.heap.sampler);
+	code = bpf_session_discover(c->session, c->skel->progs.list_mappings, needed.paths, err);
+	needed_files_release(&needed);
+	return code;
+}
+
+/* ---- recording ---- */
+
+static bool has_ended(pid_t tgid)
+{
+	return kill(tgid, 0) && errno == ESRCH;
+}
+
+static int attach_targets(struct heap_collector *c, struct error *err)
+{
+	int code = 0;
+
+	vec_for_each(&c->opt.target->processes, p) {
+		if (!code)
+			code = heap_doors_add_process(c->doors, p->tgid, err);
+		if (code && has_ended(p->tgid))
+			code = 0;
+	}
+	if (!code && !heap_doors_count(c->doors))
+		code = error_set(
+			err, -ENOENT,
+			"no allocator found in %s (looked for %s): name its functions with "
+			"--alloc malloc=NAME,free=NAME",
+			c->opt.target->title, heap_doors_text(c->doors));
+	return code;
+}
+
+static struct heap_calls calls_now(struct heap_collector *c)
+{
+	return (struct heap_calls){
+		.allocs = bpf_session_stat(c->session, STAT_HEAP_ALLOCS),
+		.frees = bpf_session_stat(c->session, STAT_HEAP_FREES),
+		.sampled_ns = bpf_session_stat(c->session, STAT_NANOSECONDS),
+		.elapsed_ns = now_ns(),
+		.cpu_ns = heap_cpu_time(c->opt.target),
+	};
+}
+
+/* What has been paid since the probes were attached. */
+static struct heap_price price_now(struct heap_collector *c)
+{
+	struct heap_calls calls = calls_now(c);
+
+	heap_calls_since(&calls, &c->before);
+	heap_doors_cost(c->doors, &calls.alloc_ns, &calls.free_ns);
+	return heap_price_of(&calls);
+}
+
+/* The price, before more of it is paid: a few calls are counted, and the user is told. */
+static int say_price(struct heap_collector *c, struct error *err)
+{
+	const struct timespec step = {.tv_nsec = TRIAL_STEP_NS};
+	struct heap_price price;
+
+	c->before = calls_now(c);
+	for (u32 i = 0; i < TRIAL_STEPS; i++) {
+		nanosleep(&step, NULL);
+		if (bpf_session_stat(c->session, STAT_HEAP_ALLOCS) > TRIAL_CALLS)
+			break;
+	}
+	price = price_now(c);
+	log_note(c->opt.log, "%s: %.0f allocations/s: expect %s %.0f%% slowdown",
+		 c->opt.target->title, price.allocs_per_second,
+		 price.at_least ? "more than" : "about", price.slowdown * 100);
+	if (!c->opt.heap.max_slowdown || price.slowdown * 100 <= c->opt.heap.max_slowdown)
+		return 0;
+	heap_doors_detach(c->doors);
+	return error_set(err, -EBUSY,
+			 "cannot profile %s: it would be slowed by %s %.0f%%, the limit is %u%% "
+			 "(--max-slowdown sets it, --force goes on anyway)",
+			 c->opt.target->title, price.at_least ? "more than" : "about",
+			 price.slowdown * 100, c->opt.heap.max_slowdown);
+}
+
+static int heap_start(struct collector *base, struct error *err)
+{
+	struct heap_collector *c = of(base);
+	int code;
+
+	c->rescan_step = RESCAN_LAST_NS;
+	c->rescan_at = now_ns() + c->rescan_step;
+	c->before = calls_now(c);
+	if (c->opt.heap.sampler)
+		code = heap_doors_add_library(c->doors, c->opt.heap.sampler, err);
+	else if (c->opt.command)
+		code = 0; /* its libraries are not there yet */
+	else
+		code = attach_targets(c, err);
+	if (!code && heap_doors_count(c->doors))
+		log_note(c->opt.log, "allocator: %s", heap_doors_text(c->doors));
+	return !code && !c->opt.command ? say_price(c, err) : code;
+}
+
+static int heap_poll(struct collector *base, int timeout_ms)
+{
+	struct heap_collector *c = of(base);
+	u64 now = now_ns();
+	int ended, err;
+
+	if (!c->opt.heap.sampler && now >= c->rescan_at)
+		rescan(c);
+	err = heap_lives_watch(c->lives, now, c->skel->bss->live_bytes);
+	if (err)
+		return err;
+	if (c->rescan_step < RESCAN_LAST_NS && !c->opt.heap.sampler)
+		timeout_ms = (int)(c->rescan_step / 1000000);
+	ended = bpf_session_poll(c->session, timeout_ms);
+	return ended;
+}
+
+/* ---- the end ---- */
+
+static int heap_stop(struct collector *base, struct error *err)
+{
+	struct heap_collector *c = of(base);
+	u64 end = now_ns();
+	int code;
+
+	c->price = price_now(c);
+	c->skel->bss->stopped = 1;
+	heap_doors_detach(c->doors);
+	code = bpf_session_drain(c->session, err);
+	if (code || !c->opt.heap.live)
+		return code;
+	code = heap_lives_finish(c->lives, end, c->session);
+	return code ? error_set(err, code, "cannot read the live blocks: %s", error_reason(code))
+		    : 0;
+}
+
+static int heap_read(struct collector *base, struct profile *p, struct error *err)
+{
+	struct heap_collector *c = of(base);
+	struct heap_reading *reading = NULL;
+	struct sample_meaning meaning;
+	int code = heap_describe(&c->opt, p);
+
+	if (!code)
+		code = heap_reading_new(&c->opt, c->session, c->doors, c->lives, &reading);
+	if (code)
+		return error_set(err, code, "cannot build the profile: %s", error_reason(code));
+	meaning = heap_meaning(reading);
+	code = bpf_session_read(c->session, &meaning, p, err);
+	c->ended = heap_reading_ended(reading);
+	heap_reading_free(reading);
+	return code;
+}
+
+/* Of the calls that freed something, those whose block nobody saw beginning. */
+static double unknown_share(const struct heap_stats *s, double ended)
+{
+	double share = s->frees ? 1 - ended / (double)s->frees : 0;
+
+	return share > 0 ? share : 0;
+}
+
+static void heap_stats(struct collector *base, struct collect_stats *out)
+{
+	struct heap_collector *c = of(base);
+	struct bpf_session *s = c->session;
+
+	bpf_session_stats(s, out);
+	out->heap = (struct heap_stats){
+		.allocs = bpf_session_stat(s, STAT_HEAP_ALLOCS),
+		.frees = bpf_session_stat(s, STAT_HEAP_FREES),
+		.freed = bpf_session_stat(s, STAT_HEAP_FREED),
+		.failed = bpf_session_stat(s, STAT_HEAP_FAILED),
+		.dropped = bpf_session_stat(s, STAT_HEAP_DROPPED),
+		.probes = heap_doors_count(c->doors),
+		.slowdown = c->price.slowdown,
+		.at_least = c->price.at_least,
+	};
+	out->heap.unknown = unknown_share(&out->heap, c->ended);
+}
+
+static void heap_free(struct collector *base)
+{
+	struct heap_collector *c = of(base);
+
+	heap_doors_free(c->doors);
+	heap_lives_free(c->lives);
+	alloc_names_release(&c->names);
+	bpf_session_free(c->session);
+	heap_bpf__destroy(c->skel);
+	free(c);
+}
+
+static const struct collector_ops heap_ops = {
+	.name = "bpf",
+	.prepare = heap_prepare,
+	.start = heap_start,
+	.poll = heap_poll,
+	.stop = heap_stop,
+	.read = heap_read,
+	.stats = heap_stats,
+	.free = heap_free,
+};
+
+int heap_collector_new(const struct collect_options *opt, struct collector **out, struct error *err)
+{
+	struct heap_collector *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return error_set(err, -ENOMEM, "cannot record: out of memory");
+	c->base.ops = &heap_ops;
+	c->opt = *opt;
+	*out = &c->base;
+	return 0;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What samples of blocks stand for: how many blocks, how many bytes. */
+#ifndef CPROF_COLLECT_HEAP_AMOUNT_H
+#define CPROF_COLLECT_HEAP_AMOUNT_H
+
+#include "base/bpf_shared.h"
+
+struct heap_amount {
+	double blocks, bytes;
+};
+
+/*
+ * `n` samples of blocks of `size` bytes, at a mean of `rate` bytes between samples (1: each block is a
+ * sample): divided by 1 - exp(-size / rate), the probability that a block of that size was sampled.
+ */
+struct heap_amount heap_amount_scale(u64 rate, u64 size, u64 n);
+/* The same for what was counted under a key; a target's own sampler says what its samples stand for. */
+struct heap_amount heap_amount_of(u64 rate, const struct sample_key *key,
+				  const struct sample_count *n);
+
+#endif

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The doors of allocators, with probes on them: see heap_doors.h. */
+#include "collect/heap_doors.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "target/maps.h"
+#include "target/module.h"
+
+#define TEXT_SIZE 900
+
+struct door_process {
+	pid_t tgid;
+	bool sampled; /* by a sampler of its own: no allocator is probed, too */
+	VEC(struct door_file *) seen;
+	uprobe_fds fds;
+	UT_hash_handle hh;
+};
+
+struct heap_doors {
+	struct heap_programs p;
+	struct door_reader reader;
+	VEC(struct door_file *) files;
+	struct door_process *processes;
+	uprobe_fds fds; /* for every process */
+	u32 nprobes;
+	char text[TEXT_SIZE]; /* of what was found */
+	char searched[TEXT_SIZE]; /* where nothing was */
+};
+
+static void say(char text[TEXT_SIZE], const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+static void say(char text[TEXT_SIZE], const char *fmt, ...)
+{
+	size_t used = strlen(text);
+	va_list args;
+
+	if (used + 3 >= TEXT_SIZE)
+		return;
+	if (used)
+		used += (size_t)snprintf(text + used, TEXT_SIZE - used, "; ");
+	va_start(args, fmt);
+	vsnprintf(text + used, TEXT_SIZE - used, fmt, args);
+	va_end(args);
+}
+
+/* ---- attaching ---- */
+
+/* Where probes go: to one process (tgid 0: to all), through a path that the kernel can follow. */
+struct door_goal {
+	pid_t tgid;
+	const char *path;
+	uprobe_fds *fds;
+	u32 attached;
+};
+
+/* The kernel takes all places of a link or none: one that it refuses costs that place only. */
+static int attach_all(struct heap_doors *d, struct door_goal *goal, int prog, enum uprobe_type type,
+		      bool links, const uprobe_places *places)
+{
+	int err = 0;
+
+	if (!places->len)
+		return 0;
+	if (!uprobe_attach(prog, type, links, goal->path, goal->tgid, places->data,
+			   (u32)places->len, goal->fds)) {
+		goal->attached += (u32)places->len;
+		return 0;
+	}
+	vec_for_each(places, place) {
+		int one = uprobe_attach(prog, type, links, goal->path, goal->tgid, place, 1,
+					goal->fds);
+
+		goal->attached += !one;
+		if (one)
+			log_warn(d->p.log, "the kernel refuses a probe at %s+%#llx: %s", goal->path,
+				 (unsigned long long)place->offset, error_reason(one));
+		if (one && one != -ENOTSUP && one != -EINVAL)
+			err = one;
+	}
+	return err;
+}
+
+static int attach_file(struct heap_doors *d, const struct door_file *f, struct door_goal *goal)
+{
+	const struct heap_programs *p = &d->p;
+	int err;
+
+	/* Frees before allocations: a block must not end unseen. */
+	err = attach_all(d, goal, p->frees, UPROBE_ENTRY, p->links, &f->frees);
+	if (!err)
+		err = attach_all(d, goal, p->weighed, UPROBE_ENTRY, p->links, &f->weighed);
+	if (!err && p->session >= 0)
+		return attach_all(d, goal, p->session, UPROBE_SESSION, true, &f->allocs);
+	if (!err)
+		err = attach_all(d, goal, p->returns, UPROBE_RETURN, false, &f->allocs);
+	return err ? err : attach_all(d, goal, p->entry, UPROBE_ENTRY, false, &f->allocs);
+}
+
+/* ---- files ---- */
+
+static struct door_file *file_of(const struct heap_doors *d, const struct map_entry *e)
+{
+	vec_for_each(&d->files, it) {
+		struct door_file *f = *it;
+
+		if (f->inode == e->inode && f->dev_major == e->dev_major &&
+		    f->dev_minor == e->dev_minor)
+			return f;
+	}
+	return NULL;
+}
+
+static int file_add(struct heap_doors *d, struct elf_file *elf, const struct map_entry *e,
+		    struct door_file **out)
+{
+	int err = door_file_new(&d->reader, elf, e->path, out);
+
+	if (err)
+		return err;
+	(*out)->inode = e->inode;
+	(*out)->dev_major = e->dev_major;
+	(*out)->dev_minor = e->dev_minor;
+	err = vec_push(&d->files, *out);
+	if (err)
+		door_file_free(*out);
+	else if ((*out)->searched)
+		say(d->searched, "%s", (*out)->searched);
+	return err;
+}
+
+static void say_found(struct heap_doors *d, struct door_file *f, u32 probes)
+{
+	d->nprobes += probes;
+	if (!probes || !f->title)
+		return;
+	say(d->text, "%s, %u probes", f->title, probes);
+	free(f->title); /* once is enough, however many processes have it */
+	f->title = NULL;
+}
+
+/* ---- processes ---- */
+
+static bool is_wanted(const struct heap_doors *d, const struct map_entry *e)
+{
+	const char *base;
+
+	if (!e->executable || !e->inode)
+		return false;
+	if (!d->p.library)
+		return true;
+	base = strrchr(e->path, '/');
+	return !strcmp(e->path, d->p.library) || (base && !strcmp(base + 1, d->p.library));
+}
+
+static bool seen_before(const struct door_process *p, const struct door_file *f)
+{
+	vec_for_each(&p->seen, it) {
+		if (*it == f)
+			return true;
+	}
+	return false;
+}
+
+/* A file's doors, read when nobody has read them yet; NULL: it cannot be read. */
+static int doors_of(struct heap_doors *d, pid_t tgid, const struct map_entry *e,
+		    struct door_file **out)
+{
+	struct module *m;
+	int err = 0;
+
+	*out = file_of(d, e);
+	if (*out || module_open_entry(tgid, e, &m))
+		return 0;
+	if (m->elf)
+		err = file_add(d, m->elf, e, out);
+	module_free(m);
+	return err;
+}
+
+struct candidate {
+	struct door_file *file;
+	const struct map_entry *entry;
+};
+
+typedef VEC(struct candidate) candidate_vec;
+
+static int find_new(struct heap_doors *d, struct door_process *p, const map_vec *maps,
+		    candidate_vec *out)
+{
+	int err = 0;
+
+	vec_for_each(maps, e) {
+		struct door_file *f;
+
+		if (err || !is_wanted(d, e))
+			continue;
+		err = doors_of(d, p->tgid, e, &f);
+		if (err || !f || seen_before(p, f))
+			continue;
+		err = vec_push(&p->seen, f);
+		if (!err)
+			err = vec_push(out, (struct candidate){f, e});
+	}
+	return err;
+}
+
+static int attach_candidate(struct heap_doors *d, struct door_process *p, const struct candidate *c)
+{
+	char path[80];
+	struct door_goal goal = {.tgid = p->tgid, .path = path, .fds = &p->fds};
+	int err;
+
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", (int)p->tgid,
+		 (unsigned long long)c->entry->start, (unsigned long long)c->entry->end);
+	err = attach_file(d, c->file, &goal);
+	say_found(d, c->file, goal.attached);
+	return err;
+}
+
+/* The first look decides whether a process is sampled by its own sampler or by its allocators. */
+static int attach_new(struct heap_doors *d, struct door_process *p, const map_vec *maps)
+{
+	candidate_vec candidates = {0};
+	int err = find_new(d, p, maps, &candidates);
+
+	vec_for_each(&candidates, c)
+		p->sampled |= c->file->sampler && !p->fds.len;
+	vec_for_each(&candidates, c) {
+		if (!err && c->file->sampler == p->sampled)
+			err = attach_candidate(d, p, c);
+	}
+	vec_release(&candidates);
+	return err;
+}
+
+static struct door_process *process_of(struct heap_doors *d, pid_t tgid)
+{
+	struct door_process *p;
+
+	HASH_FIND(hh, d->processes, &tgid, sizeof(tgid), p);
+	if (p)
+		return p;
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return NULL;
+	p->tgid = tgid;
+	HASH_ADD(hh, d->processes, tgid, sizeof(p->tgid), p);
+	if (HASH_ADDED(p))
+		return p;
+	free(p);
+	return NULL;
+}
+
+int heap_doors_add_process(struct heap_doors *d, pid_t tgid, struct error *err)
+{
+	struct door_process *p = process_of(d, tgid);
+	map_vec maps = {0};
+	int code = p ? maps_read(tgid, &maps) : -ENOMEM;
+
+	if (!code)
+		code = attach_new(d, p, &maps);
+	maps_release(&maps);
+	return code ? error_set(err, code, "cannot put probes into PID %d: %s", (int)tgid,
+				error_reason(code))
+		    : 0;
+}
+
+static void process_free(struct heap_doors *d, struct door_process *p)
+{
+	HASH_DEL(d->processes, p);
+	uprobe_detach(&p->fds);
+	vec_release(&p->seen);
+	free(p);
+}
+
+void heap_doors_forget_ended(struct heap_doors *d)
+{
+	struct door_process *p, *next;
+
+	HASH_ITER(hh, d->processes, p, next) {
+		if (kill(p->tgid, 0) && errno == ESRCH)
+			process_free(d, p);
+	}
+}
+
+int heap_doors_add_library(struct heap_doors *d, const char *path, struct error *err)
+{
+	struct door_goal goal = {.path = path, .fds = &d->fds};
+	int fd = open(path, O_RDONLY | O_CLOEXEC), code;
+	struct map_entry e = {.path = (char *)path};
+	struct elf_file *elf = NULL;
+	struct door_file *f;
+	struct stat st;
+
+	if (fd < 0)
+		return error_set(err, -errno, "cannot open %s: %s", path, error_reason(-errno));
+	if (!fstat(fd, &st)) {
+		e.inode = st.st_ino;
+		e.dev_major = major(st.st_dev);
+		e.dev_minor = minor(st.st_dev);
+	}
+	code = elf_file_open(fd, &elf);
+	if (!code)
+		code = file_add(d, elf, &e, &f);
+	if (!code)
+		code = attach_file(d, f, &goal);
+	if (!code)
+		say_found(d, f, goal.attached);
+	close(fd);
+	elf_file_free(elf);
+	return code ? error_set(err, code, "cannot put probes into %s: %s", path,
+				error_reason(code))
+		    : 0;
+}
+
+/* ---- what was found ---- */
+
+const char *heap_doors_text(const struct heap_doors *d)
+{
+	return d->text[0] ? d->text : d->searched;
+}
+
+u32 heap_doors_count(const struct heap_doors *d)
+{
+	return d->nprobes;
+}
+
+void heap_doors_cost(const struct heap_doors *d, u32 *alloc_ns, u32 *free_ns)
+{
+	*alloc_ns = *free_ns = 0;
+	vec_for_each(&d->files, it) {
+		*alloc_ns = (*it)->alloc_ns > *alloc_ns ? (*it)->alloc_ns : *alloc_ns;
+		*free_ns = (*it)->free_ns > *free_ns ? (*it)->free_ns : *free_ns;
+	}
+}
+
+const struct door_file *heap_doors_file(const struct heap_doors *d, size_t index)
+{
+	return index < d->files.len ? d->files.data[index] : NULL;
+}
+
+/* ---- life ---- */
+
+int heap_doors_new(const struct heap_programs *programs, struct heap_doors **out)
+{
+	*out = calloc(1, sizeof(**out));
+	if (!*out)
+		return -ENOMEM;
+	(*out)->p = *programs;
+	(*out)->reader = (struct door_reader){.sites_fd = programs->sites_fd,
+					      .live = programs->live,
+					      .kernel = programs->kernel,
+					      .names = programs->names,
+					      .log = programs->log};
+	return 0;
+}
+
+void heap_doors_detach(struct heap_doors *d)
+{
+	struct door_process *p, *next;
+
+	HASH_ITER(hh, d->processes, p, next)
+		process_free(d, p);
+	uprobe_detach(&d->fds);
+}
+
+void heap_doors_free(struct heap_doors *d)
+{
+	if (!d)
+		return;
+	heap_doors_detach(d);
+	vec_for_each(&d->files, f)
+		door_file_free(*f);
+	vec_release(&d->files);
+	free(d);
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What sampled allocations stand for: see heap_reading.h. */
+#include "collect/heap_reading.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "collect/heap_amount.h"
+#include "profile/labels.h"
+
+struct code_range {
+	u32 module; /* as frames number it */
+	u64 start, end; /* file offsets */
+	bool sampler;
+};
+
+struct heap_reading {
+	u64 rate;
+	const struct heap_lives *lives;
+	double allocated, alive; /* blocks, over all keys */
+	VEC(struct code_range) ranges;
+};
+
+int heap_describe(const struct collect_options *opt, struct profile *p)
+{
+	s64 chosen;
+	int err = profile_add_sample_type(p, "alloc_objects", "count");
+
+	if (!err)
+		err = profile_add_sample_type(p, "alloc_space", "bytes");
+	if (!err)
+		err = profile_add_sample_type(p, "inuse_objects", "count");
+	if (!err)
+		err = profile_add_sample_type(p, "inuse_space", "bytes");
+	if (!err)
+		err = profile_set_period(p, "space", "bytes", (s64)opt->heap.rate);
+	if (!err && opt->heap.peak)
+		err = profile_add_sample_type(p, "peak_objects", "count");
+	if (!err && opt->heap.peak)
+		err = profile_add_sample_type(p, "peak_space", "bytes");
+	if (err)
+		return err;
+	chosen = profile_string(p, opt->heap.live ? "inuse_space" : "alloc_space");
+	if (chosen < 0)
+		return (int)chosen;
+	p->default_sample_type = (string_id)chosen;
+	return 0;
+}
+
+static struct heap_amount value_pair(const struct heap_reading *r, const struct sample_key *key,
+				     const struct sample_count *n, s64 out[2])
+{
+	struct heap_amount amount = heap_amount_of(r->rate, key, n);
+
+	out[0] = (s64)llround(amount.blocks);
+	out[1] = (s64)llround(amount.bytes);
+	return amount;
+}
+
+static void values(void *arg, const struct sample_key *key, const struct sample_tally *tally,
+		   s64 out[SAMPLE_VALUES_MAX])
+{
+	struct heap_reading *r = arg;
+
+	r->allocated += value_pair(r, key, &tally->count, out).blocks;
+	r->alive += value_pair(r, key, &tally->live, out + 2).blocks;
+	value_pair(r, key, &tally->peak, out + 4);
+}
+
+static u32 labels(void *arg, const struct sample_key *key,
+		  struct sample_label out[SAMPLE_LABELS_MAX])
+{
+	const struct heap_reading *r = arg;
+	const struct heap_growth *g = heap_lives_growth(r->lives, key);
+	u32 n = 0;
+
+	out[n++] = (struct sample_label){.key = "bytes", .number = (s64)key->object};
+	if (!g)
+		return n;
+	out[n++] = (struct sample_label){LABEL_OLDEST, NULL, (s64)(g->oldest_ns / 1000000),
+					 "milliseconds"};
+	out[n++] = (struct sample_label){LABEL_YOUNGEST, NULL, (s64)(g->youngest_ns / 1000000),
+					 "milliseconds"};
+	out[n++] = (struct sample_label){LABEL_GROWTH, NULL, (s64)llround(g->grown), "bytes"};
+	if (g->only_grew)
+		out[n++] = (struct sample_label){.key = LABEL_TREND, .text = LABEL_TREND_GROWING};
+	return n;
+}
+
+static const struct code_range *range_of(const struct heap_reading *r, u64 frame)
+{
+	u64 off = FRAME_OFF(frame);
+
+	vec_for_each(&r->ranges, range) {
+		if (range->module == FRAME_MODULE(frame) && off >= range->start && off < range->end)
+			return range;
+	}
+	return NULL;
+}
+
+/*
+ * A call that came from inside a door is that door's own affair: it was sampled by its own bytes, and
+ * counts once. A sampler's frames are not the program's.
+ */
+static u32 skip(void *arg, const u64 *frames, u32 nframes)
+{
+	const struct heap_reading *r = arg;
+	const struct code_range *range = NULL;
+	u32 n = 0;
+
+	while (n < nframes && (range = range_of(r, frames[n])) && range->sampler)
+		n++;
+	return range && !range->sampler ? nframes : n;
+}
+
+static int add_ranges(struct heap_reading *r, const struct bpf_session *session,
+		      const struct door_file *f)
+{
+	const struct map_entry e = {
+		.inode = f->inode, .dev_major = f->dev_major, .dev_minor = f->dev_minor};
+	u32 module = bpf_session_module(session, &e);
+	int err = 0;
+
+	if (module == MODULE_NONE)
+		return 0;
+	if (f->sampler)
+		return vec_push(&r->ranges, (struct code_range){module, 0, ~0ull, true});
+	vec_for_each(&f->ranges, range) {
+		if (!err)
+			err = vec_push(&r->ranges, (struct code_range){module, range->start,
+								       range->end, false});
+	}
+	return err;
+}
+
+int heap_reading_new(const struct collect_options *opt, const struct bpf_session *session,
+		     const struct heap_doors *doors, const struct heap_lives *lives,
+		     struct heap_reading **out)
+{
+	struct heap_reading *r = calloc(1, sizeof(*r));
+	const struct door_file *f;
+	int err = 0;
+
+	if (!r)
+		return -ENOMEM;
+	r->rate = opt->heap.rate;
+	r->lives = lives;
+	for (size_t i = 0; !err && (f = heap_doors_file(doors, i)); i++)
+		err = add_ranges(r, session, f);
+	if (err)
+		heap_reading_free(r);
+	else
+		*out = r;
+	return err;
+}
+
+double heap_reading_ended(const struct heap_reading *r)
+{
+	return r->allocated > r->alive ? r->allocated - r->alive : 0;
+}
+
+void heap_reading_free(struct heap_reading *r)
+{
+	if (!r)
+		return;
+	vec_release(&r->ranges);
+	free(r);
+}
+
+struct sample_meaning heap_meaning(struct heap_reading *r)
+{
+	return (struct sample_meaning){
+		.values = values,
+		.labels = labels,
+		.skip = skip,
+		.arg = r,
+	};
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Attaching BPF programs to places in files, without tracefs: by a uprobe_multi link (6.6; sessions,
+ * entry and return in one program, 6.13), which Debian 12's libbpf does not know, or by one event of the
+ * perf uprobe PMU for each place (4.17). Closing what was attached removes every probe from every
+ * process; so does the kernel when cprof dies.
+ */
+#ifndef CPROF_COLLECT_UPROBE_H
+#define CPROF_COLLECT_UPROBE_H
+
+#include <sys/types.h>
+
+#include "base/types.h"
+#include "base/vec.h"
+
+enum uprobe_type {
+	UPROBE_ENTRY,
+	UPROBE_RETURN, /* the function at the place returns: rsp there must be that of the entry */
+	UPROBE_SESSION, /* both, in one program; links only */
+};
+
+/* enum bpf_attach_type of linux/bpf.h, which Debian 12's does not have yet. */
+#define UPROBE_ATTACH_MULTI 48
+#define UPROBE_ATTACH_SESSION 57
+
+struct uprobe_place {
+	u64 offset; /* in the file */
+	u64 cookie; /* what bpf_get_attach_cookie() gives */
+};
+
+typedef VEC(int) uprobe_fds;
+
+/*
+ * Attaches `prog_fd` at all places of the file at `path`, for one process (0: for all that map it).
+ * By a link when `links`: the program must have been loaded for it. Appends to `fds`; on failure what
+ * was attached at other places stays there.
+ */
+int uprobe_attach(int prog_fd, enum uprobe_type type, bool links, const char *path, pid_t tgid,
+		  const struct uprobe_place *places, u32 n, uprobe_fds *fds) MUST_CHECK;
+void uprobe_detach(uprobe_fds *fds);
+
+#endif

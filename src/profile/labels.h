@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Names of labels that one part of cprof writes and another one reads. */
+#ifndef CPROF_PROFILE_LABELS_H
+#define CPROF_PROFILE_LABELS_H
+
+/* Of all live blocks of a sample's stack (heap --leaks). */
+#define LABEL_OLDEST "oldest" /* milliseconds before the end */
+#define LABEL_YOUNGEST "youngest"
+#define LABEL_GROWTH "growth" /* bytes at the end, less those when recording began */
+#define LABEL_TREND "trend"
+#define LABEL_TREND_GROWING "growing" /* they never became fewer */
+
+#endif
