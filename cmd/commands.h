@@ -20,8 +20,10 @@ const struct verb_spec *verb_by_name(const char *name); /* NULL if there is none
 /* Says on stderr that there is no such verb, and which one may have been meant. CPROF_EXIT_USAGE. */
 int verb_unknown(const char *name);
 
+int cmd_allocs(int argc, char **argv);
 int cmd_cpu(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
+int cmd_heap(int argc, char **argv);
 int cmd_help(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 

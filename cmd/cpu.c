@@ -13,6 +13,7 @@ static const struct record_verb cpu_kind = {
 	.name = "cpu",
 	.collector_new = cpu_collector_new,
 	.fallback_new = perf_collector_new,
+	.samples = true,
 };
 
 int cmd_cpu(int argc, char **argv)

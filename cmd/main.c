@@ -25,6 +25,25 @@ const struct verb_spec verb_table[] = {
 		.run = cmd_cpu,
 	},
 	{
+		.name = "heap",
+		.bit = VERB_HEAP,
+		.summary = "who holds the memory that was allocated since and not freed",
+		.synopsis = "(-p PID[,PID...] | -n NAME | -- COMMAND [ARGS])",
+		.examples =
+			"  cprof heap -p 4711 -d 30s             what grew in half a minute\n"
+			"  cprof heap -p 4711 --rate 1           every block, at a price\n"
+			"  cprof heap -- ./server                a command, for next to nothing\n",
+		.run = cmd_heap,
+	},
+	{
+		.name = "allocs",
+		.bit = VERB_ALLOCS,
+		.summary = "who allocates most, freed or not",
+		.synopsis = "(-p PID[,PID...] | -n NAME | -- COMMAND [ARGS])",
+		.examples = "  cprof allocs -p 4711 -d 5s            five seconds of one process\n",
+		.run = cmd_allocs,
+	},
+	{
 		.name = "doctor",
 		.summary = "what this machine and this user can profile, and how to get more",
 		.synopsis = "",

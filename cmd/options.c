@@ -8,12 +8,18 @@
 #include <string.h>
 
 #include "nearest.h"
+#include "target/allocator.h"
 #include "target/select.h"
 
 #define DEFAULT_DURATION_NS 10000000000ull
 #define DEFAULT_FREQUENCY 99 /* off the beat of what runs at 100 Hz */
 #define DEFAULT_TOP 20
 #define MAX_DURATION_NS (366ull * 24 * 3600 * 1000000000)
+#define HEAP_RATE_DEFAULT (512u << 10) /* as Go's runtime.MemProfileRate */
+#define HEAP_RATE_MAX (1u << 30)
+#define HEAP_LIVE_DEFAULT 1000000
+#define HEAP_LIVE_MAX 16000000
+#define HEAP_SLOWDOWN_DEFAULT 50 /* percent */
 #define SHOWN 128 /* of what the user typed, in messages */
 
 #define usage(err, ...) error_set(err, -EINVAL, __VA_ARGS__)
@@ -211,6 +217,94 @@ static int set_mode(struct options *o, const char *value, struct error *err)
 	return 0;
 }
 
+/* ---- of heap and allocs */
+
+static int set_rate(struct options *o, const char *value, struct error *err)
+{
+	static const struct {
+		const char *unit;
+		u64 bytes;
+	} units[] = {{"", 1}, {"k", 1 << 10}, {"K", 1 << 10}, {"m", 1 << 20}, {"M", 1 << 20}};
+	const char *unit = value;
+	u64 number;
+
+	if (take_digits(&unit, HEAP_RATE_MAX, &number) && number) {
+		for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+			if (!strcmp(unit, units[i].unit) &&
+			    number <= HEAP_RATE_MAX / units[i].bytes) {
+				o->heap.rate = number * units[i].bytes;
+				return 0;
+			}
+		}
+	}
+	return usage(err, "\"%.*s\" is no number of bytes from 1 to 1024M (512k, 1M)", SHOWN,
+		     value);
+}
+
+static int set_alloc(struct options *o, const char *value, struct error *err)
+{
+	struct alloc_names names = {0};
+	int result = alloc_names_parse(value, &names, err);
+
+	alloc_names_release(&names);
+	o->heap.names = value;
+	return result;
+}
+
+static int set_library(struct options *o, const char *value, struct error *err)
+{
+	if (!*value)
+		return usage(err, "--lib needs the path or the name of a mapped file");
+	o->heap.library = value;
+	return 0;
+}
+
+static int set_max_live(struct options *o, const char *value, struct error *err)
+{
+	if (!number_parse(value, HEAP_LIVE_MAX, &o->heap.max_live) || !o->heap.max_live)
+		return usage(err, "\"%.*s\" is no number of blocks from 1 to %d", SHOWN, value,
+			     HEAP_LIVE_MAX);
+	return 0;
+}
+
+static int set_max_slowdown(struct options *o, const char *value, struct error *err)
+{
+	if (!number_parse(value, 100000, &o->heap.max_slowdown) || !o->heap.max_slowdown)
+		return usage(err, "\"%.*s\" is no number of percent, from 1 on", SHOWN, value);
+	return 0;
+}
+
+static int set_leaks(struct options *o, const char *value, struct error *err)
+{
+	o->heap.leaks = true;
+	return 0;
+}
+
+static int set_peak(struct options *o, const char *value, struct error *err)
+{
+	o->heap.peak = true;
+	return 0;
+}
+
+static int set_older_than(struct options *o, const char *value, struct error *err)
+{
+	if (!duration_parse(value, &o->heap.older_than_ns))
+		return usage(err, "\"%.*s\" is no age (5s, 500ms, 2m)", SHOWN, value);
+	return 0;
+}
+
+static int set_no_preload(struct options *o, const char *value, struct error *err)
+{
+	o->heap.no_preload = true;
+	return 0;
+}
+
+static int set_force(struct options *o, const char *value, struct error *err)
+{
+	o->heap.max_slowdown = 0;
+	return 0;
+}
+
 static int set_output(struct options *o, const char *value, struct error *err)
 {
 	if (!*value)
@@ -325,7 +419,9 @@ static int set_help(struct options *o, const char *value, struct error *err)
 
 /* ---- the table --------------------------------------------------------------------------------- */
 
-#define IN(group_) VERB_CPU, OPTION_GROUP_##group_
+#define VERB_MEMORY (VERB_HEAP | VERB_ALLOCS)
+#define IN(group_) VERB_CPU | VERB_MEMORY, OPTION_GROUP_##group_
+#define OF(verbs_, group_) verbs_, OPTION_GROUP_##group_
 
 /* clang-format off */
 const struct option_spec option_table[] = {
@@ -333,21 +429,40 @@ const struct option_spec option_table[] = {
 	 IN(TARGET), set_pids},
 	{'n', "name", "NAME", "the process whose name or program is NAME", IN(TARGET), set_name},
 	{0, "all", NULL, "with -n: every process of that name", IN(TARGET), set_all},
-	{'a', "system", NULL, "the whole machine", IN(TARGET), set_system},
-	{0, "cgroup", "PATH", "a control group and those below it", IN(TARGET), set_cgroup},
+	{'a', "system", NULL, "the whole machine", OF(VERB_CPU, TARGET), set_system},
+	{0, "cgroup", "PATH", "a control group and those below it", OF(VERB_CPU, TARGET), set_cgroup},
 	{0, "no-children", NULL, "leave child processes out", IN(TARGET), set_no_children},
 
 	{'d', "duration", "DURATION",
 	 "5s, 500ms, 2m, 1h; 0: until Ctrl-C (default 10s; COMMAND: its end)",
 	 IN(SAMPLING), set_duration},
 	{'F', "frequency", "HZ", "samples a second on each CPU (default 99)",
-	 IN(SAMPLING), set_frequency},
+	 OF(VERB_CPU, SAMPLING), set_frequency},
 	{'e', "event", "EVENT", "what to count (default cpu-clock; see below)",
-	 IN(SAMPLING), set_event},
-	{0, "user", NULL, "user frames only", IN(SAMPLING), set_user},
-	{0, "kernel", NULL, "kernel frames only", IN(SAMPLING), set_kernel},
+	 OF(VERB_CPU, SAMPLING), set_event},
+	{0, "user", NULL, "user frames only", OF(VERB_CPU, SAMPLING), set_user},
+	{0, "kernel", NULL, "kernel frames only", OF(VERB_CPU, SAMPLING), set_kernel},
 	{0, "mode", "bpf|perf", "how to record (default: bpf where allowed, else perf)",
-	 IN(SAMPLING), set_mode},
+	 OF(VERB_CPU, SAMPLING), set_mode},
+	{0, "rate", "BYTES", "mean distance between samples (default 512k; 1: every allocation)",
+	 OF(VERB_MEMORY, SAMPLING), set_rate},
+	{0, "leaks", NULL, "list the stacks whose blocks are alive, with age and growth",
+	 OF(VERB_HEAP, SAMPLING), set_leaks},
+	{0, "older-than", "AGE", "leave out live blocks that are younger (60s)",
+	 OF(VERB_HEAP, SAMPLING), set_older_than},
+	{0, "peak", NULL, "what was alive when most was, too (peak_space)",
+	 OF(VERB_HEAP, SAMPLING), set_peak},
+	{0, "alloc", "KIND=NAME[,...]", "functions of an allocator of your own (malloc=x,free=y)",
+	 OF(VERB_MEMORY, SAMPLING), set_alloc},
+	{0, "lib", "FILE", "look for the allocator in this mapped file only",
+	 OF(VERB_MEMORY, SAMPLING), set_library},
+	{0, "max-live", "N", "sampled blocks followed at once (default 1000000)",
+	 OF(VERB_HEAP, SAMPLING), set_max_live},
+	{0, "max-slowdown", "PERCENT", "refuse to slow the target down more (default 50)",
+	 OF(VERB_MEMORY, SAMPLING), set_max_slowdown},
+	{0, "force", NULL, "whatever it costs the target", OF(VERB_MEMORY, SAMPLING), set_force},
+	{0, "no-preload", NULL, "COMMAND: probe every call, put no sampler in front",
+	 OF(VERB_MEMORY, SAMPLING), set_no_preload},
 
 	{'o', "output", "FILE", "where to; the name picks the format, - is the standard output",
 	 IN(OUTPUT), set_output},
@@ -535,6 +650,9 @@ int options_parse(struct options *o, enum verb verb, int argc, char **argv, stru
 		.frequency = DEFAULT_FREQUENCY,
 		.event = event_table,
 		.top = DEFAULT_TOP,
+		.heap = {.rate = HEAP_RATE_DEFAULT,
+			 .max_live = HEAP_LIVE_DEFAULT,
+			 .max_slowdown = HEAP_SLOWDOWN_DEFAULT},
 	};
 	result = parse_all(&p);
 	if (result || o->help)

@@ -13,6 +13,8 @@
 
 enum verb { /* bits, for option_spec.verbs */
 	    VERB_CPU = 1 << 0,
+	    VERB_HEAP = 1 << 8,
+	    VERB_ALLOCS = 1 << 9,
 };
 
 enum option_target {
@@ -56,6 +58,17 @@ struct options {
 	const struct event_desc *event; /* never NULL */
 	bool user_only, kernel_only; /* at most one; both options together mean neither */
 	enum option_mode mode;
+
+	struct option_heap {
+		u64 rate; /* mean bytes between samples */
+		const char *names; /* of the allocator's functions; NULL: the known ones */
+		const char *library; /* the only file to look at; NULL: all */
+		bool leaks, peak;
+		u64 older_than_ns; /* younger blocks are not alive; 0: all are */
+		bool no_preload; /* COMMAND: without libcprof-heap.so */
+		u32 max_live; /* blocks followed at once */
+		u32 max_slowdown; /* percent; 0: any (--force) */
+	} heap;
 
 	const char *output; /* NULL: not given; "-": stdout */
 	const struct format *format; /* NULL: not given */

@@ -11,6 +11,7 @@
 #include "exit_codes.h"
 #include "interrupt.h"
 #include "output.h"
+#include "preload.h"
 #include "summary.h"
 #include "symbol/symbolize.h"
 #include "target/command.h"
@@ -27,6 +28,7 @@ struct recording {
 	struct output out;
 	struct target target;
 	struct command command;
+	struct preload preload;
 	struct collect_options collect;
 	struct collector *collector;
 	struct collect_stats stats;
@@ -46,14 +48,32 @@ static u64 now_ns(clockid_t clock)
 
 /* ---- who ---- */
 
+/* Without it the probes on every call of the allocator do: dearer, and the result is the same. */
+static int put_sampler_in_front(struct recording *r)
+{
+	int code;
+
+	if (!r->kind->preloads || r->o->heap.no_preload || r->o->heap.names || r->o->heap.library)
+		return 0;
+	code = preload_init(&r->preload, r->o->command[0], r->o->heap.rate);
+	if (!code)
+		r->collect.heap.sampler = r->preload.path;
+	else if (code == -ENOENT)
+		log_warn(&r->term.log, "libcprof-heap.so is neither beside cprof nor in "
+				       "../lib/cprof: every call is probed instead");
+	return code == -ENOENT || code == -ENOTSUP ? 0 : code;
+}
+
 static int select_command(struct recording *r)
 {
 	struct process_info info;
 	int code;
 
-	code = output_lend_stdout(&r->out);
+	code = put_sampler_in_front(r);
 	if (!code)
-		code = command_start(&r->command, r->o->command, &r->err);
+		code = output_lend_stdout(&r->out);
+	if (!code)
+		code = command_start(&r->command, r->o->command, r->preload.env, &r->err);
 	output_take_stdout(&r->out);
 	if (code)
 		return code;
@@ -110,6 +130,15 @@ static void fill_collect_options(struct recording *r)
 	r->collect.by_thread = o->labels & OPTION_LABEL_THREAD;
 	r->collect.by_process = (o->labels & OPTION_LABEL_PID) || several_processes(r);
 	r->collect.by_cpu = o->labels & OPTION_LABEL_CPU;
+	r->collect.heap.rate = o->heap.rate;
+	r->collect.heap.live = r->kind->live;
+	r->collect.heap.leaks = o->heap.leaks;
+	r->collect.heap.peak = o->heap.peak;
+	r->collect.heap.older_than_ns = o->heap.older_than_ns;
+	r->collect.heap.max_live = o->heap.max_live;
+	r->collect.heap.max_slowdown = o->heap.max_slowdown;
+	r->collect.heap.names = o->heap.names;
+	r->collect.heap.library = o->heap.library;
 	r->collect.log = &r->term.log;
 }
 
@@ -253,7 +282,7 @@ static int add_comments(struct recording *r)
 	if (!code)
 		code = profile_add_comment(p, "host: %s, kernel: %s %s", u.nodename, u.release,
 					   u.machine);
-	if (!code)
+	if (!code && r->kind->samples)
 		code = profile_add_comment(p, "event: %s, rate: %u Hz, mode: %s", r->o->event->name,
 					   r->o->frequency, r->collector->ops->name);
 	if (!code)
@@ -277,6 +306,7 @@ static int build_profile(struct recording *r)
 	code = r->collector->ops->read(r->collector, r->profile, &r->err);
 	if (code)
 		return code;
+	r->collector->ops->stats(r->collector, &r->stats); /* reading told more */
 	r->profile->time_nanos = (s64)r->wall_start_ns;
 	r->profile->duration_nanos = (s64)r->elapsed_ns;
 	code = symbolize_profile(r->profile, &naming, &r->names);
@@ -290,6 +320,8 @@ static const char *why_empty(const struct recording *r)
 {
 	if (r->stats.lost_ring + r->stats.lost_table)
 		return "every sample was lost";
+	if (r->kind->why_empty)
+		return r->kind->why_empty;
 	if (!r->o->event->clock)
 		return "the event did not occur in the target";
 	return "the target used no CPU time";
@@ -323,11 +355,12 @@ static int finish(struct recording *r)
 	report_command(r);
 	if (code)
 		return code;
-	summary_print(&r->term, &(struct summary){.stats = &r->stats,
-						  .names = &r->names,
-						  .elapsed_ns = r->elapsed_ns,
-						  .frequency = r->o->frequency,
-						  .clock = r->o->event->clock});
+	summary_print(&r->term,
+		      &(struct summary){.stats = &r->stats,
+					.names = &r->names,
+					.elapsed_ns = r->elapsed_ns,
+					.frequency = r->kind->samples ? r->o->frequency : 0,
+					.clock = r->o->event->clock});
 	if (r->profile->samples.len)
 		return CPROF_EXIT_OK;
 	terminal_error(&r->term, "the profile of %s is empty: %s", r->target.title, why_empty(r));
@@ -338,6 +371,7 @@ static void recording_release(struct recording *r)
 {
 	if (r->o->target == OPTION_TARGET_COMMAND)
 		command_release(&r->command);
+	preload_release(&r->preload);
 	profile_free(r->profile);
 	free_collector(r);
 	target_release(&r->target);

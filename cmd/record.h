@@ -16,6 +16,10 @@ struct record_verb {
 			     struct error *err);
 	int (*fallback_new)(const struct collect_options *opt, struct collector **out,
 			    struct error *err);
+	bool samples; /* by a clock or counter; else every occurrence is seen */
+	const char *why_empty; /* when nothing was lost; NULL: no CPU time was used */
+	bool live; /* heap: blocks are followed until they are freed */
+	bool preloads; /* a command is started with libcprof-heap.so in front of its allocator */
 };
 
 /* Prints what there is to say; returns the exit status (exit_codes.h). */

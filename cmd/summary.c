@@ -82,6 +82,23 @@ static void print_cost(struct terminal *t, const struct collect_stats *s)
 			      u.ru_maxrss / 1024);
 }
 
+static void print_heap(struct terminal *t, const struct heap_stats *h)
+{
+	char dropped[96] = "", unknown[96] = "";
+
+	if (h->unknown >= 0.001)
+		snprintf(unknown, sizeof(unknown), " (%.1f%% of blocks from before)",
+			 h->unknown * 100);
+	if (h->dropped)
+		snprintf(dropped, sizeof(dropped), "; %llu sampled blocks lost: --max-live reached",
+			 (unsigned long long)h->dropped);
+	terminal_note(t,
+		      "cprof: %llu allocations, %llu frees%s, %u probes: they slowed the target by "
+		      "%s %.1f%%%s",
+		      (unsigned long long)h->allocs, (unsigned long long)h->frees, unknown,
+		      h->probes, h->at_least ? "more than" : "about", h->slowdown * 100, dropped);
+}
+
 void summary_print(struct terminal *t, const struct summary *sum)
 {
 	const struct collect_stats *s = sum->stats;
@@ -92,7 +109,8 @@ void summary_print(struct terminal *t, const struct summary *sum)
 	for (u32 i = 0; i < STACK_END_COUNT; i++)
 		stacks += s->ends[i];
 	summary_losses(s, losses, sizeof(losses));
-	snprintf(rate, sizeof(rate), " at %u Hz", sum->frequency);
+	if (sum->frequency)
+		snprintf(rate, sizeof(rate), " at %u Hz", sum->frequency);
 	terminal_note(t,
 		      "cprof: %llu samples in %.1f s%s; lost %s; %.1f%% of stacks whole; %.1f%% of "
 		      "%llu addresses named",
@@ -102,6 +120,8 @@ void summary_print(struct terminal *t, const struct summary *sum)
 	if (n->kernel_hidden)
 		log_warn(&t->log, "kernel functions have no names: kernel.kptr_restrict hides them "
 				  "(sysctl kernel.kptr_restrict=0)");
+	if (s->heap.probes)
+		print_heap(t, &s->heap);
 	/* Three lines at most: what was cut matters more than what could be named better. */
 	if (!print_cuts(t, s) && n->note[0])
 		terminal_note(t, "cprof: %s", n->note);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -31,7 +32,7 @@ static void reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static void run_child(int gate, int status, char *const argv[])
+static void run_child(int gate, int status, char *const argv[], char *const env[])
 {
 	char go;
 	ssize_t got;
@@ -43,6 +44,8 @@ static void run_child(int gate, int status, char *const argv[])
 	} while (got < 0 && errno == EINTR);
 	/* End of file: cprof gave up or died, and the command must not run without it. */
 	if (got == 1) {
+		for (; env && *env; env++)
+			putenv(*env);
 		execvp(argv[0], argv);
 		failure = errno;
 		if (write(status, &failure, sizeof(failure)) < 0)
@@ -52,7 +55,7 @@ static void run_child(int gate, int status, char *const argv[])
 	_exit(STATUS_NOT_EXECUTABLE);
 }
 
-int command_start(struct command *c, char *const argv[], struct error *err)
+int command_start(struct command *c, char *const argv[], char *const env[], struct error *err)
 {
 	int gate[2] = {-1, -1}, status[2] = {-1, -1}, result;
 
@@ -67,7 +70,7 @@ int command_start(struct command *c, char *const argv[], struct error *err)
 		/* Else the child would keep its own gate open and never see it close. */
 		close(gate[1]);
 		close(status[0]);
-		run_child(gate[0], status[1], argv);
+		run_child(gate[0], status[1], argv, env);
 	}
 	c->gate = gate[1];
 	c->status_fd = status[0];

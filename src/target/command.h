@@ -19,8 +19,9 @@ struct command {
 	int wait_status; /* as waitpid(2) gives it, once ended */
 };
 
-int command_start(struct command *c, char *const argv[],
-		  struct error *err) MUST_CHECK; /* forked, held before exec */
+/* Forked, held before exec. `env`: "NAME=value", NULL at the end, set for it alone; NULL: nothing is. */
+int command_start(struct command *c, char *const argv[], char *const env[],
+		  struct error *err) MUST_CHECK;
 int command_go(struct command *c, struct error *err)
 	MUST_CHECK; /* exec; "cannot start foo: no such file or directory" */
 bool command_poll(struct command *c); /* true once it ended; never blocks */

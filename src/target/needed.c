@@ -179,6 +179,25 @@ void needed_files_of(const char *command, struct needed_files *out)
 	out->paths = v.data;
 }
 
+int needed_files_add(struct needed_files *n, const char *path)
+{
+	char **grown, *copy = strdup(path);
+	size_t len = 0;
+
+	while (n->paths && n->paths[len])
+		len++;
+	grown = realloc(n->paths, (len + 2) * sizeof(*grown));
+	if (grown)
+		n->paths = grown;
+	if (!grown || !copy) {
+		free(copy);
+		return -ENOMEM;
+	}
+	grown[len] = copy;
+	grown[len + 1] = NULL;
+	return 0;
+}
+
 void needed_files_release(struct needed_files *n)
 {
 	for (char **p = n->paths; p && *p; p++)

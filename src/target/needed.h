@@ -13,6 +13,8 @@ struct needed_files {
 
 /* `command` as execvp(3) takes it. Scripts are followed to their interpreter. */
 void needed_files_of(const char *command, struct needed_files *out);
+/* One more; 0 or -ENOMEM. */
+int needed_files_add(struct needed_files *n, const char *path);
 void needed_files_release(struct needed_files *n);
 
 #endif

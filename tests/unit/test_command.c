@@ -27,7 +27,7 @@ TEST(command, is_held_until_it_may_go)
 	struct command c;
 	char how[64];
 
-	CHECK_INT(command_start(&c, argv, NULL), 0);
+	CHECK_INT(command_start(&c, argv, NULL, NULL), 0);
 	usleep(20000);
 	CHECK(!command_poll(&c));
 	CHECK_INT(process_read(c.pid, &info), 0);
@@ -49,7 +49,7 @@ TEST(command, reports_its_status)
 	struct command c;
 	char how[64];
 
-	CHECK_INT(command_start(&c, shell_3, NULL), 0);
+	CHECK_INT(command_start(&c, shell_3, NULL, NULL), 0);
 	CHECK_INT(command_go(&c, NULL), 0);
 	wait_end(&c);
 	command_describe_end(&c, how, sizeof(how));
@@ -64,7 +64,7 @@ TEST(command, that_does_not_exist)
 	struct command c;
 	struct error err = {0};
 
-	CHECK_INT(command_start(&c, argv, &err), 0);
+	CHECK_INT(command_start(&c, argv, NULL, &err), 0);
 	CHECK_INT(command_go(&c, &err), -ENOENT);
 	CHECK_STR(err.text, "cannot start no-such-command-here: no such file or directory");
 	CHECK(c.ended && WEXITSTATUS(c.wait_status) == 127);
@@ -77,7 +77,7 @@ TEST(command, that_may_not_be_executed)
 	struct command c;
 	struct error err = {0};
 
-	CHECK_INT(command_start(&c, argv, &err), 0);
+	CHECK_INT(command_start(&c, argv, NULL, &err), 0);
 	CHECK_INT(command_go(&c, &err), -EACCES);
 	CHECK_STR(err.text, "cannot start /etc/passwd: permission denied");
 	CHECK(WEXITSTATUS(c.wait_status) == 126);
@@ -89,7 +89,7 @@ TEST(command, abandoned_while_held_is_gone)
 	struct command c;
 	pid_t pid;
 
-	CHECK_INT(command_start(&c, shell_3, NULL), 0);
+	CHECK_INT(command_start(&c, shell_3, NULL, NULL), 0);
 	pid = c.pid;
 	command_release(&c);
 	CHECK_INT(kill(pid, 0), -1);
@@ -102,7 +102,7 @@ TEST(command, killed_while_held)
 	struct error err = {0};
 
 	signal(SIGPIPE, SIG_IGN);
-	CHECK_INT(command_start(&c, shell_3, NULL), 0);
+	CHECK_INT(command_start(&c, shell_3, NULL, NULL), 0);
 	kill(c.pid, SIGKILL);
 	usleep(50000);
 	CHECK_INT(command_go(&c, &err), -ESRCH);
@@ -121,7 +121,7 @@ TEST(command, starts_with_clean_signals)
 	signal(SIGPIPE, SIG_IGN);
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, NULL);
-	CHECK_INT(command_start(&c, argv, NULL), 0);
+	CHECK_INT(command_start(&c, argv, NULL, NULL), 0);
 	CHECK_INT(command_go(&c, NULL), 0);
 	wait_end(&c);
 	CHECK_INT(WEXITSTATUS(c.wait_status), 0);

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A command with libcprof-heap.so in front of its allocator: see preload.h. */
+#include "preload.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "target/needed.h"
+
+#define LIBRARY "libcprof-heap.so"
+
+/* A colon or a blank in its path would end it there (ld.so(8), LD_PRELOAD). */
+static bool is_usable(const char *path)
+{
+	return !strpbrk(path, ": ") && !access(path, R_OK);
+}
+
+static int find_library(char *out, size_t size)
+{
+	static const char *const places[] = {"", "../lib/cprof/"};
+	char self[PATH_MAX], *dir;
+	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (len < 0)
+		return -errno;
+	self[len] = '\0';
+	dir = dirname(self);
+	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+		int used = snprintf(out, size, "%s/%s" LIBRARY, dir, places[i]);
+
+		if (used > 0 && (size_t)used < size && is_usable(out))
+			return 0;
+	}
+	return -ENOENT;
+}
+
+/* Without an interpreter nobody reads LD_PRELOAD. */
+static bool is_static(const char *command)
+{
+	struct needed_files needed = {0};
+	bool alone;
+
+	needed_files_of(command, &needed);
+	alone = needed.paths && needed.paths[0] && !needed.paths[1];
+	needed_files_release(&needed);
+	return alone;
+}
+
+int preload_init(struct preload *p, const char *command, u64 rate)
+{
+	const char *others = getenv("LD_PRELOAD");
+	int err;
+
+	*p = (struct preload){0};
+	err = find_library(p->path, sizeof(p->path));
+	if (!err && is_static(command))
+		err = -ENOTSUP;
+	if (err)
+		return err;
+	if (asprintf(&p->env[0], "LD_PRELOAD=%s%s%s", p->path, others && *others ? ":" : "",
+		     others ? others : "") < 0)
+		p->env[0] = NULL;
+	else if (asprintf(&p->env[1], "CPROF_HEAP_RATE=%llu", (unsigned long long)rate) < 0)
+		p->env[1] = NULL;
+	if (p->env[1])
+		return 0;
+	preload_release(p);
+	return -ENOMEM;
+}
+
+void preload_release(struct preload *p)
+{
+	free(p->env[0]);
+	free(p->env[1]);
+	*p = (struct preload){0};
+}

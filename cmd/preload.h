@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `cprof heap -- COMMAND`: the command is started with libcprof-heap.so in front of its allocator, which
+ * samples at a fraction of what probes on every call cost. By environment only: nothing is left behind.
+ */
+#ifndef CPROF_CMD_PRELOAD_H
+#define CPROF_CMD_PRELOAD_H
+
+#include "base/types.h"
+
+struct preload {
+	char path[512]; /* of the library */
+	char *env[3]; /* for command_start(); NULL at the end */
+};
+
+/*
+ * 0; -ENOENT: there is no library beside cprof or below its prefix, -ENOTSUP: `command` is linked
+ * statically and would ignore it.
+ */
+int preload_init(struct preload *p, const char *command, u64 rate) MUST_CHECK;
+void preload_release(struct preload *p);
+
+#endif
