@@ -62,7 +62,7 @@ GEN_H := $(SKELS) $(PROTOS:.o=.h) $(O)/gen/page.h
 .PHONY: all
 all: cprof libcprof-heap.so
 
-include preload/preload.mk tests/targets.mk tests/preload.mk tests/checks.mk install.mk
+include preload/preload.mk tests/targets.mk tests/targets_heap.mk tests/preload.mk tests/checks.mk install.mk
 
 # ./cprof is where everybody looks for it; another O= keeps its own.
 ifeq ($(O),build)

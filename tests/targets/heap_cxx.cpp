@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// heap_cxx N: every form of operator new and delete, N times each; half of the blocks stay.
+#include <new>
+
+#include "heap_truth.h"
+
+namespace
+{
+
+struct alignas(64) Wide {
+	char bytes[192];
+};
+
+struct Plain {
+	char bytes[40];
+};
+
+struct Counted { // an array of it has a cookie
+	~Counted()
+	{
+		bytes[0] = 0;
+	}
+	char bytes[24];
+};
+
+site sites[] = {{"new_plain", {}, {}},   {"new_array", {}, {}}, {"new_nothrow", {}, {}},
+		{"new_aligned", {}, {}}, {"new_sized", {}, {}}, {"new_cookie", {}, {}},
+		{"new_failing", {}, {}}};
+
+} // namespace
+
+#define KEPT(i) ((i) % 2)
+
+extern "C" {
+
+NOINLINE void new_plain(long i)
+{
+	Plain *p = new Plain;
+
+	USED(p);
+	site_alloc(&sites[0], sizeof(Plain));
+	if (!KEPT(i)) {
+		delete p;
+		site_free(&sites[0], sizeof(Plain));
+	}
+}
+
+NOINLINE void new_array(long i)
+{
+	char *p = new char[100 + i % 50];
+
+	USED(p);
+	site_alloc(&sites[1], 100 + i % 50);
+	if (!KEPT(i)) {
+		delete[] p;
+		site_free(&sites[1], 100 + i % 50);
+	}
+}
+
+NOINLINE void new_nothrow(long i)
+{
+	Plain *p = new (std::nothrow) Plain;
+
+	USED(p);
+	site_alloc(&sites[2], sizeof(Plain));
+	if (!KEPT(i)) {
+		::operator delete(p, std::nothrow);
+		site_free(&sites[2], sizeof(Plain));
+	}
+}
+
+NOINLINE void new_aligned(long i)
+{
+	Wide *p = new Wide;
+
+	USED(p);
+	site_alloc(&sites[3], sizeof(Wide));
+	if (!KEPT(i)) {
+		delete p;
+		site_free(&sites[3], sizeof(Wide));
+	}
+}
+
+NOINLINE void new_sized(long i)
+{
+	void *p = ::operator new(77);
+
+	USED(p);
+	site_alloc(&sites[4], 77);
+	if (!KEPT(i)) {
+		::operator delete(p, std::size_t(77));
+		site_free(&sites[4], 77);
+	}
+}
+
+NOINLINE void new_cookie(long i)
+{
+	Counted *p = new Counted[10];
+	const std::size_t size = 10 * sizeof(Counted) + sizeof(std::size_t);
+
+	USED(p);
+	site_alloc(&sites[5], size);
+	if (!KEPT(i)) {
+		delete[] p;
+		site_free(&sites[5], size);
+	}
+}
+
+// Nothing comes of it, and what the exception itself needs is not ours.
+NOINLINE void new_failing(long)
+{
+	void *p = ::operator new(1ul << 60, std::nothrow);
+
+	USED(p);
+	if (p)
+		abort();
+}
+}
+
+int main(int argc, char **argv)
+{
+	long n = argc > 1 ? atol(argv[1]) : 1000;
+
+	for (site &s : sites)
+		site_known(&s);
+	heap_begin();
+	for (long i = 0; i < n; i++) {
+		new_plain(i);
+		new_array(i);
+		new_nothrow(i);
+		new_aligned(i);
+		new_sized(i);
+		new_cookie(i);
+		new_failing(i);
+	}
+	heap_end();
+	return 0;
+}

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+# The programs of tests/targets/heap_*: the same sources with one allocator after the other.
+
+HEAP_FLAGS := -fno-builtin -Wno-use-after-free -lm
+HEAP_HEADERS := tests/targets/heap_truth.h
+HEAP_LIBDIR := $(dir $(shell gcc -print-file-name=libc.a))
+
+# $(call heap_target,NAME,SOURCE,COMPILER,FLAGS)
+define heap_target
+$(call target,$(1),$(2),$(3),$(HEAP_FLAGS) $(4))
+$(O)/targets/$(1): $(HEAP_HEADERS) tests/targets_heap.mk
+endef
+
+$(foreach name,leaks threads realloc fork signal dlopen storm pairs,\
+	$(eval $(call heap_target,heap_$(name),heap_$(name).c,gcc,)))
+$(eval $(call heap_target,heap_cxx,heap_cxx.cpp,g++,))
+$(eval $(call heap_target,heap_cxx-static,heap_cxx.cpp,g++,-static))
+$(eval $(call heap_target,heap_leaks-static,heap_leaks.c,gcc,-static))
+$(eval $(call heap_target,heap_leaks-static-pie,heap_leaks.c,gcc,-static-pie))
+$(eval $(call heap_target,heap_realloc-static,heap_realloc.c,gcc,-static))
+$(eval $(call target,libheap_own.so,heap_own_lib.c,gcc,-shared -fPIC -fno-builtin))
+
+# Linked, not preloaded; statically, the allocator is known by its symbols alone.
+$(foreach lib,jemalloc tcmalloc_minimal mimalloc,$(if $(wildcard $(HEAP_LIBDIR)lib$(lib).so),\
+	$(eval $(call heap_target,heap_leaks-$(lib),heap_leaks.c,gcc,-Wl$(comma)--no-as-needed -l$(lib)))))
+ifneq ($(wildcard $(HEAP_LIBDIR)libjemalloc.a),)
+$(eval $(call heap_target,heap_leaks-jemalloc-static,heap_leaks.c,gcc,-l:libjemalloc.a -lstdc++))
+endif
+ifneq ($(wildcard $(HEAP_LIBDIR)libtcmalloc_minimal.a -lstdc++),)
+$(eval $(call heap_target,heap_leaks-tcmalloc-static,heap_leaks.c,gcc,-l:libtcmalloc_minimal.a -lstdc++))
+endif
+
+ifneq ($(shell command -v musl-gcc),)
+$(eval $(call heap_target,heap_leaks-musl,heap_leaks.c,musl-gcc,))
+$(eval $(call heap_target,heap_leaks-musl-static,heap_leaks.c,musl-gcc,-static))
+$(eval $(call heap_target,heap_realloc-musl,heap_realloc.c,musl-gcc,))
+endif
