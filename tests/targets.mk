@@ -99,6 +99,3 @@ $(O)/targets/rust-shares-v0: tests/targets/rust/main.rs tests/targets.mk
 	$(Q)mkdir -p $(@D)
 	$(Q)env -u MAKEFLAGS -u MFLAGS rustc --crate-name rust_shares -O -g -C symbol-mangling-version=v0 -o $@ $<
 endif
-
-.PHONY: targets
-targets: $(TARGETS_ALL)

@@ -35,3 +35,6 @@ $(eval $(call heap_target,heap_leaks-musl,heap_leaks.c,musl-gcc,))
 $(eval $(call heap_target,heap_leaks-musl-static,heap_leaks.c,musl-gcc,-static))
 $(eval $(call heap_target,heap_realloc-musl,heap_realloc.c,musl-gcc,))
 endif
+
+.PHONY: targets
+targets: $(TARGETS_ALL)

@@ -80,6 +80,23 @@ has /tmp/perf "main;run;${levels}work_a" 'without BPF: whole stacks'
 profile perf-exec 2 '--mode perf' -- /targets/storm exec
 has /tmp/perf-exec 'main;child_main;child_work' 'without BPF: children that exec'
 
+# Probes, one event each: this kernel has no links of many.
+/targets/heap_leaks 1 2000 >/tmp/leaks.truth 2>&1 &
+leaks=$!
+while ! grep -q ready /tmp/leaks.truth; do sleep 0.1; done
+cprof heap -p $leaks -d 8s --rate 1 --force -f folded -o - >/tmp/heap 2>/tmp/heap.err &
+heap=$!
+while ! grep -q allocations/s /tmp/heap.err && [ -d /proc/$heap ]; do sleep 0.1; done
+kill -USR1 $leaks
+wait $heap
+result $? 'heap: exit status' /tmp/heap.err
+for site in leak_small leak_medium leak_large keep_third; do
+	bytes=$(awk -v site=$site '$2 == site { print $6 }' /tmp/leaks.truth)
+	has /tmp/heap "$site $bytes\$" "heap: every byte of $site"
+done
+sed 's/^/# /' /tmp/heap.err
+kill $leaks
+
 # shellcheck disable=SC2016 # the inner shell's dollars
 cprof cpu -d 0 -f folded -o - -- /bin/busybox sh -c 'i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done' \
 	>/tmp/command 2>/tmp/command.err

@@ -60,7 +60,7 @@ make_initramfs() {
 	chmod 755 "$root/init"
 	cp "$cprof" "$root/bin/cprof"
 	add "$cprof"
-	for name in shares shares-static signal dlopen libburn1.so libburn2.so storm inline syscall; do
+	for name in shares shares-static signal dlopen libburn1.so libburn2.so storm inline syscall heap_leaks; do
 		cp "$targets/$name" "$root/targets/"
 		add "$targets/$name"
 	done
