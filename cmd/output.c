@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "browser.h"
+#include "format/leaks.h"
 #include "interrupt.h"
 
 static bool is_stdout(const struct output *out)
@@ -44,6 +45,12 @@ static int check_path(const char *path, struct error *err)
 	return 0;
 }
 
+/* What is printed for people: with --leaks stacks, else functions. */
+static const struct format *text_format(const struct output *out)
+{
+	return out->o->heap.leaks ? &format_leaks : &format_text;
+}
+
 int output_init(struct output *out, const struct options *o, struct terminal *term,
 		struct error *err)
 {
@@ -61,6 +68,8 @@ int output_init(struct output *out, const struct options *o, struct terminal *te
 		out->path = NULL;
 	if (!out->format)
 		out->format = is_stdout(out) ? &format_folded : &format_pprof;
+	if (out->format == &format_text)
+		out->format = text_format(out);
 	out->table = term->out_tty && !is_stdout(out);
 	if (out->path && !is_stdout(out))
 		return check_path(out->path, err);
@@ -126,7 +135,7 @@ static int print_table(const struct output *out, const struct profile *p, struct
 					   .color = out->term->out_color,
 					   .full_names = out->o->full_names};
 
-	return format_write_fd(p, &format_text, &opt, STDOUT_FILENO, err);
+	return format_write_fd(p, text_format(out), &opt, STDOUT_FILENO, err);
 }
 
 /*

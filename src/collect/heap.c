@@ -390,12 +390,16 @@ static int heap_read(struct collector *base, struct profile *p, struct error *er
 	return code;
 }
 
-/* Of the calls that freed something, those whose block nobody saw beginning. */
-static double unknown_share(const struct heap_stats *s, double ended)
+/*
+ * Of the calls that freed something, those whose block nobody saw beginning; 0 when the samples are too few
+ * to tell that from chance (three standard errors).
+ */
+static double unknown_share(const struct heap_stats *s, u64 rate, double ended)
 {
 	double share = s->frees ? 1 - ended / (double)s->frees : 0;
+	double chance = rate > 1 && s->freed ? 3 / sqrt((double)s->freed) : 0;
 
-	return share > 0 ? share : 0;
+	return share > chance ? share : 0;
 }
 
 static void heap_stats(struct collector *base, struct collect_stats *out)
@@ -414,7 +418,7 @@ static void heap_stats(struct collector *base, struct collect_stats *out)
 		.slowdown = c->price.slowdown,
 		.at_least = c->price.at_least,
 	};
-	out->heap.unknown = unknown_share(&out->heap, c->ended);
+	out->heap.unknown = unknown_share(&out->heap, c->opt.heap.rate, c->ended);
 }
 
 static void heap_free(struct collector *base)
