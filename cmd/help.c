@@ -91,7 +91,8 @@ void help_verb(FILE *to, const struct verb_spec *verb)
 		*verb->synopsis ? " " : "", verb->synopsis);
 	if (verb->bit) {
 		print_options(to, verb->bit);
-		print_events(to);
+		if (verb->bit == VERB_CPU)
+			print_events(to);
 		print_formats(to);
 		print_target_reminder(to);
 	}
@@ -121,7 +122,7 @@ static void list_choices(FILE *to, const char *choices)
 
 void help_list_values(FILE *to, const struct verb_spec *verb, const char *option)
 {
-	if (!strcmp(option, "event")) {
+	if (verb->bit == VERB_CPU && !strcmp(option, "event")) {
 		for (const struct event_desc *e = event_table; e->name; e++)
 			fprintf(to, "%s\n", e->name);
 	}
