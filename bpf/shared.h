@@ -339,7 +339,8 @@ enum heap_door {
 };
 
 #define HEAP_DOOR_PRODUCT 1u /* the size is args[0] * args[1] */
-#define HEAP_DOOR_STORED 2u /* the block comes back through the pointer in args[2], and 0 is success */
+#define HEAP_DOOR_STORED \
+	2u /* the block comes back through the pointer in args[2], and 0 is success */
 #define HEAP_DOOR_PAGES 4u /* the size is rounded up to whole pages */
 #define HEAP_DOOR_JUMPS 8u /* it may end in a jump to another door */
 
