@@ -24,10 +24,11 @@ function nameForms(name) {
 	};
 	if (name[0] === "[" || name.length < 8)
 		return forms;
-	const anonymous = name.replace(/\(anonymous namespace\)/g, "{anon}");
+	// Go's receivers stay: profile.(*Sample).key is profile.Sample.key.
+	const anonymous = name.replace(/\(anonymous namespace\)/g, "{anon}").replace(/\.\(\*([^()*]+)\)/g, ".$1");
 	const plain = withoutBrackets(anonymous, "(", ")").replace(/ const$| \[.*\]$/, "");
 	add(plain);
-	const bare = withoutBrackets(plain, "<", ">").replace(/::::/g, "::").replace(/^::/, "");
+	const bare = withoutBrackets(plain, "<", ">").replace(/::::/g, "::").replace(/^::/, "").trim();
 	add(bare);
 	// Go's packages have slashes; return types of templates stand before a space.
 	add(bare.replace(/^.*\//, "").replace(/^.* (?=\S+::)/, ""));
