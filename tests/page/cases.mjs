@@ -438,6 +438,22 @@ export async function escaping(open) {
 	await click(await open("evil"), ["main", "</script><img src=x onerror=window.stolen=1>"]);
 }
 
+// What tells names apart remains when there is little room.
+export async function names(open) {
+	const page = await open("cpu");
+	const shortened = {
+		"main": "main",
+		"std::map<std::basic_string<char>, std::less<int> >::operator[](std::basic_string<char> const&)": "std::map::operator[]",
+		"void shop::(anonymous namespace)::sort<int, bool>(int*, bool (*)(int)) [clone .cold]": "void shop::{anon}::sort",
+		"std::ostream& std::operator<< <std::char_traits<char> >(std::ostream&, char)": "std::ostream& std::operator<<",
+		"cmd/vendor/github.com/google/pprof/profile.(*Sample).key": "profile.Sample.key",
+		"<alloc::vec::Vec<T,A> as core::iter::traits::collect::Extend<T>>::extend": "extend",
+		"[stack cut: stack deeper than the limit]": "[stack cut: stack deeper than the limit]",
+	};
+	for (const [name, short] of Object.entries(shortened))
+		assert.equal(await page.evaluate((text) => window.cprofPage.shortName(text), name), short);
+}
+
 // top.txt: what go tool pprof -top says of the same profile.
 export async function numbers(open) {
 	const page = await open("many");
