@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-declare -A level=([base]=0 [elf]=1 [profile]=1 [target]=2 [format]=2 [unwind]=3 [symbol]=4
+declare -A level=([base]=0 [elf]=1 [profile]=1 [target]=2 [view]=2 [format]=3 [unwind]=3 [symbol]=4
 	[collect]=5 [cmd]=6)
 bad=0
 while IFS=: read -r file line text; do

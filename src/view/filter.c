@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Leaves frames and samples out: see filter.h. */
+#include "view/filter.h"
+
+#include <errno.h>
+#include <regex.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DROP_MAX 2048u
+/*
+ * glibc's matcher keeps every state it ever met, one per byte of text at worst, each as large as the
+ * expression is long: after so much text it begins anew.
+ */
+#define DROP_TEXT (16u << 10)
+
+enum { /* bits of a location */
+       FOCUSED = 1 << 0,
+       IGNORED = 1 << 1,
+       HIDDEN = 1 << 2,
+       SHOWN_FROM = 1 << 3,
+       PRUNED = 1 << 4, /* it and what is below it */
+       PRUNED_BELOW = 1 << 5,
+};
+
+/* An expression, and what it said of each string: strings are few, frames many. */
+struct pattern {
+	const struct profile *p;
+	regex_t regex;
+	u8 *known; /* of each string: 0 not tried, 1 no, 2 yes */
+};
+
+static int pattern_init(struct pattern *x, const struct profile *p, const char *text,
+			const char *option, struct error *err)
+{
+	char reason[128];
+	int code;
+
+	x->p = p;
+	x->known = calloc(p->strings.len, 1);
+	if (!x->known)
+		return -ENOMEM;
+	code = regcomp(&x->regex, text, REG_EXTENDED | REG_NOSUB);
+	if (!code)
+		return 0;
+	regerror(code, &x->regex, reason, sizeof(reason));
+	free(x->known);
+	x->known = NULL;
+	return error_set(err, -EINVAL, "%s \"%.200s\": %s", option, text, reason);
+}
+
+static void pattern_release(struct pattern *x)
+{
+	if (!x->known)
+		return;
+	regfree(&x->regex);
+	free(x->known);
+}
+
+static bool matches(struct pattern *x, string_id id)
+{
+	if (!x->known[id])
+		x->known[id] = regexec(&x->regex, profile_text(x->p, id), 0, NULL, 0) ? 1 : 2;
+	return x->known[id] == 2;
+}
+
+static bool line_matches(struct pattern *x, const struct profile_line *line)
+{
+	const struct profile_function *f = &x->p->functions.data[line->function];
+
+	return matches(x, f->name) || matches(x, f->filename);
+}
+
+static bool module_matches(struct pattern *x, const struct profile_location *l)
+{
+	string_id path = x->p->mappings.data[l->mapping].path;
+
+	return path && matches(x, path);
+}
+
+static bool location_matches(struct pattern *x, const struct profile_location *l)
+{
+	for (u32 i = 0; i < l->nlines; i++) {
+		if (line_matches(x, &x->p->lines.data[l->first_line + i]))
+			return true;
+	}
+	return module_matches(x, l);
+}
+
+/* ---- each expression on all locations ---------------------------------------------------------- */
+
+static void mark(struct filter *f, struct pattern *x, u8 bit)
+{
+	for (size_t i = 0; i < f->p->locations.len; i++) {
+		if (location_matches(x, &f->p->locations.data[i]))
+			f->locations[i] |= bit;
+	}
+}
+
+static void hide(struct filter *f, struct pattern *x)
+{
+	for (size_t i = 0; i < f->p->locations.len; i++) {
+		const struct profile_location *l = &f->p->locations.data[i];
+		bool all = module_matches(x, l);
+		u32 left = l->nlines;
+
+		for (u32 k = l->first_line; k < l->first_line + l->nlines; k++) {
+			if (all || line_matches(x, &f->p->lines.data[k]))
+				f->line_hidden[k] = true;
+			left -= f->line_hidden[k];
+		}
+		if (!left && (all || l->nlines))
+			f->locations[i] |= HIDDEN;
+	}
+}
+
+/* Of a location, the outermost function that matches and what is inlined into it stay. */
+static void show_from(struct filter *f, struct pattern *x)
+{
+	for (size_t i = 0; i < f->p->locations.len; i++) {
+		const struct profile_location *l = &f->p->locations.data[i];
+		u32 k = l->nlines;
+
+		if (module_matches(x, l)) {
+			f->locations[i] |= SHOWN_FROM;
+			continue;
+		}
+		while (k && (f->line_hidden[l->first_line + k - 1] ||
+			     !line_matches(x, &f->p->lines.data[l->first_line + k - 1])))
+			k--;
+		if (!k)
+			continue;
+		f->locations[i] |= SHOWN_FROM;
+		for (; k < l->nlines; k++)
+			f->line_hidden[l->first_line + k] = true;
+	}
+}
+
+/* ---- drop_frames -------------------------------------------------------------------------------- */
+
+/* The name without its parameters, as drop_frames expects it. */
+static void plain_name(const char *name, char *out, size_t size)
+{
+	static const char *const parts[] = {"(anonymous namespace)", "operator()"};
+	size_t len = 0;
+
+	name += *name == '.';
+	while (*name && *name != '(' && len + 24 < size) {
+		size_t step = 1;
+
+		for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+			if (!strncmp(name, parts[i], strlen(parts[i])))
+				step = strlen(parts[i]);
+		}
+		memcpy(out + len, name, step);
+		len += step;
+		name += step;
+		if (!strncmp(name, parts[0], strlen(parts[0]))) {
+			memcpy(out + len, parts[0], strlen(parts[0]));
+			len += strlen(parts[0]);
+			name += strlen(parts[0]);
+		}
+	}
+	out[len] = '\0';
+}
+
+struct safe_regex {
+	const char *text; /* the file's */
+	regex_t regex;
+	bool valid;
+	size_t fed; /* bytes of text since it was compiled */
+};
+
+struct pruning {
+	struct safe_regex drop, keep;
+	u8 *known; /* of each string */
+};
+
+/* From the file, so it must not make the compiler explode: no counts, no references. */
+static bool safe_regex_init(struct safe_regex *x, const char *text)
+{
+	char whole[DROP_MAX + 8];
+
+	*x = (struct safe_regex){.text = text};
+
+	if (!*text || strlen(text) > DROP_MAX || strchr(text, '{'))
+		return false;
+	for (const char *c = text; *c; c++) {
+		if (c[0] == '\\' && c[1] >= '0' && c[1] <= '9')
+			return false;
+	}
+	snprintf(whole, sizeof(whole), "^(%s)$", text);
+	x->valid = !regcomp(&x->regex, whole, REG_EXTENDED | REG_NOSUB);
+	return x->valid;
+}
+
+static void safe_regex_release(struct safe_regex *x)
+{
+	if (x->valid)
+		regfree(&x->regex);
+}
+
+static bool safe_regex_matches(struct safe_regex *x, const char *name)
+{
+	size_t len = strlen(name);
+
+	if (x->valid && x->fed + len > DROP_TEXT) {
+		safe_regex_release(x);
+		safe_regex_init(x, x->text);
+	}
+	x->fed += len;
+	return x->valid && !regexec(&x->regex, name, 0, NULL, 0);
+}
+
+static bool is_pruned(const struct profile *p, struct pruning *x, string_id name)
+{
+	char plain[1024];
+
+	if (!x->known[name]) {
+		plain_name(profile_text(p, name), plain, sizeof(plain));
+		x->known[name] = 1;
+		if (*plain && safe_regex_matches(&x->drop, plain) &&
+		    !safe_regex_matches(&x->keep, plain))
+			x->known[name] = 2;
+	}
+	return x->known[name] == 2;
+}
+
+static void prune(struct filter *f, struct pruning *x)
+{
+	for (size_t i = 0; i < f->p->locations.len; i++) {
+		const struct profile_location *l = &f->p->locations.data[i];
+		u32 k = l->nlines;
+
+		while (k) {
+			u32 function = f->p->lines.data[l->first_line + k - 1].function;
+
+			if (is_pruned(f->p, x, f->p->functions.data[function].name))
+				break;
+			k--;
+		}
+		if (!k)
+			continue;
+		f->locations[i] |= k == l->nlines ? PRUNED : PRUNED_BELOW;
+		for (u32 line = 0; k < l->nlines && line < k; line++)
+			f->line_hidden[l->first_line + line] = true;
+	}
+}
+
+static int apply_drop_frames(struct filter *f)
+{
+	struct pruning x = {.known = calloc(f->p->strings.len, 1)};
+
+	if (!x.known)
+		return -ENOMEM;
+	safe_regex_init(&x.keep, profile_text(f->p, f->p->keep_frames));
+	if (safe_regex_init(&x.drop, profile_text(f->p, f->p->drop_frames)))
+		prune(f, &x);
+	safe_regex_release(&x.drop);
+	safe_regex_release(&x.keep);
+	free(x.known);
+	return 0;
+}
+
+/* ---- labels -------------------------------------------------------------------------------------- */
+
+static bool label_equals(const struct profile *p, const struct profile_label *l, const char *value)
+{
+	char number[32];
+
+	if (l->str)
+		return !strcmp(profile_text(p, l->str), value);
+	snprintf(number, sizeof(number), "%lld", (long long)l->num);
+	return !strcmp(number, value);
+}
+
+static bool has_label(const struct profile *p, const struct profile_sample *s, const char *wanted)
+{
+	size_t key = strcspn(wanted, "=");
+
+	for (u32 i = 0; i < s->nlabels; i++) {
+		const struct profile_label *l = &p->labels.data[s->first_label + i];
+		const char *name = profile_text(p, l->key);
+
+		if (strlen(name) == key && !strncmp(name, wanted, key) &&
+		    (!wanted[key] || label_equals(p, l, wanted + key + 1)))
+			return true;
+	}
+	return false;
+}
+
+/* ---- the whole ----------------------------------------------------------------------------------- */
+
+static int apply(struct filter *f, const char *text, const char *option,
+		 void (*action)(struct filter *f, struct pattern *x), u8 bit, struct error *err)
+{
+	struct pattern x;
+	int ret;
+
+	if (!text)
+		return 0;
+	ret = pattern_init(&x, f->p, text, option, err);
+	if (ret)
+		return ret;
+	if (action)
+		action(f, &x);
+	else
+		mark(f, &x, bit);
+	pattern_release(&x);
+	f->any = true;
+	return 0;
+}
+
+int filter_init(struct filter *f, const struct profile *p, const struct filter_options *o,
+		struct error *err)
+{
+	int ret;
+
+	*f = (struct filter){.p = p, .o = o};
+	f->locations = calloc(p->locations.len + 1, 1);
+	f->line_hidden = calloc(p->lines.len + 1, sizeof(*f->line_hidden));
+	if (!f->locations || !f->line_hidden)
+		return -ENOMEM;
+	ret = p->drop_frames ? apply_drop_frames(f) : 0;
+	if (!ret)
+		ret = apply(f, o->focus, "--focus", NULL, FOCUSED, err);
+	if (!ret)
+		ret = apply(f, o->ignore, "--ignore", NULL, IGNORED, err);
+	if (!ret)
+		ret = apply(f, o->hide, "--hide", hide, 0, err);
+	if (!ret)
+		ret = apply(f, o->show_from, "--show-from", show_from, 0, err);
+	return ret;
+}
+
+void filter_release(struct filter *f)
+{
+	free(f->locations);
+	free(f->line_hidden);
+}
+
+bool filter_hides_location(const struct filter *f, u32 location)
+{
+	return f->locations[location] & HIDDEN;
+}
+
+/* What lies below the outermost frame to be dropped goes, unless no frame stands above it. */
+static u32 pruned_first(const struct filter *f, const u32 *stack, u32 n)
+{
+	bool found_user = false;
+
+	for (u32 i = n; i-- > 0;) {
+		u8 bits = f->locations[stack[i]] & (PRUNED | PRUNED_BELOW);
+
+		if (!bits)
+			found_user = true;
+		else if (found_user)
+			return bits & PRUNED ? i + 1 : i;
+	}
+	return 0;
+}
+
+bool filter_sample(const struct filter *f, const struct profile_sample *s, u32 *first, u32 *last)
+{
+	const u32 *stack = s->nlocations ? &f->p->stack_locations.data[s->first_location] : NULL;
+	u8 seen = 0;
+
+	*first = f->p->drop_frames ? pruned_first(f, stack, s->nlocations) : 0;
+	*last = s->nlocations;
+	for (size_t i = 0; i < f->o->nlabels; i++) {
+		if (!has_label(f->p, s, f->o->labels[i]))
+			return false;
+	}
+	if (!f->any)
+		return true;
+	for (u32 i = *first; i < *last; i++)
+		seen |= f->locations[stack[i]];
+	if ((seen & IGNORED) || (f->o->focus && !(seen & FOCUSED)))
+		return false;
+	if (!f->o->show_from)
+		return true;
+	while (*last > *first && (!(f->locations[stack[*last - 1]] & SHOWN_FROM) ||
+				  (f->locations[stack[*last - 1]] & HIDDEN)))
+		--*last;
+	return *last > *first;
+}
