@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Compares two profiles: see compare.h. */
+#include "view/compare.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* How a profile counts: which type are its samples, and what one of them is worth. */
+struct counting {
+	int type; /* of the samples; -1: none says it, so the period must */
+	s64 period; /* value of one sample, when there is no type */
+	double worth; /* value of one sample on average */
+};
+
+/* ---- the test ------------------------------------------------------------------------------------ */
+
+static double log_binomial(u64 k, u64 n, double q)
+{
+	return lgamma((double)n + 1) - lgamma((double)k + 1) - lgamma((double)(n - k) + 1) +
+	       (double)k * log(q) + (double)(n - k) * log1p(-q);
+}
+
+static double exact(u64 n0, u64 n, double q)
+{
+	const double limit = log_binomial(n0, n, q) + 1e-7; /* equal but for rounding */
+	double sum = 0;
+
+	for (u64 k = 0; k <= n; k++) {
+		double l = log_binomial(k, n, q);
+
+		if (l <= limit)
+			sum += exp(l);
+	}
+	return sum < 1 ? sum : 1;
+}
+
+double compare_probability(u64 n0, u64 n1, double q)
+{
+	double n = (double)n0 + (double)n1;
+
+	if (!(q > 0 && q < 1) || n == 0)
+		return 1;
+	if (n <= COMPARE_EXACT)
+		return exact(n0, n0 + n1, q);
+	return erfc(fabs((double)n0 - n * q) / sqrt(2 * n * q * (1 - q)));
+}
+
+/* ---- counts -------------------------------------------------------------------------------------- */
+
+static bool is_count(const struct profile *p, size_t type)
+{
+	return !strcmp(profile_text(p, p->sample_types.data[type].unit), "count");
+}
+
+/* The type that counts what `type` measures: itself, or the count in front of it (Go's and our order). */
+static void counting_find(struct counting *c, const struct profile *p, int type, s64 total)
+{
+	s64 count = 0;
+
+	*c = (struct counting){.type = type};
+	while (c->type >= 0 && !is_count(p, (size_t)c->type))
+		c->type--;
+	if (c->type < 0 && p->period > 0 && p->sample_types.data[type].unit == p->period_type.unit)
+		c->period = p->period;
+	vec_for_each(&p->samples, s) {
+		if (c->type >= 0)
+			count = view_add(count, p->values.data[s->first_value + (u32)c->type]);
+	}
+	if (c->period)
+		c->worth = (double)c->period;
+	else if (count > 0)
+		c->worth = (double)total / (double)count;
+}
+
+static s64 total_of(const struct profile *p, int type)
+{
+	s64 total = 0;
+
+	vec_for_each(&p->samples, s)
+		total = view_add(total, p->values.data[s->first_value + (u32)type]);
+	return total;
+}
+
+/* ---- rows ---------------------------------------------------------------------------------------- */
+
+static s64 scaled(s64 value, double scale)
+{
+	double x = (double)value * scale;
+
+	return scale == 1 ? value : x >= 9.2e18 ? INT64_MAX : x <= -9.2e18 ? INT64_MIN : llround(x);
+}
+
+static int view_of(const struct profile *p, int type, const struct compare_options *o,
+		   struct view **out, struct error *err)
+{
+	const struct view_options vo = {.type = type, .by_module = true, .filter = o->filter};
+	int ret = view_new(p, &vo, out, err);
+
+	return ret ? ret : view_count(*out);
+}
+
+/* Counts of nodes come from a second view of the same frames, node by node. */
+static int counts_of(const struct profile *p, const struct counting *c,
+		     const struct compare_options *o, const struct view *values, s64 **out)
+{
+	s64 *counts = calloc(values->nodes.len + 1, sizeof(*counts));
+	struct view *v = NULL;
+	int ret = 0;
+
+	if (!counts)
+		return -ENOMEM;
+	if (c->type >= 0)
+		ret = view_of(p, c->type, o, &v, NULL);
+	for (size_t i = 0; i < values->nodes.len && !ret; i++) {
+		const struct view_node *n = v ? &v->nodes.data[i] : &values->nodes.data[i];
+		s64 value = o->by_cum ? n->cum : n->flat;
+
+		counts[i] = v ? value : c->period ? value / c->period : -1;
+	}
+	view_free(v);
+	if (ret)
+		free(counts);
+	else
+		*out = counts;
+	return ret;
+}
+
+struct side {
+	const struct profile *p;
+	struct view *v;
+	struct counting counting;
+	s64 *counts;
+};
+
+static void judge(struct compare_row *r, double base_worth, double now_worth)
+{
+	double q = now_worth / (now_worth + base_worth);
+
+	r->known_noise = r->base_count >= 0 && r->now_count >= 0 && base_worth > 0 && now_worth > 0;
+	r->noise = r->known_noise &&
+		   compare_probability((u64)r->base_count, (u64)r->now_count, q) >= COMPARE_ALPHA;
+}
+
+struct wanted_row {
+	const struct compare *c;
+	const struct compare_row *row;
+};
+
+static bool same_row(const void *arg, u32 id)
+{
+	const struct wanted_row *w = arg;
+	const struct compare_row *r = &w->c->rows.data[id];
+
+	return !strcmp(r->name, w->row->name) && !strcmp(r->module, w->row->module);
+}
+
+static int add_row(struct compare *c, struct id_table *index, const struct compare_row *row,
+		   struct compare_row **out)
+{
+	struct wanted_row w = {c, row};
+	u64 hash = hash_bytes(0, row->name, strlen(row->name));
+	s64 id;
+
+	hash = hash_bytes(hash, row->module, strlen(row->module));
+	id = id_table_find(index, hash_fold(hash), same_row, &w);
+	if (id < 0) {
+		if (id_table_reserve(index) || vec_push(&c->rows, *row))
+			return -ENOMEM;
+		id = (s64)c->rows.len - 1;
+		id_table_add(index, hash_fold(hash), (u32)id);
+	}
+	*out = &c->rows.data[id];
+	return 0;
+}
+
+static int add_side(struct compare *c, struct id_table *index, const struct side *s, bool base,
+		    bool by_cum)
+{
+	for (size_t i = 0; i < s->v->nodes.len; i++) {
+		const struct view_node *n = &s->v->nodes.data[i];
+		const char *module = view_basename(profile_text(s->p, n->module));
+		struct compare_row row = {.name = n->name, .module = module, .kind = n->kind}, *r;
+		s64 value = by_cum ? n->cum : n->flat;
+
+		if (!value && !n->cum)
+			continue;
+		if (add_row(c, index, &row, &r))
+			return -ENOMEM;
+		if (base) {
+			r->base = scaled(value, c->scale);
+			r->base_count = s->counts[i];
+		} else {
+			r->now = value;
+			r->now_count = s->counts[i];
+		}
+	}
+	return 0;
+}
+
+static u64 change(const struct compare_row *r)
+{
+	return r->now > r->base ? (u64)r->now - (u64)r->base : (u64)r->base - (u64)r->now;
+}
+
+static int row_compare(const void *left, const void *right)
+{
+	const struct compare_row *a = left, *b = right;
+	u64 x = change(a), y = change(b);
+
+	if (x != y)
+		return x > y ? -1 : 1;
+	x = view_magnitude(a->now);
+	y = view_magnitude(b->now);
+	return x != y ? (x > y ? -1 : 1) : strcmp(a->name, b->name);
+}
+
+static int fill_rows(struct compare *c, const struct side *base, const struct side *now,
+		     const struct compare_options *o)
+{
+	double base_worth = base->counting.worth * c->scale;
+	struct id_table index = {0};
+	int ret = add_side(c, &index, base, true, o->by_cum);
+
+	if (!ret)
+		ret = add_side(c, &index, now, false, o->by_cum);
+	id_table_release(&index);
+	if (ret)
+		return ret;
+	vec_for_each(&c->rows, r)
+		judge(r, base_worth, now->counting.worth);
+	if (c->rows.len)
+		qsort(c->rows.data, c->rows.len, sizeof(*c->rows.data), row_compare);
+	return 0;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------------ */
+
+/* The same type in both, by name and unit. */
+static int pick_types(struct side *base, struct side *now, const struct compare_options *o,
+		      int *base_type, int *now_type, struct error *err)
+{
+	const struct profile_value_type *a, *b;
+
+	*now_type = profile_find_sample_type(now->p, o->sample_type);
+	if (*now_type < 0)
+		return error_set(err, -ENOENT, "the new profile has no sample type \"%s\"",
+				 o->sample_type ? o->sample_type : "");
+	a = &now->p->sample_types.data[*now_type];
+	*base_type = profile_find_sample_type(base->p, profile_text(now->p, a->type));
+	if (*base_type < 0)
+		return error_set(err, -EINVAL,
+				 "the profiles are of different kinds: the base has no \"%s\"",
+				 profile_text(now->p, a->type));
+	b = &base->p->sample_types.data[*base_type];
+	if (strcmp(profile_text(now->p, a->unit), profile_text(base->p, b->unit)) != 0)
+		return error_set(err, -EINVAL, "\"%s\" is in %s in the base, in %s in the other",
+				 profile_text(now->p, a->type), profile_text(base->p, b->unit),
+				 profile_text(now->p, a->unit));
+	return 0;
+}
+
+static int compare_fill(struct compare *c, struct side *base, struct side *now,
+			const struct compare_options *o, struct error *err)
+{
+	int base_type = 0, now_type = 0, ret = pick_types(base, now, o, &base_type, &now_type, err);
+
+	if (!ret)
+		ret = view_of(base->p, base_type, o, &c->base_view, err);
+	if (!ret)
+		ret = view_of(now->p, now_type, o, &c->now_view, err);
+	if (ret)
+		return ret;
+	base->v = c->base_view;
+	now->v = c->now_view;
+	c->type = profile_text(now->p, now->p->sample_types.data[now_type].type);
+	c->unit = profile_text(now->p, now->p->sample_types.data[now_type].unit);
+	c->base_total = total_of(base->p, base_type);
+	c->now_total = total_of(now->p, now_type);
+	c->scale = o->normalize && c->base_total > 0 && c->now_total > 0
+			   ? (double)c->now_total / (double)c->base_total
+			   : 1;
+	counting_find(&base->counting, base->p, base_type, c->base_total);
+	counting_find(&now->counting, now->p, now_type, c->now_total);
+	c->base_total = scaled(c->base_total, c->scale);
+	ret = counts_of(base->p, &base->counting, o, base->v, &base->counts);
+	if (!ret)
+		ret = counts_of(now->p, &now->counting, o, now->v, &now->counts);
+	return ret ? ret : fill_rows(c, base, now, o);
+}
+
+int compare_new(const struct profile *base, const struct profile *now,
+		const struct compare_options *o, struct compare **out, struct error *err)
+{
+	struct side a = {.p = base}, b = {.p = now};
+	struct compare *c = calloc(1, sizeof(*c));
+	int ret;
+
+	if (!c)
+		return -ENOMEM;
+	ret = compare_fill(c, &a, &b, o, err);
+	free(a.counts);
+	free(b.counts);
+	if (ret)
+		compare_free(c);
+	else
+		*out = c;
+	return ret;
+}
+
+void compare_free(struct compare *c)
+{
+	if (!c)
+		return;
+	view_free(c->base_view);
+	view_free(c->now_view);
+	vec_release(&c->rows);
+	free(c);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Two profiles function by function: matched by name and module, so that another build or address layout
+ * does not matter.
+ *
+ * Noise: a sampled count is a Poisson variable. If a function cost the same in both profiles, then of its
+ * n = n0 + n1 samples each falls into the base with a probability q that follows from how much one sample
+ * is worth there and here; n0 is binomial(n, q). A change is noise when an outcome at least as unlikely as
+ * this one has a probability of COMPARE_ALPHA or more (exact two-sided test; with a normal approximation
+ * above COMPARE_EXACT samples). Timer samples are more regular than Poisson's, so the test rather calls a
+ * change noise than the other way round.
+ */
+#ifndef CPROF_VIEW_COMPARE_H
+#define CPROF_VIEW_COMPARE_H
+
+#include "view/view.h"
+
+#define COMPARE_ALPHA 0.01
+#define COMPARE_EXACT 10000
+
+struct compare_options {
+	const char *sample_type; /* NULL: the default of the new profile */
+	struct filter_options filter;
+	bool normalize; /* scale the base so that both totals are equal */
+	bool by_cum;
+};
+
+struct compare_row {
+	const char *name, *module; /* borrowed from the profiles' views */
+	s64 base, now; /* flat, or cum; the base's scaled */
+	s64 base_count, now_count; /* samples; -1 when the profiles do not say */
+	u8 kind; /* enum profile_mapping_kind */
+	bool known_noise; /* whether the counts allow a test */
+	bool noise; /* the change is within sampling noise */
+};
+
+struct compare {
+	struct view *base_view, *now_view;
+	VEC(struct compare_row) rows; /* largest change first */
+	const char *type, *unit; /* borrowed */
+	s64 base_total, now_total; /* of all samples; the base's scaled */
+	double scale; /* the base was multiplied by it */
+};
+
+int compare_new(const struct profile *base, const struct profile *now,
+		const struct compare_options *o, struct compare **out,
+		struct error *err) MUST_CHECK;
+void compare_free(struct compare *c);
+
+/*
+ * The probability, under equal cost, of a split of n0 + n1 samples at least as unlikely as this one; `q` is
+ * the share of the base.
+ */
+double compare_probability(u64 n0, u64 n1, double q);
+
+#endif
