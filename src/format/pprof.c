@@ -333,6 +333,6 @@ const struct format format_pprof = {
 	.name = "pprof",
 	.suffix = ".pb.gz",
 	.suffix2 = ".pprof",
-	.summary = "pprof protobuf, gzipped: go tool pprof, speedscope, Pyroscope, Parca",
+	.summary = "gzipped protobuf: go tool pprof and many others",
 	.write = pprof_write,
 };

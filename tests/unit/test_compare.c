@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Comparing profiles, and what of it is noise. */
+#include "unit.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/read.h"
+#include "format_fixture.h"
+#include "view/compare.h"
+
+static struct profile *folded(const char *text)
+{
+	struct profile *p;
+
+	CHECK_INT(folded_read((struct bytes){(const u8 *)text, strlen(text)}, &p, NULL), 0);
+	return p;
+}
+
+struct compared {
+	struct profile *a, *b;
+	struct compare *c;
+};
+
+static struct compared compare_text(const char *base, const char *now, bool normalize)
+{
+	struct compared x = {folded(base), folded(now), NULL};
+	const struct compare_options o = {.normalize = normalize};
+
+	CHECK_INT(compare_new(x.a, x.b, &o, &x.c, NULL), 0);
+	return x;
+}
+
+static void compared_release(struct compared *x)
+{
+	compare_free(x->c);
+	profile_free(x->a);
+	profile_free(x->b);
+}
+
+static const struct compare_row *row(const struct compare *c, const char *name)
+{
+	vec_for_each(&c->rows, r) {
+		if (!strcmp(r->name, name))
+			return r;
+	}
+	unit_fail(__FILE__, __LINE__, "no row %s", name);
+}
+
+TEST(compare, probabilities_are_those_of_the_binomial)
+{
+	/* Two-sided, p = 1/2: 2 * (1 + 10) / 1024. */
+	CHECK(fabs(compare_probability(1, 9, 0.5) - 22.0 / 1024) < 1e-9);
+	CHECK(fabs(compare_probability(5, 5, 0.5) - 1) < 1e-9);
+	CHECK(fabs(compare_probability(0, 4, 0.25) - 0.578125) < 1e-6);
+	CHECK(compare_probability(0, 0, 0.5) == 1);
+	CHECK(compare_probability(100000, 110000, 0.5) < 1e-9);
+	CHECK(compare_probability(100000, 100100, 0.5) > 0.5);
+	/* Where the approximation takes over, both agree. */
+	CHECK(fabs(compare_probability(4900, 5100, 0.5) - compare_probability(4901, 5101, 0.5)) <
+	      0.01);
+}
+
+TEST(compare, growth_is_told_from_noise)
+{
+	struct compared x = compare_text("m;a 100\nm;b 100\n", "m;a 200\nm;b 105\n", false);
+
+	CHECK(!row(x.c, "a")->noise);
+	CHECK(row(x.c, "b")->noise);
+	CHECK_STR(x.c->rows.data[0].name, "a");
+	CHECK_INT(row(x.c, "a")->base, 100);
+	CHECK_INT(row(x.c, "a")->now, 200);
+	compared_release(&x);
+}
+
+TEST(compare, normalized_lengths_do_not_matter)
+{
+	struct compared x = compare_text("m;a 100\nm;b 300\n", "m;a 1000\nm;b 3000\n", true);
+
+	CHECK_INT(row(x.c, "a")->base, 1000);
+	CHECK(row(x.c, "a")->noise && row(x.c, "b")->noise);
+	compared_release(&x);
+}
+
+TEST(compare, false_alarms_are_as_rare_as_promised)
+{
+	/* Equal Poisson pairs: about one in a hundred is called a change. */
+	u64 random = 12345;
+	int alarms = 0;
+
+	for (int i = 0; i < 2000; i++) {
+		u64 n[2] = {0};
+
+		for (int k = 0; k < 2000; k++) {
+			random = random * 6364136223846793005ull + 1442695040888963407ull;
+			n[0] += (random >> 33) % 40 == 0;
+			n[1] += (random >> 40) % 40 == 1;
+		}
+		alarms += compare_probability(n[0], n[1], 0.5) < COMPARE_ALPHA;
+	}
+	CHECK(alarms < 40);
+}
+
+TEST(compare, new_and_gone)
+{
+	struct compared x = compare_text("old 50\n", "fresh 60\n", false);
+
+	CHECK_INT(row(x.c, "old")->now, 0);
+	CHECK_INT(row(x.c, "fresh")->base, 0);
+	CHECK(!row(x.c, "old")->noise);
+	compared_release(&x);
+}
+
+TEST(compare, equal_names_of_two_modules_are_two)
+{
+	struct compared x = compare_text("f 10\nf_[k] 20\n", "f 11\nf_[k] 21\n", false);
+
+	CHECK_INT(x.c->rows.len, 2);
+	compared_release(&x);
+}
+
+TEST(compare, kinds_do_not_mix)
+{
+	struct profile *a = folded("f 1\n"), *b;
+	const struct compare_options o = {0};
+	struct error err = {0};
+	struct compare *c;
+
+	CHECK_INT(profile_new(&b), 0);
+	CHECK_INT(profile_add_sample_type(b, "inuse_space", "bytes"), 0);
+	CHECK(compare_new(a, b, &o, &c, &err) < 0);
+	CHECK(strstr(err.text, "different kinds"));
+	profile_free(a);
+	profile_free(b);
+}

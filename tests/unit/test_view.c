@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Nodes, edges, filters and groups of a profile. */
+#include "unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "format_fixture.h"
+#include "format/read.h"
+#include "view/tree.h"
+#include "view/view.h"
+
+static struct profile *folded(const char *text)
+{
+	struct profile *p;
+
+	CHECK_INT(folded_read((struct bytes){(const u8 *)text, strlen(text)}, &p, NULL), 0);
+	return p;
+}
+
+static struct view *view_of(const struct profile *p, const struct view_options *o)
+{
+	struct view *v;
+
+	CHECK_INT(view_new(p, o, &v, NULL), 0);
+	CHECK_INT(view_count_edges(v), 0);
+	return v;
+}
+
+static const struct view_node *find(const struct view *v, const char *name)
+{
+	vec_for_each(&v->nodes, n) {
+		if (!strcmp(n->name, name))
+			return n;
+	}
+	unit_fail(__FILE__, __LINE__, "no node %s", name);
+}
+
+static void check_node(const struct view *v, const char *name, s64 flat, s64 cum)
+{
+	CHECK_INT(find(v, name)->flat, flat);
+	CHECK_INT(find(v, name)->cum, cum);
+}
+
+static s64 edge(const struct view *v, const char *from, const char *to)
+{
+	vec_for_each(&v->edges, e) {
+		if (!strcmp(v->nodes.data[e->from].name, from) &&
+		    !strcmp(v->nodes.data[e->to].name, to))
+			return e->weight;
+	}
+	return 0;
+}
+
+/* The view of folded text with a filter; flat and cum of one function, and the sum of all flats. */
+static void check_filter(const char *text, struct filter_options f, const char *name, s64 flat,
+			 s64 cum, s64 all)
+{
+	struct profile *p = folded(text);
+	struct view *v = view_of(p, &(struct view_options){.filter = f});
+	s64 sum = 0;
+
+	vec_for_each(&v->nodes, n)
+		sum += n->flat;
+	check_node(v, name, flat, cum);
+	CHECK_INT(sum, all);
+	view_free(v);
+	profile_free(p);
+}
+
+TEST(view, recursion_counts_once_a_stack)
+{
+	struct profile *p = folded("a;b;a;b 5\na;c 2\n");
+	struct view *v = view_of(p, &(struct view_options){0});
+
+	check_node(v, "a", 0, 7);
+	check_node(v, "b", 5, 5);
+	CHECK_INT(edge(v, "a", "b"), 5);
+	CHECK_INT(edge(v, "b", "a"), 5);
+	CHECK_INT(edge(v, "a", "c"), 2);
+	CHECK_INT(v->total, 7);
+	view_free(v);
+	profile_free(p);
+}
+
+TEST(view, direct_recursion_is_no_edge)
+{
+	struct profile *p = folded("a;a;a 5\n");
+	struct view *v = view_of(p, &(struct view_options){0});
+
+	check_node(v, "a", 5, 5);
+	CHECK_INT(v->edges.len, 0);
+	view_free(v);
+	profile_free(p);
+}
+
+TEST(view, inlined_functions_are_nodes)
+{
+	struct profile *p = fixture_profile();
+	struct view *v = view_of(p, &(struct view_options){.type = 0});
+
+	check_node(v, "inlined<int>(int)", 3, 3);
+	check_node(v, "work", 2, 9);
+	check_node(v, "main", 0, 10);
+	CHECK_INT(edge(v, "work", "inlined<int>(int)"), 3);
+	CHECK(find(v, "inlined<int>(int)")->inlined);
+	view_free(v);
+	profile_free(p);
+}
+
+TEST(view, groups)
+{
+	struct profile *p = fixture_profile();
+	struct view *v = view_of(p, &(struct view_options){.group = VIEW_MODULE});
+
+	check_node(v, "[demo]", 5, 10);
+	check_node(v, "[libfoo.so]", 1, 1);
+	check_node(v, "[kernel.kallsyms]", 4, 4);
+	view_free(v);
+	v = view_of(p, &(struct view_options){.group = VIEW_LINE});
+	check_node(v, "work demo.cc:34", 0, 3);
+	check_node(v, "work demo.cc:35", 2, 6);
+	view_free(v);
+	v = view_of(p, &(struct view_options){.group = VIEW_FILE});
+	check_node(v, "demo.cc", 9, 10);
+	view_free(v);
+	v = view_of(p, &(struct view_options){.group = VIEW_THREAD});
+	check_node(v, "a", 3, 3);
+	check_node(v, "7", 1, 1);
+	check_node(v, "[unknown]", 4, 4);
+	view_free(v);
+	profile_free(p);
+}
+
+TEST(view, focus_and_ignore)
+{
+	static const char text[] = "a;b;c 1\na;d 2\na;b;d 4\n";
+
+	check_filter(text, (struct filter_options){.focus = "^b$"}, "a", 0, 5, 5);
+	check_filter(text, (struct filter_options){.ignore = "b"}, "a", 0, 2, 2);
+	check_filter(text, (struct filter_options){.focus = "d", .ignore = "b"}, "d", 2, 2, 2);
+}
+
+TEST(view, hide_gives_the_value_to_the_caller)
+{
+	check_filter("a;b;c 1\na;d 2\n", (struct filter_options){.hide = "c|d"}, "b", 1, 1, 3);
+	check_filter("a;b;c 1\na;d 2\n", (struct filter_options){.hide = "c|d"}, "a", 2, 3, 3);
+	check_filter("a 4\nb 1\n", (struct filter_options){.hide = "a"}, "b", 1, 1, 1);
+}
+
+TEST(view, show_from_begins_at_the_outermost)
+{
+	check_filter("a;b;c;b 1\na;d 2\n", (struct filter_options){.show_from = "b"}, "b", 1, 1, 1);
+	check_filter("a;b;c;b 1\na;d 2\n", (struct filter_options){.show_from = "b"}, "c", 0, 1, 1);
+}
+
+TEST(view, percentages_are_of_the_whole)
+{
+	struct profile *p = folded("a;b 3\nc 1\n");
+	struct view *v = view_of(p, &(struct view_options){.filter = {.focus = "b"}});
+
+	CHECK_INT(v->total, 4);
+	view_free(v);
+	profile_free(p);
+}
+
+TEST(view, labels_select_samples)
+{
+	struct profile *p = fixture_profile();
+	const char *one[] = {"thread=a"}, *any[] = {"thread"}, *number[] = {"tid=7"};
+	struct view *v =
+		view_of(p, &(struct view_options){.filter = {.labels = one, .nlabels = 1}});
+
+	check_node(v, "main", 0, 3);
+	view_free(v);
+	v = view_of(p, &(struct view_options){.filter = {.labels = any, .nlabels = 1}});
+	check_node(v, "main", 0, 5);
+	view_free(v);
+	v = view_of(p, &(struct view_options){.filter = {.labels = number, .nlabels = 1}});
+	check_node(v, "main", 0, 1);
+	view_free(v);
+	profile_free(p);
+}
+
+TEST(view, drop_frames_are_dropped)
+{
+	struct profile *p = folded("main;malloc(int);arena 3\nmalloc(int);x 1\n");
+	struct view *v;
+
+	p->drop_frames = (string_id)profile_string(p, "malloc|calloc");
+	v = view_of(p, &(struct view_options){0});
+	check_node(v, "main", 3, 3);
+	check_node(v, "x", 1, 1); /* nothing stands above it */
+	view_free(v);
+	p->drop_frames = (string_id)profile_string(p, "(a{9999}){9999}");
+	v = view_of(p, &(struct view_options){0});
+	check_node(v, "main", 0, 3);
+	view_free(v);
+	profile_free(p);
+}
+
+TEST(view, bad_expression_says_so)
+{
+	struct profile *p = folded("a 1\n");
+	struct view_options o = {.filter = {.focus = "a("}};
+	struct error err = {0};
+	struct view *v;
+
+	CHECK(view_new(p, &o, &v, &err) < 0);
+	CHECK(strstr(err.text, "--focus \"a(\""));
+	profile_free(p);
+}
+
+TEST(view, tree_of_stacks)
+{
+	struct profile *p = folded("a;c 1\na;b 2\na;b;d 4\nz 8\n");
+	struct view *v = view_of(p, &(struct view_options){0});
+	struct tree t = {0};
+	const struct tree_node *a, *b;
+
+	CHECK_INT(tree_build(&t, v), 0);
+	CHECK_INT(t.nodes.data[0].value, 15);
+	CHECK_INT(t.max_depth, 3);
+	a = &t.nodes.data[t.nodes.data[0].first_child];
+	CHECK_STR(v->nodes.data[a->frame].name, "a");
+	CHECK_INT(a->value, 7);
+	b = &t.nodes.data[a->first_child];
+	CHECK_STR(v->nodes.data[b->frame].name, "b");
+	CHECK_INT(b->value, 6);
+	CHECK_STR(v->nodes.data[t.nodes.data[b->next_sibling].frame].name, "c");
+	tree_release(&t);
+	view_free(v);
+	profile_free(p);
+}
