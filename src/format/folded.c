@@ -17,6 +17,7 @@
 
 #include "format/out.h"
 #include "profile/id_table.h"
+#include "view/view.h"
 
 struct folded_stack {
 	size_t first; /* in frames, root first */
@@ -146,7 +147,7 @@ static int push_location(struct folder *f, const struct profile_location *l)
 	int ret = 0;
 
 	if (!l->nlines) {
-		out_unnamed(f->p, l, unnamed, sizeof(unnamed));
+		view_unnamed(f->p, l, unnamed, sizeof(unnamed));
 		return push_name(
 			f, name_number(f, unnamed, annotation_suffix[annotation_of(f, l, 0)]));
 	}

@@ -15,6 +15,7 @@
 #include "format/units.h"
 #include "profile/id_table.h"
 #include "profile/labels.h"
+#include "view/view.h"
 
 #define HEAD_COLUMNS 10u /* what stands before a frame */
 #define MIN_NAME_COLUMNS 20u
@@ -176,7 +177,7 @@ static void emit_location(const struct leak_list *l, const struct profile_locati
 	char name[512];
 
 	if (!at->nlines) {
-		out_unnamed(p, at, name, sizeof(name));
+		view_unnamed(p, at, name, sizeof(name));
 		emit_frame(l, name, NULL, 0, o);
 	}
 	for (u32 i = 0; i < at->nlines; i++) {

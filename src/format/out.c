@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the text formats share: a buffered sink, names for unnamed code. See out.h. */
+/* What the text formats share: a buffered sink. See out.h. */
 #include "format/out.h"
 
 #include <errno.h>
@@ -54,20 +54,6 @@ void out_printf(struct out *o, const char *fmt, ...)
 	va_end(ap);
 	if (len > 0)
 		out_bytes(o, text, (size_t)len < sizeof(text) ? (size_t)len : sizeof(text) - 1);
-}
-
-void out_unnamed(const struct profile *p, const struct profile_location *l, char *name, size_t size)
-{
-	const char *path = profile_text(p, p->mappings.data[l->mapping].path);
-	const char *slash = strrchr(path, '/');
-	const char *base = slash && slash[1] ? slash + 1 : path;
-
-	if (!*base)
-		snprintf(name, size, "[unknown]");
-	else if (*base == '[')
-		snprintf(name, size, "%s", base);
-	else
-		snprintf(name, size, "[%s]", base);
 }
 
 int out_pick_type(const struct profile *p, const char *name, struct error *err)

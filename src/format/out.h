@@ -21,10 +21,6 @@ void out_text(struct out *o, const char *text);
 void out_printf(struct out *o, const char *fmt, ...) PRINTF_LIKE(2, 3); /* at most 4 KiB a call */
 int out_flush(struct out *o) MUST_CHECK; /* 0 or the first error */
 
-/* What stands for a location without lines: "[libfoo.so]" as in go tool pprof, else "[unknown]". */
-void out_unnamed(const struct profile *p, const struct profile_location *l, char *name,
-		 size_t size);
-
 /*
  * Picks the sample type that `name` asks for (NULL: the default). Says which there are when there is
  * no such type.

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "format/out.h"
+#include "view/view.h"
 
 /* ---- numbers ---------------------------------------------------------------------------------- */
 
@@ -231,7 +232,7 @@ static int expand_location(struct adder *a, u32 location)
 		return -E2BIG;
 	a->first_frame[location] = (u32)a->frames.len + 1;
 	if (!l->nlines) {
-		out_unnamed(p, l, unnamed, sizeof(unnamed));
+		view_unnamed(p, l, unnamed, sizeof(unnamed));
 		return add_frame(a, module, unnamed, "", 0, false);
 	}
 	for (u32 i = l->nlines; i-- > 0 && !ret;) {

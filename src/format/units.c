@@ -7,14 +7,33 @@
 #include <string.h>
 
 struct family {
-	const char *names[4]; /* how profiles spell the base unit */
+	struct unit_scale names[16]; /* how profiles spell the units, in those of the first step */
 	struct unit_scale steps[6]; /* ascending */
 };
 
 static const struct family families[] = {
-	{{"nanoseconds", "nanosecond", "ns"},
+	{{{1, "nanoseconds"},
+	  {1, "nanosecond"},
+	  {1, "ns"},
+	  {1e3, "microseconds"},
+	  {1e3, "microsecond"},
+	  {1e3, "us"},
+	  {1e6, "milliseconds"},
+	  {1e6, "millisecond"},
+	  {1e6, "ms"},
+	  {1e9, "seconds"},
+	  {1e9, "second"},
+	  {1e9, "s"}},
 	 {{1, "ns"}, {1e3, "us"}, {1e6, "ms"}, {1e9, "s"}, {3600e9, "hrs"}}},
-	{{"bytes", "byte", "B"},
+	{{{1, "bytes"},
+	  {1, "byte"},
+	  {1, "B"},
+	  {1024.0, "kilobytes"},
+	  {1024.0, "kilobyte"},
+	  {1024.0, "kB"},
+	  {1048576.0, "megabytes"},
+	  {1048576.0, "megabyte"},
+	  {1048576.0, "MB"}},
 	 {{1, "B"},
 	  {1024.0, "kB"},
 	  {1048576.0, "MB"},
@@ -23,11 +42,16 @@ static const struct family families[] = {
 	  {1125899906842624.0, "PB"}}},
 };
 
-static const struct family *family_of(const char *unit)
+/* `*each`: what one of `unit` is in units of the first step. */
+static const struct family *family_of(const char *unit, double *each)
 {
 	for (size_t i = 0; i < ARRAY_LEN(families); i++) {
-		for (size_t k = 0; k < ARRAY_LEN(families[i].names) && families[i].names[k]; k++) {
-			if (!strcmp(unit, families[i].names[k]))
+		const struct unit_scale *name = families[i].names;
+
+		for (; name < families[i].names + ARRAY_LEN(families[i].names) && name->suffix;
+		     name++) {
+			*each = name->factor;
+			if (!strcmp(unit, name->suffix))
 				return &families[i];
 		}
 	}
@@ -48,18 +72,17 @@ static const struct unit_scale *step_for(const struct family *f, double value)
 
 struct unit_scale unit_scale_pick(const char *unit, u64 smallest, u64 total)
 {
-	const struct family *f = family_of(unit);
+	double each, least = (double)(smallest ? smallest : total), all = (double)total;
+	const struct family *f = family_of(unit, &each);
 	const struct unit_scale *low, *high;
 
 	if (!f)
 		return (struct unit_scale){1, strcmp(unit, "count") ? unit : ""};
-	if (!smallest)
-		smallest = total;
-	low = step_for(f, (double)smallest);
-	high = step_for(f, (double)total);
-	if (low != high && (double)smallest * 100 < (double)total)
-		low = step_for(f, (double)smallest * 100);
-	return *low;
+	low = step_for(f, least * each);
+	high = step_for(f, all * each);
+	if (low != high && least * 100 < all)
+		low = step_for(f, least * each * 100);
+	return (struct unit_scale){low->factor / each, low->suffix};
 }
 
 void unit_format(const struct unit_scale *s, s64 value, char *out, size_t size)

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Makes a report: counts, orders, and lets one of report_*.c print. See report.h. */
+#include "format/report.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "format/report_print.h"
+#include "format/short_name.h"
+#include "profile/utf8.h"
+
+#define MIN_NAME_COLUMNS 20u
+#define HOT_PERCENT 5
+
+/* ---- what they share ---------------------------------------------------------------------------- */
+
+void report_number(const struct report *r, s64 value, bool dot, char text[REPORT_NUMBER])
+{
+	struct unit_scale own = r->scale;
+
+	/* As in go tool pprof: one unit for tables, each its own for lines and stacks. */
+	if (r->o->kind == REPORT_LIST || r->o->kind == REPORT_TRACES)
+		own = unit_scale_pick(r->unit, view_magnitude(value), view_magnitude(value));
+	if (dot && !value)
+		strcpy(text, ".");
+	else
+		unit_format(&own, value, text, REPORT_NUMBER);
+}
+
+const char *report_paint(const struct report *r, const char *code)
+{
+	return r->o->color ? code : "";
+}
+
+const char *report_node_color(const struct report *r, const struct view_node *n)
+{
+	if (!r->o->color)
+		return "";
+	if ((double)view_magnitude(n->flat) * 100 >= (double)r->v->total * HOT_PERCENT)
+		return REPORT_RED;
+	return n->kind == PROFILE_MAPPING_KERNEL      ? REPORT_CYAN
+	       : n->kind == PROFILE_MAPPING_SYNTHETIC ? REPORT_DIM
+						      : "";
+}
+
+/* C0, DEL and the two bytes of a C1 control would act on the terminal. */
+static void emit_clean(struct out *o, const char *name)
+{
+	for (; *name; name++) {
+		bool c1 = (u8)name[0] == 0xc2 && (u8)name[1] >= 0x80 && (u8)name[1] < 0xa0;
+
+		if (c1)
+			name++;
+		out_bytes(o, c1 || (u8)*name < ' ' || *name == 0x7f ? " " : name, 1);
+	}
+}
+
+void report_name(const struct report *r, const char *name, size_t used)
+{
+	size_t columns = 0;
+	char text[2048];
+
+	if (r->o->full_names) {
+		emit_clean(r->out, name);
+		return;
+	}
+	if (r->o->width)
+		columns = r->o->width < used + MIN_NAME_COLUMNS ? MIN_NAME_COLUMNS
+								: r->o->width - used;
+	short_name(name, columns, text, sizeof(text));
+	emit_clean(r->out, text);
+}
+
+static void emit_time(const struct profile *p, struct out *o)
+{
+	time_t seconds = (time_t)(p->time_nanos / 1000000000);
+	struct tm tm;
+	char text[64];
+
+	if (!p->time_nanos || !localtime_r(&seconds, &tm))
+		return;
+	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S %Z", &tm);
+	out_printf(o, "Time: %s\n", text);
+}
+
+static void emit_total(const struct report *r)
+{
+	s64 duration = r->v->p->duration_nanos, total = r->v->total;
+	struct unit_scale of_time = unit_scale_pick("nanoseconds", (u64)duration, (u64)duration);
+	struct unit_scale of_total = unit_scale_pick(r->unit, (u64)total, (u64)total);
+	char took[64], text[64], share[32];
+
+	unit_format(&of_total, total, text, sizeof(text));
+	if (duration <= 0) {
+		out_printf(r->out, "Total: %s\n", text);
+		return;
+	}
+	unit_format(&of_time, duration, took, sizeof(took));
+	out_printf(r->out, "Duration: %s, Total: %s", took, text);
+	if (!strcmp(r->unit, "nanoseconds")) {
+		unit_percent(total, duration, share, sizeof(share));
+		out_printf(r->out, " (%s)", share + strspn(share, " "));
+	}
+	out_text(r->out, "\n");
+}
+
+void report_head(const struct report *r)
+{
+	const struct profile *p = r->v->p;
+
+	if (p->comments.len) {
+		emit_clean(r->out, profile_text(p, p->comments.data[0]));
+		out_text(r->out, "\n");
+	}
+	out_text(r->out, "Type: ");
+	emit_clean(r->out, profile_text(p, p->sample_types.data[r->v->o.type].type));
+	out_text(r->out, "\n");
+	emit_time(p, r->out);
+	emit_total(r);
+}
+
+/* ---- the whole ---------------------------------------------------------------------------------- */
+
+static void pick_scale(struct report *r)
+{
+	u64 smallest = 0;
+
+	for (size_t i = 0; i < r->n; i++) {
+		const struct view_node *n = &r->v->nodes.data[r->order[i]];
+		u64 least = view_magnitude(n->flat ? n->flat : n->cum);
+
+		if (least && (!smallest || least < smallest))
+			smallest = least;
+	}
+	r->scale = unit_scale_pick(r->unit, smallest, (u64)r->v->total);
+}
+
+static int print(struct report *r)
+{
+	switch (r->o->kind) {
+	case REPORT_TOP:
+		return report_top(r);
+	case REPORT_LIST:
+		return report_list(r);
+	case REPORT_TRACES:
+		return report_traces(r);
+	default:
+		return report_tree(r);
+	}
+}
+
+static int count(struct report *r)
+{
+	bool edges = r->o->kind != REPORT_TOP && r->o->kind != REPORT_LIST &&
+		     r->o->kind != REPORT_TRACES;
+	int ret = edges ? view_count_edges(r->v) : view_count(r->v);
+
+	if (ret)
+		return ret;
+	r->order = view_order(r->v, r->o->order, &r->n);
+	if (!r->order)
+		return -ENOMEM;
+	r->shown = r->o->top && r->o->top < r->n ? r->o->top : r->n;
+	pick_scale(r);
+	return 0;
+}
+
+int report_write(const struct profile *p, const struct report_options *o, const struct sink *to,
+		 struct error *err)
+{
+	struct report r = {.o = o, .err = err, .out = malloc(sizeof(*r.out))};
+	struct view_options view = o->view;
+	int ret = -ENOMEM, flushed;
+
+	if (!r.out)
+		return -ENOMEM;
+	out_init(r.out, to);
+	if (o->kind == REPORT_LIST)
+		view.group = VIEW_LINE;
+	r.unit = profile_text(p, p->sample_types.data[view.type].unit);
+	ret = view_new(p, &view, &r.v, err);
+	if (!ret)
+		ret = count(&r);
+	if (!ret)
+		ret = print(&r);
+	flushed = ret ? 0 : out_flush(r.out);
+	view_free(r.v);
+	free(r.order);
+	free(r.out);
+	return ret ? ret : flushed;
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of `cprof diff`: see report_diff.h. */
+#include "format/report_diff.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/out.h"
+#include "format/short_name.h"
+#include "format/units.h"
+
+#define NUMBER_COLUMNS 45u
+#define MIN_NAME_COLUMNS 20u
+
+struct diff {
+	const struct compare *c;
+	const struct diff_print *o;
+	struct unit_scale scale;
+	struct out *out;
+};
+
+static void signed_number(const struct diff *d, s64 value, char *text, size_t size)
+{
+	*text = '+';
+	unit_format(&d->scale, value, text + (value > 0), size - 1);
+}
+
+static s64 difference(const struct compare_row *r)
+{
+	s64 value;
+
+	if (!__builtin_sub_overflow(r->now, r->base, &value))
+		return value;
+	return r->now > r->base ? INT64_MAX : INT64_MIN;
+}
+
+/* "+12.3%", "new", "gone" */
+static void relative(const struct compare_row *r, char *text, size_t size)
+{
+	double percent;
+
+	if (!r->base || !r->now) {
+		snprintf(text, size, "%s", !r->base && !r->now ? "" : r->base ? "gone" : "new");
+		return;
+	}
+	percent = 100.0 * ((double)r->now - (double)r->base) / (double)llabs(r->base);
+	snprintf(text, size, percent >= 1000 || percent <= -1000 ? "%+.0f%%" : "%+.1f%%", percent);
+}
+
+static void emit_clean(struct out *o, const char *name)
+{
+	for (; *name; name++) {
+		bool c1 = (u8)name[0] == 0xc2 && (u8)name[1] >= 0x80 && (u8)name[1] < 0xa0;
+
+		if (c1)
+			name++;
+		out_bytes(o, c1 || (u8)*name < ' ' || *name == 0x7f ? " " : name, 1);
+	}
+}
+
+static void emit_name(const struct diff *d, const struct compare_row *r)
+{
+	size_t module = *r->module && r->name[0] != '[' ? strlen(r->module) + 3 : 0, columns = 0;
+	char name[2048], where[256];
+
+	if (d->o->width) {
+		if (module > 24)
+			module = 24;
+		columns = d->o->width > NUMBER_COLUMNS + module + MIN_NAME_COLUMNS
+				  ? d->o->width - NUMBER_COLUMNS - module
+				  : MIN_NAME_COLUMNS;
+	}
+	if (d->o->full_names) {
+		emit_clean(d->out, r->name);
+	} else {
+		short_name(r->name, columns, name, sizeof(name));
+		emit_clean(d->out, name);
+	}
+	if (!module)
+		return;
+	short_name(r->module, d->o->full_names || !d->o->width ? 0 : module - 3, where,
+		   sizeof(where));
+	out_text(d->out, " (");
+	emit_clean(d->out, where);
+	out_text(d->out, ")");
+}
+
+static void emit_row(const struct diff *d, const struct compare_row *r)
+{
+	const char *color = "", *mark = r->noise ? "~" : " ";
+	char base[64], now[64], delta[64], share[32];
+
+	if (d->o->color)
+		color = r->noise ? "\033[2m" : r->now > r->base ? "\033[31m" : "\033[32m";
+	unit_format(&d->scale, r->base, base, sizeof(base));
+	unit_format(&d->scale, r->now, now, sizeof(now));
+	signed_number(d, difference(r), delta, sizeof(delta));
+	relative(r, share, sizeof(share));
+	out_printf(d->out, "%s%10s %10s %10s %8s %s  ", color, base, now, delta, share, mark);
+	emit_name(d, r);
+	out_printf(d->out, "%s\n", *color ? "\033[0m" : "");
+}
+
+static void emit_head(const struct diff *d, size_t shown, size_t changed, size_t noise)
+{
+	const struct compare *c = d->c;
+	struct compare_row all = {.base = c->base_total, .now = c->now_total};
+	char base[64], now[64], delta[64], share[32];
+
+	out_text(d->out, "Type: ");
+	emit_clean(d->out, c->type);
+	out_text(d->out, "\n");
+	if (c->scale != 1)
+		out_printf(d->out, "The base is multiplied by %.4g, to the same total.\n",
+			   c->scale);
+	unit_format(&d->scale, c->base_total, base, sizeof(base));
+	unit_format(&d->scale, c->now_total, now, sizeof(now));
+	signed_number(d, difference(&all), delta, sizeof(delta));
+	relative(&all, share, sizeof(share));
+	out_printf(d->out, "Total: %s -> %s, %s%s%s\n", base, now, delta, *share ? ", " : "",
+		   share);
+	out_printf(d->out,
+		   "Showing %zu of %zu functions; %zu changed, %zu of them within sampling noise "
+		   "(~)\n\n",
+		   shown, c->rows.len, changed, noise);
+	out_printf(d->out, "%s      base        new      delta        %%    %s%s\n",
+		   d->o->color ? "\033[1m" : "",
+		   d->o->by_cum ? "function, with what it called" : "function",
+		   d->o->color ? "\033[0m" : "");
+}
+
+static void pick_scale(struct diff *d)
+{
+	s64 most = d->c->now_total > d->c->base_total ? d->c->now_total : d->c->base_total;
+	u64 smallest = 0;
+
+	vec_for_each(&d->c->rows, r) {
+		u64 least = view_magnitude(difference(r));
+
+		if (least && (!smallest || least < smallest))
+			smallest = least;
+	}
+	d->scale = unit_scale_pick(d->c->unit, smallest, view_magnitude(most));
+}
+
+int diff_write(const struct compare *c, const struct diff_print *o, const struct sink *to)
+{
+	struct diff d = {.c = c, .o = o, .out = malloc(sizeof(*d.out))};
+	size_t shown = o->top && o->top < c->rows.len ? o->top : c->rows.len, changed = 0,
+	       noise = 0;
+	int ret;
+
+	if (!d.out)
+		return -ENOMEM;
+	out_init(d.out, to);
+	pick_scale(&d);
+	vec_for_each(&c->rows, r) {
+		changed += r->now != r->base;
+		noise += r->now != r->base && r->noise;
+	}
+	emit_head(&d, shown, changed, noise);
+	for (size_t i = 0; i < shown; i++)
+		emit_row(&d, &c->rows.data[i]);
+	ret = out_flush(d.out);
+	free(d.out);
+	return ret;
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Source lines with what was spent on each, as go tool pprof -list has it: a function's sums are those of
+ * its lines. Sources are looked for where the profile says, then, for a relative or missing path, by ever
+ * shorter ends of it from the working directory.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <regex.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "format/report_print.h"
+
+#define MARGIN 5 /* lines before the first and behind the last one */
+#define MAX_LINES 2000 /* of one function: start lines come from the file */
+#define LINE_BYTES 4096
+#define NUMBER_COLUMNS 29u
+
+struct routine { /* the nodes of one function in one file: r->order[first, last) after sorting */
+	const struct report *r;
+	const u32 *nodes;
+	size_t n;
+	s64 flat, cum, start, end;
+};
+
+static FILE *open_regular(const char *path)
+{
+	/* The path is the profile's: a FIFO must not keep us, a terminal not become ours. */
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	FILE *f = NULL;
+	struct stat st;
+
+	if (fd < 0)
+		return NULL;
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode))
+		f = fdopen(fd, "r");
+	else
+		errno = ENOENT;
+	if (!f)
+		close(fd);
+	return f;
+}
+
+static FILE *open_source(const char *path)
+{
+	FILE *f = *path ? open_regular(path) : NULL;
+
+	while (!f && (path = strchr(path, '/'))) {
+		while (*path == '/')
+			path++;
+		if (*path)
+			f = open_regular(path);
+	}
+	return f;
+}
+
+static void line_sums(const struct routine *x, s64 line, s64 *flat, s64 *cum)
+{
+	*flat = *cum = 0;
+	for (size_t i = 0; i < x->n; i++) {
+		const struct view_node *n = &x->r->v->nodes.data[x->nodes[i]];
+
+		if (n->line != line)
+			continue;
+		*flat = view_add(*flat, n->flat);
+		*cum = view_add(*cum, n->cum);
+	}
+}
+
+static void emit_line(const struct routine *x, s64 line, const char *text)
+{
+	char flat_text[REPORT_NUMBER], cum_text[REPORT_NUMBER];
+	const struct report *r = x->r;
+	const char *color;
+	s64 flat, cum;
+
+	line_sums(x, line, &flat, &cum);
+	report_number(r, flat, true, flat_text);
+	report_number(r, cum, true, cum_text);
+	color = report_paint(r, flat ? REPORT_RED : cum ? "" : REPORT_DIM);
+	out_printf(r->out, "%s%10s %10s %6" PRId64 ":", color, flat_text, cum_text, line);
+	for (; *text && *text != '\n'; text++)
+		out_bytes(r->out, (u8)*text < ' ' && *text != '\t' ? " " : text, 1);
+	out_printf(r->out, "%s\n", *color ? REPORT_PLAIN : "");
+}
+
+static void emit_source(const struct routine *x, FILE *f)
+{
+	char text[LINE_BYTES];
+	s64 line = 1;
+	bool begins = true;
+
+	while (line <= x->end && fgets(text, sizeof(text), f)) {
+		if (begins && line >= x->start)
+			emit_line(x, line, text);
+		begins = strchr(text, '\n') != NULL;
+		line += begins;
+	}
+}
+
+/* Without the source, the lines that have values. */
+static void emit_lines_alone(const struct routine *x)
+{
+	s64 last = -1;
+
+	for (;;) {
+		s64 next = INT64_MAX;
+
+		for (size_t i = 0; i < x->n; i++) {
+			s64 line = x->r->v->nodes.data[x->nodes[i]].line;
+
+			if (line > last && line < next)
+				next = line;
+		}
+		if (next == INT64_MAX)
+			return;
+		emit_line(x, next, " ?");
+		last = next;
+	}
+}
+
+static void routine_measure(struct routine *x)
+{
+	x->start = INT64_MAX;
+	for (size_t i = 0; i < x->n; i++) {
+		const struct view_node *n = &x->r->v->nodes.data[x->nodes[i]];
+		s64 start = n->start_line ? n->start_line : n->line - MARGIN;
+
+		x->flat = view_add(x->flat, n->flat);
+		x->cum = view_add(x->cum, n->cum);
+		if (start < x->start)
+			x->start = start;
+		if (n->line < INT64_MAX - MARGIN && n->line + MARGIN > x->end)
+			x->end = n->line + MARGIN;
+	}
+	if (x->start < 1)
+		x->start = 1;
+	if (x->end > MAX_LINES && x->start < x->end - MAX_LINES)
+		x->start = x->end - MAX_LINES;
+}
+
+static void emit_routine(const struct report *r, const u32 *nodes, size_t n)
+{
+	struct routine x = {.r = r, .nodes = nodes, .n = n};
+	const struct view_node *any = &r->v->nodes.data[nodes[0]];
+	const char *path = profile_text(r->v->p, any->file);
+	char flat[REPORT_NUMBER], cum[REPORT_NUMBER], share[32];
+	FILE *f;
+
+	routine_measure(&x);
+	if (!*path) {
+		out_printf(r->out, "No source information for ");
+		report_name(r, profile_text(r->v->p, any->function), 26);
+		out_text(r->out, "\n");
+		return;
+	}
+	report_number(r, x.flat, false, flat);
+	report_number(r, x.cum, false, cum);
+	unit_percent(x.cum, r->v->total, share, sizeof(share));
+	out_printf(r->out, "%sROUTINE ======================== ", report_paint(r, REPORT_BOLD));
+	report_name(r, profile_text(r->v->p, any->function), 33);
+	out_printf(r->out, " in %.1000s%s\n", path, report_paint(r, REPORT_PLAIN));
+	out_printf(r->out, "%10s %10s (flat, cum) %s of Total\n", flat, cum, share);
+	f = open_source(path);
+	if (!f) {
+		out_printf(r->out, " The source is not here: %s\n", error_reason(errno));
+		emit_lines_alone(&x);
+		return;
+	}
+	emit_source(&x, f);
+	fclose(f);
+}
+
+/* By function and file, so that what belongs together stands together. */
+static int routine_compare(const void *left, const void *right, void *arg)
+{
+	const struct report *r = arg;
+	const struct view_node *a = &r->v->nodes.data[*(const u32 *)left];
+	const struct view_node *b = &r->v->nodes.data[*(const u32 *)right];
+	int order = strcmp(profile_text(r->v->p, a->function), profile_text(r->v->p, b->function));
+
+	if (!order)
+		order = strcmp(profile_text(r->v->p, a->file), profile_text(r->v->p, b->file));
+	return order ? order : (a->line > b->line) - (a->line < b->line);
+}
+
+static bool same_routine(const struct report *r, u32 a, u32 b)
+{
+	const struct view_node *x = &r->v->nodes.data[a], *y = &r->v->nodes.data[b];
+
+	return x->function == y->function && x->file == y->file;
+}
+
+static size_t keep_matching(struct report *r, const regex_t *only)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < r->n; i++) {
+		string_id f = r->v->nodes.data[r->order[i]].function;
+
+		if (f && !regexec(only, profile_text(r->v->p, f), 0, NULL, 0))
+			r->order[kept++] = r->order[i];
+	}
+	return kept;
+}
+
+int report_list(struct report *r)
+{
+	size_t kept, end;
+	regex_t only;
+
+	if (regcomp(&only, r->o->function, REG_EXTENDED | REG_NOSUB))
+		return error_set(r->err, -EINVAL, "\"%.200s\" is not a regular expression",
+				 r->o->function);
+	kept = keep_matching(r, &only);
+	regfree(&only);
+	if (!kept)
+		return error_set(r->err, -ENOENT, "no function matches \"%.200s\"", r->o->function);
+	qsort_r(r->order, kept, sizeof(*r->order), routine_compare, r);
+	report_head(r);
+	for (size_t i = 0; i < kept; i = end) {
+		for (end = i + 1; end < kept && same_routine(r, r->order[i], r->order[end]);)
+			end++;
+		emit_routine(r, r->order + i, end - i);
+	}
+	return 0;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of the top functions, as go tool pprof -top has it. */
+#include <string.h>
+
+#include "format/report_print.h"
+
+#define NUMBER_COLUMNS 44u /* all that stands before the function */
+
+static const char *const titles[] = {
+	[VIEW_FUNCTION] = "function", [VIEW_FILE] = "file",     [VIEW_LINE] = "line",
+	[VIEW_MODULE] = "module",     [VIEW_THREAD] = "thread",
+};
+
+static void emit_head(const struct report *r)
+{
+	const char *title = titles[r->v->o.group];
+	char sum[REPORT_NUMBER], share[32];
+	s64 flat = 0;
+
+	report_head(r);
+	for (size_t i = 0; i < r->shown; i++)
+		flat = view_add(flat, r->v->nodes.data[r->order[i]].flat);
+	report_number(r, flat, false, sum);
+	unit_percent(flat, r->v->total, share, sizeof(share));
+	out_printf(r->out, "Showing %zu of %zu %ss: %s, %s of the total\n\n", r->shown, r->n, title,
+		   sum, share + strspn(share, " "));
+	out_printf(r->out, "%s      flat  flat%%   sum%%        cum   cum%%  %s%s\n",
+		   report_paint(r, REPORT_BOLD), title, report_paint(r, REPORT_PLAIN));
+}
+
+static void emit_row(const struct report *r, const struct view_node *n, s64 sum)
+{
+	const char *suffix = !n->inlined ? "" : n->physical ? " (partial-inline)" : " (inline)";
+	const char *color = report_node_color(r, n);
+	char flat[REPORT_NUMBER], cum[REPORT_NUMBER];
+	char flat_share[32], sum_share[32], cum_share[32];
+
+	report_number(r, n->flat, false, flat);
+	report_number(r, n->cum, false, cum);
+	unit_percent(n->flat, r->v->total, flat_share, sizeof(flat_share));
+	unit_percent(sum, r->v->total, sum_share, sizeof(sum_share));
+	unit_percent(n->cum, r->v->total, cum_share, sizeof(cum_share));
+	out_printf(r->out, "%s%10s %6s %6s %10s %6s  ", color, flat, flat_share, sum_share, cum,
+		   cum_share);
+	report_name(r, n->name, NUMBER_COLUMNS + strlen(suffix));
+	out_printf(r->out, "%s%s\n", suffix, *color ? REPORT_PLAIN : "");
+}
+
+int report_top(struct report *r)
+{
+	s64 sum = 0;
+
+	emit_head(r);
+	for (size_t i = 0; i < r->shown; i++) {
+		const struct view_node *n = &r->v->nodes.data[r->order[i]];
+
+		sum = view_add(sum, n->flat);
+		emit_row(r, n, sum);
+	}
+	return 0;
+}

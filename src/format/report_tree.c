@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Each function with its callers above and its callees below it, as go tool pprof -tree and -peek have
+ * it. Their percentages are of the function's cum.
+ */
+#include <errno.h>
+#include <regex.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/report_print.h"
+
+#define EDGE_COLUMNS 64u /* before a caller's name */
+#define NODE_COLUMNS 62u
+
+/* Edges of one node stand together: numbers of edges, and where each node's begin. */
+struct adjacency {
+	u32 *edges, *first;
+};
+
+struct by_weight {
+	const struct view *v;
+	bool in;
+};
+
+static void adjacency_release(struct adjacency *a)
+{
+	free(a->edges);
+	free(a->first);
+}
+
+static u32 near_end(const struct view_edge *e, bool in)
+{
+	return in ? e->to : e->from;
+}
+
+static int weight_compare(const void *left, const void *right, void *arg)
+{
+	const struct by_weight *by = arg;
+	const struct view_edge *a = &by->v->edges.data[*(const u32 *)left];
+	const struct view_edge *b = &by->v->edges.data[*(const u32 *)right];
+	u64 x = view_magnitude(a->weight), y = view_magnitude(b->weight);
+
+	if (near_end(a, by->in) != near_end(b, by->in))
+		return near_end(a, by->in) < near_end(b, by->in) ? -1 : 1;
+	if (x != y)
+		return x > y ? -1 : 1;
+	return strcmp(by->v->nodes.data[near_end(a, !by->in)].name,
+		      by->v->nodes.data[near_end(b, !by->in)].name);
+}
+
+static int adjacency_init(struct adjacency *a, const struct view *v, bool in)
+{
+	struct by_weight by = {v, in};
+	size_t n = v->edges.len, at = 0;
+
+	a->edges = malloc((n + 1) * sizeof(*a->edges));
+	a->first = calloc(v->nodes.len + 1, sizeof(*a->first));
+	if (!a->edges || !a->first)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		a->edges[i] = (u32)i;
+	if (n)
+		qsort_r(a->edges, n, sizeof(*a->edges), weight_compare, &by);
+	for (size_t node = 0; node <= v->nodes.len; node++) {
+		while (at < n && near_end(&v->edges.data[a->edges[at]], in) < node)
+			at++;
+		a->first[node] = (u32)at;
+	}
+	return 0;
+}
+
+static void emit_edges(const struct report *r, const struct adjacency *a, u32 node, bool in)
+{
+	const struct view *v = r->v;
+
+	for (u32 i = a->first[node]; i < a->first[node + 1]; i++) {
+		const struct view_edge *e = &v->edges.data[a->edges[i]];
+		const char *suffix = e->inlined ? " (inline)" : "";
+		char weight[REPORT_NUMBER], share[32];
+
+		if (!e->weight)
+			continue;
+		report_number(r, e->weight, false, weight);
+		unit_percent(e->weight, v->nodes.data[node].cum, share, sizeof(share));
+		out_printf(r->out, "%50s %s |   ", weight, share);
+		report_name(r, v->nodes.data[near_end(e, !in)].name, EDGE_COLUMNS + strlen(suffix));
+		out_printf(r->out, "%s\n", suffix);
+	}
+}
+
+static void emit_node(const struct report *r, const struct view_node *n, s64 sum)
+{
+	char flat[REPORT_NUMBER], cum[REPORT_NUMBER];
+	char flat_share[32], sum_share[32], cum_share[32];
+	const char *color = report_node_color(r, n);
+
+	report_number(r, n->flat, false, flat);
+	report_number(r, n->cum, false, cum);
+	unit_percent(n->flat, r->v->total, flat_share, sizeof(flat_share));
+	unit_percent(sum, r->v->total, sum_share, sizeof(sum_share));
+	unit_percent(n->cum, r->v->total, cum_share, sizeof(cum_share));
+	out_printf(r->out, "%s%10s %s %s %10s %s%s                | %s", color, flat, flat_share,
+		   sum_share, cum, cum_share, *color ? REPORT_PLAIN : "",
+		   report_paint(r, REPORT_BOLD));
+	report_name(r, n->name, NODE_COLUMNS);
+	out_printf(r->out, "%s\n", report_paint(r, REPORT_PLAIN));
+}
+
+static void emit_separator(const struct report *r)
+{
+	static const char line[] =
+		"----------------------------------------------------------+-------------\n";
+
+	out_printf(r->out, "%s%s%s", report_paint(r, REPORT_DIM), line,
+		   report_paint(r, REPORT_PLAIN));
+}
+
+static bool wanted(const regex_t *only, const struct view_node *n)
+{
+	return !only || !regexec(only, n->name, 0, NULL, 0);
+}
+
+static size_t emit_nodes(const struct report *r, const regex_t *only, const struct adjacency *in,
+			 const struct adjacency *out)
+{
+	size_t printed = 0;
+	s64 sum = 0;
+
+	for (size_t i = 0; i < (only ? r->n : r->shown); i++) {
+		const struct view_node *n = &r->v->nodes.data[r->order[i]];
+
+		if (!wanted(only, n))
+			continue;
+		printed++;
+		sum = view_add(sum, n->flat);
+		emit_separator(r);
+		if (r->o->kind != REPORT_CALLEES)
+			emit_edges(r, in, r->order[i], true);
+		emit_node(r, n, sum);
+		if (r->o->kind != REPORT_CALLERS)
+			emit_edges(r, out, r->order[i], false);
+	}
+	emit_separator(r);
+	return printed;
+}
+
+static int emit_all(struct report *r, const regex_t *only)
+{
+	struct adjacency in = {0}, out = {0};
+	int ret = adjacency_init(&in, r->v, true);
+
+	if (!ret)
+		ret = adjacency_init(&out, r->v, false);
+	if (!ret) {
+		report_head(r);
+		emit_separator(r);
+		out_printf(r->out,
+			   "%s      flat  flat%%   sum%%        cum   cum%%   calls calls%% + "
+			   "context%s\n",
+			   report_paint(r, REPORT_BOLD), report_paint(r, REPORT_PLAIN));
+		if (!emit_nodes(r, only, &in, &out))
+			ret = error_set(r->err, -ENOENT, "no function matches \"%.200s\"",
+					r->o->function ? r->o->function : "");
+	}
+	adjacency_release(&in);
+	adjacency_release(&out);
+	return ret;
+}
+
+int report_tree(struct report *r)
+{
+	regex_t only;
+	int ret;
+
+	if (!r->o->function)
+		return r->n ? emit_all(r, NULL) : (report_head(r), 0);
+	ret = regcomp(&only, r->o->function, REG_EXTENDED | REG_NOSUB);
+	if (ret)
+		return error_set(r->err, -EINVAL, "\"%.200s\" is not a regular expression",
+				 r->o->function);
+	ret = emit_all(r, &only);
+	regfree(&only);
+	return ret;
+}
