@@ -18,8 +18,10 @@
 #define FILE_MODE 0644
 #define NAME_TRIES 100u
 
-const struct format *const format_table[] = {&format_pprof, &format_folded, &format_text,
-					     &format_html, NULL};
+const struct format *const format_table[] = {
+	&format_pprof,      &format_folded,  &format_text,   &format_html, &format_svg,
+	&format_speedscope, &format_firefox, &format_chrome, NULL,
+};
 
 const struct format *format_by_name(const char *name)
 {

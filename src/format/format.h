@@ -46,6 +46,7 @@ struct format {
 };
 
 extern const struct format format_pprof, format_folded, format_text, format_html;
+extern const struct format format_svg, format_speedscope, format_firefox, format_chrome;
 
 /* All formats, NULL at the end. */
 extern const struct format *const format_table[];

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Chrome's trace event format (the "JSON Array Format" of its Trace Event documentation), which Perfetto
+ * and chrome://tracing open: the tree of all stacks as nested complete events ("X"), siblings by name. Time
+ * along it is value, not when things happened; a microsecond stands for a thousand ns, or for one of anything
+ * else.
+ */
+#include "format/format.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/json.h"
+#include "view/tree.h"
+
+struct chrome {
+	struct view *v;
+	struct tree t;
+	struct out *out;
+	double divisor; /* of values, to microseconds */
+};
+
+static void emit_event(struct chrome *c, const struct tree_node *n, s64 start)
+{
+	const struct view_node *f = &c->v->nodes.data[n->frame];
+	const char *file = profile_text(c->v->p, f->file);
+
+	out_printf(c->out,
+		   ",\n{\"ph\":\"X\",\"pid\":1,\"tid\":1,\"ts\":%.3f,\"dur\":%.3f,\"name\":",
+		   (double)start / c->divisor, (double)n->value / c->divisor);
+	json_string(c->out, f->name);
+	out_text(c->out, ",\"cat\":");
+	json_string(c->out, view_basename(profile_text(c->v->p, f->module)));
+	out_printf(c->out, ",\"args\":{\"value\":%" PRId64 ",\"inlined\":%s", n->value,
+		   n->inlined ? "true" : "false");
+	if (*file) {
+		out_text(c->out, ",\"file\":");
+		json_string(c->out, file);
+	}
+	out_text(c->out, "}}");
+}
+
+static void emit_tree(struct chrome *c, s64 *next_start)
+{
+	const struct tree_node *nodes = c->t.nodes.data;
+	u32 at = nodes[0].first_child;
+
+	next_start[1] = 0;
+	while (at != TREE_NONE) {
+		const struct tree_node *n = &nodes[at];
+		s64 start = next_start[n->depth];
+
+		emit_event(c, n, start);
+		next_start[n->depth] = view_add(start, n->value);
+		next_start[n->depth + 1] = start;
+		if (n->first_child != TREE_NONE) {
+			at = n->first_child;
+			continue;
+		}
+		while (at && nodes[at].next_sibling == TREE_NONE)
+			at = nodes[at].parent;
+		at = at ? nodes[at].next_sibling : TREE_NONE;
+	}
+}
+
+static int emit_all(struct chrome *c)
+{
+	const struct profile *p = c->v->p;
+	const struct profile_value_type *vt = &p->sample_types.data[c->v->o.type];
+	s64 *next_start;
+	int ret = tree_build(&c->t, c->v);
+
+	if (ret)
+		return ret;
+	next_start = calloc(c->t.max_depth + 3, sizeof(*next_start));
+	if (!next_start)
+		return -ENOMEM;
+	c->divisor = strcmp(profile_text(p, vt->unit), "nanoseconds") ? 1 : 1000;
+	out_text(c->out,
+		 "{\"displayTimeUnit\":\"ns\",\"otherData\":{\"exporter\":\"cprof\",\"type\":");
+	json_string(c->out, profile_text(p, vt->type));
+	out_text(c->out, ",\"unit\":");
+	json_string(c->out, profile_text(p, vt->unit));
+	out_text(c->out,
+		 "},\n\"traceEvents\":[\n"
+		 "{\"ph\":\"M\",\"pid\":1,\"tid\":1,\"name\":\"process_name\",\"args\":{\"name\":");
+	json_string(c->out, p->comments.len ? profile_text(p, p->comments.data[0]) : "cprof");
+	out_text(c->out, "}}");
+	emit_tree(c, next_start);
+	out_text(c->out, "\n]}\n");
+	free(next_start);
+	return out_flush(c->out);
+}
+
+static int chrome_write(const struct profile *p, const struct format_options *opt,
+			const struct sink *to, struct error *err)
+{
+	struct view_options vo = {0};
+	struct chrome c = {0};
+	int ret;
+
+	vo.type = out_pick_type(p, opt ? opt->sample_type : NULL, err);
+	if (vo.type < 0)
+		return vo.type;
+	ret = view_new(p, &vo, &c.v, err);
+	if (ret)
+		return ret;
+	c.out = malloc(sizeof(*c.out));
+	ret = -ENOMEM;
+	if (c.out) {
+		out_init(c.out, to);
+		ret = emit_all(&c);
+	}
+	tree_release(&c.t);
+	free(c.out);
+	view_free(c.v);
+	return ret;
+}
+
+const struct format format_chrome = {
+	.name = "chrome",
+	.suffix = ".trace.json",
+	.suffix2 = ".perfetto.json",
+	.summary = "Chrome trace events: ui.perfetto.dev, chrome://tracing",
+	.write = chrome_write,
+};
