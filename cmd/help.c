@@ -9,10 +9,9 @@
 #define OPTION_COLUMN 28 /* where the help of an option begins */
 
 static const char *const group_titles[] = {
-	[OPTION_GROUP_TARGET] = "Target",
-	[OPTION_GROUP_SAMPLING] = "Sampling",
-	[OPTION_GROUP_OUTPUT] = "Output",
-	[OPTION_GROUP_OTHER] = "Other",
+	[OPTION_GROUP_TARGET] = "Target",     [OPTION_GROUP_SAMPLING] = "Sampling",
+	[OPTION_GROUP_VIEW] = "What to show", [OPTION_GROUP_FILTER] = "Of which stacks",
+	[OPTION_GROUP_OUTPUT] = "Output",     [OPTION_GROUP_OTHER] = "Other",
 };
 
 void help_overview(FILE *to)
@@ -51,10 +50,15 @@ static void print_option(FILE *to, const struct option_spec *s)
 static void print_options(FILE *to, enum verb verb)
 {
 	for (size_t group = 0; group < ARRAY_LEN(group_titles); group++) {
-		fprintf(to, "\n%s:\n", group_titles[group]);
+		bool titled = false;
+
 		for (const struct option_spec *s = option_table; s->name; s++) {
-			if ((s->verbs & verb) && (size_t)s->group == group)
-				print_option(to, s);
+			if (!(s->verbs & verb) || (size_t)s->group != group)
+				continue;
+			if (!titled)
+				fprintf(to, "\n%s:\n", group_titles[group]);
+			titled = true;
+			print_option(to, s);
 		}
 	}
 }
@@ -66,12 +70,20 @@ static void print_events(FILE *to)
 		fprintf(to, "  %-*s%s\n", OPTION_COLUMN - 2, e->name, e->summary);
 }
 
-static void print_formats(FILE *to)
+/* A comparison is a page or the table that is printed. */
+static bool writes(const struct verb_spec *verb, const struct format *f)
+{
+	return verb->bit != VERB_DIFF || f == &format_html;
+}
+
+static void print_formats(FILE *to, const struct verb_spec *verb)
 {
 	fprintf(to, "\nFormats:\n");
-	for (const struct format *const *f = format_table; *f; f++)
-		fprintf(to, "  %-8s%-*s%s\n", (*f)->name, OPTION_COLUMN - 10, (*f)->suffix,
-			(*f)->summary);
+	for (const struct format *const *f = format_table; *f; f++) {
+		if (!writes(verb, *f))
+			continue;
+		fprintf(to, "  %-11s%-17s%s\n", (*f)->name, (*f)->suffix, (*f)->summary);
+	}
 }
 
 static void print_target_reminder(FILE *to)
@@ -85,16 +97,27 @@ static void print_target_reminder(FILE *to)
 		"sampled.\n");
 }
 
+static bool verb_takes(const struct verb_spec *verb, const char *option)
+{
+	for (const struct option_spec *s = option_table; s->name; s++) {
+		if ((s->verbs & verb->bit) && !strcmp(s->name, option))
+			return true;
+	}
+	return false;
+}
+
 void help_verb(FILE *to, const struct verb_spec *verb)
 {
 	fprintf(to, "cprof %s: %s\n\nUsage: cprof %s%s%s\n", verb->name, verb->summary, verb->name,
 		*verb->synopsis ? " " : "", verb->synopsis);
 	if (verb->bit) {
 		print_options(to, verb->bit);
-		if (verb->bit == VERB_CPU)
+		if (verb_takes(verb, "event"))
 			print_events(to);
-		print_formats(to);
-		print_target_reminder(to);
+		if (verb_takes(verb, "format"))
+			print_formats(to, verb);
+		if (verb_takes(verb, "pid"))
+			print_target_reminder(to);
 	}
 	if (verb->examples)
 		fprintf(to, "\nExamples:\n%s", verb->examples);
@@ -122,13 +145,15 @@ static void list_choices(FILE *to, const char *choices)
 
 void help_list_values(FILE *to, const struct verb_spec *verb, const char *option)
 {
-	if (verb->bit == VERB_CPU && !strcmp(option, "event")) {
+	if (!strcmp(option, "event") && verb_takes(verb, option)) {
 		for (const struct event_desc *e = event_table; e->name; e++)
 			fprintf(to, "%s\n", e->name);
 	}
-	if (!strcmp(option, "format")) {
-		for (const struct format *const *f = format_table; *f; f++)
-			fprintf(to, "%s\n", (*f)->name);
+	if (!strcmp(option, "format") && verb_takes(verb, option)) {
+		for (const struct format *const *f = format_table; *f; f++) {
+			if (writes(verb, *f))
+				fprintf(to, "%s\n", (*f)->name);
+		}
 	}
 	for (const struct option_spec *s = option_table; s->name; s++) {
 		if ((s->verbs & verb->bit) && s->value && !strcmp(s->name, option))

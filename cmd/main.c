@@ -44,6 +44,44 @@ const struct verb_spec verb_table[] = {
 		.run = cmd_allocs,
 	},
 	{
+		.name = "report",
+		.bit = VERB_REPORT,
+		.summary = "what a profile says: top functions, callers, sources, stacks",
+		.synopsis = "FILE [--tree | --peek FUNC | --list FUNC | --traces] [OPTIONS]",
+		.examples =
+			"  cprof report p.pb.gz                    the top functions\n"
+			"  cprof report p.pb.gz --cum --focus ssl  by cum, of stacks through ssl\n"
+			"  cprof report p.pb.gz --callers malloc   who calls malloc\n"
+			"  cprof report p.pb.gz --list parse_line  its source, line by line\n"
+			"  cprof report p.pb.gz -g module          which libraries\n",
+		.run = cmd_report,
+	},
+	{
+		.name = "diff",
+		.bit = VERB_DIFF,
+		.summary = "which functions grew or shrank, and what of it is noise",
+		.synopsis = "BASE NEW [--normalize] [OPTIONS]",
+		.examples = "  cprof diff monday.pb.gz friday.pb.gz --normalize\n",
+		.run = cmd_diff,
+	},
+	{
+		.name = "convert",
+		.bit = VERB_CONVERT,
+		.summary = "a profile in another format",
+		.synopsis = "FILE (-o OUT | -f FORMAT) [OPTIONS]",
+		.examples = "  cprof convert p.pb.gz -o p.svg          a flame graph\n"
+			    "  cprof convert p.folded -o p.pb.gz       folded stacks to pprof\n",
+		.run = cmd_convert,
+	},
+	{
+		.name = "merge",
+		.bit = VERB_MERGE,
+		.summary = "several profiles of one kind as one",
+		.synopsis = "FILE FILE... -o OUT",
+		.examples = "  cprof merge host-*.pb.gz -o all.pb.gz\n",
+		.run = cmd_merge,
+	},
+	{
 		.name = "doctor",
 		.summary = "what this machine and this user can profile, and how to get more",
 		.synopsis = "",

@@ -364,6 +364,7 @@ static int set_top(struct options *o, const char *value, struct error *err)
 {
 	if (!number_parse(value, INT32_MAX, &o->top))
 		return usage(err, "\"%.*s\" is not a number of rows", SHOWN, value);
+	o->top_given = true;
 	return 0;
 }
 
@@ -382,6 +383,115 @@ static int set_full_names(struct options *o, const char *value, struct error *er
 static int set_open(struct options *o, const char *value, struct error *err)
 {
 	o->open = true;
+	return 0;
+}
+
+/* ---- of the verbs that read profiles */
+
+static int set_report(struct options *o, enum report_kind kind, const char *function,
+		      struct error *err)
+{
+	if (o->report)
+		return usage(err, "--tree, --peek, --callers, --callees, --list and --traces are "
+				  "different reports: give one");
+	if (function && !*function)
+		return usage(err, "the name of a function is missing");
+	o->report = kind;
+	o->report_function = function;
+	return 0;
+}
+
+static int set_tree(struct options *o, const char *value, struct error *err)
+{
+	return set_report(o, REPORT_TREE, NULL, err);
+}
+
+static int set_peek(struct options *o, const char *value, struct error *err)
+{
+	return set_report(o, REPORT_PEEK, value, err);
+}
+
+static int set_callers(struct options *o, const char *value, struct error *err)
+{
+	return set_report(o, REPORT_CALLERS, value, err);
+}
+
+static int set_callees(struct options *o, const char *value, struct error *err)
+{
+	return set_report(o, REPORT_CALLEES, value, err);
+}
+
+static int set_list(struct options *o, const char *value, struct error *err)
+{
+	return set_report(o, REPORT_LIST, value, err);
+}
+
+static int set_traces(struct options *o, const char *value, struct error *err)
+{
+	return set_report(o, REPORT_TRACES, NULL, err);
+}
+
+static int set_cum(struct options *o, const char *value, struct error *err)
+{
+	o->by_cum = true;
+	return 0;
+}
+
+static int set_group(struct options *o, const char *value, struct error *err)
+{
+	static const char *const names[] = {
+		[VIEW_FUNCTION] = "function", [VIEW_FILE] = "file",     [VIEW_LINE] = "line",
+		[VIEW_MODULE] = "module",     [VIEW_THREAD] = "thread",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (!strcmp(value, names[i])) {
+			o->group = (enum view_group)i;
+			return 0;
+		}
+	}
+	return usage(err, "unknown group \"%.*s\": one of function, file, line, module, thread",
+		     SHOWN, value);
+}
+
+static int set_focus(struct options *o, const char *value, struct error *err)
+{
+	o->filter.focus = value;
+	return 0;
+}
+
+static int set_ignore(struct options *o, const char *value, struct error *err)
+{
+	o->filter.ignore = value;
+	return 0;
+}
+
+static int set_hide(struct options *o, const char *value, struct error *err)
+{
+	o->filter.hide = value;
+	return 0;
+}
+
+static int set_show_from(struct options *o, const char *value, struct error *err)
+{
+	o->filter.show_from = value;
+	return 0;
+}
+
+static int set_label_filter(struct options *o, const char *value, struct error *err)
+{
+	if (!*value || *value == '=')
+		return usage(err, "--label needs KEY=VALUE");
+	if (o->filter.nlabels == OPTIONS_MAX_LABELS)
+		return usage(err, "more than %d labels", OPTIONS_MAX_LABELS);
+	o->label_filters[o->filter.nlabels++] = value;
+	o->filter.labels = o->label_filters;
+	return 0;
+}
+
+static int set_normalize(struct options *o, const char *value, struct error *err)
+{
+	o->normalize = true;
 	return 0;
 }
 
@@ -421,7 +531,11 @@ static int set_help(struct options *o, const char *value, struct error *err)
 
 #define VERB_MEMORY (VERB_HEAP | VERB_ALLOCS)
 #define IN(group_) VERB_CPU | VERB_MEMORY, OPTION_GROUP_##group_
-#define OF(verbs_, group_) verbs_, OPTION_GROUP_##group_
+#define OF(verbs_, group_) (verbs_), OPTION_GROUP_##group_
+#define ALSO(verbs_, group_) (verbs_) | IN(group_)
+#define VIEWING (VERB_REPORT | VERB_DIFF)
+#define WRITING (VERB_CONVERT | VERB_MERGE)
+#define FILTERING (VIEWING | VERB_CONVERT)
 
 /* clang-format off */
 const struct option_spec option_table[] = {
@@ -464,25 +578,52 @@ const struct option_spec option_table[] = {
 	{0, "no-preload", NULL, "COMMAND: probe every call, put no sampler in front",
 	 OF(VERB_MEMORY, SAMPLING), set_no_preload},
 
+	{0, "cum", NULL, "sort by what functions did with all they called", OF(VIEWING, VIEW),
+	 set_cum},
+	{0, "tree", NULL, "each function with its callers and callees", OF(VERB_REPORT, VIEW),
+	 set_tree},
+	{0, "peek", "FUNC", "callers and callees of the functions that match",
+	 OF(VERB_REPORT, VIEW), set_peek},
+	{0, "callers", "FUNC", "who called the functions that match", OF(VERB_REPORT, VIEW),
+	 set_callers},
+	{0, "callees", "FUNC", "whom they called", OF(VERB_REPORT, VIEW), set_callees},
+	{0, "list", "FUNC", "their source lines", OF(VERB_REPORT, VIEW), set_list},
+	{0, "traces", NULL, "every stack", OF(VERB_REPORT, VIEW), set_traces},
+	{'g', "group", "function|file|line|module|thread", "what a row is (default function)",
+	 OF(VERB_REPORT, VIEW), set_group},
+	{0, "normalize", NULL, "scale the base to the total of the new profile",
+	 OF(VERB_DIFF, VIEW), set_normalize},
+
+	{0, "focus", "RE", "only stacks with a frame that matches", OF(FILTERING, FILTER), set_focus},
+	{0, "ignore", "RE", "no stacks with a frame that matches", OF(FILTERING, FILTER), set_ignore},
+	{0, "hide", "RE", "leave such frames out of their stacks", OF(FILTERING, FILTER), set_hide},
+	{0, "show-from", "RE", "let stacks begin at the outermost such frame",
+	 OF(FILTERING, FILTER), set_show_from},
+	{0, "label", "KEY=VALUE", "only samples with this label (repeatable)",
+	 OF(FILTERING, FILTER), set_label_filter},
+
 	{'o', "output", "FILE", "where to; the name picks the format, - is the standard output",
-	 IN(OUTPUT), set_output},
-	{'f', "format", "FORMAT", "pprof, folded, text or html", IN(OUTPUT), set_format},
-	{0, "open", NULL, "write html and show it in a browser", IN(OUTPUT), set_open},
+	 ALSO(WRITING | VERB_DIFF, OUTPUT), set_output},
+	{'f', "format", "FORMAT", "which format, whatever the name (see below)",
+	 ALSO(WRITING | VERB_DIFF, OUTPUT), set_format},
+	{0, "open", NULL, "write html and show it in a browser",
+	 ALSO(WRITING | VERB_DIFF, OUTPUT), set_open},
 	{0, "label", "thread|pid|cpu", "keep the samples of each apart (repeatable)",
 	 IN(OUTPUT), set_label},
 	{0, "no-inlines", NULL, "do not show inlined functions (faster)",
 	 IN(OUTPUT), set_no_inlines},
-	{0, "top", "N", "text: rows of the table (default 20, 0: all)", IN(OUTPUT), set_top},
-	{0, "sample-type", "TYPE", "which value to show (samples, cpu, ...); html: at first",
-	 IN(OUTPUT), set_sample_type},
-	{0, "full-names", NULL, "text: do not shorten long function names",
-	 IN(OUTPUT), set_full_names},
+	{0, "top", "N", "rows of the table (default 20, 0: all)",
+	 ALSO(VIEWING | VERB_CONVERT, OUTPUT), set_top},
+	{0, "sample-type", "TYPE", "which value to show, where there are several",
+	 ALSO(VIEWING | VERB_CONVERT, OUTPUT), set_sample_type},
+	{0, "full-names", NULL, "do not shorten long function names",
+	 ALSO(VIEWING | VERB_CONVERT, OUTPUT), set_full_names},
 
-	{'v', "verbose", NULL, "say more (repeatable)", IN(OTHER), set_verbose},
-	{'q', "quiet", NULL, "print errors only", IN(OTHER), set_quiet},
+	{'v', "verbose", NULL, "say more (repeatable)", ALSO(VERB_READING, OTHER), set_verbose},
+	{'q', "quiet", NULL, "print errors only", ALSO(VERB_READING, OTHER), set_quiet},
 	{0, "color", "auto|always|never", "colours on the terminal (default auto)",
-	 IN(OTHER), set_color},
-	{'h', "help", NULL, "this text", IN(OTHER), set_help},
+	 ALSO(VERB_READING, OTHER), set_color},
+	{'h', "help", NULL, "this text", ALSO(VERB_READING, OTHER), set_help},
 	{0},
 };
 /* clang-format on */
@@ -494,6 +635,7 @@ struct parser {
 	char **next; /* the argument that comes next */
 	struct options *options;
 	struct error *err;
+	char **files; /* where the next one goes, at or before `next` */
 };
 
 static const struct option_spec *find_letter(const struct parser *p, char letter)
@@ -582,6 +724,12 @@ static int parse_command(struct parser *p)
 	return set_target(p->options, OPTION_TARGET_COMMAND, NULL, p->err);
 }
 
+/* A file goes where an argument stood that has been read. */
+static void take_file(struct parser *p, char *arg)
+{
+	p->files[p->options->nfiles++] = arg;
+}
+
 static int stray(const struct parser *p, const char *arg)
 {
 	if (isdigit((unsigned char)*arg))
@@ -596,14 +744,21 @@ static int parse_all(struct parser *p)
 	int result = 0;
 
 	while (!result && *p->next && !p->options->help) {
-		const char *arg = *p->next++;
+		char *arg = *p->next++;
 
-		if (!strcmp(arg, "--"))
+		if (!strcmp(arg, "--") && !(p->verb & VERB_READING))
 			return parse_command(p);
+		if (!strcmp(arg, "--")) {
+			while (*p->next)
+				take_file(p, *p->next++);
+			return 0;
+		}
 		if (!strncmp(arg, "--", 2))
 			result = parse_long(p, arg);
 		else if (arg[0] == '-' && arg[1])
 			result = parse_letters(p, arg);
+		else if (p->verb & VERB_READING)
+			take_file(p, arg);
 		else
 			result = stray(p, arg);
 	}
@@ -617,7 +772,8 @@ static int check_open(const struct options *o, struct error *err)
 					     : &format_html;
 
 	if (o->output && !strcmp(o->output, "-"))
-		return usage(err, "--open needs a file: -o FILE.html, or no -o at all");
+		return usage(err, "--open needs a file: -o FILE.html%s",
+			     o->nfiles ? "" : ", or no -o at all");
 	if (f && f != &format_html)
 		return usage(err, "--open shows html, not %s: give -f html or -o FILE.html",
 			     f->name);
@@ -638,9 +794,68 @@ static int check_together(struct options *o, struct error *err)
 	return o->open ? check_open(o, err) : 0;
 }
 
+static int check_files(const struct options *o, enum verb verb, struct error *err)
+{
+	const size_t wanted = verb == VERB_DIFF ? 2 : 1;
+	size_t piped = 0;
+
+	if (verb == VERB_MERGE && o->nfiles < 2)
+		return usage(err, "two or more files are merged");
+	if (verb != VERB_MERGE && o->nfiles != wanted)
+		return usage(err, wanted == 2 ? "two files are compared: BASE NEW"
+					      : "one file is read: give its name, or - for the "
+						"standard input");
+	for (size_t i = 0; i < o->nfiles; i++)
+		piped += !strcmp(o->files[i], "-");
+	return piped > 1 ? usage(err, "- is given twice: the standard input is one file") : 0;
+}
+
+/* The table of a comparison is printed, nothing else. */
+static int check_diff(const struct options *o, struct error *err)
+{
+	const struct format *f = o->format   ? o->format
+				 : o->output ? format_by_path(o->output)
+					     : NULL;
+
+	if (!o->format && !o->output)
+		return 0;
+	if (f && f != &format_html)
+		return usage(err, "a comparison is printed or written as html, not %s", f->name);
+	if (!f)
+		return usage(err,
+			     "\"%.*s\" does not say what to write: a comparison is html, "
+			     "-o FILE.html",
+			     SHOWN, o->output);
+	return 0;
+}
+
+static int check_reading(const struct options *o, enum verb verb, struct error *err)
+{
+	int ret = check_files(o, verb, err);
+
+	if (!ret && verb == VERB_DIFF)
+		ret = check_diff(o, err);
+	if (!ret && o->open)
+		ret = !o->output ? usage(err, "--open needs a file: -o FILE.html")
+				 : check_open(o, err);
+	if (ret)
+		return ret;
+	if (verb == VERB_CONVERT && !o->output && !o->format)
+		return usage(err, "convert into what? Give -o FILE, or -f FORMAT");
+	if (verb == VERB_CONVERT && !o->format && strcmp(o->output, "-") != 0 &&
+	    !format_by_path(o->output))
+		return usage(err, "no format has the suffix of \"%.*s\": give -f FORMAT", SHOWN,
+			     o->output);
+	return 0;
+}
+
 int options_parse(struct options *o, enum verb verb, int argc, char **argv, struct error *err)
 {
-	struct parser p = {.verb = verb, .next = argv + (argc > 0), .options = o, .err = err};
+	struct parser p = {.verb = verb,
+			   .next = argv + (argc > 0),
+			   .options = o,
+			   .err = err,
+			   .files = argv + (argc > 0)};
 	int result;
 
 	*o = (struct options){
@@ -653,9 +868,10 @@ int options_parse(struct options *o, enum verb verb, int argc, char **argv, stru
 		.heap = {.rate = HEAP_RATE_DEFAULT,
 			 .max_live = HEAP_LIVE_DEFAULT,
 			 .max_slowdown = HEAP_SLOWDOWN_DEFAULT},
+		.files = p.files,
 	};
 	result = parse_all(&p);
 	if (result || o->help)
 		return result;
-	return check_together(o, err);
+	return verb & VERB_READING ? check_reading(o, verb, err) : check_together(o, err);
 }

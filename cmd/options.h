@@ -9,12 +9,18 @@
 #include "base/error.h"
 #include "base/types.h"
 #include "collect/events.h"
-#include "format/format.h"
+#include "format/report.h"
 
 enum verb { /* bits, for option_spec.verbs */
 	    VERB_CPU = 1 << 0,
 	    VERB_HEAP = 1 << 8,
 	    VERB_ALLOCS = 1 << 9,
+	    /* those that read profiles; recording verbs come below */
+	    VERB_REPORT = 1 << 16,
+	    VERB_DIFF = 1 << 17,
+	    VERB_CONVERT = 1 << 18,
+	    VERB_MERGE = 1 << 19,
+	    VERB_READING = VERB_REPORT | VERB_DIFF | VERB_CONVERT | VERB_MERGE,
 };
 
 enum option_target {
@@ -43,6 +49,8 @@ enum option_color {
 	OPTION_COLOR_ALWAYS,
 	OPTION_COLOR_NEVER,
 };
+
+#define OPTIONS_MAX_LABELS 16 /* of --label KEY=VALUE */
 
 /* What was typed, checked, with the defaults filled in. Strings are argv's. */
 struct options {
@@ -75,9 +83,20 @@ struct options {
 	u32 labels; /* enum option_label */
 	bool inlines; /* false with --no-inlines */
 	u32 top; /* rows of the text table; 0: all */
+	bool top_given;
 	const char *sample_type; /* NULL: the default one */
 	bool full_names;
 	bool open; /* the page that is written is shown in a browser; the format is html then */
+
+	/* of the verbs that read profiles */
+	char **files;
+	size_t nfiles;
+	enum report_kind report;
+	const char *report_function; /* a regular expression */
+	enum view_group group;
+	struct filter_options filter; /* its labels are label_filters */
+	const char *label_filters[OPTIONS_MAX_LABELS];
+	bool by_cum, normalize;
 
 	u32 verbosity; /* number of -v */
 	bool quiet;
@@ -88,6 +107,8 @@ struct options {
 enum option_group {
 	OPTION_GROUP_TARGET,
 	OPTION_GROUP_SAMPLING,
+	OPTION_GROUP_VIEW,
+	OPTION_GROUP_FILTER,
 	OPTION_GROUP_OUTPUT,
 	OPTION_GROUP_OTHER,
 };

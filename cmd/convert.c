@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cprof convert: a profile in another format. */
+#include "commands.h"
+#include "exit_codes.h"
+#include "viewing.h"
+
+int cmd_convert(int argc, char **argv)
+{
+	struct terminal t;
+	struct options o;
+	struct profile *p;
+	int status;
+
+	if (!viewing_start(VERB_CONVERT, argc, argv, &o, &t, &status))
+		return status;
+	p = viewing_load(&o, 0, &t);
+	if (!p)
+		return CPROF_EXIT_FAILED;
+	status = viewing_filter(&o, p, &t);
+	if (!status)
+		status = viewing_write(&o, p, NULL, &t);
+	profile_free(p);
+	return status;
+}

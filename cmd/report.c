@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cprof report: what a profile says, on the terminal. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "commands.h"
+#include "exit_codes.h"
+#include "format/out.h"
+#include "format/report.h"
+#include "viewing.h"
+
+static struct report_options report_of(const struct options *o, const struct terminal *t, int type)
+{
+	return (struct report_options){
+		.kind = o->report,
+		.function = o->report_function,
+		.view = {.type = type, .group = o->group, .filter = o->filter},
+		.order = o->by_cum ? VIEW_BY_CUM : VIEW_BY_FLAT,
+		/* Stacks have no order in which the first ones would be the important ones. */
+		.top = o->report == REPORT_TRACES && !o->top_given ? 0 : o->top,
+		.width = t->width,
+		.color = t->out_color,
+		.full_names = o->full_names,
+	};
+}
+
+int cmd_report(int argc, char **argv)
+{
+	struct report_options how;
+	const struct sink to = viewing_stdout();
+	struct error err = {0};
+	struct terminal t;
+	struct options o;
+	struct profile *p;
+	int status, code;
+
+	if (!viewing_start(VERB_REPORT, argc, argv, &o, &t, &status))
+		return status;
+	p = viewing_load(&o, 0, &t);
+	if (!p)
+		return CPROF_EXIT_FAILED;
+	code = out_pick_type(p, o.sample_type, &err);
+	if (code >= 0) {
+		how = report_of(&o, &t, code);
+		code = report_write(p, &how, &to, &err);
+	}
+	profile_free(p);
+	return code < 0 ? viewing_failed(&t, code, &err) : CPROF_EXIT_OK;
+}

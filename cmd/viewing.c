@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The common parts of report, diff, convert and merge: see viewing.h. */
+#include "viewing.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "browser.h"
+#include "commands.h"
+#include "exit_codes.h"
+#include "format/read.h"
+#include "help.h"
+#include "view/apply.h"
+
+bool viewing_start(enum verb verb, int argc, char **argv, struct options *o, struct terminal *t,
+		   int *status)
+{
+	struct error err = {0};
+
+	if (options_parse(o, verb, argc, argv, &err)) {
+		terminal_init(t, NULL);
+		terminal_error(t, "%s", err.text);
+		*status = CPROF_EXIT_USAGE;
+		return false;
+	}
+	if (o->help) {
+		help_verb(stdout, verb_by_name(argv[0]));
+		*status = CPROF_EXIT_OK;
+		return false;
+	}
+	terminal_init(t, o);
+	return true;
+}
+
+struct profile *viewing_load(const struct options *o, size_t i, struct terminal *t)
+{
+	struct error err = {0};
+	struct profile *p;
+	int code = format_read_file(o->files[i], &p, &err);
+
+	if (!code)
+		return p;
+	terminal_error(t, "%s", err.text);
+	return NULL;
+}
+
+int viewing_failed(struct terminal *t, int code, const struct error *err)
+{
+	if (code == -EPIPE)
+		return CPROF_EXIT_OK;
+	terminal_error(t, "%s", err->code ? err->text : error_reason(code));
+	return CPROF_EXIT_FAILED;
+}
+
+static int write_stdout(void *arg, const void *data, size_t len)
+{
+	return fwrite(data, 1, len, stdout) == len ? 0 : -errno;
+}
+
+struct sink viewing_stdout(void)
+{
+	return (struct sink){.write = write_stdout};
+}
+
+static const struct format *format_of(const struct options *o)
+{
+	const struct format *f = o->format   ? o->format
+				 : o->output ? format_by_path(o->output)
+					     : NULL;
+
+	return f ? f : o->open ? &format_html : &format_pprof;
+}
+
+int viewing_write(const struct options *o, const struct profile *p, const struct profile *base,
+		  struct terminal *t)
+{
+	const struct format *f = format_of(o);
+	struct format_options opt = {.sample_type = o->sample_type,
+				     .top = o->top,
+				     .full_names = o->full_names,
+				     .width = o->output ? 0 : t->width,
+				     .color = !o->output && t->out_color,
+				     .base = base,
+				     .normalize = o->normalize};
+	struct error err = {0};
+	int code;
+
+	if (!o->output && t->out_tty && (f == &format_pprof || f == &format_html)) {
+		terminal_error(t, "%s is nothing to read on a terminal: give -o FILE%s", f->name,
+			       f->suffix);
+		return CPROF_EXIT_USAGE;
+	}
+	code = format_write_file(p, f, &opt, o->output ? o->output : "-", &err);
+	if (code)
+		return viewing_failed(t, code, &err);
+	if (o->open)
+		browser_open(t, o->output);
+	else if (o->output && strcmp(o->output, "-") != 0)
+		terminal_note(t, "cprof: wrote %s", o->output);
+	return CPROF_EXIT_OK;
+}
+
+int viewing_filter(const struct options *o, struct profile *p, struct terminal *t)
+{
+	struct error err = {0};
+	int code = filter_is_empty(&o->filter) ? 0 : filter_apply(p, &o->filter, &err);
+
+	return code ? viewing_failed(t, code, &err) : CPROF_EXIT_OK;
+}

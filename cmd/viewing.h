@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the verbs that read profiles share: their start, loading, and where results go. */
+#ifndef CPROF_CMD_VIEWING_H
+#define CPROF_CMD_VIEWING_H
+
+#include "format/format.h"
+#include "options.h"
+#include "terminal.h"
+
+/* Reads the options; false: there is nothing more to do, *status is what to exit with. */
+bool viewing_start(enum verb verb, int argc, char **argv, struct options *o, struct terminal *t,
+		   int *status);
+
+/* Reads file number `i` of the command line; NULL after it said why not. */
+struct profile *viewing_load(const struct options *o, size_t i, struct terminal *t);
+
+/* Takes out of the profile what --focus and its like leave out; an enum cprof_exit. */
+int viewing_filter(const struct options *o, struct profile *p, struct terminal *t);
+
+/* Writes as -o and -f say, beside a base (NULL: none); an enum cprof_exit. */
+int viewing_write(const struct options *o, const struct profile *p, const struct profile *base,
+		  struct terminal *t);
+
+/* Standard output as a sink. */
+struct sink viewing_stdout(void);
+
+/* Prints the error, unless the reader of our output has left; an enum cprof_exit. */
+int viewing_failed(struct terminal *t, int code, const struct error *err);
+
+#endif
