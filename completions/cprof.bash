@@ -66,6 +66,8 @@ _cprof() {
 	option=$(_cprof_option "$program" "$verb" "$before")
 	if [[ -n $option ]]; then
 		_cprof_value "$program" "$verb" "$option" "$word"
+	elif [[ $word != -* && $verb =~ ^(report|diff|convert|merge)$ ]]; then
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 	else
 		_cprof_offer "$("$program" --list-options "$verb" 2>/dev/null |
 			awk -F '\t' '{ print "--" $2; if ($1 != "") print "-" $1 }')" "$word"

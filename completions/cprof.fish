@@ -25,6 +25,7 @@ end
 
 complete -c cprof -f
 complete -c cprof -n '__cprof_needs_verb; or __cprof_verb_is help' -a '(cprof --list-options)'
+complete -c cprof -n '__cprof_verb_is report diff convert merge' -F
 for verb in (cprof --list-options 2>/dev/null | cut -f 1)
     cprof --list-options $verb 2>/dev/null | while read -l -d \t letter name value help
         set -l spec -c cprof -n "__cprof_verb_is $verb" -l $name -d $help

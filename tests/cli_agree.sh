@@ -49,11 +49,11 @@ compare() { # WHAT TABLE OTHER
 	done <<<"$difference"
 }
 
-# What bash offers behind "cprof VERB --".
+# What bash offers behind "cprof VERB -".
 bash_of() {
 	bash -c '
 		source completions/cprof.bash
-		COMP_WORDS=("$1" "$2" "") COMP_CWORD=2
+		COMP_WORDS=("$1" "$2" -) COMP_CWORD=2
 		_cprof
 		printf "%s\n" "${COMPREPLY[@]}"' bash "$cprof" "$1"
 }
