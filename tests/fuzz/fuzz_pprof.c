@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Profiles of hostile files: read, looked at in every way, merged, and written. */
+#include <stdlib.h>
+
+#include "format/read.h"
+#include "format/report.h"
+#include "profile/merge.h"
+#include "view/apply.h"
+#include "view/compare.h"
+
+static int swallow(void *arg, const void *data, size_t len)
+{
+	return 0;
+}
+
+static const struct sink nowhere = {.write = swallow};
+
+static void report(const struct profile *p)
+{
+	static const enum report_kind kinds[] = {REPORT_TOP, REPORT_TREE, REPORT_PEEK,
+						 REPORT_TRACES};
+
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		struct report_options o = {.kind = kinds[i], .width = 80, .color = true, .top = 20};
+
+		o.view.group = (enum view_group)(i % (VIEW_THREAD + 1));
+		o.view.filter.hide = i & 1 ? "a" : NULL;
+		o.view.filter.show_from = i & 2 ? "m" : NULL;
+		o.function = kinds[i] == REPORT_PEEK ? "." : NULL;
+		if (report_write(p, &o, &nowhere, NULL))
+			continue;
+	}
+}
+
+static void write_all(const struct profile *p)
+{
+	const struct format_options o = {.base = p, .normalize = true, .annotate = true};
+
+	for (const struct format *const *f = format_table; *f; f++) {
+		if ((*f)->write(p, &o, &nowhere, NULL))
+			continue;
+	}
+}
+
+static void use(const struct profile *p)
+{
+	const struct profile *both[] = {p, p};
+	const struct compare_options how = {.normalize = true};
+	struct profile *merged;
+	struct compare *c;
+
+	report(p);
+	write_all(p);
+	if (!profile_merge(both, 2, &merged, NULL))
+		profile_free(merged);
+	if (!compare_new(p, p, &how, &c, NULL))
+		compare_free(c);
+}
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
+{
+	const struct filter_options filter = {.hide = "a", .show_from = "m"};
+	struct profile *p;
+
+	if (!format_read_bytes((struct bytes){data, size}, &p, NULL)) {
+		use(p);
+		if (!filter_apply(p, &filter, NULL))
+			write_all(p);
+		profile_free(p);
+	}
+	return 0;
+}
