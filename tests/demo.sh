@@ -17,13 +17,13 @@ fi
 echo "\$ $cprof cpu -p $pid -d 3s -o $out      # $target, which knows nothing of this"
 "$cprof" cpu -p $pid -d 3s -o $out
 echo
-echo "\$ $cprof cpu -p $pid -d 1s -f text"
-"$cprof" cpu -p $pid -d 1s -f text 2>/dev/null | head -n 20
+echo "\$ $cprof convert $out -o $page"
+"$cprof" convert $out -o $page
 echo
-echo "\$ $cprof cpu -p $pid -d 2s -F 499 -o $page"
-"$cprof" cpu -p $pid -d 2s -F 499 -o $page
+echo "\$ $cprof report $out --top 12"
+"$cprof" report $out --top 12
 echo
 echo "The flame graph is $PWD/$page: open it in a browser (it loads nothing from anywhere)."
-echo "The profile is $PWD/$out. Look at it with any pprof viewer, for example:"
-echo "    go tool pprof -top $out"
-echo "    go tool pprof -http=: $out"
+echo "The profile is $PWD/$out. See who calls what with"
+echo "    $cprof report $out --tree"
+echo "or look at it with any pprof viewer, for example go tool pprof -http=: $out"
