@@ -121,7 +121,7 @@ $(O)/gen/%.pb-c.o: $(O)/gen/%.pb-c.c
 # ---- the page of the html format: what stands before the profile's data, and what behind
 
 PAGE := src/format/page
-PAGE_JS := $(addprefix $(PAGE)/,data.js units.js names.js tree.js colors.js graph.js table.js \
+PAGE_JS := $(addprefix $(PAGE)/,data.js units.js names.js noise.js tree.js colors.js graph.js table.js \
 	export.js about.js app.js)
 
 $(O)/gen/page.head: $(PAGE)/page.html $(PAGE)/page.css

@@ -218,11 +218,16 @@ static void emit_types(struct page *g)
 		emit_text(g->out, profile_text(p, p->sample_types.data[i].unit));
 		out_printf(g->out, ",%" PRIu64 "]", g->data.divisors[i] ? g->data.divisors[i] : 1);
 	}
-	out_printf(g->out, "],\"type\":%d,\"period\":[", g->type);
-	emit_text(g->out, profile_text(p, p->period_type.type));
-	out_text(g->out, ",");
-	emit_text(g->out, profile_text(p, p->period_type.unit));
-	out_printf(g->out, ",%" PRId64 "]", p->period);
+	out_printf(g->out, "],\"type\":%d", g->type);
+}
+
+static void emit_period(struct out *o, const char *key, const struct profile *p)
+{
+	out_printf(o, ",\"%s\":[", key);
+	emit_text(o, profile_text(p, p->period_type.type));
+	out_text(o, ",");
+	emit_text(o, profile_text(p, p->period_type.unit));
+	out_printf(o, ",%" PRId64 "]", p->period);
 }
 
 static void emit_about(struct page *g)
@@ -234,7 +239,9 @@ static void emit_about(struct page *g)
 		out_text(g->out, ",\"base_about\":{");
 		emit_comments(g->out, g->opt->base);
 		out_printf(g->out, "},\"normalize\":%s", g->opt->normalize ? "true" : "false");
+		emit_period(g->out, "base_period", g->opt->base);
 	}
+	emit_period(g->out, "period", g->p);
 	emit_types(g);
 }
 

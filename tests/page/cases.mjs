@@ -35,7 +35,7 @@ export async function load(open) {
 	const page = await open("cpu");
 	assert.equal(await page.title(), "cpu of shop – cprof");
 	const head = await page.textContent("header");
-	for (const text of ["cpu of shop", "2023", "5 s", "buildbox", "6.18.0", "99 Hz", "100", "3 (ring buffer full 3)"])
+	for (const text of ["cpu of shop", "2023", "5 s", "buildbox", "6.18.0", "99 Hz", "1,000", "3 (ring buffer full 3)"])
 		assert.ok(head.includes(text), `the header lacks ${text}`);
 	assert.ok(await page.isVisible(".facts .warning"), "losses do not stand out");
 	near((await frame(page, ["main", "serve"])).share, 0.6);
@@ -259,7 +259,13 @@ export async function diff(open) {
 	assert.ok(r1 > b1 + 20, "what grew is not red");
 	assert.ok(b2 > r2 + 20, "what shrank is not blue");
 	await page.mouse.move(parse.x + 20, parse.y + 8);
-	assert.match(await page.textContent("#tip"), /before200 ms.*change\+200 ms\+100 %/);
+	assert.match(await page.textContent("#tip"), /before200 ms.*change\+200 ms\+100 %$/);
+	// 200 samples against 250 are 2.3 deviations.
+	const reply = await frame(page, ["main", "serve", "reply"]), [r3, , b3] = await pixel(page, reply.x + 90, reply.y + 2);
+	assert.ok(Math.abs(r3 - b3) < 8, "noise has a colour");
+	await page.mouse.move(reply.x + 20, reply.y + 8);
+	assert.match(await page.textContent("#tip"), /The change is within sampling noise\.$/);
+	assert.match(await page.textContent(".legend"), /within sampling noise/);
 	// What is gone has a width when the widths are the old ones.
 	assert.equal((await frame(page, ["main", "gone"])).width, 0);
 	await choose(page, "width", "base");
@@ -274,6 +280,8 @@ export async function diff(open) {
 	await press(page, "3");
 	const gone = (await rows(page)).find((row) => row.includes("gone"));
 	assert.deepEqual(gone.slice(0, 4), ["−50 ms", "−5.00 %", "−50 ms", "−5.00 %"]);
+	const noise = (await rows(page)).filter((row) => row[2].startsWith("~"));
+	assert.deepEqual(noise.map((row) => row[2]), ["~ −50 ms"]);
 	await press(page, "2");
 	assert.ok(await page.isVisible(".chosen"));
 }

@@ -12,7 +12,8 @@
 
 #define MAX_DEPTH 48
 #define MAX_TYPES 4
-#define PERIOD 10000000
+#define PERIOD 1000000
+#define COUNTED 10 /* samples of a row of a CPU profile, for each that its line says */
 
 /* Root first; the letter says whose code it is, 'i' what is inlined into the frame before. "#7" is the line. */
 struct row {
@@ -118,7 +119,7 @@ static struct profile *new_profile(const char *title, bool cpu)
 	check(profile_add_comment(p, "host: buildbox, kernel: 6.18.0 x86_64"));
 	if (cpu)
 		check(profile_add_comment(p, "event: cpu-clock, rate: 99 Hz, mode: bpf"));
-	check(profile_add_comment(p, "samples: 100, lost: 3 (ring buffer full 3)"));
+	check(profile_add_comment(p, "samples: 1000, lost: 3 (ring buffer full 3)"));
 	return p;
 }
 
@@ -179,7 +180,7 @@ static void add_row(struct profile *p, const struct row *r, u32 ntypes, bool cpu
 		n += inlined;
 	}
 	for (u32 i = 0; i < ntypes; i++)
-		values[i] = cpu && i ? r->values[0] * PERIOD : r->values[i];
+		values[i] = cpu ? r->values[0] * COUNTED * (i ? PERIOD : 1) : r->values[i];
 	for (u32 i = 0; i < ARRAY_LEN(keys); i++) {
 		if (r->labels[i])
 			labels[nlabels++] = (struct profile_label){

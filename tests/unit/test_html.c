@@ -243,15 +243,19 @@ TEST(html, base_shares_the_tables)
 {
 	struct profile *p = fixture_profile(), *base = fixture_profile();
 	struct format_options opt = {.base = base, .normalize = true};
-	char *page = written(p, &format_html, &opt), *json = page_json(page);
 	struct numbers *new_ones = malloc(sizeof(*new_ones)), *old = malloc(sizeof(*old));
+	char *page, *json;
 
 	CHECK(new_ones && old);
+	base->period = 1234;
+	page = written(p, &format_html, &opt);
+	json = page_json(page);
 	numbers_of(json, "samples", new_ones);
 	numbers_of(json, "base", old);
 	CHECK_INT(old->len, new_ones->len);
 	CHECK(!memcmp(old->bytes, new_ones->bytes, old->len));
 	CHECK(strstr(json, "\"normalize\":true"));
+	CHECK(strstr(json, "\"base_period\":[\"cpu\",\"nanoseconds\",1234]"));
 	free(new_ones);
 	free(old);
 	free(json);

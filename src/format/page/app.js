@@ -268,7 +268,8 @@ class App {
 		const { state } = this;
 		this.graph.set({ icicle: state.icicle });
 		this.showControls();
-		this.palette = new Palette(this.profile, state.color, this.dark, state.color === "module" ? this.moduleOrder : []);
+		this.noise = this.stacks.noiseOf(this.choice(""));
+		this.palette = new Palette(this.profile, state.color, this.dark, state.color === "module" ? this.moduleOrder : [], this.noise);
 		for (const graph of [this.graph, this.callers, this.callees])
 			graph.palette = this.palette;
 		this.findMatches();
@@ -334,7 +335,7 @@ class App {
 			return;
 		}
 		this.tableKey = key;
-		this.table.show(this.stacks.table(plain), this.unit, all, this.matches);
+		this.table.show(this.stacks.table(plain), this.unit, all, this.noise, this.matches);
 	}
 
 	showSandwich() {
@@ -552,8 +553,13 @@ class App {
 		const { tree } = graph, value = tree.value[node], whole = this.wholeOf(graph);
 		let text = `${this.functions.name[tree.func[node]]}: ${formatValue(value, this.unit)} (${formatPercent(value, whole.value)})`;
 		if (tree.base)
-			text += `, ${formatDelta(value - tree.base[node], this.unit)} against ${formatValue(tree.base[node], this.unit)}`;
+			text += `, ${formatDelta(value - tree.base[node], this.unit)} against ${formatValue(tree.base[node], this.unit)}${this.noiseNote(tree, node)}`;
 		return text;
+	}
+
+	noiseNote(tree, node) {
+		const changed = tree.base && tree.value[node] !== tree.base[node];
+		return changed && this.noise && this.noise.within(tree.value[node], tree.base[node]) ? ", within sampling noise" : "";
 	}
 
 	places(graph, node, most) {
@@ -602,7 +608,8 @@ class App {
 		this.tip.replaceChildren(el("b", {}, this.functions.name[func]),
 			...(module ? [el("div", { class: "where" }, `${module} · ${kind}`)] : []),
 			...this.places(graph, node, 3).map((place) => el("div", { class: "where" }, place)),
-			el("table", {}, ...rows));
+			el("table", {}, ...rows),
+			...(this.noiseNote(tree, node) ? [el("div", { class: "where" }, "The change is within sampling noise.")] : []));
 	}
 
 	hideTip() {
@@ -654,7 +661,8 @@ class App {
 				step.style.background = palette.changeColor(i / 4);
 				ramp.append(step);
 			}
-			items = [el("li", {}, "less", ramp, "more than before")];
+			items = [el("li", {}, "less", ramp, "more than before"),
+				...(this.noise ? [el("li", {}, swatch(palette.changeColor(0)), "within sampling noise")] : [])];
 		}
 		this.legend.replaceChildren(...items);
 	}
@@ -906,7 +914,7 @@ class App {
 		document.documentElement.classList.remove("dark");
 		if (this.state.view === "table" || !graphs[0].layout)
 			return;
-		const palette = new Palette(this.profile, this.state.color, false, this.palette.modules);
+		const palette = new Palette(this.profile, this.state.color, false, this.palette.modules, this.noise);
 		for (const graph of graphs) {
 			const own = graph.palette;
 			graph.palette = palette;

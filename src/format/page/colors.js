@@ -43,11 +43,13 @@ const THEMES = {
 
 class Palette {
 	// `modules`: the first ones get colours of their own, as many as there are hues.
-	constructor(profile, mode, dark, modules) {
+	// `noise`: which changes are none, or null.
+	constructor(profile, mode, dark, modules, noise) {
 		this.functions = profile.functions;
 		this.theme = dark ? THEMES.dark : THEMES.light;
 		this.dark = dark;
 		this.mode = mode;
+		this.noise = noise;
 		this.kinds = KINDS.map((k) => shadesOf(dark ? k.dark : k.light));
 		this.hues = MODULE_HUES.map((h) => shadesOf(dark ? [h, 38, 30] : [h, 60, 78]));
 		this.hashes = [];
@@ -77,7 +79,7 @@ class Palette {
 	fill(tree, node) {
 		const func = tree.func[node];
 		if (this.mode === "diff" && tree.base)
-			return this.change(tree.value[node] - tree.base[node], tree);
+			return this.change(tree.value[node], tree.base[node], tree);
 		const shade = this.hash(func) % SHADES;
 		if (this.functions.kind[func] === Kind.GROUP || this.mode === "kind" || this.mode === "diff")
 			return this.kinds[this.kindClass(func, tree.inlined[node])][shade];
@@ -87,7 +89,10 @@ class Palette {
 	}
 
 	// Red grew, blue shrank; full at a tenth of everything.
-	change(delta, tree) {
+	change(value, before, tree) {
+		if (this.noise && this.noise.within(value, before))
+			return this.changeColor(0);
+		const delta = value - before;
 		const all = Math.max(Math.abs(tree.value[0]), Math.abs(tree.base[0])) || 1;
 		return this.changeColor(Math.sign(delta) * Math.min(1, Math.sqrt(Math.abs(delta) / all * 10)));
 	}

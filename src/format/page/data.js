@@ -160,6 +160,10 @@ function readFrames(base64) {
 	return frames;
 }
 
+function readPeriod([type, unit, value]) {
+	return { type, unit, value };
+}
+
 function readProfile(json) {
 	const raw = JSON.parse(json);
 	const types = raw.types.map(([type, unit, scale]) => ({ type, unit, scale }));
@@ -172,7 +176,8 @@ function readProfile(json) {
 		about: raw.about,
 		baseAbout: raw.base_about || null,
 		normalize: !!raw.normalize,
-		period: { type: raw.period[0], unit: raw.period[1], value: raw.period[2] },
+		period: readPeriod(raw.period),
+		basePeriod: readPeriod(raw.base_period || raw.period),
 		strings: raw.strings,
 		functions: new Functions(raw.functions, raw.strings, modules),
 		frames: readFrames(raw.frames),

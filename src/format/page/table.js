@@ -15,7 +15,7 @@ function tableColumns(profile, unit) {
 		return [value("Self", "self", "value"), value("Total", "total", "value"), ...names];
 	const delta = (title, key) => ({
 		title, key, number: true, get: (row) => row[key], signed: true,
-		text: (row) => formatDelta(row[key], unit), share: (row, all) => formatPercent(row[key], all.value),
+		text: (row) => (row[key + "Noise"] ? "~ " : "") + formatDelta(row[key], unit), share: (row, all) => formatPercent(row[key], all.value),
 	});
 	return [
 		delta("Self, change", "selfDelta"), delta("Total, change", "delta"),
@@ -35,8 +35,9 @@ class FunctionTable {
 		host.append(this.note, this.wrap);
 	}
 
-	show(table, unit, all, matches) {
-		this.rows = this.makeRows(table);
+	show(table, unit, all, noise, matches) {
+		this.rows = this.makeRows(table, noise);
+		this.noise = noise;
 		this.unit = unit;
 		this.all = all;
 		this.filter(matches);
@@ -54,7 +55,7 @@ class FunctionTable {
 			this.render();
 	}
 
-	makeRows(table) {
+	makeRows(table, noise) {
 		const rows = [], { functions } = this.profile;
 		for (let f = 0; f < functions.real; f++) {
 			const row = {
@@ -65,6 +66,8 @@ class FunctionTable {
 				row.baseTotal = table.baseTotal[f];
 				row.delta = row.total - row.baseTotal;
 				row.selfDelta = row.self - table.baseSelf[f];
+				row.deltaNoise = row.delta && noise && noise.within(row.total, row.baseTotal);
+				row.selfDeltaNoise = row.selfDelta && noise && noise.within(row.self, table.baseSelf[f]);
 			}
 			if (row.total || row.self || row.baseTotal)
 				rows.push(row);
@@ -89,7 +92,8 @@ class FunctionTable {
 			this.order("-" + this.columns[0].key);
 		const rows = this.sorted(), page = rows.slice(0, this.shown);
 		this.note.textContent = `${rows.length.toLocaleString("en-US")} functions` +
-			(this.matches ? ` of ${this.rows.length.toLocaleString("en-US")} match` : "");
+			(this.matches ? ` of ${this.rows.length.toLocaleString("en-US")} match` : "") +
+			(this.noise ? "; ~ within sampling noise" : "");
 		const table = el("table", { "aria-rowcount": String(rows.length + 1) },
 			el("caption", { class: "unseen" }, "Functions with the values of the chosen sample type"),
 			el("thead", {}, el("tr", {}, ...this.columns.flatMap((c) => this.head(c)))),
@@ -125,7 +129,7 @@ class FunctionTable {
 				return [el("td", { class: "name" }, el("span", { class: "swatch " + this.kindOf(row.func) }),
 					el("button", { title: row.name, onclick: () => this.on.pick(row.func) }, row.name))];
 			const text = c.text ? c.text(row) : c.get(row);
-			const change = c.signed ? row[c.key] > 0 ? " grew" : row[c.key] < 0 ? " shrank" : "" : "";
+			const change = c.signed ? row[c.key + "Noise"] ? " noise" : row[c.key] > 0 ? " grew" : row[c.key] < 0 ? " shrank" : "" : "";
 			const cell = el("td", { class: (c.number ? "number" : "module") + change }, text);
 			return c.share ? [cell, el("td", { class: "number share" + change }, c.share(row, this.all))] : [cell];
 		});

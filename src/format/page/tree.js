@@ -248,6 +248,13 @@ class Stacks {
 		return old ? this.totalOf(samples, choice) / old : 1;
 	}
 
+	// Null when nothing is compared, or samples were not counted.
+	noiseOf(choice) {
+		const { base, types, period, basePeriod } = this.profile, type = types[choice.type];
+		const worth = worthOfSample(type, period), before = worthOfSample(type, basePeriod);
+		return base && worth && before ? new Noise(worth, before * this.baseScale(choice)) : null;
+	}
+
 	plainTree(choice) {
 		const { samples, base } = this.profile;
 		const t = new Tree(this.count, this.parent, this.func, this.inlined, null);
