@@ -121,7 +121,9 @@ static int door_add(struct reading *in, const struct alloc_door *door)
 	fill_site(&site, door, &at);
 	log_info(in->r->log, "%s+%u: %s (%s)", door->name, at.offset, at.text,
 		 probe_cost_name(at.cost));
-	note_cost(f, door->kind, probe_cost_ns(at.cost, PROBE_ENTRY));
+	note_cost(f, door->kind,
+		  probe_cost_ns(at.cost,
+				sig->allocates && in->r->returns ? PROBE_RETURN : PROBE_ENTRY));
 	err = site_put(in, &site, at.file_offset, sig->allocates ? &f->allocs : &f->frees);
 	if (err || !sig->allocates)
 		return err;

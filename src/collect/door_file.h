@@ -35,6 +35,7 @@ struct door_reader {
 	int sites_fd; /* the map of struct heap_site, by number */
 	u32 nsites; /* numbers that are taken */
 	bool live; /* frees are wanted */
+	bool returns; /* every call pays for a return probe: there are no sessions */
 	u32 kernel; /* enum probe_kernel */
 	const struct alloc_names *names; /* of --alloc; NULL: the known ones */
 	const struct log *log;

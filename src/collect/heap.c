@@ -20,6 +20,7 @@
 #include "collect/heap_price.h"
 #include "collect/heap_reading.h"
 #include "collect/libbpf_log.h"
+#include "collect/probe_price.h"
 #include "collect/probe_site.h"
 #include "collect/uprobe.h"
 #include "heap.skel.h"
@@ -42,6 +43,7 @@ struct heap_collector {
 	struct alloc_names names;
 	bool session_links; /* one program for entry and return: 6.13 */
 	u64 rescan_at, rescan_step; /* CLOCK_MONOTONIC ns */
+	u32 probe_ns; /* what one costs on this machine; 0: not known */
 	struct heap_calls before; /* what had been counted when the probes were in place */
 	struct heap_price price; /* of the whole recording */
 	double ended; /* blocks that were seen to begin and to end */
@@ -270,6 +272,18 @@ static int attach_targets(struct heap_collector *c, struct error *err)
 	return code;
 }
 
+/* Before the target pays: what a probe costs here. Unknown, the figure of another machine serves. */
+static void measure_price(struct heap_collector *c)
+{
+	int err = probe_price_measure(bpf_program__fd(c->skel->progs.on_free), HEAP_MAX_SITES,
+				      c->session_links, &c->probe_ns);
+
+	if (err)
+		log_info(c->opt.log, "cannot measure what a probe costs: %s", error_reason(err));
+	else
+		log_info(c->opt.log, "a probe costs %u ns on this machine", c->probe_ns);
+}
+
 static struct heap_calls calls_now(struct heap_collector *c)
 {
 	return (struct heap_calls){
@@ -284,10 +298,15 @@ static struct heap_calls calls_now(struct heap_collector *c)
 /* What has been paid since the probes were attached. */
 static struct heap_price price_now(struct heap_collector *c)
 {
+	u32 known_ns = probe_cost_ns(PROBE_COST_EMULATED, PROBE_ENTRY);
 	struct heap_calls calls = calls_now(c);
 
 	heap_calls_since(&calls, &c->before);
 	heap_doors_cost(c->doors, &calls.alloc_ns, &calls.free_ns);
+	if (c->probe_ns) {
+		calls.alloc_ns = calls.alloc_ns * c->probe_ns / known_ns;
+		calls.free_ns = calls.free_ns * c->probe_ns / known_ns;
+	}
 	return heap_price_of(&calls);
 }
 
@@ -324,6 +343,7 @@ static int heap_start(struct collector *base, struct error *err)
 
 	c->rescan_step = RESCAN_LAST_NS;
 	c->rescan_at = now_ns() + c->rescan_step;
+	measure_price(c);
 	c->before = calls_now(c);
 	if (c->opt.heap.sampler)
 		code = heap_doors_add_library(c->doors, c->opt.heap.sampler, err);

@@ -360,6 +360,7 @@ int heap_doors_new(const struct heap_programs *programs, struct heap_doors **out
 	(*out)->p = *programs;
 	(*out)->reader = (struct door_reader){.sites_fd = programs->sites_fd,
 					      .live = programs->live,
+					      .returns = programs->session < 0,
 					      .kernel = programs->kernel,
 					      .names = programs->names,
 					      .log = programs->log};

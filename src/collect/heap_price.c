@@ -5,7 +5,7 @@
 #include <time.h>
 
 /* Of the programs, measured on Linux 6.18 in a VM (docs/heap.md). */
-#define ALLOC_PROGRAM_NS 110
+#define ALLOC_PROGRAM_NS 90
 #define FREE_PROGRAM_NS 60
 #define NEARLY_ALL 0.98 /* of the time: beyond it the estimate means nothing */
 
