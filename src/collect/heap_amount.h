@@ -18,4 +18,11 @@ struct heap_amount heap_amount_scale(u64 rate, u64 size, u64 n);
 struct heap_amount heap_amount_of(u64 rate, const struct sample_key *key,
 				  const struct sample_count *n);
 
+/*
+ * A whole number of blocks. Large blocks of many sizes have many rows of 1.3 blocks each: rounded to the nearest, all
+ * lose a quarter. So it is up or down at random, right in the mean; by the seed and the key, so that of one
+ * key what is alive is never more than what was allocated.
+ */
+s64 heap_amount_round(u64 seed, const struct sample_key *key, double blocks);
+
 #endif

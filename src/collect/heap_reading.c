@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "collect/heap_amount.h"
 #include "profile/labels.h"
@@ -17,6 +18,7 @@ struct code_range {
 
 struct heap_reading {
 	u64 rate;
+	u64 seed; /* of heap_amount_round() */
 	const struct heap_lives *lives;
 	double allocated, alive; /* blocks, over all keys */
 	VEC(struct code_range) ranges;
@@ -53,7 +55,7 @@ static struct heap_amount value_pair(const struct heap_reading *r, const struct 
 {
 	struct heap_amount amount = heap_amount_of(r->rate, key, n);
 
-	out[0] = (s64)llround(amount.blocks);
+	out[0] = heap_amount_round(r->seed, key, amount.blocks);
 	out[1] = (s64)llround(amount.bytes);
 	return amount;
 }
@@ -140,11 +142,14 @@ int heap_reading_new(const struct collect_options *opt, const struct bpf_session
 {
 	struct heap_reading *r = calloc(1, sizeof(*r));
 	const struct door_file *f;
+	struct timespec now;
 	int err = 0;
 
 	if (!r)
 		return -ENOMEM;
 	r->rate = opt->heap.rate;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	r->seed = (u64)now.tv_sec << 30 ^ (u64)now.tv_nsec;
 	r->lives = lives;
 	for (size_t i = 0; !err && (f = heap_doors_file(doors, i)); i++)
 		err = add_ranges(r, session, f);
