@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// heap_cxx N: every form of operator new and delete, N times each; half of the blocks stay.
+// heap_cxx N [throw]: every form of operator new and delete, N times each; half of the blocks stay. With
+// "throw" each round has one that fails, too, with an exception that is caught.
 #include <new>
 
 #include "heap_truth.h"
@@ -24,8 +25,7 @@ struct Counted { // an array of it has a cookie
 };
 
 site sites[] = {{"new_plain", {}, {}},   {"new_array", {}, {}}, {"new_nothrow", {}, {}},
-		{"new_aligned", {}, {}}, {"new_sized", {}, {}}, {"new_cookie", {}, {}},
-		{"new_failing", {}, {}}};
+		{"new_aligned", {}, {}}, {"new_sized", {}, {}}, {"new_cookie", {}, {}}};
 
 } // namespace
 
@@ -106,19 +106,22 @@ NOINLINE void new_cookie(long i)
 	}
 }
 
-// Nothing comes of it, and what the exception itself needs is not ours.
-NOINLINE void new_failing(long)
+NOINLINE bool new_throws(std::size_t too_much)
 {
-	void *p = ::operator new(1ul << 60, std::nothrow);
+	try {
+		char *p = new char[too_much];
 
-	USED(p);
-	if (p)
-		abort();
+		USED(p);
+		return false;
+	} catch (const std::bad_alloc &) {
+		return true;
+	}
 }
 }
 
 int main(int argc, char **argv)
 {
+	volatile std::size_t too_much = std::size_t(1) << 48;
 	long n = argc > 1 ? atol(argv[1]) : 1000;
 
 	for (site &s : sites)
@@ -131,7 +134,8 @@ int main(int argc, char **argv)
 		new_aligned(i);
 		new_sized(i);
 		new_cookie(i);
-		new_failing(i);
+		if (argc > 2 && !new_throws(too_much))
+			return 3;
 	}
 	heap_end();
 	return 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * heap_fork N: a process with N blocks forks; each of the two frees another part of them and allocates. Both are alive when
- * the truth is said, and it is that of both: the child has a copy of every block.
+ * the truth is said, and it is that of both: the child has a copy of every block. It first gives the profiler some time
+ * to notice.
  */
 #include "heap_truth.h"
 
@@ -49,6 +50,9 @@ static void give_back(long from, long to)
 
 static void child(long n)
 {
+	const struct timespec notice = {.tv_nsec = 300000000};
+
+	nanosleep(&notice, NULL);
 	give_back(0, n / 4);
 	for (long i = 0; i < n; i++)
 		make_in_child();
