@@ -1,0 +1,543 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# cprof heap and cprof allocs on programs that know what they allocated.
+
+load helper
+
+setup_file() {
+	export HEAP_CYCLES=${HEAP_CYCLES:-24}
+}
+
+# beside_me PROGRAM ARGS...: `target`, with VARIABLES for its environment.
+VARIABLES=()
+beside_me() {
+	[ -x "$TARGETS/$1" ] || skip "$1 was not built here"
+	: >"$BATS_TEST_TMPDIR/target.out"
+	start env "${VARIABLES[@]}" "$TARGETS/$@"
+	said ready
+}
+
+# said WORD [SECONDS]: waits until the target's output has a line that begins so.
+said() {
+	local tries=0
+	until grep -q "^$1" "$BATS_TEST_TMPDIR/target.out"; do
+		kill -0 "$PID" 2>/dev/null || { echo "the target is gone:"; cat target.err; return 1; }
+		tries=$((tries + 1))
+		[ "$tries" -lt $((${2:-10} * 50)) ] || { echo "the target does not say $1"; return 1; }
+		sleep 0.02
+	done
+}
+
+# attach VERB OPTIONS...: cprof in the background, PROFILER, until its probes are there.
+attach() {
+	local tries=0
+	: >"$ERR"
+	timeout 60 "$CPROF" "$@" -p "$PID" -d 0 2>"$ERR" 3>&- </dev/null &
+	PROFILER=$!
+	STARTED+=("$PROFILER")
+	until grep -q 'expect .*slowdown' "$ERR"; do
+		kill -0 "$PROFILER" 2>/dev/null || { echo 'cprof is gone'; return 1; }
+		tries=$((tries + 1))
+		[ "$tries" -lt 500 ] || { echo 'cprof does not attach'; return 1; }
+		sleep 0.02
+	done
+}
+
+# detach: cprof ends, with success.
+detach() {
+	local child
+	child=$(pgrep -P "$PROFILER" -x cprof)
+	kill -INT "$child"
+	wait "$PROFILER" || { echo "cprof: status $?"; return 1; }
+}
+
+# work: the target does all that it has to do.
+work() {
+	kill -USR1 "$PID"
+	said done "${1:-30}"
+}
+
+# heap OPTIONS...: the profile of all that the target does, in heap.pb.gz.
+heap() {
+	attach heap --force -o heap.pb.gz "$@"
+	work
+	detach
+}
+
+compare() { python3 "$BATS_TEST_DIRNAME/heap_truth.py" "$BATS_TEST_TMPDIR/target.out" "$@"; }
+
+# exactly PROGRAM ARGS...: at rate 1 every site is right to the byte, and nothing was lost.
+exactly() {
+	need_root
+	beside_me "$@"
+	heap --rate 1
+	compare heap.pb.gz
+	nothing_lost
+	# musl's start-up code has no unwind rows.
+	[[ $1 == *musl* ]] || grep -qE '(100|99\.[5-9])[.0-9]*% of stacks whole' "$ERR"
+}
+
+nothing_lost() { grep -q 'lost 0;' "$ERR"; }
+
+library() {
+	LIBRARY=$(ldconfig -p | awk -v name="$1" '$1 == name { print $NF; exit }')
+	[ -n "$LIBRARY" ] || skip "no $1 here"
+}
+
+# under LIBRARY NAME PROGRAM ARGS...: exactly, with the library preloaded, and recognised.
+under() {
+	library "$1"
+	VARIABLES=(LD_PRELOAD="$LIBRARY")
+	exactly "${@:3}"
+	allocator "$2"
+}
+
+allocator() { grep -q "allocator: .*$1" "$ERR" || { echo "not recognised: $1"; return 1; }; }
+
+decode() { python3 "$BATS_TEST_DIRNAME/pprof_decode.py" "$@"; }
+
+# ---- every site to the byte
+
+@test "heap exact: three leaks among half a million short-lived blocks" {
+	exactly heap_leaks 64 500000
+	allocator 'glibc 2'
+	decode --check heap.pb.gz
+}
+@test "heap exact: glibc linked statically" { exactly heap_leaks-static 8 20000; }
+@test "heap exact: glibc linked statically, position-independent" { exactly heap_leaks-static-pie 8 20000; }
+@test "heap exact: musl" { exactly heap_leaks-musl 8 20000; allocator musl; }
+@test "heap exact: musl linked statically" { exactly heap_leaks-musl-static 8 20000; }
+@test "heap exact: jemalloc preloaded" { under libjemalloc.so.2 jemalloc heap_leaks 8 20000; }
+@test "heap exact: jemalloc linked" { exactly heap_leaks-jemalloc 8 20000; allocator jemalloc; }
+@test "heap exact: jemalloc linked statically" { exactly heap_leaks-jemalloc-static 8 20000; allocator jemalloc; }
+@test "heap exact: tcmalloc preloaded" { under libtcmalloc.so.4 tcmalloc heap_leaks 8 20000; }
+@test "heap exact: tcmalloc linked" { exactly heap_leaks-tcmalloc_minimal 8 20000; allocator tcmalloc; }
+@test "heap exact: tcmalloc linked statically" { exactly heap_leaks-tcmalloc-static 8 20000; allocator tcmalloc; }
+@test "heap exact: mimalloc preloaded" { under libmimalloc.so.2 mimalloc heap_leaks 8 20000; }
+@test "heap exact: mimalloc linked" { exactly heap_leaks-mimalloc 8 20000; allocator mimalloc; }
+
+@test "heap exact: every door of glibc" { exactly heap_realloc 500; }
+@test "heap exact: every door of glibc, static" { exactly heap_realloc-static 100; }
+@test "heap exact: every door of musl" { exactly heap_realloc-musl 100; }
+@test "heap exact: every door of jemalloc" { under libjemalloc.so.2 jemalloc heap_realloc 100; }
+@test "heap exact: every door of tcmalloc" { under libtcmalloc.so.4 tcmalloc heap_realloc 100; }
+@test "heap exact: every door of mimalloc" { under libmimalloc.so.2 mimalloc heap_realloc 100; }
+
+@test "heap exact: C++ operators" { exactly heap_cxx 1000; }
+@test "heap exact: C++ operators, static" { exactly heap_cxx-static 200; }
+@test "heap exact: C++ operators of jemalloc" { under libjemalloc.so.2 jemalloc heap_cxx 200; }
+@test "heap exact: C++ operators of tcmalloc" { under libtcmalloc.so.4 tcmalloc heap_cxx 200; }
+@test "heap exact: C++ operators of mimalloc" { under libmimalloc.so.2 mimalloc heap_cxx 200; }
+
+# A return probe replaces the return address, which nobody can unwind through.
+@test "heap exact: C++ operators that throw" { exactly heap_cxx 100 throw; }
+@test "heap exact: C++ operators of tcmalloc that throw" { under libtcmalloc.so.4 tcmalloc heap_cxx 100 throw; }
+@test "heap exact: C++ operators of jemalloc that throw" { under libjemalloc.so.2 jemalloc heap_cxx 100 throw; }
+
+@test "heap exact: threads that free each other's blocks, and one that leaves its own" {
+	exactly heap_threads 20000
+}
+@test "heap exact: the same under tcmalloc" { under libtcmalloc.so.4 tcmalloc heap_threads 5000; }
+@test "heap exact: allocations in a signal handler" { exactly heap_signal 1000; }
+@test "heap exact: allocations in a signal handler on its own stack" { exactly heap_signal 1000 alt; }
+@test "heap exact: a child that was forked meanwhile, with its copies of all blocks" {
+	exactly heap_fork 1000
+}
+@test "heap exact: a library with an allocator of its own, opened meanwhile" {
+	exactly heap_dlopen "$TARGETS/libheap_own.so" 1000
+}
+
+# ---- estimates
+
+# twenty_runs: profiles at the default rate, 1.heap to 20.heap, with the truth and its deviations.
+twenty_runs() {
+	local run
+	VARIABLES=(HEAP_RATE=524288)
+	for ((run = 1; run <= 20; run++)); do
+		beside_me heap_leaks 512 40000
+		heap
+		mv heap.pb.gz "$run.heap"
+		target_end
+	done
+	compare --sd 3 --percent 2 --values inuse --sites leak_small,leak_medium,leak_large ./*.heap
+}
+
+# Three deviations of three sites' means, and 3.4 of their sum's: it fails once in a hundred times, so it
+# may try again.
+@test "heap estimate: the mean of 20 runs is within 3 standard errors and 2 %" {
+	need_root
+	twenty_runs || twenty_runs
+}
+
+# Six sums, each of which is outside of 4 deviations once in 16,000 times; 3 would be once in 60.
+@test "heap estimate: one run is within the statistical error, of short-lived blocks, too" {
+	need_root
+	VARIABLES=(HEAP_RATE=524288)
+	beside_me heap_leaks 256 600000
+	heap
+	compare --sd 4 --sites leak_small,leak_medium,leak_large heap.pb.gz
+	compare --sd 4 --values alloc --sites churn heap.pb.gz
+	nothing_lost
+}
+
+@test "heap estimate: another rate" {
+	need_root
+	VARIABLES=(HEAP_RATE=16384)
+	beside_me heap_leaks 64 100000
+	heap --rate 16k
+	compare --sd 4 --sites leak_small,leak_medium,leak_large heap.pb.gz
+	compare --sd 4 --values alloc --sites churn heap.pb.gz
+}
+
+@test "heap estimate: what frees everything holds nothing" {
+	need_root
+	beside_me heap_pairs 2
+	attach heap --force -o heap.pb.gz --rate 64k
+	sleep 0.3
+	detach
+	# A block in each thread's hands, of a sample's weight.
+	decode --info heap.pb.gz >info
+	holds "$(jq_total info 3) <= 2 * 66000"
+	holds "$(jq_total info 1) > 1000000"
+}
+
+# jq_total FILE COLUMN
+jq_total() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["total"][int(sys.argv[2])])' "$@"; }
+
+# ---- beside the allocators' own profiles of the same run
+
+# While a sampled allocation is under way its return address is the kernel's, so that the allocator's own stacks
+# end there; sums over all stacks are compared.
+
+@test "heap beside jemalloc's own profile of the same run" {
+	need_root
+	library libjemalloc.so.2
+	VARIABLES=(LD_PRELOAD="$LIBRARY" MALLOC_CONF="prof:true,lg_prof_sample:0,prof_final:true,prof_prefix:own")
+	beside_me heap_leaks 16 50000
+	heap --rate 1
+	compare heap.pb.gz
+	target_end
+	mv own.*.heap own.heap || skip 'this jemalloc cannot profile'
+	local objects bytes
+	# "  t*: objects: bytes [...]" of everything.
+	read -r objects bytes < <(awk '$1 == "t*:" { print $2 + 0, $3 + 0; exit }' own.heap)
+	beside_own "$objects" "$bytes" 20
+}
+
+@test "heap beside gperftools' own profile of the same run" {
+	need_root
+	library libtcmalloc.so.4
+	VARIABLES=(LD_PRELOAD="$LIBRARY" HEAPPROFILE="$BATS_TEST_TMPDIR/own" HEAP_PROFILE_INUSE_INTERVAL=1000000000
+		HEAP_PROFILE_ALLOCATION_INTERVAL=0)
+	beside_me heap_leaks 16 50000
+	heap --rate 1
+	compare heap.pb.gz
+	target_end
+	mv "$(find . -name 'own.*.heap' | sort | tail -n 1)" own.heap
+	local objects bytes
+	# "heap profile: objects: bytes [...] @ heapprofile".
+	read -r objects bytes < <(awk 'NR == 1 { print $3 + 0, $4 + 0 }' own.heap)
+	beside_own "$objects" "$bytes" 0.5
+}
+
+# beside_own OBJECTS BYTES PERCENT: as many live blocks, but for two or three from before we were there, and as many
+# bytes; jemalloc counts the size classes that it put them into: up to a fifth more.
+beside_own() {
+	decode --info heap.pb.gz >info
+	echo "cprof: $(jq_total info 2) blocks, $(jq_total info 3) bytes; the allocator: $1, $2"
+	near "$(jq_total info 2)" "$1" 5
+	near "$(jq_total info 3)" "$2" "$3 / 100 * $2"
+}
+
+# ---- files
+
+@test "heap pprof: Go's four types in Go's order, period, and what is shown first" {
+	need_root
+	beside_me heap_leaks 16 20000
+	heap
+	decode --info heap.pb.gz >info
+	python3 - <<-'EOF'
+		import json
+		i = json.load(open("info"))
+		assert i["sample_types"] == ["alloc_objects/count", "alloc_space/bytes",
+		                             "inuse_objects/count", "inuse_space/bytes"], i
+		assert i["period_type"] == "space/bytes" and i["period"] == 524288, i
+		assert i["default_sample_type"] in ("", "inuse_space"), i
+		assert i["duration_nanos"] > 0, i
+	EOF
+}
+
+@test "allocs pprof: the same types, alloc_space first" {
+	need_root
+	beside_me heap_leaks 16 20000
+	attach allocs --force --rate 1 -o allocs.pb.gz
+	work
+	detach
+	compare --values alloc allocs.pb.gz
+	decode --info allocs.pb.gz >info
+	grep -q '"default_sample_type": "alloc_space"' info
+	grep -q '"period": 1,' info
+	# Nothing is said of what was freed.
+	! grep -q ' [1-9][0-9]* frees' "$ERR"
+}
+
+@test "heap pprof: go tool pprof reads what the test's own reader reads" {
+	need_root
+	beside_me heap_leaks 16 20000
+	heap --rate 1
+	local type index want have
+	for type in alloc_objects alloc_space inuse_objects inuse_space; do
+		go tool pprof -unit=B -nodecount=0 -sample_index=$type -top heap.pb.gz >top 2>/dev/null
+		grep -qx "Type: $type" top
+		want=$(decode --top -t $type heap.pb.gz | awk '$3 == "leak_medium" { print $2 }')
+		have=$(awk '$6 == "leak_medium" { sub(/B$/, "", $4); print $4 }' top)
+		echo "$type: $have, $want"
+		[ "$have" = "$want" ]
+	done
+	go tool pprof -sample_index=inuse_space -tagfocus=bytes=32kb: -top heap.pb.gz 2>/dev/null >top
+	grep -q leak_large top
+	! grep -qE 'leak_small|leak_medium' top
+	# The label is the size of one block: size times blocks is all bytes.
+	decode --json heap.pb.gz >all
+	python3 - <<-'EOF'
+		import json
+		for s in json.load(open("all"))["samples"]:
+		    assert set(s["labels"]) == {"bytes"}, s["labels"]
+		    assert s["values"][0] * s["labels"]["bytes"] == s["values"][1], s
+		    assert s["values"][2] * s["labels"]["bytes"] == s["values"][3], s
+	EOF
+}
+
+@test "heap folded and text: the default value, and any other with --sample-type" {
+	need_root
+	beside_me heap_leaks 8 5000
+	local type
+	heap --rate 1
+	for type in alloc_objects alloc_space inuse_objects inuse_space; do
+		decode --folded -t $type heap.pb.gz | awk '$NF > 0' | grep 'leak_small [0-9]*$' >want.$type
+	done
+	kill -KILL "$PID"
+	for type in default alloc_objects alloc_space inuse_objects inuse_space; do
+		beside_me heap_leaks 8 5000
+		attach heap --force --rate 1 -f folded -o "$FOLDED" $([ $type = default ] || echo --sample-type $type)
+		work
+		detach
+		kill -KILL "$PID"
+		folded_form
+		[ $type != default ] || type=inuse_space
+		[ "$(grep 'leak_small [0-9]*$' "$FOLDED" | awk '{ print $NF }')" = "$(awk '{ print $NF }' want.$type)" ]
+	done
+	beside_me heap_leaks 8 5000
+	attach heap --force --rate 1 -f text -o heap.txt --sample-type inuse_objects
+	work
+	detach
+	grep -qx 'Type: inuse_objects' heap.txt
+	grep -q leak_small heap.txt
+	run --separate-stderr "$CPROF" heap -p "$PID" -d 100ms --force -f text -o - --sample-type nonsense
+	[ "$status" -ne 0 ]
+	[[ $stderr == *nonsense* && $stderr == *inuse_space* ]]
+}
+
+# ---- what is said
+
+@test "heap says: frees of blocks from before are ignored, and their share is told" {
+	need_root
+	beside_me heap_before 3000
+	heap --rate 1
+	compare --sites made_after heap.pb.gz
+	compare --sites made_before heap.pb.gz
+	cat "$ERR"
+	# 3000 of 3000 frees.
+	grep -qiE '100(\.0)?% of (the )?frees|3000 .*(before|unknown)' "$ERR"
+}
+
+@test "heap says: the table of live blocks is full" {
+	need_root
+	beside_me heap_leaks 8 2000
+	heap --rate 1 --max-live 500
+	cat "$ERR"
+	grep -qE 'max-live|table of live blocks full' "$ERR"
+	# What was allocated is still known.
+	compare --values alloc heap.pb.gz
+	decode --info heap.pb.gz >info
+	[ "$(jq_total info 2)" -le 500 ]
+	[ "$(jq_total info 2)" -gt 400 ]
+}
+
+@test "heap says: the price first; above the limit it refuses and leaves nothing" {
+	need_root
+	beside_me heap_pairs 1
+	run --separate-stderr timeout 20 "$CPROF" heap -p "$PID" -d 1s -o heap.pb.gz
+	[ "$status" -eq 1 ]
+	echo "$stderr"
+	[[ $stderr == *"expect "*"% slowdown"* ]]
+	[[ $stderr == *"cprof: cannot "*"$PID"*"50%"*--max-slowdown*--force* ]]
+	[ ! -e heap.pb.gz ]
+	python3 "$BATS_TEST_DIRNAME/code_bytes.py" "$PID"
+	run --separate-stderr timeout 20 "$CPROF" heap -p "$PID" -d 200ms -o heap.pb.gz --force
+	[ "$status" -eq 0 ]
+	run --separate-stderr timeout 20 "$CPROF" heap -p "$PID" -d 200ms -o heap.pb.gz --max-slowdown 100000
+	[ "$status" -eq 0 ]
+	[[ $stderr == *slow* ]]
+	python3 "$BATS_TEST_DIRNAME/code_bytes.py" "$PID"
+	kill -0 "$PID"
+}
+
+@test "heap says: nothing was allocated" {
+	need_root
+	start sleep 30
+	run --separate-stderr timeout 20 "$CPROF" heap -p "$PID" -d 300ms -f folded -o -
+	[ "$status" -eq 3 ]
+	[ -z "$output" ]
+	[[ $stderr == *'nothing was allocated'* ]]
+}
+
+@test "heap says: no allocator found, where it looked, and how to name one" {
+	need_root
+	cat >bare.s <<-'EOF'
+		.globl _start
+		_start: mov $35, %eax
+		lea pause(%rip), %rdi
+		xor %esi, %esi
+		syscall
+		jmp _start
+		.data
+		pause: .quad 30, 0
+		.section .note.GNU-stack,"",@progbits
+	EOF
+	gcc -nostdlib -static -o bare bare.s
+	start ./bare
+	run --separate-stderr timeout 20 "$CPROF" heap -p "$PID" -d 300ms -o heap.pb.gz
+	[ "$status" -eq 1 ]
+	echo "$stderr"
+	[[ $stderr == *"$PID"* && $stderr == */bare* && $stderr == *--alloc* ]]
+	[ ! -e heap.pb.gz ]
+}
+
+@test "heap finds: an allocator that is named with --alloc" {
+	need_root
+	beside_me heap_named 2000
+	heap --rate 1 --alloc malloc=pool_get,free=pool_put
+	compare heap.pb.gz
+}
+
+@test "heap finds: with --lib that file's allocator only" {
+	need_root
+	library libjemalloc.so.2
+	VARIABLES=(LD_PRELOAD="$LIBRARY")
+	beside_me heap_leaks 8 2000
+	heap --rate 1 --lib "${LIBRARY##*/}"
+	compare heap.pb.gz
+	allocator jemalloc
+	! grep -q 'allocator: .*glibc' "$ERR"
+}
+
+# ---- processes
+
+@test "heap: two processes at once" {
+	need_root
+	beside_me heap_before 0
+	local first=$PID
+	beside_me heap_before 4000
+	timeout 60 "$CPROF" heap --force --rate 1 -d 0 -p "$first,$PID" -o heap.pb.gz 2>"$ERR" 3>&- </dev/null &
+	PROFILER=$!
+	STARTED+=("$PROFILER")
+	for ((i = 0; i < 250; i++)); do
+		! grep -q 'expect .*slowdown' "$ERR" || break
+		sleep 0.02
+	done
+	work
+	detach
+	compare --sites made_after heap.pb.gz
+	decode --labels heap.pb.gz | grep -q "^pid $PID"
+}
+
+@test "heap: the target's exit ends it, with all that it held" {
+	need_root
+	beside_me heap_before 3000 exit
+	attach heap --force --rate 1 -o heap.pb.gz
+	kill -USR1 "$PID"
+	local began=$SECONDS
+	wait "$PROFILER"
+	[ $((SECONDS - began)) -lt 10 ]
+	compare --sites made_after heap.pb.gz
+}
+
+@test "heap: exec clears what was held, and the new program is followed" {
+	need_root
+	beside_me heap_before 3000 exec
+	heap --rate 1
+	# 300 blocks before it and 300 after it.
+	decode --top -t alloc_objects heap.pb.gz | grep -qx '600 600 made_after'
+	decode --top -t inuse_objects heap.pb.gz | grep -qx '300 300 made_after'
+}
+
+@test "heap -- COMMAND: from its first instruction to its exit" {
+	need_root
+	[ -e "${CPROF%/*}/libcprof-heap.so" ] || skip 'no preloaded sampler'
+	HEAP_GO=1 timeout 60 "$CPROF" heap --rate 1 -o heap.pb.gz -- "$TARGETS/heap_leaks" 16 50000 \
+		>target.out 2>"$ERR"
+	compare heap.pb.gz
+	HEAP_GO=1 HEAP_RATE=524288 timeout 60 "$CPROF" heap -o heap.pb.gz -- "$TARGETS/heap_leaks" 256 200000 \
+		>target.out 2>"$ERR"
+	compare --sd 4 --sites leak_small,leak_medium,leak_large heap.pb.gz
+}
+
+@test "heap -p: a program that preloaded the sampler by hand" {
+	need_root
+	VARIABLES=(LD_PRELOAD="${CPROF%/*}/libcprof-heap.so" CPROF_HEAP_RATE=1)
+	[ -e "${CPROF%/*}/libcprof-heap.so" ] || skip 'no preloaded sampler'
+	beside_me heap_leaks 16 50000
+	heap
+	compare heap.pb.gz
+}
+
+# ---- bad luck
+
+@test "heap bad luck: SIGKILL of cprof; the target goes on and nothing stays in it" {
+	need_root
+	beside_me heap_pairs 2
+	python3 "$BATS_TEST_DIRNAME/code_bytes.py" "$PID"
+	attach heap --force -o heap.pb.gz
+	# There are breakpoints now.
+	run -1 python3 "$BATS_TEST_DIRNAME/code_bytes.py" "$PID"
+	pkill -KILL -P "$PROFILER" -x cprof
+	wait "$PROFILER" || true
+	for ((i = 0; i < 50; i++)); do
+		! python3 "$BATS_TEST_DIRNAME/code_bytes.py" "$PID" >bytes || break
+		sleep 0.1
+	done
+	cat bytes
+	python3 "$BATS_TEST_DIRNAME/code_bytes.py" "$PID"
+	[ ! -e heap.pb.gz ]
+	nothing_left
+	# At the old speed: a pair under probes takes a hundred times as long.
+	kill -USR1 "$PID"
+	sleep 0.3
+	target_end
+	holds "$(truth ns_per_pair) > 0 && $(truth ns_per_pair) < 100"
+}
+
+# HEAP_CYCLES=1000 for the long run, of some ten minutes.
+@test "heap bad luck: attach and detach, over and over, under four threads of malloc, forks and dlopen" {
+	need_root
+	beside_me heap_storm "$TARGETS/libheap_own.so" 3600
+	local cycle status
+	for ((cycle = 1; cycle <= HEAP_CYCLES; cycle++)); do
+		status=0
+		case $((cycle % 4)) in
+		0) timeout -s KILL 0.15 "$CPROF" heap --force -q -p "$PID" -d 10s -o storm.pb.gz 2>"$ERR" || status=$? ;;
+		1) timeout 30 "$CPROF" heap --force -q -p "$PID" -d 20ms -o storm.pb.gz 2>"$ERR" || status=$? ;;
+		2) timeout 30 "$CPROF" allocs --force -q -p "$PID" -d 20ms -o storm.pb.gz 2>"$ERR" || status=$? ;;
+		3) timeout 30 "$CPROF" heap --force -q --rate 4k -p "$PID" -d 10ms -o storm.pb.gz 2>"$ERR" || status=$? ;;
+		esac
+		[ $status -eq 0 ] || [ $((cycle % 4)) = 0 ] || { echo "cycle $cycle: status $status"; return 1; }
+		kill -0 "$PID" || { echo "cycle $cycle: the target is gone"; cat target.err; return 1; }
+	done
+	sleep 0.5
+	python3 "$BATS_TEST_DIRNAME/code_bytes.py" "$PID"
+	target_end
+	[ ! -s target.err ]
+	holds "$(truth pairs) > 1000 && $(truth children) > 10 && $(truth libraries) > 10"
+	holds "$(truth longest_stall_ms) < 3000"
+}
