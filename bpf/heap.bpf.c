@@ -24,6 +24,7 @@ u32 stopped;
 #include "heap_args.bpf.h"
 #include "heap_draw.bpf.h"
 #include "heap_live.bpf.h"
+#include "heap_throw.bpf.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -172,7 +173,7 @@ static __always_inline bool alloc_begins(struct pt_regs *regs, const struct heap
 		stat_add(STAT_HEAP_FREES, 1);
 	known = heap.live && block_known(old, tgid);
 	t->sampled = is_sampled(&t->distance, size) && (size || !old);
-	if (t->sampled && jumped_to(t, site, regs))
+	if (t->sampled && (jumped_to(t, site, regs) || may_throw(site, task, size)))
 		t->sampled = 0;
 	remember_door(t, site, regs);
 	if (!t->sampled && !known)

@@ -343,6 +343,7 @@ enum heap_door {
 	2u /* the block comes back through the pointer in args[2], and 0 is success */
 #define HEAP_DOOR_PAGES 4u /* the size is rounded up to whole pages */
 #define HEAP_DOOR_JUMPS 8u /* it may end in a jump to another door */
+#define HEAP_DOOR_THROWS 16u /* it fails with an exception: operator new */
 
 enum heap_arg_kind { HEAP_ARG_NONE, HEAP_ARG_REG, HEAP_ARG_MEM, HEAP_ARG_CONST };
 
@@ -375,6 +376,7 @@ struct heap_site {
 
 struct heap_config { /* written once, before the programs are loaded */
 	u64 rate; /* mean bytes between samples; 1: every allocation */
+	u64 memory; /* bytes of the machine, swap space and all */
 	u32 live; /* blocks are followed until they are freed */
 	u32 pad;
 	/* log2(1 + i / 2^HEAP_LOG_BITS), for drawing distances without floating point */

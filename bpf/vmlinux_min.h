@@ -39,10 +39,12 @@ enum bpf_map_type {
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
 	BPF_MAP_TYPE_ARRAY_OF_MAPS = 12,
 	BPF_MAP_TYPE_RINGBUF = 27,
+	BPF_MAP_TYPE_TASK_STORAGE = 29,
 };
 enum { BPF_ANY = 0, BPF_NOEXIST = 1, BPF_EXIST = 2 };
 enum { BPF_F_NO_PREALLOC = 1, BPF_F_MMAPABLE = 1024 };
 enum { BPF_RB_NO_WAKEUP = 1, BPF_RB_FORCE_WAKEUP = 2 };
+enum { BPF_LOCAL_STORAGE_GET_F_CREATE = 1 };
 
 /* arch/x86/include/uapi/asm/ptrace.h: what the hardware and the entry code leave; fixed */
 struct pt_regs {
@@ -95,9 +97,30 @@ typedef struct {
 	void *vdso;
 } mm_context_t;
 
+struct xol_area {
+	unsigned long vaddr;
+};
+
+struct uprobes_state {
+	struct xol_area *xol_area;
+};
+
+struct return_instance {
+	unsigned long stack;
+	unsigned long orig_ret_vaddr;
+	bool chained;
+	struct return_instance *next;
+};
+
+struct uprobe_task {
+	struct return_instance *return_instances;
+};
+
 struct mm_struct {
 	struct maple_tree mm_mt;
 	mm_context_t context;
+	unsigned long total_vm, data_vm;
+	struct uprobes_state uprobes_state;
 };
 
 struct inode;
@@ -133,8 +156,13 @@ struct pid {
 	struct upid numbers[1];
 };
 
+struct rlimit {
+	unsigned long rlim_cur;
+};
+
 struct signal_struct {
 	atomic_t live;
+	struct rlimit rlim[16];
 };
 
 struct kernfs_node {
@@ -174,6 +202,7 @@ struct task_struct {
 	struct signal_struct *signal;
 	struct css_set *cgroups;
 	struct thread_struct thread;
+	struct uprobe_task *utask;
 };
 
 struct seq_file;

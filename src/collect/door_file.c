@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "collect/probe_site.h"
+#include "elf/symbols.h"
 #include "elf/usdt.h"
 
 #define PROVIDER "otel_memory"
@@ -74,6 +75,8 @@ static void fill_site(struct heap_site *site, const struct alloc_door *door,
 		site->door = HEAP_DOOR_REALLOC;
 		site->args[2] = register_arg(at, sig->old);
 	}
+	if (door->kind == ALLOC_NEW)
+		site->flags |= HEAP_DOOR_THROWS;
 	if (door->kind == ALLOC_PVALLOC)
 		site->flags |= HEAP_DOOR_PAGES;
 	if (door->kind != ALLOC_MALLOC)
@@ -109,6 +112,7 @@ static int door_add(struct reading *in, const struct alloc_door *door)
 		.kernel = in->r->kernel,
 	};
 	struct door_file *f = in->f;
+	uprobe_places *places;
 	struct probe_site at;
 	struct heap_site site;
 	int err = probe_site_in_file(in->elf, door->vaddr, door->size, &request, &at);
@@ -124,7 +128,10 @@ static int door_add(struct reading *in, const struct alloc_door *door)
 	note_cost(f, door->kind,
 		  probe_cost_ns(at.cost,
 				sig->allocates && in->r->returns ? PROBE_RETURN : PROBE_ENTRY));
-	err = site_put(in, &site, at.file_offset, sig->allocates ? &f->allocs : &f->frees);
+	places = sig->allocates ? &f->allocs : &f->frees;
+	if (door->kind == ALLOC_NEW)
+		places = &f->news;
+	err = site_put(in, &site, at.file_offset, places);
 	if (err || !sig->allocates)
 		return err;
 	return vec_push(
@@ -249,6 +256,37 @@ static int read_sampler(struct reading *in, const struct usdt_list *list)
 	return err;
 }
 
+/* ---- exceptions */
+
+static int find_unwinder(void *arg, const struct elf_symbol *symbol)
+{
+	static const char name[] = "_Unwind_RaiseException";
+	struct elf_symbol *found = arg;
+
+	if (symbol->type != STT_FUNC || strncmp(symbol->name, name, sizeof(name) - 1) != 0 ||
+	    (symbol->name[sizeof(name) - 1] && symbol->name[sizeof(name) - 1] != '@'))
+		return 0;
+	*found = *symbol;
+	return 1;
+}
+
+static int read_unwinder(struct reading *in)
+{
+	static const char *const tables[] = {".dynsym", ".symtab"};
+	const struct probe_request request = {.purpose = PROBE_ENTRY, .kernel = in->r->kernel};
+	struct elf_symbol found;
+	struct probe_site at;
+
+	for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
+		if (elf_symbols_visit(in->elf, tables[i], find_unwinder, &found) != 1)
+			continue;
+		if (probe_site_in_file(in->elf, found.vaddr, found.size, &request, &at))
+			return 0;
+		return vec_push(&in->f->unwinders, (struct uprobe_place){.offset = at.file_offset});
+	}
+	return 0;
+}
+
 int door_file_new(struct door_reader *r, struct elf_file *elf, const char *path,
 		  struct door_file **out)
 {
@@ -263,6 +301,8 @@ int door_file_new(struct door_reader *r, struct elf_file *elf, const char *path,
 		err = read_sampler(&in, &list);
 	else
 		err = read_allocator(&in);
+	if (!err)
+		err = read_unwinder(&in);
 	usdt_release(&list);
 	if (err)
 		door_file_free(in.f);
@@ -278,6 +318,8 @@ void door_file_free(struct door_file *f)
 	vec_release(&f->allocs);
 	vec_release(&f->frees);
 	vec_release(&f->weighed);
+	vec_release(&f->news);
+	vec_release(&f->unwinders);
 	vec_release(&f->ranges);
 	free(f->title);
 	free(f->searched);

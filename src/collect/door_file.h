@@ -24,6 +24,8 @@ struct door_file {
 	u32 dev_major, dev_minor;
 	bool sampler; /* a sampler's library: its own frames are not the program's */
 	uprobe_places allocs, frees, weighed; /* cookies are site numbers */
+	uprobe_places news; /* allocs, too: operators new, which may throw */
+	uprobe_places unwinders; /* what every exception goes through: _Unwind_RaiseException */
 	VEC(struct door_range) ranges; /* the code of allocating functions */
 	u32 alloc_ns, free_ns; /* what a probe on malloc and on free costs here */
 	char *title; /* "jemalloc 5.3.0 (/usr/lib/libjemalloc.so.2)"; NULL: no allocator is in it */

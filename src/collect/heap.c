@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -39,6 +40,7 @@ struct heap_collector {
 	struct heap_bpf *skel;
 	struct bpf_session *session;
 	struct heap_doors *doors;
+	struct heap_throw *throws;
 	struct heap_lives *lives;
 	struct alloc_names names;
 	bool session_links; /* one program for entry and return: 6.13 */
@@ -68,9 +70,12 @@ static void fill_config(struct heap_collector *c)
 {
 	struct heap_config *config = &c->skel->rodata->heap;
 	const u32 n = 1u << HEAP_LOG_BITS;
+	struct sysinfo machine;
 
 	config->rate = c->opt.heap.rate;
 	config->live = c->opt.heap.live;
+	if (!sysinfo(&machine))
+		config->memory = ((u64)machine.totalram + machine.totalswap) * machine.mem_unit;
 	for (u32 i = 0; i <= n; i++)
 		config->log2_table[i] =
 			(u32)lround(log2(1.0 + (double)i / n) * (1u << HEAP_LOG_ONE));
@@ -182,6 +187,7 @@ static int make_doors(struct heap_collector *c, const struct features *f, struct
 		.frees = bpf_program__fd(c->skel->progs.on_free),
 		.weighed = bpf_program__fd(c->skel->progs.on_weighed),
 		.links = c->session_links,
+		.throws = c->throws,
 		.live = c->opt.heap.live,
 		.kernel = probe_kernel_flags(f->kernel_major, f->kernel_minor),
 		.names = c->opt.heap.names ? &c->names : NULL,
@@ -230,6 +236,8 @@ static int heap_prepare(struct collector *base, struct error *err)
 	code = load(c, err);
 	if (!code)
 		code = follow_processes(c, err);
+	if (!code && heap_throw_new(c->session_links, c->opt.log, &c->throws))
+		code = error_set(err, -ENOMEM, "cannot record: out of memory");
 	if (!code)
 		code = make_doors(c, &f, err);
 	if (!code)
@@ -446,6 +454,7 @@ static void heap_free(struct collector *base)
 	struct heap_collector *c = of(base);
 
 	heap_doors_free(c->doors);
+	heap_throw_free(c->throws);
 	heap_lives_free(c->lives);
 	alloc_names_release(&c->names);
 	bpf_session_free(c->session);

@@ -19,10 +19,15 @@
 
 #define TEXT_SIZE 900
 
+typedef VEC(struct door_file *) door_files;
+
 struct door_process {
 	pid_t tgid;
 	bool sampled; /* by a sampler of its own: no allocator is probed, too */
-	VEC(struct door_file *) seen;
+	door_files seen;
+	door_files unwinders; /* with a probe that lets exceptions pass */
+	bool news; /* operators new are probed, or would be */
+	bool fatal; /* an exception could not pass them: they are not */
 	uprobe_fds fds;
 	UT_hash_handle hh;
 };
@@ -30,7 +35,7 @@ struct door_process {
 struct heap_doors {
 	struct heap_programs p;
 	struct door_reader reader;
-	VEC(struct door_file *) files;
+	door_files files;
 	struct door_process *processes;
 	uprobe_fds fds; /* for every process */
 	u32 nprobes;
@@ -61,6 +66,7 @@ struct door_goal {
 	pid_t tgid;
 	const char *path;
 	uprobe_fds *fds;
+	bool no_news; /* leave operators new out */
 	u32 attached;
 };
 
@@ -91,6 +97,17 @@ static int attach_all(struct heap_doors *d, struct door_goal *goal, int prog, en
 	return err;
 }
 
+static int attach_allocs(struct heap_doors *d, const uprobe_places *places, struct door_goal *goal)
+{
+	const struct heap_programs *p = &d->p;
+	int err;
+
+	if (p->session >= 0)
+		return attach_all(d, goal, p->session, UPROBE_SESSION, true, places);
+	err = attach_all(d, goal, p->returns, UPROBE_RETURN, false, places);
+	return err ? err : attach_all(d, goal, p->entry, UPROBE_ENTRY, false, places);
+}
+
 static int attach_file(struct heap_doors *d, const struct door_file *f, struct door_goal *goal)
 {
 	const struct heap_programs *p = &d->p;
@@ -100,11 +117,11 @@ static int attach_file(struct heap_doors *d, const struct door_file *f, struct d
 	err = attach_all(d, goal, p->frees, UPROBE_ENTRY, p->links, &f->frees);
 	if (!err)
 		err = attach_all(d, goal, p->weighed, UPROBE_ENTRY, p->links, &f->weighed);
-	if (!err && p->session >= 0)
-		return attach_all(d, goal, p->session, UPROBE_SESSION, true, &f->allocs);
 	if (!err)
-		err = attach_all(d, goal, p->returns, UPROBE_RETURN, false, &f->allocs);
-	return err ? err : attach_all(d, goal, p->entry, UPROBE_ENTRY, false, &f->allocs);
+		err = attach_allocs(d, &f->allocs, goal);
+	if (!err && !goal->no_news)
+		err = attach_allocs(d, &f->news, goal);
+	return err;
 }
 
 /* ---- files ---- */
@@ -163,9 +180,9 @@ static bool is_wanted(const struct heap_doors *d, const struct map_entry *e)
 	return !strcmp(e->path, d->p.library) || (base && !strcmp(base + 1, d->p.library));
 }
 
-static bool seen_before(const struct door_process *p, const struct door_file *f)
+static bool seen_before(const door_files *files, const struct door_file *f)
 {
-	vec_for_each(&p->seen, it) {
+	vec_for_each(files, it) {
 		if (*it == f)
 			return true;
 	}
@@ -206,7 +223,7 @@ static int find_new(struct heap_doors *d, struct door_process *p, const map_vec 
 		if (err || !is_wanted(d, e))
 			continue;
 		err = doors_of(d, p->tgid, e, &f);
-		if (err || !f || seen_before(p, f))
+		if (err || !f || seen_before(&p->seen, f))
 			continue;
 		err = vec_push(&p->seen, f);
 		if (!err)
@@ -215,16 +232,73 @@ static int find_new(struct heap_doors *d, struct door_process *p, const map_vec 
 	return err;
 }
 
+#define PATH_SIZE 80
+
+static void mapped_path(char path[PATH_SIZE], const struct door_process *p,
+			const struct map_entry *e)
+{
+	snprintf(path, PATH_SIZE, "/proc/%d/map_files/%llx-%llx", (int)p->tgid,
+		 (unsigned long long)e->start, (unsigned long long)e->end);
+}
+
 static int attach_candidate(struct heap_doors *d, struct door_process *p, const struct candidate *c)
 {
-	char path[80];
-	struct door_goal goal = {.tgid = p->tgid, .path = path, .fds = &p->fds};
+	char path[PATH_SIZE];
+	struct door_goal goal = {
+		.tgid = p->tgid, .path = path, .fds = &p->fds, .no_news = p->fatal};
 	int err;
 
-	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", (int)p->tgid,
-		 (unsigned long long)c->entry->start, (unsigned long long)c->entry->end);
+	mapped_path(path, p, c->entry);
 	err = attach_file(d, c->file, &goal);
 	say_found(d, c->file, goal.attached);
+	return err;
+}
+
+/* ---- exceptions through operators new ---- */
+
+/*
+ * Without the remedy only calls that will probably fail are left alone, which takes sessions: a return
+ * probe of its own is in the way of every call. And where memory is promised strictly, any may fail.
+ */
+static void do_without(struct heap_doors *d, struct door_process *p)
+{
+	if (d->p.session >= 0 && !heap_throw_strict())
+		return;
+	if (!p->fatal)
+		log_warn(d->p.log,
+			 "PID %d: operator new is not watched: this kernel does not let exceptions "
+			 "pass a probe",
+			 (int)p->tgid);
+	p->fatal = true;
+}
+
+static int attach_unwinder(struct heap_doors *d, struct door_process *p, struct door_file *f,
+			   const struct map_entry *e)
+{
+	int prog = heap_throw_program(d->p.throws);
+	char path[PATH_SIZE];
+
+	mapped_path(path, p, e);
+	if (prog < 0 || uprobe_attach(prog, UPROBE_ENTRY, d->p.links, path, p->tgid,
+				      f->unwinders.data, (u32)f->unwinders.len, &p->fds))
+		do_without(d, p);
+	return vec_push(&p->unwinders, f);
+}
+
+/* Every unwinder of a process, before the first operator new has a probe. */
+static int attach_unwinders(struct heap_doors *d, struct door_process *p, const map_vec *maps)
+{
+	int err = 0;
+
+	vec_for_each(maps, e) {
+		struct door_file *f = NULL;
+
+		if (err || p->fatal || !e->executable || !e->inode)
+			continue;
+		err = doors_of(d, p->tgid, e, &f);
+		if (!err && f && f->unwinders.len && !seen_before(&p->unwinders, f))
+			err = attach_unwinder(d, p, f, e);
+	}
 	return err;
 }
 
@@ -236,6 +310,10 @@ static int attach_new(struct heap_doors *d, struct door_process *p, const map_ve
 
 	vec_for_each(&candidates, c)
 		p->sampled |= c->file->sampler && !p->fds.len;
+	vec_for_each(&candidates, c)
+		p->news |= !p->sampled && c->file->news.len;
+	if (!err && p->news)
+		err = attach_unwinders(d, p, maps);
 	vec_for_each(&candidates, c) {
 		if (!err && c->file->sampler == p->sampled)
 			err = attach_candidate(d, p, c);
@@ -281,6 +359,7 @@ static void process_free(struct heap_doors *d, struct door_process *p)
 	HASH_DEL(d->processes, p);
 	uprobe_detach(&p->fds);
 	vec_release(&p->seen);
+	vec_release(&p->unwinders);
 	free(p);
 }
 

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "collect/door_file.h"
+#include "collect/heap_throw.h"
 
 struct heap_doors;
 
@@ -19,6 +20,7 @@ struct heap_programs {
 	/* Program fds; session < 0: the kernel has none, and entry and returns are used. */
 	int session, entry, returns, frees, weighed;
 	bool links; /* frees and weighed were loaded for uprobe_multi links */
+	struct heap_throw *throws;
 	bool live; /* frees are wanted */
 	u32 kernel; /* enum probe_kernel */
 	const struct alloc_names *names; /* of --alloc */
