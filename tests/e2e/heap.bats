@@ -133,6 +133,12 @@ decode() { python3 "$BATS_TEST_DIRNAME/pprof_decode.py" "$@"; }
 @test "heap exact: C++ operators that throw" { exactly heap_cxx 100 throw; }
 @test "heap exact: C++ operators of tcmalloc that throw" { under libtcmalloc.so.4 tcmalloc heap_cxx 100 throw; }
 @test "heap exact: C++ operators of jemalloc that throw" { under libjemalloc.so.2 jemalloc heap_cxx 100 throw; }
+@test "heap exact: C++ operators of tcmalloc, in memory that gets full" {
+	under libtcmalloc.so.4 tcmalloc heap_cxx 100 full
+}
+@test "heap exact: C++ operators of jemalloc, in memory that gets full" {
+	under libjemalloc.so.2 jemalloc heap_cxx 100 full
+}
 
 @test "heap exact: threads that free each other's blocks, and one that leaves its own" {
 	exactly heap_threads 20000

@@ -80,22 +80,40 @@ has /tmp/perf "main;run;${levels}work_a" 'without BPF: whole stacks'
 profile perf-exec 2 '--mode perf' -- /targets/storm exec
 has /tmp/perf-exec 'main;child_main;child_work' 'without BPF: children that exec'
 
+# heap NAME COMMAND...: every allocation of a target that waits to be told, and its truth.
+heap() {
+	name=$1
+	shift
+	"$@" >"/tmp/$name.truth" 2>&1 &
+	target=$!
+	while ! grep -q ready "/tmp/$name.truth"; do sleep 0.1; done
+	cprof heap -p $target -d "${seconds:-8}s" --rate 1 --force -f folded -o - >"/tmp/$name" 2>"/tmp/$name.err" &
+	heap=$!
+	while ! grep -q allocations/s "/tmp/$name.err" && [ -d /proc/$heap ]; do sleep 0.1; done
+	kill -USR1 $target
+	wait $heap
+	result $? "heap, $name: exit status" "/tmp/$name.err"
+	sed 's/^/# /' "/tmp/$name.err"
+	kill $target
+}
+
+# site NAME SITE: all its bytes that are in use
+site() {
+	bytes=$(awk -v site="$2" '$2 == site { print $6 }' "/tmp/$1.truth")
+	has "/tmp/$1" "$2 ${bytes:-nothing}\$" "heap, $1: every byte of $2"
+}
+
 # Probes, one event each: this kernel has no links of many.
-/targets/heap_leaks 1 2000 >/tmp/leaks.truth 2>&1 &
-leaks=$!
-while ! grep -q ready /tmp/leaks.truth; do sleep 0.1; done
-cprof heap -p $leaks -d 8s --rate 1 --force -f folded -o - >/tmp/heap 2>/tmp/heap.err &
-heap=$!
-while ! grep -q allocations/s /tmp/heap.err && [ -d /proc/$heap ]; do sleep 0.1; done
-kill -USR1 $leaks
-wait $heap
-result $? 'heap: exit status' /tmp/heap.err
+heap leaks /targets/heap_leaks 1 2000
 for site in leak_small leak_medium leak_large keep_third; do
-	bytes=$(awk -v site=$site '$2 == site { print $6 }' /tmp/leaks.truth)
-	has /tmp/heap "$site $bytes\$" "heap: every byte of $site"
+	site leaks $site
 done
-sed 's/^/# /' /tmp/heap.err
-kill $leaks
+# Return probes are in the way of every exception: what is under them is put back.
+if [ -e /targets/libtcmalloc.so.4 ]; then
+	seconds=4 heap throw env LD_PRELOAD=/targets/libtcmalloc.so.4 /targets/heap_cxx 20 throw
+	site throw new_aligned
+	site throw new_sized
+fi
 
 # shellcheck disable=SC2016 # the inner shell's dollars
 cprof cpu -d 0 -f folded -o - -- /bin/busybox sh -c 'i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done' \

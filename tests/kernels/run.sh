@@ -60,10 +60,15 @@ make_initramfs() {
 	chmod 755 "$root/init"
 	cp "$cprof" "$root/bin/cprof"
 	add "$cprof"
-	for name in shares shares-static signal dlopen libburn1.so libburn2.so storm inline syscall heap_leaks; do
+	for name in shares shares-static signal dlopen libburn1.so libburn2.so storm inline syscall heap_leaks heap_cxx; do
 		cp "$targets/$name" "$root/targets/"
 		add "$targets/$name"
 	done
+	tcmalloc=/usr/lib/x86_64-linux-gnu/libtcmalloc.so.4
+	if [ -e $tcmalloc ]; then
+		add $tcmalloc
+		cp -L $tcmalloc "$root/targets/"
+	fi
 	(cd "$root" && find . | cpio --quiet -o -H newc -R 0:0) | gzip -1 >"$work/initramfs.gz"
 }
 

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // heap_cxx N [throw]: every form of operator new and delete, N times each; half of the blocks stay. With
-// "throw" each round has one that fails, too, with an exception that is caught.
+// "throw" each round has one that fails, too, with an exception that is caught; with "full" memory is filled up to
+// a limit until nothing more is to be had, once.
 #include <new>
 
 #include "heap_truth.h"
+
+#include <sys/resource.h>
+#include <vector>
 
 namespace
 {
@@ -117,6 +121,22 @@ NOINLINE bool new_throws(std::size_t too_much)
 		return true;
 	}
 }
+
+NOINLINE void fill_memory()
+{
+	const rlimit limit = {2ul << 30, 2ul << 30};
+	std::vector<char *> blocks;
+
+	blocks.reserve(1 << 16);
+	setrlimit(RLIMIT_AS, &limit);
+	try {
+		for (;;)
+			blocks.push_back(new char[100000]);
+	} catch (const std::bad_alloc &) {
+	}
+	for (char *p : blocks)
+		delete[] p;
+}
 }
 
 int main(int argc, char **argv)
@@ -134,9 +154,11 @@ int main(int argc, char **argv)
 		new_aligned(i);
 		new_sized(i);
 		new_cookie(i);
-		if (argc > 2 && !new_throws(too_much))
+		if (argc > 2 && !strcmp(argv[2], "throw") && !new_throws(too_much))
 			return 3;
 	}
+	if (argc > 2 && !strcmp(argv[2], "full"))
+		fill_memory();
 	heap_end();
 	return 0;
 }
