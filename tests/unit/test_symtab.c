@@ -9,6 +9,7 @@
 
 #include "fixture.h"
 #include "name_fixture.h"
+#include "symbol/data_symbol.h"
 #include "symbol/symtab.h"
 #include "unit.h"
 
@@ -107,6 +108,61 @@ TEST(symtab, survives_damage)
 					name_at(t, vaddr);
 				symtab_free(t);
 			}
+			elf_file_free(broken);
+		}
+		image[at] = was;
+	}
+	free(image);
+	elf_file_free(elf);
+}
+
+TEST(symtab, a_variable_by_name_and_distance)
+{
+	static const char big[] =
+		".data\n.globl big\n.type big,@object\nbig: .zero 128\n.size big,128\n"
+		".globl small\n.type small,@object\nsmall: .zero 56\n.size small,56\n";
+	struct elf_file *elf;
+	char name[32], tight[4];
+	u64 at;
+	int fd;
+
+	fixture_write("d.s", big, sizeof(big) - 1);
+	fixture_run("gcc -shared -nostdlib -s -o d.so d.s");
+	fd = open(fixture_path("d.so"), O_RDONLY | O_CLOEXEC);
+	CHECK_INT(elf_file_open(fd, &elf), 0);
+	close(fd);
+	fixture_run("gcc -shared -nostdlib -o d.so d.s");
+	at = vaddr_of("d.so", "big");
+	CHECK(data_symbol_name(elf, at, name, sizeof(name)));
+	CHECK_STR(name, "big");
+	CHECK(data_symbol_name(elf, at + 40, name, sizeof(name)));
+	CHECK_STR(name, "big+0x28");
+	CHECK(data_symbol_name(elf, at + 128 + 8, name, sizeof(name)));
+	CHECK_STR(name, "small");
+	CHECK(!data_symbol_name(elf, at + 128 + 56, name, sizeof(name)));
+	CHECK(!data_symbol_name(elf, at - 1, name, sizeof(name)));
+	CHECK(data_symbol_name(elf, at, tight, sizeof(tight)));
+	CHECK_STR(tight, "big");
+	elf_file_free(elf);
+}
+
+TEST(symtab, variables_survive_damage)
+{
+	struct elf_file *elf = build("");
+	size_t len;
+	u8 *image = fixture_read(fixture_path("a.so"), &len);
+	struct elf_section s;
+	char name[64];
+
+	CHECK_INT(elf_file_section(elf, ".symtab", &s), 0);
+	for (u64 at = s.offset; at < len; at++) {
+		struct elf_file *broken;
+		u8 was = image[at];
+
+		image[at] ^= 0xff;
+		if (!elf_file_open_memory((struct bytes){image, len}, &broken)) {
+			for (u64 vaddr = 0; vaddr < 0x5000; vaddr += 64)
+				data_symbol_name(broken, vaddr, name, sizeof(name));
 			elf_file_free(broken);
 		}
 		image[at] = was;
