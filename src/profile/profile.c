@@ -482,3 +482,28 @@ int profile_add_sample(struct profile *p, const u32 *locations, u32 nlocations, 
 		sums[i] = add_saturated(sums[i], values[i]);
 	return 0;
 }
+
+int profile_merge_samples(struct profile *p)
+{
+	struct profile old = {.samples = {0}};
+	int err = 0;
+
+#define TAKE(v) (memcpy(&old.v, &p->v, sizeof(p->v)), memset(&p->v, 0, sizeof(p->v)))
+	TAKE(samples);
+	TAKE(stack_locations);
+	TAKE(values);
+	TAKE(labels);
+#undef TAKE
+	id_table_release(&p->index->samples);
+	vec_for_each(&old.samples, s) {
+		if (!err)
+			err = profile_add_sample(p, old.stack_locations.data + s->first_location,
+						 s->nlocations, old.values.data + s->first_value,
+						 old.labels.data + s->first_label, s->nlabels);
+	}
+	vec_release(&old.samples);
+	vec_release(&old.stack_locations);
+	vec_release(&old.values);
+	vec_release(&old.labels);
+	return err;
+}

@@ -111,6 +111,12 @@ int profile_location_set_lines(struct profile *p, u32 location, const struct pro
 int profile_add_sample(struct profile *p, const u32 *locations, u32 nlocations, const s64 *values,
 		       const struct profile_label *labels, u32 nlabels) MUST_CHECK;
 
+/*
+ * After stacks or labels of samples were changed in place: makes one of those that have become equal. On
+ * failure the profile is good for nothing but profile_free().
+ */
+int profile_merge_samples(struct profile *p) MUST_CHECK;
+
 /* Index of the sample type called `type` (or "type/unit"); without a name the default, else the last. -ENOENT. */
 int profile_find_sample_type(const struct profile *p, const char *type);
 
