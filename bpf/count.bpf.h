@@ -90,8 +90,11 @@ static __always_inline void copy_stack(struct pending_record *r, u32 at)
 	}
 }
 
-/* Hands the rest of a walk to user space; false when it cannot, and the stack is cut. */
-static __always_inline bool send_pending(struct stack_walk *st, u64 weight,
+/*
+ * Hands the rest of a walk to user space; false when it cannot, and the stack is cut. With a ticket
+ * nothing is counted now.
+ */
+static __always_inline bool send_pending(struct stack_walk *st, u64 weight, u64 ticket,
 					 struct task_struct *task)
 {
 	struct pending_record *r;
@@ -104,7 +107,10 @@ static __always_inline bool send_pending(struct stack_walk *st, u64 weight,
 	r->kind = RECORD_PENDING;
 	r->nframes = n;
 	fill_key(&r->key, st);
-	r->count.samples = 1;
+	r->ticket = ticket;
+	if (ticket)
+		r->key.stack = ticket;
+	r->count.samples = !ticket;
 	r->count.weight = weight;
 	r->tgid = seen_tgid(task);
 	r->tid = seen_tid(task);
@@ -155,7 +161,7 @@ static __always_inline void count_stack(struct scratch *s, u64 weight, struct ta
 static __always_inline void sample_done(struct scratch *s, u64 weight, struct task_struct *task)
 {
 	stat_add(STAT_SAMPLES, 1);
-	if (s->state.end == STACK_LOADING && send_pending(&s->state, weight, task)) {
+	if (s->state.end == STACK_LOADING && send_pending(&s->state, weight, 0, task)) {
 		stat_add(STAT_PENDING, 1);
 		return;
 	}

@@ -152,6 +152,7 @@ enum module_id {
 	MODULE_CUT = 4, /* not code: the outermost frame of a cut stack, offset = enum stack_end */
 	MODULE_UNKNOWN =
 		5, /* mapped file that user space could not load or has no room for: address */
+	MODULE_WAKER = 6, /* not code: stands between a waiter's stack and that of its waker */
 	MODULE_FIRST_FILE = 16,
 	MODULE_MAX = 8192,
 };
@@ -284,8 +285,9 @@ struct module_record {
 struct pending_record {
 	u32 kind;
 	u32 nframes; /* walked so far */
-	struct sample_key key; /* .stack is not known yet */
+	struct sample_key key; /* .stack is not known yet, or its ticket */
 	struct sample_count count; /* of this one sample */
+	u64 ticket; /* nonzero: counts will come under it, instead of the stack's hash */
 	u32 tgid, tid;
 	char comm[COMM_LEN];
 	char leader_comm[COMM_LEN];
@@ -313,7 +315,12 @@ struct pending_record {
 	X(STAT_HEAP_FREES, "calls of freeing functions")                          \
 	X(STAT_HEAP_FREED, "sampled blocks that were freed")                      \
 	X(STAT_HEAP_FAILED, "sampled allocations that failed")                    \
-	X(STAT_HEAP_DROPPED, "sampled blocks lost: table of live blocks full")
+	X(STAT_HEAP_DROPPED, "sampled blocks lost: table of live blocks full")    \
+	X(STAT_LOST_WAIT, "waits lost: wait table full")                          \
+	X(STAT_RUNNING, "time that threads of the target ran")                    \
+	X(STAT_NO_HOLDER, "lock waits that nobody's unlocking ended")             \
+	X(STAT_NO_HOLDER_TIME, "their time")                                      \
+	X(STAT_LOST_LOCK, "locks whose waiters were not told apart: table full")
 
 #define STAT_ENUM_(name, text) name,
 enum sample_stat { STATS(STAT_ENUM_) STAT_COUNT };
@@ -406,6 +413,120 @@ struct heap_birth {
 
 _Static_assert(sizeof(struct heap_block) == 16, "hash keys have no padding");
 _Static_assert(sizeof(struct heap_arg) == 16, "the same in both worlds");
+
+/* ---- waits ------------------------------------------------------------------------------------- */
+
+/* Why a thread was not running, as `--state` and the label "cause" name it. */
+#define WAIT_CAUSES(X)               \
+	X(WAIT_NONE, "running")      \
+	X(WAIT_RUNNABLE, "runnable") \
+	X(WAIT_LOCK, "lock")         \
+	X(WAIT_SLEEP, "sleep")       \
+	X(WAIT_DISK, "disk")         \
+	X(WAIT_NETWORK, "network")   \
+	X(WAIT_PIPE, "pipe")         \
+	X(WAIT_FAULT, "fault")       \
+	X(WAIT_STOP, "stop")         \
+	X(WAIT_IDLE, "idle")         \
+	X(WAIT_OTHER, "other")
+
+#define WAIT_ENUM_(name, text) name,
+enum wait_cause { WAIT_CAUSES(WAIT_ENUM_) WAIT_CAUSE_COUNT };
+#undef WAIT_ENUM_
+
+/* How a wait for a lock ended. */
+enum wait_outcome {
+	WAIT_OUTCOME_NONE, /* not asked for */
+	WAIT_ACQUIRED, /* woken by whoever released */
+	WAIT_TIMEOUT,
+	WAIT_INTERRUPTED, /* by a signal */
+	WAIT_UNFINISHED, /* it went on when the recording ended */
+	WAIT_OWNED, /* no end: the stack is the owner's, while others waited */
+};
+
+enum wait_mode { /* bits: what the programs look for */
+		 WAIT_MODE_OFFCPU = 1, /* every time off the CPU, by cause */
+		 WAIT_MODE_BLOCK = 2, /* lock waits, by the waiter's stack */
+		 WAIT_MODE_MUTEX = 4, /* lock waits, by the waker's stack */
+		 WAIT_MODE_LOCKS = WAIT_MODE_BLOCK | WAIT_MODE_MUTEX,
+		 WAIT_MODE_OWNERS = 8, /* with MUTEX: what the owner did meanwhile, too */
+		 WAIT_MODE_WAKERS = 16, /* with OFFCPU: by the waker's stack, too */
+};
+
+#define WAKER_STACK ~0ull /* sample_key.object of a waker's frames */
+
+struct wait_config { /* written once, before the programs are loaded */
+	u64 min_ns; /* shorter waits are not counted */
+	u32 mode; /* enum wait_mode */
+	u32 pad;
+};
+
+/* What a thread of the target is doing; one per thread, by tid. */
+struct thread_wait {
+	u64 since; /* bpf_ktime_get_ns() when it came on or left the CPU */
+	u64 woken; /* when it became runnable again; 0: it has not */
+	struct sample_key key; /* of the stack with which it left; .cause says why */
+	u16 running;
+	u16 counted; /* the key is valid */
+	u16 cause; /* enum wait_cause */
+	u16 slept; /* the last cause that was not WAIT_RUNNABLE */
+	u16 outcome; /* enum wait_outcome, once it has been woken */
+	u16 timed; /* the lock wait has a time limit */
+	u16 queued; /* it is among the lock's waiters */
+	u16 retries; /* who is woken from this wait may have to wait again */
+	u64 object; /* the lock */
+	u64 sp; /* with which it left */
+	/*
+	 * A wait for a lock that is over, unless the thread goes on with it: after a signal, or when somebody
+	 * else was quicker. Then `first` stays.
+	 */
+	struct sample_key past;
+	u64 past_sp;
+	u64 first, came; /* when it began (mutex: was woken; 0: there is none) and was over */
+	u64 ran; /* on the CPU since then */
+	u64 waker; /* offcpu: the number of its waker's stack */
+	u64 asked; /* mutex: a lock that it owned when somebody began to wait: its stack is wanted */
+	u32 tgid; /* init namespace */
+	u32 released; /* it has woken a waiter of past.object since */
+};
+
+/*
+ * The waiters of one lock, so that whoever releases it is charged with the time that all of them waited
+ * since the release before: the last of a queue would otherwise blame the one before it for everything.
+ * In one word, to be changed at once: their number in the upper 16 bits, the sum of the times from which
+ * they count below (microseconds since recording began).
+ */
+struct lock_key {
+	u64 object;
+	u64 tgid;
+};
+
+struct lock_waiters {
+	u64 packed;
+	u64 released; /* time of the last release */
+	struct sample_key owner; /* the stack of who has it */
+	u64 owner_known;
+};
+
+#define LOCK_WAITERS_SHIFT 48
+
+/*
+ * A thread that slept already when recording began, from an iterator: user space copies and walks its
+ * stack, and keeps the frames under the ticket that its wait has in the kernel.
+ */
+struct seed_record {
+	struct sample_key key; /* .stack is the ticket */
+	u32 tgid, tid;
+	char comm[COMM_LEN];
+	char leader_comm[COMM_LEN];
+	u64 pc, sp, bp, bx;
+	u64 regs[16];
+	u32 exact;
+	u32 nframes; /* kernel frames */
+	u64 frames[STACK_MAX_KERNEL + 1];
+};
+
+_Static_assert(sizeof(struct thread_wait) == 168, "map values have no padding");
 
 enum seed { /* what user space asks of a process before recording */
 	    SEED_NONE = 0,

@@ -32,28 +32,33 @@ static __always_inline void take_kernel_stack(void *ctx, struct scratch *s)
 }
 
 /* System V order to DWARF's (psABI figure 3.36). */
+static __always_inline void registers_by_dwarf(u64 *to, const struct pt_regs *regs)
+{
+	to[0] = regs->ax;
+	to[1] = regs->dx;
+	to[2] = regs->cx;
+	to[3] = regs->bx;
+	to[4] = regs->si;
+	to[5] = regs->di;
+	to[6] = regs->bp;
+	to[7] = regs->sp;
+	to[8] = regs->r8;
+	to[9] = regs->r9;
+	to[10] = regs->r10;
+	to[11] = regs->r11;
+	to[12] = regs->r12;
+	to[13] = regs->r13;
+	to[14] = regs->r14;
+	to[15] = regs->r15;
+}
+
 static __always_inline void take_registers(struct stack_walk *st, const struct pt_regs *regs)
 {
 	st->pc = regs->ip;
 	st->sp = regs->sp;
 	st->bp = regs->bp;
 	st->bx = regs->bx;
-	st->regs[0] = regs->ax;
-	st->regs[1] = regs->dx;
-	st->regs[2] = regs->cx;
-	st->regs[3] = regs->bx;
-	st->regs[4] = regs->si;
-	st->regs[5] = regs->di;
-	st->regs[6] = regs->bp;
-	st->regs[7] = regs->sp;
-	st->regs[8] = regs->r8;
-	st->regs[9] = regs->r9;
-	st->regs[10] = regs->r10;
-	st->regs[11] = regs->r11;
-	st->regs[12] = regs->r12;
-	st->regs[13] = regs->r13;
-	st->regs[14] = regs->r14;
-	st->regs[15] = regs->r15;
+	registers_by_dwarf(st->regs, regs);
 	st->regs_known = 1;
 	st->bx_known = 1;
 }

@@ -123,10 +123,25 @@ struct mm_struct {
 	struct uprobes_state uprobes_state;
 };
 
-struct inode;
+struct inode {
+	unsigned short i_mode;
+};
 
 struct file {
 	struct inode *f_inode;
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
+struct thread_info {
+	unsigned long flags;
 };
 
 struct vm_area_struct {
@@ -192,6 +207,12 @@ struct thread_struct {
 };
 
 struct task_struct {
+	struct thread_info thread_info;
+	int on_cpu;
+	int exit_state;
+	unsigned int flags;
+	unsigned int in_iowait : 1;
+	struct files_struct *files;
 	struct mm_struct *mm;
 	int pid;
 	int tgid;
@@ -209,6 +230,11 @@ struct seq_file;
 
 struct bpf_iter_meta {
 	struct seq_file *seq;
+};
+
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
 };
 
 struct bpf_iter__task_vma {

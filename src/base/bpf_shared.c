@@ -12,3 +12,21 @@ const char *stack_end_text(u32 end)
 
 	return end < ARRAY_LEN(texts) ? texts[end] : "unknown reason";
 }
+
+const char *wait_cause_text(u32 cause)
+{
+	static const char *const texts[] = {
+#define WAIT_TEXT_(name, text) text,
+		WAIT_CAUSES(WAIT_TEXT_)
+#undef WAIT_TEXT_
+	};
+
+	return cause < ARRAY_LEN(texts) ? texts[cause] : "unknown cause";
+}
+
+const char *wait_outcome_text(u32 outcome)
+{
+	static const char *const texts[] = {"", "acquired", "timeout", "interrupted", "unfinished"};
+
+	return outcome < ARRAY_LEN(texts) ? texts[outcome] : "unknown outcome";
+}

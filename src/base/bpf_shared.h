@@ -8,5 +8,7 @@
 
 /* Why a stack ended, as users read it; `end` is an enum stack_end. */
 const char *stack_end_text(u32 end);
+const char *wait_cause_text(u32 cause); /* enum wait_cause: "lock" */
+const char *wait_outcome_text(u32 outcome); /* enum wait_outcome: "acquired" */
 
 #endif

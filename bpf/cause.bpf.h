@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/*
+ * Why a thread leaves the CPU: from its state, the system call that it is in (arch/x86/entry/syscalls/
+ * syscall_64.tbl) and the kind of file that call is about.
+ */
+#ifndef CPROF_BPF_CAUSE_BPF_H
+#define CPROF_BPF_CAUSE_BPF_H
+
+/* include/linux/sched.h */
+#define TASK_STOPPED_OR_TRACED 0x0c
+#define TASK_DEAD 0x80
+#define TASK_WAKING 0x200
+#define PF_EXITING 0x04
+
+#define TIF_SIGPENDING_BIT (1ul << 2) /* arch/x86/include/asm/thread_info.h */
+
+/* include/uapi/linux/stat.h */
+#define S_IFMT 0170000
+#define S_IFSOCK 0140000
+#define S_IFIFO 0010000
+#define S_IFREG 0100000
+#define S_IFBLK 0060000
+
+/* include/uapi/linux/futex.h */
+#define FUTEX_COMMANDS 0x7f
+#define FUTEX_WAITERS 0x80000000u
+#define FUTEX_TID_MASK 0x3fffffffu
+enum futex_op {
+	FUTEX_WAIT,
+	FUTEX_WAKE,
+	FUTEX_REQUEUE = 3,
+	FUTEX_CMP_REQUEUE,
+	FUTEX_WAKE_OP,
+	FUTEX_LOCK_PI,
+	FUTEX_UNLOCK_PI,
+	FUTEX_WAIT_BITSET = 9,
+	FUTEX_WAKE_BITSET,
+	FUTEX_WAIT_REQUEUE_PI,
+	FUTEX_CMP_REQUEUE_PI,
+	FUTEX_LOCK_PI2,
+};
+
+enum syscall_number {
+	SYS_READ = 0,
+	SYS_WRITE = 1,
+	SYS_POLL = 7,
+	SYS_PREAD = 17,
+	SYS_PWRITE = 18,
+	SYS_READV = 19,
+	SYS_WRITEV = 20,
+	SYS_SELECT = 23,
+	SYS_PAUSE = 34,
+	SYS_NANOSLEEP = 35,
+	SYS_SENDFILE = 40,
+	SYS_CONNECT = 42,
+	SYS_ACCEPT = 43,
+	SYS_SENDTO = 44,
+	SYS_RECVFROM = 45,
+	SYS_SENDMSG = 46,
+	SYS_RECVMSG = 47,
+	SYS_EXIT = 60,
+	SYS_FSYNC = 74,
+	SYS_FDATASYNC = 75,
+	SYS_SIGTIMEDWAIT = 128,
+	SYS_SIGSUSPEND = 130,
+	SYS_SYNC = 162,
+	SYS_FUTEX = 202,
+	SYS_RESTART = 219,
+	SYS_CLOCK_NANOSLEEP = 230,
+	SYS_EXIT_GROUP = 231,
+	SYS_EPOLL_WAIT = 232,
+	SYS_PSELECT = 270,
+	SYS_PPOLL = 271,
+	SYS_SPLICE = 275,
+	SYS_SYNC_FILE_RANGE = 277,
+	SYS_EPOLL_PWAIT = 281,
+	SYS_ACCEPT4 = 288,
+	SYS_PREADV = 295,
+	SYS_PWRITEV = 296,
+	SYS_RECVMMSG = 299,
+	SYS_SYNCFS = 306,
+	SYS_SENDMMSG = 307,
+	SYS_EPOLL_PWAIT2 = 441,
+	SYS_FUTEX_WAITV = 449,
+	SYS_FUTEX_WAKE = 454,
+	SYS_FUTEX_WAIT = 455,
+	SYS_FUTEX_REQUEUE = 456,
+};
+
+struct task_struct___old_state { /* before 5.14 */
+	long state;
+} __attribute__((preserve_access_index));
+
+struct task_struct___new_state {
+	unsigned int __state;
+} __attribute__((preserve_access_index));
+
+static __always_inline u32 task_state(struct task_struct *task)
+{
+	struct task_struct___new_state *new = (void *)task;
+	struct task_struct___old_state *old = (void *)task;
+
+	if (bpf_core_field_exists(new->__state))
+		return BPF_CORE_READ(new, __state);
+	return (u32)BPF_CORE_READ(old, state);
+}
+
+static __always_inline bool is_dead(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, exit_state) || (task_state(task) & TASK_DEAD);
+}
+
+/* try_to_wake_up() has set this before the sleeper was quite off its CPU. */
+static __always_inline bool is_waking(struct task_struct *task)
+{
+	return task_state(task) & TASK_WAKING;
+}
+
+static __always_inline bool signal_pending(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, thread_info.flags) & TIF_SIGPENDING_BIT;
+}
+
+static __always_inline u32 file_type(struct task_struct *task, u32 fd)
+{
+	struct fdtable *fdt = BPF_CORE_READ(task, files, fdt);
+	struct file **files, *file = NULL;
+
+	if (!fdt || fd >= BPF_CORE_READ(fdt, max_fds))
+		return 0;
+	files = BPF_CORE_READ(fdt, fd);
+	if (bpf_probe_read_kernel(&file, sizeof(file), &files[fd]) || !file)
+		return 0;
+	return BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT;
+}
+
+static __always_inline enum wait_cause cause_of_file(struct task_struct *task, u32 fd)
+{
+	switch (file_type(task, fd)) {
+	case S_IFSOCK:
+		return WAIT_NETWORK;
+	case S_IFIFO:
+		return WAIT_PIPE;
+	case S_IFREG:
+	case S_IFBLK:
+		return WAIT_DISK;
+	default:
+		return WAIT_OTHER;
+	}
+}
+
+/*
+ * Whether the value that a futex call waits to see changed says "locked, with waiters" in a lock where the
+ * quickest wins: 2 (glibc, Rust; with a bit more, rwlocks) or the bit of robust futexes and musl.
+ */
+static __always_inline bool waits_for_locked(u64 value)
+{
+	return ((u32)value & ~1u) == 2 || ((u32)value & FUTEX_WAITERS);
+}
+
+/* The word that a futex call waits on; false when it does something else. */
+static __always_inline bool futex_wait_word(const struct pt_regs *regs, struct thread_wait *t)
+{
+	u64 word = regs->di;
+
+	t->retries = regs->orig_ax == SYS_FUTEX && waits_for_locked(regs->dx);
+	switch (regs->orig_ax) {
+	case SYS_FUTEX:
+		switch (regs->si & FUTEX_COMMANDS) {
+		case FUTEX_WAIT:
+		case FUTEX_WAIT_BITSET:
+		case FUTEX_LOCK_PI:
+		case FUTEX_LOCK_PI2:
+		case FUTEX_WAIT_REQUEUE_PI:
+			t->timed = regs->r10 != 0;
+			break;
+		default:
+			return false;
+		}
+		break;
+	case SYS_FUTEX_WAIT:
+		t->timed = regs->r8 != 0;
+		break;
+	case SYS_FUTEX_WAITV: /* struct futex_waitv { val, uaddr, ... }: the first one */
+		t->timed = regs->r10 != 0;
+		if (bpf_probe_read_user(&word, sizeof(word), (void *)(regs->di + 8)))
+			word = 0;
+		break;
+	default:
+		return false;
+	}
+	t->object = word;
+	return true;
+}
+
+static __always_inline enum wait_cause cause_of_syscall(struct task_struct *task,
+							const struct pt_regs *regs,
+							struct thread_wait *t)
+{
+	switch (regs->orig_ax) {
+	case SYS_FUTEX:
+	case SYS_FUTEX_WAIT:
+	case SYS_FUTEX_WAITV:
+		return futex_wait_word(regs, t) ? WAIT_LOCK : WAIT_OTHER;
+	case SYS_RESTART: /* what a signal interrupted goes on */
+		return t->slept == WAIT_NONE ? WAIT_OTHER : t->slept;
+	case SYS_NANOSLEEP:
+	case SYS_CLOCK_NANOSLEEP:
+		return WAIT_SLEEP;
+	case SYS_EPOLL_WAIT:
+	case SYS_EPOLL_PWAIT:
+	case SYS_EPOLL_PWAIT2:
+	case SYS_ACCEPT:
+	case SYS_ACCEPT4:
+		return WAIT_IDLE;
+	case SYS_POLL:
+	case SYS_PPOLL:
+	case SYS_SELECT:
+	case SYS_PSELECT:
+	case SYS_CONNECT:
+	case SYS_SENDTO:
+	case SYS_RECVFROM:
+	case SYS_SENDMSG:
+	case SYS_RECVMSG:
+	case SYS_SENDMMSG:
+	case SYS_RECVMMSG:
+		return WAIT_NETWORK;
+	case SYS_FSYNC:
+	case SYS_FDATASYNC:
+	case SYS_SYNC:
+	case SYS_SYNCFS:
+	case SYS_SYNC_FILE_RANGE:
+		return WAIT_DISK;
+	case SYS_PAUSE:
+	case SYS_SIGTIMEDWAIT:
+	case SYS_SIGSUSPEND:
+		return WAIT_STOP;
+	case SYS_READ:
+	case SYS_WRITE:
+	case SYS_PREAD:
+	case SYS_PWRITE:
+	case SYS_READV:
+	case SYS_WRITEV:
+	case SYS_PREADV:
+	case SYS_PWRITEV:
+	case SYS_SENDFILE:
+	case SYS_SPLICE:
+		return cause_of_file(task, regs->di);
+	default:
+		return WAIT_OTHER;
+	}
+}
+
+static __always_inline void find_cause(struct task_struct *task, struct thread_wait *t,
+				       bool preempted)
+{
+	const struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	u32 state = task_state(task);
+
+	if (t->cause != WAIT_RUNNABLE)
+		t->slept = t->cause;
+	if (!state || preempted) {
+		t->cause = WAIT_RUNNABLE;
+	} else if (state & TASK_STOPPED_OR_TRACED) {
+		t->cause = WAIT_STOP;
+	} else if (!regs) {
+		t->cause = WAIT_OTHER;
+	} else if ((s64)regs->orig_ax < 0) {
+		/* Not in a system call: what sleeps for user code is the page fault. */
+		t->cause = WAIT_FAULT;
+	} else {
+		t->sp = regs->sp;
+		t->cause = cause_of_syscall(task, regs, t);
+		if (t->cause == WAIT_OTHER && BPF_CORE_READ_BITFIELD_PROBED(task, in_iowait))
+			t->cause = WAIT_DISK;
+	}
+}
+
+/* Whether this thread is in a call that lets `sleeper` go on: a futex wake, or its own end (join). */
+static __always_inline bool releases_futex(struct task_struct *task, struct task_struct *sleeper)
+{
+	const struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+
+	if (!regs || !task->mm)
+		return false;
+	if (task->flags & PF_EXITING)
+		return true;
+	switch (regs->orig_ax) {
+	case SYS_FUTEX:
+		switch (regs->si & FUTEX_COMMANDS) {
+		case FUTEX_WAKE:
+		case FUTEX_WAKE_OP:
+		case FUTEX_WAKE_BITSET:
+		case FUTEX_UNLOCK_PI:
+		case FUTEX_REQUEUE:
+		case FUTEX_CMP_REQUEUE:
+		case FUTEX_CMP_REQUEUE_PI:
+			return true;
+		default:
+			return false;
+		}
+	case SYS_FUTEX_WAKE:
+	case SYS_FUTEX_REQUEUE:
+	case SYS_EXIT:
+	case SYS_EXIT_GROUP:
+		return true;
+	default:
+		return false;
+	}
+}
+
+#endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/*
+ * mutex --owners: what the owner of a lock does while others wait for it. The lock's memory names him:
+ * glibc's pthread_mutex_t keeps the owner 8 bytes behind the futex word (sysdeps/nptl/bits/struct_mutex.h),
+ * PI and robust futexes in the word itself (include/uapi/linux/futex.h). Numbers are the target's own, so
+ * inside another PID namespace nobody is found.
+ *
+ * An owner that sleeps has left a stack. One that runs is asked for it: the next tick on his CPU, or his
+ * going to sleep, answers, if he has the lock still.
+ */
+#ifndef CPROF_BPF_OWNERS_BPF_H
+#define CPROF_BPF_OWNERS_BPF_H
+
+#define OWNER_WORD 2 /* of pthread_mutex_t: lock, count, owner */
+
+/* The lock's words, of the running task; false: they cannot be read. */
+static __always_inline bool read_lock(u64 object, u32 words[OWNER_WORD + 1])
+{
+	return !bpf_probe_read_user(words, (OWNER_WORD + 1) * sizeof(u32), (void *)object);
+}
+
+static __always_inline bool owns(const u32 words[OWNER_WORD + 1], u32 tid)
+{
+	return words[OWNER_WORD] == tid || (words[0] & FUTEX_TID_MASK) == tid;
+}
+
+static __always_inline struct thread_wait *thread_by_tid(u32 tid, u32 tgid)
+{
+	struct thread_wait *t = bpf_map_lookup_elem(&thread_waits, &tid);
+
+	return t && t->tgid == tgid ? t : NULL;
+}
+
+static __always_inline void owner_is(struct lock_waiters *w, const struct sample_key *key)
+{
+	w->owner = *key;
+	w->owner_known = 1;
+}
+
+/* The running thread is about to wait for a lock: what is its owner doing? */
+static __always_inline void ask_owner(struct task_struct *task, const struct thread_wait *t)
+{
+	struct lock_waiters *w = waiters_of(task, t->object, false);
+	struct thread_wait *owner;
+	u32 words[OWNER_WORD + 1];
+
+	if (!w || w->owner_known || !read_lock(t->object, words))
+		return;
+	owner = thread_by_tid(words[OWNER_WORD], t->tgid);
+	if (!owner)
+		owner = thread_by_tid(words[0] & FUTEX_TID_MASK, t->tgid);
+	if (!owner)
+		return;
+	if (!owner->running && owner->counted)
+		owner_is(w, &owner->key);
+	else
+		owner->asked = t->object;
+}
+
+/* The running thread's stack was taken; somebody may have asked for it. */
+static __always_inline void answer(struct task_struct *task, struct thread_wait *t,
+				   const struct sample_key *key)
+{
+	struct lock_waiters *w = waiters_of(task, t->asked, false);
+	u32 words[OWNER_WORD + 1];
+
+	if (w && read_lock(t->asked, words) && owns(words, task->pid))
+		owner_is(w, key);
+	t->asked = 0;
+}
+
+/* A release ends what is known; who is woken may be the next owner, while the rest still waits. */
+static __always_inline void owner_leaves(struct task_struct *sleeper, struct thread_wait *t,
+					 u64 delay)
+{
+	struct lock_waiters *w = waiters_of(sleeper, t->object, false);
+	struct sample_key key;
+
+	if (!w)
+		return;
+	if (w->owner_known) {
+		key = w->owner;
+		key.object = t->object;
+		key.cause = WAIT_LOCK;
+		key.outcome = WAIT_OWNED;
+		w->owner_known = 0;
+		count_add(&key, 1, delay);
+	}
+	t->asked = w->packed >> LOCK_WAITERS_SHIFT ? t->object : 0;
+}
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/*
+ * One call that waits may sleep more than once. Who is woken from a mutex may find that somebody was quicker, and
+ * sleeps again; who is interrupted by a signal goes on where he was. So a wait that is over counts when the
+ * thread next does something else; and who was woken in vain waits for the quicker one since then.
+ */
+#ifndef CPROF_BPF_RETRIES_BPF_H
+#define CPROF_BPF_RETRIES_BPF_H
+
+/*
+ * From being woken to sleeping again takes 1 to 5 us of CPU time, more where a hypervisor takes the CPU away. A new call
+ * would need a release in between, that woke nobody, and somebody else who took the lock at once.
+ */
+#define RETRY_NS 200000
+
+/* The wait that was over counts. */
+static __always_inline void settle(struct thread_wait *t)
+{
+	u64 first = t->first;
+
+	t->first = 0;
+	if (first && has_mode(WAIT_MODE_BLOCK) && t->came - first >= wait_settings.min_ns)
+		count_add(&t->past, 1, t->came - first);
+}
+
+static __always_inline bool goes_on(const struct thread_wait *t)
+{
+	if (t->cause != WAIT_LOCK || t->object != t->past.object || t->sp != t->past_sp)
+		return false;
+	if (t->past.outcome == WAIT_INTERRUPTED)
+		return true;
+	return t->past.outcome == WAIT_ACQUIRED && t->retries && !t->released && t->ran < RETRY_NS;
+}
+
+/* The thread leaves its CPU: for the same wait again, because it is preempted, or for something else. */
+static __always_inline void settle_unless_going_on(struct thread_wait *t, u64 now)
+{
+	if (t->running)
+		t->ran += now - t->since;
+	if (t->first && t->cause != WAIT_RUNNABLE && !goes_on(t))
+		settle(t);
+}
+
+static __always_inline void lock_wait_over(struct thread_wait *t, enum wait_outcome outcome,
+					   u64 now)
+{
+	if (has_mode(WAIT_MODE_MUTEX))
+		t->first = t->woken;
+	else if (!t->first)
+		t->first = t->since;
+	t->past = t->key;
+	t->past.object = t->object;
+	t->past.cause = WAIT_LOCK;
+	t->past.outcome = outcome;
+	t->past_sp = t->sp;
+	t->came = now;
+	t->ran = 0;
+	t->released = 0;
+}
+
+/* The running thread wakes a waiter of this lock: if it waited for it itself, it has had it. */
+static __always_inline void note_release(u64 object)
+{
+	struct thread_wait *t = wait_of(bpf_get_current_task_btf());
+
+	if (t && t->past.object == object)
+		t->released = 1;
+}
+
+#endif

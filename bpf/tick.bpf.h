@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/* A perf event ticks: the running task's stack is counted. */
+#ifndef CPROF_BPF_TICK_BPF_H
+#define CPROF_BPF_TICK_BPF_H
+
+#define MAX_PERIODS 100000
+
+/*
+ * How many periods of a clock this tick stands for. Ticks come late where interrupts are off or a
+ * hypervisor has taken the CPU away, and the kernel then skips those that were missed: their time belongs to
+ * what was running, which is what runs now.
+ */
+static __always_inline u64 periods_since_last(struct scratch *s, u64 now)
+{
+	u64 period = settings.clock_period, n = 1;
+
+	if (period && s->last_tick)
+		n = (now - s->last_tick + period / 2) / period;
+	s->last_tick = now;
+	return n && n <= MAX_PERIODS ? n : 1;
+}
+
+static __always_inline void sample(struct bpf_perf_event_data *ctx, struct scratch *s, u64 periods)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	bool in_user = (s64)ctx->regs.ip >= 0; /* the kernel has the upper half */
+
+	state_reset(&s->state);
+	if (settings.kernel && !in_user)
+		take_kernel_stack(ctx, s);
+	if (settings.user)
+		take_user_stack(task, &s->state);
+	if (!s->state.nframes)
+		return;
+	sample_done(s, ctx->sample_period * periods, task);
+}
+
+SEC("perf_event")
+int on_tick(struct bpf_perf_event_data *ctx)
+{
+	u64 id = bpf_get_current_pid_tgid(), now = bpf_ktime_get_ns(), periods;
+	struct scratch *s;
+	u32 zero = 0;
+
+	s = bpf_map_lookup_elem(&scratches, &zero);
+	if (!s)
+		return 0;
+	if (s->busy) {
+		stat_add(STAT_LOST_SCRATCH, 1);
+		return 0;
+	}
+	periods = periods_since_last(s, now);
+	stat_add(STAT_TICKS, periods);
+	stat_add(STAT_LATE_TICKS, periods - 1);
+	if (!is_target(bpf_get_current_task_btf(), id >> 32))
+		return 0;
+	s->busy = 1;
+	sample(ctx, s, periods);
+	stat_add(STAT_NANOSECONDS, bpf_ktime_get_ns() - now);
+	s->busy = 0;
+	return 0;
+}
+
+#endif

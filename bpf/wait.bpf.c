@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/*
+ * cprof block, mutex, offcpu, wall: why threads do not run. Measured at the scheduler: a thread's stack is
+ * taken when it leaves the CPU, and the time is counted under it when it comes back; who wakes it runs
+ * in sched_waking. No system call gets slower, and a lock that nobody waits for costs nothing.
+ */
+#include "vmlinux.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "shared.h"
+#include "stacks.bpf.h"
+#include "lifetime.bpf.h"
+#include "tick.bpf.h"
+#include "wait_table.bpf.h"
+#include "cause.bpf.h"
+#include "waiters.bpf.h"
+#include "owners.bpf.h"
+#include "retries.bpf.h"
+
+char LICENSE[] SEC("license")
+= "Dual BSD/GPL";
+
+/* One iterator runs at a time, in cprof; it may be interrupted by our own programs. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct seed_record);
+} seed_buffer SEC(".maps");
+
+/* ---- leaving and coming ------------------------------------------------------------------------ */
+
+static __always_inline bool stack_wanted(const struct thread_wait *t)
+{
+	return has_mode(WAIT_MODE_OFFCPU | WAIT_MODE_OWNERS) ||
+	       (has_mode(WAIT_MODE_BLOCK) && t->cause == WAIT_LOCK);
+}
+
+static __always_inline void lock_wait_begins(struct task_struct *task, struct thread_wait *t)
+{
+	if (t->first)
+		t->since = t->first;
+	queue_waiter(task, t);
+	if (has_mode(WAIT_MODE_OWNERS))
+		ask_owner(task, t);
+}
+
+static __always_inline void leave(void *ctx, struct task_struct *task, struct thread_wait *t,
+				  bool preempted)
+{
+	u64 now = bpf_ktime_get_ns();
+
+	if (t->running)
+		stat_add(STAT_RUNNING, now - t->since);
+	find_cause(task, t, preempted);
+	if (has_mode(WAIT_MODE_LOCKS))
+		settle_unless_going_on(t, now);
+	t->counted = 0;
+	t->outcome = 0;
+	t->waker = 0;
+	t->since = now;
+	/* Already on its way back: this program came after the waker. Or it never slept. */
+	t->woken = t->cause == WAIT_RUNNABLE || is_waking(task) ? now : 0;
+	__asm__ volatile("" ::: "memory"); /* x86 keeps the order of stores */
+	t->running = 0;
+	if (has_mode(WAIT_MODE_MUTEX) && t->cause == WAIT_LOCK && !t->woken)
+		lock_wait_begins(task, t);
+	if (!stack_wanted(t))
+		return;
+	t->counted = take_stack_now(ctx, task, true, &t->key, now);
+	if (has_mode(WAIT_MODE_OWNERS) && t->counted && t->asked)
+		answer(task, t, &t->key);
+}
+
+static __always_inline enum wait_outcome outcome_of(struct task_struct *task,
+						    const struct thread_wait *t)
+{
+	if (t->outcome == WAIT_ACQUIRED)
+		return WAIT_ACQUIRED;
+	if (signal_pending(task))
+		return WAIT_INTERRUPTED;
+	return t->timed ? WAIT_TIMEOUT : WAIT_ACQUIRED;
+}
+
+/* A lock wait that ends now: the waiter's stack was taken, or it was among the waiters. */
+static __always_inline bool lock_wait_seen(const struct thread_wait *t)
+{
+	if (t->cause != WAIT_LOCK)
+		return false;
+	return has_mode(WAIT_MODE_BLOCK) ? t->counted : has_mode(WAIT_MODE_MUTEX) && t->woken;
+}
+
+/* The time until it was woken belongs to what it waited for, the rest to the scheduler. */
+static __always_inline void count_off_cpu(struct thread_wait *t, u64 now)
+{
+	u64 woken = t->woken >= t->since && t->woken <= now ? t->woken : now;
+	struct sample_key key = t->key;
+
+	if (t->cause != WAIT_RUNNABLE) {
+		key.cause = t->cause;
+		key.object = t->waker;
+		count_add(&key, 1, woken - t->since);
+	}
+	if (woken < now || t->cause == WAIT_RUNNABLE) {
+		key.cause = WAIT_RUNNABLE;
+		key.object = 0;
+		count_add(&key, t->cause == WAIT_RUNNABLE, now - woken);
+	}
+}
+
+static __always_inline void come(struct task_struct *task)
+{
+	u64 now = bpf_ktime_get_ns();
+	struct thread_wait *t = wait_of(task);
+
+	if (!t) {
+		wait_new(task, now);
+		return;
+	}
+	if (!t->running && lock_wait_seen(t))
+		lock_wait_over(t, outcome_of(task, t), now);
+	else if (!t->running && has_mode(WAIT_MODE_OFFCPU) && t->counted &&
+		 now - t->since >= wait_settings.min_ns)
+		count_off_cpu(t, now);
+	t->counted = 0;
+	t->since = now;
+	t->running = 1;
+}
+
+SEC("tp_btf/sched_switch")
+int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
+{
+	if (prev->pid && is_target(prev, prev->tgid)) {
+		struct thread_wait *t = wait_of(prev);
+
+		if (is_dead(prev)) {
+			if (t && has_mode(WAIT_MODE_BLOCK))
+				settle(t);
+			wait_delete(prev);
+		} else {
+			if (!t)
+				t = wait_new(prev, bpf_ktime_get_ns());
+			if (t)
+				leave(ctx, prev, t, preempt);
+		}
+	}
+	if (next->pid && is_target(next, next->tgid))
+		come(next);
+	return 0;
+}
+
+/* ---- waking ------------------------------------------------------------------------------------ */
+
+/* By the stack of the running thread, which has just ended a lock wait. */
+static __always_inline void blame_holder(void *ctx, struct task_struct *sleeper,
+					 struct thread_wait *t, u64 now)
+{
+	u64 delay = release_waiters(sleeper, t, now);
+	struct sample_key key;
+
+	if (has_mode(WAIT_MODE_OWNERS))
+		owner_leaves(sleeper, t, delay);
+	if (now - t->since < wait_settings.min_ns)
+		return;
+	if (!take_stack_now(ctx, bpf_get_current_task_btf(), true, &key, now))
+		return;
+	key.object = t->object;
+	key.cause = WAIT_LOCK;
+	count_add(&key, 1, delay);
+}
+
+/* Who is woken by an interrupt has whom it interrupted for a waker: there is nobody else. */
+static __always_inline void take_waker(void *ctx, struct thread_wait *t, u64 now)
+{
+	struct sample_key key;
+
+	if (t->counted && take_stack_now(ctx, bpf_get_current_task_btf(), true, &key, now))
+		t->waker = key.stack;
+}
+
+static __always_inline void no_holder(struct task_struct *sleeper, struct thread_wait *t, u64 now)
+{
+	stat_add(STAT_NO_HOLDER, 1);
+	stat_add(STAT_NO_HOLDER_TIME, now - t->since);
+	unqueue_waiter(sleeper, t);
+}
+
+static __always_inline void lock_wait_ends(void *ctx, struct task_struct *sleeper,
+					   struct thread_wait *t, u64 now)
+{
+	if (releases_futex(bpf_get_current_task_btf(), sleeper)) {
+		t->outcome = WAIT_ACQUIRED;
+		if (has_mode(WAIT_MODE_LOCKS))
+			note_release(t->object);
+		if (has_mode(WAIT_MODE_MUTEX))
+			blame_holder(ctx, sleeper, t, now);
+	} else if (has_mode(WAIT_MODE_MUTEX)) {
+		no_holder(sleeper, t, now);
+	}
+}
+
+SEC("tp_btf/sched_waking")
+int BPF_PROG(on_waking, struct task_struct *task)
+{
+	struct thread_wait *t;
+	u64 now;
+
+	if (!is_target(task, task->tgid))
+		return 0;
+	t = wait_of(task);
+	if (!t || t->running || t->woken)
+		return 0;
+	now = bpf_ktime_get_ns();
+	t->woken = now;
+	if (has_mode(WAIT_MODE_WAKERS))
+		take_waker(ctx, t, now);
+	if (t->cause == WAIT_LOCK)
+		lock_wait_ends(ctx, task, t, now);
+	return 0;
+}
+
+/* mutex --owners: a thread that owns a lock which others wait for runs. */
+SEC("perf_event")
+int on_owner_tick(struct bpf_perf_event_data *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	bool in_user = (s64)ctx->regs.ip >= 0; /* the kernel has the upper half */
+	struct thread_wait *t = wait_of(task);
+	struct sample_key key;
+
+	if (t && t->running && t->asked &&
+	    take_stack_now(ctx, task, !in_user, &key, bpf_ktime_get_ns()))
+		answer(task, t, &key);
+	return 0;
+}
+
+/* ---- the beginning ----------------------------------------------------------------------------- */
+
+static __always_inline void fill_seed(struct seed_record *r, struct task_struct *task,
+				      const struct pt_regs *regs, u64 ticket)
+{
+	long bytes;
+
+	__builtin_memset(&r->key, 0, sizeof(r->key));
+	r->key.stack = ticket;
+	if (settings.by_tgid)
+		r->key.tgid = task->tgid;
+	if (settings.by_tid)
+		r->key.tid = task->pid;
+	r->tgid = seen_tgid(task);
+	r->tid = seen_tid(task);
+	BPF_CORE_READ_INTO(&r->comm, task, comm);
+	BPF_CORE_READ_INTO(&r->leader_comm, task, group_leader, comm);
+	r->pc = regs->ip;
+	r->sp = regs->sp;
+	r->bp = regs->bp;
+	r->bx = regs->bx;
+	registers_by_dwarf(r->regs, regs);
+	r->exact = (s64)regs->orig_ax == -1;
+	r->nframes = 0;
+	bytes = settings.kernel
+			? bpf_get_task_stack(task, r->frames, STACK_MAX_KERNEL * sizeof(u64), 0)
+			: 0;
+	if (bytes > 0)
+		r->nframes = (u32)bytes / sizeof(u64);
+}
+
+/*
+ * The target's threads when recording begins: from now on their time counts. Those that sleep have a stack
+ * that user space takes.
+ */
+SEC("iter/task")
+int list_threads(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	u64 now = bpf_ktime_get_ns();
+	struct thread_wait *t;
+	struct seed_record *r;
+	struct pt_regs *regs;
+	u32 zero = 0;
+
+	if (!task || !task->pid || !is_target(task, task->tgid))
+		return 0;
+	r = bpf_map_lookup_elem(&seed_buffer, &zero);
+	regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	if (!r || !regs || is_dead(task) || wait_of(task))
+		return 0;
+	t = wait_new(task, now);
+	if (!t || BPF_CORE_READ(task, on_cpu))
+		return 0;
+	find_cause(task, t, false);
+	fill_seed(r, task, regs, ticket_of(task->pid, now));
+	t->key = r->key;
+	t->woken = t->cause == WAIT_RUNNABLE ? now : 0;
+	t->counted = stack_wanted(t);
+	__asm__ volatile("" ::: "memory"); /* x86 keeps the order of stores */
+	t->running = 0;
+	if (BPF_CORE_READ(task, on_cpu)) /* meanwhile it has come back */
+		t->running = 1;
+	else if (t->counted && !bpf_seq_write(ctx->meta->seq, r, sizeof(*r)))
+		stat_add(STAT_SAMPLES, 1);
+	return 0;
+}
