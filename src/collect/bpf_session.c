@@ -141,7 +141,7 @@ static int stack_arrived(struct bpf_session *s, const struct sample_record *r, s
 	return stack_store_put(s->store, &r->key, &owner, r->frames, r->nframes);
 }
 
-static int pending_arrived(struct bpf_session *s, const struct pending_record *r, size_t size)
+int bpf_session_finish(struct bpf_session *s, const struct pending_record *r, size_t size)
 {
 	enum stack_end end;
 	int err = pending_finish(s->pending, r, size, &end);
@@ -162,7 +162,7 @@ static int record_arrived(void *ctx, void *data, size_t size)
 	else if (*kind == RECORD_STACK && size >= offsetof(struct sample_record, frames))
 		err = stack_arrived(s, data, size);
 	else if (*kind == RECORD_PENDING)
-		err = pending_arrived(s, data, size);
+		err = bpf_session_finish(s, data, size);
 	if (err && !s->store_err)
 		s->store_err = err;
 	return 0; /* a negative result would end the draining */
@@ -271,6 +271,22 @@ int bpf_session_read(struct bpf_session *s, const struct sample_meaning *meaning
 	int code = stack_store_to_profile(s->store, s->modules, s->opt, meaning, p);
 
 	return code ? error_set(err, code, "cannot build the profile: %s", error_reason(code)) : 0;
+}
+
+int bpf_session_count(struct bpf_session *s, const struct sample_key *key,
+		      const struct sample_count *n)
+{
+	return stack_store_count(s->store, key, n);
+}
+
+void bpf_session_scale(struct bpf_session *s, enum wait_cause cause, u64 total)
+{
+	stack_store_scale(s->store, (u16)cause, total);
+}
+
+const struct module_set *bpf_session_modules(const struct bpf_session *s)
+{
+	return s->modules;
 }
 
 /* ---- who and what, before recording ---- */

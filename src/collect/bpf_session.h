@@ -38,6 +38,16 @@ int bpf_session_discover(struct bpf_session *s, struct bpf_program *list_mapping
 int bpf_session_listen(struct bpf_session *s, int ring_fd, ring_buffer_sample_fn fn,
 		       void *arg) MUST_CHECK;
 
+/* A stack that user space was given to finish; as if it had come through the ring buffer. */
+int bpf_session_finish(struct bpf_session *s, const struct pending_record *r, size_t size);
+/* Counts of user space's own, under a key whose frames are known. */
+int bpf_session_count(struct bpf_session *s, const struct sample_key *key,
+		      const struct sample_count *n);
+/* Makes the weights of a cause add up to `total`, each in proportion; before reading. */
+void bpf_session_scale(struct bpf_session *s, enum wait_cause cause, u64 total);
+/* Lent; grows while recording. */
+const struct module_set *bpf_session_modules(const struct bpf_session *s);
+
 /* As in struct collector_ops. */
 int bpf_session_poll(struct bpf_session *s, int timeout_ms);
 int bpf_session_drain(struct bpf_session *s,

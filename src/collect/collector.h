@@ -35,7 +35,22 @@ struct collect_options {
 		const char *library; /* the only file to look at */
 		const char *sampler; /* library that the command preloads; NULL: none */
 	} heap;
+	struct wait_options {
+		u64 min_ns; /* shorter waits are left out */
+		u32 causes; /* 1 << enum wait_cause: those that are wanted; 0: all */
+		bool wakers; /* offcpu: by the waker's stack, too */
+		bool owners; /* mutex: what the lock's owner does meanwhile, too */
+	} wait;
 	const struct log *log;
+};
+
+#define WAIT_RING_MAX 16
+
+/* A thread that waits for a lock which the next of the ring holds; the last one's is held by the first. */
+struct wait_ring_member {
+	u32 tgid, tid;
+	u64 lock;
+	char comm[COMM_LEN];
 };
 
 struct collect_stats {
@@ -56,6 +71,13 @@ struct collect_stats {
 		double slowdown; /* of the target while recording, an estimate: 0.12 is 12 % */
 		bool at_least; /* it was more: beyond what can be told apart */
 	} heap;
+	struct wait_stats {
+		u64 lost_threads; /* that found no room in the wait table */
+		u64 lost_locks; /* likewise: their waiters' time is told apart by wait, not by release */
+		u64 no_holder, no_holder_ns; /* lock waits that nobody's unlocking ended */
+		u32 ring_len; /* 0: no deadlock was seen */
+		struct wait_ring_member ring[WAIT_RING_MAX];
+	} wait;
 };
 
 struct collector;
@@ -85,6 +107,19 @@ int perf_collector_new(const struct collect_options *opt, struct collector **out
 		       struct error *err) MUST_CHECK;
 /* Memory by BPF (heap.c): who allocates, and who holds what has not been freed. */
 int heap_collector_new(const struct collect_options *opt, struct collector **out,
+		       struct error *err) MUST_CHECK;
+
+/*
+ * Waits, by BPF (wait.c): locks by the stack that waited (block) or let go (mutex), all time off the CPU
+ * by cause, and running, runnable and blocked time together (wall).
+ */
+int block_collector_new(const struct collect_options *opt, struct collector **out,
+			struct error *err) MUST_CHECK;
+int mutex_collector_new(const struct collect_options *opt, struct collector **out,
+			struct error *err) MUST_CHECK;
+int offcpu_collector_new(const struct collect_options *opt, struct collector **out,
+			 struct error *err) MUST_CHECK;
+int wall_collector_new(const struct collect_options *opt, struct collector **out,
 		       struct error *err) MUST_CHECK;
 
 #endif

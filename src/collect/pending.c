@@ -134,9 +134,11 @@ int pending_finish(struct pending *p, const struct pending_record *r, size_t siz
 	}
 	*end = (enum stack_end)p->walk.end;
 	key = r->key;
-	key.stack = p->walk.hash;
-	if (p->walk.has_anon)
-		key.tgid = r->tgid;
+	if (!r->ticket) {
+		key.stack = p->walk.hash;
+		if (p->walk.has_anon)
+			key.tgid = r->tgid;
+	}
 	memcpy(owner.comm, r->comm, sizeof(owner.comm));
 	memcpy(owner.leader_comm, r->leader_comm, sizeof(owner.leader_comm));
 	owner.comm[COMM_LEN - 1] = owner.leader_comm[COMM_LEN - 1] = 0;

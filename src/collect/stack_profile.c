@@ -28,7 +28,8 @@ struct conversion {
 	const struct collect_options *opt;
 	const struct sample_meaning *meaning; /* may be NULL */
 	struct mapping_entry *mappings;
-	u32 locations[STACK_MAX_FRAMES];
+	u32 locations[2 * STACK_MAX_FRAMES + 1];
+	u32 nlocations;
 };
 
 static enum profile_mapping_kind mapping_kind(const struct module *m)
@@ -53,6 +54,18 @@ static int set_text(struct profile *p, string_id *id, const char *text)
 	return 0;
 }
 
+static const char *synthetic_path(u32 module)
+{
+	switch (module) {
+	case MODULE_CUT:
+		return "[stack cut]";
+	case MODULE_WAKER:
+		return "[waker]";
+	default:
+		return "[unknown]";
+	}
+}
+
 static int describe_mapping(struct conversion *c, const struct mapping_key *key,
 			    struct profile_mapping *m)
 {
@@ -66,8 +79,7 @@ static int describe_mapping(struct conversion *c, const struct mapping_key *key,
 		module = module_set_get(c->modules, key->module);
 	if (!module) {
 		m->kind = PROFILE_MAPPING_SYNTHETIC;
-		return set_text(c->p, &m->path,
-				key->module == MODULE_CUT ? "[stack cut]" : "[unknown]");
+		return set_text(c->p, &m->path, synthetic_path(key->module));
 	}
 	m->source = module;
 	m->kind = mapping_kind(module);
@@ -172,6 +184,8 @@ static s64 location_of(struct conversion *c, u64 frame, u32 tgid)
 		address = m->start + (address - m->offset);
 	if (module == MODULE_CUT)
 		return cut_location(c, (u32)number, address);
+	if (module == MODULE_WAKER)
+		return named_location(c, (u32)number, address, "--");
 	widen(m, address);
 	if (m->kind == PROFILE_MAPPING_SYNTHETIC)
 		return named_location(c, (u32)number, address, "[unknown]");
@@ -216,7 +230,7 @@ static void add_labels_of_kind(struct conversion *c, const struct stack_entry *e
 	u32 n = 0;
 
 	if (c->meaning && c->meaning->labels)
-		n = c->meaning->labels(c->meaning->arg, &e->key, own);
+		n = c->meaning->labels(c->meaning->arg, &e->key, &e->owner, own);
 	for (u32 i = 0; i < n; i++)
 		add_label(c, l, own[i]);
 }
@@ -252,29 +266,62 @@ static const s64 *values_of(const struct conversion *c, const struct stack_entry
 	return values + (c->p->sample_types.len == 1);
 }
 
-static int convert_entry(struct conversion *c, const struct stack_entry *e)
+static int add_location(struct conversion *c, u64 frame, u32 tgid)
+{
+	s64 location = location_of(c, frame, tgid);
+
+	if (location < 0)
+		return (int)location;
+	c->locations[c->nlocations++] = (u32)location;
+	return 0;
+}
+
+/* The stack that the key's object names, from its root on: the sample's leaf is that root. */
+static int add_waker(struct conversion *c, const struct stack_store *s, const struct stack_entry *e)
+{
+	struct stack *k;
+	int err = 0;
+
+	HASH_FIND(hh, s->stacks, &e->key.object, sizeof(e->key.object), k);
+	if (!k)
+		return 0;
+	for (u32 i = k->nframes; i > 0 && !err; i--)
+		err = add_location(c, k->frames[i - 1], k->tgid);
+	return err ? err : add_location(c, FRAME(MODULE_WAKER, 1), 0);
+}
+
+static int convert_entry(struct conversion *c, const struct stack_store *s,
+			 const struct stack_entry *e)
 {
 	u32 nframes = e->stack->nframes, skip = 0;
 	struct label_list labels = {.len = 0};
 	s64 values[SAMPLE_VALUES_MAX];
-	int err;
+	int err = 0;
 
+	c->nlocations = 0;
 	if (c->meaning && c->meaning->skip)
 		skip = c->meaning->skip(c->meaning->arg, e->stack->frames, nframes);
 	if (skip >= nframes)
 		return 0;
-	for (u32 i = skip; i < nframes; i++) {
-		s64 location = location_of(c, e->stack->frames[i], e->owner.tgid);
-
-		if (location < 0)
-			return (int)location;
-		c->locations[i - skip] = (u32)location;
-	}
-	err = labels_of(c, e, &labels);
+	if (c->meaning && c->meaning->chained)
+		err = add_waker(c, s, e);
+	for (u32 i = skip; i < nframes && !err; i++)
+		err = add_location(c, e->stack->frames[i], e->owner.tgid);
+	if (!err)
+		err = labels_of(c, e, &labels);
 	if (err)
 		return err;
-	return profile_add_sample(c->p, c->locations, nframes - skip, values_of(c, e, values),
+	return profile_add_sample(c->p, c->locations, c->nlocations, values_of(c, e, values),
 				  labels.item, labels.len);
+}
+
+static bool is_wanted(const struct conversion *c, const struct stack_entry *e)
+{
+	const struct sample_count *n = &e->tally.count;
+
+	if (!n->samples && !n->weight)
+		return false;
+	return !c->meaning || !c->meaning->wanted || c->meaning->wanted(c->meaning->arg, &e->key);
 }
 
 /* pprof takes mapping 0 for the main binary: the first target's executable. */
@@ -315,8 +362,8 @@ int stack_store_to_profile(const struct stack_store *s, struct module_set *modul
 	c->meaning = meaning;
 	err = main_mapping_first(c);
 	HASH_ITER(hh, s->entries, e, tmp) {
-		if (!err && e->tally.count.samples)
-			err = convert_entry(c, e);
+		if (!err && is_wanted(c, e))
+			err = convert_entry(c, s, e);
 	}
 	HASH_ITER(hh, c->mappings, m, next) {
 		HASH_DEL(c->mappings, m);

@@ -33,7 +33,8 @@ void stack_store_free(struct stack_store *s)
 	free(s);
 }
 
-static struct stack *stack_intern(struct stack_store *s, u64 hash, const u64 *frames, u32 nframes)
+static struct stack *stack_intern(struct stack_store *s, u64 hash, u32 tgid, const u64 *frames,
+				  u32 nframes)
 {
 	struct stack *k;
 
@@ -44,6 +45,7 @@ static struct stack *stack_intern(struct stack_store *s, u64 hash, const u64 *fr
 	if (!k)
 		return NULL;
 	k->hash = hash;
+	k->tgid = tgid;
 	k->nframes = nframes;
 	memcpy(k->frames, frames, nframes * sizeof(*frames));
 	HASH_ADD(hh, s->stacks, hash, sizeof(k->hash), k);
@@ -66,7 +68,7 @@ int stack_store_put(struct stack_store *s, const struct sample_key *key,
 		return -ENOMEM;
 	e->key = *key;
 	e->owner = *owner;
-	e->stack = stack_intern(s, key->stack, frames, nframes);
+	e->stack = stack_intern(s, key->stack, owner->tgid, frames, nframes);
 	if (!e->stack) {
 		free(e);
 		return -ENOMEM;
@@ -86,14 +88,48 @@ struct sample_tally *stack_store_tally(struct stack_store *s, const struct sampl
 	return e ? &e->tally : NULL;
 }
 
+/* The entry for a key that shares its frames with one that came before; NULL: none did, or no memory. */
+static struct sample_tally *tally_derive(struct stack_store *s, const struct sample_key *key)
+{
+	struct sample_key base = *key;
+	struct stack_entry *from;
+
+	base.object = 0;
+	base.cause = base.outcome = 0;
+	HASH_FIND(hh, s->entries, &base, sizeof(base), from);
+	if (!from ||
+	    stack_store_put(s, key, &from->owner, from->stack->frames, from->stack->nframes))
+		return NULL;
+	return stack_store_tally(s, key);
+}
+
 int stack_store_count(struct stack_store *s, const struct sample_key *key,
 		      const struct sample_count *n)
 {
 	struct sample_tally *tally = stack_store_tally(s, key);
 
 	if (!tally)
+		tally = tally_derive(s, key);
+	if (!tally)
 		return -ENOENT;
 	tally->count.samples += n->samples;
 	tally->count.weight += n->weight;
 	return 0;
+}
+
+void stack_store_scale(struct stack_store *s, u16 cause, u64 total)
+{
+	struct stack_entry *e, *next;
+	u64 sum = 0;
+
+	HASH_ITER(hh, s->entries, e, next) {
+		if (e->key.cause == cause)
+			sum += e->tally.count.weight;
+	}
+	HASH_ITER(hh, s->entries, e, next) {
+		struct sample_count *n = &e->tally.count;
+
+		if (sum && e->key.cause == cause)
+			n->weight = (u64)((double)n->weight * (double)total / (double)sum);
+	}
 }

@@ -23,9 +23,14 @@ void stack_store_free(struct stack_store *s);
 /* Remembers the frames behind a key (leaf first; copied). Again for a known key: nothing happens. */
 int stack_store_put(struct stack_store *s, const struct sample_key *key,
 		    const struct stack_owner *owner, const u64 *frames, u32 nframes) MUST_CHECK;
-/* Adds to a key's counts; -ENOENT when its frames never came. */
+/*
+ * Adds to a key's counts; -ENOENT when its frames never came. Frames of a key without cause, outcome and
+ * object are those of every key that has some.
+ */
 int stack_store_count(struct stack_store *s, const struct sample_key *key,
 		      const struct sample_count *n);
+/* Makes the weights under a cause add up to `total`, each in proportion. */
+void stack_store_scale(struct stack_store *s, u16 cause, u64 total);
 
 struct sample_tally {
 	struct sample_count count;
@@ -52,12 +57,16 @@ struct sample_meaning {
 	void (*values)(void *arg, const struct sample_key *key, const struct sample_tally *tally,
 		       s64 values[SAMPLE_VALUES_MAX]);
 	/* Labels of its own, whose number is returned; NULL: it has none. */
-	u32 (*labels)(void *arg, const struct sample_key *key,
+	u32 (*labels)(void *arg, const struct sample_key *key, const struct stack_owner *owner,
 		      struct sample_label labels[SAMPLE_LABELS_MAX]);
 	/*
 	 * How many frames at the leaf are left out; all of them: so is the sample. NULL: none.
 	 */
 	u32 (*skip)(void *arg, const u64 *frames, u32 nframes);
+	/* Whether a key becomes a sample. NULL: every one does. */
+	bool (*wanted)(void *arg, const struct sample_key *key);
+	/* The object is the number of a second stack, whose frames follow: upside down, after "--". */
+	bool chained;
 	void *arg;
 };
 

@@ -307,3 +307,88 @@ TEST(stack_store, generated_code_without_memory_has_no_module_yet)
 	CHECK(module_set_jit(set, getpid()) == m);
 	module_set_free(set);
 }
+
+TEST(stack_store, frames_of_a_bare_key_are_those_of_its_causes)
+{
+	struct sample_key bare = {.stack = 7}, lock = {.stack = 7, .object = 0x1000, .cause = 2};
+	struct sample_key other = {.stack = 8, .cause = 2};
+	struct sample_count n = {.samples = 2, .weight = 20};
+	struct stack_owner owner = {.tgid = 1};
+	u64 frames[1] = {FRAME(MODULE_KERNEL, 0xffff81234567)};
+	struct bench b;
+
+	bench_init(&b, true);
+	CHECK_INT(stack_store_put(b.store, &bare, &owner, frames, 1), 0);
+	CHECK_INT(stack_store_count(b.store, &lock, &n), 0);
+	CHECK_INT(stack_store_count(b.store, &lock, &n), 0);
+	CHECK_INT(stack_store_count(b.store, &other, &n), -ENOENT);
+	CHECK_INT(stack_store_to_profile(b.store, b.modules, &b.opt, NULL, b.p), 0);
+	CHECK_INT(b.p->samples.len, 1);
+	CHECK_INT(b.p->values.data[0], 4);
+	CHECK_INT(b.p->values.data[1], 40);
+	bench_release(&b);
+}
+
+TEST(stack_store, weights_of_a_cause_are_brought_to_a_sum)
+{
+	struct sample_key a = {.stack = 7}, z = {.stack = 8}, other = {.stack = 7, .cause = 3};
+	struct sample_count one = {1, 10}, three = {3, 30};
+	struct stack_owner owner = {.tgid = 1};
+	u64 frames[1] = {FRAME(MODULE_KERNEL, 0xffff81234567)};
+	struct bench b;
+
+	bench_init(&b, true);
+	CHECK_INT(stack_store_put(b.store, &a, &owner, frames, 1), 0);
+	CHECK_INT(stack_store_put(b.store, &z, &owner, frames, 1), 0);
+	stack_store_scale(b.store, 0, 1000); /* nothing was counted: nothing to divide */
+	CHECK_INT(stack_store_count(b.store, &a, &one), 0);
+	CHECK_INT(stack_store_count(b.store, &z, &three), 0);
+	CHECK_INT(stack_store_count(b.store, &other, &one), 0);
+	stack_store_scale(b.store, 0, 1000);
+	CHECK_INT(stack_store_tally(b.store, &a)->count.weight, 250);
+	CHECK_INT(stack_store_tally(b.store, &z)->count.weight, 750);
+	CHECK_INT(stack_store_tally(b.store, &other)->count.weight, 10);
+	bench_release(&b);
+}
+
+static void both_values(void *arg, const struct sample_key *key, const struct sample_tally *tally,
+			s64 values[SAMPLE_VALUES_MAX])
+{
+	values[0] = (s64)tally->count.samples;
+	values[1] = (s64)tally->count.weight;
+}
+
+TEST(stack_store, a_wakers_stack_follows_upside_down)
+{
+	struct sample_meaning meaning = {.values = both_values, .chained = true};
+	struct sample_key waiter = {.stack = 7}, waker = {.stack = 9},
+			  both = {.stack = 7, .object = 9};
+	struct sample_key gone = {.stack = 7, .object = 11};
+	struct sample_count one = {1, 10};
+	struct stack_owner owner = {.tgid = 1};
+	u64 waits[2], wakes[2];
+	struct bench b;
+	u32 m;
+
+	bench_init(&b, true);
+	m = add_module(&b, "/bin/a", 0x400000, 0x402000, 0x1000);
+	waits[0] = FRAME(m, 0x1010);
+	waits[1] = FRAME(m, 0x1020);
+	wakes[0] = FRAME(m, 0x1030);
+	wakes[1] = FRAME(m, 0x1040);
+	CHECK_INT(stack_store_put(b.store, &waiter, &owner, waits, 2), 0);
+	CHECK_INT(stack_store_put(b.store, &waker, &owner, wakes, 2), 0);
+	CHECK_INT(stack_store_count(b.store, &both, &one), 0);
+	CHECK_INT(stack_store_count(b.store, &gone, &one), 0);
+	CHECK_INT(stack_store_to_profile(b.store, b.modules, &b.opt, &meaning, b.p), 0);
+	CHECK_INT(b.p->samples.len, 2);
+	CHECK_INT(b.p->samples.data[0].nlocations, 5);
+	CHECK_INT(location_of(&b, 0, 0)->address, 0x400040);
+	CHECK_INT(location_of(&b, 0, 1)->address, 0x400030);
+	CHECK_STR(only_name(&b, location_of(&b, 0, 2)), "--");
+	CHECK_INT(location_of(&b, 0, 3)->address, 0x400010);
+	CHECK_INT(location_of(&b, 0, 4)->address, 0x400020);
+	/* A waker whose frames were lost: the waiter's stack alone. */
+	CHECK_INT(b.p->samples.data[1].nlocations, 2);
+	bench_release(&b);
+}
