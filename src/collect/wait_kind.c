@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From names to the kinds of waits: see wait_kind.h. */
+#include "collect/wait_kind.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define LOOK_AT 12 /* user frames, leaf side first */
+
+/* A part of a function's name; the innermost frame that fits decides, and of its fits the first. */
+static const struct {
+	const char *part, *kind;
+} kind_table[] = {
+	{"pthread_mutex_cond_lock", "mutex"}, /* on the way back from a condition variable */
+	{"pthread_cond_", "condvar"},
+	{"condition_variable", "condvar"},
+	{"Condvar", "condvar"},
+	{"condvar", "condvar"},
+	{"pthread_rwlock_", "rwlock"},
+	{"RwLock", "rwlock"},
+	{"rwlock", "rwlock"},
+	{"pthread_barrier_", "barrier"},
+	{"sem_wait", "semaphore"},
+	{"sem_timedwait", "semaphore"},
+	{"sem_clockwait", "semaphore"},
+	{"sem_post", "semaphore"},
+	{"pthread_join", "join"},
+	{"pthread_timedjoin", "join"},
+	{"pthread_clockjoin", "join"},
+	{"pthread_mutex_", "mutex"},
+	{"lll_mutex_", "mutex"},
+	{"parking_lot", "mutex"},
+	{"sync::mutex", "mutex"},
+	{"futex::Mutex", "mutex"},
+	{"std::mutex", "mutex"},
+	{"do_exit", "join"}, /* the kernel wakes who joins */
+};
+
+/* What the kernel does between the wait and the program that watches it. */
+static const char *const scheduler_frames[] = {
+	"bpf_prog_", "bpf_trace_run",    "__bpf_trace_",       "__traceiter_", "__schedule",
+	"schedule",  "preempt_schedule", "finish_task_switch", "io_schedule",
+};
+
+/* Where an interrupt begins (arch/x86/include/asm/idtentry.h). */
+static const char *const interrupt_frames[] = {"asm_sysvec_", "asm_common_interrupt"};
+
+static const char *name_of(const struct profile *p, const struct profile_location *l, u32 line)
+{
+	return profile_text(p,
+			    p->functions.data[p->lines.data[l->first_line + line].function].name);
+}
+
+static bool is_kernel(const struct profile *p, const struct profile_location *l)
+{
+	return p->mappings.data[l->mapping].kind == PROFILE_MAPPING_KERNEL;
+}
+
+static const struct profile_location *location_at(const struct profile *p,
+						  const struct profile_sample *s, u32 i)
+{
+	return &p->locations.data[p->stack_locations.data[s->first_location + i]];
+}
+
+static bool begins_with_any(const char *name, const char *const *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!strncmp(name, list[i], strlen(list[i])))
+			return true;
+	}
+	return false;
+}
+
+static bool is_kernel_function(const struct profile *p, const struct profile_location *l,
+			       const char *const *list, size_t n)
+{
+	return is_kernel(p, l) && l->nlines && begins_with_any(name_of(p, l, 0), list, n);
+}
+
+static bool is_scheduler(const struct profile *p, const struct profile_location *l)
+{
+	return is_kernel_function(p, l, scheduler_frames, ARRAY_LEN(scheduler_frames));
+}
+
+static bool is_interrupt(const struct profile *p, const struct profile_location *l)
+{
+	return is_kernel_function(p, l, interrupt_frames, ARRAY_LEN(interrupt_frames));
+}
+
+static bool is_separator(const struct profile *p, const struct profile_location *l)
+{
+	return p->mappings.data[l->mapping].kind == PROFILE_MAPPING_SYNTHETIC && l->nlines &&
+	       !strcmp(name_of(p, l, 0), "--");
+}
+
+/* Where the waiter's stack begins: behind that of its waker, where there is one. */
+static u32 waiter_at(const struct profile *p, const struct profile_sample *s)
+{
+	for (u32 i = 0; i + 1 < s->nlocations; i++) {
+		if (is_separator(p, location_at(p, s, i)))
+			return i + 1;
+	}
+	return 0;
+}
+
+/* The waiter's leaf, without the scheduler's frames; the last frame stays, whatever it is. */
+static u32 waiter_leaf(const struct profile *p, const struct profile_sample *s, u32 at)
+{
+	while (at + 1 < s->nlocations && is_scheduler(p, location_at(p, s, at)))
+		at++;
+	return at;
+}
+
+static int copy_locations(struct profile *p, const struct profile_sample *s, u32 from, u32 to)
+{
+	int err = 0;
+
+	for (u32 i = from; i < to && !err; i++) {
+		u32 location = p->stack_locations.data[s->first_location + i];
+
+		err = vec_push(&p->stack_locations, location);
+	}
+	return err;
+}
+
+/*
+ * A sample with a waker's stack gets a list of its own: the waker's from whoever was interrupted or from
+ * its root on (what an interrupt interrupted has no part in it), up to where it wakes; then the waiter's.
+ */
+static int cut_chain(struct profile *p, struct profile_sample *s, u32 waiter)
+{
+	u32 first = (u32)p->stack_locations.len, end = waiter - 1, begin;
+	int err;
+
+	while (end > 1 && is_scheduler(p, location_at(p, s, end - 1)))
+		end--;
+	for (begin = end - 1; begin > 0 && !is_interrupt(p, location_at(p, s, begin)); begin--)
+		;
+	err = copy_locations(p, s, begin, end);
+	if (!err)
+		err = copy_locations(p, s, waiter - 1, waiter);
+	if (!err)
+		err = copy_locations(p, s, waiter_leaf(p, s, waiter), s->nlocations);
+	s->first_location = first;
+	s->nlocations = (u32)p->stack_locations.len - first;
+	return err;
+}
+
+static int cut_scheduler(struct profile *p, struct profile_sample *s)
+{
+	u32 waiter = waiter_at(p, s), leaf;
+
+	if (waiter > 1)
+		return cut_chain(p, s, waiter);
+	leaf = waiter_leaf(p, s, 0);
+	s->first_location += leaf;
+	s->nlocations -= leaf;
+	return 0;
+}
+
+static const char *kind_of_name(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(kind_table); i++) {
+		if (strstr(name, kind_table[i].part))
+			return kind_table[i].kind;
+	}
+	return NULL;
+}
+
+static const char *kind_of(const struct profile *p, const struct profile_sample *s)
+{
+	u32 looked = 0;
+
+	for (u32 i = waiter_at(p, s); i < s->nlocations && looked < LOOK_AT; i++) {
+		const struct profile_location *l = location_at(p, s, i);
+
+		looked += !is_kernel(p, l);
+		for (u32 line = 0; line < l->nlines; line++) {
+			const char *kind = kind_of_name(name_of(p, l, line));
+
+			if (kind)
+				return kind;
+		}
+	}
+	return "futex";
+}
+
+static struct profile_label *label_of(const struct profile *p, const struct profile_sample *s,
+				      const char *key)
+{
+	for (u32 i = 0; i < s->nlabels; i++) {
+		struct profile_label *label = &p->labels.data[s->first_label + i];
+
+		if (!strcmp(profile_text(p, label->key), key))
+			return label;
+	}
+	return NULL;
+}
+
+bool wait_has_label(const struct profile *p, const struct profile_sample *s, const char *key,
+		    const char *text)
+{
+	const struct profile_label *label = label_of(p, s, key);
+
+	return label && !strcmp(profile_text(p, label->str), text);
+}
+
+const char *wait_label_text(const struct profile *p, const struct profile_sample *s,
+			    const char *key)
+{
+	const struct profile_label *label = label_of(p, s, key);
+
+	return label && label->str ? profile_text(p, label->str) : NULL;
+}
+
+/* Labels of samples may be shared: the sample gets a list of its own. */
+static int add_label(struct profile *p, struct profile_sample *s, const char *key, const char *text)
+{
+	s64 key_id = profile_string(p, key), text_id = profile_string(p, text);
+	u32 first = (u32)p->labels.len;
+	int err = 0;
+
+	if (key_id < 0 || text_id < 0)
+		return -ENOMEM;
+	for (u32 i = 0; i < s->nlabels && !err; i++) {
+		struct profile_label copy = p->labels.data[s->first_label + i];
+
+		err = vec_push(&p->labels, copy);
+	}
+	if (!err)
+		err = vec_push(&p->labels, ((struct profile_label){.key = (string_id)key_id,
+								   .str = (string_id)text_id}));
+	if (err)
+		return err;
+	s->first_label = first;
+	s->nlabels++;
+	return 0;
+}
+
+/* A thread that waits to be told of work does not wait for a lock. */
+static int condvar_is_idle(struct profile *p, struct profile_sample *s)
+{
+	struct profile_label *cause = label_of(p, s, "cause");
+	s64 idle;
+
+	if (strcmp(kind_of(p, s), "condvar") != 0)
+		return 0;
+	idle = profile_string(p, "idle");
+	if (idle < 0)
+		return (int)idle;
+	cause->str = (string_id)idle; /* no other sample has this list of labels */
+	return 0;
+}
+
+int wait_kinds_find(struct profile *p)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < p->samples.len && !err; i++) {
+		struct profile_sample *s = &p->samples.data[i];
+
+		err = cut_scheduler(p, s);
+		if (err)
+			break;
+		if (label_of(p, s, "lock"))
+			err = add_label(p, s, "kind", kind_of(p, s));
+		else if (wait_has_label(p, s, "cause", "lock"))
+			err = condvar_is_idle(p, s);
+	}
+	return err ? err : profile_merge_samples(p);
+}
+
+void wait_drop(struct profile *p, const char *key, const char *text)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < p->samples.len; i++) {
+		if (!wait_has_label(p, &p->samples.data[i], key, text))
+			p->samples.data[kept++] = p->samples.data[i];
+	}
+	p->samples.len = kept;
+}

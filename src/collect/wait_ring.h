@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Threads that wait for each other in a ring. Who holds a mutex, its own memory tells: glibc's
+ * pthread_mutex_t keeps the owner's tid 8 bytes behind the futex word (sysdeps/nptl/bits/struct_mutex.h), a
+ * PI futex in the word itself (linux/futex.h). Tids are those of the target's PID namespace, so in a
+ * nested one no ring is found.
+ */
+#ifndef CPROF_COLLECT_WAIT_RING_H
+#define CPROF_COLLECT_WAIT_RING_H
+
+#include "base/vec.h"
+#include "collect/collector.h"
+
+struct ring_waiter {
+	u32 tgid, tid;
+	u64 lock;
+	u32 owner[2]; /* candidates: what glibc's field and what a PI futex would say; 0: none */
+};
+
+typedef VEC(struct ring_waiter) ring_waiter_vec;
+
+/* Fills w->owner from the target's memory, as far as it is readable. */
+void wait_ring_owners(struct ring_waiter *w);
+
+/*
+ * The first ring among the waiters: its members in order, at most `max`; 0 when there is none. A thread
+ * that waits for itself is a ring of one.
+ */
+u32 wait_ring_find(const struct ring_waiter *waiters, u32 n, struct wait_ring_member *ring,
+		   u32 max);
+
+#endif

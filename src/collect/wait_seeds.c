@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stacks of threads that sleep already: see wait_seeds.h. */
+#include "collect/wait_seeds.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define READ_SEEDS 16
+
+/* As much as there is, piece by piece: behind the end of the stack's mapping there may be nothing. */
+static u32 copy_stack(const struct seed_record *seed, u8 *to)
+{
+	u32 copied = 0;
+
+	while (copied < PENDING_STACK) {
+		struct iovec local = {to + copied, PENDING_PIECE};
+		struct iovec remote = {(void *)(uintptr_t)(seed->sp + copied), PENDING_PIECE};
+		ssize_t got = process_vm_readv((pid_t)seed->tgid, &local, 1, &remote, 1, 0);
+
+		if (got <= 0)
+			break;
+		copied += (u32)got;
+		if (got < (ssize_t)PENDING_PIECE)
+			break;
+	}
+	return copied;
+}
+
+static int take_one(struct bpf_session *s, const struct seed_record *seed, struct pending_record *r)
+{
+	u32 n = seed->nframes < STACK_MAX_KERNEL ? seed->nframes : STACK_MAX_KERNEL;
+
+	memset(r, 0, offsetof(struct pending_record, data));
+	r->kind = RECORD_PENDING;
+	r->key = seed->key;
+	r->ticket = seed->key.stack;
+	r->tgid = seed->tgid;
+	r->tid = seed->tid;
+	memcpy(r->comm, seed->comm, sizeof(r->comm));
+	memcpy(r->leader_comm, seed->leader_comm, sizeof(r->leader_comm));
+	r->pc = seed->pc;
+	r->sp = seed->sp;
+	r->bp = seed->bp;
+	r->bx = seed->bx;
+	memcpy(r->regs, seed->regs, sizeof(r->regs));
+	r->regs_known = r->bx_known = 1;
+	r->exact = seed->exact;
+	r->nframes = n;
+	for (u32 i = 0; i < n; i++) {
+		/* All are return addresses: the scheduler's own frames are not among them. */
+		u64 frame = FRAME(MODULE_KERNEL, seed->frames[i] - 1);
+
+		memcpy(r->data + i * sizeof(frame), &frame, sizeof(frame));
+	}
+	r->copied = copy_stack(seed, r->data + n * sizeof(u64));
+	return bpf_session_finish(
+		s, r, offsetof(struct pending_record, data) + n * sizeof(u64) + r->copied);
+}
+
+static int take_all(struct bpf_session *s, int fd)
+{
+	struct seed_record *seeds = calloc(READ_SEEDS, sizeof(*seeds));
+	struct pending_record *r = malloc(sizeof(*r));
+	int err = seeds && r ? 0 : -ENOMEM;
+	ssize_t got = 0;
+
+	while (!err) {
+		got = read(fd, seeds, READ_SEEDS * sizeof(*seeds));
+		if (got < 0 && errno == EAGAIN)
+			continue;
+		if (got <= 0)
+			break;
+		for (ssize_t i = 0; i < got / (ssize_t)sizeof(*seeds) && !err; i++)
+			err = take_one(s, &seeds[i], r);
+	}
+	if (!err && got < 0)
+		err = -errno;
+	free(r);
+	free(seeds);
+	return err;
+}
+
+int wait_seeds_take(struct bpf_session *s, struct bpf_program *list_threads)
+{
+	struct bpf_link *link = bpf_program__attach_iter(list_threads, NULL);
+	int fd, err;
+
+	if (!link)
+		return -errno;
+	fd = bpf_iter_create(bpf_link__fd(link));
+	err = fd < 0 ? -errno : take_all(s, fd);
+	if (fd >= 0)
+		close(fd);
+	bpf_link__destroy(link);
+	return err;
+}
