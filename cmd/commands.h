@@ -21,6 +21,7 @@ const struct verb_spec *verb_by_name(const char *name); /* NULL if there is none
 int verb_unknown(const char *name);
 
 int cmd_allocs(int argc, char **argv);
+int cmd_block(int argc, char **argv);
 int cmd_convert(int argc, char **argv);
 int cmd_cpu(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
@@ -28,7 +29,10 @@ int cmd_doctor(int argc, char **argv);
 int cmd_heap(int argc, char **argv);
 int cmd_help(int argc, char **argv);
 int cmd_merge(int argc, char **argv);
+int cmd_mutex(int argc, char **argv);
+int cmd_offcpu(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_version(int argc, char **argv);
+int cmd_wall(int argc, char **argv);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/bpf_shared.h"
 #include "exit_codes.h"
 
 #define OPTION_COLUMN 28 /* where the help of an option begins */
@@ -70,6 +71,14 @@ static void print_events(FILE *to)
 		fprintf(to, "  %-*s%s\n", OPTION_COLUMN - 2, e->name, e->summary);
 }
 
+static void print_causes(FILE *to)
+{
+	fprintf(to, "\nCauses:\n ");
+	for (u32 cause = WAIT_NONE + 1; cause < WAIT_CAUSE_COUNT; cause++)
+		fprintf(to, " %s", wait_cause_text(cause));
+	fprintf(to, "\n");
+}
+
 /* A comparison is a page or the table that is printed. */
 static bool writes(const struct verb_spec *verb, const struct format *f)
 {
@@ -114,6 +123,8 @@ void help_verb(FILE *to, const struct verb_spec *verb)
 		print_options(to, verb->bit);
 		if (verb_takes(verb, "event"))
 			print_events(to);
+		if (verb->bit == VERB_OFFCPU)
+			print_causes(to);
 		if (verb_takes(verb, "format"))
 			print_formats(to, verb);
 		if (verb_takes(verb, "pid"))

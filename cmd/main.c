@@ -11,12 +11,14 @@
 #include "nearest.h"
 #include "terminal.h"
 
+#define TARGET_SYNOPSIS "(-p PID[,PID...] | -n NAME | -a | --cgroup PATH | -- COMMAND [ARGS])"
+
 const struct verb_spec verb_table[] = {
 	{
 		.name = "cpu",
 		.bit = VERB_CPU,
 		.summary = "where the CPU time of a running process goes, by call stack",
-		.synopsis = "(-p PID[,PID...] | -n NAME | -a | --cgroup PATH | -- COMMAND [ARGS])",
+		.synopsis = TARGET_SYNOPSIS,
 		.examples =
 			"  cprof cpu -p 4711 -d 5s               five seconds of one process\n"
 			"  cprof cpu -n redis-server -o r.pb.gz  go tool pprof opens the file\n"
@@ -42,6 +44,44 @@ const struct verb_spec verb_table[] = {
 		.synopsis = "(-p PID[,PID...] | -n NAME | -- COMMAND [ARGS])",
 		.examples = "  cprof allocs -p 4711 -d 5s            five seconds of one process\n",
 		.run = cmd_allocs,
+	},
+	{
+		.name = "block",
+		.bit = VERB_BLOCK,
+		.summary = "time lost waiting on locks, by the call stack that waited",
+		.synopsis = TARGET_SYNOPSIS,
+		.examples = "  cprof block -p 4711 -d 5s             which locks it waits for, and "
+			    "where\n"
+			    "  cprof block -n postgres --all --min 1ms   long waits only\n",
+		.run = cmd_block,
+	},
+	{
+		.name = "mutex",
+		.bit = VERB_MUTEX,
+		.summary = "the same time, by the call stack that held the lock and let go",
+		.synopsis = TARGET_SYNOPSIS,
+		.examples =
+			"  cprof mutex -p 4711 -d 5s             who keeps the others waiting\n",
+		.run = cmd_mutex,
+	},
+	{
+		.name = "offcpu",
+		.bit = VERB_OFFCPU,
+		.summary = "all time that threads do not run, by call stack and cause",
+		.synopsis = TARGET_SYNOPSIS,
+		.examples =
+			"  cprof offcpu -p 4711 -d 5s --state ^idle  all but idle waits\n"
+			"  cprof offcpu -p 4711 --state disk,fault   where it waits for the disk\n",
+		.run = cmd_offcpu,
+	},
+	{
+		.name = "wall",
+		.bit = VERB_WALL,
+		.summary = "running, runnable and blocked time, by call stack",
+		.synopsis = TARGET_SYNOPSIS,
+		.examples = "  cprof wall -p 4711 -d 5s              where the time of its threads "
+			    "goes\n",
+		.run = cmd_wall,
 	},
 	{
 		.name = "report",

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bpf_shared.h"
 #include "nearest.h"
 #include "target/allocator.h"
 #include "target/select.h"
@@ -191,6 +192,70 @@ static int set_event(struct options *o, const char *value, struct error *err)
 		return usage(err, "unknown event \"%.*s\": one of %s", SHOWN, value, names);
 	}
 	o->event = e;
+	return 0;
+}
+
+static int set_min(struct options *o, const char *value, struct error *err)
+{
+	if (!duration_parse(value, &o->wait.min_ns))
+		return usage(err, "\"%.*s\" is not a duration (10ms, 0.5s)", SHOWN, value);
+	return 0;
+}
+
+/* The cause called so, of those that a thread off the CPU can have; 0: none. */
+static u32 cause_by_name(const char *name, size_t len)
+{
+	for (u32 cause = WAIT_NONE + 1; cause < WAIT_CAUSE_COUNT; cause++) {
+		const char *text = wait_cause_text(cause);
+
+		if (strlen(text) == len && !strncmp(text, name, len))
+			return cause;
+	}
+	return 0;
+}
+
+static int set_state(struct options *o, const char *value, struct error *err)
+{
+	bool except = *value == '^';
+	u32 named = 0;
+
+	for (value += except;; value++) {
+		size_t len = strcspn(value, ",");
+		u32 cause = cause_by_name(value, len);
+
+		if (!cause)
+			return usage(err, "unknown cause \"%.*s\" (cprof offcpu -h lists them)",
+				     (int)(len > SHOWN ? SHOWN : len), value);
+		named |= 1u << cause;
+		value += len;
+		if (!*value)
+			break;
+	}
+	o->wait.causes = except ? ((1u << WAIT_CAUSE_COUNT) - 1) & ~named : named;
+	return 0;
+}
+
+static int set_condvar(struct options *o, const char *value, struct error *err)
+{
+	o->wait.condvars = OPTION_CONDVAR_COUNT;
+	return 0;
+}
+
+static int set_no_condvar(struct options *o, const char *value, struct error *err)
+{
+	o->wait.condvars = OPTION_CONDVAR_DROP;
+	return 0;
+}
+
+static int set_wakers(struct options *o, const char *value, struct error *err)
+{
+	o->wait.wakers = true;
+	return 0;
+}
+
+static int set_owners(struct options *o, const char *value, struct error *err)
+{
+	o->wait.owners = true;
 	return 0;
 }
 
@@ -530,7 +595,10 @@ static int set_help(struct options *o, const char *value, struct error *err)
 /* ---- the table --------------------------------------------------------------------------------- */
 
 #define VERB_MEMORY (VERB_HEAP | VERB_ALLOCS)
-#define IN(group_) VERB_CPU | VERB_MEMORY, OPTION_GROUP_##group_
+#define VERB_WAITS (VERB_BLOCK | VERB_MUTEX | VERB_OFFCPU | VERB_WALL)
+#define VERB_LOCKS (VERB_BLOCK | VERB_MUTEX)
+#define VERB_STACKS (VERB_CPU | VERB_WAITS) /* see the kernel, and what it runs */
+#define IN(group_) VERB_STACKS | VERB_MEMORY, OPTION_GROUP_##group_
 #define OF(verbs_, group_) (verbs_), OPTION_GROUP_##group_
 #define ALSO(verbs_, group_) (verbs_) | IN(group_)
 #define VIEWING (VERB_REPORT | VERB_DIFF)
@@ -543,21 +611,33 @@ const struct option_spec option_table[] = {
 	 IN(TARGET), set_pids},
 	{'n', "name", "NAME", "the process whose name or program is NAME", IN(TARGET), set_name},
 	{0, "all", NULL, "with -n: every process of that name", IN(TARGET), set_all},
-	{'a', "system", NULL, "the whole machine", OF(VERB_CPU, TARGET), set_system},
-	{0, "cgroup", "PATH", "a control group and those below it", OF(VERB_CPU, TARGET), set_cgroup},
+	{'a', "system", NULL, "the whole machine", OF(VERB_STACKS, TARGET), set_system},
+	{0, "cgroup", "PATH", "a control group and those below it", OF(VERB_STACKS, TARGET), set_cgroup},
 	{0, "no-children", NULL, "leave child processes out", IN(TARGET), set_no_children},
 
 	{'d', "duration", "DURATION",
 	 "5s, 500ms, 2m, 1h; 0: until Ctrl-C (default 10s; COMMAND: its end)",
 	 IN(SAMPLING), set_duration},
 	{'F', "frequency", "HZ", "samples a second on each CPU (default 99)",
-	 OF(VERB_CPU, SAMPLING), set_frequency},
+	 OF(VERB_CPU | VERB_WALL, SAMPLING), set_frequency},
 	{'e', "event", "EVENT", "what to count (default cpu-clock; see below)",
 	 OF(VERB_CPU, SAMPLING), set_event},
-	{0, "user", NULL, "user frames only", OF(VERB_CPU, SAMPLING), set_user},
-	{0, "kernel", NULL, "kernel frames only", OF(VERB_CPU, SAMPLING), set_kernel},
+	{0, "user", NULL, "user frames only", OF(VERB_STACKS, SAMPLING), set_user},
+	{0, "kernel", NULL, "kernel frames only", OF(VERB_STACKS, SAMPLING), set_kernel},
 	{0, "mode", "bpf|perf", "how to record (default: bpf where allowed, else perf)",
 	 OF(VERB_CPU, SAMPLING), set_mode},
+	{0, "min", "DURATION", "leave shorter waits out (1ms, 0.5s)",
+	 OF(VERB_LOCKS | VERB_OFFCPU, SAMPLING), set_min},
+	{0, "state", "CAUSE[,CAUSE...]", "only these causes (see below); ^CAUSE: all but that one",
+	 OF(VERB_OFFCPU, SAMPLING), set_state},
+	{0, "wakers", NULL, "by who ended the wait, too: his stack after --",
+	 OF(VERB_OFFCPU, SAMPLING), set_wakers},
+	{0, "owners", NULL, "what the owner of the lock did meanwhile, too (owner_delay)",
+	 OF(VERB_MUTEX, SAMPLING), set_owners},
+	{0, "condvar", NULL, "count condition variables in tables and folded stacks, too",
+	 OF(VERB_LOCKS, OUTPUT), set_condvar},
+	{0, "no-condvar", NULL, "leave condition variables out of the profile (default: out of "
+	 "tables)", OF(VERB_LOCKS, OUTPUT), set_no_condvar},
 	{0, "rate", "BYTES", "mean distance between samples (default 512k; 1: every allocation)",
 	 OF(VERB_MEMORY, SAMPLING), set_rate},
 	{0, "leaks", NULL, "list the stacks whose blocks are alive, with age and growth",

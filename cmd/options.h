@@ -13,6 +13,10 @@
 
 enum verb { /* bits, for option_spec.verbs */
 	    VERB_CPU = 1 << 0,
+	    VERB_BLOCK = 1 << 1,
+	    VERB_MUTEX = 1 << 2,
+	    VERB_OFFCPU = 1 << 3,
+	    VERB_WALL = 1 << 4,
 	    VERB_HEAP = 1 << 8,
 	    VERB_ALLOCS = 1 << 9,
 	    /* those that read profiles; recording verbs come below */
@@ -36,6 +40,12 @@ enum option_label { /* bits */
 		    OPTION_LABEL_THREAD = 1 << 0,
 		    OPTION_LABEL_PID = 1 << 1,
 		    OPTION_LABEL_CPU = 1 << 2,
+};
+
+enum option_condvar { /* waits on condition variables: mostly idleness */
+		      OPTION_CONDVAR_APART, /* in the profile, but not in tables and folded stacks */
+		      OPTION_CONDVAR_COUNT, /* like every other */
+		      OPTION_CONDVAR_DROP, /* nowhere */
 };
 
 enum option_mode {
@@ -64,6 +74,12 @@ struct options {
 	bool duration_given;
 	u32 frequency; /* Hz, 1 or more; the kernel's limit is not checked here */
 	const struct event_desc *event; /* never NULL */
+	struct option_wait {
+		u64 min_ns; /* shorter ones are left out */
+		u32 causes; /* 1 << enum wait_cause; 0: all */
+		bool wakers, owners;
+		enum option_condvar condvars;
+	} wait;
 	bool user_only, kernel_only; /* at most one; both options together mean neither */
 	enum option_mode mode;
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "browser.h"
+#include "collect/wait_kind.h"
 #include "format/leaks.h"
 #include "interrupt.h"
 
@@ -157,7 +158,25 @@ static int write_main(const struct output *out, const struct profile *p,
 	return code;
 }
 
-int output_write(struct output *out, const struct profile *p, const struct output_place *place,
+static bool is_view(const struct format *f)
+{
+	return f == &format_text || f == &format_folded;
+}
+
+static void hide(const struct output *out, const struct output_place *place, struct profile *p)
+{
+	size_t before = p->samples.len;
+
+	if (!place->hidden_key)
+		return;
+	wait_drop(p, place->hidden_key, place->hidden_text);
+	if (p->samples.len < before)
+		terminal_note(out->term, "cprof: not shown: %zu stacks of %s %s (--%s shows them)",
+			      before - p->samples.len, place->hidden_key, place->hidden_text,
+			      place->hidden_text);
+}
+
+int output_write(struct output *out, struct profile *p, const struct output_place *place,
 		 struct error *err)
 {
 	struct format_options opt = {.sample_type = out->o->sample_type,
@@ -179,7 +198,11 @@ int output_write(struct output *out, const struct profile *p, const struct outpu
 	if (out->format == &format_folded &&
 	    (place->target->scope != TARGET_PROCESSES || place->target->processes.len > 1))
 		opt.root_label = "comm";
+	if (is_view(out->format))
+		hide(out, place, p);
 	code = write_main(out, p, &opt, path, err);
+	if (!code && out->table && !is_view(out->format))
+		hide(out, place, p);
 	if (!code && out->table && p->samples.len)
 		code = print_table(out, p, err);
 	if (!code && !is_stdout(out))

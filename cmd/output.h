@@ -28,6 +28,8 @@ struct output_place { /* what a made-up file name is made of */
 	const char *kind;
 	const struct target *target;
 	bool is_command;
+	/* Samples with this label and text are kept out of text and folded stacks; NULL: none are. */
+	const char *hidden_key, *hidden_text;
 };
 
 /* Decides, and finds out now what would fail after the recording: a directory, an unwritable place. */
@@ -39,7 +41,8 @@ void output_release(struct output *out);
 int output_lend_stdout(struct output *out) MUST_CHECK;
 void output_take_stdout(struct output *out);
 
-int output_write(struct output *out, const struct profile *p, const struct output_place *place,
+/* Takes what is hidden out of the profile, once it is written where all belongs. */
+int output_write(struct output *out, struct profile *p, const struct output_place *place,
 		 struct error *err) MUST_CHECK;
 
 #endif

@@ -139,6 +139,10 @@ static void fill_collect_options(struct recording *r)
 	r->collect.heap.max_slowdown = o->heap.max_slowdown;
 	r->collect.heap.names = o->heap.names;
 	r->collect.heap.library = o->heap.library;
+	r->collect.wait.min_ns = o->wait.min_ns;
+	r->collect.wait.causes = o->wait.causes;
+	r->collect.wait.wakers = o->wait.wakers;
+	r->collect.wait.owners = o->wait.owners;
 	r->collect.log = &r->term.log;
 }
 
@@ -310,6 +314,8 @@ static int build_profile(struct recording *r)
 	r->profile->time_nanos = (s64)r->wall_start_ns;
 	r->profile->duration_nanos = (s64)r->elapsed_ns;
 	code = symbolize_profile(r->profile, &naming, &r->names);
+	if (!code && r->kind->refine)
+		code = r->kind->refine(r->profile, r->o);
 	if (!code)
 		code = add_comments(r);
 	return code ? error_set(&r->err, code, "cannot name the stacks: %s", error_reason(code))
@@ -345,11 +351,19 @@ static int finish(struct recording *r)
 {
 	struct output_place place = {.kind = r->kind->name,
 				     .target = &r->target,
-				     .is_command = r->o->target == OPTION_TARGET_COMMAND};
+				     .is_command = r->o->target == OPTION_TARGET_COMMAND,
+				     .hidden_key = r->kind->hidden_key,
+				     .hidden_text = r->kind->hidden_text};
 	int code = build_profile(r);
+	bool empty;
 
 	/* It may hold so many files open that no other could be written. */
 	free_collector(r);
+	if (r->o->wait.condvars == OPTION_CONDVAR_COUNT)
+		place.hidden_key = NULL;
+	empty = !code && !r->profile->samples.len;
+	if (!code && r->kind->report)
+		r->kind->report(&r->term, r->profile, &r->stats);
 	if (!code)
 		code = output_write(&r->out, r->profile, &place, &r->err);
 	report_command(r);
@@ -361,7 +375,7 @@ static int finish(struct recording *r)
 					.elapsed_ns = r->elapsed_ns,
 					.frequency = r->kind->samples ? r->o->frequency : 0,
 					.clock = r->o->event->clock});
-	if (r->profile->samples.len)
+	if (!empty)
 		return CPROF_EXIT_OK;
 	terminal_error(&r->term, "the profile of %s is empty: %s", r->target.title, why_empty(r));
 	return CPROF_EXIT_EMPTY;

@@ -8,6 +8,7 @@
 
 #include "collect/collector.h"
 #include "options.h"
+#include "terminal.h"
 
 struct record_verb {
 	const char *name; /* "cpu": names the output file */
@@ -20,6 +21,12 @@ struct record_verb {
 	const char *why_empty; /* when nothing was lost; NULL: no CPU time was used */
 	bool live; /* heap: blocks are followed until they are freed */
 	bool preloads; /* a command is started with libcprof-heap.so in front of its allocator */
+	/* What can be told of the profile once its functions have names; NULL: nothing. */
+	int (*refine)(struct profile *p, const struct options *o);
+	/* Says what should not be overlooked in it; NULL: nothing. */
+	void (*report)(struct terminal *t, const struct profile *p, const struct collect_stats *s);
+	/* A label and its text: such samples are in the profile, but not in tables and folded stacks. */
+	const char *hidden_key, *hidden_text;
 };
 
 /* Prints what there is to say; returns the exit status (exit_codes.h). */

@@ -31,6 +31,7 @@ void summary_losses(const struct collect_stats *s, char *out, size_t size)
 		{"ring buffer full", s->lost_ring},
 		{"count table full", s->lost_table},
 		{"interrupted another sample", s->lost_busy},
+		{"wait table full", s->wait.lost_threads},
 	};
 	char list[SUMMARY_LINE];
 	u64 total = 0;
@@ -99,6 +100,22 @@ static void print_heap(struct terminal *t, const struct heap_stats *h)
 		      h->probes, h->at_least ? "more than" : "about", h->slowdown * 100, dropped);
 }
 
+static void print_waits(struct terminal *t, const struct wait_stats *w)
+{
+	if (w->no_holder)
+		terminal_note(
+			t,
+			"cprof: not blamed on anybody: %llu waits of %.3f s that a signal, a time "
+			"limit or the end of the recording ended",
+			(unsigned long long)w->no_holder, (double)w->no_holder_ns / 1e9);
+	if (w->lost_locks)
+		terminal_note(
+			t,
+			"cprof: table of locks full: %llu times who released a lock was blamed "
+			"for one waiter only",
+			(unsigned long long)w->lost_locks);
+}
+
 void summary_print(struct terminal *t, const struct summary *sum)
 {
 	const struct collect_stats *s = sum->stats;
@@ -122,6 +139,7 @@ void summary_print(struct terminal *t, const struct summary *sum)
 				  "(sysctl kernel.kptr_restrict=0)");
 	if (s->heap.probes)
 		print_heap(t, &s->heap);
+	print_waits(t, &s->wait);
 	/* Three lines at most: what was cut matters more than what could be named better. */
 	if (!print_cuts(t, s) && n->note[0])
 		terminal_note(t, "cprof: %s", n->note);

@@ -13,7 +13,7 @@ struct summary {
 	const struct collect_stats *stats;
 	const struct symbolize_stats *names;
 	u64 elapsed_ns;
-	u32 frequency;
+	u32 frequency; /* 0: not sampled at a rate */
 	bool clock; /* the event is a clock, so `frequency` is what was really sampled at */
 };
 
