@@ -40,6 +40,8 @@ $(eval $(call target,frames-clang,frames.c,clang,))
 $(eval $(call target,vdso,vdso.c,gcc,))
 $(eval $(call target,syscall,syscall.c,gcc,))
 $(eval $(call target,jit,jit.c,gcc,))
+$(eval $(call target,locks,locks.c,gcc,))
+$(eval $(call target,lock_server,lock_server.c,gcc,))
 
 # Two builds of one library with different frames, so that stale rows give a visibly wrong stack.
 $(eval $(call target,libburn1.so,dl_lib.c,gcc,-shared -fPIC -DLIB_FUNCTION=library_one -DLIB_FRAME=40))

@@ -64,6 +64,36 @@ record() {
 	[ -s "$FOLDED" ]
 }
 
+# record_wait VERB OPTIONS...: the same for one of the verbs that measure waits.
+record_wait() {
+	local verb=$1
+	shift
+	"$CPROF" "$verb" -f folded -o "$FOLDED" "$@" >"$BATS_TEST_TMPDIR/command.out" 2>"$ERR" ||
+		{ echo "status $?: cprof $verb $*"; return 1; }
+	[ -s "$FOLDED" ]
+}
+
+# profile_wait VERB OPTIONS...: a pprof file, wait.pb.gz.
+profile_wait() {
+	local verb=$1
+	shift
+	"$CPROF" "$verb" -o wait.pb.gz "$@" >"$BATS_TEST_TMPDIR/command.out" 2>"$ERR" ||
+		{ echo "status $?: cprof $verb $*"; return 1; }
+	TRUTH=$BATS_TEST_TMPDIR/command.out
+}
+
+# label_share KEY VALUE [TYPE]: percent of the profile's value under this label.
+label_share() {
+	"$ROOT/tests/e2e/pprof_decode.py" wait.pb.gz --labels ${3:+-t "$3"} | awk -v key="$1" -v value="$2" '
+		$1 == key { all += $NF; if ($2 == value) n += $NF }
+		END { printf "%.2f\n", all ? 100 * n / all : 0 }'
+}
+
+# total TYPE: the sum of a sample type over wait.pb.gz.
+total() {
+	"$ROOT/tests/e2e/pprof_decode.py" wait.pb.gz --folded -t "$1" | awk '{ n += $NF } END { printf "%.0f\n", n }'
+}
+
 samples() { awk '{ n += $NF } END { print n + 0 }' "${1:-$FOLDED}"; }
 
 # percent REGEX [OF-REGEX]: the part of the samples whose stack matches, of those that match OF-REGEX.

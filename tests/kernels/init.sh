@@ -34,7 +34,7 @@ profile() {
 	local pid=$!
 	while ! grep -q ready /tmp/target.out; do sleep 0.1; done
 	# shellcheck disable=SC2086 # a list of options
-	cprof cpu --mode bpf -p $pid -d "${seconds}s" $options -f folded -o - >"/tmp/$name" 2>"/tmp/$name.err"
+	cprof ${VERB:-cpu --mode bpf} -p $pid -d "${seconds}s" $options -f folded -o - >"/tmp/$name" 2>"/tmp/$name.err"
 	result $? "$name: exit status" "/tmp/$name.err"
 	kill $pid
 	wait $pid 2>/dev/null
@@ -114,6 +114,17 @@ if [ -e /targets/libtcmalloc.so.4 ]; then
 	site throw new_aligned
 	site throw new_sized
 fi
+
+VERB=block profile block 3 '' -- /targets/locks mutex
+has /tmp/block ';want_mutex;.*lock' 'where threads wait for a mutex'
+VERB=mutex profile mutex 3 '' -- /targets/locks mutex
+has /tmp/mutex ';hold_mutex;' 'who keeps them waiting'
+VERB=offcpu profile offcpu 3 '--state network' -- /targets/locks socket
+has /tmp/offcpu ';read_end;.*read' 'waits on a socket'
+VERB=wall profile wall 3 '' -- /targets/locks burn
+has /tmp/wall 'main;burn' 'running and waiting together'
+VERB=block profile deadlock 3 '' -- /targets/locks deadlock
+has /tmp/deadlock.err 'deadlock: 2 threads' 'a deadlock'
 
 # shellcheck disable=SC2016 # the inner shell's dollars
 cprof cpu -d 0 -f folded -o - -- /bin/busybox sh -c 'i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done' \

@@ -60,7 +60,8 @@ make_initramfs() {
 	chmod 755 "$root/init"
 	cp "$cprof" "$root/bin/cprof"
 	add "$cprof"
-	for name in shares shares-static signal dlopen libburn1.so libburn2.so storm inline syscall heap_leaks heap_cxx; do
+	for name in shares shares-static signal dlopen libburn1.so libburn2.so storm inline syscall locks \
+		heap_leaks heap_cxx; do
 		cp "$targets/$name" "$root/targets/"
 		add "$targets/$name"
 	done

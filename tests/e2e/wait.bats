@@ -1,0 +1,219 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# block, mutex, offcpu, wall: against programs that measure their own waits.
+
+load helper
+
+setup_file() { [ "$(id -u)" = 0 ] || skip 'needs root'; }
+
+locks() { [ -x "$TARGETS/locks" ] || skip 'locks was not built here'; }
+
+# The program measures what passes around its calls; the scheduler sees a little less.
+@test "block: as many waits, and as long, as the program measured around its calls" {
+	locks
+	local mode kind
+	while read -r mode kind; do
+		profile_wait block --condvar -- "$TARGETS/locks" "$mode" 2
+		near "$(total contentions)" "$(truth waits)" "0.02 * $(truth waits) + 2"
+		near "$(total delay)" "$(truth delay)" "0.05 * $(truth delay)"
+		holds "$(label_share kind "$kind") > 99"
+		holds "$(label_share result acquired) > 95"
+		grep -q '; 100.0% of stacks whole' "$ERR"
+	done <<-END
+		mutex mutex
+		pi mutex
+		rwlock rwlock
+		semaphore semaphore
+		condvar condvar
+		barrier barrier
+		join join
+	END
+}
+
+@test "block: the waiter's stack, down to the lock" {
+	locks
+	record_wait block -- "$TARGETS/locks" mutex 2
+	at_least 99 ';want_mutex;.*lock'
+	holds "$(percent 'schedule|bpf_prog|bpf_trace') < 0.1"
+	whole 99
+}
+
+@test "block: a time limit that passes is a timeout" {
+	locks
+	profile_wait block --no-children -- "$TARGETS/locks" timed 2
+	holds "$(label_share result timeout contentions) > 95"
+}
+
+@test "block: condition variables are in the file, but not in folded stacks; --no-condvar drops them" {
+	locks
+	target locks condvar
+	record_wait block -p "$PID" -d 1s --condvar
+	at_least 99 'wait_condition;.*cond_wait'
+	"$CPROF" block -p "$PID" -d 1s -f folded -o - >out 2>"$ERR"
+	[ ! -s out ]
+	grep -q 'not shown: .* condvar (--condvar shows them)' "$ERR"
+	profile_wait block -p "$PID" -d 1s
+	holds "$(label_share kind condvar) > 99"
+	run "$CPROF" block -p "$PID" -d 1s --no-condvar -o none.pb.gz
+	[ "$status" -eq 3 ]
+}
+
+# at_site TYPE NAME: the sum of a sample type under serve_NAME.
+at_site() {
+	"$ROOT/tests/e2e/pprof_decode.py" wait.pb.gz --folded -t "$1" |
+		awk -v site=";serve_$2;" 'index($0, site) { n += $NF } END { printf "%.0f\n", n }'
+}
+
+# Three threads a lock, who take it again as soon as they let go: who is woken finds it taken, many times over.
+@test "block: a server of named locks: each as the server measured it, woken in vain and by signals" {
+	[ -x "$TARGETS/lock_server" ] || skip 'lock_server was not built here'
+	local lock how
+	for how in '' signals; do
+		profile_wait block -- "$TARGETS/lock_server" 3 $how
+		for lock in orders users cache; do
+			near "$(at_site contentions $lock)" "$(truth ${lock}_waits)" "0.02 * $(truth ${lock}_waits) + 2"
+			near "$(at_site delay $lock)" "$(truth ${lock}_delay)" "0.05 * $(truth ${lock}_delay)"
+		done
+		[ "$(label_share lock orders_lock contentions)" != 0.00 ]
+		holds "$(label_share lock orders_lock contentions) + $(label_share lock users_lock contentions) + $(label_share lock cache contentions) > 99.9"
+	done
+}
+
+@test "mutex: a server of named locks: who holds it is blamed for each; what the owner does meanwhile" {
+	[ -x "$TARGETS/lock_server" ] || skip 'lock_server was not built here'
+	local lock
+	profile_wait mutex --owners -- "$TARGETS/lock_server" 3
+	for lock in orders users cache; do
+		near "$(at_site delay $lock)" "$(truth ${lock}_delay)" "0.05 * $(truth ${lock}_delay)"
+		near "$(at_site owner_delay $lock)" "$(truth ${lock}_delay)" "0.05 * $(truth ${lock}_delay)"
+	done
+	"$ROOT/tests/e2e/pprof_decode.py" wait.pb.gz --folded -t owner_delay |
+		awk '{ all += $NF } /hold;.*nanosleep/ { n += $NF } END { exit !(n > 0.95 * all) }'
+	[ "$(label_share lock orders_lock)" != 0.00 ]
+	[ "$(label_share thread lock_server)" != 0.00 ]
+}
+
+@test "mutex --owners: an owner that runs on another CPU, and one that waits for something else" {
+	locks
+	profile_wait mutex --owners -- "$TARGETS/locks" busy 2
+	"$ROOT/tests/e2e/pprof_decode.py" wait.pb.gz --folded -t owner_delay |
+		awk '{ all += $NF } /;hold_busy(;|$| )/ { n += $NF } END { exit !(all && n > 0.9 * all) }'
+	holds "$(total owner_delay) > 0.8 * $(total delay)"
+}
+
+@test "offcpu --wakers: under each wait who ended it" {
+	locks
+	record_wait offcpu --wakers --state lock -- "$TARGETS/locks" semaphore 2
+	at_least 95 ';wait_semaphore;.*;--;.*;futex_wake;waker;'
+	holds "$(percent 'bpf_prog|bpf_trace|__schedule') < 0.1"
+	record_wait offcpu --wakers --state sleep -- "$TARGETS/locks" sleep 1
+	at_least 90 ';wait_sleep;.*;--;.*asm_sysvec_apic_timer_interrupt [0-9]'
+}
+
+@test "block: --min leaves short waits out" {
+	locks
+	target locks mutex
+	run "$CPROF" block -p "$PID" -d 1s --min 500ms -f folded -o out
+	[ "$status" -eq 3 ]
+	record_wait block -p "$PID" -d 1s --min 1ms
+}
+
+@test "block: a deadlock from before attaching is found, with threads and stacks" {
+	locks
+	target locks deadlock
+	sleep 0.2
+	profile_wait block -p "$PID" -d 1s
+	grep -q 'deadlock: 2 threads' "$ERR"
+	grep -q 'lock_first' "$ERR"
+	grep -q 'orders_lock' "$ERR"
+	grep -q 'idle_lock' "$ERR"
+	near "$(total delay)" 2000000000 50000000
+	holds "$(label_share result unfinished) > 99"
+}
+
+@test "mutex: the holder is blamed, also for those who queue behind each other" {
+	locks
+	record_wait mutex -- "$TARGETS/locks" mutex 2
+	at_least 95 ';hold_mutex;'
+	record_wait mutex -- "$TARGETS/locks" pi 2
+	at_least 95 ';hold_mutex;'
+	record_wait mutex -- "$TARGETS/locks" rwlock 2
+	at_least 95 ';hold_rwlock;'
+	whole 99
+}
+
+@test "mutex: the same delay as the waiters'" {
+	locks
+	profile_wait mutex -- "$TARGETS/locks" mutex 2
+	near "$(total delay)" "$(truth delay)" "0.05 * $(truth delay)"
+	near "$(total contentions)" "$(truth waits)" "0.02 * $(truth waits) + 2"
+}
+
+@test "offcpu: each wait under its cause" {
+	locks
+	local mode cause half
+	while read -r mode cause half; do
+		profile_wait offcpu -- "$TARGETS/locks" "$mode" 2
+		holds "$(label_share cause "$cause") > $half"
+		holds "$(total offcpu) > 1.9e9"
+	done <<-END
+		sleep sleep 95
+		socket network 45
+		pipe pipe 45
+		condvar idle 45
+		timed lock 90
+		burn runnable 95
+	END
+}
+
+@test "offcpu: --state picks causes, ^ leaves them out" {
+	locks
+	target locks socket
+	record_wait offcpu -p "$PID" -d 1s --state network
+	at_least 99 'read_end'
+	record_wait offcpu -p "$PID" -d 1s --state ^network
+	holds "$(percent 'read_end') < 10"
+	run --separate-stderr "$CPROF" offcpu -p "$PID" --state nonsense
+	[ "$status" -eq 2 ]
+}
+
+@test "offcpu: a page fault that reads from the disk, and a read that does" {
+	locks
+	head -c 300000000 /dev/zero >big
+	sync big
+	for mode in fault disk; do
+		profile_wait offcpu --state fault,disk -- "$TARGETS/locks" "$mode" 5
+		holds "$(label_share cause "$mode") > 60"
+	done
+}
+
+@test "wall: running, runnable and blocked add up to threads times duration" {
+	locks
+	target locks burn
+	profile_wait wall -p "$PID" -d 2s
+	near "$(total wall)" 8000000000 160000000
+	holds "$(total blocked) < 0.02 * $(total wall)"
+	target locks pipe
+	profile_wait wall -p "$PID" -d 2s
+	near "$(total wall)" 4000000000 80000000
+	near "$(total wall)" "$(($(total cpu) + $(total runnable) + $(total blocked)))" 1000
+	holds "$(total blocked) + $(total runnable) > 0.9 * $(total wall)" # runnable: others are busy
+	holds "$(total blocked) > 0.5 * $(total wall)"
+}
+
+@test "waits: the file keeps the rules of pprof, and says how it was made" {
+	locks
+	for verb in block mutex offcpu wall; do
+		profile_wait "$verb" -- "$TARGETS/locks" mutex 1
+		"$ROOT/tests/e2e/pprof_decode.py" wait.pb.gz --check
+		"$ROOT/tests/e2e/pprof_decode.py" wait.pb.gz --comments | grep -q "$verb of"
+		go tool pprof -top wait.pb.gz >/dev/null
+	done
+}
+
+@test "waits: threads that end while they wait, thousands of threads, a target that is killed" {
+	target threads
+	record_wait offcpu -p "$PID" -d 1s
+	(sleep 2; kill -KILL "$PID") 3>&- &
+	record_wait offcpu -p "$PID" -d 10s
+}
