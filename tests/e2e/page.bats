@@ -53,6 +53,15 @@ page() {
 	page numbers
 }
 
+@test "page: calls the same changes noise as cprof diff" {
+	local make_page=${TARGETS:-$ROOT/build/targets}/make-page
+	"$make_page" before pprof >before.pb.gz
+	"$make_page" cpu pprof >after.pb.gz
+	"$CPROF" diff before.pb.gz after.pb.gz -q -o "$BATS_FILE_TMPDIR/compared.html"
+	"$CPROF" diff before.pb.gz after.pb.gz --cum --top 0 --full-names --color never >"$BATS_FILE_TMPDIR/diff.txt"
+	page chance
+}
+
 @test "page: a million samples open within a second and move at 30 frames a second" {
 	"${TARGETS:-$ROOT/build/targets}/make-page" big100000 >"$BATS_FILE_TMPDIR/large.html"
 	page speed

@@ -286,6 +286,18 @@ export async function diff(open) {
 	assert.ok(await page.isVisible(".chosen"));
 }
 
+// diff.txt: what `cprof diff` prints of the same profiles.
+export async function chance(open) {
+	const page = await open("compared", { hash: "#view=table" });
+	const have = (await rows(page)).map((row) => [row[7], row[2].startsWith("~")]), want = [];
+	for (const line of fs.readFileSync("diff.txt", "utf8").split("\n")) {
+		const m = /^ *\S+ +\S+ +[+-]\S+ +(?:\S+%|new|gone) (~| ) {2}(.*?)(?: \(\S+\))?$/.exec(line);
+		if (m)
+			want.push([m[2], m[1] === "~"]);
+	}
+	assert.deepEqual(have.sort(), want.sort());
+}
+
 export async function resizing(open) {
 	const page = await open("cpu", { height: 250 });
 	const root = () => page.evaluate(() => {

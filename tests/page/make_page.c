@@ -257,6 +257,8 @@ static struct profile *profile_of(const char *what)
 {
 	if (!strcmp(what, "cpu") || !strcmp(what, "diff"))
 		return from_rows("cpu of shop", ROWS(cpu_rows), cpu_types);
+	if (!strcmp(what, "before"))
+		return from_rows("cpu of shop, old", ROWS(before_rows), cpu_types);
 	if (!strcmp(what, "heap"))
 		return from_rows("heap of shop", ROWS(heap_rows), heap_types);
 	if (!strcmp(what, "wall"))
@@ -268,7 +270,7 @@ static struct profile *profile_of(const char *what)
 		return from_rows("cpu of nothing", NULL, 0, cpu_types);
 	if (!strncmp(what, "big", 3))
 		return big_profile(what[3] ? (u32)atoi(what + 3) : 100000);
-	die("cpu, diff, heap, wall, evil, empty, bigN");
+	die("cpu, before, diff, heap, wall, evil, empty, bigN");
 	return NULL;
 }
 
@@ -288,7 +290,7 @@ int main(int argc, char **argv)
 		die("no such format");
 	p = profile_of(argv[1]);
 	if (!strcmp(argv[1], "diff"))
-		opt.base = base = from_rows("cpu of shop, old", ROWS(before_rows), cpu_types);
+		opt.base = base = profile_of("before");
 	if (format_write_fd(p, format, &opt, 1, &err))
 		die(err.text);
 	profile_free(p);

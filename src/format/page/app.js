@@ -321,7 +321,8 @@ class App {
 		const nothing = !tree.weight[0];
 		this.empty.hidden = !nothing;
 		this.graph.scroller.hidden = nothing;
-		this.empty.textContent = state.hideIdle ? "Nothing but idle stacks." : "No samples of this type.";
+		this.empty.textContent = state.hideIdle ? "Nothing but idle stacks." : "No samples of this type." +
+			(this.profile.samples.count ? " There are other values to choose above." : "");
 		this.graph.redraw();
 		this.showCrumbs();
 	}
