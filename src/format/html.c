@@ -289,6 +289,13 @@ static int page_fill(struct page *g)
 	return ret;
 }
 
+static int too_big(struct error *err)
+{
+	return error_set(err, -E2BIG,
+			 "its stacks have more than %u million frames, too many for a page",
+			 PAGE_NODES_MAX >> 20);
+}
+
 static int html_write(const struct profile *p, const struct format_options *opt,
 		      const struct sink *to, struct error *err)
 {
@@ -304,6 +311,8 @@ static int html_write(const struct profile *p, const struct format_options *opt,
 		return -ENOMEM;
 	out_init(g.out, to);
 	ret = page_fill(&g);
+	if (ret == -E2BIG)
+		ret = too_big(err);
 	if (!ret)
 		ret = page_emit(&g);
 	page_samples_release(&g.samples);

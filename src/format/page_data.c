@@ -268,6 +268,8 @@ static int descend(struct adder *a, u32 location, u32 *node)
 		if (number < 0)
 			return (int)number;
 		*node = (u32)number;
+		if (*node == PAGE_NODES_MAX)
+			return -E2BIG;
 		if (*node == a->d->merged_of.len)
 			ret = merge_node(a->d, &child);
 	}

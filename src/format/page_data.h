@@ -10,6 +10,9 @@
 #include "profile/id_table.h"
 #include "profile/profile.h"
 
+/* Each takes some 60 bytes here and 40 in the browser; 100,000 stacks of a large program have 1.5 million. */
+#define PAGE_NODES_MAX (16u << 20)
+
 enum page_kind { PAGE_USER, PAGE_LIBRARY, PAGE_KERNEL, PAGE_JIT, PAGE_MARK };
 
 struct page_bytes {
@@ -79,7 +82,10 @@ struct page_samples {
 int page_data_init(struct page_data *d, const struct profile *p) MUST_CHECK;
 void page_data_release(struct page_data *d);
 
-/* Adds the stacks of `p`, whose types are matched with those of `types_of` by name and unit. */
+/*
+ * Adds the stacks of `p`, whose types are matched with those of `types_of` by name and unit. -E2BIG: more than
+ * PAGE_NODES_MAX nodes (inlining makes of a small file's stacks what no memory holds).
+ */
 int page_data_add(struct page_data *d, const struct profile *types_of, const struct profile *p,
 		  struct page_samples *out) MUST_CHECK;
 void page_samples_release(struct page_samples *s);
