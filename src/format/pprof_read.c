@@ -15,8 +15,13 @@
 
 #include "profile/id_table.h"
 
-/* Of each table; a million functions is a large program. */
-#define ITEMS_MAX (16u << 20)
+/*
+ * Of each table; a million functions is a large program. What a sample holds takes up to eight times the
+ * room that it had in the file: all samples together hold at most CELLS_MAX times four bytes.
+ */
+#define ITEMS_MAX (4u << 20)
+#define SAMPLES_MAX (16u << 20)
+#define CELLS_MAX (128ull << 20)
 #define STRING_MAX (1u << 20)
 #define TYPES_MAX 256u
 #define STACK_MAX (1u << 20)
@@ -676,6 +681,13 @@ static int read_values(struct reader *r, const struct field *f)
 	return ret;
 }
 
+/* Of four bytes, in samples. */
+static u64 cells(const struct profile *p)
+{
+	return p->stack_locations.len + p->values.len * (sizeof(s64) / sizeof(u32)) +
+	       p->labels.len * (sizeof(struct profile_label) / sizeof(u32));
+}
+
 static int read_sample(struct reader *r, struct bytes message)
 {
 	struct cursor c = cursor_over(message);
@@ -698,6 +710,8 @@ static int read_sample(struct reader *r, struct bytes message)
 	if (r->values.len != r->p->sample_types.len)
 		return bad(r, "a sample has %zu values for %zu sample types", r->values.len,
 			   r->p->sample_types.len);
+	if (r->p->samples.len >= SAMPLES_MAX || cells(r->p) > CELLS_MAX)
+		return error_set(r->err, -EFBIG, "it holds more samples than a profile would");
 	ret = profile_add_sample(r->p, r->stack.data, (u32)r->stack.len, r->values.data,
 				 r->labels.data, (u32)r->labels.len);
 	return ret ? error_set(r->err, ret, "%s", error_reason(ret)) : 0;

@@ -11,7 +11,7 @@
 #include <zlib.h>
 
 #define FILE_MAX (512u << 20)
-#define INFLATED_MAX (1024u << 20)
+#define INFLATED_MAX (512u << 20)
 /* Profiles shrink to a tenth; deflate's limit is about 1000. What is small may shrink as it likes. */
 #define RATIO_MAX 250u
 #define RATIO_FREE (64u << 20)
