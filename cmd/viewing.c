@@ -11,6 +11,7 @@
 #include "exit_codes.h"
 #include "format/read.h"
 #include "help.h"
+#include "symbol/symbolize_files.h"
 #include "view/apply.h"
 
 bool viewing_start(enum verb verb, int argc, char **argv, struct options *o, struct terminal *t,
@@ -39,9 +40,15 @@ struct profile *viewing_load(const struct options *o, size_t i, struct terminal 
 	struct profile *p;
 	int code = format_read_file(o->files[i], &p, &err);
 
+	if (code) {
+		terminal_error(t, "%s", err.text);
+		return NULL;
+	}
+	code = symbolize_from_files(p);
 	if (!code)
 		return p;
-	terminal_error(t, "%s", err.text);
+	terminal_error(t, "%s", error_reason(code));
+	profile_free(p);
 	return NULL;
 }
 

@@ -131,6 +131,10 @@ static int read_plain(struct bytes data, struct profile **out, struct error *err
 {
 	if (!data.len)
 		return error_set(err, -ENODATA, "the file is empty");
+	if (gperftools_is_cpu(data))
+		return gperftools_read_cpu(data, out, err);
+	if (gperftools_is_heap(data))
+		return gperftools_read_heap(data, out, err);
 	if (looks_folded(data))
 		return folded_read(data, out, err);
 	return pprof_read(data, out, err);

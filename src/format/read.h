@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Profiles from files: pprof (protobuf, gzipped or not) and folded text, told apart by content. Files are
+ * Profiles from files: pprof (protobuf, gzipped or not), folded text and what gperftools writes, told apart by
+ * content. Files are
  * anybody's, so sizes are bounded, and what contradicts itself is refused with one line that says what.
  */
 #ifndef CPROF_FORMAT_READ_H
@@ -19,6 +20,12 @@ int format_read_bytes(struct bytes data, struct profile **out, struct error *err
 /* One form each; the bytes are inflated already. */
 int pprof_read(struct bytes data, struct profile **out, struct error *err) MUST_CHECK;
 int folded_read(struct bytes data, struct profile **out, struct error *err) MUST_CHECK;
+
+/* Without names: see symbol/symbolize_files.h. */
+bool gperftools_is_cpu(struct bytes data);
+bool gperftools_is_heap(struct bytes data);
+int gperftools_read_cpu(struct bytes data, struct profile **out, struct error *err) MUST_CHECK;
+int gperftools_read_heap(struct bytes data, struct profile **out, struct error *err) MUST_CHECK;
 
 /* gzip (RFC 1952), all members. The caller frees *out. */
 int gunzip(struct bytes data, u8 **out, size_t *len, struct error *err) MUST_CHECK;

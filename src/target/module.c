@@ -214,6 +214,30 @@ int module_open_entry(pid_t tgid, const struct map_entry *e, struct module **out
 	return 0;
 }
 
+int module_open_file(const char *path, struct module **out)
+{
+	int fd = open_path(path), result;
+	struct elf_file *elf;
+	struct module *m;
+
+	fd = fd < 0 ? fd : open_regular(fd);
+	if (fd < 0)
+		return fd;
+	result = elf_file_open(fd, &elf);
+	close(fd);
+	if (result)
+		return result;
+	result = module_new(MODULE_KIND_FILE, path, &m);
+	if (result) {
+		elf_file_free(elf);
+		return result;
+	}
+	m->root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	set_elf(m, elf);
+	*out = m;
+	return 0;
+}
+
 static const struct map_entry *find_entry(const map_vec *maps, u64 start, u64 end)
 {
 	vec_for_each(maps, e) {

@@ -44,6 +44,8 @@ struct module {
 int module_open_mapped(pid_t tgid, u64 start, u64 end, struct module **out) MUST_CHECK;
 /* The same for who has read the maps already, once for all modules. */
 int module_open_entry(pid_t tgid, const struct map_entry *e, struct module **out) MUST_CHECK;
+/* A file of this machine, for addresses of a process that is gone. As above; -ENOENT, -ENOEXEC (no ELF). */
+int module_open_file(const char *path, struct module **out) MUST_CHECK;
 int module_new_special(enum module_kind kind, pid_t tgid,
 		       struct module **out) MUST_CHECK; /* vdso: ours, from memory */
 void module_free(struct module *m);

@@ -381,3 +381,58 @@ for total, own, name in one["rows"]:
 	[ "$status" -eq 1 ]
 	[[ $stderr == 'cprof: --focus "a(": '* ]]
 }
+
+# a program that spends its time in two functions and keeps memory in a third
+known_program() {
+	cat >g.c <<-'END'
+		#include <stdlib.h>
+		volatile unsigned long sink;
+		__attribute__((noinline)) void heavy(int n) { for (int i = 0; i < n * 30000; i++) sink += i; }
+		__attribute__((noinline)) void light(int n) { for (int i = 0; i < n * 10000; i++) sink ^= i; }
+		__attribute__((noinline)) void *keep(int n) { char *p = malloc(n); p[0] = 1; return p; }
+		__attribute__((noinline)) void both(void) { heavy(10); light(10); }
+		void *kept[1000];
+		int main(void) {
+			for (int i = 0; i < 500; i++) both();
+			for (int i = 0; i < 200; i++) kept[i] = keep(10000);
+			for (int i = 0; i < 100; i++) free(kept[i]);
+			return 0;
+		}
+	END
+	gcc -O1 -g -fno-builtin -o g g.c
+}
+
+# Where both know a name, flat and cum are the same; theirs has no names for functions inside libc.
+same_known_rows() {
+	pprof -top "$@" | top_rows | grep -E 'heavy|light|both|main|keep' >theirs
+	"$CPROF" report "${@: -1}" --top 0 | top_rows | grep -E ' (heavy|light|both|main|keep)' | grep -v libc >ours
+	[ -s ours ]
+	diff theirs ours
+}
+
+@test "reading: CPU and heap profiles that gperftools wrote" {
+	need_go
+	local lib=/usr/lib/x86_64-linux-gnu
+	[ -e $lib/libprofiler.so.0 ] && [ -e $lib/libtcmalloc.so.4 ] || skip 'no gperftools'
+	known_program
+	LD_PRELOAD=$lib/libprofiler.so.0 CPUPROFILE=cpu.prof ./g 2>/dev/null
+	same_known_rows cpu.prof
+	"$CPROF" report cpu.prof --list heavy | grep -q 'sink += i'
+	LD_PRELOAD=$lib/libtcmalloc.so.4 HEAPPROFILE=hp HEAP_PROFILE_ALLOCATION_INTERVAL=500000 ./g 2>/dev/null
+	last=$(printf '%s\n' hp.*.heap | tail -n 1)
+	same_known_rows "$last"
+	"$CPROF" convert "$last" -q -o heap.pb.gz
+	diff <("$CPROF" report "$last") <("$CPROF" report heap.pb.gz)
+}
+
+@test "report: a profile that cprof recorded has the numbers of go tool pprof" {
+	need_go
+	[ "$(id -u)" = 0 ] || skip 'needs root'
+	known_program
+	"$CPROF" cpu -q -F 999 -o own.pb.gz -- ./g
+	same_top own.pb.gz --
+	same_top own.pb.gz --sample-type samples -- -sample_index=samples
+	pprof -traces own.pb.gz | grep -c '^-----------+' >theirs
+	"$CPROF" report own.pb.gz --traces | grep -c '^-----------+' >ours
+	diff theirs ours
+}
