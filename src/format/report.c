@@ -11,7 +11,7 @@
 #include "format/short_name.h"
 #include "profile/utf8.h"
 
-#define MIN_NAME_COLUMNS 20u
+#define MIN_NAME_COLUMNS 16u
 #define HOT_PERCENT 5
 
 /* ---- what they share ---------------------------------------------------------------------------- */

@@ -12,7 +12,8 @@
 #include "format/units.h"
 
 #define NUMBER_COLUMNS 45u
-#define MIN_NAME_COLUMNS 20u
+#define MIN_NAME_COLUMNS 16u
+#define MODULE_COLUMNS 24u /* at most, with its parentheses */
 
 struct diff {
 	const struct compare *c;
@@ -60,14 +61,23 @@ static void emit_clean(struct out *o, const char *name)
 	}
 }
 
+static size_t module_columns(u32 width)
+{
+	const u32 least = NUMBER_COLUMNS + MIN_NAME_COLUMNS + 8;
+
+	if (width >= NUMBER_COLUMNS + MIN_NAME_COLUMNS + MODULE_COLUMNS)
+		return MODULE_COLUMNS;
+	return width > least ? width - NUMBER_COLUMNS - MIN_NAME_COLUMNS : 8;
+}
+
 static void emit_name(const struct diff *d, const struct compare_row *r)
 {
 	size_t module = *r->module && r->name[0] != '[' ? strlen(r->module) + 3 : 0, columns = 0;
 	char name[2048], where[256];
 
 	if (d->o->width) {
-		if (module > 24)
-			module = 24;
+		if (module > module_columns(d->o->width))
+			module = module_columns(d->o->width);
 		columns = d->o->width > NUMBER_COLUMNS + module + MIN_NAME_COLUMNS
 				  ? d->o->width - NUMBER_COLUMNS - module
 				  : MIN_NAME_COLUMNS;

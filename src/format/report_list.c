@@ -72,6 +72,24 @@ static void line_sums(const struct routine *x, s64 line, s64 *flat, s64 *cum)
 	}
 }
 
+/* Without control bytes; on a terminal with tabs of eight columns, and cut where the line ends. */
+static void emit_text(const struct report *r, const char *text)
+{
+	u32 left = r->o->width > NUMBER_COLUMNS && !r->o->full_names ? r->o->width - NUMBER_COLUMNS
+								     : UINT32_MAX;
+
+	for (u32 column = 0; *text && *text != '\n' && column < left; text++) {
+		u32 step = *text == '\t' ? 8 - column % 8 : ((u8)*text & 0xc0) != 0x80;
+
+		if (*text == '\t' && r->o->width)
+			out_printf(r->out, "%*s",
+				   (int)(step < left - column ? step : left - column), "");
+		else
+			out_bytes(r->out, (u8)*text < ' ' && *text != '\t' ? " " : text, 1);
+		column += step;
+	}
+}
+
 static void emit_line(const struct routine *x, s64 line, const char *text)
 {
 	char flat_text[REPORT_NUMBER], cum_text[REPORT_NUMBER];
@@ -84,8 +102,7 @@ static void emit_line(const struct routine *x, s64 line, const char *text)
 	report_number(r, cum, true, cum_text);
 	color = report_paint(r, flat ? REPORT_RED : cum ? "" : REPORT_DIM);
 	out_printf(r->out, "%s%10s %10s %6" PRId64 ":", color, flat_text, cum_text, line);
-	for (; *text && *text != '\n'; text++)
-		out_bytes(r->out, (u8)*text < ' ' && *text != '\t' ? " " : text, 1);
+	emit_text(r, text);
 	out_printf(r->out, "%s\n", *color ? REPORT_PLAIN : "");
 }
 

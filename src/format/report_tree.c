@@ -10,8 +10,10 @@
 
 #include "format/report_print.h"
 
-#define EDGE_COLUMNS 64u /* before a caller's name */
-#define NODE_COLUMNS 62u
+#define EDGE_COLUMNS 48u /* before a caller's name, without the gap */
+#define NODE_COLUMNS 46u
+#define GAP 16u /* go tool pprof's, for lines that have the room */
+#define GAP_FROM_WIDTH 100u
 
 /* Edges of one node stand together: numbers of edges, and where each node's begin. */
 struct adjacency {
@@ -70,6 +72,11 @@ static int adjacency_init(struct adjacency *a, const struct view *v, bool in)
 	return 0;
 }
 
+static u32 gap(const struct report *r)
+{
+	return r->o->width && r->o->width < GAP_FROM_WIDTH ? 1 : GAP;
+}
+
 static void emit_edges(const struct report *r, const struct adjacency *a, u32 node, bool in)
 {
 	const struct view *v = r->v;
@@ -83,8 +90,9 @@ static void emit_edges(const struct report *r, const struct adjacency *a, u32 no
 			continue;
 		report_number(r, e->weight, false, weight);
 		unit_percent(e->weight, v->nodes.data[node].cum, share, sizeof(share));
-		out_printf(r->out, "%50s %s |   ", weight, share);
-		report_name(r, v->nodes.data[near_end(e, !in)].name, EDGE_COLUMNS + strlen(suffix));
+		out_printf(r->out, "%*s %s |   ", (int)gap(r) + 34, weight, share);
+		report_name(r, v->nodes.data[near_end(e, !in)].name,
+			    EDGE_COLUMNS + gap(r) + strlen(suffix));
 		out_printf(r->out, "%s\n", suffix);
 	}
 }
@@ -100,10 +108,10 @@ static void emit_node(const struct report *r, const struct view_node *n, s64 sum
 	unit_percent(n->flat, r->v->total, flat_share, sizeof(flat_share));
 	unit_percent(sum, r->v->total, sum_share, sizeof(sum_share));
 	unit_percent(n->cum, r->v->total, cum_share, sizeof(cum_share));
-	out_printf(r->out, "%s%10s %s %s %10s %s%s                | %s", color, flat, flat_share,
-		   sum_share, cum, cum_share, *color ? REPORT_PLAIN : "",
+	out_printf(r->out, "%s%10s %s %s %10s %s%s%*s| %s", color, flat, flat_share, sum_share, cum,
+		   cum_share, *color ? REPORT_PLAIN : "", (int)gap(r), "",
 		   report_paint(r, REPORT_BOLD));
-	report_name(r, n->name, NODE_COLUMNS);
+	report_name(r, n->name, NODE_COLUMNS + gap(r));
 	out_printf(r->out, "%s\n", report_paint(r, REPORT_PLAIN));
 }
 
@@ -112,7 +120,7 @@ static void emit_separator(const struct report *r)
 	static const char line[] =
 		"----------------------------------------------------------+-------------\n";
 
-	out_printf(r->out, "%s%s%s", report_paint(r, REPORT_DIM), line,
+	out_printf(r->out, "%s%s%s", report_paint(r, REPORT_DIM), line + GAP - gap(r),
 		   report_paint(r, REPORT_PLAIN));
 }
 
@@ -156,9 +164,9 @@ static int emit_all(struct report *r, const regex_t *only)
 		report_head(r);
 		emit_separator(r);
 		out_printf(r->out,
-			   "%s      flat  flat%%   sum%%        cum   cum%%   calls calls%% + "
-			   "context%s\n",
-			   report_paint(r, REPORT_BOLD), report_paint(r, REPORT_PLAIN));
+			   "%s      flat  flat%%   sum%%        cum   cum%%%s + context%s\n",
+			   report_paint(r, REPORT_BOLD), gap(r) == GAP ? "   calls calls%" : "",
+			   report_paint(r, REPORT_PLAIN));
 		if (!emit_nodes(r, only, &in, &out))
 			ret = error_set(r->err, -ENOENT, "no function matches \"%.200s\"",
 					r->o->function ? r->o->function : "");

@@ -357,9 +357,15 @@ for total, own, name in one["rows"]:
 
 @test "report: rows fit 80 columns on a terminal, colours only there" {
 	command -v script >/dev/null || skip 'no script'
-	script -qc "stty cols 80; $CPROF report $P --color never" /dev/null </dev/null |
-		tr -d '\r' | awk 'length($0) > 80 { print; bad = 1 } END { exit bad }'
-	! "$CPROF" report "$P" | grep -q $'\x1b'
+	fits() {
+		script -qc "stty cols 80; $CPROF $* --color never" /dev/null </dev/null | tr -d '\r' |
+			awk 'length($0) > 80 { print; bad = 1 } END { exit bad || NR < 5 }'
+	}
+	for view in '' --cum --tree '--peek func_2' --traces '-g line' '-g file' '-g module'; do
+		fits report "$P" "$view"
+	done
+	fits diff "$P" "$Q"
+	run ! grep -q $'\x1b' <("$CPROF" report "$P")
 	"$CPROF" report "$P" --color always | grep -q $'\x1b'
 }
 
