@@ -46,6 +46,26 @@ static __always_inline u64 env_thread_pointer(void)
 	return bpf_get_current_task_btf()->thread.fsbase;
 }
 
+#define HIDDEN_RETURNS_MAX 32 /* of MAX_URETPROBE_DEPTH, 64: what lies deeper stays hidden */
+
+/* The newest notes come first. Of two on one function one only hides the other's trampoline: it is chained. */
+static __always_inline u64 env_hidden_return(u64 *slot)
+{
+	struct uprobe_task *utask = BPF_CORE_READ(bpf_get_current_task_btf(), utask);
+	struct return_instance *ri = utask ? BPF_CORE_READ(utask, return_instances) : NULL;
+
+	for (u32 i = 0; i < HIDDEN_RETURNS_MAX && ri; i++) {
+		u64 stack = BPF_CORE_READ(ri, stack);
+
+		if (stack >= *slot && !BPF_CORE_READ(ri, chained)) {
+			*slot = stack;
+			return BPF_CORE_READ(ri, orig_ret_vaddr);
+		}
+		ri = BPF_CORE_READ(ri, next);
+	}
+	return 0;
+}
+
 /* Asks user space for a table, once per file; until it is there, stacks through it are pending. */
 static __always_inline void module_request(const struct vma_found *vma)
 {

@@ -192,6 +192,7 @@ struct stack_walk {
 	u64 scratch[17]; /* a sigcontext's general registers */
 	u64 window[STACK_WINDOW]; /* a part of the stack, read ahead */
 	u64 window_at; /* its address; all ones: none */
+	u64 trampoline; /* what return probes put in place of return addresses; 0: none are waiting */
 	u64 go_system_sp; /* rsp that the last cgocallback saved before its own; 0: none seen yet */
 	u64 hash; /* of frames[0..nframes) */
 	u32 bx_known;

@@ -68,6 +68,17 @@ static __always_inline bool is_exec(u64 syscall)
 	return syscall == SYSCALL_EXECVE || syscall == SYSCALL_EXECVEAT;
 }
 
+/* kernel/events/uprobes.c: all return probes of a process share the first slot of its [uprobes] page. */
+static __always_inline u64 return_trampoline(struct task_struct *task)
+{
+	struct uprobe_task *utask = task->utask;
+
+	/* Only the running task's notes stay while they are read. */
+	if (!utask || task != bpf_get_current_task_btf() || !BPF_CORE_READ(utask, return_instances))
+		return 0;
+	return BPF_CORE_READ(task, mm, uprobes_state.xol_area, vaddr);
+}
+
 /* Makes the walk ready for the task's address space; false: it has none, or its stack cannot be walked. */
 static __always_inline bool begin_user_stack(struct task_struct *task, struct stack_walk *st,
 					     const struct pt_regs *regs)
@@ -83,6 +94,7 @@ static __always_inline bool begin_user_stack(struct task_struct *task, struct st
 	if (!cache)
 		return false;
 	st->mm_set = (u32)cache->ctx_id;
+	st->trampoline = return_trampoline(task);
 	take_registers(st, regs);
 	return true;
 }

@@ -4,7 +4,7 @@
  *
  * It is compiled twice: into every BPF program that wants a stack, and into user space (for perf mode
  * and for the replay tests), so that what is tested is what runs in the kernel. The includer provides
- * seven functions before including it:
+ * eight functions before including it:
  *
  *   bool env_read_user(void *dst, u32 size, u64 addr)       the target's memory; false when unreadable
  *   bool env_find_module(struct stack_walk *st, u64 pc, u32 *module, u64 *off)
@@ -14,6 +14,8 @@
  *   const struct module_table *env_module_table(u32 module)
  *   struct rule_memo *env_memo(u64 frame)                   a slot of a cache for this frame, or NULL
  *   u64 env_thread_pointer(void)                            the thread's fs base; 0: unknown
+ *   u64 env_hidden_return(u64 *slot)                        the return address that a return probe replaced
+ *                                                           in the first slot from *slot on, which is set; 0: unknown
  *
  * For the verifier each step is a function of its own that is checked once (a global function), and
  * every index is masked where it is used.
@@ -23,6 +25,8 @@
 
 #define USER_ADDRESS_MIN 0x1000ull
 #define USER_ADDRESS_MAX 0x00ffffffffffffffull
+
+#define TRAMPOLINE_BYTES 128u /* UPROBE_XOL_SLOT_BYTES of arch/x86/include/asm/uprobes.h */
 
 /* x86-64 psABI numbers (figure 3.36) */
 #define DWARF_RBX 3
@@ -540,6 +544,19 @@ static __always_inline bool rule_of(u64 frame, struct unwind_rule *out)
 }
 
 /*
+ * Somebody's return probe: the address was on top of what is now the caller's stack, or a few words
+ * higher once the trampoline itself has begun to push.
+ */
+static __always_inline void leave_trampoline(struct stack_walk *st)
+{
+	u64 slot = st->sp - sizeof(u64);
+
+	st->pc = env_hidden_return(&slot);
+	st->sp = slot + sizeof(u64);
+	st->exact = 0;
+}
+
+/*
  * Records the frame st is in and moves to its caller. 0: go on; 1: the walk has ended (st->end).
  * Global for the verifier, which then checks it once and not once per frame.
  */
@@ -551,6 +568,8 @@ __attribute__((noinline)) int unwind_step(struct stack_walk *st)
 
 	if (!st)
 		return 1;
+	if (st->trampoline && st->pc - st->trampoline < TRAMPOLINE_BYTES)
+		leave_trampoline(st);
 	if (!user_address(st->pc))
 		return end_stack(st, STACK_NOT_MAPPED);
 	/* A return address may be the first byte of the next function: look inside the call. */

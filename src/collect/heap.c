@@ -31,8 +31,9 @@
 #define RESCAN_FIRST_NS 2000000ull
 #define RESCAN_LAST_NS 500000000ull
 #define TRIAL_STEP_NS 5000000
-#define TRIAL_STEPS 10 /* the price is told after so many steps at most */
-#define TRIAL_CALLS 20000 /* or so many calls */
+#define TRIAL_STEPS 20 /* the price is told after so many steps at most */
+#define TRIAL_STEPS_LEAST 6 /* programs work in bursts */
+#define TRIAL_CALLS 20000 /* or after so many calls */
 
 struct heap_collector {
 	struct collector base;
@@ -327,7 +328,8 @@ static int say_price(struct heap_collector *c, struct error *err)
 	c->before = calls_now(c);
 	for (u32 i = 0; i < TRIAL_STEPS; i++) {
 		nanosleep(&step, NULL);
-		if (bpf_session_stat(c->session, STAT_HEAP_ALLOCS) > TRIAL_CALLS)
+		if (i >= TRIAL_STEPS_LEAST &&
+		    bpf_session_stat(c->session, STAT_HEAP_ALLOCS) > TRIAL_CALLS)
 			break;
 	}
 	price = price_now(c);

@@ -99,6 +99,12 @@ static u64 env_thread_pointer(void)
 	return current->copy->thread_pointer;
 }
 
+/* The kernel's notes of return probes are not to be had: st->trampoline is 0. */
+static u64 env_hidden_return(u64 *slot)
+{
+	return 0;
+}
+
 /* "#pragma unroll" is for clang, which compiles the same lines for BPF. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunknown-pragmas"

@@ -215,6 +215,16 @@ inlined='deep::hot[^;]*;[^;]*first[^;]*;[^;]*second[^;]*;[^;]*third[^;]*;[^;]*in
 	at_least 99.5 'main;read_clock'
 	whole
 }
+@test "hidden: return addresses that somebody's return probes replaced" {
+	target hidden
+	"$CPROF" heap -p "$PID" --rate 1 --force -d 20s -o heap.pb.gz 2>heap.err 3>&- &
+	STARTED+=($!)
+	until grep -q allocations/s heap.err; do sleep 0.02; done
+	record -p "$PID" -d 2s -F 999
+	holds "$(percent 'realloc') > 20"
+	at_least 99.5 'main;grow;.*realloc' 'realloc'
+	whole
+}
 @test "kernel: its frames above the whole user stack" {
 	target syscall
 	record -p "$PID" -d 2s -F 999
