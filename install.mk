@@ -14,6 +14,7 @@ DEPS_CHECK := $(DEPS_DEMO) bats procps python3 golang-go redis-tools xz-utils bi
 	chromium firefox-esr fonts-dejavu-core libdevel-nytprof-perl \
 	$(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm) \
 	musl-tools libjemalloc2 libtcmalloc-minimal4 libgoogle-perftools4 libmimalloc2.0 \
+	libjemalloc-dev libgoogle-perftools-dev libmimalloc-dev \
 	$(if $(shell command -v rustc),,rustc)
 
 # $(call install,PACKAGES): asks dpkg first, so that nothing is done, and fast, when all are there.
@@ -80,6 +81,7 @@ help:
 	'make check        every test; the last line says how many passed, failed and were skipped' \
 	'make check-unit   parsers and containers, in memory' \
 	'make check-e2e    the profiler on programs with known answers (root)' \
+	'make check-cycles    attach and detach a thousand times: ten minutes' \
 	'make check-kernels   the same in a VM, on the stock kernel of Debian 12' \
 	'make fuzz         60 seconds for each harness (FUZZ_SECONDS=)' \
 	'make bench        tables beside perf and friends' \

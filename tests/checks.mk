@@ -8,7 +8,7 @@ E2E_PART = 'e2e=bats --tap tests/e2e'
 KERNELS_PART = 'kernels=tests/kernels/run.sh'
 FUZZ_PART = 'fuzz corpus=tests/fuzz/run.sh corpus $(O)/fuzz'
 
-.PHONY: check check-unit check-e2e check-kernels check-fuzz check-build
+.PHONY: check check-unit check-e2e check-cycles check-kernels check-fuzz check-build
 check: deps-check
 	$(Q)$(MAKE) --no-print-directory check-build
 	$(Q)$(RUN) $(UNIT_PART) $(FUZZ_PART) $(E2E_PART) $(KERNELS_PART)
@@ -17,6 +17,9 @@ check-unit: $(O)/unit targets
 	$(Q)$(RUN) $(UNIT_PART)
 check-e2e: cprof targets
 	$(Q)$(RUN) $(E2E_PART)
+# Attaches to and detaches from a process that is busy allocating, a thousand times: some ten minutes.
+check-cycles: cprof targets
+	$(Q)$(RUN) 'cycles=HEAP_CYCLES=1000 bats --tap -f "over and over" tests/e2e/heap.bats'
 check-kernels: cprof targets
 	$(Q)$(RUN) $(KERNELS_PART)
 check-fuzz: fuzzers
