@@ -5,7 +5,7 @@
 load helper
 
 setup_file() {
-	export HEAP_CYCLES=${HEAP_CYCLES:-24}
+	export HEAP_CYCLES=${HEAP_CYCLES:-16}
 }
 
 # beside_me PROGRAM ARGS...: `target`, with VARIABLES for its environment.
@@ -344,6 +344,42 @@ beside_own() {
 	[[ $stderr == *nonsense* && $stderr == *inuse_space* ]]
 }
 
+# ---- leaks
+
+@test "heap --leaks: what is alive by stack, with age, growth, and a mark for what only ever grew" {
+	need_root
+	beside_me heap_grow
+	attach heap --force --rate 1 --leaks -f text -o heap.txt
+	work
+	detach
+	cat heap.txt
+	# "live blocks growth oldest youngest [mark]", then the stack, leaf first.
+	awk '/^ +[0-9.]+(B|kB|MB) / { line = $0; getline; print $1, line }' heap.txt >leaks
+	grep -qE '^grows +244.14kB +250 +[12][0-9]{2}\.[0-9]+kB +[2-4]\.[0-9]+s +[0-9.]+(s|ms) +only ever grew$' leaks
+	grep -qE '^breathes +39.06kB +20 ' leaks
+	grep -qE '^renews +4.88kB +1 ' leaks
+	! grep -E '^(breathes|renews) .*only ever grew' leaks
+	! grep -q '^bursts' leaks
+}
+
+@test "heap --older-than and --peak: young blocks are left out; what was alive at the highest point" {
+	need_root
+	beside_me heap_grow
+	attach heap --force --rate 1 --peak --older-than 1500ms -o heap.pb.gz
+	work
+	detach
+	decode --info heap.pb.gz >info
+	grep -q '"peak_space/bytes"' info
+	decode --top -t inuse_objects heap.pb.gz >now
+	decode --top -t peak_space heap.pb.gz >peak
+	cat now peak
+	! grep -qE '^[1-9][0-9]* [0-9]+ (breathes|renews|bursts)$' now
+	# Of 250 blocks, those of the last second and a half are too young.
+	holds "$(awk '$3 == "grows" { print $1 }' now) > 50 && $(awk '$3 == "grows" { print $1 }' now) < 150"
+	grep -qx '5000000 5000000 bursts' peak
+	holds "$(awk '$3 == "grows" { print $1 }' peak) >= 110000 && $(awk '$3 == "grows" { print $1 }' peak) <= 170000"
+}
+
 # ---- what is said
 
 @test "heap says: frees of blocks from before are ignored, and their share is told" {
@@ -524,7 +560,7 @@ beside_own() {
 	holds "$(truth ns_per_pair) > 0 && $(truth ns_per_pair) < 100"
 }
 
-# HEAP_CYCLES=1000 for the long run, of some ten minutes.
+# `make check-cycles` does a thousand.
 @test "heap bad luck: attach and detach, over and over, under four threads of malloc, forks and dlopen" {
 	need_root
 	beside_me heap_storm "$TARGETS/libheap_own.so" 3600

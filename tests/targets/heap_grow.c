@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * heap_grow: 2.5 seconds in steps of a tenth. A site that leaks in every step; one that gives back in the next step what it
+ * took; one whose only block is always new; and one that holds much for 0.6 seconds in the middle.
+ */
+#include "heap_truth.h"
+
+#define STEPS 25
+#define BURST_BEGINS 10
+#define BURST_ENDS 16
+#define BURST 50
+#define BREATH 20
+
+static struct site grower = {.name = "grows"}, breather = {.name = "breathes"},
+		   renewer = {.name = "renews"}, burster = {.name = "bursts"};
+
+static NOINLINE void *grows(void)
+{
+	void *p = malloc(1000);
+
+	USED(p);
+	site_alloc(&grower, 1000);
+	return p;
+}
+
+static NOINLINE void *breathes(void)
+{
+	void *p = malloc(2000);
+
+	USED(p);
+	site_alloc(&breather, 2000);
+	return p;
+}
+
+static NOINLINE void *renews(void)
+{
+	void *p = malloc(5000);
+
+	USED(p);
+	site_alloc(&renewer, 5000);
+	return p;
+}
+
+static NOINLINE void *bursts(void)
+{
+	void *p = malloc(100000);
+
+	USED(p);
+	site_alloc(&burster, 100000);
+	return p;
+}
+
+static void give_back(struct site *s, void **blocks, int n, size_t size)
+{
+	for (int i = 0; i < n; i++) {
+		free(blocks[i]);
+		site_free(s, size);
+	}
+}
+
+static void step(int i)
+{
+	static void *breath[BREATH], *renewed, *burst[BURST];
+	void *old = renewed;
+
+	for (int k = 0; k < 10; k++)
+		grows();
+	if (i % 2)
+		give_back(&breather, breath, BREATH, 2000);
+	for (int k = 0; !(i % 2) && k < BREATH; k++)
+		breath[k] = breathes();
+	renewed = renews();
+	if (old)
+		give_back(&renewer, &old, 1, 5000);
+	for (int k = 0; i == BURST_BEGINS && k < BURST; k++)
+		burst[k] = bursts();
+	if (i == BURST_ENDS)
+		give_back(&burster, burst, BURST, 100000);
+}
+
+int main(void)
+{
+	const struct timespec tenth = {.tv_nsec = 100000000};
+
+	site_known(&grower);
+	site_known(&breather);
+	site_known(&renewer);
+	site_known(&burster);
+	heap_begin();
+	for (int i = 0; i < STEPS; i++) {
+		step(i);
+		nanosleep(&tenth, NULL);
+	}
+	heap_end();
+	return 0;
+}
