@@ -272,6 +272,9 @@ export async function diff(open) {
 	near((await frame(page, ["main", "gone"])).share, 0.1);
 	await choose(page, "width", "both");
 	near((await frame(page, ["main", "gone"])).share, 5 / 150);
+	await press(page, "2");
+	await press(page, "1");
+	near((await frame(page, ["main", "gone"])).share, 5 / 150, 1e-6);
 	await choose(page, "width", "new");
 	await page.click("#toggle-normalize");
 	await settle(page);

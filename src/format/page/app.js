@@ -341,7 +341,6 @@ class App {
 
 	showSandwich() {
 		const plain = this.tree("");
-		plain.setWeight("new");
 		const sums = this.stacks.table(plain);
 		if (this.state.func < 0)
 			this.state.func = this.largest(sums.self);
