@@ -7,10 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How a profile counts: which type are its samples, and what one of them is worth. */
+/* How a profile counts: how many samples are behind a value, and what one of them is worth. */
 struct counting {
 	int type; /* of the samples; -1: none says it, so the period must */
-	s64 period; /* value of one sample, when there is no type */
+	int bytes; /* of sampled memory: the type of its bytes; -1: none */
+	s64 period; /* value of one sample, when there is no type; of memory, bytes between samples */
 	double worth; /* value of one sample on average */
 };
 
@@ -54,24 +55,51 @@ static bool is_count(const struct profile *p, size_t type)
 	return !strcmp(profile_text(p, p->sample_types.data[type].unit), "count");
 }
 
+static bool is_bytes(const struct profile *p, string_id unit)
+{
+	return !strcmp(profile_text(p, unit), "bytes");
+}
+
+/*
+ * How many samples a stack has. Profiles of memory say how many objects that stands for: at a mean distance of R
+ * bytes an object of S bytes was sampled with a probability of 1 - exp(-S/R).
+ */
+static double samples_of(const struct profile *p, const struct counting *c, int type,
+			 const struct profile_sample *s)
+{
+	const s64 *values = &p->values.data[s->first_value];
+	double count;
+
+	if (c->type < 0)
+		return c->period ? (double)values[type] / (double)c->period : 0;
+	count = (double)values[c->type];
+	if (c->bytes >= 0 && count > 0)
+		count *= -expm1(-(double)values[c->bytes] / count / (double)c->period);
+	return count;
+}
+
 /* The type that counts what `type` measures: itself, or the count in front of it (Go's and our order). */
 static void counting_find(struct counting *c, const struct profile *p, int type, s64 total)
 {
-	s64 count = 0;
+	double count = 0;
+	int next;
 
-	*c = (struct counting){.type = type};
+	*c = (struct counting){.type = type, .bytes = -1};
 	while (c->type >= 0 && !is_count(p, (size_t)c->type))
 		c->type--;
-	if (c->type < 0 && p->period > 0 && p->sample_types.data[type].unit == p->period_type.unit)
+	next = c->type + 1;
+	if (p->period > 0 && c->type < 0) {
+		c->period = p->sample_types.data[type].unit == p->period_type.unit ? p->period : 0;
+	} else if (p->period > 1 && is_bytes(p, p->period_type.unit) &&
+		   (size_t)next < p->sample_types.len &&
+		   is_bytes(p, p->sample_types.data[next].unit)) {
+		c->bytes = next;
 		c->period = p->period;
-	vec_for_each(&p->samples, s) {
-		if (c->type >= 0)
-			count = view_add(count, p->values.data[s->first_value + (u32)c->type]);
 	}
-	if (c->period)
-		c->worth = (double)c->period;
-	else if (count > 0)
-		c->worth = (double)total / (double)count;
+	vec_for_each(&p->samples, s)
+		count += samples_of(p, c, type, s);
+	if (count > 0)
+		c->worth = (double)total / count;
 }
 
 static s64 total_of(const struct profile *p, int type)
@@ -101,30 +129,43 @@ static int view_of(const struct profile *p, int type, const struct compare_optio
 	return ret ? ret : view_count(*out);
 }
 
-/* Counts of nodes come from a second view of the same frames, node by node. */
-static int counts_of(const struct profile *p, const struct counting *c,
-		     const struct compare_options *o, const struct view *values, s64 **out)
+/* Of the stack in v->stack, to its leaf, or to each of its functions once. */
+static void count_stack(const struct view *v, double samples, bool by_cum, size_t *seen, size_t now,
+			double *counts)
 {
-	s64 *counts = calloc(values->nodes.len + 1, sizeof(*counts));
-	struct view *v = NULL;
+	size_t n = by_cum ? v->stack.len : 1;
+
+	for (size_t i = 0; i < n; i++) {
+		u32 node = v->stack.data[i].node;
+
+		if (seen[node] == now)
+			continue;
+		seen[node] = now;
+		counts[node] += samples;
+	}
+}
+
+/* How many samples each function has; -1 when the profile does not say. */
+static int counts_of(struct view *v, const struct counting *c, bool by_cum, s64 **out)
+{
+	double *sums = calloc(v->nodes.len + 1, sizeof(*sums));
+	size_t *seen = calloc(v->nodes.len + 1, sizeof(*seen));
 	int ret = 0;
 
-	if (!counts)
-		return -ENOMEM;
-	if (c->type >= 0)
-		ret = view_of(p, c->type, o, &v, NULL);
-	for (size_t i = 0; i < values->nodes.len && !ret; i++) {
-		const struct view_node *n = v ? &v->nodes.data[i] : &values->nodes.data[i];
-		s64 value = o->by_cum ? n->cum : n->flat;
-
-		counts[i] = v ? value : c->period ? value / c->period : -1;
+	*out = calloc(v->nodes.len + 1, sizeof(**out));
+	if (!sums || !seen || !*out)
+		ret = -ENOMEM;
+	for (size_t i = 0; i < v->p->samples.len && ret >= 0; i++) {
+		ret = view_stack(v, i);
+		if (ret > 0)
+			count_stack(v, samples_of(v->p, c, v->o.type, &v->p->samples.data[i]),
+				    by_cum, seen, i + 1, sums);
 	}
-	view_free(v);
-	if (ret)
-		free(counts);
-	else
-		*out = counts;
-	return ret;
+	for (size_t i = 0; i < v->nodes.len && ret >= 0; i++)
+		(*out)[i] = c->worth > 0 && fabs(sums[i]) < 9e18 ? llround(sums[i]) : -1;
+	free(sums);
+	free(seen);
+	return ret < 0 ? ret : 0;
 }
 
 struct side {
@@ -284,9 +325,9 @@ static int compare_fill(struct compare *c, struct side *base, struct side *now,
 	counting_find(&base->counting, base->p, base_type, c->base_total);
 	counting_find(&now->counting, now->p, now_type, c->now_total);
 	c->base_total = scaled(c->base_total, c->scale);
-	ret = counts_of(base->p, &base->counting, o, base->v, &base->counts);
+	ret = counts_of(base->v, &base->counting, o->by_cum, &base->counts);
 	if (!ret)
-		ret = counts_of(now->p, &now->counting, o, now->v, &now->counts);
+		ret = counts_of(now->v, &now->counting, o->by_cum, &now->counts);
 	return ret ? ret : fill_rows(c, base, now, o);
 }
 

@@ -316,6 +316,14 @@ for total, own, name in one["rows"]:
 	done
 }
 
+@test "diff: the page opens in a browser and asks for nothing" {
+	local why
+	export PLAYWRIGHT=${BUILD:-$ROOT/build}/playwright
+	why=$(timeout 120 "$ROOT/tests/page/setup.sh" "$PLAYWRIGHT") || skip "$why"
+	"$CPROF" diff "$P" "$Q" -q -o real.html
+	timeout 90 node "$ROOT/tests/page/run.mjs" real
+}
+
 @test "merge: values add up as go tool pprof adds them" {
 	need_go
 	"$CPROF" merge "$P" "$Q" -q -o m.pb.gz
@@ -346,6 +354,19 @@ for total, own, name in one["rows"]:
 	bad directory
 	gunzip -c "$P" "$P" >twice.pb
 	bad twice.pb
+}
+
+@test "reading: no broken file costs more than an error" {
+	for file in "$ROOT"/tests/fuzz/corpus/{pprof,folded}/*; do
+		for verb in 'report --tree' 'convert -f html' 'convert -f svg' 'convert -f pprof' 'convert -f firefox'; do
+			# shellcheck disable=SC2016,SC2086 # for the inner shell; two words
+			run --separate-stderr bash -c 'ulimit -v 500000; exec timeout 10 "$@" >/dev/null' - "$CPROF" ${verb%% *} \
+				"$file" ${verb#* }
+			[ "$status" -le 1 ] || { echo "$verb $file: $status"; return 1; }
+			[ "$status" -eq 0 ] || [[ $stderr == 'cprof: '* ]]
+			[ "$(wc -l <<<"$stderr")" -eq 1 ]
+		done
+	done
 }
 
 @test "reading: a gzip bomb costs no memory" {

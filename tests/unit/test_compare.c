@@ -134,3 +134,53 @@ TEST(compare, kinds_do_not_mix)
 	profile_free(a);
 	profile_free(b);
 }
+
+/* One function that holds `objects` of 16 bytes, as a profile of memory at that rate says it. */
+static struct profile *memory_of(s64 objects, s64 rate)
+{
+	const s64 values[] = {objects, objects * 16};
+	const struct profile_mapping mapping = {.limit = 4096};
+	struct profile_line line = {0};
+	struct profile *p;
+	u32 location;
+
+	CHECK_INT(profile_new(&p), 0);
+	CHECK_INT(profile_add_sample_type(p, "inuse_objects", "count"), 0);
+	CHECK_INT(profile_add_sample_type(p, "inuse_space", "bytes"), 0);
+	CHECK_INT(profile_set_period(p, "space", "bytes", rate), 0);
+	location = (u32)profile_location(p, (u32)profile_add_mapping(p, &mapping), 16);
+	line.function = (u32)profile_function(p, "keep", "keep", "", 0);
+	CHECK_INT(profile_location_set_lines(p, location, &line, 1), 0);
+	CHECK_INT(profile_add_sample(p, &location, 1, values, NULL, 0), 0);
+	return p;
+}
+
+static const struct compare_row *compare_memory(struct compared *x, s64 rate, const char *type)
+{
+	const struct compare_options o = {.sample_type = type};
+
+	*x = (struct compared){memory_of(32768, rate), memory_of(3 * 32768, rate), NULL};
+	CHECK_INT(compare_new(x->a, x->b, &o, &x->c, NULL), 0);
+	return row(x->c, "keep");
+}
+
+TEST(compare, objects_of_sampled_memory_are_not_samples)
+{
+	static const char *const types[] = {"inuse_space", "inuse_objects"};
+	const struct compare_row *r;
+	struct compared x;
+
+	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+		/* One sample stands for half a megabyte: it is 1 against 3. */
+		r = compare_memory(&x, 512 << 10, types[i]);
+		CHECK_INT(r->base_count, 1);
+		CHECK_INT(r->now_count, 3);
+		CHECK(r->known_noise && r->noise);
+		compared_release(&x);
+		/* All were counted. */
+		r = compare_memory(&x, 1, types[i]);
+		CHECK_INT(r->now_count, 3 * 32768);
+		CHECK(r->known_noise && !r->noise);
+		compared_release(&x);
+	}
+}
