@@ -25,6 +25,8 @@
 #define STRING_MAX (1u << 20)
 #define TYPES_MAX 256u
 #define STACK_MAX (1u << 20)
+/* With inlined functions, which a few bytes can multiply: of one stack STACK_MAX, of all together so many. */
+#define FRAMES_MAX (256ull << 20)
 
 enum wire { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2, WIRE_FIXED32 = 5 };
 
@@ -51,8 +53,10 @@ struct reader {
 	struct id_map mappings, functions, locations;
 	u32 nowhere; /* the mapping of locations without one, plus one; 0: none needed yet */
 	bool has_time;
+	u64 frames; /* of the samples so far */
 	/* the sample that is being read */
 	VEC(u32) stack;
+	u64 stack_frames;
 	VEC(s64) values;
 	VEC(struct profile_label) labels;
 };
@@ -639,11 +643,14 @@ static int read_label(struct reader *r, struct bytes message)
 static inline int push_location(struct reader *r, u64 id)
 {
 	s64 index = id_index(&r->locations, id);
+	u32 nlines;
 
 	if (index < 0)
 		return bad(r, "a sample refers to location %" PRIu64 ", which is not there", id);
-	if (r->stack.len >= STACK_MAX)
-		return error_set(r->err, -EFBIG, "a stack has more than %u locations", STACK_MAX);
+	nlines = r->p->locations.data[index].nlines;
+	r->stack_frames += nlines ? nlines : 1;
+	if (r->stack_frames > STACK_MAX)
+		return error_set(r->err, -EFBIG, "a stack has more than %u frames", STACK_MAX);
 	return vec_push(&r->stack, (u32)index) ? no_memory(r) : 0;
 }
 
@@ -695,6 +702,7 @@ static int read_sample(struct reader *r, struct bytes message)
 	int ret = 0;
 
 	r->stack.len = r->values.len = r->labels.len = 0;
+	r->stack_frames = 0;
 	while (!ret && next_field(&c, &f)) {
 		if (f.number == 1)
 			ret = read_stack(r, &f);
@@ -710,7 +718,8 @@ static int read_sample(struct reader *r, struct bytes message)
 	if (r->values.len != r->p->sample_types.len)
 		return bad(r, "a sample has %zu values for %zu sample types", r->values.len,
 			   r->p->sample_types.len);
-	if (r->p->samples.len >= SAMPLES_MAX || cells(r->p) > CELLS_MAX)
+	r->frames += r->stack_frames;
+	if (r->p->samples.len >= SAMPLES_MAX || cells(r->p) > CELLS_MAX || r->frames > FRAMES_MAX)
 		return error_set(r->err, -EFBIG, "it holds more samples than a profile would");
 	ret = profile_add_sample(r->p, r->stack.data, (u32)r->stack.len, r->values.data,
 				 r->labels.data, (u32)r->labels.len);

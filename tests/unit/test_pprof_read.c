@@ -294,6 +294,38 @@ TEST(pprof_read, huge_string_is_refused)
 	read_fails(&m, "a string has more than");
 }
 
+/* `lines` lines at location 2, `samples` samples of `depth` times that location. */
+static struct memory multiplied(u32 lines, u32 depth, u32 samples)
+{
+	struct memory m = small_file(1, 1), l = {0}, s = {0};
+
+	put_number(&l, 1, 2);
+	for (u32 i = 0; i < lines; i++) {
+		struct memory line = {0};
+
+		put_number(&line, 1, 1);
+		put_message(&l, 4, &line);
+	}
+	put_message(&m, 4, &l);
+	for (u32 i = 0; i < depth; i++)
+		put_number(&s, 1, 2);
+	put_number(&s, 2, 1);
+	for (u32 i = 0; i < samples; i++)
+		put_bytes(&m, 2, s.data, s.len);
+	vec_release(&s);
+	return m;
+}
+
+TEST(pprof_read, multiplied_inlining_is_refused)
+{
+	struct memory fits = multiplied(1024, 1024, 1), deep = multiplied(1024, 1025, 1),
+		      many = multiplied(1024, 1024, 256);
+
+	profile_free(read_ok(&fits));
+	read_fails(&deep, "a stack has more than 1048576 frames");
+	read_fails(&many, "more samples than a profile would");
+}
+
 TEST(pprof_read, every_cut_is_an_error_or_a_profile)
 {
 	struct memory m = small_file(1, 1);
