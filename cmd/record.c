@@ -3,6 +3,7 @@
 #include "record.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -117,6 +118,14 @@ static bool several_processes(const struct recording *r)
 	return r->target.scope != TARGET_PROCESSES || r->target.processes.len > 1;
 }
 
+/* NULL when it is unset or empty. */
+static const char *environment(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && *value ? value : NULL;
+}
+
 static void fill_collect_options(struct recording *r)
 {
 	const struct options *o = r->o;
@@ -139,6 +148,7 @@ static void fill_collect_options(struct recording *r)
 	r->collect.heap.max_slowdown = o->heap.max_slowdown;
 	r->collect.heap.names = o->heap.names;
 	r->collect.heap.library = o->heap.library;
+	r->collect.heap.uprobes = environment("CPROF_UPROBES");
 	r->collect.wait.min_ns = o->wait.min_ns;
 	r->collect.wait.causes = o->wait.causes;
 	r->collect.wait.wakers = o->wait.wakers;

@@ -44,7 +44,7 @@ struct heap_collector {
 	struct heap_throw *throws;
 	struct heap_lives *lives;
 	struct alloc_names names;
-	bool session_links; /* one program for entry and return: 6.13 */
+	enum uprobe_way way;
 	u64 rescan_at, rescan_step; /* CLOCK_MONOTONIC ns */
 	u32 probe_ns; /* what one costs on this machine; 0: not known */
 	struct heap_calls before; /* what had been counted when the probes were in place */
@@ -82,22 +82,42 @@ static void fill_config(struct heap_collector *c)
 			(u32)lround(log2(1.0 + (double)i / n) * (1u << HEAP_LOG_ONE));
 }
 
+/* The best way that this kernel has, and that the user allows. */
+static int choose_way(struct heap_collector *c, const struct features *f, struct error *err)
+{
+	const char *most = c->opt.heap.uprobes;
+
+	c->way = f->uprobe_session ? UPROBE_WAY_SESSION
+		 : f->uprobe_multi ? UPROBE_WAY_MULTI
+				   : UPROBE_WAY_PERF;
+	if (most && !strcmp(most, "perf"))
+		c->way = UPROBE_WAY_PERF;
+	else if (most && !strcmp(most, "multi") && c->way > UPROBE_WAY_MULTI)
+		c->way = UPROBE_WAY_MULTI;
+	else if (most && strcmp(most, "multi") != 0)
+		return error_set(err, -EINVAL, "CPROF_UPROBES is \"%.40s\": neither perf nor multi",
+				 most);
+	log_info(c->opt.log, "probes by %s", uprobe_way_name(c->way));
+	return 0;
+}
+
 /* Programs are loaded for the way in which they will be attached. */
 static void choose_programs(struct heap_collector *c)
 {
 	struct heap_bpf *skel = c->skel;
 
-	bpf_program__set_autoload(skel->progs.on_session, c->session_links);
-	bpf_program__set_autoload(skel->progs.on_alloc, !c->session_links);
-	bpf_program__set_autoload(skel->progs.on_return, !c->session_links);
-	if (!c->session_links)
-		return;
+	struct bpf_program *const entered[] = {skel->progs.on_alloc, skel->progs.on_return,
+					       skel->progs.on_free, skel->progs.on_weighed};
+	bool session = c->way == UPROBE_WAY_SESSION;
+
+	bpf_program__set_autoload(skel->progs.on_session, session);
+	bpf_program__set_autoload(skel->progs.on_alloc, !session);
+	bpf_program__set_autoload(skel->progs.on_return, !session);
 	bpf_program__set_expected_attach_type(skel->progs.on_session,
 					      (enum bpf_attach_type)UPROBE_ATTACH_SESSION);
-	bpf_program__set_expected_attach_type(skel->progs.on_free,
-					      (enum bpf_attach_type)UPROBE_ATTACH_MULTI);
-	bpf_program__set_expected_attach_type(skel->progs.on_weighed,
-					      (enum bpf_attach_type)UPROBE_ATTACH_MULTI);
+	for (size_t i = 0; i < ARRAY_LEN(entered) && c->way != UPROBE_WAY_PERF; i++)
+		bpf_program__set_expected_attach_type(entered[i],
+						      (enum bpf_attach_type)UPROBE_ATTACH_MULTI);
 }
 
 static int load(struct heap_collector *c, struct error *err)
@@ -182,12 +202,13 @@ static int make_doors(struct heap_collector *c, const struct features *f, struct
 {
 	const struct heap_programs programs = {
 		.sites_fd = bpf_map__fd(c->skel->maps.sites),
-		.session = c->session_links ? bpf_program__fd(c->skel->progs.on_session) : -1,
+		.session = c->way == UPROBE_WAY_SESSION ? bpf_program__fd(c->skel->progs.on_session)
+							: -1,
 		.entry = bpf_program__fd(c->skel->progs.on_alloc),
 		.returns = bpf_program__fd(c->skel->progs.on_return),
 		.frees = bpf_program__fd(c->skel->progs.on_free),
 		.weighed = bpf_program__fd(c->skel->progs.on_weighed),
-		.links = c->session_links,
+		.links = c->way != UPROBE_WAY_PERF,
 		.throws = c->throws,
 		.live = c->opt.heap.live,
 		.kernel = probe_kernel_flags(f->kernel_major, f->kernel_minor),
@@ -233,11 +254,12 @@ static int heap_prepare(struct collector *base, struct error *err)
 		return error_set(err, -ENOTSUP,
 				 "cannot put probes into every process: name some with -p or -n");
 	features_probe(&f);
-	c->session_links = f.uprobe_session;
-	code = load(c, err);
+	code = choose_way(c, &f, err);
+	if (!code)
+		code = load(c, err);
 	if (!code)
 		code = follow_processes(c, err);
-	if (!code && heap_throw_new(c->session_links, c->opt.log, &c->throws))
+	if (!code && heap_throw_new(c->way != UPROBE_WAY_PERF, c->opt.log, &c->throws))
 		code = error_set(err, -ENOMEM, "cannot record: out of memory");
 	if (!code)
 		code = make_doors(c, &f, err);
@@ -285,7 +307,7 @@ static int attach_targets(struct heap_collector *c, struct error *err)
 static void measure_price(struct heap_collector *c)
 {
 	int err = probe_price_measure(bpf_program__fd(c->skel->progs.on_free), HEAP_MAX_SITES,
-				      c->session_links, &c->probe_ns);
+				      c->way != UPROBE_WAY_PERF, &c->probe_ns);
 
 	if (err)
 		log_info(c->opt.log, "cannot measure what a probe costs: %s", error_reason(err));

@@ -104,8 +104,8 @@ static int attach_allocs(struct heap_doors *d, const uprobe_places *places, stru
 
 	if (p->session >= 0)
 		return attach_all(d, goal, p->session, UPROBE_SESSION, true, places);
-	err = attach_all(d, goal, p->returns, UPROBE_RETURN, false, places);
-	return err ? err : attach_all(d, goal, p->entry, UPROBE_ENTRY, false, places);
+	err = attach_all(d, goal, p->returns, UPROBE_RETURN, p->links, places);
+	return err ? err : attach_all(d, goal, p->entry, UPROBE_ENTRY, p->links, places);
 }
 
 static int attach_file(struct heap_doors *d, const struct door_file *f, struct door_goal *goal)

@@ -19,7 +19,7 @@ struct heap_programs {
 	int sites_fd; /* the map of struct heap_site, by cookie */
 	/* Program fds; session < 0: the kernel has none, and entry and returns are used. */
 	int session, entry, returns, frees, weighed;
-	bool links; /* frees and weighed were loaded for uprobe_multi links */
+	bool links; /* all were loaded for uprobe_multi links */
 	struct heap_throw *throws;
 	bool live; /* frees are wanted */
 	u32 kernel; /* enum probe_kernel */

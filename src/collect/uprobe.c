@@ -21,6 +21,15 @@ struct link_create {
 	u32 cnt, multi_flags, pid, pad;
 };
 
+const char *uprobe_way_name(enum uprobe_way way)
+{
+	static const char *const names[] = {[UPROBE_WAY_PERF] = "perf events",
+					    [UPROBE_WAY_MULTI] = "uprobe_multi links",
+					    [UPROBE_WAY_SESSION] = "uprobe sessions"};
+
+	return names[way];
+}
+
 static int keep(uprobe_fds *fds, int fd)
 {
 	if (!vec_push(fds, fd))

@@ -19,6 +19,15 @@ enum uprobe_type {
 	UPROBE_SESSION, /* both, in one program; links only */
 };
 
+/* How probes are attached, from the oldest way to the best. */
+enum uprobe_way {
+	UPROBE_WAY_PERF, /* 4.17: a perf event each */
+	UPROBE_WAY_MULTI, /* 6.6: a link for many */
+	UPROBE_WAY_SESSION, /* 6.13: the entry program decides whether there is a return probe */
+};
+
+const char *uprobe_way_name(enum uprobe_way way); /* "perf events" */
+
 /* enum bpf_attach_type of linux/bpf.h, which Debian 12's does not have yet. */
 #define UPROBE_ATTACH_MULTI 48
 #define UPROBE_ATTACH_SESSION 57

@@ -117,6 +117,8 @@ decode() { python3 "$BATS_TEST_DIRNAME/pprof_decode.py" "$@"; }
 @test "heap exact: mimalloc linked" { exactly heap_leaks-mimalloc 8 20000; allocator mimalloc; }
 
 @test "heap exact: every door of glibc" { exactly heap_realloc 500; }
+@test "heap exact: every door of glibc, a perf event each" { CPROF_UPROBES=perf exactly heap_realloc 500; }
+@test "heap exact: every door of glibc, uprobe_multi" { CPROF_UPROBES=multi exactly heap_realloc 500; }
 @test "heap exact: every door of glibc, static" { exactly heap_realloc-static 100; }
 @test "heap exact: every door of musl" { exactly heap_realloc-musl 100; }
 @test "heap exact: every door of jemalloc" { under libjemalloc.so.2 jemalloc heap_realloc 100; }
