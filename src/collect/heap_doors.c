@@ -74,15 +74,17 @@ struct door_goal {
 static int attach_all(struct heap_doors *d, struct door_goal *goal, int prog, enum uprobe_type type,
 		      bool links, const uprobe_places *places)
 {
-	int err = 0;
+	int err;
 
 	if (!places->len)
 		return 0;
-	if (!uprobe_attach(prog, type, links, goal->path, goal->tgid, places->data,
-			   (u32)places->len, goal->fds)) {
+	err = uprobe_attach(prog, type, links, goal->path, goal->tgid, places->data,
+			    (u32)places->len, goal->fds);
+	if (!err)
 		goal->attached += (u32)places->len;
-		return 0;
-	}
+	if (!err || err == -ENOENT || err == -ESRCH)
+		return err;
+	err = 0;
 	vec_for_each(places, place) {
 		int one = uprobe_attach(prog, type, links, goal->path, goal->tgid, place, 1,
 					goal->fds);
@@ -189,6 +191,15 @@ static bool seen_before(const door_files *files, const struct door_file *f)
 	return false;
 }
 
+/* It may be mapped again. */
+static void unsee(struct door_process *p, const struct door_file *f)
+{
+	for (size_t i = 0; i < p->seen.len; i++) {
+		if (p->seen.data[i] == f)
+			p->seen.data[i] = p->seen.data[--p->seen.len];
+	}
+}
+
 /* A file's doors, read when nobody has read them yet; NULL: it cannot be read. */
 static int doors_of(struct heap_doors *d, pid_t tgid, const struct map_entry *e,
 		    struct door_file **out)
@@ -251,6 +262,11 @@ static int attach_candidate(struct heap_doors *d, struct door_process *p, const 
 	mapped_path(path, p, c->entry);
 	err = attach_file(d, c->file, &goal);
 	say_found(d, c->file, goal.attached);
+	/* It was unmapped (dlclose) since we looked. */
+	if (err == -ENOENT && !goal.attached) {
+		unsee(p, c->file);
+		return 0;
+	}
 	return err;
 }
 

@@ -12,7 +12,7 @@
 #define ARGS_MAX 32
 
 /* Splits at spaces; the arguments live until the case ends. */
-static int parse(const char *line, struct options *o, struct error *err)
+static int parse_verb(enum verb verb, const char *line, struct options *o, struct error *err)
 {
 	static char text[1024];
 	static char *argv[ARGS_MAX + 1];
@@ -24,7 +24,12 @@ static int parse(const char *line, struct options *o, struct error *err)
 	     word = strtok_r(NULL, " ", &save))
 		argv[argc++] = word;
 	argv[argc] = NULL;
-	return options_parse(o, VERB_CPU, argc, argv, err);
+	return options_parse(o, verb, argc, argv, err);
+}
+
+static int parse(const char *line, struct options *o, struct error *err)
+{
+	return parse_verb(VERB_CPU, line, o, err);
 }
 
 static void good(const char *line, struct options *o)
@@ -200,6 +205,35 @@ TEST(options, values)
 	bad("cpu -a --color x", "unknown colour setting \"x\": one of auto, always, never");
 	bad("cpu -a --top x", "\"x\" is not a number of rows");
 	bad("cpu -a --output=", "-o needs the name of a file, or - for the standard output");
+}
+
+TEST(options, of_memory)
+{
+	struct error err = {0};
+	struct options o;
+
+	CHECK_INT(parse_verb(VERB_HEAP, "heap -p 1", &o, &err), 0);
+	CHECK_INT(o.heap.rate, 512 << 10);
+	CHECK_INT(o.heap.max_live, 1000000);
+	CHECK_INT(o.heap.max_slowdown, 50);
+	CHECK_INT(
+		parse_verb(
+			VERB_HEAP,
+			"heap -p 1 --rate 64k --leaks --older-than 2m --peak --max-live 9 --force",
+			&o, &err),
+		0);
+	CHECK_INT(o.heap.rate, 64 << 10);
+	CHECK_INT(o.heap.older_than_ns, 120000000000);
+	CHECK_INT(o.heap.max_live, 9);
+	CHECK_INT(o.heap.max_slowdown, 0);
+	CHECK(o.heap.leaks && o.heap.peak);
+	CHECK(parse_verb(VERB_ALLOCS, "allocs -p 1 --leaks", &o, &err) < 0);
+	CHECK(parse_verb(VERB_HEAP, "heap -p 1 --rate 0", &o, &err) < 0);
+	CHECK(parse_verb(VERB_HEAP, "heap -p 1 --rate 2000M", &o, &err) < 0);
+	CHECK(parse_verb(VERB_HEAP, "heap -p 1 --rate 99999999999999999999", &o, &err) < 0);
+	CHECK(parse_verb(VERB_HEAP, "heap -p 1 --max-live 0", &o, &err) < 0);
+	CHECK(parse_verb(VERB_HEAP, "heap -p 1 --alloc nonsense", &o, &err) < 0);
+	CHECK(parse_verb(VERB_HEAP, "heap -a", &o, &err) < 0);
 }
 
 TEST(options, misspelt_and_misused)
