@@ -174,7 +174,7 @@ export async function idle(open) {
 	assert.equal(await total(page), 1100000000);
 	await page.click("#toggle-hideIdle");
 	await settle(page);
-	// epoll_wait by its name, take by its label; the mutex and the work stay.
+	// epoll_wait and the join by their names, take by its label; the mutex and the work stay.
 	assert.equal(await total(page), 130000000);
 	await page.click("#toggle-hideIdle");
 	await settle(page);

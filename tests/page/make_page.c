@@ -58,7 +58,8 @@ static const struct row heap_rows[] = {
 };
 
 static const struct row wall_rows[] = {
-	{{"u:main", "u:loop", "l:epoll_wait"}, {0, 900000000, 900000000}, {"pool"}},
+	{{"u:main", "u:loop", "l:epoll_wait"}, {0, 800000000, 800000000}, {"pool"}},
+	{{"u:main", "l:__pthread_clockjoin_ex"}, {0, 100000000, 100000000}, {"main"}},
 	{{"u:main", "u:loop", "u:work"}, {80000000, 0, 90000000}, {"pool"}},
 	{{"u:main", "u:queue", "l:take"}, {0, 70000000, 70000000}, {"pool", "idle"}},
 	{{"u:main", "u:locked", "l:pthread_mutex_lock"}, {0, 40000000, 40000000}, {"pool", "lock"}},

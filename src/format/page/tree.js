@@ -535,7 +535,7 @@ function groupName(key, set) {
 // ---- idleness -------------------------------------------------------------------------------------
 
 const IDLE_CPU = /^(cpu_startup_entry|do_idle|cpuidle_enter\w*|default_idle\w*|intel_idle\w*|acpi_idle\w*|acpi_safe_halt|mwait_idle\w*|(pv_)?native_safe_halt|swapper(\/\d+)?|\[idle\])$/;
-const IDLE_WAIT = /^(_*(libc_)?(epoll_p?wait2?|poll|ppoll|select|pselect(64)?|accept4?|nanosleep|clock_nanosleep|sigwait(info)?|sigtimedwait|pause|io_getevents|wait4|waitpid|waitid)(@.*)?|do_epoll_wait|do_sys_poll|do_select|core_sys_select|hrtimer_nanosleep|inet_csk_accept|do_wait|_*pthread_cond_(timed|clock)?wait.*|runtime\.(gopark|findRunnable|mPark|stopm))$/;
+const IDLE_WAIT = /^(_*(libc_)?(epoll_p?wait2?|poll|ppoll|select|pselect(64)?|accept4?|nanosleep|clock_nanosleep|sigwait(info)?|sigtimedwait|sigsuspend|rt_sigsuspend|pause|io_getevents|wait4|waitpid|waitid)(@.*)?|do_epoll_wait|do_sys_poll|do_select|core_sys_select|hrtimer_nanosleep|inet_csk_accept|do_wait|_*pthread_cond_(timed|clock)?wait.*|_*pthread_(timed|clock)?join.*|runtime\.(gopark|findRunnable|mPark|stopm))$/;
 const WAITING_TYPES = /^(delay|blocked|wall|off-?cpu|waiting|total|runnable)$/;
 
 // Waiting is idle by its name only where waiting is what was measured: a CPU profile's epoll_wait works.
