@@ -36,13 +36,95 @@ struct thread {
 	struct id_table index;
 };
 
+/* Numbers things from 0 on as they are met, anew for each thread: tables hold what their thread needs. */
+struct numbering {
+	u32 *number, *turn; /* of each thing */
+	u32 now;
+	VEC(u32) things;
+};
+
 struct firefox {
 	struct view *v;
 	struct out *out;
 	VEC(struct thread) threads;
+	u32 *thread_of; /* each string as the name of a thread: its number plus one */
+	u32 *func_of; /* each node: the first one of the same function */
+	struct numbering frames, funcs; /* of nodes */
 	double interval; /* ms */
 	const char *weight_type;
 };
+
+/* ---- numbers -------------------------------------------------------------------------------------- */
+
+static int numbering_init(struct numbering *n, size_t things)
+{
+	n->number = calloc(things + 1, sizeof(*n->number));
+	n->turn = calloc(things + 1, sizeof(*n->turn));
+	return n->number && n->turn && !vec_reserve(&n->things, things + 1) ? 0 : -ENOMEM;
+}
+
+static void numbering_release(struct numbering *n)
+{
+	free(n->number);
+	free(n->turn);
+	vec_release(&n->things);
+}
+
+static void numbering_begin(struct numbering *n)
+{
+	n->now++;
+	n->things.len = 0;
+}
+
+static u32 number_of(struct numbering *n, u32 thing)
+{
+	if (n->turn[thing] != n->now) {
+		n->turn[thing] = n->now;
+		n->number[thing] = (u32)n->things.len;
+		n->things.data[n->things.len++] = thing; /* there is room for all */
+	}
+	return n->number[thing];
+}
+
+struct wanted_func {
+	const struct view *v;
+	const struct view_node *n;
+};
+
+static bool same_func(const void *arg, u32 id)
+{
+	const struct wanted_func *w = arg;
+	const struct view_node *a = w->n, *b = &w->v->nodes.data[id];
+
+	return a->function == b->function && a->file == b->file &&
+	       (a->function || !strcmp(a->name, b->name));
+}
+
+/* Nodes are apart by line; a function is all of one name and file. */
+static int find_funcs(struct firefox *f)
+{
+	struct id_table index = {0};
+	int ret = 0;
+
+	for (u32 i = 0; i < f->v->nodes.len && !ret; i++) {
+		const struct view_node *n = &f->v->nodes.data[i];
+		const string_id key[] = {n->function, n->file};
+		struct wanted_func w = {f->v, n};
+		u64 hash = hash_bytes(0, key, sizeof(key));
+		s64 id;
+
+		if (!n->function)
+			hash = hash_bytes(hash, n->name, strlen(n->name));
+		id = id_table_find(&index, hash_fold(hash), same_func, &w);
+		f->func_of[i] = id < 0 ? i : (u32)id;
+		if (id < 0)
+			ret = id_table_reserve(&index);
+		if (id < 0 && !ret)
+			id_table_add(&index, hash_fold(hash), i);
+	}
+	id_table_release(&index);
+	return ret;
+}
 
 /* ---- stacks --------------------------------------------------------------------------------------- */
 
@@ -76,6 +158,7 @@ static s64 entry_of(struct thread *t, u32 prefix, u32 frame)
 static struct thread *thread_of(struct firefox *f, const struct profile_sample *s)
 {
 	struct thread fresh = {0};
+	u32 *known;
 
 	for (u32 i = 0; i < s->nlabels; i++) {
 		const struct profile_label *l = &f->v->p->labels.data[s->first_label + i];
@@ -83,13 +166,13 @@ static struct thread *thread_of(struct firefox *f, const struct profile_sample *
 		if (!strcmp(profile_text(f->v->p, l->key), "thread"))
 			fresh.name = l->str;
 	}
-	vec_for_each(&f->threads, t) {
-		if (t->name == fresh.name)
-			return t;
+	known = &f->thread_of[fresh.name];
+	if (!*known) {
+		if (vec_push(&f->threads, fresh))
+			return NULL;
+		*known = (u32)f->threads.len;
 	}
-	if (vec_push(&f->threads, fresh))
-		return NULL;
-	return &f->threads.data[f->threads.len - 1];
+	return &f->threads.data[*known - 1];
 }
 
 static int place_sample(struct firefox *f, size_t i)
@@ -146,52 +229,62 @@ static int category_of(const struct view_node *n)
 						 : CATEGORY_OTHER;
 }
 
-static void emit_categories(struct out *o, const struct view *v)
+static const struct view_node *node(const struct firefox *f, u32 number)
 {
+	return &f->v->nodes.data[number];
+}
+
+static void emit_frame_columns(struct firefox *f)
+{
+	struct out *o = f->out;
 	bool first = true;
 
 	out_text(o, "\"category\":[");
-	vec_for_each(&v->nodes, n) {
+	vec_for_each(&f->frames.things, i) {
 		json_comma(o, &first);
-		out_printf(o, "%d", category_of(n));
+		out_printf(o, "%d", category_of(node(f, *i)));
 	}
-	out_text(o, "],\n");
-}
-
-static void emit_lines(struct out *o, const struct view *v)
-{
-	bool first = true;
-
-	out_text(o, "\"line\":[");
-	vec_for_each(&v->nodes, n) {
+	first = true;
+	out_text(o, "],\n\"func\":[");
+	vec_for_each(&f->frames.things, i) {
 		json_comma(o, &first);
-		if (n->line > 0)
-			out_printf(o, "%" PRId64, n->line);
+		out_printf(o, "%u", number_of(&f->funcs, f->func_of[*i]));
+	}
+	first = true;
+	out_text(o, "],\n\"line\":[");
+	vec_for_each(&f->frames.things, i) {
+		json_comma(o, &first);
+		if (node(f, *i)->line > 0)
+			out_printf(o, "%" PRId64, node(f, *i)->line);
 		else
 			out_text(o, "null");
 	}
 	out_text(o, "],\n");
 }
 
-/* A frame and a function for each node of the view: they are told apart by line already. */
-static void emit_frames(const struct firefox *f)
+static void emit_frames(struct firefox *f)
 {
-	size_t n = f->v->nodes.len;
+	size_t n = f->frames.things.len;
 	struct out *o = f->out;
 
 	out_text(o, "\"frameTable\":{");
 	emit_same(o, "address", "-1", n);
 	emit_same(o, "inlineDepth", "0", n);
-	emit_categories(o, f->v);
 	emit_same(o, "subcategory", "0", n);
-	emit_counting(o, "func", 0, n);
+	emit_frame_columns(f);
 	emit_same(o, "nativeSymbol", "null", n);
 	emit_same(o, "innerWindowID", "0", n);
 	emit_same(o, "implementation", "null", n);
-	emit_lines(o, f->v);
 	emit_same(o, "column", "null", n);
-	emit_same(o, "optimizations", "null", n);
 	out_printf(o, "\"length\":%zu},\n", n);
+}
+
+/* Their names are the first strings, their files the next. */
+static void emit_funcs(const struct firefox *f)
+{
+	size_t n = f->funcs.things.len;
+	struct out *o = f->out;
+
 	out_text(o, "\"funcTable\":{");
 	emit_same(o, "isJS", "false", n);
 	emit_same(o, "relevantForJS", "false", n);
@@ -205,23 +298,27 @@ static void emit_frames(const struct firefox *f)
 
 static void emit_strings(const struct firefox *f)
 {
+	const struct profile *p = f->v->p;
 	bool first = true;
 
 	out_text(f->out, "\"stringArray\":[");
-	vec_for_each(&f->v->nodes, n) {
-		json_comma(f->out, &first);
-		json_string(f->out, n->function ? profile_text(f->v->p, n->function) : n->name);
-	}
-	vec_for_each(&f->v->nodes, n) {
-		const char *file = profile_text(f->v->p, n->file);
+	vec_for_each(&f->funcs.things, i) {
+		const struct view_node *n = node(f, *i);
 
 		json_comma(f->out, &first);
-		json_string(f->out, *file ? file : view_basename(profile_text(f->v->p, n->module)));
+		json_string(f->out, n->function ? profile_text(p, n->function) : n->name);
+	}
+	vec_for_each(&f->funcs.things, i) {
+		const struct view_node *n = node(f, *i);
+		const char *file = profile_text(p, n->file);
+
+		json_comma(f->out, &first);
+		json_string(f->out, *file ? file : view_basename(profile_text(p, n->module)));
 	}
 	out_text(f->out, "],\n");
 }
 
-static void emit_stack_table(const struct firefox *f, const struct thread *t)
+static void emit_stack_table(struct firefox *f, const struct thread *t)
 {
 	struct out *o = f->out;
 	bool first = true;
@@ -229,7 +326,7 @@ static void emit_stack_table(const struct firefox *f, const struct thread *t)
 	out_text(o, "\"stackTable\":{\"frame\":[");
 	vec_for_each(&t->stacks, e) {
 		json_comma(o, &first);
-		out_printf(o, "%u", e->frame);
+		out_printf(o, "%u", number_of(&f->frames, e->frame));
 	}
 	out_text(o, "],\n\"prefix\":[");
 	first = true;
@@ -278,7 +375,7 @@ static void emit_samples(const struct firefox *f, const struct thread *t)
 		   t->samples.len);
 }
 
-static void emit_thread(const struct firefox *f, const struct thread *t, size_t number)
+static void emit_thread(struct firefox *f, const struct thread *t, size_t number)
 {
 	const char *name = profile_text(f->v->p, t->name);
 	struct out *o = f->out;
@@ -298,9 +395,12 @@ static void emit_thread(const struct firefox *f, const struct thread *t, size_t 
 		"\"resourceTable\":{\"lib\":[],\"name\":[],\"host\":[],\"type\":[],\"length\":0},\n"
 		"\"nativeSymbols\":{\"libIndex\":[],\"address\":[],\"name\":[],"
 		"\"functionSize\":[],\"length\":0},\n");
-	emit_frames(f);
-	emit_strings(f);
+	numbering_begin(&f->frames);
+	numbering_begin(&f->funcs);
 	emit_stack_table(f, t);
+	emit_frames(f);
+	emit_funcs(f);
+	emit_strings(f);
 	emit_samples(f, t);
 	out_text(o, "\"showMarkersInTimeline\":false}\n");
 }
@@ -357,6 +457,20 @@ static void set_units(struct firefox *f)
 									 : 1;
 }
 
+static int firefox_init(struct firefox *f)
+{
+	size_t nodes = f->v->nodes.len;
+
+	f->out = malloc(sizeof(*f->out));
+	f->thread_of = calloc(f->v->p->strings.len + 1, sizeof(*f->thread_of));
+	f->func_of = calloc(nodes + 1, sizeof(*f->func_of));
+	if (!f->out || !f->thread_of || !f->func_of || numbering_init(&f->frames, nodes) ||
+	    numbering_init(&f->funcs, nodes))
+		return -ENOMEM;
+	set_units(f);
+	return find_funcs(f);
+}
+
 static void firefox_release(struct firefox *f)
 {
 	vec_for_each(&f->threads, t) {
@@ -365,6 +479,10 @@ static void firefox_release(struct firefox *f)
 		id_table_release(&t->index);
 	}
 	vec_release(&f->threads);
+	numbering_release(&f->frames);
+	numbering_release(&f->funcs);
+	free(f->thread_of);
+	free(f->func_of);
 	free(f->out);
 	view_free(f->v);
 }
@@ -382,9 +500,9 @@ static int firefox_write(const struct profile *p, const struct format_options *o
 	ret = view_new(p, &vo, &f.v, err);
 	if (ret)
 		return ret;
-	set_units(&f);
-	f.out = malloc(sizeof(*f.out));
-	ret = f.out ? place_samples(&f) : -ENOMEM;
+	ret = firefox_init(&f);
+	if (!ret)
+		ret = place_samples(&f);
 	if (!ret) {
 		out_init(f.out, to);
 		ret = emit_all(&f);

@@ -21,7 +21,7 @@
 #define LINE_BYTES 4096
 #define NUMBER_COLUMNS 29u
 
-struct routine { /* the nodes of one function in one file: r->order[first, last) after sorting */
+struct routine { /* the nodes of one function in one file, by line */
 	const struct report *r;
 	const u32 *nodes;
 	size_t n;
@@ -59,14 +59,33 @@ static FILE *open_source(const char *path)
 	return f;
 }
 
+static s64 line_of(const struct routine *x, size_t i)
+{
+	return x->r->v->nodes.data[x->nodes[i]].line;
+}
+
+/* The first node of that line or behind it: there may be as many as a hostile file has lines. */
+static size_t first_at(const struct routine *x, s64 line)
+{
+	size_t low = 0, high = x->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (line_of(x, middle) < line)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 static void line_sums(const struct routine *x, s64 line, s64 *flat, s64 *cum)
 {
 	*flat = *cum = 0;
-	for (size_t i = 0; i < x->n; i++) {
+	for (size_t i = first_at(x, line); i < x->n && line_of(x, i) == line; i++) {
 		const struct view_node *n = &x->r->v->nodes.data[x->nodes[i]];
 
-		if (n->line != line)
-			continue;
 		*flat = view_add(*flat, n->flat);
 		*cum = view_add(*cum, n->cum);
 	}
@@ -123,21 +142,9 @@ static void emit_source(const struct routine *x, FILE *f)
 /* Without the source, the lines that have values. */
 static void emit_lines_alone(const struct routine *x)
 {
-	s64 last = -1;
-
-	for (;;) {
-		s64 next = INT64_MAX;
-
-		for (size_t i = 0; i < x->n; i++) {
-			s64 line = x->r->v->nodes.data[x->nodes[i]].line;
-
-			if (line > last && line < next)
-				next = line;
-		}
-		if (next == INT64_MAX)
-			return;
-		emit_line(x, next, " ?");
-		last = next;
+	for (size_t i = 0; i < x->n; i++) {
+		if (!i || line_of(x, i) != line_of(x, i - 1))
+			emit_line(x, line_of(x, i), " ?");
 	}
 }
 
