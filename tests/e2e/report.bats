@@ -463,3 +463,18 @@ same_known_rows() {
 	"$CPROF" report own.pb.gz --traces | grep -c '^-----------+' >ours
 	diff theirs ours
 }
+
+@test "report: a large profile in little memory, and twice as fast as go tool pprof" {
+	need_go
+	python3 "$BATS_TEST_DIRNAME/pprof_make.py" 300000 30000 5000 9 large.pb.gz
+	micros() {
+		local from=$EPOCHREALTIME
+		"$@" >/dev/null 2>&1 || return 1
+		echo $((${EPOCHREALTIME/./} - ${from/./}))
+	}
+	ours=$(ulimit -v 300000 && micros "$CPROF" report large.pb.gz --top 20)
+	theirs=$(micros go tool pprof -top large.pb.gz)
+	echo "cprof $ours us, go tool pprof $theirs us"
+	# Alone the factor is 15 and more: there is room for what else the machine does.
+	[ "$theirs" -gt $((2 * ours)) ]
+}
