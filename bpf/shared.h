@@ -321,6 +321,8 @@ struct pending_record {
 	X(STAT_RUNNING, "time that threads of the target ran")                    \
 	X(STAT_NO_HOLDER, "lock waits that nobody's unlocking ended")             \
 	X(STAT_NO_HOLDER_TIME, "their time")                                      \
+	X(STAT_HOLD_LOCKS, "calls of locking functions")                          \
+	X(STAT_HOLD_UNLOCKS, "calls of unlocking functions")                      \
 	X(STAT_LOST_LOCK, "locks whose waiters were not told apart: table full")
 
 #define STAT_ENUM_(name, text) name,
@@ -528,6 +530,51 @@ struct seed_record {
 };
 
 _Static_assert(sizeof(struct thread_wait) == 168, "map values have no padding");
+
+/* ---- holds: locks seen from inside, by probes on their functions --------------------------------- */
+
+enum hold_door {
+	HOLD_NONE,
+	HOLD_LOCK, /* takes the lock, sooner or later */
+	HOLD_TRY, /* takes it, if it is free */
+	HOLD_UNLOCK,
+	HOLD_WAIT, /* a condition variable: lets go of the lock and takes it again */
+};
+
+enum hold_kind { HOLD_MUTEX, HOLD_RWLOCK, HOLD_SPIN, HOLD_SEMAPHORE };
+
+/*
+ * The cookie of a probe: what the function does, to what, and in which words of struct pt_regs the lock and the
+ * condition variable are.
+ */
+#define HOLD_COOKIE(door, kind, lock, cond) \
+	((u64)(door) | (u64)(kind) << 8 | (u64)(lock) << 16 | (u64)(cond) << 24)
+#define HOLD_OPAQUE (1ull << 32) /* the lock's words are not glibc's: they tell nothing */
+#define HOLD_BEGUN (1ull << 33) /* the probe sits behind the instruction that takes a spin lock */
+#define HOLD_COOKIE_DOOR(cookie) ((u32)(cookie)&0xff)
+#define HOLD_COOKIE_KIND(cookie) ((u32)((cookie) >> 8) & 0xff)
+#define HOLD_COOKIE_LOCK(cookie) ((u8)((cookie) >> 16))
+#define HOLD_COOKIE_COND(cookie) ((u8)((cookie) >> 24))
+
+#define HOLD_CAUSE(kind) \
+	((u16)((kind) + 1)) /* sample_key.cause; .outcome is 1 where somebody waited */
+
+struct held_key {
+	u64 object;
+	u32 tgid, tid; /* init namespace */
+};
+
+struct held {
+	u64 since;
+	struct sample_key key; /* of the stack that took it */
+	u64 cond; /* the condition variable that is waited for before; 0: none */
+	u16 contended; /* it was taken by somebody else, or the thread had to sleep */
+	u8 kind; /* enum hold_kind */
+	u8 opaque; /* HOLD_OPAQUE */
+	u32 depth; /* of a recursive mutex */
+};
+
+_Static_assert(sizeof(struct held) == 56, "map values have no padding");
 
 enum seed { /* what user space asks of a process before recording */
 	    SEED_NONE = 0,

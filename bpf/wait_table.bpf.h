@@ -3,6 +3,8 @@
 #ifndef CPROF_BPF_WAIT_TABLE_BPF_H
 #define CPROF_BPF_WAIT_TABLE_BPF_H
 
+#include "later.bpf.h"
+
 const volatile struct wait_config wait_settings;
 
 /* By tid. Preallocated: nothing may allocate under the run queue's lock. */
@@ -44,38 +46,6 @@ static __always_inline bool has_mode(u32 mode)
 	return wait_settings.mode & mode;
 }
 
-/* Adds to a key whose frames have been sent; makes the entry again after a change of maps. */
-static __always_inline void count_add(const struct sample_key *key, u64 samples, u64 weight)
-{
-	struct sample_count first = {.samples = samples, .weight = weight}, *count;
-	long err;
-
-	count = active_count(key);
-	if (!count) {
-		if (control.active_counts)
-			err = bpf_map_update_elem(&counts_b, key, &first, BPF_NOEXIST);
-		else
-			err = bpf_map_update_elem(&counts_a, key, &first, BPF_NOEXIST);
-		if (!err) {
-			__sync_fetch_and_add(&control.active_keys, 1);
-			return;
-		}
-		count = active_count(key);
-	}
-	if (!count) {
-		stat_add(STAT_LOST_TABLE, samples);
-		return;
-	}
-	__sync_fetch_and_add(&count->samples, samples);
-	__sync_fetch_and_add(&count->weight, weight);
-}
-
-/* A number for one stack, which no hash of frames is likely to be. */
-static __always_inline u64 ticket_of(u32 tid, u64 now)
-{
-	return (((u64)tid << 40) ^ now) * 0x9e3779b97f4a7c15ull | 1;
-}
-
 /*
  * Takes the current thread's stack and sends its frames, unless they are known, to be counted when the
  * wait is over. False: lost.
@@ -88,28 +58,7 @@ static __always_inline bool take_stack(void *ctx, struct scratch *s, struct task
 		take_kernel_stack(ctx, s);
 	if (settings.user)
 		take_user_stack(task, &s->state);
-	if (!s->state.nframes)
-		return false;
-	stat_add(STAT_SAMPLES, 1);
-	fill_key(key, &s->state);
-	if (s->state.end == STACK_LOADING) {
-		u64 ticket = ticket_of(task->pid, now);
-
-		if (send_pending(&s->state, 0, ticket, task)) {
-			stat_add(STAT_PENDING, 1);
-			key->stack = ticket;
-			return true;
-		}
-	}
-	stat_add(STAT_ENDS_FIRST + s->state.end, 1);
-	if (!active_count(key)) {
-		if (!send_stack(s, key, task)) {
-			stat_add(STAT_LOST_RING, 1);
-			return false;
-		}
-		count_add(key, 0, 0);
-	}
-	return true;
+	return stack_taken(s, task, key, now);
 }
 
 /* The same in this CPU's scratch space. */

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/*
+ * cprof mutex --holds: how often locks are taken and how long they are held, by the stack that took them. Probes
+ * at the entries of lock functions only: a return probe would be in the way of thread cancellation, which
+ * unwinds through sem_wait and pthread_cond_wait. When a call had to wait, the scheduler says when it came back.
+ */
+#include "vmlinux.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "shared.h"
+#include "stacks.bpf.h"
+#include "lifetime.bpf.h"
+#include "later.bpf.h"
+#include "heap_args.bpf.h"
+
+char LICENSE[] SEC("license")
+= "Dual BSD/GPL";
+
+#define SYSCALL_FUTEX 202 /* arch/x86/entry/syscalls/syscall_64.tbl */
+#define RWLOCK_BYTES 56 /* pthread_rwlock_t and pthread_cond_t: their futex words are inside */
+#define COND_BYTES 48
+
+/* pthread_mutex_t: lock, count, owner, users, kind (glibc, sysdeps/nptl/bits/struct_mutex.h) */
+enum mutex_word { MUTEX_LOCK, MUTEX_OWNER = 2, MUTEX_KIND = 4, MUTEX_WORDS };
+#define MUTEX_KIND_MASK 3
+#define MUTEX_RECURSIVE 1
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct held_key);
+	__type(value, struct held);
+} helds SEC(".maps");
+
+/* The lock that each thread asked for last. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 32768);
+	__type(key, u32);
+	__type(value, u64);
+} last_asked SEC(".maps");
+
+static __always_inline struct held_key key_of(u64 object)
+{
+	u64 id = bpf_get_current_pid_tgid();
+
+	return (struct held_key){.object = object, .tgid = id >> 32, .tid = (u32)id};
+}
+
+static __always_inline void count_hold(const struct held *h, u64 object, u64 ns)
+{
+	struct sample_key key = h->key;
+
+	key.object = object;
+	key.cause = HOLD_CAUSE(h->kind);
+	key.outcome = h->contended;
+	count_add(&key, 1, ns);
+}
+
+static __always_inline void hold_ends(u64 object)
+{
+	struct held_key key = key_of(object);
+	struct held *h = bpf_map_lookup_elem(&helds, &key);
+
+	if (!h)
+		return; /* from before the recording, or another thread's */
+	if (h->depth) {
+		h->depth--;
+		return;
+	}
+	count_hold(h, object, bpf_ktime_get_ns() - h->since);
+	bpf_map_delete_elem(&helds, &key);
+}
+
+/* Whether a lock is taken, by its words: glibc's, on x86-64, whose spin locks count down from 1. */
+static __always_inline bool is_taken(const u32 *words, u64 cookie)
+{
+	if (cookie & HOLD_OPAQUE)
+		return false;
+	switch (HOLD_COOKIE_KIND(cookie)) {
+	case HOLD_MUTEX:
+		return words[MUTEX_LOCK] != 0;
+	case HOLD_SPIN:
+		return (s32)words[0] <= (cookie & HOLD_BEGUN ? -1 : 0);
+	case HOLD_SEMAPHORE:
+		return words[0] == 0;
+	default: /* who has to wait for an rwlock sleeps */
+		return false;
+	}
+}
+
+static __always_inline bool take_stack(struct pt_regs *regs, struct sample_key *key, u64 now)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct scratch *s;
+	u32 zero = 0;
+	bool taken;
+
+	s = bpf_map_lookup_elem(&scratches, &zero);
+	if (!s)
+		return false;
+	if (__sync_lock_test_and_set(&s->busy, 1)) {
+		stat_add(STAT_LOST_SCRATCH, 1);
+		return false;
+	}
+	state_reset(&s->state);
+	take_stack_at(task, &s->state, regs, true);
+	taken = stack_taken(s, task, key, now);
+	s->busy = 0;
+	stat_add(STAT_NANOSECONDS, bpf_ktime_get_ns() - now);
+	return taken;
+}
+
+/* A semaphore that is taken again was taken before: its holder need not be the one who posts. */
+static __always_inline bool goes_deeper(struct held *h, const u32 *words, u64 object, u32 tid)
+{
+	if (h->kind == HOLD_MUTEX && !h->opaque && words[MUTEX_OWNER] == tid &&
+	    (words[MUTEX_KIND] & MUTEX_KIND_MASK) == MUTEX_RECURSIVE) {
+		h->depth++;
+		return true;
+	}
+	if (h->kind == HOLD_SEMAPHORE)
+		count_hold(h, object, 0);
+	return false;
+}
+
+static __always_inline void hold_begins(struct pt_regs *regs, u64 cookie, u64 object, u64 cond)
+{
+	struct held fresh = {.since = bpf_ktime_get_ns(), .cond = cond};
+	struct held_key key = key_of(object);
+	u32 words[MUTEX_WORDS] = {}, tid = key.tid;
+	struct held *h = bpf_map_lookup_elem(&helds, &key);
+
+	fresh.kind = HOLD_COOKIE_KIND(cookie);
+	fresh.opaque = !!(cookie & HOLD_OPAQUE);
+	/* A semaphore at the end of a page is shorter than a mutex: what is not there stays 0. */
+	if (bpf_probe_read_user(words, sizeof(words), (void *)object) &&
+	    bpf_probe_read_user(words, sizeof(u32), (void *)object))
+		return;
+	if (h && !cond && goes_deeper(h, words, object, tid))
+		return;
+	fresh.contended = !cond && is_taken(words, cookie);
+	if (fresh.contended && HOLD_COOKIE_DOOR(cookie) == HOLD_TRY)
+		return;
+	if (!take_stack(regs, &fresh.key, fresh.since))
+		return;
+	if (bpf_map_update_elem(&helds, &key, &fresh, BPF_ANY))
+		stat_add(STAT_LOST_WAIT, 1);
+	bpf_map_update_elem(&last_asked, &tid, &object, BPF_ANY);
+}
+
+SEC("kprobe")
+int on_door(struct pt_regs *ctx)
+{
+	u64 cookie = bpf_get_attach_cookie(ctx), object, cond;
+	u32 door = HOLD_COOKIE_DOOR(cookie);
+
+	if (!door)
+		return 0;
+	object = register_of(ctx, HOLD_COOKIE_LOCK(cookie));
+	stat_add(door == HOLD_UNLOCK ? STAT_HOLD_UNLOCKS : STAT_HOLD_LOCKS, 1);
+	cond = door == HOLD_WAIT ? register_of(ctx, HOLD_COOKIE_COND(cookie)) : 0;
+	if (door == HOLD_UNLOCK || door == HOLD_WAIT)
+		hold_ends(object);
+	if (door != HOLD_UNLOCK)
+		hold_begins(ctx, cookie, object, cond);
+	return 0;
+}
+
+/* A thread comes back from waiting for the lock that it asked for: it has it from now on, unless it sleeps again. */
+SEC("tp_btf/sched_switch")
+int BPF_PROG(on_come, bool preempt, struct task_struct *prev, struct task_struct *next)
+{
+	u32 tid = next->pid;
+	const struct pt_regs *regs;
+	struct held_key key;
+	u64 *object, word;
+	struct held *h;
+
+	if (!tid || !is_target(next, next->tgid))
+		return 0;
+	object = bpf_map_lookup_elem(&last_asked, &tid);
+	regs = (struct pt_regs *)bpf_task_pt_regs(next);
+	if (!object || !regs || regs->orig_ax != SYSCALL_FUTEX)
+		return 0;
+	key = (struct held_key){.object = *object, .tgid = next->tgid, .tid = tid};
+	h = bpf_map_lookup_elem(&helds, &key);
+	if (!h)
+		return 0;
+	word = regs->di;
+	if (word - key.object < (h->kind == HOLD_RWLOCK || h->opaque ? RWLOCK_BYTES : sizeof(u32)))
+		h->contended = 1;
+	else if (!h->cond || word - h->cond >= COND_BYTES)
+		return 0;
+	h->since = bpf_ktime_get_ns();
+	return 0;
+}
