@@ -14,6 +14,9 @@
 
 struct bpf_session;
 
+/* For a kind whose samples come with no clock: as many keys as there may be, a ring to send them. */
+int bpf_session_size_counts(struct bpf_object *obj) MUST_CHECK;
+
 /* Before load: fills the settings (in the skeleton's .rodata) and sizes the maps. */
 int bpf_session_configure(struct bpf_object *obj, const struct collect_options *opt,
 			  struct sample_config *settings, struct error *err) MUST_CHECK;

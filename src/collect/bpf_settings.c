@@ -46,6 +46,19 @@ static int size_maps(struct bpf_object *obj, const struct collect_options *opt)
 	return err;
 }
 
+int bpf_session_size_counts(struct bpf_object *obj)
+{
+	int err = bpf_map__set_max_entries(bpf_object__find_map_by_name(obj, "counts_a"), MAX_KEYS);
+
+	if (!err)
+		err = bpf_map__set_max_entries(bpf_object__find_map_by_name(obj, "counts_b"),
+					       MAX_KEYS);
+	if (!err)
+		err = bpf_map__set_max_entries(bpf_object__find_map_by_name(obj, "records"),
+					       MAX_RING / 2);
+	return err;
+}
+
 /* The place of a v1 controller in css_set.subsys[]: it depends on how the kernel was built. */
 static int controller_index(const char *controllers, u32 *index)
 {

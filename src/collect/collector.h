@@ -41,6 +41,7 @@ struct collect_options {
 		u32 causes; /* 1 << enum wait_cause: those that are wanted; 0: all */
 		bool wakers; /* offcpu: by the waker's stack, too */
 		bool owners; /* mutex: what the lock's owner does meanwhile, too */
+		bool holds; /* mutex: how long locks are held, instead; heap.max_slowdown holds */
 	} wait;
 	const struct log *log;
 };
@@ -76,6 +77,8 @@ struct collect_stats {
 		u64 lost_threads; /* that found no room in the wait table */
 		u64 lost_locks; /* likewise: their waiters' time is told apart by wait, not by release */
 		u64 no_holder, no_holder_ns; /* lock waits that nobody's unlocking ended */
+		u64 lock_calls; /* --holds: seen by probes */
+		double slowdown; /* --holds: of the target, an estimate: 0.12 is 12 % */
 		u32 ring_len; /* 0: no deadlock was seen */
 		struct wait_ring_member ring[WAIT_RING_MAX];
 	} wait;
@@ -117,6 +120,9 @@ int heap_collector_new(const struct collect_options *opt, struct collector **out
 int block_collector_new(const struct collect_options *opt, struct collector **out,
 			struct error *err) MUST_CHECK;
 int mutex_collector_new(const struct collect_options *opt, struct collector **out,
+			struct error *err) MUST_CHECK;
+/* mutex --holds (holds.c): how often locks are taken and how long they are held, by who takes them. */
+int holds_collector_new(const struct collect_options *opt, struct collector **out,
 			struct error *err) MUST_CHECK;
 int offcpu_collector_new(const struct collect_options *opt, struct collector **out,
 			 struct error *err) MUST_CHECK;

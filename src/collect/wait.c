@@ -18,8 +18,6 @@
 #include "target/needed.h"
 #include "wait.skel.h"
 
-#define WAIT_KEYS 65536u
-#define WAIT_RING (8u << 20)
 #define READ_WAITS 256u
 #define NSEC_PER_SEC 1000000000ull
 #define NOTED_PROCESSES 64u
@@ -94,15 +92,6 @@ static u64 now_ns(void)
 
 /* ---- before ---- */
 
-static int size_maps(struct wait_bpf *skel)
-{
-	int err = bpf_map__set_max_entries(skel->maps.counts_a, WAIT_KEYS);
-
-	if (!err)
-		err = bpf_map__set_max_entries(skel->maps.counts_b, WAIT_KEYS);
-	return err ? err : bpf_map__set_max_entries(skel->maps.records, WAIT_RING);
-}
-
 static bool wants_owners(const struct wait_collector *c)
 {
 	return c->view->mode == WAIT_MODE_MUTEX && c->opt.wait.owners;
@@ -145,7 +134,7 @@ static int load(struct wait_collector *c, struct error *err)
 	c->skel->rodata->wait_settings.min_ns = c->opt.wait.min_ns;
 	bpf_program__set_autoload(c->skel->progs.on_tick, c->view->ticks);
 	bpf_program__set_autoload(c->skel->progs.on_owner_tick, wants_owners(c));
-	code = size_maps(c->skel);
+	code = bpf_session_size_counts(c->skel->obj);
 	if (!code)
 		code = wait_bpf__load(c->skel);
 	if (code)
@@ -443,6 +432,8 @@ static int wait_new(const struct collect_options *opt, const struct wait_view *v
 	c->base.ops = &wait_ops;
 	c->view = view;
 	c->opt = *opt;
+	/* The kernel's frames of a futex call tell nothing, and take as long as twenty of the user's. */
+	c->opt.kernel &= !view->locks || !opt->user;
 	/* Who held the lock is half of the answer. */
 	c->opt.by_thread |= view->mode == WAIT_MODE_MUTEX;
 	*out = &c->base;
@@ -458,6 +449,8 @@ int block_collector_new(const struct collect_options *opt, struct collector **ou
 int mutex_collector_new(const struct collect_options *opt, struct collector **out,
 			struct error *err)
 {
+	if (opt->wait.holds)
+		return holds_collector_new(opt, out, err);
 	return wait_new(opt, &mutex_view, out, err);
 }
 

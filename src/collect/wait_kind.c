@@ -33,7 +33,6 @@ static const struct {
 	{"sync::mutex", "mutex"},
 	{"futex::Mutex", "mutex"},
 	{"std::mutex", "mutex"},
-	{"do_exit", "join"}, /* the kernel wakes who joins */
 };
 
 /* What the kernel does between the wait and the program that watches it. */
@@ -158,6 +157,13 @@ static int cut_scheduler(struct profile *p, struct profile_sample *s)
 	return 0;
 }
 
+/* Where a thread ends, the kernel wakes who joins it: no function's name says so but that of its beginning. */
+static bool is_end_of_thread(const char *name)
+{
+	return !strcmp(name, "start_thread") || !strcmp(name, "__exit_thread") ||
+	       !strcmp(name, "_exit");
+}
+
 static const char *kind_of_name(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_LEN(kind_table); i++) {
@@ -174,6 +180,8 @@ static const char *kind_of(const struct profile *p, const struct profile_sample 
 	for (u32 i = waiter_at(p, s); i < s->nlocations && looked < LOOK_AT; i++) {
 		const struct profile_location *l = location_at(p, s, i);
 
+		if (!looked && !is_kernel(p, l) && l->nlines && is_end_of_thread(name_of(p, l, 0)))
+			return "join";
 		looked += !is_kernel(p, l);
 		for (u32 line = 0; line < l->nlines; line++) {
 			const char *kind = kind_of_name(name_of(p, l, line));
@@ -262,7 +270,7 @@ int wait_kinds_find(struct profile *p)
 		err = cut_scheduler(p, s);
 		if (err)
 			break;
-		if (label_of(p, s, "lock"))
+		if (label_of(p, s, "lock") && !label_of(p, s, "kind"))
 			err = add_label(p, s, "kind", kind_of(p, s));
 		else if (wait_has_label(p, s, "cause", "lock"))
 			err = condvar_is_idle(p, s);

@@ -18,10 +18,24 @@ static void values(void *arg, const struct sample_key *key, const struct sample_
 		out[at] = out[3] = ns;
 		return;
 	}
+	if (r->kind == WAIT_READ_HOLDS) {
+		out[0] = samples;
+		out[1] = key->outcome ? samples : 0;
+		out[2] = ns;
+		return;
+	}
 	if (key->outcome == WAIT_OWNED)
 		at = 2;
 	out[at] = samples;
 	out[at + 1] = ns;
+}
+
+static const char *hold_kind_text(u16 cause)
+{
+	static const char *const texts[] = {"mutex", "rwlock", "spinlock", "semaphore"};
+	u16 kind = cause - HOLD_CAUSE(0);
+
+	return kind < ARRAY_LEN(texts) ? texts[kind] : "unknown";
 }
 
 static u32 lock_labels(struct wait_reading *r, const struct sample_key *key,
@@ -34,7 +48,9 @@ static u32 lock_labels(struct wait_reading *r, const struct sample_key *key,
 	out[n++] = (struct sample_label){.key = "lock", .text = name ? name : r->address};
 	if (name)
 		out[n++] = (struct sample_label){.key = "address", .text = r->address};
-	if (key->outcome && key->outcome != WAIT_OWNED)
+	if (r->kind == WAIT_READ_HOLDS)
+		out[n++] = (struct sample_label){.key = "kind", .text = hold_kind_text(key->cause)};
+	else if (key->outcome && key->outcome != WAIT_OWNED)
 		out[n++] = (struct sample_label){.key = "result",
 						 .text = wait_outcome_text(key->outcome)};
 	return n;

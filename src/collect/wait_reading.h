@@ -8,6 +8,7 @@
 
 enum wait_reading_kind {
 	WAIT_READ_LOCKS, /* waits, time; those of owners in two values more; labels lock, address, result */
+	WAIT_READ_HOLDS, /* acquisitions, contentions, time held; labels lock, address, kind */
 	WAIT_READ_CAUSES, /* waits, time; label cause */
 	WAIT_READ_STATES, /* time running, runnable, blocked, all */
 };

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mutex --holds: locks from inside, by probes on their functions and bpf/holds.bpf.c. */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/open_files.h"
+#include "collect/bpf_session.h"
+#include "collect/features.h"
+#include "collect/heap_price.h"
+#include "collect/hold_doors.h"
+#include "collect/libbpf_log.h"
+#include "collect/lock_names.h"
+#include "collect/probe_price.h"
+#include "collect/probe_site.h"
+#include "collect/uprobe.h"
+#include "collect/wait_reading.h"
+#include "collect/wait_ring.h"
+#include "holds.skel.h"
+#include "target/needed.h"
+
+/* How often processes are looked through for new files: soon after the start, then less and less. */
+#define RESCAN_FIRST_NS 2000000ull
+#define RESCAN_LAST_NS 500000000ull
+#define TRIAL_STEP_NS 5000000
+#define TRIAL_STEPS 10 /* the price is told after so many steps at most */
+#define TRIAL_CALLS 20000 /* or so many calls */
+
+struct holds_collector {
+	struct collector base;
+	struct collect_options opt;
+	struct holds_bpf *skel;
+	struct bpf_session *session;
+	struct hold_doors *doors;
+	struct lock_names *names;
+	bool links;
+	u64 rescan_at, rescan_step; /* CLOCK_MONOTONIC ns */
+	u32 probe_ns; /* what one costs on this machine; 0: not known */
+	struct heap_calls before; /* what had been counted when the probes were in place */
+	struct heap_price price; /* of the whole recording */
+};
+
+static struct holds_collector *of(struct collector *c)
+{
+	return (struct holds_collector *)c;
+}
+
+static u64 now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
+}
+
+/* ---- before ---- */
+
+static int load(struct holds_collector *c, struct error *err)
+{
+	int code;
+
+	libbpf_log_begin(c->opt.log);
+	c->skel = holds_bpf__open();
+	if (!c->skel)
+		return bpf_session_load_error(-errno, err);
+	code = bpf_session_configure(c->skel->obj, &c->opt, &c->skel->rodata->settings, err);
+	if (code)
+		return code;
+	/* The address of a lock means something in one process only. */
+	c->skel->rodata->settings.by_tgid = true;
+	if (c->links)
+		bpf_program__set_expected_attach_type(c->skel->progs.on_door,
+						      (enum bpf_attach_type)UPROBE_ATTACH_MULTI);
+	code = bpf_session_size_counts(c->skel->obj);
+	if (!code)
+		code = holds_bpf__load(c->skel);
+	if (code)
+		return bpf_session_load_error(code, err);
+	return bpf_session_new(c->skel->obj, &c->skel->bss->control, &c->opt, &c->session, err);
+}
+
+static int follow(struct holds_collector *c, struct error *err)
+{
+	struct holds_bpf *skel = c->skel;
+
+	skel->links.on_fork = bpf_program__attach(skel->progs.on_fork);
+	skel->links.on_exit = bpf_program__attach(skel->progs.on_exit);
+	skel->links.on_come = bpf_program__attach(skel->progs.on_come);
+	if (!skel->links.on_fork || !skel->links.on_exit || !skel->links.on_come)
+		return error_set(err, -errno, "cannot follow the scheduler: %s",
+				 error_reason(errno));
+	return 0;
+}
+
+static int make_doors(struct holds_collector *c, const struct features *f, struct error *err)
+{
+	const struct hold_programs programs = {
+		.entry = bpf_program__fd(c->skel->progs.on_door),
+		.links = c->links,
+		.kernel = probe_kernel_flags(f->kernel_major, f->kernel_minor),
+		.log = c->opt.log,
+	};
+	int code = hold_doors_new(&programs, &c->doors);
+
+	if (!code)
+		code = lock_names_new(bpf_session_modules(c->session), &c->names);
+	return code ? error_set(err, code, "cannot record: %s", error_reason(code)) : 0;
+}
+
+/* CPROF_UPROBES=perf: the way of older kernels. */
+static bool wants_events(const struct collect_options *opt)
+{
+	return opt->heap.uprobes && !strcmp(opt->heap.uprobes, "perf");
+}
+
+static int holds_prepare(struct collector *base, struct error *err)
+{
+	struct holds_collector *c = of(base);
+	struct needed_files needed = {0};
+	struct features f;
+	int code;
+
+	if (c->opt.target->scope != TARGET_PROCESSES)
+		return error_set(err, -ENOTSUP,
+				 "cannot put probes into every process: name some with -p or -n");
+	open_files_raise(); /* two for each module */
+	features_probe(&f);
+	c->links = f.uprobe_multi && !wants_events(&c->opt);
+	code = load(c, err);
+	if (!code)
+		code = follow(c, err);
+	if (!code)
+		code = make_doors(c, &f, err);
+	if (code)
+		return code;
+	if (c->opt.command)
+		needed_files_of(c->opt.command, &needed);
+	code = bpf_session_discover(c->session, c->skel->progs.list_mappings, needed.paths, err);
+	needed_files_release(&needed);
+	return code;
+}
+
+/* ---- the price ---- */
+
+static struct heap_calls calls_now(struct holds_collector *c)
+{
+	return (struct heap_calls){
+		.allocs = bpf_session_stat(c->session, STAT_HOLD_LOCKS),
+		.frees = bpf_session_stat(c->session, STAT_HOLD_UNLOCKS),
+		.sampled_ns = bpf_session_stat(c->session, STAT_NANOSECONDS),
+		.elapsed_ns = now_ns(),
+		.cpu_ns = heap_cpu_time(c->opt.target),
+	};
+}
+
+static struct heap_price price_now(struct holds_collector *c)
+{
+	u32 known_ns = probe_cost_ns(PROBE_COST_EMULATED, PROBE_ENTRY);
+	struct heap_calls calls = calls_now(c);
+	u32 ns = hold_doors_cost(c->doors);
+
+	heap_calls_since(&calls, &c->before);
+	calls.alloc_ns = calls.free_ns = c->probe_ns ? ns * c->probe_ns / known_ns : ns;
+	return heap_price_of(&calls);
+}
+
+/* The price, before more of it is paid: a few calls are counted, and the user is told. */
+static int say_price(struct holds_collector *c, struct error *err)
+{
+	const struct timespec step = {.tv_nsec = TRIAL_STEP_NS};
+	struct heap_price price;
+
+	c->before = calls_now(c);
+	for (u32 i = 0; i < TRIAL_STEPS; i++) {
+		nanosleep(&step, NULL);
+		if (bpf_session_stat(c->session, STAT_HOLD_LOCKS) > TRIAL_CALLS)
+			break;
+	}
+	price = price_now(c);
+	log_note(c->opt.log, "%s: %.0f calls/s of locking functions: expect %s %.0f%% slowdown",
+		 c->opt.target->title, price.allocs_per_second,
+		 price.at_least ? "more than" : "about", price.slowdown * 100);
+	if (!c->opt.heap.max_slowdown || price.slowdown * 100 <= c->opt.heap.max_slowdown)
+		return 0;
+	hold_doors_detach(c->doors);
+	return error_set(err, -EBUSY,
+			 "cannot profile %s: it would be slowed by %s %.0f%%, the limit is %u%% "
+			 "(--max-slowdown sets it, --force goes on anyway)",
+			 c->opt.target->title, price.at_least ? "more than" : "about",
+			 price.slowdown * 100, c->opt.heap.max_slowdown);
+}
+
+/* ---- meanwhile ---- */
+
+static void look_through(struct holds_collector *c, pid_t tgid)
+{
+	struct error err;
+
+	/* One that has ended meanwhile is no matter; what else fails is worth knowing. */
+	if (hold_doors_add_process(c->doors, tgid, &err))
+		log_info(c->opt.log, "%s", err.text);
+	lock_names_note(c->names, tgid);
+}
+
+static void rescan(struct holds_collector *c)
+{
+	int fd = bpf_map__fd(c->skel->maps.targets);
+	u32 key, *from = NULL, next;
+
+	while (!bpf_map_get_next_key(fd, from, &next)) {
+		key = next;
+		from = &key;
+		look_through(c, (pid_t)key);
+	}
+	hold_doors_forget_ended(c->doors);
+	c->rescan_step = c->rescan_step * 2 < RESCAN_LAST_NS ? c->rescan_step * 2 : RESCAN_LAST_NS;
+	c->rescan_at = now_ns() + c->rescan_step;
+}
+
+static int holds_start(struct collector *base, struct error *err)
+{
+	struct holds_collector *c = of(base);
+
+	c->rescan_step = RESCAN_FIRST_NS;
+	if (probe_price_measure(bpf_program__fd(c->skel->progs.on_door), 0, c->links, &c->probe_ns))
+		log_info(c->opt.log, "cannot measure what a probe costs here");
+	c->before = calls_now(c);
+	if (c->opt.command)
+		return 0; /* its libraries are not there yet */
+	vec_for_each(&c->opt.target->processes, p)
+		look_through(c, p->tgid);
+	if (!hold_doors_count(c->doors))
+		return error_set(err, -ENOENT, "no lock functions found in %s",
+				 c->opt.target->title);
+	return say_price(c, err);
+}
+
+static int holds_poll(struct collector *base, int timeout_ms)
+{
+	struct holds_collector *c = of(base);
+
+	if (now_ns() >= c->rescan_at)
+		rescan(c);
+	if (c->rescan_step < RESCAN_LAST_NS)
+		timeout_ms = (int)(c->rescan_step / 1000000);
+	return bpf_session_poll(c->session, timeout_ms);
+}
+
+/* ---- the end ---- */
+
+/* Only a mutex says whether it is held still; of other locks, and of calls that failed, nothing is known. */
+static bool is_held(const struct held_key *key, const struct held *h)
+{
+	struct ring_waiter w = {.tgid = key->tgid, .tid = key->tid, .lock = key->object};
+
+	if (h->kind != HOLD_MUTEX || h->opaque)
+		return false;
+	wait_ring_owners(&w);
+	return w.owner[0] == key->tid || w.owner[1] == key->tid;
+}
+
+static void add_unfinished(struct holds_collector *c, u64 now)
+{
+	int fd = bpf_map__fd(c->skel->maps.helds);
+	struct held_key key, *from = NULL, next;
+	struct held h;
+
+	while (!bpf_map_get_next_key(fd, from, &next)) {
+		struct sample_count n = {.samples = 1};
+		struct sample_key counted;
+
+		key = next;
+		from = &key;
+		if (bpf_map_lookup_elem(fd, &key, &h) || now <= h.since || !is_held(&key, &h))
+			continue;
+		counted = h.key;
+		counted.object = key.object;
+		counted.cause = HOLD_CAUSE(h.kind);
+		counted.outcome = h.contended;
+		n.weight = now - h.since;
+		/* The frames may have been lost, which has been counted. */
+		(void)bpf_session_count(c->session, &counted, &n);
+	}
+}
+
+static int holds_stop(struct collector *base, struct error *err)
+{
+	struct holds_collector *c = of(base);
+	u64 now = now_ns();
+	int code;
+
+	c->price = price_now(c);
+	bpf_link__destroy(c->skel->links.on_come);
+	c->skel->links.on_come = NULL;
+	hold_doors_detach(c->doors);
+	code = bpf_session_drain(c->session, err);
+	if (!code)
+		add_unfinished(c, now);
+	return code;
+}
+
+static int holds_read(struct collector *base, struct profile *p, struct error *err)
+{
+	struct holds_collector *c = of(base);
+	struct wait_reading reading = {.kind = WAIT_READ_HOLDS, .names = c->names};
+	struct sample_meaning meaning = wait_meaning(&reading);
+	int code = profile_add_sample_type(p, "acquisitions", "count");
+
+	if (!code)
+		code = profile_add_sample_type(p, "contentions", "count");
+	if (!code)
+		code = profile_add_sample_type(p, "held", "nanoseconds");
+	if (!code)
+		code = profile_set_period(p, "acquisitions", "count", 1);
+	if (code)
+		return error_set(err, code, "cannot build the profile: %s", error_reason(code));
+	return bpf_session_read(c->session, &meaning, p, err);
+}
+
+static void holds_stats(struct collector *base, struct collect_stats *out)
+{
+	struct holds_collector *c = of(base);
+
+	bpf_session_stats(c->session, out);
+	out->wait.lock_calls = bpf_session_stat(c->session, STAT_HOLD_LOCKS) +
+			       bpf_session_stat(c->session, STAT_HOLD_UNLOCKS);
+	out->wait.lost_threads = bpf_session_stat(c->session, STAT_LOST_WAIT);
+	out->wait.slowdown = c->price.slowdown;
+}
+
+static void holds_free(struct collector *base)
+{
+	struct holds_collector *c = of(base);
+
+	hold_doors_free(c->doors);
+	lock_names_free(c->names);
+	bpf_session_free(c->session);
+	holds_bpf__destroy(c->skel);
+	free(c);
+}
+
+static const struct collector_ops holds_ops = {
+	.name = "bpf",
+	.prepare = holds_prepare,
+	.start = holds_start,
+	.poll = holds_poll,
+	.stop = holds_stop,
+	.read = holds_read,
+	.stats = holds_stats,
+	.free = holds_free,
+};
+
+int holds_collector_new(const struct collect_options *opt, struct collector **out,
+			struct error *err)
+{
+	struct holds_collector *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return error_set(err, -ENOMEM, "cannot record: out of memory");
+	c->base.ops = &holds_ops;
+	c->opt = *opt;
+	c->opt.kernel = false; /* probes are hit in user mode */
+	*out = &c->base;
+	return 0;
+}
