@@ -253,6 +253,12 @@ static int set_wakers(struct options *o, const char *value, struct error *err)
 	return 0;
 }
 
+static int set_holds(struct options *o, const char *value, struct error *err)
+{
+	o->wait.holds = true;
+	return 0;
+}
+
 static int set_owners(struct options *o, const char *value, struct error *err)
 {
 	o->wait.owners = true;
@@ -634,6 +640,8 @@ const struct option_spec option_table[] = {
 	 OF(VERB_OFFCPU, SAMPLING), set_wakers},
 	{0, "owners", NULL, "what the owner of the lock did meanwhile, too (owner_delay)",
 	 OF(VERB_MUTEX, SAMPLING), set_owners},
+	{0, "holds", NULL, "probe lock functions: how often taken, how long held, by whom",
+	 OF(VERB_MUTEX, SAMPLING), set_holds},
 	{0, "condvar", NULL, "count condition variables in tables and folded stacks, too",
 	 OF(VERB_LOCKS, OUTPUT), set_condvar},
 	{0, "no-condvar", NULL, "leave condition variables out of the profile (default: out of "
@@ -653,8 +661,8 @@ const struct option_spec option_table[] = {
 	{0, "max-live", "N", "sampled blocks followed at once (default 1000000)",
 	 OF(VERB_HEAP, SAMPLING), set_max_live},
 	{0, "max-slowdown", "PERCENT", "refuse to slow the target down more (default 50)",
-	 OF(VERB_MEMORY, SAMPLING), set_max_slowdown},
-	{0, "force", NULL, "whatever it costs the target", OF(VERB_MEMORY, SAMPLING), set_force},
+	 OF(VERB_MEMORY | VERB_MUTEX, SAMPLING), set_max_slowdown},
+	{0, "force", NULL, "whatever it costs the target", OF(VERB_MEMORY | VERB_MUTEX, SAMPLING), set_force},
 	{0, "no-preload", NULL, "COMMAND: probe every call, put no sampler in front",
 	 OF(VERB_MEMORY, SAMPLING), set_no_preload},
 

@@ -77,7 +77,7 @@ struct options {
 	struct option_wait {
 		u64 min_ns; /* shorter ones are left out */
 		u32 causes; /* 1 << enum wait_cause; 0: all */
-		bool wakers, owners;
+		bool wakers, owners, holds;
 		enum option_condvar condvars;
 	} wait;
 	bool user_only, kernel_only; /* at most one; both options together mean neither */

@@ -153,6 +153,7 @@ static void fill_collect_options(struct recording *r)
 	r->collect.wait.causes = o->wait.causes;
 	r->collect.wait.wakers = o->wait.wakers;
 	r->collect.wait.owners = o->wait.owners;
+	r->collect.wait.holds = o->wait.holds;
 	r->collect.log = &r->term.log;
 }
 

@@ -108,6 +108,12 @@ static void print_waits(struct terminal *t, const struct wait_stats *w)
 			"cprof: not blamed on anybody: %llu waits of %.3f s that a signal, a time "
 			"limit or the end of the recording ended",
 			(unsigned long long)w->no_holder, (double)w->no_holder_ns / 1e9);
+	if (w->lock_calls)
+		terminal_note(t,
+			      "cprof: %llu calls of lock functions: the probes slowed the target "
+			      "by about "
+			      "%.1f%%",
+			      (unsigned long long)w->lock_calls, w->slowdown * 100);
 	if (w->lost_locks)
 		terminal_note(
 			t,
