@@ -43,6 +43,7 @@ $(eval $(call target,hidden,hidden.c,gcc,-fno-builtin))
 $(eval $(call target,jit,jit.c,gcc,))
 $(eval $(call target,locks,locks.c,gcc,))
 $(eval $(call target,lock_server,lock_server.c,gcc,))
+$(eval $(call target,holds,holds.c,gcc,))
 
 # Two builds of one library with different frames, so that stale rows give a visibly wrong stack.
 $(eval $(call target,libburn1.so,dl_lib.c,gcc,-shared -fPIC -DLIB_FUNCTION=library_one -DLIB_FRAME=40))

@@ -101,6 +101,53 @@ at_site() {
 	holds "$(total owner_delay) > 0.8 * $(total delay)"
 }
 
+# takes TYPE NAME: the sum of a sample type under take_NAME.
+takes() {
+	"$ROOT/tests/e2e/pprof_decode.py" wait.pb.gz --folded -t "$1" |
+		awk -v site=";take_$2;" 'index($0, site) { n += $NF } END { printf "%.0f\n", n }'
+}
+
+@test "mutex --holds: how often each kind of lock is taken, and how long it is held" {
+	[ -x "$TARGETS/holds" ] || skip 'holds was not built here'
+	local way
+	profile_wait mutex --holds --force -- "$TARGETS/holds" 2
+	for way in plain recursive read write spin semaphore around_wait; do
+		near "$(takes acquisitions $way)" "$(truth ${way}_taken)" 2
+		near "$(takes held $way)" "$(truth ${way}_held)" "0.05 * $(truth ${way}_held) + 2000000"
+		[ "$(takes contentions $way)" = 0 ]
+	done
+	for kind in mutex rwlock spinlock semaphore; do
+		holds "$(label_share kind $kind acquisitions) > 5"
+	done
+	grep -q 'calls of lock functions: the probes slowed the target by about' "$ERR"
+}
+
+@test "mutex --holds: contended locks are held from when they are got, not from when they are asked for" {
+	[ -x "$TARGETS/lock_server" ] || skip 'lock_server was not built here'
+	local lock
+	target lock_server 4
+	profile_wait mutex --holds --max-slowdown 1000 -p "$PID" -d 2s
+	for lock in orders users cache; do
+		near "$(at_site held $lock)" 2e9 1e8
+		holds "$(at_site contentions $lock) > 0.2 * $(at_site acquisitions $lock)"
+	done
+	grep -q 'calls/s of locking functions: expect about' "$ERR"
+	run -1 "$CPROF" mutex --holds --system -d 1s
+}
+
+@test "mutex --holds: refuses to slow a target down too much; its probes go with it" {
+	target locks uncontended
+	run -1 "$CPROF" mutex --holds --max-slowdown 5 -p "$PID" -d 1s
+	[[ $output == *'--force goes on anyway'* ]]
+	"$CPROF" mutex --holds --force -p "$PID" -d 0 -o killed.pb.gz 2>/dev/null &
+	local recorder=$!
+	sleep 1.5
+	kill -KILL $recorder
+	wait $recorder || true
+	sleep 0.3
+	kill -0 "$PID"
+}
+
 @test "offcpu --wakers: under each wait who ended it" {
 	locks
 	record_wait offcpu --wakers --state lock -- "$TARGETS/locks" semaphore 2

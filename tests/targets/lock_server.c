@@ -2,7 +2,8 @@
 /*
  * A server with named locks: `lock_server SECONDS [signals]`. Three threads want each lock, hold it for a
  * known time and want it again at once, so that who is woken often finds it taken again. In the end it
- * prints, for each lock, "NAME_waits N" and "NAME_delay NANOSECONDS": what passed around the calls that had to wait.
+ * prints, for each lock, "NAME_waits N" and "NAME_delay NANOSECONDS", what passed around the calls that had to wait,
+ * and "NAME_taken N" and "NAME_held NANOSECONDS".
  * With `signals` a handler interrupts the waiters all the time.
  */
 #include "target.h"
@@ -16,7 +17,7 @@ struct lock {
 	const char *name;
 	pthread_mutex_t *mutex;
 	long hold_us;
-	atomic_long waits, delay;
+	atomic_long waits, delay, taken, held;
 	atomic_long since[THREADS]; /* who waits now */
 	pthread_t thread[THREADS];
 };
@@ -54,9 +55,12 @@ static NOINLINE void wait_for(struct lock *l, int me)
 static NOINLINE void hold(struct lock *l)
 {
 	struct timespec ts = {0, l->hold_us * 1000};
+	long began = now();
 
 	while (nanosleep(&ts, &ts) && !target_stop)
 		;
+	atomic_fetch_add(&l->taken, 1);
+	atomic_fetch_add(&l->held, now() - began);
 	pthread_mutex_unlock(l->mutex);
 	NO_TAIL_CALL();
 }
@@ -111,6 +115,7 @@ static void report(struct lock *l)
 		}
 	}
 	printf("%s_waits %ld\n%s_delay %ld\n", l->name, l->waits, l->name, l->delay);
+	printf("%s_taken %ld\n%s_held %ld\n", l->name, l->taken, l->name, l->held);
 }
 
 int main(int argc, char **argv)

@@ -313,7 +313,7 @@ int main(int argc, char **argv)
 		start(burn, NULL), start(burn, NULL), start(burn, NULL);
 	else if (!strcmp(mode, "disk") || !strcmp(mode, "fault"))
 		file = open("big", O_RDONLY);
-	else if (strcmp(mode, "join") && strcmp(mode, "sleep"))
+	else if (strcmp(mode, "join") && strcmp(mode, "sleep") && strcmp(mode, "uncontended"))
 		start(waker, (void *)mode);
 	if (!strcmp(mode, "mutex"))
 		start(wanter, &orders_lock);
@@ -340,6 +340,8 @@ int main(int argc, char **argv)
 			wait_barrier();
 		else if (!strcmp(mode, "join"))
 			wait_join();
+		else if (!strcmp(mode, "uncontended"))
+			pthread_mutex_lock(&orders_lock), pthread_mutex_unlock(&orders_lock);
 		else if (!strcmp(mode, "burn"))
 			burn(NULL);
 		else if (!strcmp(mode, "disk"))
