@@ -38,6 +38,12 @@ struct svg {
 static void emit_xml(struct out *o, const char *text)
 {
 	for (; *text; text++) {
+		/* U+FFFE and U+FFFF are no characters of XML either. */
+		if (!strncmp(text, "\xef\xbf\xbe", 3) || !strncmp(text, "\xef\xbf\xbf", 3)) {
+			out_text(o, "?");
+			text += 2;
+			continue;
+		}
 		switch (*text) {
 		case '<':
 			out_text(o, "&lt;");
