@@ -54,7 +54,7 @@ CMD_OBJ := $(patsubst %.c,$(O)/%.o,$(wildcard cmd/*.c))
 UNIT_CMD := browser interrupt nearest options output summary terminal
 UNIT_OBJ := $(patsubst %.c,$(O)/%.o,$(wildcard tests/unit/*.c)) $(UNIT_CMD:%=$(O)/cmd/%.o) \
 	$(O)/preload/sampler.o $(O)/preload/pointer_set.o
-UNIT_LDFLAGS := -Wl,--wrap=malloc -Wl,--wrap=calloc # tests/unit/short_memory.h
+UNIT_LDFLAGS := -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc # tests/unit/short_memory.h
 GEN_H := $(SKELS) $(PROTOS:.o=.h) $(O)/gen/page.h
 
 .DELETE_ON_ERROR:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Memory that runs out: malloc and calloc of the linked objects (not of shared libraries), by ld --wrap. */
+/* Memory that runs out: malloc, calloc and realloc of the linked objects (not of shared libraries), by ld --wrap. */
 #ifndef CPROF_TESTS_SHORT_MEMORY_H
 #define CPROF_TESTS_SHORT_MEMORY_H
 
