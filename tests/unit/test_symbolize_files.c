@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Names from the programs of this machine, for profiles that were read from files. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "symbol/symbolize_files.h"
+#include "target/maps.h"
+#include "target/module.h"
+#include "unit.h"
+
+__attribute__((noinline)) static int a_function_with_a_name(int x)
+{
+	__asm__ volatile("" : "+r"(x));
+	return x;
+}
+
+/* A profile with one address, in that function, as the mapping of our own program has it. */
+static struct profile *profile_of_ourselves(const char *build_id)
+{
+	u64 address = (u64)(uintptr_t)&a_function_with_a_name + 1;
+	struct profile_mapping m = {0};
+	map_vec maps = {0};
+	struct profile *p;
+
+	CHECK_INT(profile_new(&p), 0);
+	CHECK_INT(maps_read(getpid(), &maps), 0);
+	vec_for_each(&maps, e) {
+		if (address < e->start || address >= e->end)
+			continue;
+		m = (struct profile_mapping){
+			.start = e->start, .limit = e->end, .offset = e->offset};
+		m.path = (string_id)profile_string(p, e->path);
+	}
+	maps_release(&maps);
+	CHECK(m.path);
+	m.build_id = (string_id)profile_string(p, build_id);
+	CHECK(profile_location(p, (u32)profile_add_mapping(p, &m), address) >= 0);
+	return p;
+}
+
+TEST(symbolize_files, our_own_program)
+{
+	struct profile *p = profile_of_ourselves("");
+	const struct profile_location *l = &p->locations.data[0];
+
+	CHECK_INT(a_function_with_a_name(3), 3);
+	CHECK_INT(symbolize_from_files(p), 0);
+	CHECK_INT(l->nlines, 1);
+	CHECK_STR(profile_text(p, p->functions.data[p->lines.data[l->first_line].function].name),
+		  "a_function_with_a_name");
+	CHECK(p->mappings.data[0].has_functions && !p->mappings.data[0].source);
+	profile_free(p);
+}
+
+TEST(symbolize_files, another_build_gives_no_names)
+{
+	struct profile *p = profile_of_ourselves("00112233445566778899aabbccddeeff00112233");
+
+	CHECK_INT(symbolize_from_files(p), 0);
+	CHECK_INT(p->locations.data[0].nlines, 0);
+	CHECK(!p->mappings.data[0].source);
+	profile_free(p);
+}
+
+/* What a file may call its programs: nothing there blocks or is read. */
+TEST(symbolize_files, paths_that_are_no_programs)
+{
+	char dir[] = "/tmp/cprof-unit-XXXXXX", fifo[64];
+	const char *paths[] = {"/dev/zero", "/dev/tty", "/etc/passwd", "/tmp",
+			       "/no/such",  "relative", fifo};
+	struct module *m;
+
+	CHECK(mkdtemp(dir));
+	snprintf(fifo, sizeof(fifo), "%s/fifo", dir);
+	CHECK_INT(mkfifo(fifo, 0600), 0);
+	for (size_t i = 0; i < ARRAY_LEN(paths); i++)
+		CHECK(module_open_file(paths[i], &m) < 0);
+	CHECK_INT(module_open_file("/etc/passwd", &m), -ENOEXEC);
+	unlink(fifo);
+	rmdir(dir);
+}
