@@ -123,15 +123,25 @@ void report_head(const struct report *r)
 
 /* ---- the whole ---------------------------------------------------------------------------------- */
 
+/* What go tool pprof leaves out of a report by default: less than half a percent. */
+static bool is_dust(const struct report *r, const struct view_node *n)
+{
+	u64 most = view_magnitude(n->flat) > view_magnitude(n->cum) ? view_magnitude(n->flat)
+								    : view_magnitude(n->cum);
+
+	return r->o->top && (double)most * 200 < (double)view_magnitude(r->v->total);
+}
+
+/* By the rows that are shown: a wait of a microsecond is no reason to write hours in microseconds. */
 static void pick_scale(struct report *r)
 {
 	u64 smallest = 0;
 
-	for (size_t i = 0; i < r->n; i++) {
+	for (size_t i = 0; i < r->shown; i++) {
 		const struct view_node *n = &r->v->nodes.data[r->order[i]];
 		u64 least = view_magnitude(n->flat ? n->flat : n->cum);
 
-		if (least && (!smallest || least < smallest))
+		if (least && !is_dust(r, n) && (!smallest || least < smallest))
 			smallest = least;
 	}
 	r->scale = unit_scale_pick(r->unit, smallest, (u64)r->v->total);
