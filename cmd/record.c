@@ -275,8 +275,8 @@ static int record(struct recording *r)
 	if (code)
 		return code;
 	wait_for_end(r);
-	code = ops->stop(r->collector, &r->err);
 	r->elapsed_ns = now_ns(CLOCK_MONOTONIC) - r->start_ns;
+	code = ops->stop(r->collector, &r->err);
 	ops->stats(r->collector, &r->stats);
 	return code;
 }

@@ -466,8 +466,15 @@ void heap_doors_detach(struct heap_doors *d)
 {
 	struct door_process *p, *next;
 
-	HASH_ITER(hh, d->processes, p, next)
+	/* All at once: one after the other takes seconds where many processes are. */
+	HASH_ITER(hh, d->processes, p, next) {
+		vec_for_each(&p->fds, fd) {
+			if (vec_push(&d->fds, *fd))
+				close(*fd);
+		}
+		vec_release(&p->fds);
 		process_free(d, p);
+	}
 	uprobe_detach(&d->fds);
 }
 

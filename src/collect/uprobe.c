@@ -6,12 +6,14 @@
 #include <errno.h>
 #include <linux/bpf.h>
 #include <linux/perf_event.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define UPROBE_PMU_TYPE "/sys/bus/event_source/devices/uprobe/type"
+#define CLOSERS 32
 #define PMU_RETURN 1 /* .../uprobe/format/retprobe: config:0 */
 
 /* BPF_LINK_CREATE for uprobes, as linux/bpf.h has it since 6.6. */
@@ -122,9 +124,38 @@ int uprobe_attach(int prog_fd, enum uprobe_type type, bool links, const char *pa
 	return err;
 }
 
+struct closing {
+	const int *fds;
+	size_t n, step;
+};
+
+static void *close_some(void *arg)
+{
+	const struct closing *c = arg;
+
+	for (size_t i = 0; i < c->n; i += c->step)
+		close(c->fds[i]);
+	return NULL;
+}
+
+/*
+ * The kernel waits for two grace periods in each close (uprobe_unregister_sync), some 50 ms; those of several
+ * threads pass together.
+ */
 void uprobe_detach(uprobe_fds *fds)
 {
-	vec_for_each(fds, fd)
-		close(*fd);
+	pthread_t threads[CLOSERS];
+	struct closing parts[CLOSERS];
+	size_t n = fds->len < CLOSERS ? fds->len : CLOSERS, started = 0;
+
+	for (size_t i = 0; i < n; i++)
+		parts[i] = (struct closing){.fds = fds->data + i, .n = fds->len - i, .step = n};
+	while (started + 1 < n &&
+	       !pthread_create(&threads[started], NULL, close_some, &parts[started]))
+		started++;
+	for (size_t i = started; i < n; i++)
+		close_some(&parts[i]);
+	for (size_t i = 0; i < started; i++)
+		pthread_join(threads[i], NULL);
 	vec_release(fds);
 }
