@@ -33,7 +33,8 @@ struct collect_options {
 		u32 max_slowdown; /* percent; more is refused. 0: whatever it costs */
 		const char *names; /* of a user's own allocator (alloc_names_parse) */
 		const char *library; /* the only file to look at */
-		const char *uprobes; /* "perf", "multi": attach in no better way; NULL: in the best */
+		const char
+			*uprobes; /* "perf", "multi": attach in no better way; NULL: in the best */
 		const char *sampler; /* library that the command preloads; NULL: none */
 	} heap;
 	struct wait_options {
