@@ -142,8 +142,8 @@ static int read_plain(struct bytes data, struct profile **out, struct error *err
 
 int format_read_bytes(struct bytes data, struct profile **out, struct error *err)
 {
-	u8 *plain;
-	size_t len;
+	u8 *plain = NULL;
+	size_t len = 0;
 	int ret;
 
 	if (!is_gzip(data))
