@@ -3,6 +3,15 @@
 #ifndef CPROF_BPF_COUNT_BPF_H
 #define CPROF_BPF_COUNT_BPF_H
 
+/* User space looks ten times a second by itself; in a flood of new stacks that is too late. */
+static __always_inline u64 wakeup(void)
+{
+	u64 half = bpf_ringbuf_query(&records, BPF_RB_RING_SIZE) / 2;
+
+	return bpf_ringbuf_query(&records, BPF_RB_AVAIL_DATA) > half ? BPF_RB_FORCE_WAKEUP
+								     : BPF_RB_NO_WAKEUP;
+}
+
 static __always_inline bool send_stack(struct scratch *s, const struct sample_key *key,
 				       struct task_struct *task)
 {
@@ -22,7 +31,7 @@ static __always_inline bool send_stack(struct scratch *s, const struct sample_ke
 		return false;
 	return bpf_ringbuf_output(&records, r,
 				  offsetof(struct sample_record, frames) + n * sizeof(u64),
-				  BPF_RB_NO_WAKEUP) == 0;
+				  wakeup()) == 0;
 }
 
 static __always_inline struct sample_count *active_count(const struct sample_key *key)

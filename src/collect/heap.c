@@ -33,6 +33,7 @@
 #define TRIAL_STEP_NS 5000000
 #define TRIAL_STEPS 20 /* the price is told after so many steps at most */
 #define TRIAL_STEPS_LEAST 6 /* programs work in bursts */
+#define MANY_SAMPLES_RATE 4096
 #define TRIAL_CALLS 20000 /* or after so many calls */
 
 struct heap_collector {
@@ -120,6 +121,26 @@ static void choose_programs(struct heap_collector *c)
 						      (enum bpf_attach_type)UPROBE_ATTACH_MULTI);
 }
 
+/*
+ * Not the clock but the target says how many samples there are: every size of a site is a key of its own, and
+ * at low rates each call may bring a new one.
+ */
+static int size_maps(struct heap_collector *c)
+{
+	const bool many = c->opt.heap.rate < MANY_SAMPLES_RATE;
+	struct heap_bpf *skel = c->skel;
+	int err = bpf_map__set_max_entries(skel->maps.live,
+					   c->opt.heap.live ? c->opt.heap.max_live : 1);
+
+	if (!err)
+		err = bpf_map__set_max_entries(skel->maps.counts_a, many ? 65536 : 16384);
+	if (!err)
+		err = bpf_map__set_max_entries(skel->maps.counts_b, many ? 65536 : 16384);
+	if (!err)
+		err = bpf_map__set_max_entries(skel->maps.records, many ? 8 << 20 : 2 << 20);
+	return err;
+}
+
 static int load(struct heap_collector *c, struct error *err)
 {
 	int code;
@@ -133,8 +154,7 @@ static int load(struct heap_collector *c, struct error *err)
 		return code;
 	fill_config(c);
 	choose_programs(c);
-	code = bpf_map__set_max_entries(c->skel->maps.live,
-					c->opt.heap.live ? c->opt.heap.max_live : 1);
+	code = size_maps(c);
 	if (!code)
 		code = heap_bpf__load(c->skel);
 	if (code)
