@@ -28,11 +28,12 @@ said() {
 	done
 }
 
-# attach VERB OPTIONS...: cprof in the background, PROFILER, until its probes are there.
+# attach VERB OPTIONS...: cprof in the background, PROFILER, until its probes are there. For $DURATION, or until
+# detach.
 attach() {
 	local tries=0
 	: >"$ERR"
-	timeout 60 "$CPROF" "$@" -p "$PID" -d 0 2>"$ERR" 3>&- </dev/null &
+	timeout 60 "$CPROF" "$@" -p "$PID" -d "${DURATION:-0}" 2>"$ERR" 3>&- </dev/null &
 	PROFILER=$!
 	STARTED+=("$PROFILER")
 	until grep -q 'expect .*slowdown' "$ERR"; do
@@ -102,6 +103,16 @@ decode() { python3 "$BATS_TEST_DIRNAME/pprof_decode.py" "$@"; }
 	exactly heap_leaks 64 500000
 	allocator 'glibc 2'
 	decode --check heap.pb.gz
+}
+# Each is a key of its own, and all come between two looks of user space.
+@test "heap exact: thousands of sizes at once in a short recording" {
+	need_root
+	beside_me heap_leaks 16 50000
+	DURATION=2s attach heap --force --rate 1 -o heap.pb.gz
+	work
+	wait "$PROFILER"
+	compare heap.pb.gz
+	nothing_lost
 }
 @test "heap exact: glibc linked statically" { exactly heap_leaks-static 8 20000; }
 @test "heap exact: glibc linked statically, position-independent" { exactly heap_leaks-static-pie 8 20000; }
