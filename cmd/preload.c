@@ -3,6 +3,7 @@
 #include "preload.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "target/allocator.h"
 #include "target/needed.h"
 
 #define LIBRARY "libcprof-heap.so"
@@ -39,16 +41,36 @@ static int find_library(char *out, size_t size)
 	return -ENOENT;
 }
 
+/* What the program itself defines is found before what is preloaded. */
+static bool has_allocator(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct allocator a = {0};
+	struct elf_file *elf;
+	bool found = false;
+
+	if (fd < 0)
+		return false;
+	if (!elf_file_open(fd, &elf)) {
+		found = !allocator_find(elf, NULL, &a);
+		allocator_release(&a);
+		elf_file_free(elf);
+	}
+	close(fd);
+	return found;
+}
+
 /* Without an interpreter nobody reads LD_PRELOAD. */
-static bool is_static(const char *command)
+static bool is_out_of_reach(const char *command)
 {
 	struct needed_files needed = {0};
-	bool alone;
+	bool out;
 
 	needed_files_of(command, &needed);
-	alone = needed.paths && needed.paths[0] && !needed.paths[1];
+	out = needed.paths && needed.paths[0] &&
+	      (!needed.paths[1] || has_allocator(needed.paths[0]));
 	needed_files_release(&needed);
-	return alone;
+	return out;
 }
 
 int preload_init(struct preload *p, const char *command, u64 rate)
@@ -58,7 +80,7 @@ int preload_init(struct preload *p, const char *command, u64 rate)
 
 	*p = (struct preload){0};
 	err = find_library(p->path, sizeof(p->path));
-	if (!err && is_static(command))
+	if (!err && is_out_of_reach(command))
 		err = -ENOTSUP;
 	if (err)
 		return err;

@@ -14,8 +14,8 @@ struct preload {
 };
 
 /*
- * 0; -ENOENT: there is no library beside cprof or below its prefix, -ENOTSUP: `command` is linked
- * statically and would ignore it.
+ * 0; -ENOENT: there is no library beside cprof or below its prefix, -ENOTSUP: `command` would
+ * ignore it, being linked statically, or with an allocator of its own.
  */
 int preload_init(struct preload *p, const char *command, u64 rate) MUST_CHECK;
 void preload_release(struct preload *p);

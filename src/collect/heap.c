@@ -43,6 +43,7 @@ struct heap_collector {
 	struct bpf_session *session;
 	struct heap_doors *doors;
 	struct heap_throw *throws;
+	char *executable; /* of a command whose allocator is probed, or NULL */
 	struct heap_lives *lives;
 	struct alloc_names names;
 	enum uprobe_way way;
@@ -293,6 +294,8 @@ static int heap_prepare(struct collector *base, struct error *err)
 		log_debug(c->opt.log, "the table of %s is loaded when it is met",
 			  c->opt.heap.sampler);
 	code = bpf_session_discover(c->session, c->skel->progs.list_mappings, needed.paths, err);
+	if (!code && needed.paths && !c->opt.heap.sampler && !c->opt.heap.library)
+		c->executable = strdup(needed.paths[0]);
 	needed_files_release(&needed);
 	return code;
 }
@@ -388,6 +391,17 @@ static int say_price(struct heap_collector *c, struct error *err)
 			 price.slowdown * 100, c->opt.heap.max_slowdown);
 }
 
+/* An allocator in the program itself is watched from the start; libraries are not mapped yet. */
+static int attach_command(struct heap_collector *c)
+{
+	struct error err;
+
+	if (c->executable && heap_doors_add_file(c->doors, c->executable,
+						 c->opt.target->processes.data[0].tgid, &err))
+		log_debug(c->opt.log, "%s", err.text);
+	return 0;
+}
+
 static int heap_start(struct collector *base, struct error *err)
 {
 	struct heap_collector *c = of(base);
@@ -398,9 +412,9 @@ static int heap_start(struct collector *base, struct error *err)
 	measure_price(c);
 	c->before = calls_now(c);
 	if (c->opt.heap.sampler)
-		code = heap_doors_add_library(c->doors, c->opt.heap.sampler, err);
+		code = heap_doors_add_file(c->doors, c->opt.heap.sampler, 0, err);
 	else if (c->opt.command)
-		code = 0; /* its libraries are not there yet */
+		code = attach_command(c);
 	else
 		code = attach_targets(c, err);
 	if (!code && heap_doors_count(c->doors))
@@ -499,6 +513,7 @@ static void heap_free(struct collector *base)
 
 	heap_doors_free(c->doors);
 	heap_throw_free(c->throws);
+	free(c->executable);
 	heap_lives_free(c->lives);
 	alloc_names_release(&c->names);
 	bpf_session_free(c->session);

@@ -289,12 +289,10 @@ static void do_without(struct heap_doors *d, struct door_process *p)
 }
 
 static int attach_unwinder(struct heap_doors *d, struct door_process *p, struct door_file *f,
-			   const struct map_entry *e)
+			   const char *path)
 {
 	int prog = heap_throw_program(d->p.throws);
-	char path[PATH_SIZE];
 
-	mapped_path(path, p, e);
 	if (prog < 0 || uprobe_attach(prog, UPROBE_ENTRY, d->p.links, path, p->tgid,
 				      f->unwinders.data, (u32)f->unwinders.len, &p->fds))
 		do_without(d, p);
@@ -308,12 +306,15 @@ static int attach_unwinders(struct heap_doors *d, struct door_process *p, const 
 
 	vec_for_each(maps, e) {
 		struct door_file *f = NULL;
+		char path[PATH_SIZE];
 
 		if (err || p->fatal || !e->executable || !e->inode)
 			continue;
 		err = doors_of(d, p->tgid, e, &f);
-		if (!err && f && f->unwinders.len && !seen_before(&p->unwinders, f))
-			err = attach_unwinder(d, p, f, e);
+		if (err || !f || !f->unwinders.len || seen_before(&p->unwinders, f))
+			continue;
+		mapped_path(path, p, e);
+		err = attach_unwinder(d, p, f, path);
 	}
 	return err;
 }
@@ -389,31 +390,54 @@ void heap_doors_forget_ended(struct heap_doors *d)
 	}
 }
 
-int heap_doors_add_library(struct heap_doors *d, const char *path, struct error *err)
+static int read_file(struct heap_doors *d, const char *path, struct door_file **out)
 {
-	struct door_goal goal = {.path = path, .fds = &d->fds};
-	int fd = open(path, O_RDONLY | O_CLOEXEC), code;
+	int fd = open(path, O_RDONLY | O_CLOEXEC), err;
 	struct map_entry e = {.path = (char *)path};
 	struct elf_file *elf = NULL;
-	struct door_file *f;
 	struct stat st;
 
 	if (fd < 0)
-		return error_set(err, -errno, "cannot open %s: %s", path, error_reason(-errno));
+		return -errno;
 	if (!fstat(fd, &st)) {
 		e.inode = st.st_ino;
 		e.dev_major = major(st.st_dev);
 		e.dev_minor = minor(st.st_dev);
 	}
-	code = elf_file_open(fd, &elf);
-	if (!code)
-		code = file_add(d, elf, &e, &f);
-	if (!code)
-		code = attach_file(d, f, &goal);
-	if (!code)
-		say_found(d, f, goal.attached);
+	err = elf_file_open(fd, &elf);
+	if (!err)
+		err = file_add(d, elf, &e, out);
 	close(fd);
 	elf_file_free(elf);
+	return err;
+}
+
+/* The probes are there when it execs, and its files are not looked at for them again. */
+static int attach_for(struct heap_doors *d, struct door_process *p, struct door_file *f,
+		      struct door_goal *goal)
+{
+	int err = vec_push(&p->seen, f);
+
+	p->news |= f->news.len > 0;
+	if (!err && f->news.len && f->unwinders.len)
+		err = attach_unwinder(d, p, f, goal->path);
+	goal->tgid = p->tgid;
+	goal->fds = &p->fds;
+	goal->no_news = p->fatal;
+	return err ? err : attach_file(d, f, goal);
+}
+
+int heap_doors_add_file(struct heap_doors *d, const char *path, pid_t tgid, struct error *err)
+{
+	struct door_process *p = tgid ? process_of(d, tgid) : NULL;
+	struct door_goal goal = {.path = path, .fds = &d->fds};
+	struct door_file *f;
+	int code = tgid && !p ? -ENOMEM : read_file(d, path, &f);
+
+	if (!code)
+		code = p ? attach_for(d, p, f, &goal) : attach_file(d, f, &goal);
+	if (!code)
+		say_found(d, f, goal.attached);
 	return code ? error_set(err, code, "cannot put probes into %s: %s", path,
 				error_reason(code))
 		    : 0;

@@ -34,8 +34,12 @@ void heap_doors_detach(struct heap_doors *d);
 
 /* Looks through what a process has mapped and attaches to what is new there. */
 int heap_doors_add_process(struct heap_doors *d, pid_t tgid, struct error *err) MUST_CHECK;
-/* Attaches to the probes of a sampler's library, for every process that will map it. */
-int heap_doors_add_library(struct heap_doors *d, const char *path, struct error *err) MUST_CHECK;
+/*
+ * Attaches to a file that is not mapped yet: for every process that will map it (tgid 0: a sampler's
+ * library), or for one that is about to exec it.
+ */
+int heap_doors_add_file(struct heap_doors *d, const char *path, pid_t tgid,
+			struct error *err) MUST_CHECK;
 /* Lets go of what was attached to processes that have ended. */
 void heap_doors_forget_ended(struct heap_doors *d);
 
