@@ -538,6 +538,17 @@ beside_own() {
 	compare --sd 4 --sites leak_small,leak_medium,leak_large heap.pb.gz
 }
 
+@test "heap -- COMMAND: an allocator in the program itself, which no library can stand in front of" {
+	need_root
+	local name
+	for name in heap_leaks-static heap_leaks-musl-static heap_leaks-jemalloc-static heap_leaks-tcmalloc-static; do
+		[ -x "$TARGETS/$name" ] || continue
+		HEAP_GO=1 timeout 60 "$CPROF" heap --rate 1 -o heap.pb.gz -- "$TARGETS/$name" 8 20000 >target.out 2>"$ERR"
+		compare heap.pb.gz
+		allocator "$name"
+	done
+}
+
 @test "heap -p: a program that preloaded the sampler by hand" {
 	need_root
 	VARIABLES=(LD_PRELOAD="${CPROF%/*}/libcprof-heap.so" CPROF_HEAP_RATE=1)
