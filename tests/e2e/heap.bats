@@ -556,6 +556,10 @@ beside_own() {
 	beside_me heap_leaks 16 50000
 	heap
 	compare heap.pb.gz
+	target_end
+	beside_me heap_fork 1000
+	heap
+	compare heap.pb.gz
 }
 
 # ---- bad luck
