@@ -56,6 +56,7 @@ static __always_inline void filter_add(u64 address, u32 tgid)
 
 /* In the map, of all processes; user space reads them, too. */
 u64 live_blocks;
+u64 live_inherited; /* copies that were made for children, ever */
 u64 live_bytes; /* that they stand for, roughly: what finds the peak */
 
 /* A block stands for at least the bytes between two samples. */
@@ -149,8 +150,10 @@ static long inherit_block(void *map, struct heap_block *block, struct heap_live 
 	if (block->tgid != walk->parent)
 		return 0;
 	inherited.inherited = 1;
-	if (live_put(&copy, &inherited))
-		filter_add(copy.address, copy.tgid);
+	if (!live_put(&copy, &inherited))
+		return 0;
+	filter_add(copy.address, copy.tgid);
+	__sync_fetch_and_add(&live_inherited, 1);
 	return 0;
 }
 

@@ -478,10 +478,15 @@ static int heap_read(struct collector *base, struct profile *p, struct error *er
 
 /*
  * Of the calls that freed something, those whose block nobody saw beginning; 0 when the samples are too few
- * to tell that from chance (three standard errors).
+ * to tell that from chance (three standard errors), or when children freed copies: what ended is no longer
+ * what began and is not alive.
  */
-static double unknown_share(const struct heap_stats *s, u64 rate, double ended)
+static double unknown_share(const struct heap_stats *s, u64 rate, double ended, bool copies)
 {
+	if (rate <= 1)
+		return s->frees ? 1 - (double)s->freed / (double)s->frees : 0;
+	if (copies)
+		return 0;
 	double share = s->frees ? 1 - ended / (double)s->frees : 0;
 	double chance = rate > 1 && s->freed ? 3 / sqrt((double)s->freed) : 0;
 
@@ -504,7 +509,8 @@ static void heap_stats(struct collector *base, struct collect_stats *out)
 		.slowdown = c->price.slowdown,
 		.at_least = c->price.at_least,
 	};
-	out->heap.unknown = unknown_share(&out->heap, c->opt.heap.rate, c->ended);
+	out->heap.unknown = unknown_share(&out->heap, c->opt.heap.rate, c->ended,
+					  c->skel->bss->live_inherited > 0);
 }
 
 static void heap_free(struct collector *base)
