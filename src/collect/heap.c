@@ -43,7 +43,8 @@ struct heap_collector {
 	struct bpf_session *session;
 	struct heap_doors *doors;
 	struct heap_throw *throws;
-	char *executable; /* of a command whose allocator is probed, or NULL */
+	struct needed_files
+		command_files; /* that may hold the allocator of a command; or nothing */
 	struct heap_lives *lives;
 	struct alloc_names names;
 	enum uprobe_way way;
@@ -294,9 +295,10 @@ static int heap_prepare(struct collector *base, struct error *err)
 		log_debug(c->opt.log, "the table of %s is loaded when it is met",
 			  c->opt.heap.sampler);
 	code = bpf_session_discover(c->session, c->skel->progs.list_mappings, needed.paths, err);
-	if (!code && needed.paths && !c->opt.heap.sampler && !c->opt.heap.library)
-		c->executable = strdup(needed.paths[0]);
-	needed_files_release(&needed);
+	if (!c->opt.heap.sampler && !c->opt.heap.library)
+		c->command_files = needed;
+	else
+		needed_files_release(&needed);
 	return code;
 }
 
@@ -391,14 +393,16 @@ static int say_price(struct heap_collector *c, struct error *err)
 			 price.slowdown * 100, c->opt.heap.max_slowdown);
 }
 
-/* An allocator in the program itself is watched from the start; libraries are not mapped yet. */
+/* The allocators of a command, in itself or in what it is linked with, before they are mapped. */
 static int attach_command(struct heap_collector *c)
 {
+	const pid_t tgid = c->opt.target->processes.data[0].tgid;
 	struct error err;
 
-	if (c->executable && heap_doors_add_file(c->doors, c->executable,
-						 c->opt.target->processes.data[0].tgid, &err))
-		log_debug(c->opt.log, "%s", err.text);
+	for (char **path = c->command_files.paths; path && *path; path++) {
+		if (heap_doors_add_file(c->doors, *path, tgid, &err))
+			log_debug(c->opt.log, "%s", err.text);
+	}
 	return 0;
 }
 
@@ -519,7 +523,7 @@ static void heap_free(struct collector *base)
 
 	heap_doors_free(c->doors);
 	heap_throw_free(c->throws);
-	free(c->executable);
+	needed_files_release(&c->command_files);
 	heap_lives_free(c->lives);
 	alloc_names_release(&c->names);
 	bpf_session_free(c->session);
