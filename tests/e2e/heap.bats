@@ -161,6 +161,7 @@ decode() { python3 "$BATS_TEST_DIRNAME/pprof_decode.py" "$@"; }
 @test "heap exact: allocations in a signal handler on its own stack" { exactly heap_signal 1000 alt; }
 @test "heap exact: a child that was forked meanwhile, with its copies of all blocks" {
 	exactly heap_fork 1000
+	! grep -q 'from before' "$ERR"
 }
 @test "heap exact: a library with an allocator of its own, opened meanwhile" {
 	exactly heap_dlopen "$TARGETS/libheap_own.so" 1000
@@ -547,6 +548,20 @@ beside_own() {
 		compare heap.pb.gz
 		allocator "$name"
 	done
+}
+
+@test "heap -- COMMAND: probes in place of the sampler, in the libraries that it is linked with" {
+	need_root
+	local name
+	for name in heap_leaks heap_leaks-musl heap_leaks-jemalloc heap_leaks-mimalloc; do
+		[ -x "$TARGETS/$name" ] || continue
+		HEAP_GO=1 timeout 60 "$CPROF" heap --no-preload --rate 1 -o heap.pb.gz -- "$TARGETS/$name" 8 20000 \
+			>target.out 2>"$ERR"
+		compare heap.pb.gz
+	done
+	HEAP_GO=1 LD_BIND_NOW=1 timeout 60 "$CPROF" heap --no-preload --rate 1 -o heap.pb.gz -- \
+		"$TARGETS/heap_cxx" 500 throw >target.out 2>"$ERR"
+	compare heap.pb.gz
 }
 
 @test "heap -p: a program that preloaded the sampler by hand" {
