@@ -117,7 +117,7 @@ const struct verb_spec verb_table[] = {
 		.name = "merge",
 		.bit = VERB_MERGE,
 		.summary = "several profiles of one kind as one",
-		.synopsis = "FILE FILE... -o OUT",
+		.synopsis = "FILE... -o OUT",
 		.examples = "  cprof merge host-*.pb.gz -o all.pb.gz\n",
 		.run = cmd_merge,
 	},

@@ -887,8 +887,8 @@ static int check_files(const struct options *o, enum verb verb, struct error *er
 	const size_t wanted = verb == VERB_DIFF ? 2 : 1;
 	size_t piped = 0;
 
-	if (verb == VERB_MERGE && o->nfiles < 2)
-		return usage(err, "two or more files are merged");
+	if (verb == VERB_MERGE && !o->nfiles)
+		return usage(err, "merge what? Give the files");
 	if (verb != VERB_MERGE && o->nfiles != wanted)
 		return usage(err, wanted == 2 ? "two files are compared: BASE NEW"
 					      : "one file is read: give its name, or - for the "

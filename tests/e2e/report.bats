@@ -331,6 +331,9 @@ for total, own, name in one["rows"]:
 	"$CPROF" report m.pb.gz --top 0 --full-names | top_rows >ours
 	diff theirs ours
 	same_top m.pb.gz --
+	# What a pattern of the shell gives may be one file.
+	"$CPROF" merge "$P" -q -o one.pb.gz
+	diff <("$CPROF" report "$P" --tree --top 0) <("$CPROF" report one.pb.gz --tree --top 0)
 }
 
 @test "reading: files that are none get one line" {
@@ -400,7 +403,7 @@ for total, own, name in one["rows"]:
 	}
 	usage 'one file is read: give its name, or - for the standard input' report
 	usage 'two files are compared: BASE NEW' diff "$P"
-	usage 'two or more files are merged' merge "$P" -o x.pb.gz
+	usage 'merge what? Give the files' merge -o x.pb.gz
 	usage 'convert into what? Give -o FILE, or -f FORMAT' convert "$P"
 	usage 'no format has the suffix of "x.xyz": give -f FORMAT' convert "$P" -o x.xyz
 	usage 'unknown group "day": one of function, file, line, module, thread' report "$P" -g day
