@@ -135,13 +135,15 @@ static bool is_dust(const struct report *r, const struct view_node *n)
 /* By the rows that are shown: a wait of a microsecond is no reason to write hours in microseconds. */
 static void pick_scale(struct report *r)
 {
+	/* Functions that match are shown however small they are. */
+	size_t n = r->o->function ? r->n : r->shown;
 	u64 smallest = 0;
 
-	for (size_t i = 0; i < r->shown; i++) {
-		const struct view_node *n = &r->v->nodes.data[r->order[i]];
-		u64 least = view_magnitude(n->flat ? n->flat : n->cum);
+	for (size_t i = 0; i < n; i++) {
+		const struct view_node *node = &r->v->nodes.data[r->order[i]];
+		u64 least = view_magnitude(node->flat ? node->flat : node->cum);
 
-		if (least && !is_dust(r, n) && (!smallest || least < smallest))
+		if (least && !is_dust(r, node) && (!smallest || least < smallest))
 			smallest = least;
 	}
 	r->scale = unit_scale_pick(r->unit, smallest, (u64)r->v->total);
