@@ -468,6 +468,7 @@ struct wait_config { /* written once, before the programs are loaded */
 struct thread_wait {
 	u64 since; /* bpf_ktime_get_ns() when it came on or left the CPU */
 	u64 woken; /* when it became runnable again; 0: it has not */
+	u64 early; /* when somebody last woke it while it was still on its CPU */
 	struct sample_key key; /* of the stack with which it left; .cause says why */
 	u16 running;
 	u16 counted; /* the key is valid */
@@ -529,7 +530,7 @@ struct seed_record {
 	u64 frames[STACK_MAX_KERNEL + 1];
 };
 
-_Static_assert(sizeof(struct thread_wait) == 168, "map values have no padding");
+_Static_assert(sizeof(struct thread_wait) == 176, "map values have no padding");
 
 /* ---- holds: locks seen from inside, by probes on their functions --------------------------------- */
 

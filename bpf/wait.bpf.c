@@ -110,6 +110,22 @@ static __always_inline void count_off_cpu(struct thread_wait *t, u64 now)
 	}
 }
 
+/*
+ * A waker on another CPU can be seen before the sleeper: his program runs first, the sleeper's only when it is
+ * switched away. Such a wait was over when it began, but for the scheduler.
+ */
+#define EARLY_NS 10000
+
+static __always_inline void heed_early_waker(struct task_struct *task, struct thread_wait *t)
+{
+	if (!t->woken && t->early && t->since - t->early < EARLY_NS) {
+		t->woken = t->since;
+		t->outcome = WAIT_ACQUIRED;
+	}
+	t->early = 0;
+	unqueue_waiter(task, t); /* if it is among them still */
+}
+
 static __always_inline void come(struct task_struct *task)
 {
 	u64 now = bpf_ktime_get_ns();
@@ -119,6 +135,8 @@ static __always_inline void come(struct task_struct *task)
 		wait_new(task, now);
 		return;
 	}
+	if (!t->running)
+		heed_early_waker(task, t);
 	if (!t->running && lock_wait_seen(t))
 		lock_wait_over(t, outcome_of(task, t), now);
 	else if (!t->running && has_mode(WAIT_MODE_OFFCPU) && t->counted &&
@@ -210,9 +228,13 @@ int BPF_PROG(on_waking, struct task_struct *task)
 	if (!is_target(task, task->tgid))
 		return 0;
 	t = wait_of(task);
-	if (!t || t->running || t->woken)
+	if (!t || t->woken)
 		return 0;
 	now = bpf_ktime_get_ns();
+	if (t->running) {
+		t->early = now;
+		return 0;
+	}
 	t->woken = now;
 	if (has_mode(WAIT_MODE_WAKERS))
 		take_waker(ctx, t, now);
