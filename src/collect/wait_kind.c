@@ -33,6 +33,10 @@ static const struct {
 	{"sync::mutex", "mutex"},
 	{"futex::Mutex", "mutex"},
 	{"std::mutex", "mutex"},
+	{"runtime.lock2", "mutex"}, /* Go: the run time's own locks, and threads without work */
+	{"runtime.notesleep", "condvar"},
+	{"runtime.notetsleep", "condvar"},
+	{"thread::park", "condvar"},
 };
 
 /* What the kernel does between the wait and the program that watches it. */
@@ -166,6 +170,8 @@ static bool is_end_of_thread(const char *name)
 
 static const char *kind_of_name(const char *name)
 {
+	if (strstr(name, "parking_lot_core"))
+		return NULL; /* the callers tell its locks from its condition variables */
 	for (size_t i = 0; i < ARRAY_LEN(kind_table); i++) {
 		if (strstr(name, kind_table[i].part))
 			return kind_table[i].kind;

@@ -66,6 +66,12 @@ TEST(wait_kind, innermost_library_frame_decides)
 		{"___pthread_rwlock_rdlock", "worker", "rwlock"},
 		{"__pthread_clockjoin_ex", "worker", "join"},
 		{"std::sys::sync::mutex::futex::Mutex::lock_contended", "main", "mutex"},
+		{"parking_lot_core::parking_lot::park", "parking_lot::condvar::Condvar::wait",
+		 "condvar"},
+		{"parking_lot_core::parking_lot::park",
+		 "parking_lot::raw_mutex::RawMutex::lock_slow", "mutex"},
+		{"runtime.notesleep", "runtime.stopm", "condvar"},
+		{"runtime.futexsleep", "runtime.lock2", "mutex"},
 		{"syscall", "my_lock", "futex"},
 	};
 
