@@ -126,7 +126,7 @@ has /tmp/wall 'main;burn' 'running and waiting together'
 VERB=mutex profile holds 4 '--holds --force --sample-type acquisitions' -- /targets/locks mutex
 has /tmp/holds ';hold_mutex;.*pthread_mutex_lock' 'how long locks are held, by probes'
 VERB=offcpu profile wakers 3 '--wakers --state lock' -- /targets/locks semaphore
-has /tmp/wakers ';wait_semaphore;.*;--;.*;futex_wake;waker;' 'who wakes'
+has /tmp/wakers ';wait_semaphore;.*;--;.*;futex_wake;.*;waker;' 'who wakes'
 VERB=block profile deadlock 3 '' -- /targets/locks deadlock
 has /tmp/deadlock.err 'deadlock: 2 threads' 'a deadlock'
 
