@@ -48,6 +48,8 @@ class Profiler:
                                         stderr=subprocess.DEVNULL) if command else None
         if command:
             time.sleep(SETTLE)
+            if self.process.poll() is not None:
+                raise RuntimeError("it does not run here")
 
     def end(self):
         if self.process:
@@ -88,7 +90,11 @@ def timed(name, command):
     for _ in range(RUNS):
         loop = Loop(name)
         time.sleep(0.1)
-        profiler = Profiler(command(loop.pid) if command else None)
+        try:
+            profiler = Profiler(command(loop.pid) if command else None)
+        except RuntimeError:
+            loop.end()
+            raise
         runs.append(loop.measure())
         profiler.end()
     return tuple(min(column) for column in zip(*runs))
@@ -149,7 +155,11 @@ def handover():
              for verb in ("block", "mutex", "offcpu", "wall")]
     tools += [(what, command) for what, program, command in PEERS if shutil.which(program)]
     for what, command in tools:
-        turn = timed("handover", command)
+        try:
+            turn = timed("handover", command)
+        except RuntimeError as e:
+            print(f"  {what:<40} {e}")
+            continue
         more = [100 * (with_it / without - 1) for with_it, without in zip(turn, alone)]
         print(f"  {what:<40} {turn[0]:>9.0f} {more[0]:>9.1f} {turn[1]:>7.0f} {more[1]:>7.1f}",
               flush=True)
