@@ -141,18 +141,15 @@ static void emit_head(const struct diff *d, size_t shown, size_t changed, size_t
 		   d->o->color ? "\033[0m" : "");
 }
 
-static void pick_scale(struct diff *d)
+/* By the largest change that is shown: it should have two digits before the point. */
+static void pick_scale(struct diff *d, size_t shown)
 {
-	s64 most = d->c->now_total > d->c->base_total ? d->c->now_total : d->c->base_total;
-	u64 smallest = 0;
+	u64 largest = shown ? view_magnitude(difference(&d->c->rows.data[0])) / 10 : 0;
 
-	vec_for_each(&d->c->rows, r) {
-		u64 least = view_magnitude(difference(r));
-
-		if (least && (!smallest || least < smallest))
-			smallest = least;
-	}
-	d->scale = unit_scale_pick(d->c->unit, smallest, view_magnitude(most));
+	if (!largest)
+		largest = view_magnitude(d->c->now_total > d->c->base_total ? d->c->now_total
+									    : d->c->base_total);
+	d->scale = unit_scale_pick(d->c->unit, largest, largest);
 }
 
 int diff_write(const struct compare *c, const struct diff_print *o, const struct sink *to)
@@ -165,7 +162,7 @@ int diff_write(const struct compare *c, const struct diff_print *o, const struct
 	if (!d.out)
 		return -ENOMEM;
 	out_init(d.out, to);
-	pick_scale(&d);
+	pick_scale(&d, shown);
 	vec_for_each(&c->rows, r) {
 		changed += r->now != r->base;
 		noise += r->now != r->base && r->noise;

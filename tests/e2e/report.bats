@@ -176,7 +176,7 @@ blocks() {
 		grep '^ns' | sort >theirs
 	"$CPROF" diff "$P" "$Q" --top 0 --full-names | awk '/ns::func/ {
 		for (i = 1; $i !~ /^ns::/; i++) ;
-		sub(/s$/, "", $3); sub(/^\+/, "", $3); sum[$i] += $3 }
+		sum[$i] += $3 * ($3 ~ /ms$/ ? 0.001 : 1) }
 		END { for (f in sum) if (sum[f] > 0.0049 || sum[f] < -0.0049) printf "%s %g\n", f, sum[f] }' | sort >ours
 	[ "$(wc -l <ours)" -gt 30 ]
 	diff theirs ours
