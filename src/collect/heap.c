@@ -43,8 +43,7 @@ struct heap_collector {
 	struct bpf_session *session;
 	struct heap_doors *doors;
 	struct heap_throw *throws;
-	struct needed_files
-		command_files; /* that may hold the allocator of a command; or nothing */
+	struct needed_files command_files; /* of a command without a sampler; or none */
 	struct heap_lives *lives;
 	struct alloc_names names;
 	enum uprobe_way way;
