@@ -7,6 +7,7 @@
 #include "heap_truth.h"
 
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #define N_MAX 100000
@@ -52,6 +53,8 @@ static void child(long n)
 {
 	const struct timespec notice = {.tv_nsec = 300000000};
 
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	alarm(TARGET_SECONDS);
 	nanosleep(&notice, NULL);
 	give_back(0, n / 4);
 	for (long i = 0; i < n; i++)
