@@ -147,7 +147,7 @@ void summary_print(struct terminal *t, const struct summary *sum)
 		print_heap(t, &s->heap);
 	print_waits(t, &s->wait);
 	/* Three lines at most: what was cut matters more than what could be named better. */
-	if (!print_cuts(t, s) && n->note[0])
+	if (!print_cuts(t, s) && !s->heap.probes && n->note[0])
 		terminal_note(t, "cprof: %s", n->note);
 	print_cost(t, s);
 }

@@ -232,6 +232,7 @@ static int make_doors(struct heap_collector *c, const struct features *f, struct
 		.links = c->way != UPROBE_WAY_PERF,
 		.throws = c->throws,
 		.live = c->opt.heap.live,
+		.force = !c->opt.heap.max_slowdown,
 		.kernel = probe_kernel_flags(f->kernel_major, f->kernel_minor),
 		.names = c->opt.heap.names ? &c->names : NULL,
 		.library = c->opt.heap.library,

@@ -14,8 +14,10 @@
 #include <unistd.h>
 
 #include "base/hash.h"
+#include "collect/probe_site.h"
 #include "target/maps.h"
 #include "target/module.h"
+#include "target/process.h"
 
 #define TEXT_SIZE 900
 
@@ -357,12 +359,26 @@ static struct door_process *process_of(struct heap_doors *d, pid_t tgid)
 	return NULL;
 }
 
+/* cprof's way to find out whether a kernel has the remedy would be to risk the target's life. */
+static bool would_kill(const struct heap_doors *d, pid_t tgid)
+{
+	return (d->p.kernel & PROBE_KERNEL_RETURNS_FILTERED) && !d->p.force &&
+	       process_filters_syscalls(tgid);
+}
+
 int heap_doors_add_process(struct heap_doors *d, pid_t tgid, struct error *err)
 {
 	struct door_process *p = process_of(d, tgid);
 	map_vec maps = {0};
-	int code = p ? maps_read(tgid, &maps) : -ENOMEM;
+	int code;
 
+	if (would_kill(d, tgid))
+		return error_set(
+			err, -EPERM,
+			"cannot put probes into PID %d: it has a seccomp filter, which may kill it "
+			"for that on kernels 6.11 to 6.13 (if yours has the remedy: --force)",
+			(int)tgid);
+	code = p ? maps_read(tgid, &maps) : -ENOMEM;
 	if (!code)
 		code = attach_new(d, p, &maps);
 	maps_release(&maps);
@@ -431,7 +447,7 @@ int heap_doors_add_file(struct heap_doors *d, const char *path, pid_t tgid, stru
 {
 	struct door_process *p = tgid ? process_of(d, tgid) : NULL;
 	struct door_goal goal = {.path = path, .fds = &d->fds};
-	struct door_file *f;
+	struct door_file *f = NULL;
 	int code = tgid && !p ? -ENOMEM : read_file(d, path, &f);
 
 	if (!code)

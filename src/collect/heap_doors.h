@@ -22,6 +22,7 @@ struct heap_programs {
 	bool links; /* all were loaded for uprobe_multi links */
 	struct heap_throw *throws;
 	bool live; /* frees are wanted */
+	bool force; /* whatever it does to the target */
 	u32 kernel; /* enum probe_kernel */
 	const struct alloc_names *names; /* of --alloc */
 	const char *library; /* of --lib: no other file is looked at; NULL: all are */

@@ -40,6 +40,11 @@ enum probe_purpose {
 enum probe_kernel {
 	PROBE_KERNEL_NOPS = 1u << 0, /* multi-byte nops (0f 1f) are emulated: 6.18 */
 	PROBE_KERNEL_NOP5 = 1u << 1, /* a 5-byte nop in one page becomes a call: 6.18 */
+	/*
+	 * A return probe ends in a system call since 6.11, which a process' seccomp filter refuses, and may
+	 * kill it for, up to 6.13. Stable kernels have the remedy, but their version does not say so.
+	 */
+	PROBE_KERNEL_RETURNS_FILTERED = 1u << 2,
 };
 
 enum probe_cost {

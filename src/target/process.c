@@ -156,7 +156,7 @@ static bool status_number(const char *value, int n, long *out)
 
 /* The wanted lines of /proc/PID/status. */
 struct status_fields {
-	long tgid, uid, ns_pid; /* -1: no such line */
+	long tgid, uid, ns_pid, seccomp; /* -1: no such line */
 };
 
 static void take_status_line(const char *line, struct status_fields *s)
@@ -164,6 +164,7 @@ static void take_status_line(const char *line, struct status_fields *s)
 	status_number(status_value(line, "Tgid"), 0, &s->tgid);
 	status_number(status_value(line, "Uid"), 1, &s->uid);
 	status_number(status_value(line, "NSpid"), 64, &s->ns_pid); /* outermost first */
+	status_number(status_value(line, "Seccomp"), 0, &s->seccomp);
 }
 
 /* By the line: the groups before NSpid may take 700 KB (NGROUPS_MAX of them). */
@@ -174,7 +175,7 @@ static int read_status(int dir, struct status_fields *s)
 	char *line = NULL;
 	size_t size = 0;
 
-	*s = (struct status_fields){-1, -1, -1};
+	*s = (struct status_fields){-1, -1, -1, -1};
 	if (!f) {
 		result = proc_errno();
 		if (fd >= 0)
@@ -202,6 +203,19 @@ static int read_owner(int dir, struct process_info *out)
 	/* Kernels without PID namespaces have no such line. */
 	out->ns_pid = s.ns_pid < 0 ? out->tgid : (pid_t)s.ns_pid;
 	return 0;
+}
+
+bool process_filters_syscalls(pid_t tgid)
+{
+	int dir = proc_dir_open(tgid);
+	struct status_fields s;
+	bool filters;
+
+	if (dir < 0)
+		return false;
+	filters = !read_status(dir, &s) && s.seccomp > 0;
+	close(dir);
+	return filters;
 }
 
 int process_tgid_of(pid_t tid, pid_t *tgid)

@@ -29,6 +29,7 @@ typedef VEC(pid_t) pid_vec;
 int process_read(pid_t tgid, struct process_info *out) MUST_CHECK;
 /* The tgid that thread `tid` belongs to; a user may name any thread of a process. */
 int process_tgid_of(pid_t tid, pid_t *tgid) MUST_CHECK;
+bool process_filters_syscalls(pid_t tgid); /* its first thread has a seccomp filter (seccomp(2)) */
 int process_threads(pid_t tgid, pid_vec *out) MUST_CHECK; /* appends */
 int process_children(pid_t tgid, pid_vec *out) MUST_CHECK; /* appends all descendants, not itself */
 int process_list(pid_vec *out) MUST_CHECK; /* every tgid of the machine that has user memory */

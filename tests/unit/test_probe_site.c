@@ -207,6 +207,10 @@ TEST(probe_site, uses_nops_where_the_kernel_does)
 	struct bytes late = CODE(0x48, 0xff, 0xc0, 0x0f, 0x1f, 0x44, 0x00, 0x00, 0x53, 0xc3);
 	struct probe_site site;
 
+	CHECK_INT(probe_kernel_flags(6, 10), 0);
+	CHECK_INT(probe_kernel_flags(6, 11), PROBE_KERNEL_RETURNS_FILTERED);
+	CHECK_INT(probe_kernel_flags(6, 13), PROBE_KERNEL_RETURNS_FILTERED);
+	CHECK_INT(probe_kernel_flags(6, 14), 0);
 	CHECK_INT(probe_kernel_flags(6, 17), 0);
 	CHECK_INT(probe_kernel_flags(6, 18), PROBE_KERNEL_NOPS | PROBE_KERNEL_NOP5);
 	CHECK_INT(probe_kernel_flags(7, 0), PROBE_KERNEL_NOPS | PROBE_KERNEL_NOP5);
