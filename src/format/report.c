@@ -165,8 +165,7 @@ static int print(struct report *r)
 
 static int count(struct report *r)
 {
-	bool edges = r->o->kind != REPORT_TOP && r->o->kind != REPORT_LIST &&
-		     r->o->kind != REPORT_TRACES;
+	bool edges = r->o->kind != REPORT_LIST && r->o->kind != REPORT_TRACES;
 	int ret = edges ? view_count_edges(r->v) : view_count(r->v);
 
 	if (ret)

@@ -141,10 +141,6 @@ static int push_frame(struct view *v, s64 node, bool inlined)
 {
 	if (node < 0)
 		return (int)node;
-	if (inlined)
-		v->nodes.data[node].inlined = true;
-	else
-		v->nodes.data[node].physical = true;
 	return vec_push(&v->location_frames, (struct view_frame){(u32)node, inlined});
 }
 
@@ -402,7 +398,15 @@ int view_count(struct view *v)
 
 int view_count_edges(struct view *v)
 {
-	return count(v, true);
+	int ret = count(v, true);
+
+	vec_for_each(&v->edges, e) {
+		if (e->inlined)
+			v->nodes.data[e->to].inlined = true;
+		else
+			v->nodes.data[e->to].physical = true;
+	}
+	return ret;
 }
 
 /* ---- order -------------------------------------------------------------------------------------- */

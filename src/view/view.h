@@ -35,7 +35,8 @@ struct view_node {
 	s64 flat, cum;
 	u64 seen; /* the last sample that was counted into cum, plus one */
 	u8 kind; /* enum profile_mapping_kind of its code */
-	bool inlined, physical; /* in which ways it was met */
+	bool inlined,
+		physical; /* how its callers, other than itself, have it; after view_count_edges */
 };
 
 struct view_edge {

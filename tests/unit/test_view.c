@@ -232,3 +232,30 @@ TEST(view, tree_of_stacks)
 	view_free(v);
 	profile_free(p);
 }
+
+/* f, inlined into itself, called by main: go tool pprof knows an inlined function by its callers. */
+TEST(view, inlining_into_itself_is_none)
+{
+	const struct profile_mapping mapping = {.limit = 4096};
+	struct profile_line lines[2] = {{0}}, one = {0};
+	const s64 value = 5;
+	struct profile *p;
+	struct view *v;
+	u32 stack[2], m;
+
+	CHECK_INT(profile_new(&p), 0);
+	CHECK_INT(profile_add_sample_type(p, "samples", "count"), 0);
+	m = (u32)profile_add_mapping(p, &mapping);
+	lines[0].function = lines[1].function = (u32)profile_function(p, "f", "f", "f.c", 1);
+	one.function = (u32)profile_function(p, "main", "main", "f.c", 9);
+	stack[0] = (u32)profile_location(p, m, 16);
+	stack[1] = (u32)profile_location(p, m, 32);
+	CHECK_INT(profile_location_set_lines(p, stack[0], lines, 2), 0);
+	CHECK_INT(profile_location_set_lines(p, stack[1], &one, 1), 0);
+	CHECK_INT(profile_add_sample(p, stack, 2, &value, NULL, 0), 0);
+	v = view_of(p, &(struct view_options){.type = 0});
+	CHECK(!find(v, "f")->inlined && find(v, "f")->physical);
+	check_node(v, "f", 5, 5);
+	view_free(v);
+	profile_free(p);
+}
