@@ -188,8 +188,10 @@ int report_write(const struct profile *p, const struct report_options *o, const 
 	if (!r.out)
 		return -ENOMEM;
 	out_init(r.out, to);
-	if (o->kind == REPORT_LIST)
+	if (o->kind == REPORT_LIST) {
 		view.group = VIEW_LINE;
+		view.by_module = true; /* as go tool pprof, which tells them apart here only */
+	}
 	r.unit = profile_text(p, p->sample_types.data[view.type].unit);
 	ret = view_new(p, &view, &r.v, err);
 	if (!ret)

@@ -142,6 +142,10 @@ blocks() {
 	"$CPROF" report "$P" --list 'func_4' --full-names | lines >ours
 	[ "$(wc -l <ours)" -gt 20 ]
 	diff theirs ours
+	# Here functions are in several modules at once.
+	python3 "$BATS_TEST_DIRNAME/pprof_make.py" 80 40 50 202 r.pb.gz
+	pprof -list 'func_1' r.pb.gz | lines >theirs
+	"$CPROF" report r.pb.gz --list 'func_1' --full-names | lines | diff theirs -
 	rm -r src
 	"$CPROF" report "$P" --list 'func_4$' | grep -q 'source is not here'
 }
