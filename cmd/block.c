@@ -4,9 +4,6 @@
 
 #include "collect/wait_kind.h"
 #include "commands.h"
-#include "exit_codes.h"
-#include "help.h"
-#include "options.h"
 #include "record.h"
 #include "terminal.h"
 
@@ -86,6 +83,7 @@ static void report_deadlock(struct terminal *t, const struct profile *p,
 
 static const struct record_verb block_kind = {
 	.name = "block",
+	.verb = VERB_BLOCK,
 	.collector_new = block_collector_new,
 	.refine = refine,
 	.report = report_deadlock,
@@ -96,18 +94,5 @@ static const struct record_verb block_kind = {
 
 int cmd_block(int argc, char **argv)
 {
-	struct terminal t;
-	struct options o;
-	struct error err = {0};
-
-	if (options_parse(&o, VERB_BLOCK, argc, argv, &err)) {
-		terminal_init(&t, NULL);
-		terminal_error(&t, "%s", err.text);
-		return CPROF_EXIT_USAGE;
-	}
-	if (o.help) {
-		help_verb(stdout, verb_by_name(argv[0]));
-		return CPROF_EXIT_OK;
-	}
-	return record_run(&block_kind, &o);
+	return record_main(&block_kind, argc, argv);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cprof convert: a profile in another format. */
 #include "commands.h"
+#include "command_line.h"
 #include "exit_codes.h"
 #include "viewing.h"
 
@@ -11,7 +12,7 @@ int cmd_convert(int argc, char **argv)
 	struct profile *p;
 	int status;
 
-	if (!viewing_start(VERB_CONVERT, argc, argv, &o, &t, &status))
+	if (!command_line_read(VERB_CONVERT, argc, argv, &o, &t, &status))
 		return status;
 	p = viewing_load(&o, 0, &t);
 	if (!p)

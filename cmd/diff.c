@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cprof diff: which functions grew or shrank from one profile to another. */
 #include "commands.h"
+#include "command_line.h"
 #include "exit_codes.h"
 #include "format/report_diff.h"
 #include "viewing.h"
@@ -46,7 +47,7 @@ int cmd_diff(int argc, char **argv)
 	struct options o;
 	int status;
 
-	if (!viewing_start(VERB_DIFF, argc, argv, &o, &t, &status))
+	if (!command_line_read(VERB_DIFF, argc, argv, &o, &t, &status))
 		return status;
 	base = viewing_load(&o, 0, &t);
 	now = base ? viewing_load(&o, 1, &t) : NULL;

@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cprof heap: who holds the memory that was allocated since and not freed, by call stack. */
-#include <stdio.h>
-
 #include "commands.h"
-#include "exit_codes.h"
-#include "help.h"
-#include "options.h"
 #include "record.h"
-#include "terminal.h"
 
 static const struct record_verb heap_kind = {
 	.name = "heap",
+	.verb = VERB_HEAP,
 	.collector_new = heap_collector_new,
 	.why_empty = "nothing was allocated",
 	.preloads = true,
@@ -19,18 +14,5 @@ static const struct record_verb heap_kind = {
 
 int cmd_heap(int argc, char **argv)
 {
-	struct terminal t;
-	struct options o;
-	struct error err = {0};
-
-	if (options_parse(&o, VERB_HEAP, argc, argv, &err)) {
-		terminal_init(&t, NULL);
-		terminal_error(&t, "%s", err.text);
-		return CPROF_EXIT_USAGE;
-	}
-	if (o.help) {
-		help_verb(stdout, verb_by_name(argv[0]));
-		return CPROF_EXIT_OK;
-	}
-	return record_run(&heap_kind, &o);
+	return record_main(&heap_kind, argc, argv);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "commands.h"
+#include "command_line.h"
 #include "exit_codes.h"
 #include "profile/merge.h"
 #include "viewing.h"
@@ -33,7 +34,7 @@ int cmd_merge(int argc, char **argv)
 	struct options o;
 	int status;
 
-	if (!viewing_start(VERB_MERGE, argc, argv, &o, &t, &status))
+	if (!command_line_read(VERB_MERGE, argc, argv, &o, &t, &status))
 		return status;
 	list = calloc(o.nfiles, sizeof(struct profile *));
 	if (!list) {

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "command_line.h"
 #include "exit_codes.h"
 #include "interrupt.h"
 #include "output.h"
@@ -403,14 +404,16 @@ static void recording_release(struct recording *r)
 	output_release(&r->out);
 }
 
-int record_run(const struct record_verb *kind, const struct options *o)
+int record_main(const struct record_verb *kind, int argc, char **argv)
 {
-	struct recording r = {.kind = kind, .o = o, .target = {.cgroup = {.fd = -1}}};
-	int code;
+	struct options o;
+	struct recording r = {.kind = kind, .o = &o, .target = {.cgroup = {.fd = -1}}};
+	int code, status;
 
-	terminal_init(&r.term, o);
+	if (!command_line_read(kind->verb, argc, argv, &o, &r.term, &status))
+		return status;
 	interrupt_install();
-	code = output_init(&r.out, o, &r.term, &r.err);
+	code = output_init(&r.out, &o, &r.term, &r.err);
 	if (!code)
 		code = select_target(&r);
 	fill_collect_options(&r);

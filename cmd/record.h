@@ -12,6 +12,7 @@
 
 struct record_verb {
 	const char *name; /* "cpu": names the output file */
+	enum verb verb; /* whose options it takes */
 	/* By privileged means; and by those everybody has, or NULL where there are none. */
 	int (*collector_new)(const struct collect_options *opt, struct collector **out,
 			     struct error *err);
@@ -29,7 +30,7 @@ struct record_verb {
 	const char *hidden_key, *hidden_text;
 };
 
-/* Prints what there is to say; returns the exit status (exit_codes.h). */
-int record_run(const struct record_verb *kind, const struct options *o);
+/* A recording verb, whole: from its command line to its exit status (exit_codes.h). */
+int record_main(const struct record_verb *kind, int argc, char **argv);
 
 #endif

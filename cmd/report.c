@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "commands.h"
+#include "command_line.h"
 #include "exit_codes.h"
 #include "format/out.h"
 #include "format/report.h"
@@ -34,7 +35,7 @@ int cmd_report(int argc, char **argv)
 	struct profile *p;
 	int status, code;
 
-	if (!viewing_start(VERB_REPORT, argc, argv, &o, &t, &status))
+	if (!command_line_read(VERB_REPORT, argc, argv, &o, &t, &status))
 		return status;
 	p = viewing_load(&o, 0, &t);
 	if (!p)

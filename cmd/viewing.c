@@ -7,32 +7,10 @@
 #include <string.h>
 
 #include "browser.h"
-#include "commands.h"
 #include "exit_codes.h"
 #include "format/read.h"
-#include "help.h"
 #include "symbol/symbolize_files.h"
 #include "view/apply.h"
-
-bool viewing_start(enum verb verb, int argc, char **argv, struct options *o, struct terminal *t,
-		   int *status)
-{
-	struct error err = {0};
-
-	if (options_parse(o, verb, argc, argv, &err)) {
-		terminal_init(t, NULL);
-		terminal_error(t, "%s", err.text);
-		*status = CPROF_EXIT_USAGE;
-		return false;
-	}
-	if (o->help) {
-		help_verb(stdout, verb_by_name(argv[0]));
-		*status = CPROF_EXIT_OK;
-		return false;
-	}
-	terminal_init(t, o);
-	return true;
-}
 
 struct profile *viewing_load(const struct options *o, size_t i, struct terminal *t)
 {

@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the verbs that read profiles share: their start, loading, and where results go. */
+/* What the verbs that read profiles share: loading, and where results go. */
 #ifndef CPROF_CMD_VIEWING_H
 #define CPROF_CMD_VIEWING_H
 
 #include "format/format.h"
 #include "options.h"
 #include "terminal.h"
-
-/* Reads the options; false: there is nothing more to do, *status is what to exit with. */
-bool viewing_start(enum verb verb, int argc, char **argv, struct options *o, struct terminal *t,
-		   int *status);
 
 /* Reads file number `i` of the command line; NULL after it said why not. */
 struct profile *viewing_load(const struct options *o, size_t i, struct terminal *t);

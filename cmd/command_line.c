@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How every verb with options begins: see command_line.h. */
+#include "command_line.h"
+
+#include <stdio.h>
+
+#include "commands.h"
+#include "exit_codes.h"
+#include "help.h"
+
+bool command_line_read(enum verb verb, int argc, char **argv, struct options *o, struct terminal *t,
+		       int *status)
+{
+	struct error err = {0};
+
+	if (options_parse(o, verb, argc, argv, &err)) {
+		terminal_init(t, NULL);
+		terminal_error(t, "%s", err.text);
+		*status = CPROF_EXIT_USAGE;
+		return false;
+	}
+	if (o->help) {
+		help_verb(stdout, verb_by_name(argv[0]));
+		*status = CPROF_EXIT_OK;
+		return false;
+	}
+	terminal_init(t, o);
+	return true;
+}
