@@ -18,11 +18,10 @@
 #include "collect/features.h"
 #include "collect/heap_doors.h"
 #include "collect/heap_lives.h"
-#include "collect/heap_price.h"
 #include "collect/heap_reading.h"
 #include "collect/libbpf_log.h"
-#include "collect/probe_price.h"
 #include "collect/probe_site.h"
+#include "collect/target_price.h"
 #include "collect/uprobe.h"
 #include "heap.skel.h"
 #include "target/needed.h"
@@ -30,11 +29,7 @@
 /* How often processes are looked through for new files: soon after one has begun, then less and less. */
 #define RESCAN_FIRST_NS 2000000ull
 #define RESCAN_LAST_NS 500000000ull
-#define TRIAL_STEP_NS 5000000
-#define TRIAL_STEPS 20 /* the price is told after so many steps at most */
-#define TRIAL_STEPS_LEAST 6 /* programs work in bursts */
 #define MANY_SAMPLES_RATE 4096
-#define TRIAL_CALLS 20000 /* or after so many calls */
 
 struct heap_collector {
 	struct collector base;
@@ -48,9 +43,8 @@ struct heap_collector {
 	struct alloc_names names;
 	enum uprobe_way way;
 	u64 rescan_at, rescan_step; /* CLOCK_MONOTONIC ns */
-	u32 probe_ns; /* what one costs on this machine; 0: not known */
-	struct heap_calls before; /* what had been counted when the probes were in place */
-	struct heap_price price; /* of the whole recording */
+	struct price_watch watch;
+	struct target_price price; /* of the whole recording */
 	double ended; /* blocks that were seen to begin and to end */
 };
 
@@ -328,69 +322,24 @@ static int attach_targets(struct heap_collector *c, struct error *err)
 	return code;
 }
 
-/* Before the target pays: what a probe costs here. Unknown, the figure of another machine serves. */
-static void measure_price(struct heap_collector *c)
+static void count_calls(void *arg, struct probed_calls *now)
 {
-	int err = probe_price_measure(bpf_program__fd(c->skel->progs.on_free), HEAP_MAX_SITES,
-				      c->way != UPROBE_WAY_PERF, &c->probe_ns);
+	struct heap_collector *c = arg;
 
-	if (err)
-		log_info(c->opt.log, "cannot measure what a probe costs: %s", error_reason(err));
-	else
-		log_info(c->opt.log, "a probe costs %u ns on this machine", c->probe_ns);
+	now->begins = bpf_session_stat(c->session, STAT_HEAP_ALLOCS);
+	now->ends = bpf_session_stat(c->session, STAT_HEAP_FREES);
+	now->sampled_ns = bpf_session_stat(c->session, STAT_NANOSECONDS);
+	heap_doors_cost(c->doors, &now->begin_ns, &now->end_ns);
 }
 
-static struct heap_calls calls_now(struct heap_collector *c)
-{
-	return (struct heap_calls){
-		.allocs = bpf_session_stat(c->session, STAT_HEAP_ALLOCS),
-		.frees = bpf_session_stat(c->session, STAT_HEAP_FREES),
-		.sampled_ns = bpf_session_stat(c->session, STAT_NANOSECONDS),
-		.elapsed_ns = now_ns(),
-		.cpu_ns = heap_cpu_time(c->opt.target),
-	};
-}
-
-/* What has been paid since the probes were attached. */
-static struct heap_price price_now(struct heap_collector *c)
-{
-	u32 known_ns = probe_cost_ns(PROBE_COST_EMULATED, PROBE_ENTRY);
-	struct heap_calls calls = calls_now(c);
-
-	heap_calls_since(&calls, &c->before);
-	heap_doors_cost(c->doors, &calls.alloc_ns, &calls.free_ns);
-	if (c->probe_ns) {
-		calls.alloc_ns = calls.alloc_ns * c->probe_ns / known_ns;
-		calls.free_ns = calls.free_ns * c->probe_ns / known_ns;
-	}
-	return heap_price_of(&calls);
-}
-
-/* The price, before more of it is paid: a few calls are counted, and the user is told. */
+/* The price, before more of it is paid. */
 static int say_price(struct heap_collector *c, struct error *err)
 {
-	const struct timespec step = {.tv_nsec = TRIAL_STEP_NS};
-	struct heap_price price;
+	int code = price_watch_trial(&c->watch, err);
 
-	c->before = calls_now(c);
-	for (u32 i = 0; i < TRIAL_STEPS; i++) {
-		nanosleep(&step, NULL);
-		if (i >= TRIAL_STEPS_LEAST &&
-		    bpf_session_stat(c->session, STAT_HEAP_ALLOCS) > TRIAL_CALLS)
-			break;
-	}
-	price = price_now(c);
-	log_note(c->opt.log, "%s: %.0f allocations/s: expect %s %.0f%% slowdown",
-		 c->opt.target->title, price.allocs_per_second,
-		 price.at_least ? "more than" : "about", price.slowdown * 100);
-	if (!c->opt.heap.max_slowdown || price.slowdown * 100 <= c->opt.heap.max_slowdown)
-		return 0;
-	heap_doors_detach(c->doors);
-	return error_set(err, -EBUSY,
-			 "cannot profile %s: it would be slowed by %s %.0f%%, the limit is %u%% "
-			 "(--max-slowdown sets it, --force goes on anyway)",
-			 c->opt.target->title, price.at_least ? "more than" : "about",
-			 price.slowdown * 100, c->opt.heap.max_slowdown);
+	if (code)
+		heap_doors_detach(c->doors);
+	return code;
 }
 
 /* The allocators of a command, in itself or in what it is linked with, before they are mapped. */
@@ -413,8 +362,10 @@ static int heap_start(struct collector *base, struct error *err)
 
 	c->rescan_step = RESCAN_LAST_NS;
 	c->rescan_at = now_ns() + c->rescan_step;
-	measure_price(c);
-	c->before = calls_now(c);
+	c->watch = (struct price_watch){
+		.opt = &c->opt, .calls = "allocations/s", .count = count_calls, .arg = c};
+	price_watch_begin(&c->watch, bpf_program__fd(c->skel->progs.on_free), HEAP_MAX_SITES,
+			  c->way != UPROBE_WAY_PERF);
 	if (c->opt.heap.sampler)
 		code = heap_doors_add_file(c->doors, c->opt.heap.sampler, 0, err);
 	else if (c->opt.command)
@@ -451,7 +402,7 @@ static int heap_stop(struct collector *base, struct error *err)
 	u64 end = now_ns();
 	int code;
 
-	c->price = price_now(c);
+	c->price = price_watch_now(&c->watch);
 	c->skel->bss->stopped = 1;
 	heap_doors_detach(c->doors);
 	code = bpf_session_drain(c->session, err);

@@ -9,12 +9,11 @@
 #include "base/open_files.h"
 #include "collect/bpf_session.h"
 #include "collect/features.h"
-#include "collect/heap_price.h"
 #include "collect/hold_doors.h"
 #include "collect/libbpf_log.h"
 #include "collect/lock_names.h"
-#include "collect/probe_price.h"
 #include "collect/probe_site.h"
+#include "collect/target_price.h"
 #include "collect/uprobe.h"
 #include "collect/wait_reading.h"
 #include "collect/wait_ring.h"
@@ -24,9 +23,6 @@
 /* How often processes are looked through for new files: soon after the start, then less and less. */
 #define RESCAN_FIRST_NS 2000000ull
 #define RESCAN_LAST_NS 500000000ull
-#define TRIAL_STEP_NS 5000000
-#define TRIAL_STEPS 10 /* the price is told after so many steps at most */
-#define TRIAL_CALLS 20000 /* or so many calls */
 
 struct holds_collector {
 	struct collector base;
@@ -37,9 +33,8 @@ struct holds_collector {
 	struct lock_names *names;
 	bool links;
 	u64 rescan_at, rescan_step; /* CLOCK_MONOTONIC ns */
-	u32 probe_ns; /* what one costs on this machine; 0: not known */
-	struct heap_calls before; /* what had been counted when the probes were in place */
-	struct heap_price price; /* of the whole recording */
+	struct price_watch watch;
+	struct target_price price; /* of the whole recording */
 };
 
 static struct holds_collector *of(struct collector *c)
@@ -144,52 +139,24 @@ static int holds_prepare(struct collector *base, struct error *err)
 
 /* ---- the price ---- */
 
-static struct heap_calls calls_now(struct holds_collector *c)
+static void count_calls(void *arg, struct probed_calls *now)
 {
-	return (struct heap_calls){
-		.allocs = bpf_session_stat(c->session, STAT_HOLD_LOCKS),
-		.frees = bpf_session_stat(c->session, STAT_HOLD_UNLOCKS),
-		.sampled_ns = bpf_session_stat(c->session, STAT_NANOSECONDS),
-		.elapsed_ns = now_ns(),
-		.cpu_ns = heap_cpu_time(c->opt.target),
-	};
+	struct holds_collector *c = arg;
+
+	now->begins = bpf_session_stat(c->session, STAT_HOLD_LOCKS);
+	now->ends = bpf_session_stat(c->session, STAT_HOLD_UNLOCKS);
+	now->sampled_ns = bpf_session_stat(c->session, STAT_NANOSECONDS);
+	now->begin_ns = now->end_ns = hold_doors_cost(c->doors);
 }
 
-static struct heap_price price_now(struct holds_collector *c)
-{
-	u32 known_ns = probe_cost_ns(PROBE_COST_EMULATED, PROBE_ENTRY);
-	struct heap_calls calls = calls_now(c);
-	u32 ns = hold_doors_cost(c->doors);
-
-	heap_calls_since(&calls, &c->before);
-	calls.alloc_ns = calls.free_ns = c->probe_ns ? ns * c->probe_ns / known_ns : ns;
-	return heap_price_of(&calls);
-}
-
-/* The price, before more of it is paid: a few calls are counted, and the user is told. */
+/* The price, before more of it is paid. */
 static int say_price(struct holds_collector *c, struct error *err)
 {
-	const struct timespec step = {.tv_nsec = TRIAL_STEP_NS};
-	struct heap_price price;
+	int code = price_watch_trial(&c->watch, err);
 
-	c->before = calls_now(c);
-	for (u32 i = 0; i < TRIAL_STEPS; i++) {
-		nanosleep(&step, NULL);
-		if (bpf_session_stat(c->session, STAT_HOLD_LOCKS) > TRIAL_CALLS)
-			break;
-	}
-	price = price_now(c);
-	log_note(c->opt.log, "%s: %.0f calls/s of locking functions: expect %s %.0f%% slowdown",
-		 c->opt.target->title, price.allocs_per_second,
-		 price.at_least ? "more than" : "about", price.slowdown * 100);
-	if (!c->opt.heap.max_slowdown || price.slowdown * 100 <= c->opt.heap.max_slowdown)
-		return 0;
-	hold_doors_detach(c->doors);
-	return error_set(err, -EBUSY,
-			 "cannot profile %s: it would be slowed by %s %.0f%%, the limit is %u%% "
-			 "(--max-slowdown sets it, --force goes on anyway)",
-			 c->opt.target->title, price.at_least ? "more than" : "about",
-			 price.slowdown * 100, c->opt.heap.max_slowdown);
+	if (code)
+		hold_doors_detach(c->doors);
+	return code;
 }
 
 /* ---- meanwhile ---- */
@@ -224,9 +191,11 @@ static int holds_start(struct collector *base, struct error *err)
 	struct holds_collector *c = of(base);
 
 	c->rescan_step = RESCAN_FIRST_NS;
-	if (probe_price_measure(bpf_program__fd(c->skel->progs.on_door), 0, c->links, &c->probe_ns))
-		log_info(c->opt.log, "cannot measure what a probe costs here");
-	c->before = calls_now(c);
+	c->watch = (struct price_watch){.opt = &c->opt,
+					.calls = "calls/s of locking functions",
+					.count = count_calls,
+					.arg = c};
+	price_watch_begin(&c->watch, bpf_program__fd(c->skel->progs.on_door), 0, c->links);
 	if (c->opt.command)
 		return 0; /* its libraries are not there yet */
 	vec_for_each(&c->opt.target->processes, p)
@@ -291,7 +260,7 @@ static int holds_stop(struct collector *base, struct error *err)
 	u64 now = now_ns();
 	int code;
 
-	c->price = price_now(c);
+	c->price = price_watch_now(&c->watch);
 	bpf_link__destroy(c->skel->links.on_come);
 	c->skel->links.on_come = NULL;
 	hold_doors_detach(c->doors);

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What probes cost the target: see target_price.h. */
+#include "collect/target_price.h"
+
+#include <errno.h>
+#include <time.h>
+
+#include "collect/probe_price.h"
+#include "collect/probe_site.h"
+
+/* Of the programs, measured on Linux 6.18 in a VM (docs/heap.md). */
+#define BEGIN_PROGRAM_NS 90
+#define END_PROGRAM_NS 60
+#define NEARLY_ALL 0.98 /* of the time: beyond it the estimate means nothing */
+
+#define TRIAL_STEP_NS 5000000
+#define TRIAL_STEPS 20 /* the price is told after so many steps at most */
+#define TRIAL_STEPS_LEAST 6 /* programs work in bursts */
+#define TRIAL_CALLS 20000 /* or after so many calls */
+
+void probed_calls_since(struct probed_calls *calls, const struct probed_calls *before)
+{
+	calls->begins -= before->begins;
+	calls->ends -= before->ends;
+	calls->sampled_ns -= before->sampled_ns;
+	calls->elapsed_ns -= before->elapsed_ns;
+	/* That of processes which have ended is gone from the sum. */
+	calls->cpu_ns = calls->cpu_ns > before->cpu_ns ? calls->cpu_ns - before->cpu_ns : 0;
+}
+
+struct target_price target_price_of(const struct probed_calls *c)
+{
+	double added = (double)c->begins * (c->begin_ns + BEGIN_PROGRAM_NS) +
+		       (double)c->ends * (c->end_ns + END_PROGRAM_NS) + (double)c->sampled_ns;
+	double seconds = (double)c->elapsed_ns / 1e9, share;
+	/* Threads that run side by side pay side by side; one that mostly waits pays from its rest. */
+	u64 time = c->cpu_ns > c->elapsed_ns ? c->cpu_ns : c->elapsed_ns;
+
+	if (!time || !c->elapsed_ns)
+		return (struct target_price){0};
+	share = added / (double)time < NEARLY_ALL ? added / (double)time : NEARLY_ALL;
+	return (struct target_price){
+		.calls_per_second = (double)c->begins / (seconds * (1 - share)),
+		.slowdown = share / (1 - share),
+		.at_least = share >= NEARLY_ALL,
+	};
+}
+
+/* ---- watching a target ------------------------------------------------------------------------ */
+
+static u64 cpu_time(const struct target *t)
+{
+	u64 sum = 0;
+
+	vec_for_each(&t->processes, p) {
+		struct timespec ts;
+		clockid_t clock;
+
+		if (!clock_getcpuclockid(p->tgid, &clock) && !clock_gettime(clock, &ts))
+			sum += (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
+	}
+	return sum;
+}
+
+static struct probed_calls calls_now(const struct price_watch *w)
+{
+	struct probed_calls calls = {.cpu_ns = cpu_time(w->opt->target)};
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	calls.elapsed_ns = (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
+	w->count(w->arg, &calls);
+	return calls;
+}
+
+void price_watch_begin(struct price_watch *w, int prog_fd, u64 cookie, bool links)
+{
+	int err = probe_price_measure(prog_fd, cookie, links, &w->probe_ns);
+
+	/* Unknown, the figures of another machine serve. */
+	if (err)
+		log_info(w->opt->log, "cannot measure what a probe costs: %s", error_reason(err));
+	else
+		log_info(w->opt->log, "a probe costs %u ns on this machine", w->probe_ns);
+	w->before = calls_now(w);
+}
+
+struct target_price price_watch_now(const struct price_watch *w)
+{
+	u32 known_ns = probe_cost_ns(PROBE_COST_EMULATED, PROBE_ENTRY);
+	struct probed_calls calls = calls_now(w);
+
+	probed_calls_since(&calls, &w->before);
+	if (w->probe_ns) {
+		calls.begin_ns = calls.begin_ns * w->probe_ns / known_ns;
+		calls.end_ns = calls.end_ns * w->probe_ns / known_ns;
+	}
+	return target_price_of(&calls);
+}
+
+static bool is_over(const struct price_watch *w, u32 step)
+{
+	struct probed_calls calls = calls_now(w);
+
+	return step >= TRIAL_STEPS_LEAST && calls.begins - w->before.begins > TRIAL_CALLS;
+}
+
+int price_watch_trial(struct price_watch *w, struct error *err)
+{
+	const struct timespec pause = {.tv_nsec = TRIAL_STEP_NS};
+	const char *title = w->opt->target->title, *about;
+	u32 limit = w->opt->heap.max_slowdown;
+	struct target_price price;
+	double percent;
+
+	w->before = calls_now(w);
+	for (u32 step = 0; step < TRIAL_STEPS && !is_over(w, step); step++)
+		nanosleep(&pause, NULL);
+	price = price_watch_now(w);
+	percent = price.slowdown * 100;
+	about = price.at_least ? "more than" : "about";
+	log_note(w->opt->log, "%s: %.0f %s: expect %s %.0f%% slowdown", title,
+		 price.calls_per_second, w->calls, about, percent);
+	if (!limit || percent <= limit)
+		return 0;
+	return error_set(err, -EBUSY,
+			 "cannot profile %s: it would be slowed by %s %.0f%%, the limit is %u%% "
+			 "(--max-slowdown sets it, --force goes on anyway)",
+			 title, about, percent, limit);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What probes cost the target: from the number of calls that pass them and the price of each. Told after a
+ * short trial, before more is paid, and again at the end.
+ */
+#ifndef CPROF_COLLECT_TARGET_PRICE_H
+#define CPROF_COLLECT_TARGET_PRICE_H
+
+#include "collect/collector.h"
+
+struct probed_calls {
+	u64 begins, ends; /* calls that allocate or lock; that free or unlock */
+	u32 begin_ns, end_ns; /* a probe's price, without a program's time */
+	u64 sampled_ns; /* spent on those that were sampled */
+	u64 elapsed_ns,
+		cpu_ns; /* meanwhile; CPU time is the target's, what the probes took included */
+};
+
+struct target_price {
+	double calls_per_second; /* that begin, as they would be without probes */
+	double slowdown; /* time added to the target's: 0.12 is 12 % */
+	bool at_least; /* so much time goes into probes that nothing is left to compare it with */
+};
+
+struct target_price target_price_of(const struct probed_calls *calls);
+/* Takes from `calls` what had been counted `before`. */
+void probed_calls_since(struct probed_calls *calls, const struct probed_calls *before);
+
+struct price_watch {
+	const struct collect_options *opt; /* borrowed, with the arg */
+	const char *calls; /* "allocations/s" */
+	/* All but the times; prices as probe_cost_ns() has them. */
+	void (*count)(void *arg, struct probed_calls *now);
+	void *arg;
+	u32 probe_ns; /* what one costs on this machine; 0: not known */
+	struct probed_calls before;
+};
+
+/*
+ * Before probes are attached: measures what one costs here, with a program that does nothing for that
+ * `cookie`, and remembers what has been counted.
+ */
+void price_watch_begin(struct price_watch *w, int prog_fd, u64 cookie, bool links);
+/* Once they are attached: waits for a few calls and tells the user. -EBUSY: it is above the limit. */
+int price_watch_trial(struct price_watch *w, struct error *err) MUST_CHECK;
+/* Since the trial began. */
+struct target_price price_watch_now(const struct price_watch *w);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What probes cost the target, from counted calls. */
+#include "collect/target_price.h"
+
+#include <unistd.h>
+
+#include "collect/probe_price.h"
+#include "unit.h"
+
+#define SECOND 1000000000ull
+
+static struct target_price price(u64 allocs, u64 cpu_ns)
+{
+	/* 300 + 90 and 340 + 60 ns a call (target_price.c): 800 ns a pair with 10 ns of sampling. */
+	return target_price_of(&(struct probed_calls){.begins = allocs,
+						      .ends = allocs,
+						      .begin_ns = 300,
+						      .end_ns = 340,
+						      .sampled_ns = allocs * 10,
+						      .elapsed_ns = SECOND,
+						      .cpu_ns = cpu_ns});
+}
+
+TEST(target_price, half_of_the_time_is_a_slowdown_of_one)
+{
+	struct target_price p = price(625000, SECOND);
+
+	CHECK(p.slowdown > 0.99 && p.slowdown < 1.01);
+	CHECK(!p.at_least);
+	/* Without probes it would call twice as often. */
+	CHECK(p.calls_per_second > 1.24e6 && p.calls_per_second < 1.26e6);
+}
+
+TEST(target_price, threads_pay_side_by_side)
+{
+	CHECK(price(625000, 4 * SECOND).slowdown < price(625000, SECOND).slowdown / 5);
+}
+
+TEST(target_price, who_mostly_waits_pays_from_the_rest)
+{
+	struct target_price p = price(1250, SECOND / 1000);
+
+	CHECK(p.slowdown > 0.0009 && p.slowdown < 0.0011);
+}
+
+TEST(target_price, beyond_what_can_be_told_it_says_at_least)
+{
+	CHECK(price(2000000, SECOND).at_least);
+	CHECK(price(2000000, SECOND).slowdown > 10);
+}
+
+TEST(target_price, nothing_seen_costs_nothing)
+{
+	struct probed_calls none = {0};
+
+	CHECK(target_price_of(&none).slowdown == 0);
+	CHECK(price(0, SECOND).slowdown == 0);
+}
+
+TEST(target_price, time_of_processes_that_ended_is_not_negative)
+{
+	struct probed_calls now = {.begins = 5, .elapsed_ns = 9, .cpu_ns = 3};
+	const struct probed_calls before = {.begins = 2, .elapsed_ns = 4, .cpu_ns = 8};
+
+	probed_calls_since(&now, &before);
+	CHECK_INT(now.begins, 3);
+	CHECK_INT(now.elapsed_ns, 5);
+	CHECK_INT(now.cpu_ns, 0);
+}
+
+TEST(target_price, a_probe_that_cannot_be_attached_has_no_price)
+{
+	u32 ns = 7;
+
+	CHECK(probe_price_measure(-1, 0, false, &ns) < 0);
+	CHECK_INT(ns, 7);
+}
