@@ -18,6 +18,9 @@
 char LICENSE[] SEC("license")
 = "Dual BSD/GPL";
 
+/* Set once by user space: it takes its time until the last probe is gone. */
+u32 stopped;
+
 #define SYSCALL_FUTEX 202 /* arch/x86/entry/syscalls/syscall_64.tbl */
 #define RWLOCK_BYTES 56 /* pthread_rwlock_t and pthread_cond_t: their futex words are inside */
 #define COND_BYTES 48
@@ -157,7 +160,7 @@ int on_door(struct pt_regs *ctx)
 	u64 cookie = bpf_get_attach_cookie(ctx), object, cond;
 	u32 door = HOLD_COOKIE_DOOR(cookie);
 
-	if (!door)
+	if (!door || stopped)
 		return 0;
 	object = register_of(ctx, HOLD_COOKIE_LOCK(cookie));
 	stat_add(door == HOLD_UNLOCK ? STAT_HOLD_UNLOCKS : STAT_HOLD_LOCKS, 1);
@@ -179,7 +182,7 @@ int BPF_PROG(on_come, bool preempt, struct task_struct *prev, struct task_struct
 	u64 *object, word;
 	struct held *h;
 
-	if (!tid || !is_target(next, next->tgid))
+	if (!tid || stopped || !is_target(next, next->tgid))
 		return 0;
 	object = bpf_map_lookup_elem(&last_asked, &tid);
 	regs = (struct pt_regs *)bpf_task_pt_regs(next);

@@ -271,6 +271,10 @@ static int record(struct recording *r)
 	code = ops->start(r->collector, &r->err);
 	r->wall_start_ns = now_ns(CLOCK_REALTIME);
 	r->start_ns = now_ns(CLOCK_MONOTONIC);
+	if (r->collector->began_ns) {
+		r->wall_start_ns -= r->start_ns - r->collector->began_ns;
+		r->start_ns = r->collector->began_ns;
+	}
 	if (!code && r->o->target == OPTION_TARGET_COMMAND)
 		code = command_go(&r->command, &r->err);
 	if (code)

@@ -103,6 +103,8 @@ struct collector_ops {
 
 struct collector {
 	const struct collector_ops *ops;
+	/* CLOCK_MONOTONIC ns: what was recorded goes back to here; 0: to the end of start(). */
+	u64 began_ns;
 };
 
 /* CPU time by BPF (root), and by perf events with copied stacks (everybody). `opt` is copied. */

@@ -335,8 +335,10 @@ static void count_calls(void *arg, struct probed_calls *now)
 /* The price, before more of it is paid. */
 static int say_price(struct heap_collector *c, struct error *err)
 {
-	int code = price_watch_trial(&c->watch, err);
+	int code;
 
+	c->base.began_ns = now_ns();
+	code = price_watch_trial(&c->watch, err);
 	if (code)
 		heap_doors_detach(c->doors);
 	return code;

@@ -152,8 +152,10 @@ static void count_calls(void *arg, struct probed_calls *now)
 /* The price, before more of it is paid. */
 static int say_price(struct holds_collector *c, struct error *err)
 {
-	int code = price_watch_trial(&c->watch, err);
+	int code;
 
+	c->base.began_ns = now_ns();
+	code = price_watch_trial(&c->watch, err);
 	if (code)
 		hold_doors_detach(c->doors);
 	return code;
@@ -261,6 +263,7 @@ static int holds_stop(struct collector *base, struct error *err)
 	int code;
 
 	c->price = price_watch_now(&c->watch);
+	c->skel->bss->stopped = 1;
 	bpf_link__destroy(c->skel->links.on_come);
 	c->skel->links.on_come = NULL;
 	hold_doors_detach(c->doors);

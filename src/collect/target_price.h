@@ -41,7 +41,10 @@ struct price_watch {
  * `cookie`, and remembers what has been counted.
  */
 void price_watch_begin(struct price_watch *w, int prog_fd, u64 cookie, bool links);
-/* Once they are attached: waits for a few calls and tells the user. -EBUSY: it is above the limit. */
+/*
+ * Once they are attached: waits for a few calls, which are part of the recording, and tells the user.
+ * -EBUSY: it is above the limit.
+ */
 int price_watch_trial(struct price_watch *w, struct error *err) MUST_CHECK;
 /* Since the trial began. */
 struct target_price price_watch_now(const struct price_watch *w);
