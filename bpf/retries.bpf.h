@@ -19,8 +19,8 @@ static __always_inline void settle(struct thread_wait *t)
 	u64 first = t->first;
 
 	t->first = 0;
-	if (first && has_mode(WAIT_MODE_BLOCK) && t->came - first >= wait_settings.min_ns)
-		count_add(&t->past, 1, t->came - first);
+	if (first && has_mode(WAIT_MODE_BLOCK) && passed(first, t->came) >= wait_settings.min_ns)
+		count_add(&t->past, 1, passed(first, t->came));
 }
 
 static __always_inline bool goes_on(const struct thread_wait *t)

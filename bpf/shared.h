@@ -525,8 +525,9 @@ struct seed_record {
 	char leader_comm[COMM_LEN];
 	u64 pc, sp, bp, bx;
 	u64 regs[16];
-	u32 exact;
 	u32 nframes; /* kernel frames */
+	u16 exact;
+	u16 user; /* there are user frames, and they are wanted */
 	u64 frames[STACK_MAX_KERNEL + 1];
 };
 

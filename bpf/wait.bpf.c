@@ -53,7 +53,7 @@ static __always_inline void leave(void *ctx, struct task_struct *task, struct th
 	u64 now = bpf_ktime_get_ns();
 
 	if (t->running)
-		stat_add(STAT_RUNNING, now - t->since);
+		stat_add(STAT_RUNNING, passed(t->since, now));
 	find_cause(task, t, preempted);
 	if (has_mode(WAIT_MODE_LOCKS))
 		settle_unless_going_on(t, now);
@@ -101,12 +101,12 @@ static __always_inline void count_off_cpu(struct thread_wait *t, u64 now)
 	if (t->cause != WAIT_RUNNABLE) {
 		key.cause = t->cause;
 		key.object = t->waker;
-		count_add(&key, 1, woken - t->since);
+		count_add(&key, 1, passed(t->since, woken));
 	}
 	if (woken < now || t->cause == WAIT_RUNNABLE) {
 		key.cause = WAIT_RUNNABLE;
 		key.object = 0;
-		count_add(&key, t->cause == WAIT_RUNNABLE, now - woken);
+		count_add(&key, t->cause == WAIT_RUNNABLE, passed(woken, now));
 	}
 }
 
@@ -137,6 +137,8 @@ static __always_inline void come(struct task_struct *task)
 	}
 	if (!t->running)
 		heed_early_waker(task, t);
+	if (now < begun)
+		t->counted = 0;
 	if (!t->running && lock_wait_seen(t))
 		lock_wait_over(t, outcome_of(task, t), now);
 	else if (!t->running && has_mode(WAIT_MODE_OFFCPU) && t->counted &&
@@ -201,7 +203,7 @@ static __always_inline void take_waker(void *ctx, struct thread_wait *t, u64 now
 static __always_inline void no_holder(struct task_struct *sleeper, struct thread_wait *t, u64 now)
 {
 	stat_add(STAT_NO_HOLDER, 1);
-	stat_add(STAT_NO_HOLDER_TIME, now - t->since);
+	stat_add(STAT_NO_HOLDER_TIME, passed(t->since, now));
 	unqueue_waiter(sleeper, t);
 }
 
@@ -281,6 +283,7 @@ static __always_inline void fill_seed(struct seed_record *r, struct task_struct 
 	r->bx = regs->bx;
 	registers_by_dwarf(r->regs, regs);
 	r->exact = (s64)regs->orig_ax == -1;
+	r->user = settings.user && task->mm;
 	r->nframes = 0;
 	bytes = settings.kernel
 			? bpf_get_task_stack(task, r->frames, STACK_MAX_KERNEL * sizeof(u64), 0)

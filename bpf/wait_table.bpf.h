@@ -7,6 +7,16 @@
 
 const volatile struct wait_config wait_settings;
 
+/* bpf_ktime_get_ns() from when on time counts: the threads that slept before are listed then. */
+u64 begun = ~0ull;
+
+static __always_inline u64 passed(u64 from, u64 to)
+{
+	if (from < begun)
+		from = begun;
+	return to > from ? to - from : 0;
+}
+
 /* By tid. Preallocated: nothing may allocate under the run queue's lock. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -68,7 +68,7 @@ static __always_inline u64 release_waiters(struct task_struct *sleeper, struct t
 					   u64 now)
 {
 	struct lock_waiters *w = t->queued ? waiters_of(sleeper, t->object, false) : NULL;
-	u64 own = now - t->since, at = micros(now);
+	u64 own = passed(t->since, now), at = micros(now);
 
 	if (!w)
 		return own;

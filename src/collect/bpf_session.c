@@ -141,6 +141,13 @@ static int stack_arrived(struct bpf_session *s, const struct sample_record *r, s
 	return stack_store_put(s->store, &r->key, &owner, r->frames, r->nframes);
 }
 
+int bpf_session_put(struct bpf_session *s, const struct sample_key *key,
+		    const struct stack_owner *owner, const u64 *frames, u32 nframes)
+{
+	s->pending_ends[STACK_WHOLE]++;
+	return stack_store_put(s->store, key, owner, frames, nframes);
+}
+
 int bpf_session_finish(struct bpf_session *s, const struct pending_record *r, size_t size)
 {
 	enum stack_end end;
@@ -271,6 +278,11 @@ int bpf_session_read(struct bpf_session *s, const struct sample_meaning *meaning
 	int code = stack_store_to_profile(s->store, s->modules, s->opt, meaning, p);
 
 	return code ? error_set(err, code, "cannot build the profile: %s", error_reason(code)) : 0;
+}
+
+void bpf_session_reuse_maps(struct bpf_session *s, bool on)
+{
+	pending_reuse_maps(s->pending, on);
 }
 
 int bpf_session_count(struct bpf_session *s, const struct sample_key *key,

@@ -41,8 +41,13 @@ int bpf_session_discover(struct bpf_session *s, struct bpf_program *list_mapping
 int bpf_session_listen(struct bpf_session *s, int ring_fd, ring_buffer_sample_fn fn,
 		       void *arg) MUST_CHECK;
 
+/* Frames from user space, leaf first, behind a key. */
+int bpf_session_put(struct bpf_session *s, const struct sample_key *key,
+		    const struct stack_owner *owner, const u64 *frames, u32 nframes) MUST_CHECK;
 /* A stack that user space was given to finish; as if it had come through the ring buffer. */
 int bpf_session_finish(struct bpf_session *s, const struct pending_record *r, size_t size);
+/* pending_reuse_maps(), while many such stacks are finished in a row. */
+void bpf_session_reuse_maps(struct bpf_session *s, bool on);
 /* Counts of user space's own, under a key whose frames are known. */
 int bpf_session_count(struct bpf_session *s, const struct sample_key *key,
 		      const struct sample_count *n);

@@ -12,7 +12,8 @@
 struct pending {
 	struct pending_env env;
 	pid_t tgid; /* whose record is being walked */
-	map_vec maps; /* and what it has mapped */
+	map_vec maps; /* and what it has mapped executable */
+	bool reuse; /* maps are good for its next record, too */
 	struct rows view; /* of the module asked for last */
 	struct stack_walk walk;
 };
@@ -102,8 +103,42 @@ static bool is_sound(const struct pending_record *r, size_t size)
 {
 	size_t head = offsetof(struct pending_record, data);
 
-	return size >= head && r->nframes < STACK_MAX_FRAMES && r->copied <= PENDING_STACK &&
-	       size - head >= r->nframes * sizeof(u64) + r->copied;
+	return size >= head && r->nframes < STACK_MAX_FRAMES &&
+	       size - head >= r->nframes * sizeof(u64) + (u64)r->copied;
+}
+
+void pending_reuse_maps(struct pending *p, bool on)
+{
+	p->reuse = on;
+	if (!on)
+		p->tgid = 0;
+}
+
+static void drop_data(map_vec *maps)
+{
+	size_t kept = 0;
+
+	vec_for_each(maps, e) {
+		if (e->executable)
+			maps->data[kept++] = *e;
+		else
+			free(e->path);
+	}
+	maps->len = kept;
+}
+
+/* Read anew each time: a process that is still starting maps more from one record to the next. */
+static int read_maps(struct pending *p, pid_t tgid)
+{
+	int err;
+
+	if (p->reuse && p->tgid == tgid && p->maps.len)
+		return 0;
+	maps_release(&p->maps);
+	p->tgid = tgid;
+	err = maps_read(tgid, &p->maps);
+	drop_data(&p->maps);
+	return err ? err : p->maps.len ? 0 : -ESRCH;
 }
 
 int pending_finish(struct pending *p, const struct pending_record *r, size_t size,
@@ -122,11 +157,8 @@ int pending_finish(struct pending *p, const struct pending_record *r, size_t siz
 	if (!is_sound(r, size))
 		return -EBADMSG;
 	copy.copy = (struct bytes){r->data + r->nframes * sizeof(u64), r->copied};
-	/* Read anew each time: a process that is still starting maps more from one record to the next. */
-	maps_release(&p->maps);
-	p->tgid = (pid_t)r->tgid;
 	restore(&p->walk, r);
-	if (!maps_read(p->tgid, &p->maps) && p->maps.len) {
+	if (!read_maps(p, (pid_t)r->tgid)) {
 		walk_stack(&p->walk, &env, &copy);
 	} else { /* the process is gone, and with it what was mapped where */
 		p->walk.end = STACK_LOADING;

@@ -31,4 +31,10 @@ void pending_free(struct pending *p);
 int pending_finish(struct pending *p, const struct pending_record *r, size_t size,
 		   enum stack_end *end) MUST_CHECK;
 
+/*
+ * While on, what a process maps is read once for all its records that come in a row: for a process that
+ * runs already, and has many threads.
+ */
+void pending_reuse_maps(struct pending *p, bool on);
+
 #endif

@@ -71,6 +71,7 @@ struct wait_collector {
 	u64 running_ns; /* of threads that still ran at the end */
 	u64 unfinished, unfinished_ns;
 	struct lock_names *names; /* where locks are told apart, else NULL */
+	u64 begun; /* ns: from when on time counts */
 	u64 started, noted; /* ns: when recording began, and when mappings were read last */
 	ring_waiter_vec waiters; /* who waited for locks in the end */
 	struct wait_ring_member ring[WAIT_RING_MAX];
@@ -197,6 +198,7 @@ static int wait_start(struct collector *base, struct error *err)
 	if (code)
 		return code;
 	code = wait_seeds_take(c->session, c->skel->progs.list_threads);
+	c->skel->data->begun = c->begun = now_ns();
 	return code ? error_set(err, code, "cannot list the target's threads: %s",
 				error_reason(code))
 		    : 0;
@@ -223,6 +225,12 @@ static int wait_poll(struct collector *base, int timeout_ms)
 }
 
 /* ---- the end: what still goes on counts up to now ---- */
+
+static u64 passed(const struct wait_collector *c, u64 from, u64 to)
+{
+	from = from > c->begun ? from : c->begun;
+	return to > from ? to - from : 0;
+}
 
 static void add(struct wait_collector *c, const struct sample_key *key, u64 samples, u64 ns)
 {
@@ -252,13 +260,13 @@ static void end_lock_wait(struct wait_collector *c, const struct thread_wait *t,
 	struct sample_key key = t->key;
 
 	if (t->first && !waits)
-		add(c, &t->past, 1, t->came - t->first);
+		add(c, &t->past, 1, passed(c, t->first, t->came));
 	if (!waits)
 		return;
 	key.object = t->object;
 	key.cause = WAIT_LOCK;
 	key.outcome = WAIT_UNFINISHED;
-	add(c, &key, 1, now - (t->first ? t->first : t->since));
+	add(c, &key, 1, passed(c, t->first ? t->first : t->since, now));
 }
 
 static void end_off_cpu(struct wait_collector *c, const struct thread_wait *t, u64 now)
@@ -271,11 +279,11 @@ static void end_off_cpu(struct wait_collector *c, const struct thread_wait *t, u
 	key.cause = t->cause;
 	key.object = t->waker;
 	if (t->cause != WAIT_RUNNABLE)
-		add(c, &key, 1, woken - t->since);
+		add(c, &key, 1, passed(c, t->since, woken));
 	key.cause = WAIT_RUNNABLE;
 	key.object = 0;
 	if (woken < now || t->cause == WAIT_RUNNABLE)
-		add(c, &key, t->cause == WAIT_RUNNABLE, now - woken);
+		add(c, &key, t->cause == WAIT_RUNNABLE, passed(c, woken, now));
 }
 
 static void end_wait(struct wait_collector *c, const struct thread_wait *t, u64 now)
@@ -283,14 +291,14 @@ static void end_wait(struct wait_collector *c, const struct thread_wait *t, u64 
 	if (now <= t->since)
 		return;
 	if (t->running)
-		c->running_ns += now - t->since;
+		c->running_ns += passed(c, t->since, now);
 	if (c->view->mode == WAIT_MODE_BLOCK)
 		end_lock_wait(c, t, now);
 	else if (c->view->mode == WAIT_MODE_OFFCPU)
 		end_off_cpu(c, t, now);
 	else if (!t->running && t->cause == WAIT_LOCK && !t->woken) {
 		c->unfinished++;
-		c->unfinished_ns += now - t->since;
+		c->unfinished_ns += passed(c, t->since, now);
 	}
 }
 

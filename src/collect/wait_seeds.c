@@ -10,30 +10,45 @@
 #include <unistd.h>
 
 #define READ_SEEDS 16
+#define SEED_STACK (64u << 10) /* bytes; more than a sample has, since a thread is asked once */
+#define SEED_RECORD \
+	(offsetof(struct pending_record, data) + STACK_MAX_KERNEL * sizeof(u64) + SEED_STACK)
 
-/* As much as there is, piece by piece: behind the end of the stack's mapping there may be nothing. */
+/* As much as there is: behind the end of the stack's mapping there may be nothing. */
 static u32 copy_stack(const struct seed_record *seed, u8 *to)
 {
-	u32 copied = 0;
+	struct iovec local = {to, SEED_STACK};
+	struct iovec remote = {(void *)(uintptr_t)seed->sp, SEED_STACK};
+	ssize_t got = process_vm_readv((pid_t)seed->tgid, &local, 1, &remote, 1, 0);
 
-	while (copied < PENDING_STACK) {
-		struct iovec local = {to + copied, PENDING_PIECE};
-		struct iovec remote = {(void *)(uintptr_t)(seed->sp + copied), PENDING_PIECE};
-		ssize_t got = process_vm_readv((pid_t)seed->tgid, &local, 1, &remote, 1, 0);
+	return got > 0 ? (u32)got : 0;
+}
 
-		if (got <= 0)
-			break;
-		copied += (u32)got;
-		if (got < (ssize_t)PENDING_PIECE)
-			break;
-	}
-	return copied;
+/* All are return addresses: the scheduler's own frames are not among them. */
+static u64 kernel_frame(const struct seed_record *seed, u32 i)
+{
+	return FRAME(MODULE_KERNEL, seed->frames[i] - 1);
+}
+
+/* A kernel thread, or one whose user frames are not wanted. */
+static int take_kernel_part(struct bpf_session *s, const struct seed_record *seed, u32 n)
+{
+	struct stack_owner owner = {.tgid = seed->tgid, .tid = seed->tid};
+	u64 frames[STACK_MAX_KERNEL];
+
+	memcpy(owner.comm, seed->comm, sizeof(owner.comm));
+	memcpy(owner.leader_comm, seed->leader_comm, sizeof(owner.leader_comm));
+	for (u32 i = 0; i < n; i++)
+		frames[i] = kernel_frame(seed, i);
+	return n ? bpf_session_put(s, &seed->key, &owner, frames, n) : 0;
 }
 
 static int take_one(struct bpf_session *s, const struct seed_record *seed, struct pending_record *r)
 {
 	u32 n = seed->nframes < STACK_MAX_KERNEL ? seed->nframes : STACK_MAX_KERNEL;
 
+	if (!seed->user)
+		return take_kernel_part(s, seed, n);
 	memset(r, 0, offsetof(struct pending_record, data));
 	r->kind = RECORD_PENDING;
 	r->key = seed->key;
@@ -51,8 +66,7 @@ static int take_one(struct bpf_session *s, const struct seed_record *seed, struc
 	r->exact = seed->exact;
 	r->nframes = n;
 	for (u32 i = 0; i < n; i++) {
-		/* All are return addresses: the scheduler's own frames are not among them. */
-		u64 frame = FRAME(MODULE_KERNEL, seed->frames[i] - 1);
+		u64 frame = kernel_frame(seed, i);
 
 		memcpy(r->data + i * sizeof(frame), &frame, sizeof(frame));
 	}
@@ -64,7 +78,7 @@ static int take_one(struct bpf_session *s, const struct seed_record *seed, struc
 static int take_all(struct bpf_session *s, int fd)
 {
 	struct seed_record *seeds = calloc(READ_SEEDS, sizeof(*seeds));
-	struct pending_record *r = malloc(sizeof(*r));
+	struct pending_record *r = malloc(SEED_RECORD);
 	int err = seeds && r ? 0 : -ENOMEM;
 	ssize_t got = 0;
 
@@ -92,7 +106,9 @@ int wait_seeds_take(struct bpf_session *s, struct bpf_program *list_threads)
 	if (!link)
 		return -errno;
 	fd = bpf_iter_create(bpf_link__fd(link));
+	bpf_session_reuse_maps(s, true);
 	err = fd < 0 ? -errno : take_all(s, fd);
+	bpf_session_reuse_maps(s, false);
 	if (fd >= 0)
 		close(fd);
 	bpf_link__destroy(link);
