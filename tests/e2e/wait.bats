@@ -258,9 +258,46 @@ takes() {
 	done
 }
 
-@test "waits: threads that end while they wait, thousands of threads, a target that is killed" {
+@test "waits: three thousand threads that waited before, and wait on" {
+	locks
+	target locks crowd
+	sleep 0.5
+	profile_wait block -p "$PID" -d 2s
+	near "$(total contentions)" 3000 0
+	near "$(total delay)" 6000000000000 300000000000
+	holds "$(label_share lock orders_lock) > 99.9"
+	holds "$(label_share result unfinished) > 99.9"
+	grep -q '; 100.0% of stacks whole' "$ERR"
+	! grep -q deadlock "$ERR"
+}
+
+@test "waits: a target that is killed while its threads wait" {
+	locks
+	local verb
+	for verb in block offcpu; do
+		target locks crowd
+		(sleep 1.5; kill -KILL "$PID") 3>&- &
+		record_wait "$verb" -p "$PID" -d 10s
+	done
+	target locks mutex
+	(sleep 1.5; kill -KILL "$PID") 3>&- &
+	record_wait mutex -p "$PID" -d 10s
+	at_least 90 ';hold_mutex;'
+}
+
+@test "waits: threads that are born and die while others wait for them" {
+	locks
+	profile_wait offcpu -- "$TARGETS/locks" join 2
+	near "$(total offcpu)" 4e9 4e8
 	target threads
 	record_wait offcpu -p "$PID" -d 1s
-	(sleep 2; kill -KILL "$PID") 3>&- &
-	record_wait offcpu -p "$PID" -d 10s
+}
+
+@test "waits: the whole machine, and a control group" {
+	locks
+	target locks mutex
+	record_wait block -a -d 1s
+	holds "$(percent '^locks;.*;want_mutex;') > 0"
+	record_wait offcpu -a --kernel -d 1s
+	whole 99
 }

@@ -14,6 +14,7 @@
 
 #define HOLD_US 5000
 #define SHORT_US 200
+#define CROWD 3000
 
 pthread_mutex_t orders_lock = PTHREAD_MUTEX_INITIALIZER;
 pthread_rwlock_t stock_lock = PTHREAD_RWLOCK_INITIALIZER;
@@ -280,6 +281,27 @@ static void start(void *(*run)(void *), void *arg)
 		exit(1);
 }
 
+static void *patient(void *lock)
+{
+	want_mutex(lock);
+	return NULL;
+}
+
+/* Threads that wait for a lock which is not let go. */
+static void start_crowd(int n)
+{
+	pthread_attr_t attr;
+	pthread_t t;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, 64 << 10);
+	pthread_mutex_lock(&orders_lock);
+	for (int i = 0; i < n; i++) {
+		if (pthread_create(&t, &attr, patient, &orders_lock))
+			exit(1);
+	}
+}
+
 static void init_pi(void)
 {
 	pthread_mutexattr_t attr;
@@ -307,6 +329,8 @@ int main(int argc, char **argv)
 		start(holder, &pi_lock);
 	else if (!strcmp(mode, "rwlock"))
 		start(rwlock_holder, NULL);
+	else if (!strcmp(mode, "crowd"))
+		start_crowd(CROWD);
 	else if (!strcmp(mode, "deadlock"))
 		start(deadlock_one, NULL), start(deadlock_two, NULL);
 	else if (!strcmp(mode, "burn"))
@@ -348,7 +372,8 @@ int main(int argc, char **argv)
 			read_disk(file);
 		else if (!strcmp(mode, "fault"))
 			touch_disk(file);
-		else if (!strcmp(mode, "sleep") || !strcmp(mode, "deadlock"))
+		else if (!strcmp(mode, "sleep") || !strcmp(mode, "deadlock") ||
+			 !strcmp(mode, "crowd"))
 			wait_sleep();
 		else
 			read_end(ends[0]);
