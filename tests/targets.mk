@@ -42,6 +42,7 @@ $(eval $(call target,syscall,syscall.c,gcc,))
 $(eval $(call target,hidden,hidden.c,gcc,-fno-builtin))
 $(eval $(call target,jit,jit.c,gcc,))
 $(eval $(call target,locks,locks.c,gcc,))
+$(eval $(call target,locks-cxx,locks.cpp,g++,-std=c++20))
 $(eval $(call target,lock_server,lock_server.c,gcc,))
 $(eval $(call target,holds,holds.c,gcc,))
 

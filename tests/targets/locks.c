@@ -5,12 +5,15 @@
  */
 #include "target.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #define HOLD_US 5000
 #define SHORT_US 200
@@ -23,6 +26,7 @@ static pthread_cond_t idle_cond = PTHREAD_COND_INITIALIZER;
 static pthread_barrier_t barrier;
 static sem_t semaphore;
 static atomic_long waits, delay;
+static atomic_int word;
 static int ends[2];
 
 static NOINLINE void pause_us(long us)
@@ -155,6 +159,36 @@ static NOINLINE void wait_semaphore(void)
 	note(began);
 }
 
+/* linux/futex.h and arch/x86/entry/syscalls/syscall_64.tbl, newer than the headers may be. */
+#define SYS_FUTEX_WAITV_ 449
+#define SYS_FUTEX_WAIT_ 455
+#define FUTEX_32 2
+struct waitv {
+	unsigned long value, address;
+	unsigned flags, reserved;
+};
+
+/* Until the waker's next turn, by one of the system calls that can. */
+static NOINLINE void wait_raw(const char *how)
+{
+	int seen = atomic_load(&word);
+	struct waitv one = {.value = (unsigned)seen,
+			    .address = (unsigned long)&word,
+			    .flags = FUTEX_32 | FUTEX_PRIVATE_FLAG};
+	long began = now(), err;
+
+	if (!strcmp(how, "waitv"))
+		err = syscall(SYS_FUTEX_WAITV_, &one, 1, 0, NULL, 0);
+	else if (!strcmp(how, "futex2"))
+		err = syscall(SYS_FUTEX_WAIT_, &word, (long)seen, ~0u,
+			      FUTEX_32 | FUTEX_PRIVATE_FLAG, NULL, 0);
+	else
+		err = syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
+	if (err < 0 && errno == ENOSYS)
+		exit(77);
+	note(began);
+}
+
 static NOINLINE void wait_condition(void)
 {
 	long began = now();
@@ -192,6 +226,9 @@ static void *waker(void *mode)
 			pthread_cond_signal(&idle_cond);
 		else if (!strcmp(mode, "barrier"))
 			pthread_barrier_wait(&barrier);
+		else if (strstr("raw waitv futex2", mode))
+			atomic_fetch_add(&word, 1),
+				syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 		else if (write(ends[1], "x", 1) != 1)
 			break;
 	}
@@ -362,6 +399,8 @@ int main(int argc, char **argv)
 			wait_condition();
 		else if (!strcmp(mode, "barrier"))
 			wait_barrier();
+		else if (strstr("raw waitv futex2", mode))
+			wait_raw(mode);
 		else if (!strcmp(mode, "join"))
 			wait_join();
 		else if (!strcmp(mode, "uncontended"))
