@@ -5,6 +5,8 @@
 #include <elf.h>
 #include <string.h>
 
+#include "elf/symbols.h"
+
 /* _start and what follows it in ld.so (_dl_start_user) are well below this. */
 #define ENTRY_CODE_MAX 256
 
@@ -154,12 +156,97 @@ static int fix_entry(struct function_index *index, struct elf_file *f)
 	return function_index_fix(index, entry, end, UNWIND_RULE_STOP);
 }
 
+/* ---- musl ------------------------------------------------------------------------------------- */
+
+struct exits { /* functions that do not return; 0: the file has none of that name */
+	u64 of_process, of_thread;
+};
+
+static int find_exit(void *arg, const struct elf_symbol *symbol)
+{
+	struct exits *e = arg;
+
+	if (symbol->type == STT_FUNC && !strcmp(symbol->name, "exit"))
+		e->of_process = symbol->vaddr;
+	if (symbol->type == STT_FUNC && !strcmp(symbol->name, "pthread_exit"))
+		e->of_thread = symbol->vaddr;
+	return 0;
+}
+
+/*
+ * exit(main(...)) and pthread_exit(start(arg)) at `at`, where a call has just returned: its result becomes
+ * the argument and never comes back. 0, or the length of both instructions.
+ */
+static u32 passes_on(struct bytes code, size_t at, u64 vaddr, const struct exits *e)
+{
+	static const u8 wide[] = {0x48, 0x89, 0xc7, 0xe8}; /* mov rdi, rax; call */
+	const u8 *p = code.data + at;
+	s32 distance;
+	u64 target;
+	u32 len;
+
+	if (code.len - at < sizeof(wide) + sizeof(distance))
+		return 0;
+	if (!memcmp(p, wide, sizeof(wide)))
+		len = sizeof(wide);
+	else if (!memcmp(p, wide + 1, sizeof(wide) - 1)) /* mov edi, eax; call */
+		len = sizeof(wide) - 1;
+	else
+		return 0;
+	memcpy(&distance, p + len, sizeof(distance));
+	len += sizeof(distance);
+	target = vaddr + at + len + (u64)(s64)distance;
+	return target && (target == e->of_process || target == e->of_thread) ? len : 0;
+}
+
+static int fix_exits_in(struct function_index *index, struct bytes code, u64 vaddr,
+			const struct exits *e)
+{
+	int err = 0;
+
+	for (size_t at = 1; !err && at < code.len; at++) {
+		u32 len = passes_on(code, at, vaddr, e);
+
+		/* Callers are looked up inside the call. */
+		if (len && !function_index_covering(index, vaddr + at))
+			err = function_index_fix(index, vaddr + at - 1, vaddr + at + len,
+						 UNWIND_RULE_STOP);
+	}
+	return err;
+}
+
+/*
+ * musl's libc.so and programs that are linked with it statically: functions that begin the process and
+ * its threads are compiled without FDEs, and have no symbols. What they call last is known.
+ */
+static int fix_exits(struct function_index *index, struct elf_file *f)
+{
+	const struct elf_segment *segments;
+	size_t n = elf_file_segments(f, &segments);
+	struct exits e = {0};
+	int err = 0;
+
+	if (elf_symbols_visit(f, ".symtab", find_exit, &e) || !e.of_process)
+		err = elf_symbols_visit(f, ".dynsym", find_exit, &e);
+	if (err || !index->fdes || !e.of_process || function_index_covering(index, e.of_process))
+		return 0;
+	for (size_t i = 0; i < n && !err; i++) {
+		if (elf_vaddr_is_code(f, segments[i].vaddr))
+			err = fix_exits_in(
+				index, elf_file_loaded(f, segments[i].vaddr, segments[i].filesz),
+				segments[i].vaddr, &e);
+	}
+	return err;
+}
+
 int stack_ends_fix(struct function_index *index, struct elf_file *f, struct elf_file *debug,
 		   struct rule_set *set)
 {
 	size_t before;
 	int err = fix_entry(index, f);
 
+	if (!err)
+		err = fix_exits(index, f);
 	if (!err && elf_is_go(f)) {
 		before = index->entries.len;
 		err = fix_go_functions(index, f, f, set);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Code where a stack ends, or changes, without the call frame information saying so: the program's
- * entry point, and Go's run-time functions that begin a goroutine or switch stacks.
+ * entry point, musl's start-up code, and Go's run-time functions that begin a goroutine or switch stacks.
  */
 #ifndef CPROF_UNWIND_STACK_END_H
 #define CPROF_UNWIND_STACK_END_H
