@@ -264,8 +264,8 @@ static int attach_candidate(struct heap_doors *d, struct door_process *p, const 
 	mapped_path(path, p, c->entry);
 	err = attach_file(d, c->file, &goal);
 	say_found(d, c->file, goal.attached);
-	/* It was unmapped (dlclose) since we looked. */
-	if (err == -ENOENT && !goal.attached) {
+	/* It was unmapped (dlclose) since we looked, perhaps half way through. */
+	if (err == -ENOENT) {
 		unsee(p, c->file);
 		return 0;
 	}
