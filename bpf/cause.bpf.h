@@ -7,6 +7,7 @@
 #define CPROF_BPF_CAUSE_BPF_H
 
 /* include/linux/sched.h */
+#define TASK_INTERRUPTIBLE 0x01
 #define TASK_STOPPED_OR_TRACED 0x0c
 #define TASK_DEAD 0x80
 #define TASK_WAKING 0x200

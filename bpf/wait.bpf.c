@@ -14,7 +14,6 @@
 #include "lifetime.bpf.h"
 #include "tick.bpf.h"
 #include "wait_table.bpf.h"
-#include "cause.bpf.h"
 #include "waiters.bpf.h"
 #include "owners.bpf.h"
 #include "retries.bpf.h"
@@ -69,7 +68,7 @@ static __always_inline void leave(void *ctx, struct task_struct *task, struct th
 		lock_wait_begins(task, t);
 	if (!stack_wanted(t))
 		return;
-	t->counted = take_stack_now(ctx, task, true, &t->key, now);
+	t->counted = take_stack_now(ctx, task, kernel_path_of(task, t), &t->key, now);
 	if (has_mode(WAIT_MODE_OWNERS) && t->counted && t->asked)
 		answer(task, t, &t->key);
 }
@@ -184,7 +183,7 @@ static __always_inline void blame_holder(void *ctx, struct task_struct *sleeper,
 		owner_leaves(sleeper, t, delay);
 	if (now - t->since < wait_settings.min_ns)
 		return;
-	if (!take_stack_now(ctx, bpf_get_current_task_btf(), true, &key, now))
+	if (!take_stack_now(ctx, bpf_get_current_task_btf(), KERNEL_PATH_ANY, &key, now))
 		return;
 	key.object = t->object;
 	key.cause = WAIT_LOCK;
@@ -196,7 +195,8 @@ static __always_inline void take_waker(void *ctx, struct thread_wait *t, u64 now
 {
 	struct sample_key key;
 
-	if (t->counted && take_stack_now(ctx, bpf_get_current_task_btf(), true, &key, now))
+	if (t->counted &&
+	    take_stack_now(ctx, bpf_get_current_task_btf(), KERNEL_PATH_ANY, &key, now))
 		t->waker = key.stack;
 }
 
@@ -255,7 +255,8 @@ int on_owner_tick(struct bpf_perf_event_data *ctx)
 	struct sample_key key;
 
 	if (t && t->running && t->asked &&
-	    take_stack_now(ctx, task, !in_user, &key, bpf_ktime_get_ns()))
+	    take_stack_now(ctx, task, in_user ? KERNEL_PATH_NONE : KERNEL_PATH_ANY, &key,
+			   bpf_ktime_get_ns()))
 		answer(task, t, &key);
 	return 0;
 }

@@ -4,6 +4,8 @@
 #define CPROF_BPF_WAIT_TABLE_BPF_H
 
 #include "later.bpf.h"
+#include "cause.bpf.h"
+#include "kernel_path.bpf.h"
 
 const volatile struct wait_config wait_settings;
 
@@ -61,18 +63,18 @@ static __always_inline bool has_mode(u32 mode)
  * wait is over. False: lost.
  */
 static __always_inline bool take_stack(void *ctx, struct scratch *s, struct task_struct *task,
-				       bool in_kernel, struct sample_key *key, u64 now)
+				       u32 path, struct sample_key *key, u64 now)
 {
 	state_reset(&s->state);
-	if (settings.kernel && in_kernel)
-		take_kernel_stack(ctx, s);
+	if (settings.kernel && path)
+		take_kernel_path(ctx, s, path);
 	if (settings.user)
 		take_user_stack(task, &s->state);
 	return stack_taken(s, task, key, now);
 }
 
 /* The same in this CPU's scratch space. */
-static __always_inline bool take_stack_now(void *ctx, struct task_struct *task, bool in_kernel,
+static __always_inline bool take_stack_now(void *ctx, struct task_struct *task, u32 path,
 					   struct sample_key *key, u64 now)
 {
 	struct scratch *s;
@@ -85,7 +87,7 @@ static __always_inline bool take_stack_now(void *ctx, struct task_struct *task, 
 		return false;
 	}
 	s->busy = 1;
-	taken = take_stack(ctx, s, task, in_kernel, key, now);
+	taken = take_stack(ctx, s, task, path, key, now);
 	s->busy = 0;
 	stat_add(STAT_NANOSECONDS, bpf_ktime_get_ns() - now);
 	return taken;
