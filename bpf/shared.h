@@ -235,13 +235,13 @@ struct module_table {
  * every such key.
  */
 struct sample_key {
-	u64 stack; /* stack_walk.hash */
-	u64 object; /* what it was about: the bytes of an allocation */
+	u64 stack; /* stack_walk.hash, or a ticket: a number made up for one stack */
+	u64 object; /* what it was about: bytes of an allocation, address of a lock, a waker's stack */
 	u32 tgid; /* init namespace; always set when the stack holds JIT frames */
 	u32 tid;
 	u32 cpu;
-	u16 cause; /* enum heap_cause */
-	u16 outcome;
+	u16 cause; /* enum heap_cause, enum wait_cause, HOLD_CAUSE() */
+	u16 outcome; /* enum wait_outcome; holds: 1 where somebody waited */
 };
 
 struct sample_count {

@@ -166,6 +166,11 @@ void help_list_values(FILE *to, const struct verb_spec *verb, const char *option
 				fprintf(to, "%s\n", (*f)->name);
 		}
 	}
+	if (!strcmp(option, "state") && verb_takes(verb, option)) {
+		for (u32 cause = WAIT_NONE + 1; cause < WAIT_CAUSE_COUNT; cause++)
+			fprintf(to, "%s\n", wait_cause_text(cause));
+		return;
+	}
 	for (const struct option_spec *s = option_table; s->name; s++) {
 		if ((s->verbs & verb->bit) && s->value && !strcmp(s->name, option))
 			list_choices(to, s->value);
