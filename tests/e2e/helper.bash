@@ -109,6 +109,9 @@ holds() { awk "BEGIN { exit !($1) }" || { echo "not true: $1"; return 1; }; }
 # near HAVE WANT TOLERANCE
 near() { holds "$1 - $2 <= $3 && $2 - $1 <= $3"; }
 
+# chance PERCENT: four standard errors of a share of that size among the samples there are.
+chance() { awk -v p="$1" -v n="$(samples "$FOLDED")" 'BEGIN { print 4 * sqrt(p * (100 - p) / (n ? n : 1)) }'; }
+
 # at_least PERCENT REGEX [OF-REGEX]
 at_least() {
 	local have

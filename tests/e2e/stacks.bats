@@ -390,13 +390,13 @@ own() { go tool pprof -top -cum -nodefraction=0 -sample_index=samples own.pb.gz 
 @test "rust: shares, legacy names" {
 	target rust-shares
 	record -p "$PID" -d 2s -F 999
-	near "$(percent 'work::slow' 'work::(slow|generic)')" 70 2.5
+	near "$(percent 'work::slow' 'work::(slow|generic)')" 70 "$(chance 70)"
 	at_least 99 'rust_shares::main' 'work::slow'
 	whole
 }
 @test "rust: shares, v0 names" {
 	target rust-shares-v0
 	record -p "$PID" -d 2s -F 999
-	near "$(percent 'work::slow' 'work::(slow|generic)')" 70 2.5
+	near "$(percent 'work::slow' 'work::(slow|generic)')" 70 "$(chance 70)"
 	at_least 99 'rust_shares(\[[0-9a-f]+\])?::main' 'work::slow'
 }
