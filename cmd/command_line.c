@@ -4,9 +4,9 @@
 
 #include <stdio.h>
 
-#include "commands.h"
 #include "exit_codes.h"
 #include "help.h"
+#include "verbs.h"
 
 bool command_line_read(enum verb verb, int argc, char **argv, struct options *o, struct terminal *t,
 		       int *status)

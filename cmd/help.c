@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/bpf_shared.h"
+#include "commands.h"
 #include "exit_codes.h"
 
 #define OPTION_COLUMN 28 /* where the help of an option begins */

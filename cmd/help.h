@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "commands.h"
+#include "verbs.h"
 
 void help_overview(FILE *to); /* what `cprof` alone prints */
 void help_verb(FILE *to, const struct verb_spec *verb);
