@@ -2,7 +2,7 @@
 /* cprof block: time lost waiting on locks, by the waiter's call stack. */
 #include <stdio.h>
 
-#include "collect/wait_kind.h"
+#include "view/wait_kind.h"
 #include "commands.h"
 #include "record.h"
 #include "terminal.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cprof mutex: time lost waiting on locks, by the call stack that let go of them. */
-#include "collect/wait_kind.h"
+#include "view/wait_kind.h"
 #include "commands.h"
 #include "record.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cprof offcpu: all time not running, by call stack and cause. */
-#include "collect/wait_kind.h"
+#include "view/wait_kind.h"
 #include "commands.h"
 #include "record.h"
 

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "browser.h"
-#include "collect/wait_kind.h"
+#include "view/wait_kind.h"
 #include "format/leaks.h"
 #include "interrupt.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cprof wall: running, runnable and blocked time in one profile. */
-#include "collect/wait_kind.h"
+#include "view/wait_kind.h"
 #include "commands.h"
 #include "record.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Kinds of waits by name, and samples that become equal. */
-#include "collect/wait_kind.h"
+#include "view/wait_kind.h"
 #include "unit.h"
 
 static u32 function_location(struct profile *p, u32 mapping, const char *name)

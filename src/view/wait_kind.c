@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From names to the kinds of waits: see wait_kind.h. */
-#include "collect/wait_kind.h"
+#include "view/wait_kind.h"
 
 #include <errno.h>
 #include <string.h>

@@ -3,8 +3,8 @@
  * What only names tell about a wait: whether it is for a mutex, a condition variable, a semaphore. Works on
  * a profile of waits that has been symbolized.
  */
-#ifndef CPROF_COLLECT_WAIT_KIND_H
-#define CPROF_COLLECT_WAIT_KIND_H
+#ifndef CPROF_VIEW_WAIT_KIND_H
+#define CPROF_VIEW_WAIT_KIND_H
 
 #include "profile/profile.h"
 
