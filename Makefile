@@ -47,12 +47,11 @@ endif
 BPF_SRC := $(wildcard bpf/*.bpf.c)
 SKELS := $(BPF_SRC:bpf/%.bpf.c=$(O)/gen/%.skel.h)
 PROTOS := $(patsubst proto/%.proto,$(O)/gen/%.pb-c.o,$(wildcard proto/*.proto))
-LIB_SRC := $(wildcard src/*/*.c)
+LIB_SRC := $(wildcard src/*/*.c src/*/*/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(O)/%.o) $(PROTOS)
 CMD_OBJ := $(patsubst %.c,$(O)/%.o,$(wildcard cmd/*.c))
-# Of the commands, those parts are tested like the library that can be without the rest.
-UNIT_CMD := browser interrupt nearest options output summary terminal
-UNIT_OBJ := $(patsubst %.c,$(O)/%.o,$(wildcard tests/unit/*.c)) $(UNIT_CMD:%=$(O)/cmd/%.o) \
+# The commands are tested as the library is, all but the entry point.
+UNIT_OBJ := $(patsubst %.c,$(O)/%.o,$(wildcard tests/unit/*.c)) $(filter-out $(O)/cmd/main.o,$(CMD_OBJ)) \
 	$(O)/preload/sampler.o $(O)/preload/pointer_set.o
 UNIT_LDFLAGS := -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc # tests/unit/short_memory.h
 GEN_H := $(SKELS) $(PROTOS:.o=.h) $(O)/gen/page.h

@@ -69,9 +69,7 @@ bench: cprof libcprof-heap.so targets $(BENCHES)
 
 # ---- lint
 
-LINT_C := $(wildcard src/*/*.[ch] cmd/*.[ch] bpf/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] \
-	tests/bench/*.[ch] tests/targets/*.c tests/targets/*.cpp tests/targets/*.h preload/*.[ch] \
-	tests/preload/*.c tests/preload/*.cpp tests/page/*.c)
+LINT_C := $(shell find src cmd bpf preload tests -name '*.[ch]' -o -name '*.cpp')
 LINT_SH := .ci/run $(wildcard tests/*.sh tests/*/*.sh tests/e2e/*.bash)
 LINT_JS := $(wildcard tests/*/*.mjs) $(O)/gen/page.tail.js
 

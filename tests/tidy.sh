@@ -11,4 +11,4 @@ tidy() { # FILE: prints what is wrong with it
 export -f tidy
 export flags
 
-printf '%s\n' src/*/*.c cmd/*.c | xargs -P "$(nproc)" -I{} bash -c 'tidy {}'
+find src cmd -name '*.c' | xargs -P "$(nproc)" -I{} bash -c 'tidy {}'
