@@ -6,13 +6,14 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "base/signals.h"
 
 struct viewer {
 	uid_t uid;
@@ -91,10 +92,8 @@ static int become(const struct viewer *v)
 static void run_opener(const struct viewer *v, const char *path, int report)
 {
 	int null = open("/dev/null", O_RDWR), err;
-	sigset_t none;
 
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	signals_reset();
 	setsid();
 	for (int fd = 0; fd <= 2 && null >= 0; fd++)
 		dup2(null, fd);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Entry point: looks up the verb and runs it. */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/signals.h"
 #include "commands.h"
 #include "exit_codes.h"
 #include "help.h"
@@ -74,22 +75,33 @@ static int dispatch(int argc, char **argv)
 	return verb->bit ? verb->run(argc, argv) : run_plain(verb, argc, argv);
 }
 
-/* What was printed may sit in a buffer: a full disk shows only now. A reader that left is no failure. */
-static int finish_output(int status)
+/*
+ * What was printed may be in a buffer, so a full disk shows only now; network file systems report it, and
+ * an exceeded quota, when the file is closed. A reader that left is not a failure.
+ */
+static int finish_output(void)
 {
 	int error = fflush(stdout) ? errno : 0;
+
+	if (close(STDOUT_FILENO) && !error && errno != EBADF)
+		error = errno;
+	return error;
+}
+
+static int finish(int status)
+{
+	int error = finish_output();
 	struct terminal t;
 
 	if (!error || error == EPIPE || status)
 		return status;
 	terminal_init(&t, NULL);
-	terminal_error(&t, "cannot write to the standard output: %s", error_reason(-error));
+	terminal_error(&t, "cannot write to the standard output: %s", error_write_reason(-error));
 	return CPROF_EXIT_FAILED;
 }
 
 int main(int argc, char **argv)
 {
-	/* A pipe that is closed early is an error of one write, not the end of everything. */
-	signal(SIGPIPE, SIG_IGN);
-	return finish_output(dispatch(argc - 1, argv + 1));
+	signals_ignore_failed_writes();
+	return finish(dispatch(argc - 1, argv + 1));
 }

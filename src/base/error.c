@@ -3,6 +3,7 @@
 #include "base/error.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,4 +31,11 @@ const char *error_reason(int code)
 	if (isupper((unsigned char)text[0]) && islower((unsigned char)text[1]))
 		text[0] = (char)tolower((unsigned char)text[0]);
 	return text;
+}
+
+const char *error_write_reason(int code)
+{
+	/* Today's file systems take files of terabytes: it is RLIMIT_FSIZE that a user meets. */
+	return code == -EFBIG ? "file too large (the limit is set by ulimit -f)"
+			      : error_reason(code);
 }

@@ -22,5 +22,7 @@ int error_set(struct error *err, int code, const char *fmt, ...) PRINTF_LIKE(3, 
 
 /* The text for a negative errno: "no such process" (lower case first letter, thread-safe). */
 const char *error_reason(int code);
+/* The same for a failed write, with the next step where there is one. */
+const char *error_write_reason(int code);
 
 #endif

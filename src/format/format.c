@@ -87,7 +87,7 @@ static int explain(int ret, const char *where, const struct error *own, struct e
 		return error_set(err, ret, "%s", "");
 	if (own && own->code)
 		return error_set(err, ret, "cannot write %s: %s", where, own->text);
-	return error_set(err, ret, "cannot write %s: %s", where, error_reason(ret));
+	return error_set(err, ret, "cannot write %s: %s", where, error_write_reason(ret));
 }
 
 static int write_open(const struct profile *p, const struct format *f,

@@ -11,6 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/signals.h"
+
 /* A shell's statuses for a command that cannot be run; seen only by who waits for the child. */
 #define STATUS_NOT_EXECUTABLE 126
 #define STATUS_NOT_FOUND 127
@@ -22,23 +24,13 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
-/* The command must not inherit what cprof chose for itself; handlers go by themselves at exec. */
-static void reset_signals(void)
-{
-	sigset_t none;
-
-	signal(SIGPIPE, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 static void run_child(int gate, int status, char *const argv[], char *const env[])
 {
 	char go;
 	ssize_t got;
 	int failure;
 
-	reset_signals();
+	signals_reset();
 	do {
 		got = read(gate, &go, 1);
 	} while (got < 0 && errno == EINTR);

@@ -69,6 +69,21 @@ load helper
 	[[ $stderr == *'cannot write full/p.pb.gz: '*[Nn]'o space'* ]]
 	[ "$left" = filler ]
 }
+@test "output: the limit of ulimit -f is said, status 1, nothing is left" {
+	target shares
+	mkdir small
+	# A KiB: the page is larger.
+	run --separate-stderr bash -c "ulimit -f 1; '$CPROF' cpu -p $PID -d 500ms -F 999 -o small/p.html"
+	[ "$status" -eq 1 ]
+	[[ $stderr == *'cannot write small/p.html: file too large (the limit is set by ulimit -f)'* ]]
+	[ -z "$(ls -A small)" ]
+	run --separate-stderr bash -c "ulimit -f 1; '$CPROF' cpu -p $PID -d 500ms -F 999 -f html >small/p.html"
+	[ "$status" -eq 1 ]
+	[[ $stderr == *'cannot write'*'file too large (the limit is set by ulimit -f)'* ]]
+	# The command gets the signal as it would without cprof.
+	run --separate-stderr bash -c "ulimit -f 1; '$CPROF' cpu -o p.pb.gz -- dd if=/dev/zero of=small/zero bs=4096 count=1"
+	[[ $stderr == *'dd was killed by SIGXFSZ'* ]]
+}
 @test "output: /dev/full is said too" {
 	target shares
 	run --separate-stderr bash -c "'$CPROF' cpu -p $PID -d 500ms -F 999 >/dev/full"
