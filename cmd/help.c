@@ -35,7 +35,7 @@ void help_overview(FILE *to)
 		"`cprof help VERB` says more about one.\n");
 }
 
-static void print_option(FILE *to, const struct option_spec *s)
+static void print_option(FILE *to, const struct option_row *s)
 {
 	char left[64], letter[8] = "    ";
 
@@ -54,7 +54,7 @@ static void print_options(FILE *to, enum verb verb)
 	for (size_t group = 0; group < ARRAY_LEN(group_titles); group++) {
 		bool titled = false;
 
-		for (const struct option_spec *s = option_table; s->name; s++) {
+		for (const struct option_row *s = option_table; s->name; s++) {
 			if (!(s->verbs & verb) || (size_t)s->group != group)
 				continue;
 			if (!titled)
@@ -109,7 +109,7 @@ static void print_target_reminder(FILE *to)
 
 static bool verb_takes(const struct verb_spec *verb, const char *option)
 {
-	for (const struct option_spec *s = option_table; s->name; s++) {
+	for (const struct option_row *s = option_table; s->name; s++) {
 		if ((s->verbs & verb->bit) && !strcmp(s->name, option))
 			return true;
 	}
@@ -137,7 +137,7 @@ void help_verb(FILE *to, const struct verb_spec *verb)
 
 void help_list_options(FILE *to, const struct verb_spec *verb)
 {
-	for (const struct option_spec *s = option_table; s->name; s++) {
+	for (const struct option_row *s = option_table; s->name; s++) {
 		if (!(s->verbs & verb->bit))
 			continue;
 		fprintf(to, "%.1s\t%s\t%s\t%s\n", s->letter ? &s->letter : "", s->name,
@@ -172,7 +172,7 @@ void help_list_values(FILE *to, const struct verb_spec *verb, const char *option
 			fprintf(to, "%s\n", wait_cause_text(cause));
 		return;
 	}
-	for (const struct option_spec *s = option_table; s->name; s++) {
+	for (const struct option_row *s = option_table; s->name; s++) {
 		if ((s->verbs & verb->bit) && s->value && !strcmp(s->name, option))
 			list_choices(to, s->value);
 	}

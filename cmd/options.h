@@ -6,12 +6,11 @@
 #ifndef CPROF_CMD_OPTIONS_H
 #define CPROF_CMD_OPTIONS_H
 
-#include "base/error.h"
-#include "base/types.h"
+#include "base/option.h"
 #include "collect/events.h"
 #include "format/report.h"
 
-enum verb { /* bits, for option_spec.verbs */
+enum verb { /* bits, for option_row.verbs */
 	    VERB_CPU = 1 << 0,
 	    VERB_BLOCK = 1 << 1,
 	    VERB_MUTEX = 1 << 2,
@@ -120,33 +119,15 @@ struct options {
 	bool help; /* -h was met: nothing else has been checked */
 };
 
-enum option_group {
-	OPTION_GROUP_TARGET,
-	OPTION_GROUP_SAMPLING,
-	OPTION_GROUP_VIEW,
-	OPTION_GROUP_FILTER,
-	OPTION_GROUP_OUTPUT,
-	OPTION_GROUP_OTHER,
-};
-
-struct option_spec {
-	char letter; /* 0: none */
-	const char *name; /* long form without its dashes */
-	const char *value; /* what help calls its value; NULL: it takes none */
-	const char *help;
-	u32 verbs; /* enum verb bits */
-	enum option_group group;
-	int (*set)(struct options *o, const char *value, struct error *err);
-};
-
 /* All options; a nameless one ends the table. */
-extern const struct option_spec option_table[];
+extern const struct option_row option_table[];
 
 /* Reads argv[1...] (argv[0] is the verb). 0, or -EINVAL with a text for the user. */
 int options_parse(struct options *o, enum verb verb, int argc, char **argv,
 		  struct error *err) MUST_CHECK;
 
-/* "5s", "500ms", "1.5m", "1h", plain seconds; false when it is none or more than a year. */
-bool duration_parse(const char *text, u64 *ns);
+/* What -p, -n, -a, --cgroup and -- say; a second one is refused. */
+int options_set_target(struct options *o, enum option_target kind, const char *text,
+		       struct error *err) MUST_CHECK;
 
 #endif

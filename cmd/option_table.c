@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of options, and what those do whose type does not say it: see options.h. */
+#include "options.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bpf_shared.h"
+#include "target/allocator.h"
+#include "target/select.h"
+
+#define HEAP_RATE_MAX (1u << 30)
+#define HEAP_LIVE_MAX 16000000
+
+#define usage(err, ...) error_set(err, -EINVAL, __VA_ARGS__)
+
+static const char *target_name(enum option_target kind)
+{
+	switch (kind) {
+	case OPTION_TARGET_PIDS:
+		return "-p";
+	case OPTION_TARGET_NAME:
+		return "-n";
+	case OPTION_TARGET_ALL:
+		return "-a";
+	case OPTION_TARGET_CGROUP:
+		return "--cgroup";
+	default:
+		return "-- COMMAND";
+	}
+}
+
+int options_set_target(struct options *o, enum option_target kind, const char *text,
+		       struct error *err)
+{
+	if (o->target == kind && kind == OPTION_TARGET_PIDS)
+		return usage(err, "-p is given twice: several PIDs go in one list, -p %.64s,%.64s",
+			     o->target_text, text);
+	if (o->target == kind)
+		return usage(err, "%s is given twice", target_name(kind));
+	if (o->target)
+		return usage(err, "two targets, %s and %s: give one", target_name(o->target),
+			     target_name(kind));
+	if (text && !*text)
+		return usage(err, "%s needs a value", target_name(kind));
+	o->target = kind;
+	o->target_text = text;
+	return 0;
+}
+
+static int set_pids(void *options, const char *value, struct error *err)
+{
+	struct options *o = options;
+	int result = options_set_target(o, OPTION_TARGET_PIDS, value, err);
+
+	return result ? result : target_check_pids(value, err);
+}
+
+static int set_name(void *options, const char *value, struct error *err)
+{
+	return options_set_target(options, OPTION_TARGET_NAME, value, err);
+}
+
+static int set_system(void *options, const char *value, struct error *err)
+{
+	return options_set_target(options, OPTION_TARGET_ALL, NULL, err);
+}
+
+static int set_cgroup(void *options, const char *value, struct error *err)
+{
+	return options_set_target(options, OPTION_TARGET_CGROUP, value, err);
+}
+
+static int set_event(void *options, const char *value, struct error *err)
+{
+	struct options *o = options;
+	const struct event_desc *e = event_by_name(value);
+	char names[256];
+
+	if (!e) {
+		event_names(names, sizeof(names), false);
+		return usage(err, "unknown event \"%.*s\": one of %s", OPTION_SHOWN, value, names);
+	}
+	o->event = e;
+	return 0;
+}
+
+/* The cause called so, of those that a thread off the CPU can have; 0: none. */
+static u32 cause_by_name(const char *name, size_t len)
+{
+	for (u32 cause = WAIT_NONE + 1; cause < WAIT_CAUSE_COUNT; cause++) {
+		const char *text = wait_cause_text(cause);
+
+		if (strlen(text) == len && !strncmp(text, name, len))
+			return cause;
+	}
+	return 0;
+}
+
+static int set_state(void *options, const char *value, struct error *err)
+{
+	struct options *o = options;
+	bool except = *value == '^';
+	u32 named = 0;
+
+	for (value += except;; value++) {
+		size_t len = strcspn(value, ",");
+		u32 cause = cause_by_name(value, len);
+
+		if (!cause)
+			return usage(err, "unknown cause \"%.*s\" (cprof offcpu -h lists them)",
+				     (int)(len > OPTION_SHOWN ? OPTION_SHOWN : len), value);
+		named |= 1u << cause;
+		value += len;
+		if (!*value)
+			break;
+	}
+	o->wait.causes = except ? ((1u << WAIT_CAUSE_COUNT) - 1) & ~named : named;
+	return 0;
+}
+
+static int set_alloc(void *options, const char *value, struct error *err)
+{
+	struct options *o = options;
+	struct alloc_names names = {0};
+	int result = alloc_names_parse(value, &names, err);
+
+	alloc_names_release(&names);
+	o->heap.names = value;
+	return result;
+}
+
+static int set_force(void *options, const char *value, struct error *err)
+{
+	struct options *o = options;
+
+	o->heap.max_slowdown = 0;
+	return 0;
+}
+
+static int set_condvar(void *options, const char *value, struct error *err)
+{
+	struct options *o = options;
+
+	o->wait.condvars = OPTION_CONDVAR_COUNT;
+	return 0;
+}
+
+static int set_no_condvar(void *options, const char *value, struct error *err)
+{
+	struct options *o = options;
+
+	o->wait.condvars = OPTION_CONDVAR_DROP;
+	return 0;
+}
+
+static int set_duration(void *options, const char *value, struct error *err)
+{
+	struct options *o = options;
+
+	if (!duration_parse(value, &o->duration_ns))
+		return usage(err, "\"%.*s\" is not a duration (5s, 500ms, 2m, 0 = until Ctrl-C)",
+			     OPTION_SHOWN, value);
+	o->duration_given = true;
+	return 0;
+}
+
+static void format_names(char *out, size_t size)
+{
+	size_t used = 0;
+
+	out[0] = '\0';
+	for (const struct format *const *f = format_table; *f && used < size; f++)
+		used += (size_t)snprintf(out + used, size - used, "%s%s", used ? ", " : "",
+					 (*f)->name);
+}
+
+static int set_format(void *options, const char *value, struct error *err)
+{
+	struct options *o = options;
+	char names[256];
+
+	o->format = format_by_name(value);
+	if (o->format)
+		return 0;
+	format_names(names, sizeof(names));
+	return usage(err, "unknown format \"%.*s\": one of %s", OPTION_SHOWN, value, names);
+}
+
+static int set_label(void *options, const char *value, struct error *err)
+{
+	struct options *o = options;
+	static const char *const names[] = {"thread", "pid", "cpu"}; /* in the order of the bits */
+
+	for (;;) {
+		size_t len = strcspn(value, ","), i = 0;
+
+		while (i < ARRAY_LEN(names) &&
+		       (strlen(names[i]) != len || strncmp(value, names[i], len) != 0))
+			i++;
+		if (i == ARRAY_LEN(names))
+			return usage(err, "unknown label \"%.*s\": one of thread, pid, cpu",
+				     (int)(len > OPTION_SHOWN ? OPTION_SHOWN : len), value);
+		o->labels |= 1u << i;
+		if (!value[len])
+			return 0;
+		value += len + 1;
+	}
+}
+
+static int set_top(void *options, const char *value, struct error *err)
+{
+	static const struct option_row number = {.type = OPTION_NUMBER,
+						 .offset = offsetof(struct options, top),
+						 .max = INT32_MAX,
+						 .expects = "a number of rows"};
+	struct options *o = options;
+
+	o->top_given = true;
+	return option_set(&number, o, value, err);
+}
+
+/* ---- of the verbs that read profiles */
+
+static int set_report(struct options *o, enum report_kind kind, const char *function,
+		      struct error *err)
+{
+	if (o->report)
+		return usage(err, "--tree, --peek, --callers, --callees, --list and --traces are "
+				  "different reports: give one");
+	if (function && !*function)
+		return usage(err, "the name of a function is missing");
+	o->report = kind;
+	o->report_function = function;
+	return 0;
+}
+
+static int set_tree(void *options, const char *value, struct error *err)
+{
+	return set_report(options, REPORT_TREE, NULL, err);
+}
+
+static int set_peek(void *options, const char *value, struct error *err)
+{
+	return set_report(options, REPORT_PEEK, value, err);
+}
+
+static int set_callers(void *options, const char *value, struct error *err)
+{
+	return set_report(options, REPORT_CALLERS, value, err);
+}
+
+static int set_callees(void *options, const char *value, struct error *err)
+{
+	return set_report(options, REPORT_CALLEES, value, err);
+}
+
+static int set_list(void *options, const char *value, struct error *err)
+{
+	return set_report(options, REPORT_LIST, value, err);
+}
+
+static int set_traces(void *options, const char *value, struct error *err)
+{
+	return set_report(options, REPORT_TRACES, NULL, err);
+}
+
+static int set_label_filter(void *options, const char *value, struct error *err)
+{
+	struct options *o = options;
+
+	if (!*value || *value == '=')
+		return usage(err, "--label needs KEY=VALUE");
+	if (o->filter.nlabels == OPTIONS_MAX_LABELS)
+		return usage(err, "more than %d labels", OPTIONS_MAX_LABELS);
+	o->label_filters[o->filter.nlabels++] = value;
+	o->filter.labels = o->label_filters;
+	return 0;
+}
+
+/* ---- the table --------------------------------------------------------------------------------- */
+
+#define VERB_MEMORY (VERB_HEAP | VERB_ALLOCS)
+#define VERB_WAITS (VERB_BLOCK | VERB_MUTEX | VERB_OFFCPU | VERB_WALL)
+#define VERB_LOCKS (VERB_BLOCK | VERB_MUTEX)
+#define VERB_STACKS (VERB_CPU | VERB_WAITS) /* see the kernel, and what it runs */
+#define IN(group_) VERB_STACKS | VERB_MEMORY, OPTION_GROUP_##group_
+#define OF(verbs_, group_) (verbs_), OPTION_GROUP_##group_
+#define ALSO(verbs_, group_) (verbs_) | IN(group_)
+#define VIEWING (VERB_REPORT | VERB_DIFF)
+#define WRITING (VERB_CONVERT | VERB_MERGE)
+#define FILTERING (VIEWING | VERB_CONVERT)
+
+#define MEMBER(type_, member_) .type = OPTION_##type_, .offset = offsetof(struct options, member_)
+#define ON(member_) MEMBER(ON, member_)
+#define OFF(member_) MEMBER(OFF, member_)
+#define COUNT(member_) MEMBER(COUNT, member_)
+#define ANY_TEXT(member_) MEMBER(TEXT, member_)
+#define TEXT(member_, needs_) MEMBER(TEXT, member_), .min = 1, .expects = (needs_)
+#define DURATION(member_, what_) MEMBER(DURATION, member_), .expects = (what_)
+#define NUMBER(member_, min_, max_, what_) \
+	MEMBER(NUMBER, member_), .min = (min_), .max = (max_), .expects = (what_)
+#define BYTES(member_, min_, max_, what_) \
+	MEMBER(BYTES, member_), .min = (min_), .max = (max_), .expects = (what_)
+#define CHOICE(member_, first_, what_) MEMBER(CHOICE, member_), .min = (first_), .expects = (what_)
+#define BY(set_) .set = (set_)
+
+/* clang-format off */
+const struct option_row option_table[] = {
+	{'p', "pid", "PID[,PID...]", "these processes, all threads, and their children",
+	 IN(TARGET), BY(set_pids)},
+	{'n', "name", "NAME", "the process whose name or program is NAME", IN(TARGET), BY(set_name)},
+	{0, "all", NULL, "with -n: every process of that name", IN(TARGET), ON(all_matches)},
+	{'a', "system", NULL, "the whole machine", OF(VERB_STACKS, TARGET), BY(set_system)},
+	{0, "cgroup", "PATH", "a control group and those below it", OF(VERB_STACKS, TARGET), BY(set_cgroup)},
+	{0, "no-children", NULL, "leave child processes out", IN(TARGET), OFF(children)},
+
+	{'d', "duration", "DURATION",
+	 "5s, 500ms, 2m, 1h; 0: until Ctrl-C (default 10s; COMMAND: its end)",
+	 IN(SAMPLING), BY(set_duration)},
+	{'F', "frequency", "HZ", "samples a second on each CPU (default 99)",
+	 OF(VERB_CPU | VERB_WALL, SAMPLING), NUMBER(frequency, 1, INT32_MAX, "a frequency (samples a second, such as 99)")},
+	{'e', "event", "EVENT", "what to count (default cpu-clock; see below)",
+	 OF(VERB_CPU, SAMPLING), BY(set_event)},
+	{0, "user", NULL, "user frames only", OF(VERB_STACKS, SAMPLING), ON(user_only)},
+	{0, "kernel", NULL, "kernel frames only", OF(VERB_STACKS, SAMPLING), ON(kernel_only)},
+	{0, "mode", "bpf|perf", "how to record (default: bpf where allowed, else perf)",
+	 OF(VERB_CPU, SAMPLING), CHOICE(mode, OPTION_MODE_BPF, "mode")},
+	{0, "min", "DURATION", "leave shorter waits out (1ms, 0.5s)",
+	 OF(VERB_LOCKS | VERB_OFFCPU, SAMPLING), DURATION(wait.min_ns, "a duration (10ms, 0.5s)")},
+	{0, "state", "CAUSE[,CAUSE...]", "only these causes (see below); ^CAUSE: all but that one",
+	 OF(VERB_OFFCPU, SAMPLING), BY(set_state)},
+	{0, "wakers", NULL, "by who ended the wait, too: his stack after --",
+	 OF(VERB_OFFCPU, SAMPLING), ON(wait.wakers)},
+	{0, "owners", NULL, "what the owner of the lock did meanwhile, too (owner_delay)",
+	 OF(VERB_MUTEX, SAMPLING), ON(wait.owners)},
+	{0, "holds", NULL, "probe lock functions: how often taken, how long held, by whom",
+	 OF(VERB_MUTEX, SAMPLING), ON(wait.holds)},
+	{0, "condvar", NULL, "count condition variables in tables and folded stacks, too",
+	 OF(VERB_LOCKS, OUTPUT), BY(set_condvar)},
+	{0, "no-condvar", NULL, "leave condition variables out of the profile (default: out of "
+	 "tables)", OF(VERB_LOCKS, OUTPUT), BY(set_no_condvar)},
+	{0, "rate", "BYTES", "mean distance between samples (default 512k; 1: every allocation)",
+	 OF(VERB_MEMORY, SAMPLING), BYTES(heap.rate, 1, HEAP_RATE_MAX, "a number of bytes from 1 to 1024M (512k, 1M)")},
+	{0, "leaks", NULL, "list the stacks whose blocks are alive, with age and growth",
+	 OF(VERB_HEAP, SAMPLING), ON(heap.leaks)},
+	{0, "older-than", "AGE", "leave out live blocks that are younger (60s)",
+	 OF(VERB_HEAP, SAMPLING), DURATION(heap.older_than_ns, "an age (5s, 500ms, 2m)")},
+	{0, "peak", NULL, "what was alive when most was, too (peak_space)",
+	 OF(VERB_HEAP, SAMPLING), ON(heap.peak)},
+	{0, "alloc", "KIND=NAME[,...]", "functions of an allocator of your own (malloc=x,free=y)",
+	 OF(VERB_MEMORY, SAMPLING), BY(set_alloc)},
+	{0, "lib", "FILE", "look for the allocator in this mapped file only",
+	 OF(VERB_MEMORY, SAMPLING), TEXT(heap.library, "--lib needs the path or the name of a mapped file")},
+	{0, "max-live", "N", "sampled blocks followed at once (default 1000000)",
+	 OF(VERB_HEAP, SAMPLING), NUMBER(heap.max_live, 1, HEAP_LIVE_MAX, "a number of blocks from 1 to 16000000")},
+	{0, "max-slowdown", "PERCENT", "refuse to slow the target down more (default 50)",
+	 OF(VERB_MEMORY | VERB_MUTEX, SAMPLING), NUMBER(heap.max_slowdown, 1, 100000, "a percentage from 1 to 100000")},
+	{0, "force", NULL, "whatever it costs the target", OF(VERB_MEMORY | VERB_MUTEX, SAMPLING), BY(set_force)},
+	{0, "no-preload", NULL, "COMMAND: probe every call, put no sampler in front",
+	 OF(VERB_MEMORY, SAMPLING), ON(heap.no_preload)},
+
+	{0, "cum", NULL, "sort by what functions did with all they called", OF(VIEWING, VIEW),
+	 ON(by_cum)},
+	{0, "tree", NULL, "each function with its callers and callees", OF(VERB_REPORT, VIEW),
+	 BY(set_tree)},
+	{0, "peek", "FUNC", "callers and callees of the functions that match",
+	 OF(VERB_REPORT, VIEW), BY(set_peek)},
+	{0, "callers", "FUNC", "who called the functions that match", OF(VERB_REPORT, VIEW),
+	 BY(set_callers)},
+	{0, "callees", "FUNC", "whom they called", OF(VERB_REPORT, VIEW), BY(set_callees)},
+	{0, "list", "FUNC", "their source lines", OF(VERB_REPORT, VIEW), BY(set_list)},
+	{0, "traces", NULL, "every stack", OF(VERB_REPORT, VIEW), BY(set_traces)},
+	{'g', "group", "function|file|line|module|thread", "what a row is (default function)",
+	 OF(VERB_REPORT, VIEW), CHOICE(group, VIEW_FUNCTION, "group")},
+	{0, "normalize", NULL, "scale the base to the total of the new profile",
+	 OF(VERB_DIFF, VIEW), ON(normalize)},
+
+	{0, "focus", "RE", "only stacks with a frame that matches", OF(FILTERING, FILTER), ANY_TEXT(filter.focus)},
+	{0, "ignore", "RE", "no stacks with a frame that matches", OF(FILTERING, FILTER), ANY_TEXT(filter.ignore)},
+	{0, "hide", "RE", "leave such frames out of their stacks", OF(FILTERING, FILTER), ANY_TEXT(filter.hide)},
+	{0, "show-from", "RE", "let stacks begin at the outermost such frame",
+	 OF(FILTERING, FILTER), ANY_TEXT(filter.show_from)},
+	{0, "label", "KEY=VALUE", "only samples with this label (repeatable)",
+	 OF(FILTERING, FILTER), BY(set_label_filter)},
+
+	{'o', "output", "FILE", "where to; the name picks the format, - is the standard output",
+	 ALSO(WRITING | VERB_DIFF, OUTPUT), TEXT(output, "-o needs the name of a file, or - for the standard output")},
+	{'f', "format", "FORMAT", "which format, whatever the name (see below)",
+	 ALSO(WRITING | VERB_DIFF, OUTPUT), BY(set_format)},
+	{0, "open", NULL, "write html and show it in a browser",
+	 ALSO(WRITING | VERB_DIFF, OUTPUT), ON(open)},
+	{0, "label", "thread|pid|cpu", "keep the samples of each apart (repeatable)",
+	 IN(OUTPUT), BY(set_label)},
+	{0, "no-inlines", NULL, "do not show inlined functions (faster)",
+	 IN(OUTPUT), OFF(inlines)},
+	{0, "top", "N", "rows of the table (default 20, 0: all)",
+	 ALSO(VIEWING | VERB_CONVERT, OUTPUT), BY(set_top)},
+	{0, "sample-type", "TYPE", "which value to show, where there are several",
+	 ALSO(VIEWING | VERB_CONVERT, OUTPUT), ANY_TEXT(sample_type)},
+	{0, "full-names", NULL, "do not shorten long function names",
+	 ALSO(VIEWING | VERB_CONVERT, OUTPUT), ON(full_names)},
+
+	{'v', "verbose", NULL, "say more (repeatable)", ALSO(VERB_READING, OTHER), COUNT(verbosity)},
+	{'q', "quiet", NULL, "print errors only", ALSO(VERB_READING, OTHER), ON(quiet)},
+	{0, "color", "auto|always|never", "colours on the terminal (default auto)",
+	 ALSO(VERB_READING, OTHER), CHOICE(color, OPTION_COLOR_AUTO, "colour setting")},
+	{'h', "help", NULL, "this text", ALSO(VERB_READING, OTHER), ON(help)},
+	{0},
+};
+/* clang-format on */
