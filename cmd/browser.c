@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/invoker.h"
 #include "base/signals.h"
 
 struct viewer {
@@ -23,30 +24,12 @@ struct viewer {
 	char runtime_dir[64]; /* "/run/user/1000" */
 };
 
-static bool parse_uid(const char *text, uid_t *uid)
-{
-	char *end;
-	unsigned long value;
-
-	if (!text || *text < '0' || *text > '9')
-		return false;
-	errno = 0;
-	value = strtoul(text, &end, 10);
-	if (errno || *end || value >= UINT32_MAX)
-		return false;
-	*uid = (uid_t)value;
-	return true;
-}
-
-/* Only root has somebody behind it: to others the environment is not to be trusted, nor of use. */
 static void find_viewer(struct viewer *v)
 {
 	const struct passwd *user = NULL;
 
-	*v = (struct viewer){.uid = getuid()};
-	if (!geteuid() &&
-	    (parse_uid(getenv("SUDO_UID"), &v->uid) || parse_uid(getenv("PKEXEC_UID"), &v->uid)) &&
-	    v->uid)
+	*v = (struct viewer){.uid = invoker_uid()};
+	if (!geteuid() && v->uid)
 		user = getpwuid(v->uid);
 	snprintf(v->runtime_dir, sizeof(v->runtime_dir), "/run/user/%u", (unsigned)v->uid);
 	if (!user)

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The user who started cprof: see invoker.h. */
+#include "base/invoker.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static bool parse_uid(const char *text, uid_t *uid)
+{
+	char *end;
+	unsigned long value;
+
+	if (!text || *text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	value = strtoul(text, &end, 10);
+	if (errno || *end || value >= UINT32_MAX)
+		return false;
+	*uid = (uid_t)value;
+	return true;
+}
+
+uid_t invoker_uid(void)
+{
+	uid_t uid;
+
+	/* Only root can have another user behind it; others could set the variables as they like. */
+	if (!geteuid() &&
+	    (parse_uid(getenv("SUDO_UID"), &uid) || parse_uid(getenv("PKEXEC_UID"), &uid)))
+		return uid;
+	return getuid();
+}
+
+bool invoker_trusts(uid_t owner)
+{
+	return !owner || owner == geteuid() || owner == invoker_uid();
+}
