@@ -5,45 +5,32 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "browser.h"
 #include "view/wait_kind.h"
+#include "format/destination.h"
 #include "format/leaks.h"
 #include "interrupt.h"
 
 static bool is_stdout(const struct output *out)
 {
-	return out->path && !strcmp(out->path, "-");
+	return out->path && destination_is_stdout(out->path);
 }
 
+/* Refused now, and not after the recording. */
 static int check_path(const char *path, struct error *err)
 {
-	char copy[PATH_MAX];
-	struct stat st;
+	struct destination d;
+	int code = destination_open(&d, path, err);
 
-	if (!stat(path, &st)) {
-		if (S_ISDIR(st.st_mode))
-			return error_set(err, -EISDIR, "cannot write %s: is a directory", path);
-		if (access(path, W_OK))
-			return error_set(err, -errno, "cannot write %s: %s", path,
-					 error_reason(errno));
-		if (!S_ISREG(st.st_mode))
-			return 0; /* a device or a FIFO is written in place */
-	} else if (errno == ENOTDIR || errno == ENAMETOOLONG) {
-		return error_set(err, -errno, "cannot write %s: %s", path, error_reason(errno));
-	}
-	snprintf(copy, sizeof(copy), "%s", path);
-	if (access(dirname(copy), W_OK | X_OK))
-		return error_set(err, -errno, "cannot write %s: %s", path, error_reason(errno));
-	return 0;
+	destination_release(&d);
+	return code;
 }
 
 /* What is printed for people: with --leaks stacks, else functions. */
@@ -146,15 +133,18 @@ static int print_table(const struct output *out, const struct profile *p, struct
 static int write_main(const struct output *out, const struct profile *p,
 		      const struct format_options *opt, const char *path, struct error *err)
 {
-	int code;
+	struct destination to;
+	int code = destination_open(&to, path, err);
 
-	if (format_writes_in_place(path)) {
+	if (!code && to.kind != DESTINATION_FILE) {
 		interrupt_quit_at_next();
-		return format_write_file(p, out->format, opt, path, err);
+		code = format_write_to(p, out->format, opt, &to, err);
+	} else if (!code) {
+		interrupt_hold();
+		code = format_write_to(p, out->format, opt, &to, err);
+		interrupt_release();
 	}
-	interrupt_hold();
-	code = format_write_file(p, out->format, opt, path, err);
-	interrupt_release();
+	destination_release(&to);
 	return code;
 }
 

@@ -8,6 +8,7 @@
 
 #include "browser.h"
 #include "exit_codes.h"
+#include "format/destination.h"
 #include "format/read.h"
 #include "symbol/symbolize_files.h"
 #include "view/apply.h"
@@ -81,7 +82,7 @@ int viewing_write(const struct options *o, const struct profile *p, const struct
 		return viewing_failed(t, code, &err);
 	if (o->open)
 		browser_open(t, o->output);
-	else if (o->output && strcmp(o->output, "-") != 0)
+	else if (o->output && !destination_is_stdout(o->output))
 		terminal_note(t, "cprof: wrote %s", o->output);
 	return CPROF_EXIT_OK;
 }

@@ -9,14 +9,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "format/destination.h"
+
 #define FILE_MODE 0644
-#define NAME_TRIES 100u
+#define NAME_TRIES 16u
 
 const struct format *const format_table[] = {
 	&format_pprof,      &format_folded,  &format_text,   &format_html, &format_svg,
@@ -112,9 +116,8 @@ int format_write_fd(const struct profile *p, const struct format *f,
 /* ---- into a file that appears whole ----------------------------------------------------------- */
 
 struct file {
-	int dir; /* where it belongs */
-	const char *name; /* within dir; borrowed from the path */
-	char temp[48]; /* name while it is incomplete; "" when it has none */
+	const struct path_end *place;
+	char temp[40]; /* name while it is incomplete; "" when it has none */
 	int fd;
 };
 
@@ -126,16 +129,21 @@ static int close_checked(int *fd)
 	return ret;
 }
 
-static void temp_name(struct file *f, unsigned int attempt)
+/* At random, so that nobody can occupy the names beforehand. */
+static void temp_name(struct file *f)
 {
-	snprintf(f->temp, sizeof(f->temp), ".cprof-%d-%u.tmp", (int)getpid(), attempt);
+	u64 number = 0;
+
+	if (getrandom(&number, sizeof(number), 0) != sizeof(number))
+		number = (u64)getpid();
+	snprintf(f->temp, sizeof(f->temp), ".cprof-%016" PRIx64 ".tmp", number);
 }
 
 static int open_named(struct file *f)
 {
-	for (unsigned int i = 0; i < NAME_TRIES; i++) {
-		temp_name(f, i);
-		f->fd = openat(f->dir, f->temp,
+	for (u32 i = 0; i < NAME_TRIES; i++) {
+		temp_name(f);
+		f->fd = openat(f->place->dir, f->temp,
 			       O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
 		if (f->fd >= 0)
 			return 0;
@@ -148,19 +156,19 @@ static int open_named(struct file *f)
 
 static int open_unnamed(struct file *f)
 {
-	f->fd = openat(f->dir, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, FILE_MODE);
+	f->fd = openat(f->place->dir, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, FILE_MODE);
 	return f->fd >= 0 ? 0 : -errno;
 }
 
-/* linkat cannot replace a file, so a finished file passes through a temporary name, too. */
+/* linkat cannot replace a file, so a finished file also passes through a temporary name. */
 static int give_name(struct file *f)
 {
 	char path[32];
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", f->fd);
-	for (unsigned int i = 0; i < NAME_TRIES; i++) {
-		temp_name(f, i);
-		if (!linkat(AT_FDCWD, path, f->dir, f->temp, AT_SYMLINK_FOLLOW))
+	for (u32 i = 0; i < NAME_TRIES; i++) {
+		temp_name(f);
+		if (!linkat(AT_FDCWD, path, f->place->dir, f->temp, AT_SYMLINK_FOLLOW))
 			return 0;
 		if (errno != EEXIST)
 			break;
@@ -169,97 +177,89 @@ static int give_name(struct file *f)
 	return -errno;
 }
 
-static int file_write(struct file *f, const struct profile *p, const struct format *fmt,
-		      const struct format_options *opt, struct error *own)
+static int file_write(const struct path_end *place, const struct profile *p,
+		      const struct format *fmt, const struct format_options *opt, struct error *own)
 {
+	struct file f = {.place = place, .fd = -1};
 	bool named = false;
-	int ret = access("/proc/self/fd", X_OK) ? -ENOTSUP : open_unnamed(f);
+	int ret = access("/proc/self/fd", X_OK) ? -ENOTSUP : open_unnamed(&f);
 
 	if (ret) {
-		ret = open_named(f);
+		ret = open_named(&f);
 		named = true;
 	}
 	if (!ret)
-		ret = write_open(p, fmt, opt, f->fd, own);
+		ret = write_open(p, fmt, opt, f.fd, own);
 	if (!ret && !named)
-		ret = give_name(f);
+		ret = give_name(&f);
 	if (!ret)
-		ret = close_checked(&f->fd);
-	if (!ret && renameat(f->dir, f->temp, f->dir, f->name))
+		ret = close_checked(&f.fd);
+	if (!ret && renameat(place->dir, f.temp, place->dir, place->name))
 		ret = -errno;
-	if (ret && f->temp[0])
-		unlinkat(f->dir, f->temp, 0);
-	close_checked(&f->fd);
+	if (ret && f.temp[0])
+		unlinkat(place->dir, f.temp, 0);
+	close_checked(&f.fd);
 	return ret;
 }
 
-/* Splits the path; -EISDIR when it names no file. */
-static int file_open_dir(struct file *f, const char *path)
+/* ---- into what is there ----------------------------------------------------------------------- */
+
+/* What was looked at is opened, not what may be at its path by now. */
+static int open_stream(const struct path_end *end)
 {
-	const char *slash = strrchr(path, '/');
-	char *dir;
+	const int flags = O_WRONLY | O_APPEND | O_NOCTTY | O_CLOEXEC;
+	char path[32];
+	struct stat st;
+	int fd;
 
-	f->name = slash ? slash + 1 : path;
-	if (!*f->name)
-		return *path ? -EISDIR : -ENOENT;
-	dir = !slash ? strdup(".") : slash == path ? strdup("/") : strndup(path, slash - path);
-	if (!dir)
-		return -ENOMEM;
-	f->dir = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	free(dir);
-	return f->dir >= 0 ? 0 : -errno;
-}
-
-static bool is_stdout(const char *path)
-{
-	return !strcmp(path, "-") || !strcmp(path, "/dev/stdout");
-}
-
-/*
- * What already lies at `path` decides. A link to a regular file is replaced, not followed: somebody
- * else may have put it there (/tmp). But those of /dev and /proc (/dev/stdout > file) are doors to
- * open descriptors.
- */
-bool format_writes_in_place(const char *path)
-{
-	struct stat link, st;
-
-	if (is_stdout(path))
-		return true;
-	if (lstat(path, &link) || stat(path, &st))
-		return false;
-	if (!S_ISREG(st.st_mode))
-		return true;
-	return S_ISLNK(link.st_mode) && (!strncmp(path, "/dev/", 5) || !strncmp(path, "/proc/", 6));
-}
-
-static int write_in_place(const struct profile *p, const struct format *f,
-			  const struct format_options *opt, const char *path, struct error *own)
-{
-	int fd = open(path, O_WRONLY | O_APPEND | O_NOCTTY | O_CLOEXEC), ret, closed;
-
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", end->fd);
+	fd = open(path, flags);
+	if (fd >= 0 || errno != ENOENT)
+		return fd < 0 ? -errno : fd;
+	/* Without /proc. */
+	fd = openat(end->dir, end->name, flags | O_NOFOLLOW);
 	if (fd < 0)
 		return -errno;
+	if (!fstat(fd, &st) && st.st_dev == end->st.st_dev && st.st_ino == end->st.st_ino)
+		return fd;
+	close(fd);
+	return -ESTALE;
+}
+
+static int stream_write(const struct path_end *end, const struct profile *p, const struct format *f,
+			const struct format_options *opt, struct error *own)
+{
+	int fd = open_stream(end), ret, closed;
+
+	if (fd < 0)
+		return fd;
 	ret = write_open(p, f, opt, fd, own);
 	closed = close_checked(&fd);
 	return ret ? ret : closed;
 }
 
-int format_write_file(const struct profile *p, const struct format *f,
-		      const struct format_options *opt, const char *path, struct error *err)
+int format_write_to(const struct profile *p, const struct format *f,
+		    const struct format_options *opt, const struct destination *to,
+		    struct error *err)
 {
-	struct file file = {.dir = -1, .fd = -1};
 	struct error own = {0};
 	int ret;
 
-	if (is_stdout(path))
-		return format_write_fd(p, f, opt, STDOUT_FILENO, err);
-	if (format_writes_in_place(path))
-		return explain(write_in_place(p, f, opt, path, &own), path, &own, err);
-	ret = file_open_dir(&file, path);
+	if (to->kind == DESTINATION_DESCRIPTOR)
+		return format_write_fd(p, f, opt, to->fd, err);
+	ret = to->kind == DESTINATION_STREAM ? stream_write(&to->end, p, f, opt, &own)
+					     : file_write(&to->end, p, f, opt, &own);
+	return explain(ret, to->path, &own, err);
+}
+
+int format_write_file(const struct profile *p, const struct format *f,
+		      const struct format_options *opt, const char *path, struct error *err)
+{
+	struct destination to;
+	int ret = destination_open(&to, path, err);
+
 	if (!ret)
-		ret = file_write(&file, p, f, opt, &own);
-	if (file.dir >= 0)
-		close(file.dir);
-	return explain(ret, path, &own, err);
+		ret = format_write_to(p, f, opt, &to, err);
+	destination_release(&to);
+	return ret;
 }

@@ -53,16 +53,20 @@ extern const struct format *const format_table[];
 const struct format *format_by_name(const char *name); /* NULL if there is none */
 const struct format *format_by_path(const char *path); /* by the longest suffix that fits; NULL */
 
+struct destination;
+
 /*
- * "cannot write ...": writes into a temporary file beside `path` and renames it; "-" is stdout. Nothing is
- * left on failure. What exists and is no regular file (a FIFO, /dev/null) is written into as it is. A
- * reader that went away gives -EPIPE with an empty text: nobody is left to be told.
+ * "cannot write ...": writes where `to` leads. A new file is written under a temporary name or none and then
+ * renamed, so that nothing is left on failure. A reader that went away gives -EPIPE with an empty text,
+ * because nobody is left to be told.
  */
+int format_write_to(const struct profile *p, const struct format *f,
+		    const struct format_options *opt, const struct destination *to,
+		    struct error *err) MUST_CHECK;
+/* The same for a path that is resolved just now (destination.h). */
 int format_write_file(const struct profile *p, const struct format *f,
 		      const struct format_options *opt, const char *path,
 		      struct error *err) MUST_CHECK;
-/* Whether `path` is stdout, or names what is written into as it is; that may block for ever. */
-bool format_writes_in_place(const char *path);
 int format_write_fd(const struct profile *p, const struct format *f,
 		    const struct format_options *opt, int fd, struct error *err) MUST_CHECK;
 

@@ -69,6 +69,31 @@ load helper
 	[[ $stderr == *'cannot write full/p.pb.gz: '*[Nn]'o space'* ]]
 	[ "$left" = filler ]
 }
+@test "output: another user's link does not lead root's profile anywhere" {
+	need_root
+	target shares
+	chmod 755 .
+	mkdir mallory
+	mkfifo fifo
+	echo precious >victim
+	chown 4711 mallory
+	for aim in /dev/full "$PWD/fifo" "$PWD/victim"; do
+		setpriv --reuid 4711 --clear-groups ln -sf "$aim" mallory/p.pb.gz
+		"$CPROF" cpu -p "$PID" -d 300ms -o mallory/p.pb.gz 2>"$ERR"
+		[ -f mallory/p.pb.gz ] && [ ! -L mallory/p.pb.gz ]
+		[ "$(head -c 2 mallory/p.pb.gz | od -An -tx1)" = ' 1f 8b' ]
+	done
+	[ -p fifo ]
+	[ "$(cat victim)" = precious ]
+	# Nor does a link in the middle of the path.
+	mkdir secret
+	setpriv --reuid 4711 --clear-groups ln -s "$PWD/secret" mallory/d
+	run --separate-stderr "$CPROF" cpu -p "$PID" -d 20s -o mallory/d/p.pb.gz
+	[ "$status" -eq 1 ]
+	[[ $stderr == *'cannot write mallory/d/p.pb.gz: a symbolic link of another user is in that path'* ]]
+	[ -z "$(ls -A secret)" ]
+	nothing_left mallory
+}
 @test "output: the limit of ulimit -f is said, status 1, nothing is left" {
 	target shares
 	mkdir small
