@@ -2,8 +2,10 @@
 /* The pool of unwind tables in real BPF maps: where pages go, what the kernel sees, and its bounds. */
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "collect/tables.h"
@@ -157,6 +159,64 @@ TEST(tables, pages_follow_each_other_across_chunks)
 	teardown(&f);
 	release(&small);
 	release(&large);
+}
+
+/* Tables of growing size: each must be where its view is, however many regions the pool has by then. */
+TEST(tables, the_pool_grows_and_what_was_loaded_stays)
+{
+	enum { TABLES = 40 };
+	struct rows rows[TABLES];
+	struct fixture f;
+
+	setup(&f, TABLE_MAX_CHUNKS);
+	for (u32 i = 0; i < TABLES; i++) {
+		rows[i] = numbered_rows(1 + i % 3, 1 + 47 * i, 100000 * i);
+		CHECK_INT(tables_load(f.tables, 1 + i, &rows[i]), 0);
+	}
+	for (u32 i = 0; i < TABLES; i++) {
+		check_seen(&f, 1 + i, &rows[i]);
+		check_view(&f, 1 + i, &rows[i]);
+		release(&rows[i]);
+	}
+	teardown(&f);
+}
+
+static size_t address_space(void)
+{
+	FILE *file = fopen("/proc/self/statm", "re");
+	size_t pages = 0;
+
+	CHECK(file && fscanf(file, "%zu", &pages) == 1);
+	fclose(file);
+	return pages * 4096;
+}
+
+TEST(tables, an_address_space_with_limits_is_enough)
+{
+	struct rows rows = numbered_rows(1, TABLE_CHUNK_PAGES, 5), more;
+	struct rlimit limit;
+	struct fixture f;
+	u32 i = 0;
+
+	setup(&f, TABLE_MAX_CHUNKS);
+	tables_free(f.tables);
+	CHECK(!getrlimit(RLIMIT_AS, &limit));
+	limit.rlim_cur = address_space() + (64u << 20);
+	CHECK(!setrlimit(RLIMIT_AS, &limit));
+	CHECK_INT(tables_new(&f.maps, &f.tables), 0);
+	while (i < 100 && !tables_load(f.tables, ++i, &rows))
+		;
+	/* Some 60 chunks have a place; the table that has none leaves the others alone. */
+	CHECK(i > 20 && i < 100);
+	CHECK(!tables_view(f.tables, i, &more));
+	for (u32 module = 1; module < i; module++)
+		check_view(&f, module, &rows);
+	limit.rlim_cur = limit.rlim_max;
+	CHECK(!setrlimit(RLIMIT_AS, &limit));
+	CHECK_INT(tables_load(f.tables, i, &rows), 0);
+	check_view(&f, i, &rows);
+	teardown(&f);
+	release(&rows);
 }
 
 TEST(tables, a_part_of_a_page_takes_a_page)
