@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/open_files.h"
 #include "command_line.h"
 #include "exit_codes.h"
 #include "interrupt.h"
@@ -263,8 +264,14 @@ static void wait_for_end(struct recording *r)
 static int record(struct recording *r)
 {
 	const struct collector_ops *ops;
-	int code = prepare(r);
+	int code;
 
+	/*
+	 * Here, so that no kind can forget it: each module, probe and thread takes descriptors. A command
+	 * that is profiled was forked before and keeps the limit that cprof was started with.
+	 */
+	open_files_raise();
+	code = prepare(r);
 	if (code)
 		return code;
 	ops = r->collector->ops;

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "base/bpf_shared.h"
-#include "base/open_files.h"
 #include "collect/bpf_session.h"
 #include "collect/libbpf_log.h"
 #include "collect/perf_event.h"
@@ -58,7 +57,6 @@ static int cpu_prepare(struct collector *base, struct error *err)
 	struct needed_files needed = {0};
 	int code;
 
-	open_files_raise(); /* two for each module */
 	code = perf_ticker_new(c->opt.event, c->opt.frequency, &c->ticker, err);
 
 	if (!code)

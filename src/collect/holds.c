@@ -6,7 +6,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/open_files.h"
 #include "collect/bpf_session.h"
 #include "collect/features.h"
 #include "collect/hold_doors.h"
@@ -120,7 +119,6 @@ static int holds_prepare(struct collector *base, struct error *err)
 	if (c->opt.target->scope != TARGET_PROCESSES)
 		return error_set(err, -ENOTSUP,
 				 "cannot put probes into every process: name some with -p or -n");
-	open_files_raise(); /* two for each module */
 	features_probe(&f);
 	c->links = f.uprobe_multi && !wants_events(&c->opt);
 	code = load(c, err);

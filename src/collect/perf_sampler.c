@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "collect/collector.h"
-#include "base/open_files.h"
 #include "collect/events.h"
 #include "collect/perf_event.h"
 #include "collect/perf_modules.h"
@@ -260,7 +259,6 @@ static int perf_prepare(struct collector *base, struct error *err)
 	struct perf_collector *c = of(base);
 	int code;
 
-	open_files_raise(); /* one for each thread and CPU */
 	choose_rate(c);
 	code = make_parts(c, err);
 	if (!code)

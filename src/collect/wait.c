@@ -7,7 +7,6 @@
 #include <time.h>
 
 #include "base/bpf_shared.h"
-#include "base/open_files.h"
 #include "collect/bpf_session.h"
 #include "collect/libbpf_log.h"
 #include "collect/perf_event.h"
@@ -157,7 +156,6 @@ static int wait_prepare(struct collector *base, struct error *err)
 	struct needed_files needed = {0};
 	int code;
 
-	open_files_raise(); /* two for each module */
 	code = new_ticker(c, err);
 	if (!code)
 		code = load(c, err);
