@@ -54,7 +54,7 @@ CMD_OBJ := $(patsubst %.c,$(O)/%.o,$(wildcard cmd/*.c))
 UNIT_OBJ := $(patsubst %.c,$(O)/%.o,$(wildcard tests/unit/*.c)) $(filter-out $(O)/cmd/main.o,$(CMD_OBJ)) \
 	$(O)/preload/sampler.o $(O)/preload/pointer_set.o
 UNIT_LDFLAGS := -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc # tests/unit/short_memory.h
-GEN_H := $(SKELS) $(PROTOS:.o=.h) $(O)/gen/page.h
+GEN_H := $(SKELS) $(PROTOS:.o=.h) $(O)/gen/page.h $(O)/gen/verb_list.h
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -138,6 +138,15 @@ $(O)/gen/page.h: $(O)/gen/page.head $(O)/gen/page.tail
 	    echo "static const unsigned char page_$$part[] = {"; \
 	    od -An -v -tx1 $(O)/gen/page.$$part | sed 's/ \([0-9a-f][0-9a-f]\)/0x\1,/g'; \
 	    echo '};'; done > $@
+
+# ---- the verbs: every `const struct verb_spec verb_<name>` in cmd/, in the order of the alphabet
+
+$(O)/gen/verb_list.h: $(wildcard cmd/*.c)
+	$(say) GEN $@
+	@mkdir -p $(@D)
+	$(Q)names=$$(sed -n 's/^const struct verb_spec \(verb_[a-z]*\) = {$$/\1/p' $^ | sort); \
+	{ printf 'extern const struct verb_spec %s;\n' $$names; \
+	  printf '#define VERB_LIST'; printf ' &%s,' $$names; echo; } > $@
 
 .SECONDARY:
 -include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(UNIT_OBJ:.o=.d)

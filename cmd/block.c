@@ -3,9 +3,9 @@
 #include <stdio.h>
 
 #include "view/wait_kind.h"
-#include "commands.h"
 #include "record.h"
 #include "terminal.h"
+#include "verbs.h"
 
 static int refine(struct profile *p, const struct options *o)
 {
@@ -92,7 +92,19 @@ static const struct record_verb block_kind = {
 	.why_empty = "no thread of the target waited for a lock",
 };
 
-int cmd_block(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	return record_main(&block_kind, argc, argv);
 }
+
+const struct verb_spec verb_block = {
+	.name = "block",
+	.group = VERBS_RECORDING,
+	.bit = VERB_BLOCK,
+	.summary = "time lost waiting on locks, by the call stack that waited",
+	.synopsis = VERB_ANY_TARGET,
+	.examples = "  cprof block -p 4711 -d 5s             which locks it waits for, and "
+		    "where\n"
+		    "  cprof block -n postgres --all --min 1ms   long waits only\n",
+	.run = run,
+};

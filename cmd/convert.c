@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cprof convert: a profile in another format. */
-#include "commands.h"
 #include "command_line.h"
 #include "exit_codes.h"
 #include "viewing.h"
+#include "verbs.h"
 
-int cmd_convert(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	struct terminal t;
 	struct options o;
@@ -23,3 +23,14 @@ int cmd_convert(int argc, char **argv)
 	profile_free(p);
 	return status;
 }
+
+const struct verb_spec verb_convert = {
+	.name = "convert",
+	.group = VERBS_READING,
+	.bit = VERB_CONVERT,
+	.summary = "a profile in another format",
+	.synopsis = "FILE (-o OUT | -f FORMAT) [OPTIONS]",
+	.examples = "  cprof convert p.pb.gz -o p.svg          a flame graph\n"
+		    "  cprof convert p.folded -o p.pb.gz       folded stacks to pprof\n",
+	.run = run,
+};

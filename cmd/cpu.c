@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cprof cpu: where the CPU time of a running process goes, by call stack. */
-#include "commands.h"
 #include "record.h"
+#include "verbs.h"
 
 static const struct record_verb cpu_kind = {
 	.name = "cpu",
@@ -11,7 +11,20 @@ static const struct record_verb cpu_kind = {
 	.samples = true,
 };
 
-int cmd_cpu(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	return record_main(&cpu_kind, argc, argv);
 }
+
+const struct verb_spec verb_cpu = {
+	.name = "cpu",
+	.group = VERBS_RECORDING,
+	.bit = VERB_CPU,
+	.summary = "where the CPU time of a running process goes, by call stack",
+	.synopsis = VERB_ANY_TARGET,
+	.examples = "  cprof cpu -p 4711 -d 5s               five seconds of one process\n"
+		    "  cprof cpu -n redis-server -o r.pb.gz  go tool pprof opens the file\n"
+		    "  cprof cpu -p 4711 | flamegraph.pl     a pipe gets folded stacks\n"
+		    "  cprof cpu -- make -j8                 a command, from start to end\n",
+	.run = run,
+};

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cprof diff: which functions grew or shrank from one profile to another. */
-#include "commands.h"
 #include "command_line.h"
 #include "exit_codes.h"
 #include "format/report_diff.h"
 #include "viewing.h"
+#include "verbs.h"
 
 static int print_table(const struct options *o, const struct profile *base,
 		       const struct profile *now, struct terminal *t)
@@ -40,7 +40,7 @@ static int write_page(const struct options *o, struct profile *base, struct prof
 	return status ? status : viewing_write(o, now, base, t);
 }
 
-int cmd_diff(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	struct profile *base, *now;
 	struct terminal t;
@@ -60,3 +60,13 @@ int cmd_diff(int argc, char **argv)
 	profile_free(now);
 	return status;
 }
+
+const struct verb_spec verb_diff = {
+	.name = "diff",
+	.group = VERBS_READING,
+	.bit = VERB_DIFF,
+	.summary = "which functions grew or shrank, and what of it is noise",
+	.synopsis = "BASE NEW [--normalize] [OPTIONS]",
+	.examples = "  cprof diff monday.pb.gz friday.pb.gz --normalize\n",
+	.run = run,
+};

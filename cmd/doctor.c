@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 #include "collect/features.h"
-#include "commands.h"
 #include "exit_codes.h"
 #include "terminal.h"
+#include "verbs.h"
 
 #define NAME_COLUMNS 21
 #define DETAIL_COLUMN (2 + 9 + NAME_COLUMNS)
@@ -57,7 +57,7 @@ static void print_verdict(const struct features *f)
 		printf("\ncprof cpu does not work here: no perf event can be opened.\n");
 }
 
-int cmd_doctor(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	struct feature list[FEATURES_LIST_MAX];
 	struct features f;
@@ -72,3 +72,11 @@ int cmd_doctor(int argc, char **argv)
 	print_verdict(&f);
 	return f.cpu_bpf || f.cpu_perf ? CPROF_EXIT_OK : CPROF_EXIT_FAILED;
 }
+
+const struct verb_spec verb_doctor = {
+	.name = "doctor",
+	.group = VERBS_OTHER,
+	.summary = "what this machine and this user can profile, and how to get more",
+	.synopsis = "",
+	.run = run,
+};

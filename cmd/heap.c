@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cprof heap: who holds the memory that was allocated since and not freed, by call stack. */
-#include "commands.h"
 #include "record.h"
+#include "verbs.h"
 
 static const struct record_verb heap_kind = {
 	.name = "heap",
@@ -12,7 +12,19 @@ static const struct record_verb heap_kind = {
 	.live = true,
 };
 
-int cmd_heap(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	return record_main(&heap_kind, argc, argv);
 }
+
+const struct verb_spec verb_heap = {
+	.name = "heap",
+	.group = VERBS_RECORDING,
+	.bit = VERB_HEAP,
+	.summary = "who holds the memory that was allocated since and not freed",
+	.synopsis = VERB_PROCESSES,
+	.examples = "  cprof heap -p 4711 -d 30s             what grew in half a minute\n"
+		    "  cprof heap -p 4711 --rate 1           every block, at a price\n"
+		    "  cprof heap -- ./server                a command, for next to nothing\n",
+	.run = run,
+};

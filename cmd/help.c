@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/bpf_shared.h"
-#include "commands.h"
 #include "exit_codes.h"
 
 #define OPTION_COLUMN 28 /* where the help of an option begins */
@@ -16,15 +15,27 @@ static const char *const group_titles[] = {
 	[OPTION_GROUP_OUTPUT] = "Output",     [OPTION_GROUP_OTHER] = "Other",
 };
 
+static void list_verbs(FILE *to, enum verb_group group)
+{
+	static const char *const titles[] = {[VERBS_RECORDING] = "Record",
+					     [VERBS_READING] = "Read profiles",
+					     [VERBS_OTHER] = "Other"};
+
+	fprintf(to, "\n%s:\n", titles[group]);
+	for (const struct verb_spec *const *v = verb_table; *v; v++) {
+		if ((*v)->group == group)
+			fprintf(to, "  %-10s%s\n", (*v)->name, (*v)->summary);
+	}
+}
+
 void help_overview(FILE *to)
 {
 	fprintf(to,
 		"cprof " CPROF_VERSION ": profiles of any running process, without changing it.\n"
 		"\n"
-		"Usage: cprof VERB [OPTIONS]\n"
-		"\n");
-	for (const struct verb_spec *v = verb_table; v->name; v++)
-		fprintf(to, "  %-10s%s\n", v->name, v->summary);
+		"Usage: cprof VERB [OPTIONS]\n");
+	for (u32 group = 0; group < VERB_GROUP_COUNT; group++)
+		list_verbs(to, group);
 	fprintf(to,
 		"\n"
 		"For example:\n"
@@ -178,7 +189,7 @@ void help_list_values(FILE *to, const struct verb_spec *verb, const char *option
 	}
 }
 
-int cmd_help(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	const struct verb_spec *verb;
 
@@ -192,3 +203,12 @@ int cmd_help(int argc, char **argv)
 	help_verb(stdout, verb);
 	return CPROF_EXIT_OK;
 }
+
+const struct verb_spec verb_help = {
+	.name = "help",
+	.group = VERBS_OTHER,
+	.summary = "this overview, or the help of one verb",
+	.synopsis = "[VERB]",
+	.words = 1,
+	.run = run,
+};

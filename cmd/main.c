@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "base/signals.h"
-#include "commands.h"
 #include "exit_codes.h"
 #include "help.h"
 #include "terminal.h"
@@ -18,8 +17,8 @@ static int list_options(int argc, char **argv)
 	const struct verb_spec *verb = argc > 1 ? verb_by_name(argv[1]) : NULL;
 
 	if (argc < 2) {
-		for (const struct verb_spec *v = verb_table; v->name; v++)
-			printf("%s\t%s\n", v->name, v->summary);
+		for (const struct verb_spec *const *v = verb_table; *v; v++)
+			printf("%s\t%s\n", (*v)->name, (*v)->summary);
 		return CPROF_EXIT_OK;
 	}
 	if (!verb)
@@ -45,7 +44,7 @@ static int run_plain(const struct verb_spec *verb, int argc, char **argv)
 		help_verb(stdout, verb);
 		return CPROF_EXIT_OK;
 	}
-	if (argc > (verb->run == cmd_help ? 2 : 1)) {
+	if (argc > 1 + verb->words) {
 		terminal_init(&t, NULL);
 		terminal_error(&t, "unexpected \"%.128s\": the usage is cprof %s%s%s",
 			       argv[argc - 1], verb->name, *verb->synopsis ? " " : "",
@@ -64,9 +63,9 @@ static int dispatch(int argc, char **argv)
 		return CPROF_EXIT_USAGE;
 	}
 	if (is_any(argv[0], "-h", "--help"))
-		return cmd_help(1, argv);
+		return verb_by_name("help")->run(1, argv);
 	if (is_any(argv[0], "-V", "--version"))
-		return cmd_version(1, argv);
+		return verb_by_name("version")->run(1, argv);
 	if (!strcmp(argv[0], "--list-options"))
 		return list_options(argc, argv);
 	verb = verb_by_name(argv[0]);

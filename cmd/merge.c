@@ -2,11 +2,11 @@
 /* cprof merge: several profiles of one kind as one. */
 #include <stdlib.h>
 
-#include "commands.h"
 #include "command_line.h"
 #include "exit_codes.h"
 #include "profile/merge.h"
 #include "viewing.h"
+#include "verbs.h"
 
 static int merge_all(const struct options *o, struct profile **list, struct terminal *t)
 {
@@ -27,7 +27,7 @@ static int merge_all(const struct options *o, struct profile **list, struct term
 	return status;
 }
 
-int cmd_merge(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	struct profile **list;
 	struct terminal t;
@@ -47,3 +47,13 @@ int cmd_merge(int argc, char **argv)
 	free(list);
 	return status;
 }
+
+const struct verb_spec verb_merge = {
+	.name = "merge",
+	.group = VERBS_READING,
+	.bit = VERB_MERGE,
+	.summary = "several profiles of one kind as one",
+	.synopsis = "FILE... -o OUT",
+	.examples = "  cprof merge host-*.pb.gz -o all.pb.gz\n",
+	.run = run,
+};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cprof mutex: time lost waiting on locks, by the call stack that let go of them. */
 #include "view/wait_kind.h"
-#include "commands.h"
 #include "record.h"
+#include "verbs.h"
 
 static int refine(struct profile *p, const struct options *o)
 {
@@ -23,7 +23,17 @@ static const struct record_verb mutex_kind = {
 	.why_empty = "nobody waited for a lock that the target held",
 };
 
-int cmd_mutex(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	return record_main(&mutex_kind, argc, argv);
 }
+
+const struct verb_spec verb_mutex = {
+	.name = "mutex",
+	.group = VERBS_RECORDING,
+	.bit = VERB_MUTEX,
+	.summary = "time that others waited on locks, by the call stack that held the lock",
+	.synopsis = VERB_ANY_TARGET,
+	.examples = "  cprof mutex -p 4711 -d 5s             who keeps the others waiting\n",
+	.run = run,
+};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cprof offcpu: all time not running, by call stack and cause. */
 #include "view/wait_kind.h"
-#include "commands.h"
 #include "record.h"
+#include "verbs.h"
 
 static int refine(struct profile *p, const struct options *o)
 {
@@ -17,7 +17,18 @@ static const struct record_verb offcpu_kind = {
 	.why_empty = "no thread of the target was off its CPU",
 };
 
-int cmd_offcpu(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	return record_main(&offcpu_kind, argc, argv);
 }
+
+const struct verb_spec verb_offcpu = {
+	.name = "offcpu",
+	.group = VERBS_RECORDING,
+	.bit = VERB_OFFCPU,
+	.summary = "all time that threads do not run, by call stack and cause",
+	.synopsis = VERB_ANY_TARGET,
+	.examples = "  cprof offcpu -p 4711 -d 5s --state ^idle  all but idle waits\n"
+		    "  cprof offcpu -p 4711 --state disk,fault   where it waits for the disk\n",
+	.run = run,
+};

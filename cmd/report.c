@@ -3,12 +3,12 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "commands.h"
 #include "command_line.h"
 #include "exit_codes.h"
 #include "format/out.h"
 #include "format/report.h"
 #include "viewing.h"
+#include "verbs.h"
 
 static struct report_options report_of(const struct options *o, const struct terminal *t, int type)
 {
@@ -25,7 +25,7 @@ static struct report_options report_of(const struct options *o, const struct ter
 	};
 }
 
-int cmd_report(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	struct report_options how;
 	const struct sink to = viewing_stdout();
@@ -48,3 +48,17 @@ int cmd_report(int argc, char **argv)
 	profile_free(p);
 	return code < 0 ? viewing_failed(&t, code, &err) : CPROF_EXIT_OK;
 }
+
+const struct verb_spec verb_report = {
+	.name = "report",
+	.group = VERBS_READING,
+	.bit = VERB_REPORT,
+	.summary = "what a profile says: top functions, callers, sources, stacks",
+	.synopsis = "FILE [--tree | --peek FUNC | --list FUNC | --traces] [OPTIONS]",
+	.examples = "  cprof report p.pb.gz                    the top functions\n"
+		    "  cprof report p.pb.gz --cum --focus ssl  by cum, of stacks through ssl\n"
+		    "  cprof report p.pb.gz --callers malloc   who calls malloc\n"
+		    "  cprof report p.pb.gz --list parse_line  its source, line by line\n"
+		    "  cprof report p.pb.gz -g module          which libraries\n",
+	.run = run,
+};

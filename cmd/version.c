@@ -11,8 +11,8 @@
 
 #include "collect/events.h"
 #include "collect/features.h"
-#include "commands.h"
 #include "exit_codes.h"
+#include "verbs.h"
 
 static void print_features(const struct features *f)
 {
@@ -37,7 +37,7 @@ static void print_features(const struct features *f)
 	printf("\n");
 }
 
-int cmd_version(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	struct features f;
 	char events[256];
@@ -52,3 +52,11 @@ int cmd_version(int argc, char **argv)
 	printf("events    %s\n", events);
 	return CPROF_EXIT_OK;
 }
+
+const struct verb_spec verb_version = {
+	.name = "version",
+	.group = VERBS_OTHER,
+	.summary = "version, libraries, and what this kernel offers",
+	.synopsis = "",
+	.run = run,
+};
