@@ -50,11 +50,14 @@ static void print_verdict(const struct features *f)
 {
 	if (f->cpu_bpf)
 		printf("\ncprof cpu works here, with BPF.\n");
+	else if (f->cpu_perf && !f->bpf_load)
+		printf("\ncprof cpu --mode perf works here.\n");
 	else if (f->cpu_perf)
 		printf("\ncprof cpu works here by perf events%s.\n",
 		       features_has_cap(f, CAP_PERFMON) ? "" : ", for your own processes");
 	else
-		printf("\ncprof cpu does not work here: no perf event can be opened.\n");
+		printf("\ncprof cpu does not work here: %s.\n",
+		       f->proc ? "it needs /proc" : "no perf event can be opened");
 }
 
 static int run(int argc, char **argv)

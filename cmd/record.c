@@ -18,6 +18,7 @@
 #include "summary.h"
 #include "symbol/symbolize.h"
 #include "target/command.h"
+#include "target/proc_fs.h"
 #include "terminal.h"
 
 #define POLL_MS 100
@@ -96,7 +97,10 @@ static int select_command(struct recording *r)
 static int select_target(struct recording *r)
 {
 	const struct options *o = r->o;
+	int code = proc_fs_check(&r->err);
 
+	if (code)
+		return code;
 	switch (o->target) {
 	case OPTION_TARGET_PIDS:
 		return target_select_pids(&r->target, o->target_text, o->children, &r->err);

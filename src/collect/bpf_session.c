@@ -476,13 +476,16 @@ void bpf_session_free(struct bpf_session *s)
 
 /* ---- numbers ---- */
 
+#define MOST_CPUS 8192 /* arch/x86/Kconfig: NR_CPUS_RANGE_END */
+
 static u64 stat_slot(struct bpf_session *s, u32 slot)
 {
 	int ncpus = libbpf_num_possible_cpus();
 	u64 *values, sum = 0;
 
+	/* It is read from /sys, which may be missing. The kernel writes as many values as it has CPUs. */
 	if (ncpus < 1)
-		return 0;
+		ncpus = MOST_CPUS;
 	values = calloc((size_t)ncpus, sizeof(*values));
 	if (values && !bpf_map_lookup_elem(s->stats_fd, &slot, values)) {
 		for (int i = 0; i < ncpus; i++)

@@ -136,9 +136,19 @@ int bpf_session_configure(struct bpf_object *obj, const struct collect_options *
 	return t->scope == TARGET_CGROUP ? configure_cgroup(&t->cgroup, settings, err) : 0;
 }
 
+#define KERNEL_TYPES "/sys/kernel/btf/vmlinux"
+
 int bpf_session_load_error(int code, struct error *err)
 {
 	switch (code) {
+	case -ESRCH: /* libbpf's word for it */
+		return error_set(
+			err, code,
+			"cannot load BPF programs: the kernel's types are not at " KERNEL_TYPES
+			" (%s; cprof cpu --mode perf does without them)",
+			access("/sys/kernel", F_OK)
+				? "as root: mount -t sysfs none /sys"
+				: "it takes a kernel with CONFIG_DEBUG_INFO_BTF");
 	case -EPERM:
 	case -EACCES:
 		return error_set(

@@ -22,6 +22,7 @@
 
 #include "base/error.h"
 #include "collect/events.h"
+#include "target/proc_fs.h"
 
 #define PID_INIT_INO 0xEFFFFFFCu /* include/linux/proc_ns.h PROC_PID_INIT_INO */
 
@@ -62,20 +63,15 @@ static void probe_kernel(struct features *f)
 		f->kernel_major = f->kernel_minor = 0;
 }
 
+/* By the system call: /proc may be missing. */
 static u64 effective_caps(void)
 {
-	unsigned long long caps = 0;
-	char line[256];
-	FILE *f = fopen("/proc/self/status", "re");
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {0};
 
-	if (!f)
+	if (syscall(SYS_capget, &header, data))
 		return 0;
-	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "CapEff: %llx", &caps) == 1)
-			break;
-	}
-	fclose(f);
-	return caps;
+	return data[0].effective | (u64)data[1].effective << 32;
 }
 
 /* "return 0", loaded as a program of the given kind. A descriptor or a negative errno. */
@@ -207,6 +203,8 @@ static void probe_rest(struct features *f)
 	struct rlimit limit;
 	struct stat st;
 
+	f->proc = proc_fs_check(NULL);
+	f->hidepid = proc_fs_hides_processes();
 	f->kptr_restrict = read_int("/proc/sys/kernel/kptr_restrict", 0);
 	f->kallsyms = kallsyms_readable();
 	f->debug_files = debug_files_exist();
@@ -225,7 +223,7 @@ void features_probe(struct features *f)
 	probe_bpf_quietly(f);
 	probe_perf(f);
 	probe_rest(f);
-	f->cpu_perf = !f->events[0];
+	f->cpu_perf = !f->events[0] && !f->proc;
 	f->cpu_bpf = f->cpu_perf && !f->bpf_load && f->tp_btf;
 }
 
@@ -273,6 +271,23 @@ static bool is_privileged(const struct features *f)
 	       (features_has_cap(f, CAP_PERFMON) && features_has_cap(f, CAP_BPF));
 }
 
+static void list_proc(struct lister *l)
+{
+	const struct features *f = l->f;
+	struct feature *x = add(l, "/proc", !f->proc && !f->hidepid, "%s",
+				f->proc == -ENOENT ? "is not mounted"
+				: f->proc          ? "is that of another PID namespace"
+				: f->hidepid       ? "is mounted with hidepid"
+						   : "shows all processes");
+
+	if (f->proc)
+		explain(x, FEATURE_MISSING,
+			"nothing can be profiled: processes are read about there",
+			"mount -t proc proc /proc");
+	else
+		explain(x, FEATURE_LIMITED, "other users' processes are out of sight", NULL);
+}
+
 static void list_kernel(struct lister *l)
 {
 	const struct features *f = l->f;
@@ -284,6 +299,9 @@ static void list_kernel(struct lister *l)
 		    is_privileged(f) ? "may trace the whole machine" : "an ordinary user"),
 		FEATURE_LIMITED, "only your own processes, by perf events, without kernel frames",
 		"sudo cprof cpu ...");
+	list_proc(l);
+	if (f->proc)
+		return; /* it would have to be read there */
 	explain(add(l, "PID namespace", f->initial_pidns, "%s",
 		    f->initial_pidns ? "the machine's own" : "a container's"),
 		FEATURE_LIMITED,
@@ -330,6 +348,8 @@ static void list_paranoid(struct lister *l)
 	int level = f->perf_event_paranoid;
 	struct feature *x;
 
+	if (f->proc)
+		return; /* the setting is below /proc */
 	if (level == INT_MAX) {
 		explain(add(l, "perf events", false, "the kernel has none"), FEATURE_MISSING,
 			"nothing can be sampled: CONFIG_PERF_EVENTS is needed", NULL);
@@ -384,9 +404,11 @@ static void list_names(struct lister *l)
 {
 	const struct features *f = l->f;
 
-	explain(add(l, "kernel names", f->kallsyms, "/proc/kallsyms: %s, kptr_restrict %d",
-		    f->kallsyms ? "addresses are shown" : "addresses are hidden", f->kptr_restrict),
-		FEATURE_LIMITED, "kernel frames have no names", kallsyms_remedy(f));
+	if (!f->proc)
+		explain(add(l, "kernel names", f->kallsyms, "/proc/kallsyms: %s, kptr_restrict %d",
+			    f->kallsyms ? "addresses are shown" : "addresses are hidden",
+			    f->kptr_restrict),
+			FEATURE_LIMITED, "kernel frames have no names", kallsyms_remedy(f));
 	explain(add(l, "debug files", f->debug_files, "%s",
 		    f->debug_files ? "/usr/lib/debug" : "none below /usr/lib/debug"),
 		FEATURE_LIMITED, "system libraries show exported functions only, without lines",

@@ -35,6 +35,8 @@ struct features {
 	bool kallsyms; /* /proc/kallsyms shows addresses to us */
 	bool debug_files; /* there are separate debug files below /usr/lib/debug */
 	u64 memlock; /* bytes, UINT64_MAX: unlimited */
+	int proc; /* proc_fs_check() */
+	bool hidepid; /* /proc shows our own user's processes alone */
 	bool initial_pidns; /* PIDs are what the kernel calls them */
 	bool cpu_bpf; /* cprof cpu --mode bpf can work */
 	bool cpu_perf; /* cprof cpu --mode perf can, at least on our own processes */

@@ -214,9 +214,11 @@ static int describe(struct target_cgroup *c, const mount_vec *mounts, char **tit
 	return 0;
 }
 
-static int refuse(struct error *err, int code, const char *path)
+static int refuse(struct error *err, int code, const char *path, bool mounted)
 {
-	const char *why = code == -EINVAL   ? "it is not a cgroup directory"
+	const char *why = !mounted ? "no cgroup file system is mounted (as root: mount -t cgroup2 "
+				     "none /sys/fs/cgroup)"
+			  : code == -EINVAL ? "it is not a cgroup directory"
 			  : code == -ENOENT ? "no such cgroup"
 					    : error_reason(code);
 
@@ -239,7 +241,7 @@ int cgroup_open(struct target_cgroup *out, const char *path, char **title, struc
 		result = describe(out, &mounts, title);
 	if (result < 0) {
 		cgroup_release(out);
-		refuse(err, result, path);
+		refuse(err, result, path, mounts.len > 0);
 	}
 	mounts_release(&mounts);
 	return result;

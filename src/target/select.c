@@ -6,9 +6,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "target/proc_fs.h"
 
 #define LISTED_MAX 10 /* processes of one name that a message lists */
 #define CMDLINE_SHOWN 60
@@ -69,13 +72,21 @@ static int refuse_foreign(struct error *err, pid_t pid, uid_t uid)
 			 (int)pid, name);
 }
 
+/* What is hidden looks as if it were not there; a signal would still be refused, not lost. */
+static const char *why_missing(pid_t pid, int code)
+{
+	if (code == -ESRCH && proc_fs_hides_processes() && kill(pid, 0) && errno == EPERM)
+		return "/proc is mounted with hidepid and does not show it to you (try sudo)";
+	return error_reason(code);
+}
+
 /* Reads a process and says why it cannot be profiled, if so. */
 static int read_profilable(pid_t pid, struct process_info *out, struct error *err)
 {
 	int result = process_read(pid, out);
 
 	if (result)
-		return refuse(err, result, pid, error_reason(result));
+		return refuse(err, result, pid, why_missing(pid, result));
 	if (out->kernel_thread)
 		return refuse(err, -EINVAL, pid,
 			      "it is a kernel thread (cprof cpu -a --kernel shows those)");
@@ -102,7 +113,7 @@ static int add_process(struct target *t, pid_t tid, struct error *err)
 	int result = process_tgid_of(tid, &tgid);
 
 	if (result)
-		return refuse(err, result, tid, error_reason(result));
+		return refuse(err, result, tid, why_missing(tid, result));
 	if (has_process(t, tgid))
 		return 0;
 	result = read_profilable(tgid, &info, err);
@@ -332,8 +343,12 @@ static int select_name(struct target *t, const char *name, bool all, struct erro
 		return error_set(err, result, "cannot look for \"%.64s\": %s", name,
 				 error_reason(result));
 	if (!t->processes.len)
-		return error_set(err, -ESRCH, "cannot profile \"%.64s\": no process has that name",
-				 name);
+		return error_set(
+			err, -ESRCH, "cannot profile \"%.64s\": no process has that name%s", name,
+			proc_fs_hides_processes()
+				? " among those that /proc, mounted with hidepid, shows to "
+				  "you (try sudo)"
+				: "");
 	if (t->processes.len > 1 && !all)
 		return refuse_several(t, name, err);
 	return keep_profilable(t, err);

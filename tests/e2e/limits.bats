@@ -55,3 +55,72 @@ with_few_addresses() {
 	target libraries /nonexistent
 	KILOBYTES=400000 verbs with_few_addresses
 }
+
+# without SETUP ARGS...: runs cprof in a mount namespace of its own, after SETUP.
+without() {
+	local setup=$1
+	shift
+	run --separate-stderr unshare -m bash -c "$setup; exec \"\$@\"" - "$CPROF" "$@"
+}
+
+@test "limits: a missing /proc is what the message names" {
+	need_root
+	target shares
+	for verb in cpu 'cpu --mode perf' heap offcpu mutex; do
+		# shellcheck disable=SC2086
+		without 'mount -t tmpfs none /proc' $verb -p "$PID" -d 100ms
+		[ "$status" -eq 1 ]
+		[[ $stderr == *'/proc is not mounted'*'mount -t proc'* ]]
+	done
+	without 'mount -t tmpfs none /proc' doctor
+	[ "$status" -eq 1 ]
+	[[ $output == *'missing  /proc'*'may trace'* || $output == *'may trace'*'missing  /proc'* ]]
+	[[ $output == *'does not work here: it needs /proc'* ]]
+}
+
+@test "limits: the /proc of another PID namespace is refused: its numbers are not the kernel's" {
+	need_root
+	target shares
+	run --separate-stderr unshare --pid --fork "$CPROF" cpu -p "$PID" -d 100ms
+	[ "$status" -eq 1 ]
+	[[ $stderr == *'/proc is that of another PID namespace'* ]]
+}
+
+@test "limits: a process that hidepid hides is told from one that does not exist" {
+	need_root
+	target shares
+	# shellcheck disable=SC2016
+	hidden='mount -t proc -o hidepid=2 proc /proc && chmod 755 . && cp "$0" ./cprof && exec setpriv --reuid 65534 --regid 65534 --clear-groups ./cprof cpu -d 100ms "$@"'
+	run --separate-stderr unshare -m bash -c "$hidden" "$CPROF" -p "$PID"
+	[ "$status" -eq 1 ]
+	[[ $stderr == *"PID $PID: /proc is mounted with hidepid"* ]]
+	run --separate-stderr unshare -m bash -c "$hidden" "$CPROF" -p 4194000
+	[[ $stderr == *'no such process'* ]]
+	run --separate-stderr unshare -m bash -c "$hidden" "$CPROF" -n shares
+	[[ $stderr == *'no process has that name among those that /proc, mounted with hidepid,'* ]]
+}
+
+@test "limits: missing kernel types are what the message names, and perf mode goes without" {
+	need_root
+	target shares
+	without 'mount -t tmpfs none /sys/kernel/btf' cpu -p "$PID" -d 100ms
+	[ "$status" -eq 1 ]
+	[[ $stderr == *'/sys/kernel/btf/vmlinux'*CONFIG_DEBUG_INFO_BTF* ]]
+	without 'mount -t tmpfs none /sys' heap -p "$PID" -d 100ms
+	[ "$status" -eq 1 ]
+	[[ $stderr == *'mount -t sysfs'* ]]
+	without 'mount -t tmpfs none /sys' cpu --mode perf -p "$PID" -d 300ms -o perf.pb.gz
+	[ "$status" -eq 0 ]
+	without 'umount -R /sys/fs/cgroup' cpu --cgroup /system.slice -d 100ms
+	[ "$status" -eq 1 ]
+	[[ $stderr == *'no cgroup file system is mounted'* ]]
+}
+
+@test "limits: counters are read without /sys/devices, so that the price of probes is still known" {
+	need_root
+	target libraries /nonexistent
+	without 'mount -t tmpfs none /sys/devices' heap --rate 1 --force -p "$PID" -d 500ms -o heap.pb.gz
+	[ "$status" -eq 0 ]
+	calls=$(sed -n 's/.*): \([0-9]*\) allocations.*/\1/p' <<<"$stderr")
+	[ "$calls" -gt 0 ]
+}

@@ -32,7 +32,7 @@ static NOINLINE void one_round(void)
 	__asm__ volatile("" ::"r"(block) : "memory");
 	free(block);
 	pthread_mutex_lock(&lock);
-	TARGET_SPIN(100000);
+	TARGET_SPIN(1000000);
 	pthread_mutex_unlock(&lock);
 	usleep(500);
 }

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tells what is mounted at /proc: see proc_fs.h. */
+#include "target/proc_fs.h"
+
+#include <errno.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+/* What /proc/self leads to: our number in the PID namespace that this /proc was mounted for; 0: none. */
+static long own_number(void)
+{
+	char text[16];
+	ssize_t len = readlink("/proc/self", text, sizeof(text) - 1);
+
+	if (len <= 0)
+		return 0;
+	text[len] = '\0';
+	return strtol(text, NULL, 10);
+}
+
+int proc_fs_check(struct error *err)
+{
+	struct statfs fs;
+
+	if (statfs("/proc", &fs) || fs.f_type != PROC_SUPER_MAGIC)
+		return error_set(err, -ENOENT,
+				 "cannot read about processes: /proc is not mounted (as root: "
+				 "mount -t proc proc /proc)");
+	if (own_number() != getpid())
+		return error_set(err, -ESRCH,
+				 "cannot read about processes: /proc is that of another PID "
+				 "namespace (as root: mount -t proc proc /proc)");
+	return 0;
+}
+
+/* The first process is root's. Without hidepid everybody sees that it is there. */
+bool proc_fs_hides_processes(void)
+{
+	return access("/proc/1", F_OK) != 0;
+}
