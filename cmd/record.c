@@ -290,6 +290,7 @@ static int record(struct recording *r)
 		code = command_go(&r->command, &r->err);
 	if (code)
 		return code;
+	log_info(&r->term.log, "recording %s", r->target.title);
 	wait_for_end(r);
 	r->elapsed_ns = now_ns(CLOCK_MONOTONIC) - r->start_ns;
 	code = ops->stop(r->collector, &r->err);
