@@ -35,18 +35,41 @@ start() {
 	STARTED+=("$PID")
 }
 
-# target NAME ARGS...: starts it and waits until it works.
-target() {
-	local name=$1 tries=0
-	shift
-	[ -x "$TARGETS/$name" ] || skip "$name was not built here"
-	: >"$BATS_TEST_TMPDIR/target.out"
-	start "$TARGETS/$name" "$@"
-	until grep -q ready "$BATS_TEST_TMPDIR/target.out"; do
-		tries=$((tries + 1))
-		[ "$tries" -lt 200 ] || { echo "$name does not get ready"; return 1; }
-		sleep 0.02
+# soon COMMAND...: runs it until it succeeds. A busy machine makes everything late, so the limit is a long one.
+soon() {
+	local tries
+	for ((tries = 0; tries < 1200; tries++)); do
+		! "$@" || return 0
+		sleep 0.05
 	done
+	echo "not within a minute: $*"
+	return 1
+}
+
+# said WORD [FILE PID]: waits until FILE has a line that begins so: by default what the program of `start` prints.
+said() {
+	local file=${2:-$BATS_TEST_TMPDIR/target.out} pid=${3:-$PID}
+	has_said() {
+		! grep -q "^$1" "$file" 2>/dev/null || return 0
+		kill -0 "$pid" 2>/dev/null || { sleep 0.1; grep -q "^$1" "$file" || exited=1; }
+		[ -n "$exited" ]
+	}
+	local exited=
+	soon has_said "$1" || return 1
+	[ -z "$exited" ] || { echo "it ended before it said $1"; cat "$file" "$BATS_TEST_TMPDIR/target.err"; return 1; }
+}
+
+# start_ready PROGRAM ARGS...: starts it and waits until it says "ready".
+start_ready() {
+	: >"$BATS_TEST_TMPDIR/target.out"
+	start "$@"
+	said ready
+}
+
+# target NAME ARGS...: the same for one of the tests' own programs.
+target() {
+	[ -x "$TARGETS/$1" ] || skip "$1 was not built here"
+	start_ready "$TARGETS/$1" "${@:2}"
 }
 
 # Ends the target; what it says of itself is in TRUTH then.
@@ -64,6 +87,47 @@ record() {
 	[ -s "$FOLDED" ]
 }
 
+# profiler VERB OPTIONS...: cprof in the background, as PROFILER, from when it records on.
+profiler() {
+	: >"$ERR"
+	"$CPROF" "$@" -v 2>"$ERR" 3>&- </dev/null &
+	PROFILER=$!
+	STARTED+=("$PROFILER")
+	said 'cprof: recording' "$ERR" "$PROFILER"
+}
+
+# profiler_end: SIGTERM ends the recording, and cprof must succeed.
+profiler_end() {
+	kill -TERM "$PROFILER"
+	wait "$PROFILER" || { echo "cprof: status $?"; return 1; }
+}
+
+# cpu_ticks: CPU time that the target and the children it has waited for have used, in hundredths of a second.
+cpu_ticks() {
+	local stat
+	stat=$(<"/proc/$PID/stat")
+	# shellcheck disable=SC2086 # words, behind the name in parentheses
+	set -- ${stat##*) }
+	TICKS=$((${12} + ${13} + ${14} + ${15}))
+}
+
+# used SECONDS: waits until the target has had so much more CPU time, or is gone.
+used() {
+	local until
+	cpu_ticks
+	until=$(awk "BEGIN { print int($TICKS + 100 * $1) }")
+	has_used() {
+		kill -0 "$PID" && cpu_ticks || return 0
+		[ "$TICKS" -ge "$until" ]
+	}
+	soon has_used || soon has_used || soon has_used
+}
+
+# record_cpu SECONDS OPTIONS...: folded stacks of so much CPU time of the target: as many samples on a busy machine
+# as on an idle one.
+record_cpu() {
+	profiler cpu -p "$PID" -d 0 -f folded -o "$FOLDED" "${@:2}" && used "$1" && profiler_end && [ -s "$FOLDED" ]
+}
 # record_wait VERB OPTIONS...: the same for one of the verbs that measure waits.
 record_wait() {
 	local verb=$1
@@ -102,6 +166,9 @@ percent() {
 		$0 ~ of { all += $NF; if ($0 ~ want) n += $NF }
 		END { printf "%.2f\n", all ? 100 * n / all : 0 }' "$FOLDED"
 }
+
+# count REGEX: the samples whose stack matches.
+count() { awk -v want="$1" '$0 ~ want { n += $NF } END { print n + 0 }' "$FOLDED"; }
 
 # holds EXPRESSION: arithmetic on decimals.
 holds() { awk "BEGIN { exit !($1) }" || { echo "not true: $1"; return 1; }; }

@@ -50,6 +50,7 @@ static void name(const unsigned char *memory, char *path, size_t size)
 	FILE *map;
 
 	snprintf(path, size, "/tmp/perf-%d.map", getpid());
+	unlink(path); /* of a killed process with this number */
 	map = fopen(path, "wx");
 	if (!map)
 		exit(1);

@@ -65,7 +65,7 @@ func back() { sink += C.c_back(work) }
 func nested() { sink += C.c_nested(work) }
 
 func main() {
-	time.AfterFunc(90*time.Second, func() { os.Exit(1) })
+	time.AfterFunc(300*time.Second, func() { os.Exit(1) })
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM)
 	fmt.Println("ready")

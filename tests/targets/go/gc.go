@@ -58,7 +58,7 @@ func churn(in chan<- int, out <-chan int) {
 }
 
 func main() {
-	time.AfterFunc(90*time.Second, func() { os.Exit(1) })
+	time.AfterFunc(300*time.Second, func() { os.Exit(1) })
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM)
 	fmt.Println("ready")

@@ -32,7 +32,7 @@ func workA(n int) uint64 { return spin(6*n) + 1 }
 func workB(n int) uint64 { return spin(4*n) + 1 }
 
 func main() {
-	time.AfterFunc(90*time.Second, func() { os.Exit(1) })
+	time.AfterFunc(300*time.Second, func() { os.Exit(1) })
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM)
 	if len(os.Args) > 1 {
