@@ -264,7 +264,7 @@ int jit_names_scan(int fd, const u64 *addresses, size_t n, struct jit_names **ou
 
 /* ---- finding the file ------------------------------------------------------------------------- */
 
-static int open_map(int root_fd, pid_t ns_pid)
+static int open_map(int root_fd, struct inner_pid pid)
 {
 	struct open_how how = {
 		/* O_NONBLOCK: a FIFO must not make us wait for a writer. */
@@ -274,20 +274,20 @@ static int open_map(int root_fd, pid_t ns_pid)
 	char path[64];
 	int fd;
 
-	snprintf(path, sizeof(path), "tmp/perf-%d.map", (int)ns_pid);
+	snprintf(path, sizeof(path), "tmp/perf-%u.map", pid.nr);
 	fd = (int)syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
 	if (fd < 0)
 		return errno == ELOOP || errno == ENXIO ? -EPERM : -errno;
 	return fd;
 }
 
-int jit_names_read(int root_fd, pid_t ns_pid, uid_t uid, const u64 *addresses, size_t n,
+int jit_names_read(int root_fd, struct inner_pid pid, uid_t uid, const u64 *addresses, size_t n,
 		   struct jit_names **out)
 {
 	struct stat st;
 	int fd, err;
 
-	fd = root_fd < 0 ? -ENOENT : open_map(root_fd, ns_pid);
+	fd = root_fd < 0 ? -ENOENT : open_map(root_fd, pid);
 	if (fd < 0)
 		return fd;
 	err = fstat(fd, &st) ? -errno : 0;

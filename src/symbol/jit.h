@@ -10,6 +10,7 @@
 
 #include <sys/types.h>
 
+#include "base/bpf_shared.h"
 #include "base/types.h"
 
 #define JIT_MAP_MAX (256u << 20) /* bytes of a map that are read; the rest is left out */
@@ -23,10 +24,10 @@ struct jit_names;
  */
 int jit_names_scan(int fd, const u64 *addresses, size_t n, struct jit_names **out) MUST_CHECK;
 /*
- * The same for /tmp/perf-`ns_pid`.map below `root_fd`. -ENOENT: there is none; -EPERM: a symlink or special
- * file, or owned by neither root nor `uid`. Symlinks are never followed.
+ * The same for /tmp/perf-`pid`.map below `root_fd`. -ENOENT: there is none; -EPERM: a symlink or
+ * special file, or owned by neither root nor `uid`. Symlinks are never followed.
  */
-int jit_names_read(int root_fd, pid_t ns_pid, uid_t uid, const u64 *addresses, size_t n,
+int jit_names_read(int root_fd, struct inner_pid pid, uid_t uid, const u64 *addresses, size_t n,
 		   struct jit_names **out) MUST_CHECK;
 void jit_names_free(struct jit_names *names); /* NULL is fine */
 bool jit_names_are_cut(const struct jit_names *names); /* the map was longer than JIT_MAP_MAX */

@@ -292,17 +292,17 @@ static int name_jit(struct module_batch *b)
 {
 	struct module *m = b->module;
 	struct jit_names *names = NULL;
-	int err = jit_names_read(m->root_fd, m->ns_pid, m->uid, b->vaddrs, b->n, &names);
+	int err = jit_names_read(m->root_fd, m->inner, m->uid, b->vaddrs, b->n, &names);
 
 	if (err && err != -ENOENT)
 		log_warn(b->namer->opt->log,
-			 "JIT names of process %d are not used: perf-%d.map: %s", (int)m->tgid,
-			 (int)m->ns_pid,
+			 "JIT names of process %d are not used: perf-%u.map: %s", (int)m->tgid,
+			 m->inner.nr,
 			 err == -EPERM ? "not a plain file of the process' user"
 				       : error_reason(err));
 	if (names && jit_names_are_cut(names))
 		log_warn(b->namer->opt->log,
-			 "perf-%d.map is longer than %u MiB: the rest is not read", (int)m->ns_pid,
+			 "perf-%u.map is longer than %u MiB: the rest is not read", m->inner.nr,
 			 JIT_MAP_MAX >> 20);
 	err = 0;
 	for (size_t i = 0; i < b->n && !err; i++)

@@ -153,11 +153,11 @@ static void set_owner(struct module *m, pid_t tgid)
 {
 	struct process_info info;
 
-	m->tgid = m->ns_pid = tgid;
+	m->tgid = tgid;
 	if (process_read(tgid, &info))
 		return;
 	m->uid = info.uid;
-	m->ns_pid = info.ns_pid;
+	m->inner = info.inner;
 	m->root_fd = process_root_open(tgid);
 	if (m->root_fd < 0)
 		m->root_fd = -1;

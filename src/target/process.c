@@ -201,7 +201,7 @@ static int read_owner(int dir, struct process_info *out)
 		return -EBADMSG;
 	out->uid = (uid_t)s.uid;
 	/* Kernels without PID namespaces have no such line. */
-	out->ns_pid = s.ns_pid < 0 ? out->tgid : (pid_t)s.ns_pid;
+	out->inner.nr = (u32)(s.ns_pid < 0 ? out->tgid : s.ns_pid);
 	return 0;
 }
 

@@ -9,15 +9,16 @@
 
 #include <sys/types.h>
 
+#include "base/bpf_shared.h"
 #include "base/error.h"
 #include "base/types.h"
 #include "base/vec.h"
 
 struct process_info {
-	pid_t tgid, ppid;
+	pid_t tgid, ppid; /* a pid_t is always of cprof's own PID namespace (pid_space.h) */
 	uid_t uid; /* effective */
 	u64 start_time; /* clock ticks since boot: tells a reused PID from the old one */
-	pid_t ns_pid; /* innermost PID namespace's number for it (NSpid) */
+	struct inner_pid inner; /* what it calls itself, in its own PID namespace (NSpid) */
 	bool kernel_thread;
 	bool zombie;
 	char comm[64];

@@ -247,10 +247,12 @@ TEST(jit, reads_a_plain_file_of_the_user)
 	struct jit_names *names;
 	u64 address = 0x10;
 
-	CHECK_INT(jit_names_read(root, 7, getuid(), &address, 1, &names), -ENOENT);
-	CHECK_INT(jit_names_read(-1, 7, getuid(), &address, 1, &names), -ENOENT);
+	CHECK_INT(jit_names_read(root, (struct inner_pid){7}, getuid(), &address, 1, &names),
+		  -ENOENT);
+	CHECK_INT(jit_names_read(-1, (struct inner_pid){7}, getuid(), &address, 1, &names),
+		  -ENOENT);
 	fixture_write("tmp/perf-7.map", "10 10 f\n", 8);
-	CHECK_INT(jit_names_read(root, 7, getuid(), &address, 1, &names), 0);
+	CHECK_INT(jit_names_read(root, (struct inner_pid){7}, getuid(), &address, 1, &names), 0);
 	CHECK_STR(jit_names_at(names, 0), "f");
 	CHECK(!jit_names_are_cut(names));
 	jit_names_free(names);
@@ -265,11 +267,14 @@ TEST(jit, refuses_symlinks_and_special_files)
 
 	fixture_write("secret", "10 10 f\n", 8);
 	CHECK(!symlink("../secret", fixture_path("tmp/perf-7.map")));
-	CHECK_INT(jit_names_read(root, 7, getuid(), &address, 1, &names), -EPERM);
+	CHECK_INT(jit_names_read(root, (struct inner_pid){7}, getuid(), &address, 1, &names),
+		  -EPERM);
 	CHECK(!mkfifo(fixture_path("tmp/perf-8.map"), 0600));
-	CHECK_INT(jit_names_read(root, 8, getuid(), &address, 1, &names), -EPERM);
+	CHECK_INT(jit_names_read(root, (struct inner_pid){8}, getuid(), &address, 1, &names),
+		  -EPERM);
 	CHECK(!mkdir(fixture_path("tmp/perf-9.map"), 0700));
-	CHECK_INT(jit_names_read(root, 9, getuid(), &address, 1, &names), -EPERM);
+	CHECK_INT(jit_names_read(root, (struct inner_pid){9}, getuid(), &address, 1, &names),
+		  -EPERM);
 	close(root);
 }
 
@@ -283,8 +288,8 @@ TEST(jit, refuses_files_of_other_users)
 		unit_skip("only root can give files away");
 	fixture_write("tmp/perf-7.map", "10 10 f\n", 8);
 	CHECK(!chown(fixture_path("tmp/perf-7.map"), 4711, 4711));
-	CHECK_INT(jit_names_read(root, 7, 1234, &address, 1, &names), -EPERM);
-	CHECK_INT(jit_names_read(root, 7, 4711, &address, 1, &names), 0);
+	CHECK_INT(jit_names_read(root, (struct inner_pid){7}, 1234, &address, 1, &names), -EPERM);
+	CHECK_INT(jit_names_read(root, (struct inner_pid){7}, 4711, &address, 1, &names), 0);
 	jit_names_free(names);
 	close(root);
 }

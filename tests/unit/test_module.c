@@ -102,7 +102,7 @@ TEST(module, opens_our_program)
 	CHECK(m->elf && m->build_id.len == elf_file_build_id(m->elf)->len);
 	CHECK_INT(m->tgid, getpid());
 	CHECK_INT(m->uid, geteuid());
-	CHECK_INT(m->ns_pid, me.ns_pid);
+	CHECK_INT(m->inner.nr, me.inner.nr);
 	CHECK(m->root_fd >= 0 && m->start == e.start && m->end == e.end && m->offset == e.offset);
 	module_free(m);
 	maps_release(&v);

@@ -92,7 +92,7 @@ TEST(process, reads_ourselves)
 	CHECK_INT(info.tgid, getpid());
 	CHECK_INT(info.ppid, getppid());
 	CHECK_INT(info.uid, geteuid());
-	CHECK(info.ns_pid > 0 && info.start_time > 0);
+	CHECK(info.inner.nr > 0 && info.start_time > 0);
 	CHECK(!info.kernel_thread && !info.zombie);
 	CHECK_STR(info.exe, exe);
 	CHECK(process_alive(getpid(), info.start_time));
@@ -254,7 +254,7 @@ TEST(process, number_in_its_namespace_behind_thousands_of_groups)
 	}
 	CHECK_INT(process_read(children.data[0], &info), 0);
 	CHECK_INT(info.tgid, children.data[0]);
-	CHECK_INT(info.ns_pid, 1);
+	CHECK_INT(info.inner.nr, 1);
 	CHECK_INT(process_tgid_of(children.data[0], &tgid), 0);
 	CHECK_INT(tgid, children.data[0]);
 	vec_release(&children);
