@@ -23,8 +23,8 @@ static __always_inline bool send_stack(struct scratch *s, const struct sample_ke
 	r->kind = RECORD_STACK;
 	r->nframes = n;
 	r->key = *key;
-	r->tgid = seen_tgid(task);
-	r->tid = seen_tid(task);
+	r->tgid = proc_tgid(task);
+	r->tid = proc_tid(task);
 	bpf_get_current_comm(r->comm, sizeof(r->comm));
 	BPF_CORE_READ_INTO(&r->leader_comm, task, group_leader, comm);
 	if (bpf_probe_read_kernel(r->frames, n * sizeof(u64), s->state.frames))
@@ -77,9 +77,9 @@ static __always_inline void fill_key(struct sample_key *key, const struct stack_
 	key->stack = st->hash;
 	/* JIT addresses mean something in one process only. */
 	if (settings.by_tgid || st->has_anon)
-		key->tgid = id >> 32;
+		key->tgid.nr = id >> 32;
 	if (settings.by_tid)
-		key->tid = (u32)id;
+		key->tid.nr = (u32)id;
 	if (settings.by_cpu)
 		key->cpu = bpf_get_smp_processor_id() + 1;
 }
@@ -121,8 +121,9 @@ static __always_inline bool send_pending(struct stack_walk *st, u64 weight, u64 
 		r->key.stack = ticket;
 	r->count.samples = !ticket;
 	r->count.weight = weight;
-	r->tgid = seen_tgid(task);
-	r->tid = seen_tid(task);
+	r->key_tgid = current_tgid();
+	r->tgid = proc_tgid(task);
+	r->tid = proc_tid(task);
 	bpf_get_current_comm(r->comm, sizeof(r->comm));
 	BPF_CORE_READ_INTO(&r->leader_comm, task, group_leader, comm);
 	r->pc = st->pc;

@@ -71,7 +71,7 @@ static __always_inline void module_request(const struct vma_found *vma)
 {
 	struct module_record record = {
 		.kind = RECORD_MODULE,
-		.tgid = seen_tgid(bpf_get_current_task_btf()),
+		.tgid = proc_tgid(bpf_get_current_task_btf()),
 		.inode = vma->inode,
 		.start = vma->start,
 		.end = vma->end,

@@ -56,7 +56,7 @@ struct {
 
 struct allocation {
 	u64 address, size, weight;
-	u32 tgid;
+	struct global_pid tgid;
 	u16 cause; /* enum heap_cause */
 	u16 exact; /* the registers are those of a probe, not of a return */
 };
@@ -157,7 +157,7 @@ static __always_inline u64 bytes_asked(struct pt_regs *regs, const struct heap_s
 
 /* An allocating call begins; true when its return is wanted. */
 static __always_inline bool alloc_begins(struct pt_regs *regs, const struct heap_site *site,
-					 struct task_struct *task, u32 tgid)
+					 struct task_struct *task, struct global_pid tgid)
 {
 	struct heap_thread *t = thread_of(task);
 	u64 size, old = 0;
@@ -197,7 +197,8 @@ static __always_inline u64 block_given(const struct heap_thread *t, const struct
 	return address;
 }
 
-static __always_inline void alloc_ends(struct pt_regs *regs, struct task_struct *task, u32 tgid)
+static __always_inline void alloc_ends(struct pt_regs *regs, struct task_struct *task,
+				       struct global_pid tgid)
 {
 	struct heap_thread *t = thread_of(task);
 	struct allocation a = {.tgid = tgid, .cause = HEAP_DRAWN, .weight = 1};
@@ -232,10 +233,10 @@ SEC("kprobe")
 int on_session(struct pt_regs *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct global_pid tgid = current_tgid();
 	struct heap_site *site;
 
-	if (stopped || !is_target(task, tgid))
+	if (stopped || !is_target(task))
 		return 1;
 	if (bpf_session_is_return()) {
 		alloc_ends(ctx, task, tgid);
@@ -249,10 +250,10 @@ SEC("kprobe")
 int on_alloc(struct pt_regs *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct global_pid tgid = current_tgid();
 	struct heap_site *site = site_of(ctx);
 
-	if (site && !stopped && is_target(task, tgid))
+	if (site && !stopped && is_target(task))
 		alloc_begins(ctx, site, task, tgid);
 	return 0;
 }
@@ -261,9 +262,9 @@ SEC("kprobe")
 int on_return(struct pt_regs *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct global_pid tgid = current_tgid();
 
-	if (!stopped && is_target(task, tgid))
+	if (!stopped && is_target(task))
 		alloc_ends(ctx, task, tgid);
 	return 0;
 }
@@ -271,7 +272,7 @@ int on_return(struct pt_regs *ctx)
 SEC("kprobe")
 int on_free(struct pt_regs *ctx)
 {
-	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct global_pid tgid = current_tgid();
 	struct heap_site *site = site_of(ctx);
 
 	if (!site || stopped)
@@ -287,11 +288,11 @@ SEC("kprobe")
 int on_weighed(struct pt_regs *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct global_pid tgid = current_tgid();
 	struct heap_site *site = site_of(ctx);
 	struct allocation a = {.tgid = tgid, .cause = HEAP_WEIGHED, .exact = 1};
 
-	if (!site || stopped || !is_target(task, tgid))
+	if (!site || stopped || !is_target(task))
 		return 0;
 	stat_add(STAT_HEAP_ALLOCS, 1);
 	a.address = argument(ctx, &site->args[0]);

@@ -27,15 +27,15 @@ struct {
 	__type(value, u64);
 } filter SEC(".maps");
 
-static __always_inline u32 filter_bit(u64 address, u32 tgid, u64 *bit)
+static __always_inline u32 filter_bit(u64 address, struct global_pid tgid, u64 *bit)
 {
-	u64 hash = (address >> 4 ^ (u64)tgid << 40) * 0x9e3779b97f4a7c15ull;
+	u64 hash = (address >> 4 ^ (u64)tgid.nr << 40) * 0x9e3779b97f4a7c15ull;
 
 	*bit = 1ull << (hash >> 58);
 	return (hash >> 32) & (FILTER_WORDS - 1);
 }
 
-static __always_inline bool may_be_live(u64 address, u32 tgid)
+static __always_inline bool may_be_live(u64 address, struct global_pid tgid)
 {
 	u64 bit, *word;
 	u32 index = filter_bit(address, tgid, &bit);
@@ -44,7 +44,7 @@ static __always_inline bool may_be_live(u64 address, u32 tgid)
 	return word && (*word & bit);
 }
 
-static __always_inline void filter_add(u64 address, u32 tgid)
+static __always_inline void filter_add(u64 address, struct global_pid tgid)
 {
 	u64 bit, *word;
 	u32 index = filter_bit(address, tgid, &bit);
@@ -96,7 +96,7 @@ static __always_inline bool live_take(struct heap_block *block)
 	return true;
 }
 
-static __always_inline void block_gone(u64 address, u32 tgid)
+static __always_inline void block_gone(u64 address, struct global_pid tgid)
 {
 	struct heap_block block = {.address = address, .tgid = tgid};
 
@@ -104,15 +104,15 @@ static __always_inline void block_gone(u64 address, u32 tgid)
 		stat_add(STAT_HEAP_FREED, 1);
 }
 
-static __always_inline bool block_known(u64 address, u32 tgid)
+static __always_inline bool block_known(u64 address, struct global_pid tgid)
 {
 	struct heap_block block = {.address = address, .tgid = tgid};
 
 	return address && may_be_live(address, tgid) && bpf_map_lookup_elem(&live, &block);
 }
 
-static __always_inline void block_new(u64 address, u32 tgid, const struct sample_key *key,
-				      u64 weight)
+static __always_inline void block_new(u64 address, struct global_pid tgid,
+				      const struct sample_key *key, u64 weight)
 {
 	struct heap_block block = {.address = address, .tgid = tgid};
 	struct heap_live value = {.key = *key, .weight = weight, .time = bpf_ktime_get_ns()};
@@ -129,15 +129,15 @@ struct {
 } births SEC(".maps");
 
 /* At once: until user space has looked, a new process' allocations are not seen. */
-static __always_inline void tell_birth(u32 tgid, bool exec)
+static __always_inline void tell_birth(struct task_struct *task, bool exec)
 {
-	struct heap_birth birth = {.tgid = tgid, .exec = exec};
+	struct heap_birth birth = {.tgid = proc_tgid(task), .exec = exec};
 
 	bpf_ringbuf_output(&births, &birth, sizeof(birth), BPF_RB_FORCE_WAKEUP);
 }
 
 struct live_walk {
-	u32 parent, child; /* or the process whose blocks end, in `parent` */
+	struct global_pid parent, child; /* or the process whose blocks end, in `parent` */
 	u32 inherited_only, pad;
 };
 
@@ -147,7 +147,7 @@ static long inherit_block(void *map, struct heap_block *block, struct heap_live 
 	struct heap_block copy = {.address = block->address, .tgid = walk->child};
 	struct heap_live inherited = *value;
 
-	if (block->tgid != walk->parent)
+	if (block->tgid.nr != walk->parent.nr)
 		return 0;
 	inherited.inherited = 1;
 	if (!live_put(&copy, &inherited))
@@ -162,7 +162,7 @@ static long forget_block(void *map, struct heap_block *block, struct heap_live *
 {
 	struct heap_block key = *block;
 
-	if (key.tgid == walk->parent && (!walk->inherited_only || value->inherited))
+	if (key.tgid.nr == walk->parent.nr && (!walk->inherited_only || value->inherited))
 		live_take(&key);
 	return 0;
 }
@@ -171,28 +171,28 @@ static long forget_block(void *map, struct heap_block *block, struct heap_live *
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork_live, struct task_struct *parent, struct task_struct *child)
 {
-	struct live_walk walk = {.parent = parent->tgid, .child = child->tgid};
+	struct live_walk walk = {.parent = global_tgid(parent), .child = global_tgid(child)};
 
 	/* vfork's child uses its parent's memory until it execs. */
-	if (!settings.follow_children || walk.parent == walk.child || parent->mm == child->mm ||
-	    !bpf_map_lookup_elem(&targets, &walk.parent))
+	if (!settings.follow_children || walk.parent.nr == walk.child.nr ||
+	    parent->mm == child->mm || !bpf_map_lookup_elem(&targets, &walk.parent))
 		return 0;
 	if (live_blocks)
 		bpf_for_each_map_elem(&live, inherit_block, &walk, 0);
-	tell_birth(walk.child, false);
+	tell_birth(child, false);
 	return 0;
 }
 
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec_live, struct task_struct *task)
 {
-	struct live_walk walk = {.parent = task->tgid};
+	struct live_walk walk = {.parent = global_tgid(task)};
 
 	if (!bpf_map_lookup_elem(&targets, &walk.parent))
 		return 0;
 	if (live_blocks)
 		bpf_for_each_map_elem(&live, forget_block, &walk, 0);
-	tell_birth(walk.parent, true);
+	tell_birth(task, true);
 	return 0;
 }
 
@@ -200,7 +200,7 @@ int BPF_PROG(on_exec_live, struct task_struct *task)
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit_live, struct task_struct *task)
 {
-	struct live_walk walk = {.parent = task->tgid, .inherited_only = 1};
+	struct live_walk walk = {.parent = global_tgid(task), .inherited_only = 1};
 
 	if (!settings.follow_children || !live_blocks ||
 	    BPF_CORE_READ(task, signal, live.counter) > 0 ||

@@ -49,7 +49,7 @@ static __always_inline struct held_key key_of(u64 object)
 {
 	u64 id = bpf_get_current_pid_tgid();
 
-	return (struct held_key){.object = object, .tgid = id >> 32, .tid = (u32)id};
+	return (struct held_key){.object = object, .tgid = {id >> 32}, .tid = {(u32)id}};
 }
 
 static __always_inline void count_hold(const struct held *h, u64 object, u64 ns)
@@ -117,9 +117,9 @@ static __always_inline bool take_stack(struct pt_regs *regs, struct sample_key *
 }
 
 /* A semaphore that is taken again was taken before: its holder need not be the one who posts. */
-static __always_inline bool goes_deeper(struct held *h, const u32 *words, u64 object, u32 tid)
+static __always_inline bool goes_deeper(struct held *h, const u32 *words, u64 object)
 {
-	if (h->kind == HOLD_MUTEX && !h->opaque && words[MUTEX_OWNER] == tid &&
+	if (h->kind == HOLD_MUTEX && !h->opaque && words[MUTEX_OWNER] == h->inner.nr &&
 	    (words[MUTEX_KIND] & MUTEX_KIND_MASK) == MUTEX_RECURSIVE) {
 		h->depth++;
 		return true;
@@ -133,16 +133,19 @@ static __always_inline void hold_begins(struct pt_regs *regs, u64 cookie, u64 ob
 {
 	struct held fresh = {.since = bpf_ktime_get_ns(), .cond = cond};
 	struct held_key key = key_of(object);
-	u32 words[MUTEX_WORDS] = {}, tid = key.tid;
+	struct task_struct *task = bpf_get_current_task_btf();
+	u32 words[MUTEX_WORDS] = {}, tid = key.tid.nr;
 	struct held *h = bpf_map_lookup_elem(&helds, &key);
 
 	fresh.kind = HOLD_COOKIE_KIND(cookie);
 	fresh.opaque = !!(cookie & HOLD_OPAQUE);
+	fresh.proc_tgid = proc_tgid(task);
+	fresh.inner = inner_tid(task);
 	/* A semaphore at the end of a page is shorter than a mutex: what is not there stays 0. */
 	if (bpf_probe_read_user(words, sizeof(words), (void *)object) &&
 	    bpf_probe_read_user(words, sizeof(u32), (void *)object))
 		return;
-	if (h && !cond && goes_deeper(h, words, object, tid))
+	if (h && !cond && goes_deeper(h, words, object))
 		return;
 	fresh.contended = !cond && is_taken(words, cookie);
 	if (fresh.contended && HOLD_COOKIE_DOOR(cookie) == HOLD_TRY)
@@ -182,13 +185,13 @@ int BPF_PROG(on_come, bool preempt, struct task_struct *prev, struct task_struct
 	u64 *object, word;
 	struct held *h;
 
-	if (!tid || stopped || !is_target(next, next->tgid))
+	if (!tid || stopped || !is_target(next))
 		return 0;
 	object = bpf_map_lookup_elem(&last_asked, &tid);
 	regs = (struct pt_regs *)bpf_task_pt_regs(next);
 	if (!object || !regs || regs->orig_ax != SYSCALL_FUTEX)
 		return 0;
-	key = (struct held_key){.object = *object, .tgid = next->tgid, .tid = tid};
+	key = (struct held_key){.object = *object, .tgid = global_tgid(next), .tid = {tid}};
 	h = bpf_map_lookup_elem(&helds, &key);
 	if (!h)
 		return 0;

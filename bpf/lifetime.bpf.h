@@ -6,31 +6,32 @@
 #ifndef CPROF_BPF_LIFETIME_BPF_H
 #define CPROF_BPF_LIFETIME_BPF_H
 
-/* What the user asked for: tgids as cprof's own PID namespace numbers them. */
+/* What the user asked for. Written before recording, never deleted from. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 16384);
-	__type(key, u32);
+	__type(key, struct proc_pid);
 	__type(value, u32);
 } seeds SEC(".maps");
 
-static __always_inline void target_add(u32 tgid)
+static __always_inline void target_add(struct task_struct *task)
 {
-	u32 flags = 1;
+	struct target_process process = {.tgid = proc_tgid(task)};
+	struct global_pid tgid = global_tgid(task);
 
-	if (!bpf_map_update_elem(&targets, &tgid, &flags, BPF_NOEXIST))
+	if (!bpf_map_update_elem(&targets, &tgid, &process, BPF_NOEXIST))
 		__sync_fetch_and_add(&control.live_targets, 1);
 }
 
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
-	u32 tgid = child->tgid, from = parent->tgid;
+	struct global_pid from = global_tgid(parent);
 
-	if (!settings.follow_children || tgid == from)
+	if (!settings.follow_children || global_tgid(child).nr == from.nr)
 		return 0; /* a thread: it shares its process' entry */
 	if (bpf_map_lookup_elem(&targets, &from))
-		target_add(tgid);
+		target_add(child);
 	return 0;
 }
 
@@ -38,7 +39,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task)
 {
-	u32 tgid = task->tgid;
+	struct global_pid tgid = global_tgid(task);
 
 	if (BPF_CORE_READ(task, signal, live.counter) > 0)
 		return 0;
@@ -50,14 +51,15 @@ int BPF_PROG(on_exit, struct task_struct *task)
 /* Children that were forked between the user's list and now belong to the target, too. */
 static __always_inline bool child_of_target(struct task_struct *task)
 {
-	u32 parent = BPF_CORE_READ(task, real_parent, tgid);
+	struct global_pid parent = {BPF_CORE_READ(task, real_parent, tgid)};
 
 	return settings.follow_children && bpf_map_lookup_elem(&targets, &parent);
 }
 
 static __always_inline enum seed wanted_at_start(struct task_struct *task)
 {
-	u32 tgid = seen_tgid(task), *value = bpf_map_lookup_elem(&seeds, &tgid);
+	struct proc_pid tgid = proc_tgid(task);
+	u32 *value = bpf_map_lookup_elem(&seeds, &tgid);
 
 	if (value)
 		return *value == SEED_LIST_ONLY ? SEED_LIST_ONLY : SEED_TARGET;
@@ -85,23 +87,23 @@ int list_mappings(struct bpf_iter__task_vma *ctx)
 	struct file *file;
 	u32 loading = 0;
 
-	control.self_tgid = bpf_get_current_pid_tgid() >> 32;
+	control.self_tgid = current_tgid();
 	if (!task || !vma)
 		return 0;
 	wanted = wanted_at_start(task);
 	if (wanted == SEED_NONE)
 		return 0;
 	if (settings.mode == SAMPLE_TARGETS && wanted == SEED_TARGET)
-		target_add(task->tgid);
+		target_add(task);
 	file = vma->vm_file;
 	if (!file || !(vma->vm_flags & VM_EXEC))
 		return 0;
-	record.tgid = seen_tgid(task);
+	record.tgid = proc_tgid(task);
 	record.inode = (u64)BPF_CORE_READ(file, f_inode);
 	record.start = vma->vm_start;
 	record.end = vma->vm_end;
 	record.offset = vma->vm_pgoff << PAGE_SHIFT;
-	if (!record.tgid || bpf_map_update_elem(&modules, &record.inode, &loading, BPF_NOEXIST))
+	if (!record.tgid.nr || bpf_map_update_elem(&modules, &record.inode, &loading, BPF_NOEXIST))
 		return 0;
 	bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
 	return 0;

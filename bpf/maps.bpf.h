@@ -10,8 +10,8 @@ struct sample_control control; /* in .bss, which user space has mapped */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 65536);
-	__type(key, u32); /* tgid, initial namespace */
-	__type(value, u32); /* 1: its children too */
+	__type(key, struct global_pid);
+	__type(value, struct target_process);
 } targets SEC(".maps");
 
 /*

@@ -2,8 +2,8 @@
 /*
  * mutex --owners: what the owner of a lock does while others wait for it. The lock's memory names him:
  * glibc's pthread_mutex_t keeps the owner 8 bytes behind the futex word (sysdeps/nptl/bits/struct_mutex.h),
- * PI and robust futexes in the word itself (include/uapi/linux/futex.h). Numbers are the target's own, so
- * inside another PID namespace nobody is found.
+ * PI and robust futexes in the word itself (include/uapi/linux/futex.h), by the number that the thread
+ * has in its own PID namespace.
  *
  * An owner that sleeps has left a stack. One that runs is asked for it: the next tick on his CPU, or his
  * going to sleep, answers, if he has the lock still.
@@ -19,16 +19,23 @@ static __always_inline bool read_lock(u64 object, u32 words[OWNER_WORD + 1])
 	return !bpf_probe_read_user(words, (OWNER_WORD + 1) * sizeof(u32), (void *)object);
 }
 
-static __always_inline bool owns(const u32 words[OWNER_WORD + 1], u32 tid)
+static __always_inline bool owns(const u32 words[OWNER_WORD + 1], struct inner_pid tid)
 {
-	return words[OWNER_WORD] == tid || (words[0] & FUTEX_TID_MASK) == tid;
+	return words[OWNER_WORD] == tid.nr || (words[0] & FUTEX_TID_MASK) == tid.nr;
 }
 
-static __always_inline struct thread_wait *thread_by_tid(u32 tid, u32 tgid)
+/* Most processes are in the initial namespace, where both numbers of a thread are the same. */
+static __always_inline struct thread_wait *thread_by_inner(struct inner_pid inner,
+							   struct global_pid tgid)
 {
-	struct thread_wait *t = bpf_map_lookup_elem(&thread_waits, &tid);
+	struct inner_thread key = {.tgid = tgid, .tid = inner};
+	struct global_pid same = {inner.nr}, *tid;
+	struct thread_wait *t = bpf_map_lookup_elem(&thread_waits, &same);
 
-	return t && t->tgid == tgid ? t : NULL;
+	if (t && t->tgid.nr == tgid.nr && t->inner.nr == inner.nr)
+		return t;
+	tid = bpf_map_lookup_elem(&inner_threads, &key);
+	return tid ? bpf_map_lookup_elem(&thread_waits, tid) : NULL;
 }
 
 static __always_inline void owner_is(struct lock_waiters *w, const struct sample_key *key)
@@ -46,9 +53,9 @@ static __always_inline void ask_owner(struct task_struct *task, const struct thr
 
 	if (!w || w->owner_known || !read_lock(t->object, words))
 		return;
-	owner = thread_by_tid(words[OWNER_WORD], t->tgid);
+	owner = thread_by_inner((struct inner_pid){words[OWNER_WORD]}, t->tgid);
 	if (!owner)
-		owner = thread_by_tid(words[0] & FUTEX_TID_MASK, t->tgid);
+		owner = thread_by_inner((struct inner_pid){words[0] & FUTEX_TID_MASK}, t->tgid);
 	if (!owner)
 		return;
 	if (!owner->running && owner->counted)
@@ -64,7 +71,7 @@ static __always_inline void answer(struct task_struct *task, struct thread_wait 
 	struct lock_waiters *w = waiters_of(task, t->asked, false);
 	u32 words[OWNER_WORD + 1];
 
-	if (w && read_lock(t->asked, words) && owns(words, task->pid))
+	if (w && read_lock(t->asked, words) && owns(words, t->inner))
 		owner_is(w, key);
 	t->asked = 0;
 }

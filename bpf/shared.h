@@ -256,8 +256,8 @@ struct module_table {
 struct sample_key {
 	u64 stack; /* stack_walk.hash, or a ticket: a number made up for one stack */
 	u64 object; /* what it was about: bytes of an allocation, address of a lock, a waker's stack */
-	u32 tgid; /* init namespace; always set when the stack holds JIT frames */
-	u32 tid;
+	struct global_pid tgid; /* always set when the stack holds JIT frames */
+	struct global_pid tid;
 	u32 cpu;
 	u16 cause; /* enum heap_cause, enum wait_cause, HOLD_CAUSE() */
 	u16 outcome; /* enum wait_outcome; holds: 1 where somebody waited */
@@ -280,7 +280,7 @@ struct sample_record {
 	u32 kind;
 	u32 nframes;
 	struct sample_key key;
-	u32 tgid, tid; /* of the first thread that was seen with it, as cprof numbers them */
+	struct proc_pid tgid, tid; /* of the first thread that was seen with it */
 	char comm[COMM_LEN]; /* that thread's */
 	char leader_comm[COMM_LEN]; /* its process' */
 	u64 frames[STACK_MAX_FRAMES]; /* only nframes are sent */
@@ -288,7 +288,7 @@ struct sample_record {
 
 struct module_record {
 	u32 kind;
-	u32 tgid; /* a process that maps it, as cprof numbers them */
+	struct proc_pid tgid; /* a process that maps it */
 	u64 inode; /* address of the kernel's inode: unique while user space keeps the file open */
 	u64 start, end, offset; /* the mapping; offset in bytes */
 };
@@ -308,7 +308,9 @@ struct pending_record {
 	struct sample_key key; /* .stack is not known yet, or its ticket */
 	struct sample_count count; /* of this one sample */
 	u64 ticket; /* nonzero: counts will come under it, instead of the stack's hash */
-	u32 tgid, tid;
+	struct global_pid key_tgid; /* for the key, if the rest of the walk finds JIT frames */
+	u32 pad;
+	struct proc_pid tgid, tid;
 	char comm[COMM_LEN];
 	char leader_comm[COMM_LEN];
 	u64 pc, sp, bp, bx;
@@ -415,7 +417,7 @@ struct heap_config { /* written once, before the programs are loaded */
 
 struct heap_block { /* the key of a live block */
 	u64 address;
-	u32 tgid; /* init namespace */
+	struct global_pid tgid;
 	u32 pad;
 };
 
@@ -429,7 +431,7 @@ struct heap_live {
 
 /* A process to look through for allocators: a child of a target, or a target that runs another program. */
 struct heap_birth {
-	u32 tgid; /* init namespace */
+	struct proc_pid tgid;
 	u32 exec; /* it is another program now */
 };
 
@@ -509,8 +511,12 @@ struct thread_wait {
 	u64 ran; /* on the CPU since then */
 	u64 waker; /* offcpu: the number of its waker's stack */
 	u64 asked; /* mutex: a lock that it owned when somebody began to wait: its stack is wanted */
-	u32 tgid; /* init namespace */
+	struct global_pid tgid;
+	struct proc_pid proc_tgid, proc_tid;
+	struct inner_pid
+		inner; /* the thread: as the owner of a lock, its memory shows this number */
 	u32 released; /* it has woken a waiter of past.object since */
+	u32 pad;
 };
 
 /*
@@ -521,7 +527,8 @@ struct thread_wait {
  */
 struct lock_key {
 	u64 object;
-	u64 tgid;
+	struct global_pid tgid;
+	u32 pad;
 };
 
 struct lock_waiters {
@@ -539,7 +546,7 @@ struct lock_waiters {
  */
 struct seed_record {
 	struct sample_key key; /* .stack is the ticket */
-	u32 tgid, tid;
+	struct proc_pid tgid, tid;
 	char comm[COMM_LEN];
 	char leader_comm[COMM_LEN];
 	u64 pc, sp, bp, bx;
@@ -550,7 +557,7 @@ struct seed_record {
 	u64 frames[STACK_MAX_KERNEL + 1];
 };
 
-_Static_assert(sizeof(struct thread_wait) == 176, "map values have no padding");
+_Static_assert(sizeof(struct thread_wait) == 192, "map values have no padding");
 
 /* ---- holds: locks seen from inside, by probes on their functions --------------------------------- */
 
@@ -582,7 +589,7 @@ enum hold_kind { HOLD_MUTEX, HOLD_RWLOCK, HOLD_SPIN, HOLD_SEMAPHORE };
 
 struct held_key {
 	u64 object;
-	u32 tgid, tid; /* init namespace */
+	struct global_pid tgid, tid;
 };
 
 struct held {
@@ -593,9 +600,11 @@ struct held {
 	u8 kind; /* enum hold_kind */
 	u8 opaque; /* HOLD_OPAQUE */
 	u32 depth; /* of a recursive mutex */
+	struct proc_pid proc_tgid;
+	struct inner_pid inner; /* the thread, as the lock's memory shows it */
 };
 
-_Static_assert(sizeof(struct held) == 56, "map values have no padding");
+_Static_assert(sizeof(struct held) == 64, "map values have no padding");
 
 enum seed { /* what user space asks of a process before recording */
 	    SEED_NONE = 0,
@@ -607,6 +616,11 @@ enum sample_mode {
 	SAMPLE_TARGETS = 0, /* tgids in the targets map */
 	SAMPLE_ALL = 1,
 	SAMPLE_CGROUP = 2,
+};
+
+/* A process of SAMPLE_TARGETS, by its struct global_pid. */
+struct target_process {
+	struct proc_pid tgid;
 };
 
 /* Written once, before the programs are loaded. */
@@ -628,7 +642,7 @@ struct sample_control {
 	u64 live_targets; /* processes of SAMPLE_TARGETS that have not exited */
 	u64 active_keys; /* entries made in the active count map since it became active */
 	u32 active_counts; /* which count map takes new samples: 0 or 1; user space flips it */
-	u32 self_tgid; /* cprof's own number in the initial namespace; left out of SAMPLE_ALL */
+	struct global_pid self_tgid; /* cprof's own; left out of SAMPLE_ALL */
 };
 
 _Static_assert(sizeof(struct sample_key) == 32, "hash keys have no padding");

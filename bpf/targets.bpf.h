@@ -1,13 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
-/* Who is profiled: the targets' tgids, a cgroup, or everybody; and what cprof's user calls them. */
+/* Who is profiled: the targets' tgids, a cgroup, or everybody; and the numbers of a task. */
 #ifndef CPROF_BPF_TARGETS_BPF_H
 #define CPROF_BPF_TARGETS_BPF_H
 
 #define CGROUP_MAX_LEVELS 32
 #define PIDNS_MAX_LEVEL 31 /* include/linux/pid_namespace.h: MAX_PID_NS_LEVEL 32 */
 
-/* A pid as cprof's PID namespace numbers it; 0 when it is not in there. */
-static __always_inline u32 seen_number(struct pid *pid)
+static __always_inline struct global_pid global_tgid(struct task_struct *task)
+{
+	return (struct global_pid){task->tgid};
+}
+
+static __always_inline struct global_pid global_tid(struct task_struct *task)
+{
+	return (struct global_pid){task->pid};
+}
+
+static __always_inline struct global_pid current_tgid(void)
+{
+	return (struct global_pid){bpf_get_current_pid_tgid() >> 32};
+}
+
+/* numbers[] has one for each namespace that the task is in, that of the initial one first. */
+static __always_inline u32 number_in_cprofs_namespace(struct pid *pid)
 {
 	u32 level = BPF_CORE_READ(pid, level);
 	struct upid upid;
@@ -21,16 +36,34 @@ static __always_inline u32 seen_number(struct pid *pid)
 	return 0;
 }
 
-static __always_inline u32 seen_tgid(struct task_struct *task)
+static __always_inline struct proc_pid proc_tgid(struct task_struct *task)
 {
 	if (!settings.pidns_nested)
-		return task->tgid;
-	return seen_number(BPF_CORE_READ(task, group_leader, thread_pid));
+		return (struct proc_pid){task->tgid};
+	return (struct proc_pid){
+		number_in_cprofs_namespace(BPF_CORE_READ(task, group_leader, thread_pid))};
 }
 
-static __always_inline u32 seen_tid(struct task_struct *task)
+static __always_inline struct proc_pid proc_tid(struct task_struct *task)
 {
-	return settings.pidns_nested ? seen_number(BPF_CORE_READ(task, thread_pid)) : task->pid;
+	if (!settings.pidns_nested)
+		return (struct proc_pid){task->pid};
+	return (struct proc_pid){number_in_cprofs_namespace(BPF_CORE_READ(task, thread_pid))};
+}
+
+/*
+ * What the thread calls itself. All threads of a process are in the same PID namespaces (clone(2):
+ * CLONE_NEWPID and CLONE_THREAD exclude each other), so within a process it names one thread.
+ */
+static __always_inline struct inner_pid inner_tid(struct task_struct *task)
+{
+	struct pid *pid = task->thread_pid;
+	u32 level = BPF_CORE_READ(pid, level);
+	struct upid upid = {};
+
+	if (level > PIDNS_MAX_LEVEL || bpf_core_read(&upid, sizeof(upid), &pid->numbers[level]))
+		return (struct inner_pid){0};
+	return (struct inner_pid){upid.nr};
 }
 
 /* The task's cgroup in the hierarchy that was asked for. */
@@ -66,15 +99,17 @@ static __always_inline bool in_cgroup(struct task_struct *task)
 	return up == 0 && BPF_CORE_READ(cgroup, kn, id) == settings.cgroup_id;
 }
 
-static __always_inline bool is_target(struct task_struct *task, u32 tgid)
+static __always_inline bool is_target(struct task_struct *task)
 {
+	struct global_pid tgid = global_tgid(task);
+
 	switch (settings.mode) {
 	case SAMPLE_TARGETS:
 		return bpf_map_lookup_elem(&targets, &tgid) != NULL;
 	case SAMPLE_CGROUP:
-		return tgid != 0 && in_cgroup(task);
+		return tgid.nr != 0 && in_cgroup(task);
 	default:
-		return tgid != 0 && tgid != control.self_tgid;
+		return tgid.nr != 0 && tgid.nr != control.self_tgid.nr;
 	}
 }
 

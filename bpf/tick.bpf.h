@@ -38,7 +38,7 @@ static __always_inline void sample(struct bpf_perf_event_data *ctx, struct scrat
 SEC("perf_event")
 int on_tick(struct bpf_perf_event_data *ctx)
 {
-	u64 id = bpf_get_current_pid_tgid(), now = bpf_ktime_get_ns(), periods;
+	u64 now = bpf_ktime_get_ns(), periods;
 	struct scratch *s;
 	u32 zero = 0;
 
@@ -52,7 +52,7 @@ int on_tick(struct bpf_perf_event_data *ctx)
 	periods = periods_since_last(s, now);
 	stat_add(STAT_TICKS, periods);
 	stat_add(STAT_LATE_TICKS, periods - 1);
-	if (!is_target(bpf_get_current_task_btf(), id >> 32))
+	if (!is_target(bpf_get_current_task_btf()))
 		return 0;
 	s->busy = 1;
 	sample(ctx, s, periods);

@@ -151,7 +151,7 @@ static __always_inline void come(struct task_struct *task)
 SEC("tp_btf/sched_switch")
 int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
-	if (prev->pid && is_target(prev, prev->tgid)) {
+	if (prev->pid && is_target(prev)) {
 		struct thread_wait *t = wait_of(prev);
 
 		if (is_dead(prev)) {
@@ -165,7 +165,7 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 				leave(ctx, prev, t, preempt);
 		}
 	}
-	if (next->pid && is_target(next, next->tgid))
+	if (next->pid && is_target(next))
 		come(next);
 	return 0;
 }
@@ -227,7 +227,7 @@ int BPF_PROG(on_waking, struct task_struct *task)
 	struct thread_wait *t;
 	u64 now;
 
-	if (!is_target(task, task->tgid))
+	if (!is_target(task))
 		return 0;
 	t = wait_of(task);
 	if (!t || t->woken)
@@ -271,11 +271,11 @@ static __always_inline void fill_seed(struct seed_record *r, struct task_struct 
 	__builtin_memset(&r->key, 0, sizeof(r->key));
 	r->key.stack = ticket;
 	if (settings.by_tgid)
-		r->key.tgid = task->tgid;
+		r->key.tgid = global_tgid(task);
 	if (settings.by_tid)
-		r->key.tid = task->pid;
-	r->tgid = seen_tgid(task);
-	r->tid = seen_tid(task);
+		r->key.tid = global_tid(task);
+	r->tgid = proc_tgid(task);
+	r->tid = proc_tid(task);
 	BPF_CORE_READ_INTO(&r->comm, task, comm);
 	BPF_CORE_READ_INTO(&r->leader_comm, task, group_leader, comm);
 	r->pc = regs->ip;
@@ -307,7 +307,7 @@ int list_threads(struct bpf_iter__task *ctx)
 	struct pt_regs *regs;
 	u32 zero = 0;
 
-	if (!task || !task->pid || !is_target(task, task->tgid))
+	if (!task || !task->pid || !is_target(task))
 		return 0;
 	r = bpf_map_lookup_elem(&seed_buffer, &zero);
 	regs = (struct pt_regs *)bpf_task_pt_regs(task);

@@ -23,39 +23,80 @@ static __always_inline u64 passed(u64 from, u64 to)
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 32768);
-	__type(key, u32);
+	__type(key, struct global_pid);
 	__type(value, struct thread_wait);
 } thread_waits SEC(".maps");
 
+/* mutex --owners: threads whose own namespace has another number for them, by that. */
+struct inner_thread {
+	struct global_pid tgid;
+	struct inner_pid tid;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 32768);
+	__type(key, struct inner_thread);
+	__type(value, struct global_pid);
+} inner_threads SEC(".maps");
+
+static __always_inline bool has_mode(u32 mode)
+{
+	return wait_settings.mode & mode;
+}
+
+static __always_inline void inner_thread_add(const struct thread_wait *t, struct global_pid tid)
+{
+	struct inner_thread key = {.tgid = t->tgid, .tid = t->inner};
+
+	if (has_mode(WAIT_MODE_OWNERS) && key.tid.nr != tid.nr)
+		bpf_map_update_elem(&inner_threads, &key, &tid, BPF_ANY);
+}
+
+static __always_inline void inner_thread_delete(const struct thread_wait *t, struct global_pid tid)
+{
+	struct inner_thread key = {.tgid = t->tgid, .tid = t->inner};
+
+	if (has_mode(WAIT_MODE_OWNERS) && key.tid.nr != tid.nr)
+		bpf_map_delete_elem(&inner_threads, &key);
+}
+
 static __always_inline struct thread_wait *wait_of(struct task_struct *task)
 {
-	u32 tid = task->pid;
+	struct global_pid tid = global_tid(task);
 
 	return bpf_map_lookup_elem(&thread_waits, &tid);
 }
 
 static __always_inline struct thread_wait *wait_new(struct task_struct *task, u64 now)
 {
-	struct thread_wait fresh = {.since = now, .running = 1, .tgid = task->tgid};
-	u32 tid = task->pid;
+	struct thread_wait fresh = {
+		.since = now,
+		.running = 1,
+		.tgid = global_tgid(task),
+		.proc_tgid = proc_tgid(task),
+		.proc_tid = proc_tid(task),
+		.inner = inner_tid(task),
+	};
+	struct global_pid tid = global_tid(task);
 
 	if (bpf_map_update_elem(&thread_waits, &tid, &fresh, BPF_NOEXIST)) {
 		stat_add(STAT_LOST_WAIT, 1);
 		return NULL;
 	}
+	inner_thread_add(&fresh, tid);
 	return bpf_map_lookup_elem(&thread_waits, &tid);
 }
 
 static __always_inline void wait_delete(struct task_struct *task)
 {
-	u32 tid = task->pid;
+	struct global_pid tid = global_tid(task);
+	struct thread_wait *t = bpf_map_lookup_elem(&thread_waits, &tid);
 
+	if (!t)
+		return;
+	inner_thread_delete(t, tid);
 	bpf_map_delete_elem(&thread_waits, &tid);
-}
-
-static __always_inline bool has_mode(u32 mode)
-{
-	return wait_settings.mode & mode;
 }
 
 /*

@@ -22,7 +22,7 @@ static __always_inline u64 micros(u64 now)
 static __always_inline struct lock_waiters *waiters_of(struct task_struct *sleeper, u64 object,
 						       bool make)
 {
-	struct lock_key key = {.object = object, .tgid = sleeper->tgid};
+	struct lock_key key = {.object = object, .tgid = global_tgid(sleeper)};
 	struct lock_waiters none = {}, *w = bpf_map_lookup_elem(&locks, &key);
 
 	if (w || !make)

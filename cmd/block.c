@@ -73,9 +73,10 @@ static void report_deadlock(struct terminal *t, const struct profile *p,
 		const struct profile_sample *s = stack_of(p, m);
 		char lock[32];
 
-		terminal_note(
-			t, "cprof:   thread %s (%u) waits for the lock %s of %s (%u):", m->comm,
-			m->tid, lock_name(p, s, m, lock, sizeof(lock)), next->comm, next->tid);
+		terminal_note(t,
+			      "cprof:   thread %s (%d) waits for the lock %s of %s (%d):", m->comm,
+			      (int)m->tid, lock_name(p, s, m, lock, sizeof(lock)), next->comm,
+			      (int)next->tid);
 		if (s)
 			print_stack(t, p, s);
 	}

@@ -16,6 +16,7 @@
 #include "collect/pending.h"
 #include "collect/stack_store.h"
 #include "collect/tables.h"
+#include "target/pid_space.h"
 
 #define BATCH 1024
 #define ITER_RECORDS 64
@@ -89,12 +90,16 @@ static int module_add(struct bpf_session *s, struct module *m)
 static void module_arrived(struct bpf_session *s, const struct module_record *r)
 {
 	struct module *m;
-	int number = module_open_mapped((pid_t)r->tgid, r->start, r->end, &m);
+	pid_t tgid;
+	int number = pid_from_proc(r->tgid, &tgid);
 	u32 value;
+
+	if (!number)
+		number = module_open_mapped(tgid, r->start, r->end, &m);
 
 	if (number) {
 		/* Most likely gone already: whoever maps the file next may ask again. */
-		log_debug(s->opt->log, "cannot open what PID %u maps at %llx: %s", r->tgid,
+		log_debug(s->opt->log, "cannot open what PID %u maps at %llx: %s", r->tgid.nr,
 			  (unsigned long long)r->start, error_reason(number));
 		bpf_map_delete_elem(s->modules_fd, &r->inode);
 		return;
@@ -137,7 +142,7 @@ static int stack_arrived(struct bpf_session *s, const struct sample_record *r, s
 	memcpy(owner.leader_comm, r->leader_comm, sizeof(owner.leader_comm));
 	owner.comm[COMM_LEN - 1] = owner.leader_comm[COMM_LEN - 1] = 0;
 	if (has_jit_frame(r))
-		module_set_jit(s->modules, (pid_t)r->tgid); /* while its root can still be opened */
+		module_set_jit(s->modules, r->tgid); /* while its root can still be opened */
 	return stack_store_put(s->store, &r->key, &owner, r->frames, r->nframes);
 }
 
@@ -305,7 +310,7 @@ const struct module_set *bpf_session_modules(const struct bpf_session *s)
 
 static int seed(struct bpf_session *s, pid_t tgid, u32 value)
 {
-	u32 key = (u32)tgid;
+	struct proc_pid key = pid_to_proc(tgid);
 
 	return bpf_map_update_elem(s->seeds_fd, &key, &value, BPF_ANY);
 }

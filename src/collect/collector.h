@@ -51,7 +51,7 @@ struct collect_options {
 
 /* A thread that waits for a lock which the next of the ring holds; the last one's is held by the first. */
 struct wait_ring_member {
-	u32 tgid, tid;
+	pid_t tgid, tid;
 	u64 lock;
 	char comm[COMM_LEN];
 };

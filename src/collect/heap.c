@@ -25,6 +25,7 @@
 #include "collect/uprobe.h"
 #include "heap.skel.h"
 #include "target/needed.h"
+#include "target/pid_space.h"
 
 /* How often processes are looked through for new files: soon after one has begun, then less and less. */
 #define RESCAN_FIRST_NS 2000000ull
@@ -189,10 +190,11 @@ static int process_born(void *ctx, void *data, size_t size)
 {
 	struct heap_collector *c = ctx;
 	const struct heap_birth *birth = data;
+	pid_t tgid;
 
-	if (size < sizeof(*birth) || c->opt.heap.sampler)
+	if (size < sizeof(*birth) || c->opt.heap.sampler || pid_from_proc(birth->tgid, &tgid))
 		return 0;
-	look_through(c, (pid_t)birth->tgid);
+	look_through(c, tgid);
 	c->rescan_step = RESCAN_FIRST_NS;
 	c->rescan_at = now_ns() + c->rescan_step;
 	return 0;
@@ -201,12 +203,15 @@ static int process_born(void *ctx, void *data, size_t size)
 static void rescan(struct heap_collector *c)
 {
 	int fd = bpf_map__fd(c->skel->maps.targets);
-	u32 key, *from = NULL, next;
+	struct global_pid key, *from = NULL, next;
+	struct target_process process;
+	pid_t tgid;
 
 	while (!bpf_map_get_next_key(fd, from, &next)) {
 		key = next;
 		from = &key;
-		look_through(c, (pid_t)key);
+		if (!bpf_map_lookup_elem(fd, &key, &process) && !pid_from_proc(process.tgid, &tgid))
+			look_through(c, tgid);
 	}
 	heap_doors_forget_ended(c->doors);
 	c->rescan_step = c->rescan_step * 2 < RESCAN_LAST_NS ? c->rescan_step * 2 : RESCAN_LAST_NS;

@@ -26,8 +26,8 @@ struct heap_amount heap_amount_of(u64 rate, const struct sample_key *key,
 /* From 0 to 1, the same for the same key and seed (the finalizer of MurmurHash3). */
 static double random_of(u64 seed, const struct sample_key *key)
 {
-	u64 x = seed ^ key->stack ^ key->object * 0x9e3779b97f4a7c15ull ^ (u64)key->tid << 32 ^
-		key->tgid;
+	u64 x = seed ^ key->stack ^ key->object * 0x9e3779b97f4a7c15ull ^ (u64)key->tid.nr << 32 ^
+		key->tgid.nr;
 
 	x = (x ^ x >> 33) * 0xff51afd7ed558ccdull;
 	x = (x ^ x >> 33) * 0xc4ceb9fe1a85ec53ull;

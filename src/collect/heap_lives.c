@@ -23,7 +23,8 @@ struct live_group { /* blocks with one key */
 
 struct live_stack_key {
 	u64 stack;
-	u32 tgid, pad;
+	struct global_pid tgid;
+	u32 pad;
 };
 
 struct live_stack { /* blocks with one stack of one process, of all sizes */

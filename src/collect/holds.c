@@ -18,6 +18,7 @@
 #include "collect/wait_ring.h"
 #include "holds.skel.h"
 #include "target/needed.h"
+#include "target/pid_space.h"
 
 /* How often processes are looked through for new files: soon after the start, then less and less. */
 #define RESCAN_FIRST_NS 2000000ull
@@ -174,12 +175,15 @@ static void look_through(struct holds_collector *c, pid_t tgid)
 static void rescan(struct holds_collector *c)
 {
 	int fd = bpf_map__fd(c->skel->maps.targets);
-	u32 key, *from = NULL, next;
+	struct global_pid key, *from = NULL, next;
+	struct target_process process;
+	pid_t tgid;
 
 	while (!bpf_map_get_next_key(fd, from, &next)) {
 		key = next;
 		from = &key;
-		look_through(c, (pid_t)key);
+		if (!bpf_map_lookup_elem(fd, &key, &process) && !pid_from_proc(process.tgid, &tgid))
+			look_through(c, tgid);
 	}
 	hold_doors_forget_ended(c->doors);
 	c->rescan_step = c->rescan_step * 2 < RESCAN_LAST_NS ? c->rescan_step * 2 : RESCAN_LAST_NS;
@@ -222,12 +226,12 @@ static int holds_poll(struct collector *base, int timeout_ms)
 /* Only a mutex says whether it is held still; of other locks, and of calls that failed, nothing is known. */
 static bool is_held(const struct held_key *key, const struct held *h)
 {
-	struct ring_waiter w = {.tgid = key->tgid, .tid = key->tid, .lock = key->object};
+	struct ring_waiter w = {.lock = key->object};
 
-	if (h->kind != HOLD_MUTEX || h->opaque)
+	if (h->kind != HOLD_MUTEX || h->opaque || pid_from_proc(h->proc_tgid, &w.tgid))
 		return false;
 	wait_ring_owners(&w);
-	return w.owner[0] == key->tid || w.owner[1] == key->tid;
+	return w.owner[0].nr == h->inner.nr || w.owner[1].nr == h->inner.nr;
 }
 
 static void add_unfinished(struct holds_collector *c, u64 now)

@@ -6,9 +6,10 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "target/pid_space.h"
 
 struct jit_entry {
-	int tgid;
+	struct proc_pid tgid;
 	struct module *module;
 	UT_hash_handle hh;
 };
@@ -88,23 +89,26 @@ u32 module_set_find_same(const struct module_set *set, const struct module *m)
 	return find_file(set, m->inode, m->dev_major, m->dev_minor);
 }
 
-struct module *module_set_jit(struct module_set *set, pid_t tgid)
+struct module *module_set_jit(struct module_set *set, struct proc_pid tgid)
 {
 	struct jit_entry *e;
-	int key = tgid;
+	pid_t pid = 0;
 
-	HASH_FIND_INT(set->jit, &key, e);
+	HASH_FIND(hh, set->jit, &tgid, sizeof(tgid), e);
 	if (e)
 		return e->module;
 	e = calloc(1, sizeof(*e));
 	if (!e)
 		return NULL;
 	e->tgid = tgid;
-	if (module_new_special(MODULE_KIND_JIT, tgid, &e->module)) {
+	/* Of a process that cprof's /proc does not show nothing is known. */
+	if (pid_from_proc(tgid, &pid))
+		pid = 0;
+	if (module_new_special(MODULE_KIND_JIT, pid, &e->module)) {
 		free(e);
 		return NULL;
 	}
-	HASH_ADD_INT(set->jit, tgid, e);
+	HASH_ADD(hh, set->jit, tgid, sizeof(e->tgid), e);
 	if (HASH_ADDED(e))
 		return e->module;
 	module_free(e->module);

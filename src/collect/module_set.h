@@ -23,6 +23,6 @@ u32 module_set_find_same(const struct module_set *set, const struct module *m);
  * The stand-in for a process' JIT code: holds its root directory open, so that its perf map can be
  * read after it is gone. Made at the first call for a tgid. NULL when there is no memory.
  */
-struct module *module_set_jit(struct module_set *set, pid_t tgid);
+struct module *module_set_jit(struct module_set *set, struct proc_pid tgid);
 
 #endif

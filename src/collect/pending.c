@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "target/maps.h"
+#include "target/pid_space.h"
 #include "unwind/walk.h"
 
 struct pending {
@@ -128,10 +129,13 @@ static void drop_data(map_vec *maps)
 }
 
 /* Read anew each time: a process that is still starting maps more from one record to the next. */
-static int read_maps(struct pending *p, pid_t tgid)
+static int read_maps(struct pending *p, struct proc_pid of)
 {
-	int err;
+	pid_t tgid;
+	int err = pid_from_proc(of, &tgid);
 
+	if (err)
+		return err;
 	if (p->reuse && p->tgid == tgid && p->maps.len)
 		return 0;
 	maps_release(&p->maps);
@@ -158,7 +162,7 @@ int pending_finish(struct pending *p, const struct pending_record *r, size_t siz
 		return -EBADMSG;
 	copy.copy = (struct bytes){r->data + r->nframes * sizeof(u64), r->copied};
 	restore(&p->walk, r);
-	if (!read_maps(p, (pid_t)r->tgid)) {
+	if (!read_maps(p, r->tgid)) {
 		walk_stack(&p->walk, &env, &copy);
 	} else { /* the process is gone, and with it what was mapped where */
 		p->walk.end = STACK_LOADING;
@@ -169,7 +173,7 @@ int pending_finish(struct pending *p, const struct pending_record *r, size_t siz
 	if (!r->ticket) {
 		key.stack = p->walk.hash;
 		if (p->walk.has_anon)
-			key.tgid = r->tgid;
+			key.tgid = r->key_tgid;
 	}
 	memcpy(owner.comm, r->comm, sizeof(owner.comm));
 	memcpy(owner.leader_comm, r->leader_comm, sizeof(owner.leader_comm));

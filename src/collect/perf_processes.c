@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "target/pid_space.h"
 #include "target/process.h"
 
 #define REFRESH_NS 1000000000ull
@@ -332,8 +333,8 @@ void perf_processes_owner(struct perf_processes *p, u32 tgid, u32 tid, struct st
 	const struct perf_thread *thread = find_thread(p, tid);
 
 	memset(out, 0, sizeof(*out));
-	out->tgid = tgid;
-	out->tid = tid;
+	out->tgid = pid_to_proc((pid_t)tgid);
+	out->tid = pid_to_proc((pid_t)tid);
 	if (proc)
 		memcpy(out->leader_comm, proc->comm, COMM_LEN);
 	if (thread)

@@ -399,6 +399,12 @@ static void keep(struct perf_collector *c, int code)
 		c->first_error = code;
 }
 
+/* Keys only tell apart what is counted; all numbers of perf events are of cprof's own namespace. */
+static struct global_pid told_apart_by(u32 nr)
+{
+	return (struct global_pid){nr};
+}
+
 static void count(struct perf_collector *c, const struct perf_sample *s,
 		  const struct sample_count *n)
 {
@@ -408,9 +414,9 @@ static void count(struct perf_collector *c, const struct perf_sample *s,
 	int code;
 
 	if (c->opt.by_process || st->has_anon)
-		key.tgid = s->pid;
+		key.tgid = told_apart_by(s->pid);
 	if (c->opt.by_thread)
-		key.tid = s->tid;
+		key.tid = told_apart_by(s->tid);
 	if (c->opt.by_cpu)
 		key.cpu = s->cpu + 1;
 	code = stack_store_count(c->store, &key, n);

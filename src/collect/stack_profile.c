@@ -13,7 +13,7 @@
 /* Which mapping stands for (module number, process): the process only matters for JIT code. */
 struct mapping_key {
 	u32 module;
-	u32 tgid;
+	struct proc_pid tgid;
 };
 
 struct mapping_entry {
@@ -74,7 +74,7 @@ static int describe_mapping(struct conversion *c, const struct mapping_key *key,
 	int err;
 
 	if (key->module == MODULE_ANON)
-		module = module_set_jit(c->modules, (pid_t)key->tgid);
+		module = module_set_jit(c->modules, key->tgid);
 	else
 		module = module_set_get(c->modules, key->module);
 	if (!module) {
@@ -91,14 +91,16 @@ static int describe_mapping(struct conversion *c, const struct mapping_key *key,
 	return err ? err : set_text(c->p, &m->build_id, build_id);
 }
 
-static s64 mapping_of(struct conversion *c, u32 module, u32 tgid)
+static s64 mapping_of(struct conversion *c, u32 module, struct proc_pid tgid)
 {
-	struct mapping_key key = {.module = module, .tgid = module == MODULE_ANON ? tgid : 0};
+	struct mapping_key key = {.module = module};
 	struct profile_mapping m = {0};
 	struct mapping_entry *e;
 	s64 number;
 	int err;
 
+	if (module == MODULE_ANON)
+		key.tgid = tgid;
 	HASH_FIND(hh, c->mappings, &key, sizeof(key), e);
 	if (e)
 		return e->mapping;
@@ -168,7 +170,7 @@ static u64 kernel_address(u64 off)
 	return off | ~FRAME_OFF_MASK;
 }
 
-static s64 location_of(struct conversion *c, u64 frame, u32 tgid)
+static s64 location_of(struct conversion *c, u64 frame, struct proc_pid tgid)
 {
 	u32 module = FRAME_MODULE(frame);
 	u64 address = FRAME_OFF(frame);
@@ -241,11 +243,11 @@ static int labels_of(struct conversion *c, const struct stack_entry *e, struct l
 
 	if (c->opt->by_process) {
 		add_text(c, l, "comm", o->leader_comm);
-		add_number(c, l, "pid", o->tgid);
+		add_number(c, l, "pid", o->tgid.nr);
 	}
 	if (c->opt->by_thread) {
 		add_text(c, l, "thread", o->comm);
-		add_number(c, l, "tid", o->tid);
+		add_number(c, l, "tid", o->tid.nr);
 	}
 	if (c->opt->by_cpu && e->key.cpu)
 		add_number(c, l, "cpu", e->key.cpu - 1);
@@ -266,7 +268,7 @@ static const s64 *values_of(const struct conversion *c, const struct stack_entry
 	return values + (c->p->sample_types.len == 1);
 }
 
-static int add_location(struct conversion *c, u64 frame, u32 tgid)
+static int add_location(struct conversion *c, u64 frame, struct proc_pid tgid)
 {
 	s64 location = location_of(c, frame, tgid);
 
@@ -287,7 +289,7 @@ static int add_waker(struct conversion *c, const struct stack_store *s, const st
 		return 0;
 	for (u32 i = k->nframes; i > 0 && !err; i--)
 		err = add_location(c, k->frames[i - 1], k->tgid);
-	return err ? err : add_location(c, FRAME(MODULE_WAKER, 1), 0);
+	return err ? err : add_location(c, FRAME(MODULE_WAKER, 1), k->tgid);
 }
 
 static int convert_entry(struct conversion *c, const struct stack_store *s,
@@ -339,7 +341,7 @@ static int main_mapping_first(struct conversion *c)
 			break;
 		if (strcmp(m->path, t->processes.data[0].exe) != 0)
 			continue;
-		mapping = mapping_of(c, number, 0);
+		mapping = mapping_of(c, number, (struct proc_pid){0});
 		return mapping < 0 ? (int)mapping : 0;
 	}
 	return 0;

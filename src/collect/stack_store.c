@@ -33,8 +33,8 @@ void stack_store_free(struct stack_store *s)
 	free(s);
 }
 
-static struct stack *stack_intern(struct stack_store *s, u64 hash, u32 tgid, const u64 *frames,
-				  u32 nframes)
+static struct stack *stack_intern(struct stack_store *s, u64 hash, struct proc_pid tgid,
+				  const u64 *frames, u32 nframes)
 {
 	struct stack *k;
 

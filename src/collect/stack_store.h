@@ -12,7 +12,7 @@
 struct stack_store;
 
 struct stack_owner { /* the first thread that was seen with a key */
-	u32 tgid, tid;
+	struct proc_pid tgid, tid;
 	char comm[COMM_LEN]; /* the thread's name */
 	char leader_comm[COMM_LEN]; /* its process' */
 };

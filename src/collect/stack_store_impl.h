@@ -10,7 +10,7 @@ struct stack { /* shared by every key with the same frames */
 	u64 hash;
 	UT_hash_handle hh;
 	u32 nframes;
-	u32 tgid; /* who had it first: says what JIT frames mean */
+	struct proc_pid tgid; /* who had it first: says what JIT frames mean */
 	u64 frames[];
 };
 

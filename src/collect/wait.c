@@ -15,6 +15,7 @@
 #include "collect/wait_ring.h"
 #include "collect/wait_seeds.h"
 #include "target/needed.h"
+#include "target/pid_space.h"
 #include "wait.skel.h"
 
 #define READ_WAITS 256u
@@ -134,6 +135,8 @@ static int load(struct wait_collector *c, struct error *err)
 	c->skel->rodata->wait_settings.min_ns = c->opt.wait.min_ns;
 	bpf_program__set_autoload(c->skel->progs.on_tick, c->view->ticks);
 	bpf_program__set_autoload(c->skel->progs.on_owner_tick, wants_owners(c));
+	if (!wants_owners(c))
+		bpf_map__set_max_entries(c->skel->maps.inner_threads, 1);
 	code = bpf_session_size_counts(c->skel->obj);
 	if (!code)
 		code = wait_bpf__load(c->skel);
@@ -240,12 +243,14 @@ static void add(struct wait_collector *c, const struct sample_key *key, u64 samp
 }
 
 /* Who waits without limit, and has for a while, may be part of a deadlock. */
-static int note_waiter(struct wait_collector *c, u32 tid, const struct thread_wait *t, u64 now)
+static int note_waiter(struct wait_collector *c, const struct thread_wait *t, u64 now)
 {
-	struct ring_waiter w = {.tgid = t->tgid, .tid = tid, .lock = t->object};
+	struct ring_waiter w = {.inner = t->inner, .lock = t->object};
 
 	if (c->view->mode != WAIT_MODE_BLOCK || t->running || t->cause != WAIT_LOCK || t->woken ||
 	    t->timed || !t->counted || now - t->since < RING_AGE_NS)
+		return 0;
+	if (pid_from_proc(t->proc_tgid, &w.tgid) || pid_from_proc(t->proc_tid, &w.tid))
 		return 0;
 	wait_ring_owners(&w);
 	return vec_push(&c->waiters, w);
@@ -304,7 +309,7 @@ static int end_waits(struct wait_collector *c, u64 now)
 {
 	int fd = bpf_map__fd(c->skel->maps.thread_waits), err = 0;
 	struct thread_wait *waits = calloc(READ_WAITS, sizeof(*waits));
-	u32 *tids = calloc(READ_WAITS, sizeof(*tids));
+	struct global_pid *tids = calloc(READ_WAITS, sizeof(*tids));
 	u64 position = 0;
 	bool first = true;
 
@@ -317,7 +322,7 @@ static int end_waits(struct wait_collector *c, u64 now)
 					   NULL);
 		for (u32 i = 0; i < n && (!err || err == -ENOENT); i++) {
 			end_wait(c, &waits[i], now);
-			if (note_waiter(c, tids[i], &waits[i], now))
+			if (note_waiter(c, &waits[i], now))
 				err = -ENOMEM;
 		}
 		first = false;

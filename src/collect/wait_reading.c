@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "target/pid_space.h"
+
 static void values(void *arg, const struct sample_key *key, const struct sample_tally *tally,
 		   s64 out[SAMPLE_VALUES_MAX])
 {
@@ -41,9 +43,12 @@ static const char *hold_kind_text(u16 cause)
 static u32 lock_labels(struct wait_reading *r, const struct sample_key *key,
 		       const struct stack_owner *owner, struct sample_label *out)
 {
-	const char *name = lock_names_find(r->names, (pid_t)owner->tgid, key->object);
+	const char *name = NULL;
+	pid_t tgid;
 	u32 n = 0;
 
+	if (!pid_from_proc(owner->tgid, &tgid))
+		name = lock_names_find(r->names, tgid, key->object);
 	snprintf(r->address, sizeof(r->address), "0x%llx", (unsigned long long)key->object);
 	out[n++] = (struct sample_label){.key = "lock", .text = name ? name : r->address};
 	if (name)

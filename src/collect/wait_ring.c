@@ -15,18 +15,18 @@ void wait_ring_owners(struct ring_waiter *w)
 	struct iovec local = {words, sizeof(words)};
 	struct iovec remote = {(void *)(uintptr_t)w->lock, sizeof(words)};
 
-	w->owner[0] = w->owner[1] = 0;
-	if (process_vm_readv((pid_t)w->tgid, &local, 1, &remote, 1, 0) != (ssize_t)sizeof(words))
+	w->owner[0] = w->owner[1] = (struct inner_pid){0};
+	if (process_vm_readv(w->tgid, &local, 1, &remote, 1, 0) != (ssize_t)sizeof(words))
 		return;
-	w->owner[0] = words[OWNER_WORD];
-	w->owner[1] = words[0] & FUTEX_TID_MASK;
+	w->owner[0].nr = words[OWNER_WORD];
+	w->owner[1].nr = words[0] & FUTEX_TID_MASK;
 }
 
-static const struct ring_waiter *waiter_by_tid(const struct ring_waiter *w, u32 n, u32 tgid,
-					       u32 tid)
+static const struct ring_waiter *waiter_by_tid(const struct ring_waiter *w, u32 n, pid_t tgid,
+					       struct inner_pid tid)
 {
-	for (u32 i = 0; i < n && tid; i++) {
-		if (w[i].tid == tid && w[i].tgid == tgid)
+	for (u32 i = 0; i < n && tid.nr; i++) {
+		if (w[i].inner.nr == tid.nr && w[i].tgid == tgid)
 			return &w[i];
 	}
 	return NULL;
@@ -47,7 +47,7 @@ static void describe(const struct ring_waiter *w, struct wait_ring_member *m)
 	FILE *f;
 
 	*m = (struct wait_ring_member){.tgid = w->tgid, .tid = w->tid, .lock = w->lock};
-	snprintf(path, sizeof(path), "/proc/%u/task/%u/comm", w->tgid, w->tid);
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/comm", (int)w->tgid, (int)w->tid);
 	f = fopen(path, "re");
 	if (!f)
 		return;

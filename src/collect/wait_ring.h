@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Threads that wait for each other in a ring. Who holds a mutex, its own memory tells: glibc's
- * pthread_mutex_t keeps the owner's tid 8 bytes behind the futex word (sysdeps/nptl/bits/struct_mutex.h), a
- * PI futex in the word itself (linux/futex.h). Tids are those of the target's PID namespace, so in a
- * nested one no ring is found.
+ * pthread_mutex_t keeps the owner's tid 8 bytes behind the futex word
+ * (sysdeps/nptl/bits/struct_mutex.h), a PI futex in the word itself (linux/futex.h), both by its
+ * number in the target's own PID namespace.
  */
 #ifndef CPROF_COLLECT_WAIT_RING_H
 #define CPROF_COLLECT_WAIT_RING_H
@@ -12,9 +12,11 @@
 #include "collect/collector.h"
 
 struct ring_waiter {
-	u32 tgid, tid;
+	pid_t tgid, tid;
+	struct inner_pid inner; /* the thread, as owners are shown */
 	u64 lock;
-	u32 owner[2]; /* candidates: what glibc's field and what a PI futex would say; 0: none */
+	struct inner_pid owner
+		[2]; /* candidates: what glibc's field and what a PI futex would say; 0: none */
 };
 
 typedef VEC(struct ring_waiter) ring_waiter_vec;

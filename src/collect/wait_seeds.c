@@ -9,6 +9,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "target/pid_space.h"
+
 #define READ_SEEDS 16
 #define SEED_STACK (64u << 10) /* bytes; more than a sample has, since a thread is asked once */
 #define SEED_RECORD \
@@ -19,8 +21,12 @@ static u32 copy_stack(const struct seed_record *seed, u8 *to)
 {
 	struct iovec local = {to, SEED_STACK};
 	struct iovec remote = {(void *)(uintptr_t)seed->sp, SEED_STACK};
-	ssize_t got = process_vm_readv((pid_t)seed->tgid, &local, 1, &remote, 1, 0);
+	ssize_t got;
+	pid_t tgid;
 
+	if (pid_from_proc(seed->tgid, &tgid))
+		return 0;
+	got = process_vm_readv(tgid, &local, 1, &remote, 1, 0);
 	return got > 0 ? (u32)got : 0;
 }
 

@@ -6,6 +6,7 @@
 
 #include "collect/stack_store.h"
 #include "short_memory.h"
+#include "target/pid_space.h"
 #include "unit.h"
 
 struct bench {
@@ -57,9 +58,9 @@ static u32 add_module(struct bench *b, const char *path, u64 start, u64 end, u64
 static void count(struct bench *b, u64 stack, u32 tgid, const u64 *frames, u32 n, u64 samples,
 		  u64 weight)
 {
-	struct sample_key key = {.stack = stack, .tgid = b->opt.by_process ? tgid : 0};
+	struct sample_key key = {.stack = stack, .tgid = {b->opt.by_process ? tgid : 0}};
 	struct stack_owner owner = {
-		.tgid = tgid, .tid = tgid + 1, .comm = "worker", .leader_comm = "shop"};
+		.tgid = {tgid}, .tid = {tgid + 1}, .comm = "worker", .leader_comm = "shop"};
 	struct sample_count c = {.samples = samples, .weight = weight};
 
 	CHECK_INT(stack_store_put(b->store, &key, &owner, frames, n), 0);
@@ -258,7 +259,7 @@ TEST(module_set, files_are_found_again_by_device_and_inode)
 /* Each of the allocations behind one put fails once; what the store holds stays right. */
 static void put_despite_shortage(struct bench *b, const struct sample_key *key, u64 frame)
 {
-	struct stack_owner owner = {.tgid = 1, .tid = 1};
+	struct stack_owner owner = {.tgid = {1}, .tid = {1}};
 	int code = -ENOMEM;
 
 	for (long n = 0; code; n++) {
@@ -293,6 +294,7 @@ TEST(stack_store, memory_that_runs_out_is_an_error_and_loses_nothing)
 
 TEST(stack_store, generated_code_without_memory_has_no_module_yet)
 {
+	const struct proc_pid self = pid_to_proc(getpid());
 	struct module_set *set;
 	struct module *m = NULL;
 	long failed = 0;
@@ -300,11 +302,11 @@ TEST(stack_store, generated_code_without_memory_has_no_module_yet)
 	CHECK_INT(module_set_new(&set), 0);
 	while (!m) {
 		short_memory_after(failed++);
-		m = module_set_jit(set, getpid());
+		m = module_set_jit(set, self);
 		short_memory_after(-1);
 	}
 	CHECK(failed > 3); /* the entry, the module, the table, its buckets */
-	CHECK(module_set_jit(set, getpid()) == m);
+	CHECK(module_set_jit(set, self) == m);
 	module_set_free(set);
 }
 
@@ -313,7 +315,7 @@ TEST(stack_store, frames_of_a_bare_key_are_those_of_its_causes)
 	struct sample_key bare = {.stack = 7}, lock = {.stack = 7, .object = 0x1000, .cause = 2};
 	struct sample_key other = {.stack = 8, .cause = 2};
 	struct sample_count n = {.samples = 2, .weight = 20};
-	struct stack_owner owner = {.tgid = 1};
+	struct stack_owner owner = {.tgid = {1}};
 	u64 frames[1] = {FRAME(MODULE_KERNEL, 0xffff81234567)};
 	struct bench b;
 
@@ -333,7 +335,7 @@ TEST(stack_store, weights_of_a_cause_are_brought_to_a_sum)
 {
 	struct sample_key a = {.stack = 7}, z = {.stack = 8}, other = {.stack = 7, .cause = 3};
 	struct sample_count one = {1, 10}, three = {3, 30};
-	struct stack_owner owner = {.tgid = 1};
+	struct stack_owner owner = {.tgid = {1}};
 	u64 frames[1] = {FRAME(MODULE_KERNEL, 0xffff81234567)};
 	struct bench b;
 
@@ -365,7 +367,7 @@ TEST(stack_store, a_wakers_stack_follows_upside_down)
 			  both = {.stack = 7, .object = 9};
 	struct sample_key gone = {.stack = 7, .object = 11};
 	struct sample_count one = {1, 10};
-	struct stack_owner owner = {.tgid = 1};
+	struct stack_owner owner = {.tgid = {1}};
 	u64 waits[2], wakes[2];
 	struct bench b;
 	u32 m;

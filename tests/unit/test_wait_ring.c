@@ -9,10 +9,14 @@
 
 #define TGID 7
 
-static struct ring_waiter waiter(u32 tid, u32 owner)
+/* Inside a PID namespace, where threads have other numbers than cprof sees. */
+static struct ring_waiter waiter(u32 inner, u32 owner)
 {
-	return (struct ring_waiter){
-		.tgid = TGID, .tid = tid, .lock = 0x1000 + tid, .owner = {owner, 0}};
+	return (struct ring_waiter){.tgid = TGID,
+				    .tid = (pid_t)inner + 4000,
+				    .inner = {inner},
+				    .lock = 0x1000 + inner,
+				    .owner = {{owner}}};
 }
 
 TEST(wait_ring, a_ring_is_found_behind_those_who_only_lead_to_it)
@@ -21,9 +25,9 @@ TEST(wait_ring, a_ring_is_found_behind_those_who_only_lead_to_it)
 	struct wait_ring_member ring[WAIT_RING_MAX];
 
 	CHECK_INT(wait_ring_find(all, 4, ring, WAIT_RING_MAX), 3);
-	CHECK_INT(ring[0].tid, 11);
-	CHECK_INT(ring[1].tid, 12);
-	CHECK_INT(ring[2].tid, 13);
+	CHECK_INT(ring[0].tid, 4011);
+	CHECK_INT(ring[1].tid, 4012);
+	CHECK_INT(ring[2].tid, 4013);
 	CHECK_INT(ring[2].lock, 0x1000 + 13);
 }
 
@@ -64,16 +68,16 @@ TEST(wait_ring, a_ring_longer_than_there_is_room_for_is_none)
 TEST(wait_ring, a_mutex_says_who_owns_it)
 {
 	pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-	struct ring_waiter w = {.tgid = (u32)getpid(), .lock = (u64)(uintptr_t)&lock};
+	struct ring_waiter w = {.tgid = getpid(), .lock = (u64)(uintptr_t)&lock};
 
 	pthread_mutex_lock(&lock);
 	wait_ring_owners(&w);
-	CHECK_INT(w.owner[0], syscall(SYS_gettid));
+	CHECK_INT(w.owner[0].nr, syscall(SYS_gettid));
 	pthread_mutex_unlock(&lock);
 	wait_ring_owners(&w);
-	CHECK_INT(w.owner[0], 0);
+	CHECK_INT(w.owner[0].nr, 0);
 	w.lock = 16; /* nothing is mapped there */
 	wait_ring_owners(&w);
-	CHECK_INT(w.owner[0], 0);
-	CHECK_INT(w.owner[1], 0);
+	CHECK_INT(w.owner[0].nr, 0);
+	CHECK_INT(w.owner[1].nr, 0);
 }

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Numbers of processes and threads in PID namespaces (pid_namespaces(7)). A pid_t is always a number
+ * in cprof's own namespace, as system calls, /proc and the user have it. bpf/shared.h has types for
+ * the others (struct global_pid, struct inner_pid) and for what BPF programs found in cprof's own
+ * (struct proc_pid); these are the ways between them.
+ */
+#ifndef CPROF_TARGET_PID_SPACE_H
+#define CPROF_TARGET_PID_SPACE_H
+
+#include <sys/types.h>
+
+#include "base/bpf_shared.h"
+#include "base/error.h"
+
+/* -ESRCH: it is not in cprof's namespace, so no system call and no path reaches it. */
+int pid_from_proc(struct proc_pid from, pid_t *out) MUST_CHECK;
+struct proc_pid pid_to_proc(pid_t pid);
+
+#endif
