@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Locks that are taken and held in known ways: `holds SECONDS`. In the end it prints, for each way, "NAME_taken N"
- * and "NAME_held NANOSECONDS".
+ * Locks that are taken and held in known ways: `holds SECONDS [signal]`, which begins at once, or at a
+ * SIGUSR1. In the end it prints, for each way, "NAME_taken N" and "NAME_held NANOSECONDS".
  */
 #include "target.h"
 
@@ -137,18 +137,27 @@ static struct way ways[] = {
 
 int main(int argc, char **argv)
 {
-	double end = target_clock(CLOCK_MONOTONIC) + (argc > 1 ? atof(argv[1]) : 2);
+	double seconds = argc > 1 ? atof(argv[1]) : 2, end;
 	const size_t n = sizeof(ways) / sizeof(*ways);
 	pthread_mutexattr_t attr;
+	sigset_t begin;
+	int which;
 
 	pthread_mutexattr_init(&attr);
 	pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
 	pthread_mutex_init(&recursive_lock, &attr);
 	pthread_spin_init(&spin_lock, PTHREAD_PROCESS_PRIVATE);
 	sem_init(&semaphore, 0, 1);
+	sigemptyset(&begin);
+	sigaddset(&begin, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &begin, NULL);
 	target_ready();
 	pause_a_bit();
-	usleep(300000); /* a recording finds the libraries meanwhile */
+	if (argc > 2)
+		sigwait(&begin, &which);
+	else
+		usleep(300000); /* a recording finds the libraries meanwhile */
+	end = target_clock(CLOCK_MONOTONIC) + seconds;
 	while (target_clock(CLOCK_MONOTONIC) < end) {
 		for (size_t i = 0; i < n; i++)
 			ways[i].take(&ways[i]);
