@@ -2,8 +2,8 @@
 /*
  * mutex --owners: what the owner of a lock does while others wait for it. The lock's memory names him:
  * glibc's pthread_mutex_t keeps the owner 8 bytes behind the futex word (sysdeps/nptl/bits/struct_mutex.h),
- * PI and robust futexes in the word itself (include/uapi/linux/futex.h), by the number that the thread
- * has in its own PID namespace.
+ * PI and robust futexes in the word itself (include/uapi/linux/futex.h), by the number that the
+ * thread has in its own PID namespace.
  *
  * An owner that sleeps has left a stack. One that runs is asked for it: the next tick on his CPU, or his
  * going to sleep, answers, if he has the lock still.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Locks that are taken and held in known ways: `holds SECONDS [signal]`, which begins at once, or at a
- * SIGUSR1. In the end it prints, for each way, "NAME_taken N" and "NAME_held NANOSECONDS".
+ * Locks that are taken and held in known ways: `holds SECONDS [signal]`, which begins at once, or at
+ * a SIGUSR1. In the end it prints, for each way, "NAME_taken N" and "NAME_held NANOSECONDS".
  */
 #include "target.h"
 
