@@ -3,7 +3,6 @@
 #include "preload.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/regular_file.h"
 #include "target/allocator.h"
 #include "target/needed.h"
 
@@ -44,7 +44,7 @@ static int find_library(char *out, size_t size)
 /* What the program itself defines is found before what is preloaded. */
 static bool has_allocator(const char *path)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = regular_file_open(path);
 	struct allocator a = {0};
 	struct elf_file *elf;
 	bool found = false;

@@ -4,13 +4,13 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/regular_file.h"
 #include "collect/module_rows.h"
 #include "collect/module_set.h"
 #include "collect/pending.h"
@@ -362,7 +362,7 @@ out:
  */
 static void *map_for_listing(const char *path)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int fd = regular_file_open(path);
 	void *mem;
 
 	if (fd < 0)

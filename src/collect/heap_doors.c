@@ -3,7 +3,6 @@
 #include "collect/heap_doors.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/hash.h"
+#include "base/regular_file.h"
 #include "collect/probe_site.h"
 #include "target/maps.h"
 #include "target/module.h"
@@ -408,13 +408,13 @@ void heap_doors_forget_ended(struct heap_doors *d)
 
 static int read_file(struct heap_doors *d, const char *path, struct door_file **out)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC), err;
+	int fd = regular_file_open(path), err;
 	struct map_entry e = {.path = (char *)path};
 	struct elf_file *elf = NULL;
 	struct stat st;
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (!fstat(fd, &st)) {
 		e.inode = st.st_ino;
 		e.dev_major = major(st.st_dev);

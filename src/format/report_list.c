@@ -5,7 +5,6 @@
  * shorter ends of it from the working directory.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <regex.h>
 #include <stdio.h>
@@ -14,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/regular_file.h"
 #include "format/report_print.h"
 
 #define MARGIN 5 /* lines before the first and behind the last one */
@@ -28,16 +28,18 @@ struct routine { /* the nodes of one function in one file, by line */
 	s64 flat, cum, start, end;
 };
 
-static FILE *open_regular(const char *path)
+static FILE *open_text(const char *path)
 {
-	/* The path is the profile's: a FIFO must not keep us, a terminal not become ours. */
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	int fd = regular_file_open(path);
 	FILE *f = NULL;
 	struct stat st;
 
-	if (fd < 0)
+	if (fd < 0) {
+		errno = fd == -EINVAL ? ENOENT : -fd;
 		return NULL;
-	if (!fstat(fd, &st) && S_ISREG(st.st_mode))
+	}
+	/* The path is the profile's: files of the kernel, which have no size, may change when they are read. */
+	if (!fstat(fd, &st) && st.st_size > 0)
 		f = fdopen(fd, "r");
 	else
 		errno = ENOENT;
@@ -48,13 +50,13 @@ static FILE *open_regular(const char *path)
 
 static FILE *open_source(const char *path)
 {
-	FILE *f = *path ? open_regular(path) : NULL;
+	FILE *f = *path ? open_text(path) : NULL;
 
 	while (!f && (path = strchr(path, '/'))) {
 		while (*path == '/')
 			path++;
 		if (*path)
-			f = open_regular(path);
+			f = open_text(path);
 	}
 	return f;
 }
