@@ -155,7 +155,7 @@ static void name_in_file(const struct module *m, u64 vaddr, char *text)
 	if (data_symbol_name(m->elf, vaddr, text, NAME_SIZE))
 		return;
 	text[0] = '\0';
-	if (debug_file_find(m->elf, m->path, m->root_fd, &debug))
+	if (debug_file_find(m->elf, m->path, &m->root, &debug))
 		return;
 	if (!data_symbol_name(debug, vaddr, text, NAME_SIZE))
 		text[0] = '\0';

@@ -16,7 +16,7 @@ int module_rows_build(const struct module *m, struct rule_set *set, struct rows 
 		return -ENOEXEC;
 	code = rows_build(m->elf, NULL, set, out);
 	/* .debug_frame may lie in a separate file, which is only worth a look where there is no table. */
-	if (code || !(*out)->frame_pointers || debug_file_find(m->elf, m->path, m->root_fd, &debug))
+	if (code || !(*out)->frame_pointers || debug_file_find(m->elf, m->path, &m->root, &debug))
 		return code;
 	if (!rows_build(m->elf, debug, set, &better)) {
 		rows_free(*out);

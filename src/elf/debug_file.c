@@ -3,60 +3,30 @@
 #include "elf/debug_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <linux/openat2.h>
 #include <lzma.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 #include <zlib.h>
+
+#include "base/regular_file.h"
 
 #define DEBUG_DIR "/usr/lib/debug"
 #define MINI_MAX (256u << 20)
 #define MINI_MEMORY_MAX (256ull << 20) /* for the decoder: the xz preset -9 needs 65 MiB */
 #define CRC_CHUNK (64u << 10)
+#define CRC_MAX (1ull << 30) /* bytes of a file that are read for its checksum: it may be sparse */
 
 /* What a debug file must be to be taken. */
 struct wanted {
 	struct build_id id; /* len 0: go by crc */
 	u32 crc;
-	int root_fd;
+	const struct target_root *root;
 };
-
-/* ---- opening ---------------------------------------------------------------------------------- */
-
-/* O_PATH first: opening a device or a FIFO for reading can have effects of its own. */
-static int open_in_root(int root_fd, const char *path)
-{
-	struct open_how how = {
-		.flags = O_PATH | O_CLOEXEC,
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
-	};
-
-	return (int)syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
-}
-
-static int open_regular(int root_fd, const char *path)
-{
-	int at = root_fd >= 0 ? open_in_root(root_fd, path) : open(path, O_PATH | O_CLOEXEC);
-	char link[64];
-	struct stat st;
-	int fd = -1;
-
-	if (at < 0)
-		return -1;
-	if (!fstat(at, &st) && S_ISREG(st.st_mode)) {
-		snprintf(link, sizeof(link), "/proc/self/fd/%d", at);
-		fd = open(link, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	}
-	close(at);
-	return fd;
-}
 
 /* ---- is it the one? --------------------------------------------------------------------------- */
 
@@ -65,8 +35,13 @@ static bool crc_fits(int fd, u32 want)
 	u8 *chunk = malloc(CRC_CHUNK);
 	uLong crc = crc32(0, NULL, 0);
 	ssize_t got = -1;
+	struct stat st;
 	off_t at = 0;
 
+	if (fstat(fd, &st) || st.st_size > (off_t)CRC_MAX) {
+		free(chunk);
+		return false;
+	}
 	while (chunk && (got = pread(fd, chunk, CRC_CHUNK, at)) > 0) {
 		crc = crc32(crc, chunk, (uInt)got);
 		at += got;
@@ -92,9 +67,8 @@ static bool tells_something(struct elf_file *f)
 	return false;
 }
 
-static bool try_open(const struct wanted *w, int root_fd, const char *path, struct elf_file **out)
+static bool try_open(const struct wanted *w, int fd, struct elf_file **out)
 {
-	int fd = open_regular(root_fd, path);
 	bool taken;
 
 	if (fd < 0)
@@ -108,6 +82,12 @@ static bool try_open(const struct wanted *w, int root_fd, const char *path, stru
 	elf_file_free(*out);
 	*out = NULL;
 	return false;
+}
+
+/* Where a package manager puts files; names come from ELF files, which may hold "..". */
+static bool is_debug_package(const char *path)
+{
+	return !strncmp(path, DEBUG_DIR "/", sizeof(DEBUG_DIR)) && !strstr(path, "/../");
 }
 
 /* The target's own view first; then ours, where a container's host keeps the debug packages. */
@@ -124,9 +104,10 @@ static bool try_path(const struct wanted *w, struct elf_file **out, const char *
 	va_end(ap);
 	if (len < 0 || (size_t)len >= sizeof(path))
 		return false;
-	if (w->root_fd >= 0 && try_open(w, w->root_fd, path, out))
+	if (try_open(w, target_root_open(w->root, path, TARGET_PATH_LINKS), out))
 		return true;
-	return try_open(w, -1, path, out);
+	/* A path that the target chose is the target's alone. */
+	return is_debug_package(path) && try_open(w, regular_file_open(path), out);
 }
 
 /* ---- places ----------------------------------------------------------------------------------- */
@@ -169,9 +150,10 @@ static const char *debuglink(struct elf_file *f, u32 *crc)
 	return name;
 }
 
-int debug_file_find(struct elf_file *f, const char *path, int root_fd, struct elf_file **out)
+int debug_file_find(struct elf_file *f, const char *path, const struct target_root *root,
+		    struct elf_file **out)
 {
-	struct wanted w = {.id = *elf_file_build_id(f), .root_fd = root_fd};
+	struct wanted w = {.id = *elf_file_build_id(f), .root = root};
 	const char *name;
 	int dir;
 
@@ -189,9 +171,10 @@ int debug_file_find(struct elf_file *f, const char *path, int root_fd, struct el
 	return -ENOENT;
 }
 
-int debug_file_alt(struct elf_file *f, const char *path, int root_fd, struct elf_file **out)
+int debug_file_alt(struct elf_file *f, const char *path, const struct target_root *root,
+		   struct elf_file **out)
 {
-	struct wanted w = {.root_fd = root_fd};
+	struct wanted w = {.root = root};
 	const char *name, *tail;
 	struct elf_section s;
 	struct cursor c;

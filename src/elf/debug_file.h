@@ -7,26 +7,25 @@
 #ifndef CPROF_ELF_DEBUG_FILE_H
 #define CPROF_ELF_DEBUG_FILE_H
 
+#include "base/target_root.h"
 #include "elf/elf_file.h"
 
 /*
  * Looks for the separate debug file of `f`:
  *   /usr/lib/debug/.build-id/ab/cdef.debug, then the debuglink's name in the module's own directory,
  *   in its .debug subdirectory and below /usr/lib/debug.
- * Each is tried inside the target's root first (`root_fd`, an O_PATH|O_DIRECTORY descriptor, -1 for
- * none) and then in ours. `path` is the module's path as the target sees it. Paths inside the
- * target's root are resolved with openat2(RESOLVE_IN_ROOT), so that a symlink there cannot lead out;
- * only regular files are opened. A file is taken only when its build id (or the debuglink's CRC, where
- * `f` has no build id) fits. 0, -ENOENT, or another negative errno.
+ * Each is tried inside the target's root with the rights of its user (target_root.h), and those below
+ * /usr/lib/debug then in ours. `path` is the module's path as the target sees it. A file is taken only when its
+ * build id (or the debuglink's CRC, where `f` has no build id) fits. 0, -ENOENT, or another negative errno.
  */
-int debug_file_find(struct elf_file *f, const char *path, int root_fd,
+int debug_file_find(struct elf_file *f, const char *path, const struct target_root *root,
 		    struct elf_file **out) MUST_CHECK;
 
 /* The ELF inside .gnu_debugdata; at most 256 MiB are unpacked. 0, -ENOENT, -EBADMSG, -ENOMEM. */
 int debug_file_mini(struct elf_file *f, struct elf_file **out) MUST_CHECK;
 
 /* DWARF's supplementary file (dwz, .gnu_debugaltlink), looked up as above. 0 or -ENOENT. */
-int debug_file_alt(struct elf_file *f, const char *path, int root_fd,
+int debug_file_alt(struct elf_file *f, const char *path, const struct target_root *root,
 		   struct elf_file **out) MUST_CHECK;
 
 #endif

@@ -8,13 +8,10 @@
 #include "symbol/jit.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define LINE_MAX_BYTES (64u << 10)
@@ -264,37 +261,25 @@ int jit_names_scan(int fd, const u64 *addresses, size_t n, struct jit_names **ou
 
 /* ---- finding the file ------------------------------------------------------------------------- */
 
-static int open_map(int root_fd, struct inner_pid pid)
-{
-	struct open_how how = {
-		/* O_NONBLOCK: a FIFO must not make us wait for a writer. */
-		.flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY,
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS,
-	};
-	char path[64];
-	int fd;
-
-	snprintf(path, sizeof(path), "tmp/perf-%u.map", pid.nr);
-	fd = (int)syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
-	if (fd < 0)
-		return errno == ELOOP || errno == ENXIO ? -EPERM : -errno;
-	return fd;
-}
-
-int jit_names_read(int root_fd, struct inner_pid pid, uid_t uid, const u64 *addresses, size_t n,
-		   struct jit_names **out)
+/* A plain file under this one name, of root or of the process' user. */
+static bool is_trusted(int fd, uid_t uid)
 {
 	struct stat st;
+
+	return !fstat(fd, &st) && st.st_nlink == 1 && (!st.st_uid || st.st_uid == uid);
+}
+
+int jit_names_read(const struct target_root *root, struct inner_pid pid, const u64 *addresses,
+		   size_t n, struct jit_names **out)
+{
+	char path[64];
 	int fd, err;
 
-	fd = root_fd < 0 ? -ENOENT : open_map(root_fd, pid);
+	snprintf(path, sizeof(path), "tmp/perf-%u.map", pid.nr);
+	fd = target_root_open(root, path, TARGET_PATH_NO_LINKS);
 	if (fd < 0)
-		return fd;
-	err = fstat(fd, &st) ? -errno : 0;
-	if (!err && (!S_ISREG(st.st_mode) || (st.st_uid && st.st_uid != uid)))
-		err = -EPERM;
-	if (!err)
-		err = jit_names_scan(fd, addresses, n, out);
+		return fd == -ELOOP || fd == -EINVAL ? -EPERM : fd;
+	err = is_trusted(fd, root->user.uid) ? jit_names_scan(fd, addresses, n, out) : -EPERM;
 	close(fd);
 	return err;
 }

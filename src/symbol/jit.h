@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 #include "base/bpf_shared.h"
-#include "base/types.h"
+#include "base/target_root.h"
 
 #define JIT_MAP_MAX (256u << 20) /* bytes of a map that are read; the rest is left out */
 #define JIT_NAME_MAX 1024u /* bytes of a name, with its NUL; a longer one is cut */
@@ -24,11 +24,12 @@ struct jit_names;
  */
 int jit_names_scan(int fd, const u64 *addresses, size_t n, struct jit_names **out) MUST_CHECK;
 /*
- * The same for /tmp/perf-`pid`.map below `root_fd`. -ENOENT: there is none; -EPERM: a symlink or
- * special file, or owned by neither root nor `uid`. Symlinks are never followed.
+ * The same for /tmp/perf-`pid`.map below `root`, read with the rights of the process' user. -ENOENT: there
+ * is none; -EACCES: that user may not read it; -EPERM: a symlink, a special file, a file with other names
+ * besides, or one owned by neither root nor that user.
  */
-int jit_names_read(int root_fd, struct inner_pid pid, uid_t uid, const u64 *addresses, size_t n,
-		   struct jit_names **out) MUST_CHECK;
+int jit_names_read(const struct target_root *root, struct inner_pid pid, const u64 *addresses,
+		   size_t n, struct jit_names **out) MUST_CHECK;
 void jit_names_free(struct jit_names *names); /* NULL is fine */
 bool jit_names_are_cut(const struct jit_names *names); /* the map was longer than JIT_MAP_MAX */
 

@@ -48,7 +48,7 @@ static struct elf_file *debug_of(struct sources *s)
 	struct module *m = s->module;
 
 	if (!s->searched_debug && m->kind == MODULE_KIND_FILE &&
-	    debug_file_find(m->elf, m->path, m->root_fd, &s->debug))
+	    debug_file_find(m->elf, m->path, &m->root, &s->debug))
 		s->debug = NULL;
 	s->searched_debug = true;
 	return s->debug;
@@ -133,7 +133,7 @@ static int open_dwarf(struct sources *s, struct dwarf_index **out)
 	for (u32 round = 0; round < 2 && f; round++) {
 		int err;
 
-		if (debug_file_alt(f, m->path, m->root_fd, &s->alt))
+		if (debug_file_alt(f, m->path, &m->root, &s->alt))
 			s->alt = NULL;
 		err = dwarf_index_new(f, s->alt, out);
 		if (err != -ENOENT)

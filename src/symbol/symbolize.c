@@ -292,14 +292,15 @@ static int name_jit(struct module_batch *b)
 {
 	struct module *m = b->module;
 	struct jit_names *names = NULL;
-	int err = jit_names_read(m->root_fd, m->inner, m->uid, b->vaddrs, b->n, &names);
+	int err = jit_names_read(&m->root, m->inner, b->vaddrs, b->n, &names);
 
 	if (err && err != -ENOENT)
 		log_warn(b->namer->opt->log,
 			 "JIT names of process %d are not used: perf-%u.map: %s", (int)m->tgid,
 			 m->inner.nr,
-			 err == -EPERM ? "not a plain file of the process' user"
-				       : error_reason(err));
+			 err == -EPERM    ? "not a plain file of the process' user"
+			 : err == -EACCES ? "the process' user may not read it"
+					  : error_reason(err));
 	if (names && jit_names_are_cut(names))
 		log_warn(b->namer->opt->log,
 			 "perf-%u.map is longer than %u MiB: the rest is not read", m->inner.nr,

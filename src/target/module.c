@@ -5,25 +5,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "base/regular_file.h"
 #include "target/process.h"
-
-static void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-}
+#include "target/process_root.h"
 
 static int open_path(const char *path)
 {
@@ -32,24 +25,13 @@ static int open_path(const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
-/*
- * Turns an O_PATH descriptor (which it closes) into one to read from. Only a regular file is opened
- * for real: opening a device or a FIFO may block or do things.
- */
-static int open_regular(int path_fd)
+/* Takes the descriptor over. */
+static int reopen(int path_fd)
 {
-	char name[40];
-	struct stat st;
-	int fd = -1, result = -EINVAL;
+	int fd = regular_file_reopen(path_fd);
 
-	if (fstat(path_fd, &st) || !S_ISREG(st.st_mode))
-		goto out;
-	snprintf(name, sizeof(name), "/proc/self/fd/%d", path_fd);
-	fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	result = fd < 0 ? -errno : fd;
-out:
 	close(path_fd);
-	return result;
+	return fd;
 }
 
 /*
@@ -78,25 +60,17 @@ static int open_map_file(pid_t tgid, const struct map_entry *e)
 	return open_path(path);
 }
 
-/* By name below the target's root, which no symlink of the target's can lead out of. */
-static int open_in_root(int root_fd, const struct map_entry *e)
+/* By name below the target's root, where something else may lie by now. */
+static int open_in_root(const struct target_root *root, const struct map_entry *e)
 {
-	struct open_how how = {
-		.flags = O_PATH | O_CLOEXEC,
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
-	};
-	int fd;
+	int fd = root->fd < 0 ? -EACCES : target_root_open(root, e->path, TARGET_PATH_LINKS);
 
-	if (root_fd < 0)
-		return -EACCES;
-	fd = (int)syscall(SYS_openat2, root_fd, e->path, &how, sizeof(how));
 	if (fd < 0)
-		return errno == ENOENT ? -ESTALE : -errno;
-	if (!is_mapped_file(fd, e)) {
-		close(fd);
-		return -ESTALE;
-	}
-	return fd;
+		return fd == -ENOENT || fd == -EINVAL ? -ESTALE : fd;
+	if (is_mapped_file(fd, e))
+		return fd;
+	close(fd);
+	return -ESTALE;
 }
 
 /* The program itself can be had without privileges even after it was replaced or deleted. */
@@ -116,18 +90,19 @@ static int open_exe(pid_t tgid, const struct map_entry *e)
 	return fd;
 }
 
-static int open_mapped_file(pid_t tgid, int root_fd, const struct map_entry *e)
+static int open_mapped_file(pid_t tgid, const struct target_root *root, const struct map_entry *e)
 {
 	int fd = open_map_file(tgid, e), result;
 
 	if (fd >= 0)
-		return open_regular(fd);
-	result = open_in_root(root_fd, e);
-	if (result < 0)
-		fd = open_exe(tgid, e);
-	if (result < 0 && fd < 0)
-		return fd == -ENOENT || fd == -ESRCH ? -ESRCH : result;
-	return open_regular(result < 0 ? fd : result);
+		return reopen(fd);
+	result = open_in_root(root, e);
+	if (result >= 0)
+		return result;
+	fd = open_exe(tgid, e);
+	if (fd >= 0)
+		return reopen(fd);
+	return fd == -ENOENT || fd == -ESRCH ? -ESRCH : result;
 }
 
 static int module_new(enum module_kind kind, const char *path, struct module **out)
@@ -137,8 +112,7 @@ static int module_new(enum module_kind kind, const char *path, struct module **o
 	if (!m)
 		return -ENOMEM;
 	m->kind = kind;
-	m->root_fd = -1;
-	m->uid = (uid_t)-1;
+	m->root = TARGET_ROOT_NONE;
 	m->path = strdup(path);
 	if (!m->path) {
 		free(m);
@@ -148,7 +122,7 @@ static int module_new(enum module_kind kind, const char *path, struct module **o
 	return 0;
 }
 
-/* Best effort: a process that has gone leaves a module without a root and with nobody's uid. */
+/* Best effort: a process that has gone leaves a module without a root. */
 static void set_owner(struct module *m, pid_t tgid)
 {
 	struct process_info info;
@@ -156,11 +130,9 @@ static void set_owner(struct module *m, pid_t tgid)
 	m->tgid = tgid;
 	if (process_read(tgid, &info))
 		return;
-	m->uid = info.uid;
 	m->inner = info.inner;
-	m->root_fd = process_root_open(tgid);
-	if (m->root_fd < 0)
-		m->root_fd = -1;
+	if (process_root_open(tgid, &m->root))
+		m->root = TARGET_ROOT_NONE;
 }
 
 static void set_elf(struct module *m, struct elf_file *elf)
@@ -177,7 +149,7 @@ static bool is_not_elf(int code)
 static int module_read_elf(struct module *m, const struct map_entry *e)
 {
 	struct elf_file *elf;
-	int fd = open_mapped_file(m->tgid, m->root_fd, e), result;
+	int fd = open_mapped_file(m->tgid, &m->root, e), result;
 
 	if (fd < 0)
 		return fd;
@@ -216,11 +188,10 @@ int module_open_entry(pid_t tgid, const struct map_entry *e, struct module **out
 
 int module_open_file(const char *path, struct module **out)
 {
-	int fd = open_path(path), result;
+	int fd = regular_file_open(path), result;
 	struct elf_file *elf;
 	struct module *m;
 
-	fd = fd < 0 ? fd : open_regular(fd);
 	if (fd < 0)
 		return fd;
 	result = elf_file_open(fd, &elf);
@@ -232,8 +203,12 @@ int module_open_file(const char *path, struct module **out)
 		elf_file_free(elf);
 		return result;
 	}
-	m->root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	set_elf(m, elf);
+	result = target_root_ours(&m->root);
+	if (result) {
+		module_free(m);
+		return result;
+	}
 	*out = m;
 	return 0;
 }
@@ -331,7 +306,7 @@ void module_free(struct module *m)
 {
 	if (!m)
 		return;
-	close_fd(&m->root_fd);
+	target_root_release(&m->root);
 	elf_file_free(m->elf);
 	free(m->path);
 	free(m);

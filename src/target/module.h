@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "base/bpf_shared.h"
+#include "base/target_root.h"
 #include "base/types.h"
 #include "elf/elf_file.h"
 #include "target/maps.h"
@@ -25,9 +26,8 @@ struct module {
 	enum module_kind kind;
 	char *path; /* as the target sees it; "[vdso]", "[kernel.kallsyms]", "//anon" */
 	pid_t tgid; /* a process that maps it (JIT: the process it belongs to) */
-	uid_t uid; /* that process' effective user: may own the perf map */
 	struct inner_pid inner; /* its number in its own PID namespace: names the perf map */
-	int root_fd; /* O_PATH of that process' root directory, for debug files and perf maps; -1 */
+	struct target_root root; /* of that process, for debug files and perf maps */
 	struct elf_file *elf; /* NULL for KERNEL, JIT, NONE and files that are not ELF */
 	struct build_id build_id;
 	u64 start, end, offset; /* one place where it is mapped, for the profile's mapping table */

@@ -514,13 +514,3 @@ bool process_alive(pid_t tgid, u64 start_time)
 
 	return !read_stat_of(tgid, &s) && s.start_time == start_time && !is_zombie(&s);
 }
-
-int process_root_open(pid_t tgid)
-{
-	char path[PROCESS_PATH_MAX];
-	int fd;
-
-	process_path(tgid, "root", path);
-	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? proc_errno() : fd;
-}

@@ -42,6 +42,5 @@ bool process_alive(pid_t tgid, u64 start_time); /* same start time, not a zombie
  */
 #define PROCESS_PATH_MAX 64
 void process_path(pid_t tgid, const char *name, char out[PROCESS_PATH_MAX]);
-int process_root_open(pid_t tgid) MUST_CHECK; /* O_PATH fd of its root directory */
 
 #endif

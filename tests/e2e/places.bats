@@ -64,6 +64,50 @@ load helper
 	rm -f "/tmp/perf-$PID.map"
 	holds "$(percent 'jit_inner') == 0"
 }
+# In front of a command: without any rights, as user and group 4711.
+AS_USER=(setpriv --reuid 4711 --regid 4711 --clear-groups)
+
+@test "places: root reads nothing for a target that the target's user may not read" {
+	need_root
+	"${AS_USER[@]}" unshare --user --mount --map-root-user true 2>/dev/null || skip 'users may make no namespaces here'
+	local secret
+	secret=$(mktemp /var/tmp/cprof-test.XXXXXX)
+	echo '0 ffffffffffff secret_of_root' >"$secret"
+	# In namespaces of its own the user is root, and may put root's file over its perf map.
+	start "${AS_USER[@]}" unshare --user --mount --map-root-user bash -c "
+		mount -t tmpfs none /tmp && cp /proc/self/fd/9 /tmp/jit && chmod 755 /tmp/jit
+		/tmp/jit & while [ ! -s /tmp/perf-\$!.map ]; do sleep 0.05; done
+		mount --bind '$secret' /tmp/perf-\$!.map && echo bound; wait" 9<"$TARGETS/jit"
+	for _ in {1..100}; do grep -q bound target.out && break; sleep 0.1; done
+	local inner
+	inner=$(pgrep -P "$PID" jit)
+	STARTED+=("$inner")
+	record -p "$inner" -d 500ms -F 499
+	rm -f "$secret"
+	grep -q bound target.out
+	holds "$(percent 'secret_of_root') == 0"
+	grep -q "JIT names of process $inner are not used: .*: the process' user may not read it" "$ERR"
+}
+@test "places: another user's JIT names are read with that user's rights" {
+	need_root
+	cp "$TARGETS/jit" /var/tmp/cprof-test-jit.$$
+	chmod 755 /var/tmp/cprof-test-jit.$$
+	start "${AS_USER[@]}" /var/tmp/cprof-test-jit.$$
+	for _ in {1..100}; do grep -q ready target.out && break; sleep 0.1; done
+	rm -f /var/tmp/cprof-test-jit.$$
+	chmod 600 "/tmp/perf-$PID.map"
+	record -p "$PID" -d 500ms -F 499
+	holds "$(percent 'jit_inner with spaces') > 50"
+	chmod 0 "/tmp/perf-$PID.map"
+	record -p "$PID" -d 500ms -F 499
+	holds "$(percent 'jit_inner') == 0"
+	# One that has a second name may be anything.
+	chmod 600 "/tmp/perf-$PID.map"
+	ln "/tmp/perf-$PID.map" "/tmp/cprof-test-$PID.map"
+	record -p "$PID" -d 500ms -F 499
+	rm -f "/tmp/perf-$PID.map" "/tmp/cprof-test-$PID.map"
+	holds "$(percent 'jit_inner') == 0"
+}
 @test "places: a program without sections still gets whole stacks" {
 	# e_shoff and e_shnum (bytes 40 and 60 of the header) are 0: only segments.
 	cp "$TARGETS/shares" sectionless

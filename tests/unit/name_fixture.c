@@ -29,7 +29,8 @@ void name_addresses(struct named *out, const char *name, const u64 *vaddrs, size
 	struct symbolize_options opt = {.no_inlines = no_inlines};
 	struct profile_mapping mapping = {.limit = 1ull << 40, .source = &out->module};
 
-	*out = (struct named){.module = {.kind = MODULE_KIND_FILE, .root_fd = -1}};
+	*out = (struct named){.module = {.kind = MODULE_KIND_FILE}};
+	CHECK_INT(target_root_ours(&out->module.root), 0);
 	out->module.path = strdup(name[0] == '/' ? name : fixture_path(name));
 	out->module.elf = open_elf(out->module.path);
 	CHECK_INT(profile_new(&out->profile), 0);
@@ -47,6 +48,7 @@ void named_release(struct named *named)
 {
 	profile_free(named->profile);
 	elf_file_free(named->module.elf);
+	target_root_release(&named->module.root);
 	free(named->module.path);
 }
 

@@ -18,9 +18,9 @@
 static const char source[] = "int main(void) { return 0; }\n";
 
 /* root/bin/t, stripped, and t.debug beside the root. */
-static int make_root(const char *flags)
+static struct target_root make_root(const char *flags)
 {
-	int root;
+	struct target_root root = {.user = {.uid = getuid(), .gid = getgid()}};
 
 	fixture_write("t.c", source, sizeof(source) - 1);
 	fixture_run("cc -g %s -o t t.c", flags);
@@ -28,8 +28,8 @@ static int make_root(const char *flags)
 	fixture_run("mkdir -p root/bin root/bin/.debug root/usr/lib/debug/bin "
 		    "root/usr/lib/debug/.build-id/00");
 	fixture_run("objcopy --strip-all --add-gnu-debuglink=t.debug t root/bin/t");
-	root = open(fixture_path("root"), O_PATH | O_DIRECTORY | O_CLOEXEC);
-	CHECK(root >= 0);
+	root.fd = open(fixture_path("root"), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	CHECK(root.fd >= 0);
 	return root;
 }
 
@@ -44,7 +44,7 @@ static struct elf_file *open_stripped(void)
 	return f;
 }
 
-static void check_found(int root, int want)
+static void check_found(const struct target_root *root, int want)
 {
 	struct elf_file *f = open_stripped(), *debug;
 	struct elf_section s;
@@ -61,12 +61,12 @@ static void check_found(int root, int want)
 
 static void check_place(const char *flags, const char *place)
 {
-	int root = make_root(flags);
+	struct target_root root = make_root(flags);
 
-	check_found(root, -ENOENT);
+	check_found(&root, -ENOENT);
 	fixture_run("cp t.debug root%s", place);
-	check_found(root, 0);
-	close(root);
+	check_found(&root, 0);
+	target_root_release(&root);
 }
 
 TEST(debug_file, found_by_build_id)
@@ -89,58 +89,63 @@ TEST(debug_file, found_by_debuglink_below_usr_lib_debug)
 	check_place("-Wl,--build-id=none", "/usr/lib/debug/bin/t.debug");
 }
 
-TEST(debug_file, found_without_a_root_of_the_target)
+TEST(debug_file, found_in_our_own_root)
 {
-	int root = make_root("-Wl,--build-id=none");
+	struct target_root root = make_root("-Wl,--build-id=none"), ours, none = TARGET_ROOT_NONE;
 	struct elf_file *f = open_stripped(), *debug;
 	char path[PATH_MAX];
 
 	fixture_run("cp t.debug root/bin");
 	snprintf(path, sizeof(path), "%s", fixture_path("root/bin/t"));
-	CHECK_INT(debug_file_find(f, path, -1, &debug), 0);
+	CHECK_INT(target_root_ours(&ours), 0);
+	CHECK_INT(debug_file_find(f, path, &ours, &debug), 0);
 	elf_file_free(debug);
-	CHECK_INT(debug_file_find(f, "t", -1, &debug), -ENOENT);
-	CHECK_INT(debug_file_find(f, NULL, -1, &debug), -ENOENT);
+	CHECK_INT(debug_file_find(f, "t", &ours, &debug), -ENOENT);
+	CHECK_INT(debug_file_find(f, NULL, &ours, &debug), -ENOENT);
+	/* A path that a target chose is not looked at in ours. */
+	CHECK_INT(debug_file_find(f, path, &none, &debug), -ENOENT);
+	CHECK_INT(debug_file_find(f, path, &root, &debug), -ENOENT);
+	target_root_release(&ours);
 	elf_file_free(f);
-	close(root);
+	target_root_release(&root);
 }
 
 TEST(debug_file, refuses_another_build_id_and_another_crc)
 {
-	int root = make_root("-Wl,--build-id=0x" ID);
+	struct target_root root = make_root("-Wl,--build-id=0x" ID);
 
 	fixture_run("cc -g -Wl,--build-id=0x99 -o other t.c");
 	fixture_run("cp other root/bin/t.debug");
 	fixture_run("cp other root/usr/lib/debug/.build-id/00/11223344556677.debug");
-	check_found(root, -ENOENT);
-	close(root);
+	check_found(&root, -ENOENT);
+	target_root_release(&root);
 	root = make_root("-Wl,--build-id=none");
 	fixture_run("cp other root/bin/t.debug");
-	check_found(root, -ENOENT);
-	close(root);
+	check_found(&root, -ENOENT);
+	target_root_release(&root);
 }
 
 TEST(debug_file, refuses_fifos_and_links_out_of_the_root)
 {
-	int root = make_root("-Wl,--build-id=none");
+	struct target_root root = make_root("-Wl,--build-id=none");
 
 	fixture_run("mkfifo root/bin/t.debug");
-	check_found(root, -ENOENT);
+	check_found(&root, -ENOENT);
 	fixture_run("rm root/bin/t.debug");
 	fixture_run("ln -s ../../t.debug root/bin/t.debug");
-	check_found(root, -ENOENT);
+	check_found(&root, -ENOENT);
 	fixture_run("ln -sf $PWD/t.debug root/bin/t.debug");
-	check_found(root, -ENOENT);
+	check_found(&root, -ENOENT);
 	/* Inside the root a link is as good as a file. */
 	fixture_run("cp t.debug root/real");
 	fixture_run("ln -sf /real root/bin/t.debug");
-	check_found(root, 0);
-	close(root);
+	check_found(&root, 0);
+	target_root_release(&root);
 }
 
 TEST(debug_file, refuses_a_debuglink_with_a_slash)
 {
-	int root = make_root("-Wl,--build-id=none");
+	struct target_root root = make_root("-Wl,--build-id=none");
 	struct elf_file *f, *debug;
 	size_t len;
 	u8 *image, *name;
@@ -151,10 +156,10 @@ TEST(debug_file, refuses_a_debuglink_with_a_slash)
 	CHECK(name);
 	memcpy(name, "../dbug", sizeof("../dbug"));
 	CHECK_INT(elf_file_open_memory((struct bytes){image, len}, &f), 0);
-	CHECK_INT(debug_file_find(f, "/bin/t", root, &debug), -ENOENT);
+	CHECK_INT(debug_file_find(f, "/bin/t", &root, &debug), -ENOENT);
 	elf_file_free(f);
 	free(image);
-	close(root);
+	target_root_release(&root);
 }
 
 static void add_section(const char *name, const char *file)
@@ -164,7 +169,7 @@ static void add_section(const char *name, const char *file)
 
 TEST(debug_file, unpacks_minidebuginfo)
 {
-	int root = make_root("");
+	struct target_root root = make_root("");
 	struct elf_file *f, *mini;
 	struct elf_section s;
 
@@ -180,12 +185,12 @@ TEST(debug_file, unpacks_minidebuginfo)
 	CHECK(s.data.len > 0);
 	elf_file_free(mini);
 	elf_file_free(f);
-	close(root);
+	target_root_release(&root);
 }
 
 TEST(debug_file, refuses_broken_and_bloated_minidebuginfo)
 {
-	int root = make_root("");
+	struct target_root root = make_root("");
 	struct elf_file *f, *mini;
 
 	fixture_run("head -c 1000 /dev/urandom > junk");
@@ -193,40 +198,40 @@ TEST(debug_file, refuses_broken_and_bloated_minidebuginfo)
 	f = open_stripped();
 	CHECK_INT(debug_file_mini(f, &mini), -EBADMSG);
 	elf_file_free(f);
-	close(root);
+	target_root_release(&root);
 	root = make_root("");
 	fixture_run("xz -1 -c t.debug | head -c 500 > cut");
 	add_section(".gnu_debugdata", "cut");
 	f = open_stripped();
 	CHECK_INT(debug_file_mini(f, &mini), -EBADMSG);
 	elf_file_free(f);
-	close(root);
+	target_root_release(&root);
 	root = make_root("");
 	fixture_run("head -c 300M /dev/zero | xz -0 > bomb");
 	add_section(".gnu_debugdata", "bomb");
 	f = open_stripped();
 	CHECK_INT(debug_file_mini(f, &mini), -EBADMSG);
 	elf_file_free(f);
-	close(root);
+	target_root_release(&root);
 }
 
 TEST(debug_file, finds_the_supplementary_file)
 {
-	int root = make_root("-Wl,--build-id=none");
+	struct target_root root = make_root("-Wl,--build-id=none");
 	struct elf_file *f, *alt;
 
 	fixture_run("cc -g -Wl,--build-id=0x" ID " -o alt t.c");
 	fixture_run("printf 'dwz/alt\\000\\000\\021\\042\\063\\104\\125\\146\\167' > link");
 	add_section(".gnu_debugaltlink", "link");
 	f = open_stripped();
-	CHECK_INT(debug_file_alt(f, "/bin/t", root, &alt), -ENOENT);
+	CHECK_INT(debug_file_alt(f, "/bin/t", &root, &alt), -ENOENT);
 	fixture_run("mkdir root/bin/dwz");
 	fixture_run("cp alt root/bin/dwz/alt");
-	CHECK_INT(debug_file_alt(f, "/bin/t", root, &alt), 0);
+	CHECK_INT(debug_file_alt(f, "/bin/t", &root, &alt), 0);
 	elf_file_free(alt);
 	fixture_run("mv root/bin/dwz/alt root/usr/lib/debug/.build-id/00/11223344556677.debug");
-	CHECK_INT(debug_file_alt(f, NULL, root, &alt), 0);
+	CHECK_INT(debug_file_alt(f, NULL, &root, &alt), 0);
 	elf_file_free(alt);
 	elf_file_free(f);
-	close(root);
+	target_root_release(&root);
 }

@@ -232,55 +232,55 @@ TEST(jit, memory_that_runs_out_is_an_error)
 	close(fd);
 }
 
-static int open_root(void)
+static struct target_root open_root(uid_t uid)
 {
-	int fd = open(fixture_dir(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct target_root root = {.user = {.uid = uid, .gid = getgid()}};
 
-	CHECK(fd >= 0);
+	CHECK(!chmod(fixture_dir(), 0755));
+	root.fd = open(fixture_dir(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	CHECK(root.fd >= 0);
 	CHECK(!mkdir(fixture_path("tmp"), 0755));
-	return fd;
+	return root;
 }
 
 TEST(jit, reads_a_plain_file_of_the_user)
 {
-	int root = open_root();
+	struct target_root root = open_root(getuid());
+	const struct target_root none = TARGET_ROOT_NONE;
 	struct jit_names *names;
 	u64 address = 0x10;
 
-	CHECK_INT(jit_names_read(root, (struct inner_pid){7}, getuid(), &address, 1, &names),
-		  -ENOENT);
-	CHECK_INT(jit_names_read(-1, (struct inner_pid){7}, getuid(), &address, 1, &names),
-		  -ENOENT);
+	CHECK_INT(jit_names_read(&root, (struct inner_pid){7}, &address, 1, &names), -ENOENT);
+	CHECK_INT(jit_names_read(&none, (struct inner_pid){7}, &address, 1, &names), -ENOENT);
 	fixture_write("tmp/perf-7.map", "10 10 f\n", 8);
-	CHECK_INT(jit_names_read(root, (struct inner_pid){7}, getuid(), &address, 1, &names), 0);
+	CHECK_INT(jit_names_read(&root, (struct inner_pid){7}, &address, 1, &names), 0);
 	CHECK_STR(jit_names_at(names, 0), "f");
 	CHECK(!jit_names_are_cut(names));
 	jit_names_free(names);
-	close(root);
+	target_root_release(&root);
 }
 
 TEST(jit, refuses_symlinks_and_special_files)
 {
-	int root = open_root();
+	struct target_root root = open_root(getuid());
 	struct jit_names *names;
 	u64 address = 0x10;
 
 	fixture_write("secret", "10 10 f\n", 8);
 	CHECK(!symlink("../secret", fixture_path("tmp/perf-7.map")));
-	CHECK_INT(jit_names_read(root, (struct inner_pid){7}, getuid(), &address, 1, &names),
-		  -EPERM);
+	CHECK_INT(jit_names_read(&root, (struct inner_pid){7}, &address, 1, &names), -EPERM);
 	CHECK(!mkfifo(fixture_path("tmp/perf-8.map"), 0600));
-	CHECK_INT(jit_names_read(root, (struct inner_pid){8}, getuid(), &address, 1, &names),
-		  -EPERM);
+	CHECK_INT(jit_names_read(&root, (struct inner_pid){8}, &address, 1, &names), -EPERM);
 	CHECK(!mkdir(fixture_path("tmp/perf-9.map"), 0700));
-	CHECK_INT(jit_names_read(root, (struct inner_pid){9}, getuid(), &address, 1, &names),
-		  -EPERM);
-	close(root);
+	CHECK_INT(jit_names_read(&root, (struct inner_pid){9}, &address, 1, &names), -EPERM);
+	fixture_run("ln secret tmp/perf-10.map");
+	CHECK_INT(jit_names_read(&root, (struct inner_pid){10}, &address, 1, &names), -EPERM);
+	target_root_release(&root);
 }
 
 TEST(jit, refuses_files_of_other_users)
 {
-	int root = open_root();
+	struct target_root root = open_root(getuid());
 	struct jit_names *names;
 	u64 address = 0x10;
 
@@ -288,8 +288,13 @@ TEST(jit, refuses_files_of_other_users)
 		unit_skip("only root can give files away");
 	fixture_write("tmp/perf-7.map", "10 10 f\n", 8);
 	CHECK(!chown(fixture_path("tmp/perf-7.map"), 4711, 4711));
-	CHECK_INT(jit_names_read(root, (struct inner_pid){7}, 1234, &address, 1, &names), -EPERM);
-	CHECK_INT(jit_names_read(root, (struct inner_pid){7}, 4711, &address, 1, &names), 0);
+	root.user.uid = 1234;
+	CHECK_INT(jit_names_read(&root, (struct inner_pid){7}, &address, 1, &names), -EPERM);
+	root.user.uid = 4711;
+	CHECK_INT(jit_names_read(&root, (struct inner_pid){7}, &address, 1, &names), 0);
 	jit_names_free(names);
-	close(root);
+	/* Its owner may not read it itself: then nothing is read on its behalf. */
+	CHECK(!chmod(fixture_path("tmp/perf-7.map"), 0));
+	CHECK_INT(jit_names_read(&root, (struct inner_pid){7}, &address, 1, &names), -EACCES);
+	target_root_release(&root);
 }

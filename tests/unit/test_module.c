@@ -101,9 +101,9 @@ TEST(module, opens_our_program)
 	CHECK_STR(m->path, me.exe);
 	CHECK(m->elf && m->build_id.len == elf_file_build_id(m->elf)->len);
 	CHECK_INT(m->tgid, getpid());
-	CHECK_INT(m->uid, geteuid());
+	CHECK_INT(m->root.user.uid, geteuid());
 	CHECK_INT(m->inner.nr, me.inner.nr);
-	CHECK(m->root_fd >= 0 && m->start == e.start && m->end == e.end && m->offset == e.offset);
+	CHECK(m->root.fd >= 0 && m->start == e.start && m->end == e.end && m->offset == e.offset);
 	module_free(m);
 	maps_release(&v);
 }
@@ -231,11 +231,11 @@ TEST(module, special_kinds)
 	struct module *m;
 
 	CHECK_INT(module_new_special(MODULE_KIND_JIT, getpid(), &m), 0);
-	CHECK(m->root_fd >= 0 && m->uid == geteuid() && !m->elf);
+	CHECK(m->root.fd >= 0 && m->root.user.uid == geteuid() && !m->elf);
 	CHECK_STR(m->path, "//anon");
 	module_free(m);
 	CHECK_INT(module_new_special(MODULE_KIND_JIT, 0x7ffffff0, &m), 0);
-	CHECK(m->root_fd == -1 && m->uid == (uid_t)-1);
+	CHECK(m->root.fd == -1);
 	module_free(m);
 	CHECK_INT(module_new_special(MODULE_KIND_KERNEL, 0, &m), 0);
 	CHECK_STR(m->path, "[kernel.kallsyms]");

@@ -15,6 +15,7 @@
 
 #include "target/maps.h"
 #include "target/process.h"
+#include "target/process_root.h"
 
 static pid_t spawn(void (*body)(int ready))
 {
@@ -116,6 +117,7 @@ TEST(process, names_with_parentheses_and_controls)
 TEST(process, gone_and_zombie)
 {
 	struct process_info info;
+	struct target_root root;
 	siginfo_t si;
 	char comm[8];
 	pid_vec v = {0};
@@ -133,7 +135,8 @@ TEST(process, gone_and_zombie)
 	CHECK_INT(process_threads(pid, &v), -ESRCH);
 	CHECK_INT(process_children(pid, &v), 0);
 	CHECK_INT(v.len, 0);
-	CHECK_INT(process_root_open(pid), -ESRCH);
+	CHECK_INT(process_root_open(pid, &root), -ESRCH);
+	CHECK_INT(root.fd, -1);
 	CHECK_INT(thread_comm(pid, pid, comm, sizeof(comm)), -ESRCH);
 	CHECK_STR(comm, "");
 }
@@ -144,7 +147,7 @@ TEST(process, lives_on_without_its_first_thread)
 	pid_vec threads = {0};
 	map_vec maps = {0};
 	pid_t pid = spawn(sleep_without_leader);
-	int root;
+	struct target_root root;
 
 	usleep(50000);
 	CHECK_INT(process_read(pid, &info), 0);
@@ -153,9 +156,9 @@ TEST(process, lives_on_without_its_first_thread)
 	CHECK_INT(maps_read(pid, &maps), 0);
 	CHECK(maps.len > 5);
 	maps_release(&maps);
-	root = process_root_open(pid);
-	CHECK(root >= 0);
-	close(root);
+	CHECK_INT(process_root_open(pid, &root), 0);
+	CHECK_INT(root.user.uid, getuid());
+	target_root_release(&root);
 	CHECK_INT(process_threads(pid, &threads), 0);
 	CHECK_INT(threads.len, 2);
 	vec_release(&threads);
@@ -206,15 +209,16 @@ TEST(process, list_holds_us_and_no_kernel_thread)
 
 TEST(process, root_is_a_directory)
 {
-	struct stat st, root;
-	int fd = process_root_open(getpid());
+	struct target_root root;
+	struct stat st, own;
 
-	CHECK(fd >= 0);
-	CHECK_INT(fstat(fd, &st), 0);
-	CHECK_INT(stat("/", &root), 0);
-	CHECK_INT(st.st_ino, root.st_ino);
-	CHECK(fcntl(fd, F_GETFD) & FD_CLOEXEC);
-	close(fd);
+	CHECK_INT(process_root_open(getpid(), &root), 0);
+	CHECK_INT(fstat(root.fd, &st), 0);
+	CHECK_INT(stat("/", &own), 0);
+	CHECK_INT(st.st_ino, own.st_ino);
+	CHECK(fcntl(root.fd, F_GETFD) & FD_CLOEXEC);
+	CHECK(!root.ours);
+	target_root_release(&root);
 }
 
 static void join_many_groups(void)

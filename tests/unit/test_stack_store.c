@@ -45,7 +45,7 @@ static u32 add_module(struct bench *b, const char *path, u64 start, u64 end, u64
 	CHECK(m);
 	m->kind = MODULE_KIND_FILE;
 	m->path = strdup(path);
-	m->root_fd = -1;
+	m->root = TARGET_ROOT_NONE;
 	m->start = start;
 	m->end = end;
 	m->offset = offset;

@@ -324,7 +324,8 @@ TEST(symbolize, lines_that_are_there_already_stay)
 	struct profile *p;
 	struct symbolize_options opt = {0};
 	struct symbolize_stats stats;
-	struct module module = {.kind = MODULE_KIND_NONE, .root_fd = -1, .path = "[unknown]"};
+	struct module module = {
+		.kind = MODULE_KIND_NONE, .root = TARGET_ROOT_NONE, .path = "[unknown]"};
 	struct profile_mapping mapping = {.limit = 1, .source = &module};
 	struct profile_line line;
 
@@ -344,7 +345,8 @@ TEST(symbolize, jit_code_without_a_map_is_one_node)
 	struct profile *p;
 	struct symbolize_options opt = {0};
 	struct symbolize_stats stats;
-	struct module module = {.kind = MODULE_KIND_JIT, .root_fd = -1, .path = "//anon"};
+	struct module module = {
+		.kind = MODULE_KIND_JIT, .root = TARGET_ROOT_NONE, .path = "//anon"};
 	struct profile_mapping mapping = {.limit = 0x10000, .source = &module};
 
 	CHECK_INT(profile_new(&p), 0);
@@ -373,7 +375,7 @@ TEST(symbolize, vdso_and_kernel)
 	struct symbolize_options opt = {0};
 	struct symbolize_stats stats;
 	struct module *vdso = NULL, kernel = {.kind = MODULE_KIND_KERNEL,
-					      .root_fd = -1,
+					      .root = TARGET_ROOT_NONE,
 					      .path = "[kernel.kallsyms]"};
 	struct profile_mapping mapping = {.start = ~0ull << 47, .limit = ~0ull, .source = &kernel};
 
