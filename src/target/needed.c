@@ -3,18 +3,17 @@
 #include "target/needed.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <gelf.h>
 #include <limits.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/regular_file.h"
 #include "base/vec.h"
+#include "target/loader_list.h"
 
 #define MAX_SCRIPT_DEPTH 4 /* fs/exec.c: BINPRM_MAX_RECURSION */
 #define MAX_LISTED 512
@@ -62,11 +61,14 @@ static bool find_in_path(const char *command, char *out, size_t size)
 static bool script_interpreter(const char *path, char *out, size_t size)
 {
 	char line[256], *word, *rest = NULL;
-	FILE *f = fopen(path, "re");
+	int fd = regular_file_open(path);
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
 	bool got = f && fgets(line, sizeof(line), f);
 
 	if (f)
 		fclose(f);
+	else if (fd >= 0)
+		close(fd);
 	if (!got || strncmp(line, "#!", 2) != 0)
 		return false;
 	word = strtok_r(line + 2, " \t\n", &rest);
@@ -83,7 +85,7 @@ static bool script_interpreter(const char *path, char *out, size_t size)
 /* PT_INTERP: the dynamic loader; false for static binaries. */
 static bool elf_interpreter(const char *path, char *out, size_t size)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int fd = regular_file_open(path);
 	Elf *elf = NULL;
 	size_t n = 0;
 	bool found = false;
@@ -111,45 +113,11 @@ static bool elf_interpreter(const char *path, char *out, size_t size)
 	return found;
 }
 
-/* "\tlibc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x00007f...)" or "\t/lib64/ld-linux... (0x...)" */
-static void add_listed_line(path_vec *v, char *line)
+static bool add_library(void *arg, const char *path)
 {
-	char *path = strchr(line, '/'), *end = path ? strstr(path, " (0x") : NULL;
+	path_vec *v = arg;
 
-	if (!end || v->len > MAX_LISTED)
-		return;
-	*end = '\0';
-	add_path(v, path);
-}
-
-/* The loader itself says what it would load (ld.so(8), --list); it runs no code of the program. */
-static void add_libraries(path_vec *v, const char *loader, const char *exe)
-{
-	char *argv[] = {(char *)loader, (char *)"--list", (char *)exe, NULL};
-	posix_spawn_file_actions_t actions;
-	int pipe_fd[2], status;
-	char line[PATH_MAX + 256];
-	pid_t pid;
-	FILE *f;
-
-	if (pipe2(pipe_fd, O_CLOEXEC))
-		return;
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, pipe_fd[1], STDOUT_FILENO);
-	posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-	if (posix_spawn(&pid, loader, &actions, NULL, argv, environ))
-		pid = -1;
-	posix_spawn_file_actions_destroy(&actions);
-	close(pipe_fd[1]);
-	f = fdopen(pipe_fd[0], "r");
-	while (f && fgets(line, sizeof(line), f))
-		add_listed_line(v, line);
-	if (f)
-		fclose(f);
-	else
-		close(pipe_fd[0]);
-	if (pid > 0)
-		waitpid(pid, &status, 0);
+	return v->len <= MAX_LISTED && !add_path(v, path);
 }
 
 void needed_files_of(const char *command, struct needed_files *out)
@@ -168,7 +136,8 @@ void needed_files_of(const char *command, struct needed_files *out)
 	add_path(&v, path);
 	if (elf_interpreter(path, loader, sizeof(loader))) {
 		add_path(&v, loader);
-		add_libraries(&v, loader, path);
+		if (loader_lists(loader))
+			loader_list(loader, path, add_library, &v);
 	}
 	if (vec_push(&v, NULL)) {
 		vec_for_each(&v, it)

@@ -2,6 +2,8 @@
 /* The files that a command will map: found along PATH, behind scripts, and not at all. */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "fixture.h"
 #include "target/needed.h"
@@ -64,6 +66,57 @@ TEST(needed, a_script_that_names_itself_ends)
 	fixture_write("loop", text, strlen(text));
 	fixture_run("chmod 755 loop");
 	needed_files_of(fixture_path("loop"), &n);
+	needed_files_release(&n);
+}
+
+/* A program whose loader is a script of that name, which leaves "was_run" behind. */
+static void make_odd_program(const char *loader, const char *script)
+{
+	static const char source[] = "int main(void) { return 0; }\n";
+
+	fixture_write("t.c", source, sizeof(source) - 1);
+	fixture_run("cc -o odd t.c -Wl,--dynamic-linker=$PWD/%s", loader);
+	fixture_run("printf '#!/bin/sh\ntouch %s/was_run\n%s\n' >%s; chmod 755 %s", fixture_dir(),
+		    script, loader, loader);
+}
+
+TEST(needed, a_loader_that_may_not_know_list_is_not_run)
+{
+	struct needed_files n;
+
+	make_odd_program("loader", "exit 0");
+	needed_files_of(fixture_path("odd"), &n);
+	CHECK(lists(&n, "/odd") && lists(&n, "/loader"));
+	CHECK_INT(access(fixture_path("was_run"), F_OK), -1);
+	needed_files_release(&n);
+}
+
+/* It goes on for a minute, as does what it has started, and both hold the pipe. */
+TEST(needed, a_loader_that_does_not_end_is_killed)
+{
+	struct needed_files n;
+	time_t began = time(NULL);
+
+	make_odd_program("ld-linux-odd.so", "echo \"	a => /lib/listed.so (0x1)\"; sleep 60 & "
+					    "echo $! >$(dirname $0)/child; sleep 60");
+	needed_files_of(fixture_path("odd"), &n);
+	CHECK(time(NULL) - began < 20);
+	CHECK_INT(access(fixture_path("was_run"), F_OK), 0);
+	CHECK(lists(&n, "/lib/listed.so"));
+	fixture_run("for i in 1 2 3 4 5 6 7 8 9; do case $(ps -o stat= -p $(cat child)) in "
+		    "'' | Z*) exit 0 ;; esac; sleep 0.5; done; exit 1");
+	needed_files_release(&n);
+}
+
+TEST(needed, a_loader_that_never_stops_talking)
+{
+	struct needed_files n;
+	time_t began = time(NULL);
+
+	make_odd_program("ld-linux-odd.so", "exec yes \"	a => /lib/listed.so (0x1)\"");
+	needed_files_of(fixture_path("odd"), &n);
+	CHECK(time(NULL) - began < 20);
+	CHECK(lists(&n, "/lib/listed.so"));
 	needed_files_release(&n);
 }
 
