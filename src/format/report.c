@@ -9,7 +9,7 @@
 
 #include "format/report_print.h"
 #include "format/short_name.h"
-#include "profile/utf8.h"
+#include "base/utf8.h"
 
 #define MIN_NAME_COLUMNS 16u
 #define HOT_PERCENT 5

@@ -14,7 +14,7 @@
 #include "format/out.h"
 #include "format/short_name.h"
 #include "format/units.h"
-#include "profile/utf8.h"
+#include "base/utf8.h"
 #include "view/tree.h"
 
 #define WIDTH 1200.0

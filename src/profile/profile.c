@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "profile/id_table.h"
-#include "profile/utf8.h"
+#include "base/utf8.h"
 
 struct profile_index {
 	struct id_table strings, functions, locations, samples;

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "format_fixture.h"
-#include "profile/utf8.h"
+#include "base/utf8.h"
 
 static struct profile *one_type(void)
 {

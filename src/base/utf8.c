@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Well-formed UTF-8, which protobuf strings must be and symbol names need not: see utf8.h. */
-#include "profile/utf8.h"
+#include "base/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +46,19 @@ size_t utf8_char(const char *s)
 			return 0;
 	}
 	return len;
+}
+
+size_t utf8_whole(const char *s, size_t len)
+{
+	size_t start = len;
+
+	/* Back to the first byte of the last character. */
+	while (start && len - start < 3 && continues((u8)s[start - 1]))
+		start--;
+	if (!start || (u8)s[start - 1] < 0xc2)
+		return len;
+	start--;
+	return start + utf8_char(s + start) > len ? start : len;
 }
 
 bool utf8_valid(const char *s)
