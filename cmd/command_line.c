@@ -15,7 +15,7 @@ bool command_line_read(enum verb verb, int argc, char **argv, struct options *o,
 
 	if (options_parse(o, verb, argc, argv, &err)) {
 		terminal_init(t, NULL);
-		terminal_error(t, "%s", err.text);
+		terminal_failed(t, &err, err.code);
 		*status = CPROF_EXIT_USAGE;
 		return false;
 	}

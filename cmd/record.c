@@ -438,7 +438,7 @@ int record_main(const struct record_verb *kind, int argc, char **argv)
 	if (!code)
 		code = finish(&r);
 	if (code < 0 && code != -EPIPE) /* whoever closed the pipe knows */
-		terminal_error(&r.term, "%s", r.err.text[0] ? r.err.text : error_reason(code));
+		terminal_failed(&r.term, &r.err, code);
 	recording_release(&r);
 	return code < 0 ? CPROF_EXIT_FAILED : code;
 }

@@ -9,30 +9,21 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/text_format.h"
+#include "base/utf8.h"
+
 #define RED "\033[1;31m"
 #define YELLOW "\033[33m"
 #define DIM "\033[2m"
 #define PLAIN "\033[0m"
 #define WIPE_LINE "\r\033[K"
 
-/* C0, DEL and the two-byte C1 controls; newlines only where a list is printed on purpose. */
-static void clean(char *text)
-{
-	for (u8 *c = (u8 *)text; *c; c++) {
-		if ((*c < ' ' && *c != '\n') || *c == 0x7f)
-			*c = '?';
-		if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)
-			c[0] = c[1] = '?';
-	}
-}
-
 static void print_line(struct terminal *t, const char *color, const char *prefix, const char *fmt,
 		       va_list ap)
 {
 	char text[2048];
 
-	vsnprintf(text, sizeof(text), fmt, ap);
-	clean(text);
+	text_vprint(text, sizeof(text), fmt, ap);
 	terminal_progress_end(t);
 	if (!t->err_color)
 		color = "";
@@ -104,6 +95,14 @@ void terminal_error(struct terminal *t, const char *fmt, ...)
 	va_end(ap);
 }
 
+void terminal_failed(struct terminal *t, const struct error *err, int code)
+{
+	terminal_progress_end(t);
+	/* It has been escaped already, and its newlines are ours. */
+	fprintf(stderr, "%scprof: %s%s\n", t->err_color ? RED : "", t->err_color ? PLAIN : "",
+		err->text[0] ? err->text : error_reason(code));
+}
+
 void terminal_note(struct terminal *t, const char *fmt, ...)
 {
 	va_list ap;
@@ -124,12 +123,11 @@ void terminal_progress(struct terminal *t, const char *fmt, ...)
 	if (!t->err_tty || t->quiet)
 		return;
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	text_vprint(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	clean(text);
 	/* A line that wraps could not be wiped. */
 	if (width && strlen(text) >= width)
-		text[width - 1] = '\0';
+		text[utf8_whole(text, width - 1)] = '\0';
 	fprintf(stderr, WIPE_LINE "%s", text);
 	fflush(stderr);
 	t->in_progress = true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What cprof says beside its results: errors, warnings, the closing summary, the progress line; all on
- * stderr. Names of files and threads come from the target, so control characters are printed as '?'.
+ * stderr. Names of files and threads come from the target, so what a %s stands for is escaped (text_format.h).
  */
 #ifndef CPROF_CMD_TERMINAL_H
 #define CPROF_CMD_TERMINAL_H
@@ -24,6 +24,8 @@ struct terminal {
 void terminal_init(struct terminal *t, const struct options *o);
 
 void terminal_error(struct terminal *t, const char *fmt, ...) PRINTF_LIKE(2, 3); /* "cprof: ..." */
+/* The same for an error of the library, or for a bare `code` where it has no text. */
+void terminal_failed(struct terminal *t, const struct error *err, int code);
 /* A line of the summary, without prefix; not with -q. */
 void terminal_note(struct terminal *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Replaces the progress line; only on a terminal and not with -q. Any other line wipes it first. */

@@ -20,7 +20,7 @@ struct profile *viewing_load(const struct options *o, size_t i, struct terminal 
 	int code = format_read_file(o->files[i], &p, &err);
 
 	if (code) {
-		terminal_error(t, "%s", err.text);
+		terminal_failed(t, &err, code);
 		return NULL;
 	}
 	code = symbolize_from_files(p);
@@ -35,7 +35,7 @@ int viewing_failed(struct terminal *t, int code, const struct error *err)
 {
 	if (code == -EPIPE)
 		return CPROF_EXIT_OK;
-	terminal_error(t, "%s", err->code ? err->text : error_reason(code));
+	terminal_failed(t, err, code);
 	return CPROF_EXIT_FAILED;
 }
 

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text_format.h"
+
 int error_set(struct error *err, int code, const char *fmt, ...)
 {
 	va_list ap;
@@ -16,9 +18,21 @@ int error_set(struct error *err, int code, const char *fmt, ...)
 		return code;
 	err->code = code;
 	va_start(ap, fmt);
-	vsnprintf(err->text, sizeof(err->text), fmt, ap);
+	text_vprint(err->text, sizeof(err->text), fmt, ap);
 	va_end(ap);
 	return code;
+}
+
+void error_append(struct error *err, const char *fmt, ...)
+{
+	size_t used = err ? strlen(err->text) : 0;
+	va_list ap;
+
+	if (!err)
+		return;
+	va_start(ap, fmt);
+	text_vprint(err->text + used, sizeof(err->text) - used, fmt, ap);
+	va_end(ap);
 }
 
 const char *error_reason(int code)

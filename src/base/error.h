@@ -17,8 +17,13 @@ struct error {
 		[1000]; /* no program name; one line, save where it lists choices: "cannot profile PID 4711: no such process" */
 };
 
-/* Sets code and text; returns code, so that `return error_set(err, -ENOENT, ...)` reads well. */
+/*
+ * Sets code and text; returns code, so that `return error_set(err, -ENOENT, ...)` reads well. What a %s stands
+ * for is escaped (text_format.h), so the text can be printed as it is; it has newlines only where the format has.
+ */
 int error_set(struct error *err, int code, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+void error_append(struct error *err, const char *fmt, ...) PRINTF_LIKE(2, 3); /* to its text */
 
 /* The text for a negative errno: "no such process" (lower case first letter, thread-safe). */
 const char *error_reason(int code);

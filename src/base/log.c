@@ -3,7 +3,8 @@
 #include "base/log.h"
 
 #include <stdarg.h>
-#include <stdio.h>
+
+#include "base/text_format.h"
 
 void log_line(const struct log *log, enum log_level level, const char *fmt, ...)
 {
@@ -13,7 +14,7 @@ void log_line(const struct log *log, enum log_level level, const char *fmt, ...)
 	if (!log || !log->write || level > log->level)
 		return;
 	va_start(ap, fmt);
-	vsnprintf(line, sizeof(line), fmt, ap);
+	text_vprint(line, sizeof(line), fmt, ap);
 	va_end(ap);
 	log->write(log->arg, level, line);
 }

@@ -14,7 +14,8 @@ enum log_level {
 
 struct log {
 	enum log_level level; /* lines above this level are dropped before they are formatted */
-	void (*write)(void *arg, enum log_level level, const char *line); /* line has no newline */
+	/* `line` has no newline, and is escaped as an error's text is (error.h). */
+	void (*write)(void *arg, enum log_level level, const char *line);
 	void *arg;
 };
 

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/text_format.h"
 #include "collect/events.h"
 #include "target/proc_fs.h"
 
@@ -245,7 +246,7 @@ static struct feature *add(struct lister *l, const char *name, bool ok, const ch
 
 	*out = (struct feature){.name = name, .state = ok ? FEATURE_OK : FEATURE_MISSING};
 	va_start(ap, fmt);
-	vsnprintf(out->detail, sizeof(out->detail), fmt, ap);
+	text_vprint(out->detail, sizeof(out->detail), fmt, ap);
 	va_end(ap);
 	return out;
 }

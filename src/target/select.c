@@ -292,28 +292,20 @@ static void read_cmdline(const struct process_info *p, char *out, size_t size)
 
 static int refuse_several(const struct target *t, const char *name, struct error *err)
 {
-	char list[900], cmdline[CMDLINE_SHOWN + 1];
-	size_t used = 0, shown = 0;
+	char cmdline[CMDLINE_SHOWN + 1];
+	size_t shown = 0;
 
-	list[0] = '\0';
+	error_set(err, -EEXIST, "%zu processes are called \"%.64s\": choose with -p, or add --all",
+		  t->processes.len, name);
 	vec_for_each(&t->processes, p) {
-		int len;
-
-		if (shown == LISTED_MAX)
+		if (shown++ == LISTED_MAX)
 			break;
 		read_cmdline(p, cmdline, sizeof(cmdline));
-		len = snprintf(list + used, sizeof(list) - used, "\n  %d %s %s", (int)p->tgid,
-			       p->comm, cmdline);
-		if (len < 0 || (size_t)len >= sizeof(list) - used) {
-			list[used] = '\0';
-			break;
-		}
-		used += (size_t)len;
-		shown++;
+		error_append(err, "\n  %d %s %s", (int)p->tgid, p->comm, cmdline);
 	}
-	return error_set(err, -EEXIST,
-			 "%zu processes are called \"%.64s\": choose with -p, or add --all%s%s",
-			 t->processes.len, name, list, shown < t->processes.len ? "\n  ..." : "");
+	if (t->processes.len > LISTED_MAX)
+		error_append(err, "\n  ...");
+	return -EEXIST;
 }
 
 /* Takes out those that cannot be profiled; says why if that leaves none. */

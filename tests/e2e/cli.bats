@@ -142,7 +142,7 @@ cannot() {
 	name=$(printf 'a\033[31mb')
 	run --separate-stderr "$CPROF" cpu -n "$name" -d 1
 	[ "$status" -eq 1 ]
-	[ "$stderr" = 'cprof: cannot profile "a?[31mb": no process has that name' ]
+	[ "$stderr" = 'cprof: cannot profile "a\x1b[31mb": no process has that name' ]
 }
 
 @test "cli: the version names libraries and the kernel" {

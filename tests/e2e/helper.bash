@@ -217,3 +217,17 @@ times() {
 }
 
 need_root() { [ "$(id -u)" = 0 ] || skip 'needs root'; }
+
+# only_shown FILE...: nothing in there that a terminal would act on: no controls but newlines, no C1, no direction
+# marks, no bytes outside of UTF-8.
+only_shown() {
+	python3 - "$@" <<-'END'
+		import re, sys
+		bad = re.compile('[\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufffe\uffff]')
+		for path in sys.argv[1:]:
+		    text = open(path, "rb").read().decode("utf-8")
+		    found = bad.search(text)
+		    if found:
+		        sys.exit(f"{path}: {text[max(0, found.start() - 40):found.end() + 20]!r}")
+	END
+}

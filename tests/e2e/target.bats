@@ -50,6 +50,29 @@ load helper
 	[ "$(grep -c . <<<"$stderr")" -eq 1 ]
 }
 
+@test "target: names that would act on a terminal are shown as escapes" {
+	local odd=$'a\e]0;b\a\xc2\x9b\xff'
+	cp "$TARGETS/shares" "$odd"
+	start "./$odd"
+	# shellcheck disable=SC2016
+	start bash -c 'exec -a "$1" "./$2"' - $'\e[2J\n\xe2\x80\xaeevil' "$odd"
+	sleep 0.5
+	run -1 --separate-stderr "$CPROF" cpu -n "$odd" -d 1s
+	echo "$stderr" >several
+	only_shown several
+	grep -qF 'are called "a\x1b]0;b\x07\u009b\xff"' several
+	grep -qF '\u202eevil' several
+	"$CPROF" cpu -vv -p "$PID" -d 500ms -F 499 -o p.pb.gz 2>verbose
+	only_shown verbose
+	"$CPROF" cpu -p "$PID" -d 500ms -F 499 -f folded --label thread -o "$FOLDED" 2>"$ERR"
+	only_shown "$ERR" "$FOLDED"
+	# On a terminal the progress line and the name of the file that is made up, too.
+	script -qec "$CPROF cpu --color never -p $PID -d 1s -F 499" /dev/null >screen </dev/null
+	grep -aq 'recording a' screen
+	sed 's/\r\x1b\[K//g; s/\r$//' screen >cleaned
+	only_shown cleaned
+	[ "$(find . -name '*.pb.gz' | tr -d 'a-zA-Z0-9._/\n+-' | wc -c)" -eq 0 ]
+}
 @test "target: an idle process gives an empty profile, status 3, and the reason" {
 	start sleep 30
 	run --separate-stderr "$CPROF" cpu -p "$PID" -d 500ms -f folded -o -
