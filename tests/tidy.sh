@@ -11,4 +11,4 @@ tidy() { # FILE: prints what is wrong with it
 export -f tidy
 export flags
 
-find src cmd -name '*.c' | xargs -P "$(nproc)" -I{} bash -c 'tidy {}'
+find src cmd -name '*.c' -print0 | xargs -0 -P "$(nproc)" -I{} bash -c 'tidy {}'

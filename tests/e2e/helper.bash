@@ -49,15 +49,11 @@ soon() {
 # said WORD [FILE PID]: waits until FILE has a line that begins so: by default what the program of `start` prints.
 said() {
 	local file=${2:-$BATS_TEST_TMPDIR/target.out} pid=${3:-$PID}
-	has_said() {
-		! grep -q "^$1" "$file" 2>/dev/null || return 0
-		kill -0 "$pid" 2>/dev/null || { sleep 0.1; grep -q "^$1" "$file" || exited=1; }
-		[ -n "$exited" ]
-	}
-	local exited=
-	soon has_said "$1" || return 1
-	[ -z "$exited" ] || { echo "it ended before it said $1"; cat "$file" "$BATS_TEST_TMPDIR/target.err"; return 1; }
+	soon said_or_gone "$1" "$file" "$pid" || return 1
+	grep -q "^$1" "$file" || { echo "it ended before it said $1"; cat "$file" "$BATS_TEST_TMPDIR/target.err"; return 1; }
 }
+
+said_or_gone() { grep -q "^$1" "$2" 2>/dev/null || ! kill -0 "$3" 2>/dev/null; }
 
 # start_ready PROGRAM ARGS...: starts it and waits until it says "ready".
 start_ready() {
@@ -116,12 +112,10 @@ used() {
 	local until
 	cpu_ticks
 	until=$(awk "BEGIN { print int($TICKS + 100 * $1) }")
-	has_used() {
-		kill -0 "$PID" && cpu_ticks || return 0
-		[ "$TICKS" -ge "$until" ]
-	}
-	soon has_used || soon has_used || soon has_used
+	soon used_or_gone "$until" || soon used_or_gone "$until" || soon used_or_gone "$until"
 }
+
+used_or_gone() { ! kill -0 "$PID" 2>/dev/null || { cpu_ticks && [ "$TICKS" -ge "$1" ]; }; }
 
 # record_cpu SECONDS OPTIONS...: folded stacks of so much CPU time of the target: as many samples on a busy machine
 # as on an idle one.

@@ -218,7 +218,7 @@ inlined='deep::hot[^;]*;[^;]*first[^;]*;[^;]*second[^;]*;[^;]*third[^;]*;[^;]*in
 	target plt
 	record_cpu 1.5 -F $RATE
 	at_least 99.5 'main;caller' '.'
-	holds "$(percent 'caller;tiny@plt ') > 10"
+	holds "$(count 'caller;tiny@plt ') > 50" # of 3000; how long a jump takes is up to the processor
 	whole
 }
 @test "vdso: time spent there has its callers" {
