@@ -122,6 +122,32 @@ used_or_gone() { ! kill -0 "$PID" 2>/dev/null || { cpu_ticks && [ "$TICKS" -ge "
 record_cpu() {
 	profiler cpu -p "$PID" -d 0 -f folded -o "$FOLDED" "${@:2}" && used "$1" && profiler_end && [ -s "$FOLDED" ]
 }
+# record_pprof SECONDS OPTIONS...: the same as a pprof file, p.pb.gz, and its samples in $FOLDED.
+record_pprof() {
+	profiler cpu -p "$PID" -d 0 -o p.pb.gz "${@:2}" && used "$1" && profiler_end && decoded_samples
+}
+
+decoded_samples() { "$ROOT/tests/e2e/pprof_decode.py" p.pb.gz --folded -t samples >"$FOLDED"; }
+
+# label_count KEY VALUE: the samples of p.pb.gz under this label.
+label_count() {
+	"$ROOT/tests/e2e/pprof_decode.py" p.pb.gz --labels -t samples |
+		awk -v key="$1" -v value="$2" '$1 == key && $2 == value { n += $NF } END { print n + 0 }'
+}
+
+# in_state LETTER PID: whether its first thread is running (R), sleeping (S), a zombie (Z).
+in_state() { [[ $(cat "/proc/$2/stat" 2>/dev/null) == *") $1 "* ]]; }
+
+# start_asleep PROGRAM ARGS...: starts it and waits until it has begun to wait.
+start_asleep() {
+	start "$@"
+	soon executes "$1" "$PID"
+	soon in_state S "$PID"
+}
+
+# executes PROGRAM PID: whether the process has got as far as the program.
+executes() { [ "$(cat "/proc/$2/comm" 2>/dev/null)" = "${1##*/}" ]; }
+
 # record_wait VERB OPTIONS...: the same for one of the verbs that measure waits.
 record_wait() {
 	local verb=$1

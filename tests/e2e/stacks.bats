@@ -185,19 +185,15 @@ inlined='deep::hot[^;]*;[^;]*first[^;]*;[^;]*second[^;]*;[^;]*third[^;]*;[^;]*in
 
 @test "threads: each by its name, those born later too" {
 	target threads
-	profiler cpu -p "$PID" -d 0 -F 999 --label thread -o threads.pb.gz
-	used 3
-	profiler_end
-	"$BATS_TEST_DIRNAME/pprof_decode.py" threads.pb.gz --folded >"$FOLDED"
+	record_pprof 3 -F 999 --label thread
 	# How much each gets is the scheduler's affair; that each gets something of 3000 is not.
 	for i in 1 2 3 4 brief; do
 		holds "$(count "work_$i") > 30"
 	done
 	at_least 99.5 'start_thread;|clone' 'work_[1-4b]'
 	whole
-	"$BATS_TEST_DIRNAME/pprof_decode.py" threads.pb.gz --labels >labels
 	for i in 1 2 3 4; do
-		near "$(awk -v name="worker-$i" '$1 == "thread" && $2 == name { print $NF }' labels)" "$(count "work_$i")" 10
+		near "$(label_count thread "worker-$i")" "$(count "work_$i")" 10
 	done
 }
 

@@ -8,27 +8,37 @@ load helper
 	target shares
 	local first=$PID
 	target vdso
-	record -p "$first,$PID" -d 1s -F 499
-	holds "$(percent 'work_[abc]') > 30"
-	holds "$(percent 'read_clock') > 30"
-	"$CPROF" cpu -p "$first,$PID" -d 1s -F 499 -o both.pb.gz
-	go tool pprof -tags both.pb.gz >tags 2>/dev/null
-	grep -qw "$first" tags
-	grep -qw "$PID" tags
+	profiler cpu -p "$first,$PID" -d 0 -F 999 -o p.pb.gz
+	used 0.5
+	PID=$first used 0.5
+	profiler_end
+	decoded_samples
+	holds "$(count 'work_[abc]') > 250 && $(count read_clock) > 250"
+	# But for interrupts, which are also on no function's account.
+	near "$(label_count pid "$first")" "$(count 'run;level_01')" 10
+	near "$(label_count pid "$PID")" "$(count read_clock)" 10
 }
 
 @test "target: by name; several matches are listed, --all takes them" {
-	target shares-clang
-	local first=$PID
-	record -n shares-clang -d 1s -F 199
-	holds "$(percent 'work_[abc]') > 95"
-	target shares-clang
-	run --separate-stderr "$CPROF" cpu -n shares-clang -d 1s
+	local name=named-$$ first # nobody else's
+	cp "$TARGETS/shares" "$name"
+	start_ready "./$name"
+	first=$PID
+	profiler cpu -n "$name" -d 0 -F 999 -f folded -o "$FOLDED"
+	used 0.3
+	profiler_end
+	at_least 95 'work_[abc]'
+	holds "$(samples) > 150"
+	start_ready "./$name"
+	run --separate-stderr "$CPROF" cpu -n "$name" -d 1s
 	[ "$status" -eq 1 ]
 	# shellcheck disable=SC2154
 	[[ $stderr == *"$first"* && $stderr == *"$PID"* && $stderr == *--all* ]]
-	record -n shares-clang --all -d 1s -F 499
-	holds "$(samples) > 100"
+	profiler cpu -n "$name" --all -d 0 -F 999 -o p.pb.gz
+	used 0.3
+	PID=$first used 0.3
+	profiler_end
+	holds "$(label_count pid "$first") > 150 && $(label_count pid "$PID") > 150"
 }
 
 @test "target: no such name, no such PID, a kernel thread, a zombie: one line, status 1" {
@@ -36,8 +46,9 @@ load helper
 	local zombie kthread
 	bash -c 'sleep 0 & echo $! >zombie.pid; exec sleep 20' 3>&- &
 	STARTED+=($!)
-	sleep 0.3
+	soon test -s zombie.pid
 	zombie=$(cat zombie.pid)
+	soon in_state Z "$zombie"
 	kthread=$(pgrep -x kthreadd || true)
 	for pid in 4194000 $zombie $kthread; do
 		run --separate-stderr "$CPROF" cpu -p "$pid" -d 1s
@@ -74,7 +85,7 @@ load helper
 	[ "$(find . -name '*.pb.gz' | tr -d 'a-zA-Z0-9._/\n+-' | wc -c)" -eq 0 ]
 }
 @test "target: an idle process gives an empty profile, status 3, and the reason" {
-	start sleep 30
+	start_asleep sleep 300
 	run --separate-stderr "$CPROF" cpu -p "$PID" -d 500ms -f folded -o -
 	[ "$status" -eq 3 ]
 	[ -z "$output" ]
@@ -82,12 +93,14 @@ load helper
 }
 
 @test "target: its exit ends the recording early, with everything collected" {
-	start timeout -s TERM 2 "$TARGETS/shares"
-	sleep 0.3
+	target shares
+	profiler cpu -p "$PID" -d 250s -F 999 -f folded -o "$FOLDED"
+	used 0.5
 	local began=$SECONDS
-	record -p "$PID" -d 30s -F 499
-	[ $((SECONDS - began)) -lt 10 ]
-	holds "$(samples) > 100"
+	target_end
+	wait "$PROFILER"
+	[ $((SECONDS - began)) -lt 60 ]
+	holds "$(samples) > 250"
 	at_least 90 'main;run;level_01'
 }
 
@@ -96,13 +109,19 @@ load helper
 	target shares
 	local first=$PID
 	target vdso
-	record -a -d 2s -F 499
-	holds "$(percent '^shares;.*work_[abc]') > 3"
-	holds "$(percent '^vdso;.*read_clock') > 3"
+	profiler cpu -a -d 0 -F 999 -f folded -o "$FOLDED"
+	used 0.5
+	PID=$first used 0.5
+	profiler_end
+	# How many there are of others is theirs to say.
+	holds "$(count '^shares;.*work_[abc]') > 250 && $(count '^vdso;.*read_clock') > 250"
+	at_least 99 '^(shares;|shares-)' ';run;level_01;'
 	folded_form
-	"$CPROF" cpu -a -d 1s -F 199 -o all.pb.gz
-	go tool pprof -tags all.pb.gz >tags 2>/dev/null
-	grep -qw "$first" tags
+	profiler cpu -a -d 0 -F 999 -o p.pb.gz
+	used 0.2
+	PID=$first used 0.2
+	profiler_end
+	holds "$(label_count pid "$first") > 100 && $(label_count pid "$PID") > 100"
 }
 
 # in_cgroup DIR: a new group with one target inside and one outside.
@@ -113,13 +132,15 @@ in_cgroup() {
 	target vdso
 	target shares
 	echo "$PID" >"$1/below/cgroup.procs"
-	record --cgroup "$1" -d 1s -F 499
+	profiler cpu --cgroup "$1" -d 0 -F 999 -f folded -o "$FOLDED"
+	used 0.5
+	profiler_end
 	at_least 99 'work_[abc]|\[' 'main;'
-	holds "$(percent 'read_clock') == 0"
-	holds "$(samples) > 50"
+	holds "$(count read_clock) == 0"
+	holds "$(samples) > 250"
 	kill -KILL "$PID"
 	wait "$PID" || true
-	sleep 0.2
+	soon rmdir "$1/below"
 }
 
 @test "target: a version 1 cgroup and what is below it" {
@@ -157,7 +178,9 @@ in_cgroup() {
 }
 @test "command: the start-up is in the profile" {
 	"$CPROF" cpu -F 9999 -f folded -o "$FOLDED" -- "$TARGETS/storm" child 2>"$ERR"
-	holds "$(percent 'main;child_main;child_work') > 50"
+	# It works for 10 ms; the kernel may lower the rate.
+	holds "$(count 'main;child_main;child_work') > 30"
+	holds "$(count '_dl_|ld-linux|execve') > 0"
 	whole 97
 }
 
@@ -169,8 +192,7 @@ in_cgroup() {
 	work=$(mktemp -d /tmp/cprof-e2e.XXXXXX)
 	chmod 755 "$work"
 	cp "$CPROF" "$TARGETS/shares" "$work"
-	start "${as_nobody[@]}" "$work/shares"
-	sleep 0.5
+	start_ready "${as_nobody[@]}" "$work/shares"
 	"${as_nobody[@]}" "$work/cprof" cpu -p "$PID" -d 2s -F 999 -f folded -o - >"$FOLDED" 2>"$ERR" || {
 		rm -rf "$work"
 		return 1
@@ -178,7 +200,7 @@ in_cgroup() {
 	rm -rf "$work"
 	target_end
 	for function in work_a work_b work_c; do
-		near "$(percent "$(levels)$function( |;)")" "$(truth $function)" 2.5
+		near "$(percent "$(levels)$function( |;)")" "$(truth $function)" "$(chance "$(truth $function)")"
 	done
 	whole
 	grep -q 'without privileges' "$ERR"
@@ -199,22 +221,22 @@ in_cgroup() {
 }
 @test "mode: --mode perf as root gives the same shares" {
 	target shares
-	record --mode perf -p "$PID" -d 2s -F 999
+	record_cpu 2 --mode perf -F 999
 	target_end
-	near "$(percent "$(levels)work_a( |;)")" "$(truth work_a)" 2.5
+	near "$(percent "$(levels)work_a( |;)")" "$(truth work_a)" "$(chance 50)"
 	whole
 }
 
 @test "bad luck: SIGKILL of cprof leaves the target untouched" {
 	target shares
-	"$CPROF" cpu -p "$PID" -d 20s -o killed.pb.gz 2>/dev/null 3>&- &
-	local profiler=$!
-	sleep 1
-	kill -KILL $profiler
-	wait $profiler || true
+	profiler cpu -p "$PID" -d 0 -o killed.pb.gz
+	used 0.5
+	kill -KILL "$PROFILER"
+	wait "$PROFILER" || true
+	used 0.5
 	kill -0 "$PID"
 	target_end
-	near "$(truth work_a)" 50 5 # its own measurement, of a second
+	near "$(truth work_a)" 50 5 # its own measurement
 	[ ! -e killed.pb.gz ]
 	nothing_left
 }
@@ -222,7 +244,9 @@ in_cgroup() {
 	for i in 1 2 3 4 5; do
 		start bash -c "sleep 0.0$i"
 		run --separate-stderr "$CPROF" cpu -p "$PID" -d 1s -f folded -o -
-		[ "$status" -eq 1 ] || [ "$status" -eq 3 ]
+		# 0: it was caught on its way to the end.
+		[ "$status" -eq 1 ] || [ "$status" -eq 3 ] || [ "$status" -eq 0 ]
 		[[ $stderr == *cprof:* ]]
+		[ "$(grep -c 'cprof: cannot' <<<"$stderr")" -le 1 ]
 	done
 }
