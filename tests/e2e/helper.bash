@@ -83,10 +83,11 @@ record() {
 	[ -s "$FOLDED" ]
 }
 
-# profiler VERB OPTIONS...: cprof in the background, as PROFILER, from when it records on.
+# profiler VERB OPTIONS...: cprof in the background, as PROFILER, from when it records on. A shell
+# without job control has its background jobs ignore SIGINT.
 profiler() {
 	: >"$ERR"
-	"$CPROF" "$@" -v 2>"$ERR" 3>&- </dev/null &
+	env --default-signal=INT "$CPROF" "$@" -v 2>"$ERR" 3>&- </dev/null &
 	PROFILER=$!
 	STARTED+=("$PROFILER")
 	said 'cprof: recording' "$ERR" "$PROFILER"
@@ -106,6 +107,9 @@ cpu_ticks() {
 	set -- ${stat##*) }
 	TICKS=$((${12} + ${13} + ${14} + ${15}))
 }
+
+# opens_something PID: whether it waits in a system call of the open family: open, openat, openat2.
+opens_something() { grep -qE '^(2|257|437) ' "/proc/$1/syscall" 2>/dev/null; }
 
 # used SECONDS: waits until the target has had so much more CPU time, or is gone.
 used() {
