@@ -87,7 +87,7 @@ record() {
 # without job control has its background jobs ignore SIGINT.
 profiler() {
 	: >"$ERR"
-	env --default-signal=INT "$CPROF" "$@" -v 2>"$ERR" 3>&- </dev/null &
+	env --default-signal=INT "$CPROF" "$1" -v "${@:2}" >profiler.out 2>"$ERR" 3>&- </dev/null &
 	PROFILER=$!
 	STARTED+=("$PROFILER")
 	said 'cprof: recording' "$ERR" "$PROFILER"

@@ -7,20 +7,18 @@ load helper
 
 @test "places: a program that was deleted" {
 	cp "$TARGETS/shares" gone
-	start ./gone
-	sleep 0.3
+	start_ready ./gone
 	rm gone
-	record -p "$PID" -d 1s -F 499
+	record_cpu 0.5 -F 999
 	at_least 99 "main;run;$(levels)work_" 'level_30;work_'
 	whole
 }
 @test "places: a program that was replaced by another" {
 	cp "$TARGETS/shares" changed
-	start ./changed
-	sleep 0.3
+	start_ready ./changed
 	cp "$TARGETS/inline" new
 	mv new changed
-	record -p "$PID" -d 1s -F 499
+	record_cpu 0.5 -F 999
 	at_least 99 "main;run;$(levels)work_" 'level_30;work_'
 	holds "$(percent 'deep::|thrown::') == 0"
 }
@@ -28,39 +26,38 @@ load helper
 	need_root
 	mkdir -p root/bin
 	cp "$TARGETS/shares-static" root/bin/program
-	start chroot root /bin/program
-	sleep 0.3
-	record -p "$PID" -d 1s -F 499
+	start_ready chroot root /bin/program
+	record_cpu 0.5 -F 999
 	at_least 99 "main;run;$(levels)work_" 'level_30;work_'
 }
 @test "places: JIT names by the PID and the /tmp of the target's own namespaces" {
 	need_root
 	unshare --mount --pid --fork true 2>/dev/null || skip 'no namespaces here'
 	# By descriptor: the program itself may lie below /tmp.
-	start unshare --mount --pid --fork --kill-child bash -c \
+	start_ready unshare --mount --pid --fork --kill-child bash -c \
 		"exec 9<'$TARGETS/jit'; mount -t tmpfs none /tmp && cd / && exec /proc/self/fd/9"
-	sleep 0.5
-	local inner
-	inner=$(pgrep -P "$PID")
-	[ ! -e "/tmp/perf-$inner.map" ]
-	record -p "$inner" -d 1s -F 999
+	PID=$(pgrep -P "$PID")
+	[ ! -e "/tmp/perf-$PID.map" ]
+	record_cpu 0.5 -F 999
 	at_least 98 'main;run_jit;jit_outer;jit_inner with spaces' 'jit_inner'
 	holds "$(percent 'jit_inner') > 50"
 }
 @test "places: a perf map of 10 GB costs neither memory nor time" {
 	target jit
 	truncate -s 10G "/tmp/perf-$PID.map"
-	local began=$SECONDS
-	record -p "$PID" -d 500ms -F 499
+	# Reading it would take ten seconds of CPU time, whatever else runs.
+	profiler cpu -p "$PID" -d 0 -F 499 -f folded -o "$FOLDED"
+	used 0.3
+	profiler_end
 	rm -f "/tmp/perf-$PID.map"
-	[ $((SECONDS - began)) -lt 10 ]
+	holds "$(sed -n 's/^cprof: cost: \([0-9.]*\) s of CPU.*/\1/p' "$ERR") < 3"
 	holds "$(sed -n 's/.* \([0-9]*\) MB of memory.*/\1/p' "$ERR") < 100"
 }
 @test "places: a perf map of somebody else's is not believed" {
 	need_root
 	target jit
 	chown 65534 "/tmp/perf-$PID.map"
-	record -p "$PID" -d 500ms -F 499
+	record_cpu 0.3 -F 499
 	rm -f "/tmp/perf-$PID.map"
 	holds "$(percent 'jit_inner') == 0"
 }
@@ -78,33 +75,30 @@ AS_USER=(setpriv --reuid 4711 --regid 4711 --clear-groups)
 		mount -t tmpfs none /tmp && cp /proc/self/fd/9 /tmp/jit && chmod 755 /tmp/jit
 		/tmp/jit & while [ ! -s /tmp/perf-\$!.map ]; do sleep 0.05; done
 		mount --bind '$secret' /tmp/perf-\$!.map && echo bound; wait" 9<"$TARGETS/jit"
-	for _ in {1..100}; do grep -q bound target.out && break; sleep 0.1; done
-	local inner
-	inner=$(pgrep -P "$PID" jit)
-	STARTED+=("$inner")
-	record -p "$inner" -d 500ms -F 499
+	said bound
+	PID=$(pgrep -P "$PID" jit)
+	STARTED+=("$PID")
+	record_cpu 0.3 -F 499
 	rm -f "$secret"
-	grep -q bound target.out
 	holds "$(percent 'secret_of_root') == 0"
-	grep -q "JIT names of process $inner are not used: .*: the process' user may not read it" "$ERR"
+	grep -q "JIT names of process $PID are not used: .*: the process' user may not read it" "$ERR"
 }
 @test "places: another user's JIT names are read with that user's rights" {
 	need_root
 	cp "$TARGETS/jit" /var/tmp/cprof-test-jit.$$
 	chmod 755 /var/tmp/cprof-test-jit.$$
-	start "${AS_USER[@]}" /var/tmp/cprof-test-jit.$$
-	for _ in {1..100}; do grep -q ready target.out && break; sleep 0.1; done
+	start_ready "${AS_USER[@]}" /var/tmp/cprof-test-jit.$$
 	rm -f /var/tmp/cprof-test-jit.$$
 	chmod 600 "/tmp/perf-$PID.map"
-	record -p "$PID" -d 500ms -F 499
+	record_cpu 0.3 -F 499
 	holds "$(percent 'jit_inner with spaces') > 50"
 	chmod 0 "/tmp/perf-$PID.map"
-	record -p "$PID" -d 500ms -F 499
+	record_cpu 0.3 -F 499
 	holds "$(percent 'jit_inner') == 0"
 	# One that has a second name may be anything.
 	chmod 600 "/tmp/perf-$PID.map"
 	ln "/tmp/perf-$PID.map" "/tmp/cprof-test-$PID.map"
-	record -p "$PID" -d 500ms -F 499
+	record_cpu 0.3 -F 499
 	rm -f "/tmp/perf-$PID.map" "/tmp/cprof-test-$PID.map"
 	holds "$(percent 'jit_inner') == 0"
 }
@@ -113,18 +107,16 @@ AS_USER=(setpriv --reuid 4711 --regid 4711 --clear-groups)
 	cp "$TARGETS/shares" sectionless
 	head -c 8 /dev/zero | dd of=sectionless bs=1 seek=40 conv=notrunc status=none
 	head -c 4 /dev/zero | dd of=sectionless bs=1 seek=60 conv=notrunc status=none
-	start ./sectionless
-	sleep 0.3
-	record -p "$PID" -d 1s -F 499
+	start_ready ./sectionless
+	record_cpu 0.5 -F 999
 	holds "$(percent 'sectionless') > 95"
 	whole
 }
 @test "places: a program whose section table is nowhere still gets whole stacks" {
 	cp "$TARGETS/shares" astray
 	head -c 6 /dev/zero | tr '\0' x | dd of=astray bs=1 seek=40 conv=notrunc status=none
-	start ./astray
-	sleep 0.3
-	record -p "$PID" -d 1s -F 499
+	start_ready ./astray
+	record_cpu 0.5 -F 999
 	holds "$(percent 'astray') > 95"
 	whole
 }

@@ -12,21 +12,21 @@ pprof() { go tool pprof "$@" 2>/dev/null; }
 
 @test "pprof: -top has the shares and the total" {
 	target shares
-	"$CPROF" cpu -p "$PID" -d 2s -F 999 -o p.pb.gz 2>"$ERR"
+	record_pprof 1.5 -F 999
 	target_end
 	pprof -top p.pb.gz >top
 	cat top
 	grep -q '^Type: cpu' top
 	local flat
 	flat=$(awk '$NF == "work_a" { sub(/%/, "", $2); print $2 }' top)
-	near "$flat" "$(truth work_a)" 2.5
+	near "$flat" "$(truth work_a)" "$(chance 50)"
 	# 2 s of one thread, in time and in samples.
 	pprof -top -sample_index=samples p.pb.gz | grep -q '^Type: samples'
 	awk '$NF == "main" { sub(/%/, "", $5); exit !($5 + 0 > 99) }' top
 }
 @test "pprof: -peek and -list work with no binary at hand" {
 	target inline
-	"$CPROF" cpu -p "$PID" -d 1s -F 999 -o p.pb.gz 2>"$ERR"
+	record_pprof 0.7 -F 999
 	target_end
 	pprof -peek 'innermost' p.pb.gz >peek
 	grep -q third peek
@@ -35,7 +35,7 @@ pprof() { go tool pprof "$@" 2>/dev/null; }
 }
 @test "pprof: inlined frames with their depth and lines" {
 	target inline
-	"$CPROF" cpu -p "$PID" -d 1s -F 999 -o p.pb.gz 2>"$ERR"
+	record_pprof 0.7 -F 999
 	pprof -raw p.pb.gz >raw
 	# One location: innermost first, each with the line of its call.
 	awk '/^ *[0-9]+: 0x/ { inside = 0 } /innermost/ { inside = 1 } inside' raw | head -n 5 >lines
@@ -48,7 +48,7 @@ pprof() { go tool pprof "$@" 2>/dev/null; }
 }
 @test "pprof: mappings carry build ids and the main program comes first" {
 	target shares
-	"$CPROF" cpu -p "$PID" -d 1s -F 499 -o p.pb.gz 2>"$ERR"
+	record_pprof 0.3 -F 499
 	local id
 	id=$(readelf -n "$TARGETS/shares" | sed -n 's/.*Build ID: //p')
 	pprof -raw p.pb.gz >raw
@@ -59,7 +59,7 @@ pprof() { go tool pprof "$@" 2>/dev/null; }
 }
 @test "pprof: comments state command, kernel, event, rate and losses" {
 	target shares
-	"$CPROF" cpu -p "$PID" -d 1s -F 499 -o p.pb.gz 2>"$ERR"
+	record_pprof 0.3 -F 499
 	pprof -comments p.pb.gz >comments
 	cat comments
 	grep -q 'cprof' comments
@@ -83,19 +83,18 @@ pprof() { go tool pprof "$@" 2>/dev/null; }
 	grep -q 'cpu-clock' "$ERR"
 }
 
-# decoded OPTIONS...: a profile that the tests' own decoder finds no fault with, in p.pb.gz.
+# decoded SECONDS OPTIONS...: a profile that the tests' own decoder finds no fault with, in p.pb.gz.
 decoded() {
-	"$CPROF" cpu "$@" -o p.pb.gz 2>"$ERR"
+	record_pprof "$@"
 	python3 "$BATS_TEST_DIRNAME/pprof_decode.py" p.pb.gz --check
 }
 decode() { python3 "$BATS_TEST_DIRNAME/pprof_decode.py" p.pb.gz "$@"; }
 
 @test "pprof: the decoder of the tests reads the same shares" {
 	target shares
-	decoded -p "$PID" -d 2s -F 999
+	decoded 1.5 -F 999
 	target_end
-	decode --folded >"$FOLDED"
-	near "$(percent "$(levels)work_a( |;)")" "$(truth work_a)" 2.5
+	near "$(percent "$(levels)work_a( |;)")" "$(truth work_a)" "$(chance 50)"
 	at_least 99 "_start;.*main;run;$(levels)work_" 'level_30;work_'
 	decode --info >info
 	cat info
@@ -104,26 +103,29 @@ decode() { python3 "$BATS_TEST_DIRNAME/pprof_decode.py" p.pb.gz "$@"; }
 }
 @test "pprof: sound for threads, kernel frames, JIT, the machine, perf mode, without inlines" {
 	target threads
-	decoded -p "$PID" -d 500ms -F 999 --label thread --label pid --label cpu
-	decode --labels >labels
-	cat labels
-	grep -q 'worker-1' labels
+	decoded 1 -F 999 --label thread --label pid --label cpu
+	holds "$(label_count thread worker-1) > 0"
+	target_end
 	target syscall
-	decoded -p "$PID" -d 500ms -F 999
+	decoded 0.3 -F 999
+	target_end
 	target jit
-	decoded -p "$PID" -d 500ms -F 999
-	rm -f "/tmp/perf-$PID.map"
+	decoded 0.3 -F 999
+	target_end
 	target inline
-	decoded -p "$PID" -d 500ms -F 999
-	decoded -p "$PID" -d 500ms -F 999 --no-inlines
-	decoded -p "$PID" -d 500ms -F 999 --mode perf
-	decoded -a -d 500ms -F 499
+	decoded 0.3 -F 999
+	decoded 0.3 -F 999 --no-inlines
+	decoded 0.3 -F 999 --mode perf
+	profiler cpu -a -d 0 -F 499 -o p.pb.gz
+	used 0.3
+	profiler_end
+	decode --check
 }
 @test "pprof: sound for Go" {
 	target go-shares
-	decoded -p "$PID" -d 500ms -F 999
+	decoded 0.5 -F 999
 }
 @test "pprof: sound for Rust" {
 	target rust-shares
-	decoded -p "$PID" -d 500ms -F 999
+	decoded 0.5 -F 999
 }

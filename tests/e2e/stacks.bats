@@ -47,9 +47,17 @@ the_three_shares() {
 }
 
 @test "shares: as many samples as the rate and the CPU time say" {
-	"$CPROF" cpu -F 499 -f folded -o "$FOLDED" -- timeout 2 "$TARGETS/shares" 2>"$ERR" >said
-	holds "$(samples) > 100" # of 1000, on a machine that has other work
-	near "$(samples)" "$(awk '$1 == "cpu_seconds" { print $2 * 499 }' said)" 20
+	profiler cpu -F 1999 -f folded -o "$FOLDED" -- "$TARGETS/shares"
+	soon pgrep -P "$PROFILER"
+	PID=$(pgrep -P "$PROFILER")
+	soon executes shares "$PID"
+	used 1
+	kill -TERM "$PID"
+	wait "$PROFILER"
+	# Each time on a CPU begins and ends between two ticks: a tick more or less. At the worst every tick is one.
+	local want
+	want=$(awk '$1 == "cpu_seconds" { print $2 * 1999 }' profiler.out)
+	near "$(samples)" "$want" "2 * sqrt($want)"
 }
 
 @test "shares: stripped code is one node a function, named by module and start" {
