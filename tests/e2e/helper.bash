@@ -240,6 +240,14 @@ times() {
 	for ((i = 0; i < $1; i++)); do printf '%s' "$2"; done
 }
 
+# redis_server: ./redis-server, from redis-tools. Debian's redis-server is a link to this program, which goes by its
+# name.
+redis_server() {
+	local program
+	program=$(command -v redis-check-rdb) || skip 'no redis-tools'
+	ln -s "$program" redis-server
+}
+
 need_root() { [ "$(id -u)" = 0 ] || skip 'needs root'; }
 
 # only_shown FILE...: nothing in there that a terminal would act on: no controls but newlines, no C1, no direction

@@ -6,28 +6,28 @@ load helper
 
 @test "real: redis-server under redis-benchmark" {
 	command -v redis-benchmark >/dev/null || skip 'no redis-tools'
-	# Debian's redis-server is a link to this program, which goes by its name.
-	ln -s "$(command -v redis-check-rdb)" redis-server
+	redis_server
 	start ./redis-server --port 0 --unixsocket "$PWD/redis.sock" --save '' --daemonize no
 	local server=$PID
-	timeout 5 bash -c 'until [ -S redis.sock ]; do sleep 0.05; done'
+	soon test -S redis.sock
 	start redis-benchmark -s redis.sock -t set,get,lpush,lrange_100 -n 100000000 -P 16 -q
-	record -p "$server" -d 2s -F 499
+	PID=$server
+	record_cpu 1 -F 999
 	whole
-	holds "$(samples) > 200"
+	holds "$(samples) > 500"
 	at_least 90 '^_start;.*aeMain'
 }
 @test "real: python3" {
-	start /usr/bin/python3 -c 'while True: sorted(str(i) for i in range(10000))'
-	sleep 0.3
-	record -p "$PID" -d 2s -F 499
+	start_ready /usr/bin/python3 -uc 'print("ready")
+while True: sorted(str(i) for i in range(10000))'
+	record_cpu 1 -F 999
 	whole
 	holds "$(percent '_PyEval_EvalFrameDefault') > 90"
 }
 @test "real: xz" {
-	start bash -c 'exec xz -T1 -9 -c </dev/urandom'
-	sleep 0.3
-	record -p "$PID" -d 2s -F 499
+	start bash -c 'exec xz -T1 -9 -c </dev/urandom >/dev/null'
+	soon executes xz "$PID"
+	record_cpu 1 -F 999
 	whole
 	holds "$(percent 'liblzma|lzma_') > 80"
 }
