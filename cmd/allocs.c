@@ -3,17 +3,9 @@
 #include "record.h"
 #include "verbs.h"
 
-static const struct record_verb allocs_kind = {
-	.name = "allocs",
-	.verb = VERB_ALLOCS,
-	.collector_new = heap_collector_new,
-	.why_empty = "nothing was allocated",
-	.preloads = true,
-};
-
 static int run(int argc, char **argv)
 {
-	return record_main(&allocs_kind, argc, argv);
+	return record_main(&kind_allocs, VERB_ALLOCS, argc, argv);
 }
 
 const struct verb_spec verb_allocs = {

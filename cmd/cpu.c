@@ -3,17 +3,9 @@
 #include "record.h"
 #include "verbs.h"
 
-static const struct record_verb cpu_kind = {
-	.name = "cpu",
-	.verb = VERB_CPU,
-	.collector_new = cpu_collector_new,
-	.fallback_new = perf_collector_new,
-	.samples = true,
-};
-
 static int run(int argc, char **argv)
 {
-	return record_main(&cpu_kind, argc, argv);
+	return record_main(&kind_cpu, VERB_CPU, argc, argv);
 }
 
 const struct verb_spec verb_cpu = {

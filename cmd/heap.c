@@ -3,18 +3,9 @@
 #include "record.h"
 #include "verbs.h"
 
-static const struct record_verb heap_kind = {
-	.name = "heap",
-	.verb = VERB_HEAP,
-	.collector_new = heap_collector_new,
-	.why_empty = "nothing was allocated",
-	.preloads = true,
-	.live = true,
-};
-
 static int run(int argc, char **argv)
 {
-	return record_main(&heap_kind, argc, argv);
+	return record_main(&kind_heap, VERB_HEAP, argc, argv);
 }
 
 const struct verb_spec verb_heap = {

@@ -143,7 +143,7 @@ static int set_condvar(void *options, const char *value, struct error *err)
 {
 	struct options *o = options;
 
-	o->wait.condvars = OPTION_CONDVAR_COUNT;
+	o->wait.condvars = WAIT_CONDVARS_COUNT;
 	return 0;
 }
 
@@ -151,7 +151,7 @@ static int set_no_condvar(void *options, const char *value, struct error *err)
 {
 	struct options *o = options;
 
-	o->wait.condvars = OPTION_CONDVAR_DROP;
+	o->wait.condvars = WAIT_CONDVARS_DROP;
 	return 0;
 }
 
@@ -326,7 +326,7 @@ const struct option_row option_table[] = {
 	{0, "user", NULL, "user frames only", OF(VERB_STACKS, SAMPLING), ON(user_only)},
 	{0, "kernel", NULL, "kernel frames only", OF(VERB_STACKS, SAMPLING), ON(kernel_only)},
 	{0, "mode", "bpf|perf", "how to record (default: bpf where allowed, else perf)",
-	 OF(VERB_CPU, SAMPLING), CHOICE(mode, OPTION_MODE_BPF, "mode")},
+	 OF(VERB_CPU, SAMPLING), CHOICE(mode, RECORDING_MODE_BPF, "mode")},
 	{0, "min", "DURATION", "leave shorter waits out (1ms, 0.5s)",
 	 OF(VERB_LOCKS | VERB_OFFCPU, SAMPLING), DURATION(wait.min_ns, "a duration (10ms, 0.5s)")},
 	{0, "state", "CAUSE[,CAUSE...]", "only these causes (see below); ^CAUSE: all but that one",

@@ -9,6 +9,7 @@
 #include "base/option.h"
 #include "collect/events.h"
 #include "format/report.h"
+#include "record/recording.h"
 
 enum verb { /* bits, for option_row.verbs */
 	    VERB_CPU = 1 << 0,
@@ -41,18 +42,6 @@ enum option_label { /* bits */
 		    OPTION_LABEL_CPU = 1 << 2,
 };
 
-enum option_condvar { /* waits on condition variables: mostly idleness */
-		      OPTION_CONDVAR_APART, /* in the profile, but not in tables and folded stacks */
-		      OPTION_CONDVAR_COUNT, /* like every other */
-		      OPTION_CONDVAR_DROP, /* nowhere */
-};
-
-enum option_mode {
-	OPTION_MODE_AUTO,
-	OPTION_MODE_BPF,
-	OPTION_MODE_PERF,
-};
-
 enum option_color {
 	OPTION_COLOR_AUTO,
 	OPTION_COLOR_ALWAYS,
@@ -73,25 +62,11 @@ struct options {
 	bool duration_given;
 	u32 frequency; /* Hz, 1 or more; the kernel's limit is not checked here */
 	const struct event_desc *event; /* never NULL */
-	struct option_wait {
-		u64 min_ns; /* shorter ones are left out */
-		u32 causes; /* 1 << enum wait_cause; 0: all */
-		bool wakers, owners, holds;
-		enum option_condvar condvars;
-	} wait;
+	struct wait_options wait;
 	bool user_only, kernel_only; /* at most one; both options together mean neither */
-	enum option_mode mode;
+	enum recording_mode mode;
 
-	struct option_heap {
-		u64 rate; /* mean bytes between samples */
-		const char *names; /* of the allocator's functions; NULL: the known ones */
-		const char *library; /* the only file to look at; NULL: all */
-		bool leaks, peak;
-		u64 older_than_ns; /* younger blocks are not alive; 0: all are */
-		bool no_preload; /* COMMAND: without libcprof-heap.so */
-		u32 max_live; /* blocks followed at once */
-		u32 max_slowdown; /* percent; 0: any (--force) */
-	} heap;
+	struct heap_options heap;
 
 	const char *output; /* NULL: not given; "-": stdout */
 	const struct format *format; /* NULL: not given */

@@ -44,7 +44,7 @@ int output_init(struct output *out, const struct options *o, struct terminal *te
 {
 	const struct format *by_name = o->output ? format_by_path(o->output) : NULL;
 
-	*out = (struct output){.o = o, .term = term, .saved_stdout = -1, .path = o->output};
+	*out = (struct output){.o = o, .term = term, .path = o->output};
 	out->format = o->format ? o->format : by_name;
 	if (o->open)
 		out->format = &format_html;
@@ -64,28 +64,9 @@ int output_init(struct output *out, const struct options *o, struct terminal *te
 	return 0;
 }
 
-void output_release(struct output *out)
+int output_command_stdout(const struct output *out)
 {
-	output_take_stdout(out);
-}
-
-int output_lend_stdout(struct output *out)
-{
-	if (!is_stdout(out))
-		return 0;
-	out->saved_stdout = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
-	if (out->saved_stdout < 0)
-		return -errno;
-	return dup2(STDERR_FILENO, STDOUT_FILENO) < 0 ? -errno : 0;
-}
-
-void output_take_stdout(struct output *out)
-{
-	if (out->saved_stdout < 0)
-		return;
-	dup2(out->saved_stdout, STDOUT_FILENO);
-	close(out->saved_stdout);
-	out->saved_stdout = -1;
+	return is_stdout(out) ? STDERR_FILENO : -1;
 }
 
 /* "cprof-cpu-redis-server-4711.pb.gz"; what the target calls itself may hold anything. */

@@ -21,7 +21,6 @@ struct output {
 	const struct format *format; /* of the main result */
 	const char *path; /* NULL: a name is made up; "-": stdout */
 	bool table; /* also a table on the terminal */
-	int saved_stdout; /* ours, while a command has stderr in its place; -1 */
 };
 
 struct output_place { /* what a made-up file name is made of */
@@ -35,11 +34,9 @@ struct output_place { /* what a made-up file name is made of */
 /* Decides, and finds out now what would fail after the recording: a directory, an unwritable place. */
 int output_init(struct output *out, const struct options *o, struct terminal *term,
 		struct error *err) MUST_CHECK;
-void output_release(struct output *out);
 
-/* Around the start of a command: where the profile goes to stdout, the command gets stderr for it. */
-int output_lend_stdout(struct output *out) MUST_CHECK;
-void output_take_stdout(struct output *out);
+/* What a command that is started gets for its standard output, where the profile goes to ours; else -1. */
+int output_command_stdout(const struct output *out);
 
 /* Takes what is hidden out of the profile, once it is written where all belongs. */
 int output_write(struct output *out, struct profile *p, const struct output_place *place,

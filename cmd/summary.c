@@ -6,44 +6,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-struct reason {
-	const char *text;
-	u64 count;
-};
-
-/* "a 1, b 2": those that occurred. */
-static void list_reasons(const struct reason *r, size_t n, char *out, size_t size)
-{
-	size_t used = 0;
-
-	out[0] = '\0';
-	for (size_t i = 0; i < n && used < size; i++) {
-		if (r[i].count)
-			used += (size_t)snprintf(out + used, size - used, "%s%s %llu",
-						 used ? ", " : "", r[i].text,
-						 (unsigned long long)r[i].count);
-	}
-}
-
-void summary_losses(const struct collect_stats *s, char *out, size_t size)
-{
-	const struct reason reasons[] = {
-		{"ring buffer full", s->lost_ring},
-		{"count table full", s->lost_table},
-		{"interrupted another sample", s->lost_busy},
-		{"wait table full", s->wait.lost_threads},
-	};
-	char list[SUMMARY_LINE];
-	u64 total = 0;
-
-	for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
-		total += reasons[i].count;
-	list_reasons(reasons, ARRAY_LEN(reasons), list, sizeof(list));
-	if (total)
-		snprintf(out, size, "%llu (%s)", (unsigned long long)total, list);
-	else
-		snprintf(out, size, "0");
-}
+#include "record/losses.h"
 
 static double percent(u64 part, u64 whole)
 {
@@ -52,12 +15,9 @@ static double percent(u64 part, u64 whole)
 
 static bool print_cuts(struct terminal *t, const struct collect_stats *s)
 {
-	struct reason reasons[STACK_END_COUNT];
-	char list[SUMMARY_LINE];
+	char list[LOSSES_SIZE];
 
-	for (u32 i = 0; i < STACK_END_COUNT; i++)
-		reasons[i] = (struct reason){stack_end_text(i), i == STACK_WHOLE ? 0 : s->ends[i]};
-	list_reasons(reasons, STACK_END_COUNT, list, sizeof(list));
+	losses_cuts(s, list, sizeof(list));
 	if (list[0])
 		terminal_note(t, "cprof: cut stacks: %s", list);
 	return list[0];
@@ -126,12 +86,12 @@ void summary_print(struct terminal *t, const struct summary *sum)
 {
 	const struct collect_stats *s = sum->stats;
 	const struct symbolize_stats *n = sum->names;
-	char losses[SUMMARY_LINE], rate[64] = "";
+	char losses[LOSSES_SIZE], rate[64] = "";
 	u64 stacks = 0;
 
 	for (u32 i = 0; i < STACK_END_COUNT; i++)
 		stacks += s->ends[i];
-	summary_losses(s, losses, sizeof(losses));
+	losses_text(s, losses, sizeof(losses));
 	if (sum->frequency)
 		snprintf(rate, sizeof(rate), " at %u Hz", sum->frequency);
 	terminal_note(t,

@@ -7,8 +7,6 @@
 #include "symbol/symbolize.h"
 #include "terminal.h"
 
-#define SUMMARY_LINE 512
-
 struct summary {
 	const struct collect_stats *stats;
 	const struct symbolize_stats *names;
@@ -19,8 +17,5 @@ struct summary {
 
 /* At most three lines on stderr, two when no stack was cut. */
 void summary_print(struct terminal *t, const struct summary *s);
-
-/* "0", or "12 (ring buffer full 10, table full 2)". */
-void summary_losses(const struct collect_stats *s, char *out, size_t size);
 
 #endif

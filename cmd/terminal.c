@@ -114,13 +114,18 @@ void terminal_note(struct terminal *t, const char *fmt, ...)
 	va_end(ap);
 }
 
+bool terminal_shows_progress(const struct terminal *t)
+{
+	return t->err_tty && !t->quiet;
+}
+
 void terminal_progress(struct terminal *t, const char *fmt, ...)
 {
 	u32 width = width_of(STDERR_FILENO);
 	char text[256];
 	va_list ap;
 
-	if (!t->err_tty || t->quiet)
+	if (!terminal_shows_progress(t))
 		return;
 	va_start(ap, fmt);
 	text_vprint(text, sizeof(text), fmt, ap);

@@ -30,6 +30,7 @@ void terminal_failed(struct terminal *t, const struct error *err, int code);
 void terminal_note(struct terminal *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Replaces the progress line; only on a terminal and not with -q. Any other line wipes it first. */
 void terminal_progress(struct terminal *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
+bool terminal_shows_progress(const struct terminal *t);
 void terminal_progress_end(struct terminal *t);
 
 #endif

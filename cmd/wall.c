@@ -1,25 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cprof wall: running, runnable and blocked time in one profile. */
-#include "view/wait_kind.h"
 #include "record.h"
 #include "verbs.h"
 
-static int refine(struct profile *p, const struct options *o)
-{
-	return wait_kinds_find(p);
-}
-
-static const struct record_verb wall_kind = {
-	.name = "wall",
-	.verb = VERB_WALL,
-	.collector_new = wall_collector_new,
-	.refine = refine,
-	.samples = true,
-};
-
 static int run(int argc, char **argv)
 {
-	return record_main(&wall_kind, argc, argv);
+	return record_main(&kind_wall, VERB_WALL, argc, argv);
 }
 
 const struct verb_spec verb_wall = {

@@ -15,6 +15,12 @@
 
 struct event_desc; /* events.h */
 
+enum wait_condvars { /* waits on condition variables are mostly idleness */
+		     WAIT_CONDVARS_APART, /* in the profile, but neither in tables nor in folded stacks */
+		     WAIT_CONDVARS_COUNT, /* like every other wait */
+		     WAIT_CONDVARS_DROP, /* nowhere */
+};
+
 struct collect_options {
 	const struct target *target; /* borrowed, outlives the collector */
 	const struct event_desc *event;
@@ -35,11 +41,13 @@ struct collect_options {
 		const char *library; /* the only file to look at */
 		const char
 			*uprobes; /* "perf", "multi": attach in no better way; NULL: in the best */
+		bool no_preload; /* no library is put in front of a command's allocator */
 		const char *sampler; /* library that the command preloads; NULL: none */
 	} heap;
 	struct wait_options {
 		u64 min_ns; /* shorter waits are left out */
 		u32 causes; /* 1 << enum wait_cause: those that are wanted; 0: all */
+		enum wait_condvars condvars;
 		bool wakers; /* offcpu: by the waker's stack, too */
 		bool owners; /* mutex: what the lock's owner does meanwhile, too */
 		bool holds; /* mutex: how long locks are held, instead; heap.max_slowdown holds */

@@ -5,6 +5,7 @@
 
 #include "base/bpf_shared.h"
 #include "collect/bpf_session.h"
+#include "collect/kind.h"
 #include "collect/libbpf_log.h"
 #include "collect/perf_event.h"
 #include "cpu.skel.h"
@@ -139,3 +140,10 @@ int cpu_collector_new(const struct collect_options *opt, struct collector **out,
 	*out = &c->base;
 	return 0;
 }
+
+const struct profile_kind kind_cpu = {
+	.name = "cpu",
+	.collector_new = cpu_collector_new,
+	.fallback_new = perf_collector_new,
+	.sampled = true,
+};

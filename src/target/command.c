@@ -24,7 +24,7 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
-static void run_child(int gate, int status, char *const argv[], char *const env[])
+static void run_child(int gate, int status, char *const argv[], char *const envp[])
 {
 	char go;
 	ssize_t got;
@@ -36,9 +36,7 @@ static void run_child(int gate, int status, char *const argv[], char *const env[
 	} while (got < 0 && errno == EINTR);
 	/* End of file: cprof gave up or died, and the command must not run without it. */
 	if (got == 1) {
-		for (; env && *env; env++)
-			putenv(*env);
-		execvp(argv[0], argv);
+		execvpe(argv[0], argv, envp);
 		failure = errno;
 		if (write(status, &failure, sizeof(failure)) < 0)
 			_exit(STATUS_NOT_EXECUTABLE);
@@ -47,13 +45,47 @@ static void run_child(int gate, int status, char *const argv[], char *const env[
 	_exit(STATUS_NOT_EXECUTABLE);
 }
 
-int command_start(struct command *c, char *const argv[], char *const env[], struct error *err)
+/* Whether one of `env` sets the variable of `entry`, "NAME=value". */
+static bool is_set_by(char *const env[], const char *entry)
+{
+	size_t name = strcspn(entry, "=");
+
+	for (; env && *env; env++) {
+		if (!strncmp(*env, entry, name) && (*env)[name] == '=')
+			return true;
+	}
+	return false;
+}
+
+/* Ours with `env` in it; made before the fork, as a child of many threads may not allocate. The caller frees it. */
+static char **environment_with(char *const env[])
+{
+	size_t n = 0, extra = 0, used = 0;
+	char **out;
+
+	while (environ && environ[n])
+		n++;
+	while (env && env[extra])
+		extra++;
+	out = calloc(n + extra + 1, sizeof(*out));
+	for (size_t i = 0; out && i < n; i++) {
+		if (!is_set_by(env, environ[i]))
+			out[used++] = environ[i];
+	}
+	for (size_t i = 0; out && i < extra; i++)
+		out[used++] = env[i];
+	return out;
+}
+
+int command_start(struct command *c, char *const argv[], char *const env[], int stdout_fd,
+		  struct error *err)
 {
 	int gate[2] = {-1, -1}, status[2] = {-1, -1}, result;
+	char **envp = environment_with(env);
 
 	*c = (struct command){.pid = -1, .gate = -1, .status_fd = -1};
 	snprintf(c->name, sizeof(c->name), "%s", argv[0]);
-	if (pipe2(gate, O_CLOEXEC) || pipe2(status, O_CLOEXEC))
+	if (!envp || pipe2(gate, O_CLOEXEC) || pipe2(status, O_CLOEXEC))
 		goto failed;
 	c->pid = fork();
 	if (c->pid < 0)
@@ -62,16 +94,20 @@ int command_start(struct command *c, char *const argv[], char *const env[], stru
 		/* Else the child would keep its own gate open and never see it close. */
 		close(gate[1]);
 		close(status[0]);
-		run_child(gate[0], status[1], argv, env);
+		if (stdout_fd >= 0)
+			dup2(stdout_fd, STDOUT_FILENO);
+		run_child(gate[0], status[1], argv, envp);
 	}
 	c->gate = gate[1];
 	c->status_fd = status[0];
 	close(gate[0]);
 	close(status[1]);
+	free(envp);
 	return 0;
 
 failed:
-	result = -errno;
+	result = envp ? -errno : -ENOMEM;
+	free(envp);
 	close_fd(&gate[0]);
 	close_fd(&gate[1]);
 	close_fd(&status[0]);

@@ -19,8 +19,11 @@ struct command {
 	int wait_status; /* as waitpid(2) gives it, once ended */
 };
 
-/* Forked, held before exec. `env`: "NAME=value", NULL at the end, set for it alone; NULL: nothing is. */
-int command_start(struct command *c, char *const argv[], char *const env[],
+/*
+ * Forked, held before exec. `env`: "NAME=value", NULL at the end, set for it alone; NULL: nothing is.
+ * `stdout_fd`: its standard output; -1: that of this process.
+ */
+int command_start(struct command *c, char *const argv[], char *const env[], int stdout_fd,
 		  struct error *err) MUST_CHECK;
 int command_go(struct command *c, struct error *err)
 	MUST_CHECK; /* exec; "cannot start foo: no such file or directory" */

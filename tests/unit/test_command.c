@@ -3,7 +3,9 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,7 +30,7 @@ TEST(command, is_held_until_it_may_go)
 	struct command c;
 	char how[64];
 
-	CHECK_INT(command_start(&c, argv, NULL, NULL), 0);
+	CHECK_INT(command_start(&c, argv, NULL, -1, NULL), 0);
 	usleep(20000);
 	CHECK(!command_poll(&c));
 	CHECK_INT(process_read(c.pid, &info), 0);
@@ -50,7 +52,7 @@ TEST(command, reports_its_status)
 	struct command c;
 	char how[64];
 
-	CHECK_INT(command_start(&c, shell_3, NULL, NULL), 0);
+	CHECK_INT(command_start(&c, shell_3, NULL, -1, NULL), 0);
 	CHECK_INT(command_go(&c, NULL), 0);
 	wait_end(&c);
 	command_describe_end(&c, how, sizeof(how));
@@ -59,13 +61,44 @@ TEST(command, reports_its_status)
 	command_release(&c);
 }
 
+/* Runs `script` with one variable set anew and one added, and reads what it printed. */
+static void shell_output(const char *script, char *out, size_t size)
+{
+	char *const argv[] = {"sh", "-c", (char *)script, NULL};
+	char *const env[] = {"CPROF_TEST_OLD=new", "CPROF_TEST_ADDED=1", NULL};
+	int pipe_fd[2];
+	struct command c;
+	ssize_t got;
+
+	setenv("CPROF_TEST_OLD", "old", 1);
+	setenv("CPROF_TEST_KEPT", "kept", 1);
+	CHECK_INT(pipe2(pipe_fd, O_CLOEXEC), 0);
+	CHECK_INT(command_start(&c, argv, env, pipe_fd[1], NULL), 0);
+	close(pipe_fd[1]);
+	CHECK_INT(command_go(&c, NULL), 0);
+	got = read(pipe_fd[0], out, size - 1);
+	out[got > 0 ? got : 0] = '\0';
+	close(pipe_fd[0]);
+	command_release(&c);
+}
+
+TEST(command, environment_and_standard_output_of_its_own)
+{
+	char text[64];
+
+	shell_output("echo $CPROF_TEST_OLD $CPROF_TEST_ADDED $CPROF_TEST_KEPT", text, sizeof(text));
+	CHECK_STR(text, "new 1 kept\n");
+	CHECK_STR(getenv("CPROF_TEST_OLD"), "old");
+	CHECK(!getenv("CPROF_TEST_ADDED"));
+}
+
 TEST(command, that_does_not_exist)
 {
 	char *const argv[] = {"no-such-command-here", NULL};
 	struct command c;
 	struct error err = {0};
 
-	CHECK_INT(command_start(&c, argv, NULL, &err), 0);
+	CHECK_INT(command_start(&c, argv, NULL, -1, &err), 0);
 	CHECK_INT(command_go(&c, &err), -ENOENT);
 	CHECK_STR(err.text, "cannot start no-such-command-here: no such file or directory");
 	CHECK(c.ended && WEXITSTATUS(c.wait_status) == 127);
@@ -78,7 +111,7 @@ TEST(command, that_may_not_be_executed)
 	struct command c;
 	struct error err = {0};
 
-	CHECK_INT(command_start(&c, argv, NULL, &err), 0);
+	CHECK_INT(command_start(&c, argv, NULL, -1, &err), 0);
 	CHECK_INT(command_go(&c, &err), -EACCES);
 	CHECK_STR(err.text, "cannot start /etc/passwd: permission denied");
 	CHECK(WEXITSTATUS(c.wait_status) == 126);
@@ -90,7 +123,7 @@ TEST(command, abandoned_while_held_is_gone)
 	struct command c;
 	pid_t pid;
 
-	CHECK_INT(command_start(&c, shell_3, NULL, NULL), 0);
+	CHECK_INT(command_start(&c, shell_3, NULL, -1, NULL), 0);
 	pid = c.pid;
 	command_release(&c);
 	CHECK_INT(kill(pid, 0), -1);
@@ -103,7 +136,7 @@ TEST(command, killed_while_held)
 	struct error err = {0};
 
 	signal(SIGPIPE, SIG_IGN);
-	CHECK_INT(command_start(&c, shell_3, NULL, NULL), 0);
+	CHECK_INT(command_start(&c, shell_3, NULL, -1, NULL), 0);
 	kill(c.pid, SIGKILL);
 	usleep(50000);
 	CHECK_INT(command_go(&c, &err), -ESRCH);
@@ -122,7 +155,7 @@ TEST(command, starts_with_clean_signals)
 	signals_ignore_failed_writes();
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, NULL);
-	CHECK_INT(command_start(&c, argv, NULL, NULL), 0);
+	CHECK_INT(command_start(&c, argv, NULL, -1, NULL), 0);
 	CHECK_INT(command_go(&c, NULL), 0);
 	wait_end(&c);
 	CHECK_INT(WEXITSTATUS(c.wait_status), 0);

@@ -64,7 +64,7 @@ TEST(options, defaults)
 	CHECK(o.children && o.inlines && !o.user_only && !o.kernel_only && !o.full_names);
 	CHECK(!o.output && !o.format && !o.sample_type && !o.command);
 	CHECK_INT(o.labels, 0);
-	CHECK_INT(o.mode, OPTION_MODE_AUTO);
+	CHECK_INT(o.mode, RECORDING_MODE_AUTO);
 	CHECK_INT(o.color, OPTION_COLOR_AUTO);
 	CHECK_INT(o.top, 20);
 	CHECK_INT(o.verbosity, 0);
@@ -88,7 +88,7 @@ TEST(options, every_option_in_every_form)
 	CHECK_STR(o.event->name, "page-faults");
 	CHECK(o.user_only && !o.kernel_only && !o.inlines && !o.children && o.full_names);
 	CHECK_INT(o.labels, OPTION_LABEL_THREAD | OPTION_LABEL_PID | OPTION_LABEL_CPU);
-	CHECK_INT(o.mode, OPTION_MODE_BPF);
+	CHECK_INT(o.mode, RECORDING_MODE_BPF);
 	CHECK_INT(o.top, 5);
 	CHECK_STR(o.sample_type, "cpu");
 	CHECK_INT(o.verbosity, 2);
@@ -96,7 +96,7 @@ TEST(options, every_option_in_every_form)
 	good("cpu -aq --mode=perf --color never -vd 1", &o);
 	CHECK_INT(o.target, OPTION_TARGET_ALL);
 	CHECK(o.quiet);
-	CHECK_INT(o.mode, OPTION_MODE_PERF);
+	CHECK_INT(o.mode, RECORDING_MODE_PERF);
 	CHECK_INT(o.duration_ns, 1000000000);
 	good("cpu --cgroup /system.slice --kernel", &o);
 	CHECK_INT(o.target, OPTION_TARGET_CGROUP);

@@ -44,7 +44,6 @@ static void check_choice(const char *path, const struct format *format, int stdo
 	CHECK_STR(b.out.path, want_path);
 	CHECK_STR(b.out.format->name, want->name);
 	CHECK_INT(b.out.table, table);
-	output_release(&b.out);
 }
 
 static void enter_dir(void)
@@ -75,7 +74,6 @@ static int write_to(const char *path, struct error *err)
 
 	CHECK_INT(init(&b, path, &format_folded, PIPE), 0);
 	code = output_write(&b.out, p, &place, err);
-	output_release(&b.out);
 	profile_free(p);
 	return code;
 }
@@ -139,7 +137,6 @@ static void check_refused(const char *path, int code, const char *text)
 
 	CHECK_INT(init(&b, path, NULL, PIPE), code);
 	CHECK_STR(b.err.text, text);
-	output_release(&b.out);
 }
 
 TEST(output, places_that_cannot_be_written_are_refused_at_once)
@@ -287,7 +284,6 @@ static void check_made_up(const struct output_place *place, const char *pattern)
 		unit_fail(__FILE__, __LINE__, "%s does not match %s", name, pattern);
 	CHECK_INT(unlink(name), 0);
 	free(name);
-	output_release(&b.out);
 	profile_free(p);
 }
 
@@ -316,34 +312,11 @@ TEST(output, a_made_up_name_holds_kind_target_and_time)
 
 TEST(output, a_command_gets_stderr_where_the_profile_has_stdout)
 {
-	struct stat profile, errors, now;
 	struct bench b;
 
 	CHECK_INT(init(&b, "-", NULL, PIPE), 0);
-	CHECK_INT(fstat(STDOUT_FILENO, &profile), 0);
-	fixture_dir();
-	CHECK(freopen(fixture_path("stderr"), "w", stderr));
-	CHECK_INT(fstat(STDERR_FILENO, &errors), 0);
-	CHECK_INT(output_lend_stdout(&b.out), 0);
-	CHECK_INT(fstat(STDOUT_FILENO, &now), 0);
-	CHECK(now.st_ino == errors.st_ino && now.st_dev == errors.st_dev);
-	output_take_stdout(&b.out);
-	CHECK_INT(fstat(STDOUT_FILENO, &now), 0);
-	CHECK(now.st_ino == profile.st_ino && now.st_dev == profile.st_dev);
-	output_take_stdout(&b.out); /* twice does no harm */
-	output_release(&b.out);
-}
-
-TEST(output, a_command_keeps_stdout_where_the_profile_is_a_file)
-{
-	struct stat before, now;
-	struct bench b;
-
+	CHECK_INT(output_command_stdout(&b.out), STDERR_FILENO);
 	enter_dir();
 	CHECK_INT(init(&b, "p.folded", NULL, PIPE), 0);
-	CHECK_INT(fstat(STDOUT_FILENO, &before), 0);
-	CHECK_INT(output_lend_stdout(&b.out), 0);
-	CHECK_INT(fstat(STDOUT_FILENO, &now), 0);
-	CHECK(now.st_ino == before.st_ino);
-	output_release(&b.out);
+	CHECK_INT(output_command_stdout(&b.out), -1);
 }

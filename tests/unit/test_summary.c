@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "../../cmd/summary.h"
+#include "record/losses.h"
 #include "fixture.h"
 #include "unit.h"
 
@@ -72,19 +73,19 @@ static void print(struct bench *b)
 TEST(summary, losses_are_summed_and_named)
 {
 	struct collect_stats s = {.lost_ring = 10, .lost_busy = 3};
-	char out[SUMMARY_LINE];
+	char out[LOSSES_SIZE];
 
-	summary_losses(&s, out, sizeof(out));
+	losses_text(&s, out, sizeof(out));
 	CHECK_STR(out, "13 (ring buffer full 10, interrupted another sample 3)");
 	s.lost_table = UINT64_MAX - 13;
-	summary_losses(&s, out, sizeof(out));
+	losses_text(&s, out, sizeof(out));
 	CHECK_STR(out, "18446744073709551615 (ring buffer full 10, count table full "
 		       "18446744073709551602, interrupted another sample 3)");
-	summary_losses(&(struct collect_stats){.lost_table = 1}, out, sizeof(out));
+	losses_text(&(struct collect_stats){.lost_table = 1}, out, sizeof(out));
 	CHECK_STR(out, "1 (count table full 1)");
-	summary_losses(&(struct collect_stats){.samples = 7}, out, sizeof(out));
+	losses_text(&(struct collect_stats){.samples = 7}, out, sizeof(out));
 	CHECK_STR(out, "0");
-	summary_losses(&s, out, 8);
+	losses_text(&s, out, 8);
 	CHECK_INT(strlen(out), 7);
 }
 

@@ -3,8 +3,8 @@
  * `cprof heap -- COMMAND`: the command is started with libcprof-heap.so in front of its allocator, which
  * samples at a fraction of what probes on every call cost. By environment only: nothing is left behind.
  */
-#ifndef CPROF_CMD_PRELOAD_H
-#define CPROF_CMD_PRELOAD_H
+#ifndef CPROF_RECORD_PRELOAD_H
+#define CPROF_RECORD_PRELOAD_H
 
 #include "base/types.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A command with libcprof-heap.so in front of its allocator: see preload.h. */
-#include "preload.h"
+#include "record/preload.h"
 
 #include <errno.h>
 #include <libgen.h>

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kind wall: running, runnable and blocked time in one profile. */
+#include "collect/kind.h"
+#include "view/wait_kind.h"
+
+static int refine(struct profile *p, const struct collect_options *o)
+{
+	return wait_kinds_find(p);
+}
+
+const struct profile_kind kind_wall = {
+	.name = "wall",
+	.collector_new = wall_collector_new,
+	.refine = refine,
+	.sampled = true,
+};

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a recording lost or cut, in words, for summaries and for the comments of a profile. */
+#ifndef CPROF_RECORD_LOSSES_H
+#define CPROF_RECORD_LOSSES_H
+
+#include "collect/collector.h"
+
+#define LOSSES_SIZE 512
+
+/* "0", or "12 (ring buffer full 10, table full 2)". */
+void losses_text(const struct collect_stats *s, char *out, size_t size);
+/* "no unwind row 3, return address outside every mapping 1"; "" when every stack is whole. */
+void losses_cuts(const struct collect_stats *s, char *out, size_t size);
+
+#endif

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The recipe that every recording follows: see recording.h. */
+#include "record/recording.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/open_files.h"
+#include "collect/events.h"
+#include "record/losses.h"
+#include "record/preload.h"
+#include "target/proc_fs.h"
+
+#define NSEC_PER_SEC 1000000000ull
+#define COMMAND_SETTLE_MS 20 /* a command that is about to end is waited for */
+
+struct recording {
+	struct recording_options o;
+	const struct profile_kind *kind;
+	struct target target;
+	struct command command;
+	struct preload preload;
+	struct collect_options collect;
+	struct collector *collector;
+	struct collect_stats stats; /* once there is no collector */
+	struct symbolize_stats names;
+	u64 wall_start_ns, start_ns, elapsed_ns;
+};
+
+static u64 now_ns(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (u64)ts.tv_sec * NSEC_PER_SEC + (u64)ts.tv_nsec;
+}
+
+/* ---- who ---- */
+
+/* Without the preloaded sampler every call of the allocator is probed: the same result at a higher cost. */
+static int put_sampler_in_front(struct recording *r)
+{
+	struct heap_options *heap = &r->collect.heap;
+	int err;
+
+	if (!r->kind->preloads || heap->no_preload || heap->names || heap->library)
+		return 0;
+	err = preload_init(&r->preload, r->o.command[0], heap->rate);
+	if (!err)
+		heap->sampler = r->preload.path;
+	else if (err == -ENOENT)
+		log_warn(r->collect.log, "libcprof-heap.so is neither beside cprof nor in "
+					 "../lib/cprof: every call is probed instead");
+	return err == -ENOENT || err == -ENOTSUP ? 0 : err;
+}
+
+static int select_command(struct recording *r, struct error *error)
+{
+	char **argv = r->o.command;
+	struct process_info info;
+	int err;
+
+	err = put_sampler_in_front(r);
+	if (!err)
+		err = command_start(&r->command, argv, r->preload.env, r->o.command_stdout, error);
+	if (err)
+		return err;
+	err = process_read(r->command.pid, &info);
+	if (!err)
+		err = vec_push(&r->target.processes, info);
+	if (err)
+		return error_set(error, err, "cannot start %s: %s", argv[0], error_reason(err));
+	r->target.scope = TARGET_PROCESSES;
+	r->target.follow_children = r->o.children;
+	r->target.title = strdup(argv[0]);
+	r->collect.command = argv[0];
+	return r->target.title ? 0 : -ENOMEM;
+}
+
+static int select_target(struct recording *r, struct error *error)
+{
+	const struct recording_options *o = &r->o;
+	int err = proc_fs_check(error);
+
+	if (err)
+		return err;
+	switch (o->target) {
+	case RECORDING_PIDS:
+		return target_select_pids(&r->target, o->text, o->children, error);
+	case RECORDING_NAME:
+		return target_select_name(&r->target, o->text, o->all_matches, o->children, error);
+	case RECORDING_ALL:
+		return target_select_all(&r->target, error);
+	case RECORDING_CGROUP:
+		return target_select_cgroup(&r->target, o->text, error);
+	case RECORDING_COMMAND:
+		return select_command(r, error);
+	}
+	return error_set(error, -EINVAL, "nothing to profile was named");
+}
+
+/* Where several processes are recorded together, it matters which one a sample came from. */
+static bool several_processes(const struct recording *r)
+{
+	return r->target.scope != TARGET_PROCESSES || r->target.processes.len > 1;
+}
+
+/* ---- how ---- */
+
+static void free_collector(struct recording *r)
+{
+	if (r->collector)
+		r->collector->ops->free(r->collector);
+	r->collector = NULL;
+}
+
+static int prepare_with(struct recording *r, collector_new_fn make, struct error *error)
+{
+	int err = make(&r->collect, &r->collector, error);
+
+	if (!err)
+		err = r->collector->ops->prepare(r->collector, error);
+	if (err)
+		free_collector(r);
+	return err;
+}
+
+static int prepare(struct recording *r, struct error *error)
+{
+	collector_new_fn fallback = r->kind->fallback_new;
+	int err;
+
+	if (r->o.mode == RECORDING_MODE_PERF)
+		return fallback ? prepare_with(r, fallback, error)
+				: error_set(error, -ENOTSUP,
+					    "%s profiles need BPF: --mode perf cannot make them",
+					    r->kind->name);
+	err = prepare_with(r, r->kind->collector_new, error);
+	if ((err != -EPERM && err != -EACCES) || r->o.mode == RECORDING_MODE_BPF || !fallback ||
+	    r->target.scope != TARGET_PROCESSES)
+		return err;
+	if (!r->collect.user)
+		return error_set(error, err,
+				 "cannot sample the kernel without privileges (run cprof as root)");
+	log_note(r->collect.log, "without privileges: own processes only, no kernel frames "
+				 "(run as root for both)");
+	r->collect.kernel = false;
+	return prepare_with(r, fallback, error);
+}
+
+int recording_new(const struct recording_options *opt, struct recording **out, struct error *error)
+{
+	struct recording *r = calloc(1, sizeof(*r));
+	int err;
+
+	*out = NULL;
+	if (!r)
+		return error_set(error, -ENOMEM, "cannot record: out of memory");
+	r->o = *opt;
+	r->kind = opt->kind;
+	r->target.cgroup.fd = -1;
+	r->collect = opt->collect;
+	r->collect.heap.live = r->kind->live;
+	r->collect.target = &r->target;
+	err = select_target(r, error);
+	r->collect.by_process |= several_processes(r);
+	/*
+	 * Here, so that no kind can forget it: each module, probe and thread takes descriptors. A command
+	 * that is profiled was forked before and keeps the limit that cprof was started with.
+	 */
+	open_files_raise();
+	if (!err)
+		err = prepare(r, error);
+	if (!err)
+		*out = r;
+	else
+		recording_free(r);
+	return err;
+}
+
+void recording_free(struct recording *r)
+{
+	if (!r)
+		return;
+	if (r->o.target == RECORDING_COMMAND)
+		command_release(&r->command);
+	preload_release(&r->preload);
+	free_collector(r);
+	target_release(&r->target);
+	free(r);
+}
+
+/* ---- recording ---- */
+
+int recording_start(struct recording *r, struct error *error)
+{
+	int err = r->collector->ops->start(r->collector, error);
+
+	r->wall_start_ns = now_ns(CLOCK_REALTIME);
+	r->start_ns = now_ns(CLOCK_MONOTONIC);
+	if (r->collector->began_ns) {
+		r->wall_start_ns -= r->start_ns - r->collector->began_ns;
+		r->start_ns = r->collector->began_ns;
+	}
+	if (!err && r->o.target == RECORDING_COMMAND)
+		err = command_go(&r->command, error);
+	if (!err)
+		log_info(r->collect.log, "recording %s", r->target.title);
+	return err;
+}
+
+/* A command's name and executable are known once it has passed its exec. */
+static void refresh_command(struct recording *r)
+{
+	struct process_info now;
+
+	/* Once it was waited for, its number may be another process'. */
+	if (!r->command.ended && !process_read(r->command.pid, &now) && !now.zombie)
+		r->target.processes.data[0] = now;
+}
+
+static void take_time(struct recording *r)
+{
+	r->elapsed_ns = now_ns(CLOCK_MONOTONIC) - r->start_ns;
+}
+
+/* Not longer than asked, and not beyond the end. */
+static int bounded_ms(const struct recording *r, int timeout_ms)
+{
+	u64 left;
+
+	if (!r->collect.duration_ns)
+		return timeout_ms;
+	if (r->elapsed_ns >= r->collect.duration_ns)
+		return 0;
+	left = (r->collect.duration_ns - r->elapsed_ns) / 1000000 + 1;
+	return left < (u64)timeout_ms ? (int)left : timeout_ms;
+}
+
+int recording_step(struct recording *r, int timeout_ms)
+{
+	bool ended;
+
+	take_time(r);
+	ended = r->collector->ops->poll(r->collector, bounded_ms(r, timeout_ms)) == 1;
+	if (r->o.target == RECORDING_COMMAND) {
+		refresh_command(r);
+		ended = command_poll(&r->command) && (ended || !r->o.children);
+	}
+	take_time(r);
+	return ended || (r->collect.duration_ns && r->elapsed_ns >= r->collect.duration_ns);
+}
+
+int recording_stop(struct recording *r, struct error *error)
+{
+	take_time(r);
+	return r->collector->ops->stop(r->collector, error);
+}
+
+/* ---- the profile ---- */
+
+static int add_comments(const struct recording *r, const struct collect_stats *s, struct profile *p)
+{
+	char losses[LOSSES_SIZE];
+	struct utsname u;
+	int err;
+
+	uname(&u);
+	losses_text(s, losses, sizeof(losses));
+	err = profile_add_comment(p, "cprof %s: %s of %s", CPROF_VERSION, r->kind->name,
+				  r->target.title);
+	if (!err)
+		err = profile_add_comment(p, "host: %s, kernel: %s %s", u.nodename, u.release,
+					  u.machine);
+	if (!err && r->kind->sampled)
+		err = profile_add_comment(p, "event: %s, rate: %u Hz, mode: %s",
+					  r->collect.event->name, r->collect.frequency,
+					  r->collector->ops->name);
+	if (!err)
+		err = profile_add_comment(p, "samples: %llu, lost: %s",
+					  (unsigned long long)s->samples, losses);
+	/* Of all CPUs, whoever ran: their time is in the profile, with the tick that came next. */
+	if (!err && s->late)
+		err = profile_add_comment(p, "late ticks: %llu of %llu",
+					  (unsigned long long)s->late,
+					  (unsigned long long)s->ticks);
+	return err < 0 ? err : 0;
+}
+
+static int name_profile(struct recording *r, struct profile *p)
+{
+	const struct symbolize_options naming = {.no_inlines = r->o.no_inlines,
+						 .log = r->collect.log};
+	int err = symbolize_profile(p, &naming, &r->names);
+
+	if (!err && r->kind->refine)
+		err = r->kind->refine(p, &r->collect);
+	return err;
+}
+
+static int fill_profile(struct recording *r, struct profile *p, struct error *error)
+{
+	struct collect_stats stats;
+	int err = r->collector->ops->read(r->collector, p, error);
+
+	if (err)
+		return err;
+	p->time_nanos = (s64)r->wall_start_ns;
+	p->duration_nanos = (s64)r->elapsed_ns;
+	err = name_profile(r, p);
+	recording_stats(r, &stats); /* reading told more */
+	if (!err)
+		err = add_comments(r, &stats, p);
+	return err ? error_set(error, err, "cannot name the stacks: %s", error_reason(err)) : 0;
+}
+
+int recording_profile(struct recording *r, struct profile **out, struct error *error)
+{
+	int err = profile_new(out);
+
+	if (err)
+		return error_set(error, err, "cannot build the profile: %s", error_reason(err));
+	err = fill_profile(r, *out, error);
+	recording_stats(r, &r->stats);
+	/* It may hold so many files open that no other could be written. */
+	free_collector(r);
+	if (!err)
+		return 0;
+	profile_free(*out);
+	*out = NULL;
+	return err;
+}
+
+/* ---- what is known of it ---- */
+
+const struct target *recording_target(const struct recording *r)
+{
+	return &r->target;
+}
+
+u64 recording_elapsed_ns(const struct recording *r)
+{
+	return r->elapsed_ns;
+}
+
+void recording_stats(struct recording *r, struct collect_stats *out)
+{
+	if (r->collector)
+		r->collector->ops->stats(r->collector, out);
+	else
+		*out = r->stats;
+}
+
+const struct symbolize_stats *recording_names(const struct recording *r)
+{
+	return &r->names;
+}
+
+const char *recording_why_empty(struct recording *r)
+{
+	struct collect_stats s;
+
+	recording_stats(r, &s);
+	if (s.lost_ring + s.lost_table)
+		return "every sample was lost";
+	if (r->kind->why_empty)
+		return r->kind->why_empty;
+	if (!r->collect.event->clock)
+		return "the event did not occur in the target";
+	return "the target used no CPU time";
+}
+
+bool recording_command_end(struct recording *r, char *out, size_t size)
+{
+	if (r->o.target != RECORDING_COMMAND)
+		return false;
+	for (int i = 0; i < COMMAND_SETTLE_MS && !command_poll(&r->command); i++)
+		usleep(1000);
+	if (!command_poll(&r->command))
+		return false;
+	command_describe_end(&r->command, out, size);
+	return true;
+}

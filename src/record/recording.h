@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A recording as an object: who is recorded, how, and the profile that comes of it. It prints nothing, reads no
+ * option table and knows no exit status; several can run at once in one process, in one thread or in many.
+ *
+ *     recording_new()      selects the target and prepares everything that may fail or take time
+ *     recording_start()    from here on time counts
+ *     recording_step()     again and again, until it says that the recording is over
+ *     recording_stop()
+ *     recording_profile()  the profile, with names
+ */
+#ifndef CPROF_RECORD_RECORDING_H
+#define CPROF_RECORD_RECORDING_H
+
+#include "collect/kind.h"
+#include "symbol/symbolize.h"
+#include "target/command.h"
+
+enum recording_target_kind {
+	RECORDING_PIDS, /* text: "4711,4712" */
+	RECORDING_NAME, /* text: "redis-server" */
+	RECORDING_ALL, /* the whole machine */
+	RECORDING_CGROUP, /* text: a path */
+	RECORDING_COMMAND, /* command: NULL at the end; started by recording_new(), runs from recording_start() on */
+};
+
+enum recording_mode {
+	RECORDING_MODE_AUTO, /* by BPF where it is allowed, else without privileges */
+	RECORDING_MODE_BPF,
+	RECORDING_MODE_PERF,
+};
+
+/* Strings and arrays are borrowed until recording_free(). */
+struct recording_options {
+	const struct profile_kind *kind;
+	enum recording_target_kind target;
+	const char *text;
+	char **command;
+	int command_stdout; /* descriptor that the command gets for its standard output; -1: ours */
+	bool all_matches; /* RECORDING_NAME: every process that matches, else exactly one must */
+	bool children; /* processes that targets fork belong to the recording */
+	enum recording_mode mode;
+	bool no_inlines;
+	/* Rates, labels, the kind's own options, the log. Target, command and sampler are filled in here. */
+	struct collect_options collect;
+};
+
+struct recording;
+
+int recording_new(const struct recording_options *opt, struct recording **out,
+		  struct error *error) MUST_CHECK;
+/* Fine with NULL and at any time; a command that has not been started is killed, a running one is left alone. */
+void recording_free(struct recording *r);
+
+int recording_start(struct recording *r, struct error *error) MUST_CHECK;
+/*
+ * Works off what has come in, for at most `timeout_ms`. 1: the recording is over, as its time is up or there is
+ * nobody left to record; 0: it goes on.
+ */
+int recording_step(struct recording *r, int timeout_ms);
+int recording_stop(struct recording *r, struct error *error) MUST_CHECK;
+/*
+ * Once, after recording_stop(): reads, names and describes what was recorded, and lets go of all that the
+ * recording held in the kernel. The caller owns the profile.
+ */
+int recording_profile(struct recording *r, struct profile **out, struct error *error) MUST_CHECK;
+
+const struct target *recording_target(const struct recording *r);
+u64 recording_elapsed_ns(const struct recording *r);
+/* What has been recorded so far: counters of the kernel are read for it, so it is not for every step. */
+void recording_stats(struct recording *r, struct collect_stats *out);
+/* After recording_profile(). */
+const struct symbolize_stats *recording_names(const struct recording *r);
+/* Why a profile has no samples: "the target used no CPU time". */
+const char *recording_why_empty(struct recording *r);
+/* "exited with status 3"; false: there is no command, or it runs still (a moment is waited for its end). */
+bool recording_command_end(struct recording *r, char *out, size_t size);
+
+#endif
