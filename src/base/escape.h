@@ -13,6 +13,8 @@
 
 #include "base/types.h"
 
+#define ESCAPED_MAX 4 /* an escape has at most so many bytes for one of the text */
+
 /* Hands over `text` in pieces that can be shown as they are. */
 void escape_visit(const char *text, size_t len,
 		  void (*put)(void *arg, const char *piece, size_t len), void *arg);

@@ -31,15 +31,15 @@ static void emit_event(struct chrome *c, const struct tree_node *n, s64 start)
 		   ",\n{\"ph\":\"X\",\"pid\":1,\"tid\":1,\"ts\":%.3f,\"dur\":%.3f,\"name\":",
 		   (double)start / c->divisor, (double)n->value / c->divisor);
 	json_string(c->out, f->name);
-	out_text(c->out, ",\"cat\":");
+	out_literal(c->out, ",\"cat\":");
 	json_string(c->out, view_basename(profile_text(c->v->p, f->module)));
 	out_printf(c->out, ",\"args\":{\"value\":%" PRId64 ",\"inlined\":%s", n->value,
 		   n->inlined ? "true" : "false");
 	if (*file) {
-		out_text(c->out, ",\"file\":");
+		out_literal(c->out, ",\"file\":");
 		json_string(c->out, file);
 	}
-	out_text(c->out, "}}");
+	out_literal(c->out, "}}");
 }
 
 static void emit_tree(struct chrome *c, s64 *next_start)
@@ -78,18 +78,19 @@ static int emit_all(struct chrome *c)
 	if (!next_start)
 		return -ENOMEM;
 	c->divisor = strcmp(profile_text(p, vt->unit), "nanoseconds") ? 1 : 1000;
-	out_text(c->out,
-		 "{\"displayTimeUnit\":\"ns\",\"otherData\":{\"exporter\":\"cprof\",\"type\":");
+	out_literal(c->out,
+		    "{\"displayTimeUnit\":\"ns\",\"otherData\":{\"exporter\":\"cprof\",\"type\":");
 	json_string(c->out, profile_text(p, vt->type));
-	out_text(c->out, ",\"unit\":");
+	out_literal(c->out, ",\"unit\":");
 	json_string(c->out, profile_text(p, vt->unit));
-	out_text(c->out,
-		 "},\n\"traceEvents\":[\n"
-		 "{\"ph\":\"M\",\"pid\":1,\"tid\":1,\"name\":\"process_name\",\"args\":{\"name\":");
+	out_literal(
+		c->out,
+		"},\n\"traceEvents\":[\n"
+		"{\"ph\":\"M\",\"pid\":1,\"tid\":1,\"name\":\"process_name\",\"args\":{\"name\":");
 	json_string(c->out, p->comments.len ? profile_text(p, p->comments.data[0]) : "cprof");
-	out_text(c->out, "}}");
+	out_literal(c->out, "}}");
 	emit_tree(c, next_start);
-	out_text(c->out, "\n]}\n");
+	out_literal(c->out, "\n]}\n");
 	free(next_start);
 	return out_flush(c->out);
 }
@@ -110,7 +111,7 @@ static int chrome_write(const struct profile *p, const struct format_options *op
 	c.out = malloc(sizeof(*c.out));
 	ret = -ENOMEM;
 	if (c.out) {
-		out_init(c.out, to);
+		out_init(c.out, to, OUT_JSON);
 		ret = emit_all(&c);
 	}
 	tree_release(&c.t);

@@ -211,7 +211,7 @@ static void emit_same(struct out *o, const char *name, const char *value, size_t
 	out_printf(o, "\"%s\":[", name);
 	for (size_t i = 0; i < n; i++)
 		out_printf(o, "%s%s", i ? "," : "", value);
-	out_text(o, "],\n");
+	out_literal(o, "],\n");
 }
 
 static void emit_counting(struct out *o, const char *name, size_t from, size_t n)
@@ -219,7 +219,7 @@ static void emit_counting(struct out *o, const char *name, size_t from, size_t n
 	out_printf(o, "\"%s\":[", name);
 	for (size_t i = 0; i < n; i++)
 		out_printf(o, "%s%zu", i ? "," : "", from + i);
-	out_text(o, "],\n");
+	out_literal(o, "],\n");
 }
 
 static int category_of(const struct view_node *n)
@@ -239,27 +239,27 @@ static void emit_frame_columns(struct firefox *f)
 	struct out *o = f->out;
 	bool first = true;
 
-	out_text(o, "\"category\":[");
+	out_literal(o, "\"category\":[");
 	vec_for_each(&f->frames.things, i) {
 		json_comma(o, &first);
 		out_printf(o, "%d", category_of(node(f, *i)));
 	}
 	first = true;
-	out_text(o, "],\n\"func\":[");
+	out_literal(o, "],\n\"func\":[");
 	vec_for_each(&f->frames.things, i) {
 		json_comma(o, &first);
 		out_printf(o, "%u", number_of(&f->funcs, f->func_of[*i]));
 	}
 	first = true;
-	out_text(o, "],\n\"line\":[");
+	out_literal(o, "],\n\"line\":[");
 	vec_for_each(&f->frames.things, i) {
 		json_comma(o, &first);
 		if (node(f, *i)->line > 0)
 			out_printf(o, "%" PRId64, node(f, *i)->line);
 		else
-			out_text(o, "null");
+			out_literal(o, "null");
 	}
-	out_text(o, "],\n");
+	out_literal(o, "],\n");
 }
 
 static void emit_frames(struct firefox *f)
@@ -267,7 +267,7 @@ static void emit_frames(struct firefox *f)
 	size_t n = f->frames.things.len;
 	struct out *o = f->out;
 
-	out_text(o, "\"frameTable\":{");
+	out_literal(o, "\"frameTable\":{");
 	emit_same(o, "address", "-1", n);
 	emit_same(o, "inlineDepth", "0", n);
 	emit_same(o, "subcategory", "0", n);
@@ -285,7 +285,7 @@ static void emit_funcs(const struct firefox *f)
 	size_t n = f->funcs.things.len;
 	struct out *o = f->out;
 
-	out_text(o, "\"funcTable\":{");
+	out_literal(o, "\"funcTable\":{");
 	emit_same(o, "isJS", "false", n);
 	emit_same(o, "relevantForJS", "false", n);
 	emit_counting(o, "name", 0, n);
@@ -301,7 +301,7 @@ static void emit_strings(const struct firefox *f)
 	const struct profile *p = f->v->p;
 	bool first = true;
 
-	out_text(f->out, "\"stringArray\":[");
+	out_literal(f->out, "\"stringArray\":[");
 	vec_for_each(&f->funcs.things, i) {
 		const struct view_node *n = node(f, *i);
 
@@ -315,7 +315,7 @@ static void emit_strings(const struct firefox *f)
 		json_comma(f->out, &first);
 		json_string(f->out, *file ? file : view_basename(profile_text(p, n->module)));
 	}
-	out_text(f->out, "],\n");
+	out_literal(f->out, "],\n");
 }
 
 static void emit_stack_table(struct firefox *f, const struct thread *t)
@@ -323,27 +323,27 @@ static void emit_stack_table(struct firefox *f, const struct thread *t)
 	struct out *o = f->out;
 	bool first = true;
 
-	out_text(o, "\"stackTable\":{\"frame\":[");
+	out_literal(o, "\"stackTable\":{\"frame\":[");
 	vec_for_each(&t->stacks, e) {
 		json_comma(o, &first);
 		out_printf(o, "%u", number_of(&f->frames, e->frame));
 	}
-	out_text(o, "],\n\"prefix\":[");
+	out_literal(o, "],\n\"prefix\":[");
 	first = true;
 	vec_for_each(&t->stacks, e) {
 		json_comma(o, &first);
 		if (e->prefix)
 			out_printf(o, "%u", e->prefix - 1);
 		else
-			out_text(o, "null");
+			out_literal(o, "null");
 	}
-	out_text(o, "],\n\"category\":[");
+	out_literal(o, "],\n\"category\":[");
 	first = true;
 	vec_for_each(&t->stacks, e) {
 		json_comma(o, &first);
 		out_printf(o, "%d", category_of(&f->v->nodes.data[e->frame]));
 	}
-	out_text(o, "],\n");
+	out_literal(o, "],\n");
 	emit_same(o, "subcategory", "0", t->stacks.len);
 	out_printf(o, "\"length\":%zu},\n", t->stacks.len);
 }
@@ -353,12 +353,12 @@ static void emit_samples(const struct firefox *f, const struct thread *t)
 	struct out *o = f->out;
 	bool first = true;
 
-	out_text(o, "\"samples\":{\"stack\":[");
+	out_literal(o, "\"samples\":{\"stack\":[");
 	vec_for_each(&t->samples, s) {
 		json_comma(o, &first);
 		out_printf(o, "%u", s->stack);
 	}
-	out_text(o, "],\n\"weight\":[");
+	out_literal(o, "],\n\"weight\":[");
 	first = true;
 	vec_for_each(&t->samples, s) {
 		json_comma(o, &first);
@@ -368,7 +368,7 @@ static void emit_samples(const struct firefox *f, const struct thread *t)
 		else
 			out_printf(o, "%" PRId64, s->value);
 	}
-	out_text(o, "],\n\"time\":[");
+	out_literal(o, "],\n\"time\":[");
 	for (size_t i = 0; i < t->samples.len; i++)
 		out_printf(o, "%s%.3f", i ? "," : "", (double)i * f->interval);
 	out_printf(o, "],\n\"weightType\":\"%s\",\"length\":%zu},\n", f->weight_type,
@@ -380,7 +380,7 @@ static void emit_thread(struct firefox *f, const struct thread *t, size_t number
 	const char *name = profile_text(f->v->p, t->name);
 	struct out *o = f->out;
 
-	out_text(o, "{\"name\":");
+	out_literal(o, "{\"name\":");
 	json_string(o, *name ? name : "all threads");
 	out_printf(o,
 		   ",\"processType\":\"default\",\"processName\":\"cprof\",\"pid\":\"1\","
@@ -388,7 +388,7 @@ static void emit_thread(struct firefox *f, const struct thread *t, size_t number
 		   "\"processShutdownTime\":null,\"registerTime\":0,\"unregisterTime\":null,"
 		   "\"pausedRanges\":[],\n",
 		   number + 1, number ? "false" : "true");
-	out_text(
+	out_literal(
 		o,
 		"\"markers\":{\"category\":[],\"data\":[],\"endTime\":[],\"name\":[],"
 		"\"phase\":[],\"startTime\":[],\"length\":0},\n"
@@ -402,7 +402,7 @@ static void emit_thread(struct firefox *f, const struct thread *t, size_t number
 	emit_funcs(f);
 	emit_strings(f);
 	emit_samples(f, t);
-	out_text(o, "\"showMarkersInTimeline\":false}\n");
+	out_literal(o, "\"showMarkersInTimeline\":false}\n");
 }
 
 static void emit_meta(const struct firefox *f)
@@ -424,8 +424,8 @@ static void emit_meta(const struct firefox *f)
 		   "[\"Other\"]}],\n\"product\":",
 		   VERSION, f->interval, (double)p->time_nanos / 1e6);
 	json_string(o, p->comments.len ? profile_text(p, p->comments.data[0]) : "cprof");
-	out_text(o, "},\n\"libs\":[],\"pages\":[],\"counters\":[],\"profilerOverhead\":[],\n"
-		    "\"threads\":[");
+	out_literal(o, "},\n\"libs\":[],\"pages\":[],\"counters\":[],\"profilerOverhead\":[],\n"
+		       "\"threads\":[");
 }
 
 static int emit_all(struct firefox *f)
@@ -438,7 +438,7 @@ static int emit_all(struct firefox *f)
 		json_comma(f->out, &first);
 		emit_thread(f, t, number++);
 	}
-	out_text(f->out, "]}\n");
+	out_literal(f->out, "]}\n");
 	return out_flush(f->out);
 }
 
@@ -504,7 +504,7 @@ static int firefox_write(const struct profile *p, const struct format_options *o
 	if (!ret)
 		ret = place_samples(&f);
 	if (!ret) {
-		out_init(f.out, to);
+		out_init(f.out, to, OUT_JSON);
 		ret = emit_all(&f);
 	}
 	firefox_release(&f);

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "format/out.h"
 #include "profile/id_table.h"
 #include "view/view.h"
@@ -42,32 +43,23 @@ enum annotation { PLAIN, KERNEL, INLINED, JIT };
 
 static const char *const annotation_suffix[] = {"", "_[k]", "_[i]", "_[j]"};
 
-static bool blank(char c)
-{
-	return (u8)c <= ' ' || c == 0x7f;
-}
-
-/* A copy that holds no separator, no control byte and no space at its ends. */
+/* What a name is shown as, without separators and without spaces at its ends. */
 static char *clean_name(const char *name, const char *suffix)
 {
-	size_t len, tail = strlen(suffix);
+	size_t len, size;
 	char *clean;
 
-	while (*name && blank(*name))
-		name++;
-	len = strlen(name);
-	while (len && blank(name[len - 1]))
-		len--;
-	if (!len) {
-		name = "[unknown]";
-		len = strlen(name);
-	}
-	clean = malloc(len + tail + 1);
+	name += strspn(name, " ");
+	size = ESCAPED_MAX * strlen(name) + sizeof("[unknown]") + strlen(suffix);
+	clean = malloc(size);
 	if (!clean)
 		return NULL;
+	len = escape_text(*name ? name : "[unknown]", clean, size);
+	while (len && clean[len - 1] == ' ')
+		len--;
 	for (size_t i = 0; i < len; i++)
-		clean[i] = name[i] == ';' ? ':' : blank(name[i]) ? ' ' : name[i];
-	memcpy(clean + len, suffix, tail + 1);
+		clean[i] = clean[i] == ';' ? ':' : clean[i];
+	strcpy(clean + len, suffix);
 	return clean;
 }
 
@@ -299,13 +291,13 @@ static int emit_stacks(const struct folder *f, const struct sink *to)
 
 	if (!o)
 		return -ENOMEM;
-	out_init(o, to);
+	out_init(o, to, OUT_TEXT);
 	vec_for_each(&f->stacks, s) {
 		if (s->value <= 0) /* no flame graph can show it */
 			continue;
 		for (u32 i = 0; i < s->len; i++) {
 			if (i)
-				out_text(o, ";");
+				out_literal(o, ";");
 			out_text(o, f->names.data[f->frames.data[s->first + i]]);
 		}
 		out_printf(o, " %" PRId64 "\n", s->value);

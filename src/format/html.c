@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/out.h"
+#include "format/json.h"
 #include "format/page_data.h"
 #include "page.h" /* generated from page/: page_head, page_tail */
 
@@ -28,41 +28,7 @@ struct page {
 	int error; /* the first failure to pack */
 };
 
-/* ---- JSON ------------------------------------------------------------------------------------- */
-
-/* The index of the first byte that cannot stand in a JSON string within <script>, or the length. */
-static size_t plain_length(const char *text, size_t len)
-{
-	size_t i = 0;
-
-	while (i < len && (u8)text[i] >= ' ' && text[i] != '"' && text[i] != '\\' &&
-	       text[i] != '<' && text[i] != '>' && text[i] != '&' && text[i] != 0x7f)
-		i++;
-	return i;
-}
-
-static void emit_string(struct out *o, const char *text, size_t len)
-{
-	out_text(o, "\"");
-	while (len) {
-		size_t plain = plain_length(text, len);
-
-		out_bytes(o, text, plain);
-		text += plain;
-		len -= plain;
-		if (!len)
-			break;
-		out_printf(o, "\\u%04x", (u8)*text);
-		text++;
-		len--;
-	}
-	out_text(o, "\"");
-}
-
-static void emit_text(struct out *o, const char *text)
-{
-	emit_string(o, text, strlen(text));
-}
+/* ---- tables of numbers ------------------------------------------------------------------------ */
 
 static void emit_base64(struct out *o, const u8 *data, size_t len)
 {
@@ -81,8 +47,6 @@ static void emit_base64(struct out *o, const u8 *data, size_t len)
 	}
 }
 
-/* ---- tables of numbers ------------------------------------------------------------------------ */
-
 static void put(struct page *g, u64 value)
 {
 	if (!g->error)
@@ -99,7 +63,7 @@ static void emit_packed(struct page *g, const char *name)
 {
 	out_printf(g->out, ",\n\"%s\":\"", name);
 	emit_base64(g->out, g->packed.b.data, g->packed.b.len);
-	out_text(g->out, "\"");
+	out_literal(g->out, "\"");
 	g->packed.b.len = 0;
 }
 
@@ -195,11 +159,11 @@ static void emit_samples(struct page *g, const char *name, const struct page_sam
 
 static void emit_comments(struct out *o, const struct profile *p)
 {
-	out_text(o, "\"comments\":[");
+	out_literal(o, "\"comments\":[");
 	for (size_t i = 0; i < p->comments.len; i++) {
 		if (i)
-			out_text(o, ",");
-		emit_text(o, profile_text(p, p->comments.data[i]));
+			out_literal(o, ",");
+		json_string(o, profile_text(p, p->comments.data[i]));
 	}
 	out_printf(o, "],\"time\":%" PRId64 ",\"duration\":%" PRId64, p->time_nanos,
 		   p->duration_nanos);
@@ -210,12 +174,14 @@ static void emit_types(struct page *g)
 {
 	const struct profile *p = g->p;
 
-	out_text(g->out, ",\n\"types\":[");
+	out_literal(g->out, ",\n\"types\":[");
 	for (size_t i = 0; i < p->sample_types.len; i++) {
-		out_text(g->out, i ? ",[" : "[");
-		emit_text(g->out, profile_text(p, p->sample_types.data[i].type));
-		out_text(g->out, ",");
-		emit_text(g->out, profile_text(p, p->sample_types.data[i].unit));
+		if (i)
+			out_literal(g->out, ",");
+		out_literal(g->out, "[");
+		json_string(g->out, profile_text(p, p->sample_types.data[i].type));
+		out_literal(g->out, ",");
+		json_string(g->out, profile_text(p, p->sample_types.data[i].unit));
 		out_printf(g->out, ",%" PRIu64 "]", g->data.divisors[i] ? g->data.divisors[i] : 1);
 	}
 	out_printf(g->out, "],\"type\":%d", g->type);
@@ -224,19 +190,19 @@ static void emit_types(struct page *g)
 static void emit_period(struct out *o, const char *key, const struct profile *p)
 {
 	out_printf(o, ",\"%s\":[", key);
-	emit_text(o, profile_text(p, p->period_type.type));
-	out_text(o, ",");
-	emit_text(o, profile_text(p, p->period_type.unit));
+	json_string(o, profile_text(p, p->period_type.type));
+	out_literal(o, ",");
+	json_string(o, profile_text(p, p->period_type.unit));
 	out_printf(o, ",%" PRId64 "]", p->period);
 }
 
 static void emit_about(struct page *g)
 {
-	out_text(g->out, "{\"version\":1,\"made_by\":\"cprof " CPROF_VERSION "\",\"about\":{");
+	out_literal(g->out, "{\"version\":1,\"made_by\":\"cprof " CPROF_VERSION "\",\"about\":{");
 	emit_comments(g->out, g->p);
-	out_text(g->out, "}");
+	out_literal(g->out, "}");
 	if (g->opt->base) {
-		out_text(g->out, ",\"base_about\":{");
+		out_literal(g->out, ",\"base_about\":{");
 		emit_comments(g->out, g->opt->base);
 		out_printf(g->out, "},\"normalize\":%s", g->opt->normalize ? "true" : "false");
 		emit_period(g->out, "base_period", g->opt->base);
@@ -249,13 +215,13 @@ static void emit_strings(struct page *g)
 {
 	const struct page_texts *t = &g->data.strings;
 
-	out_text(g->out, ",\n\"strings\":[");
+	out_literal(g->out, ",\n\"strings\":[");
 	for (size_t i = 0; i < t->list.len; i++) {
 		if (i)
-			out_text(g->out, ",\n");
-		emit_string(g->out, t->list.data[i].data, t->list.data[i].len);
+			out_literal(g->out, ",\n");
+		json_string(g->out, t->list.data[i].data);
 	}
-	out_text(g->out, "]");
+	out_literal(g->out, "]");
 }
 
 static int page_emit(struct page *g)
@@ -272,7 +238,7 @@ static int page_emit(struct page *g)
 	emit_samples(g, "samples", &g->samples);
 	if (g->opt->base)
 		emit_samples(g, "base", &g->base);
-	out_text(g->out, "}\n");
+	out_literal(g->out, "}\n");
 	out_bytes(g->out, page_tail, sizeof(page_tail));
 	ret = out_flush(g->out);
 	return g->error ? g->error : ret;
@@ -309,7 +275,7 @@ static int html_write(const struct profile *p, const struct format_options *opt,
 	g.out = malloc(sizeof(*g.out));
 	if (!g.out)
 		return -ENOMEM;
-	out_init(g.out, to);
+	out_init(g.out, to, OUT_JSON);
 	ret = page_fill(&g);
 	if (ret == -E2BIG)
 		ret = too_big(err);

@@ -5,7 +5,7 @@
 
 #include "format/out.h"
 
-/* A quoted string. `text` is well-formed UTF-8, as all of a profile's are. */
+/* A quoted string, into an `o` of kind OUT_JSON. */
 void json_string(struct out *o, const char *text);
 
 /* ", " and so on: separates items. *first is true before the first one. */

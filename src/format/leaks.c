@@ -121,6 +121,12 @@ static const struct profile_label *label_of(const struct leak_list *l, const str
 	return NULL;
 }
 
+static void paint(const struct leak_list *l, struct out *o, enum out_color color)
+{
+	if (l->opt->color)
+		out_color(o, color);
+}
+
 static void amount(s64 value, const char *unit, char *out, size_t size)
 {
 	u64 magnitude = value < 0 ? -(u64)value : (u64)value;
@@ -167,7 +173,7 @@ static void emit_frame(const struct leak_list *l, const char *name, const char *
 
 		out_printf(o, "  %.200s:%lld", base ? base + 1 : file, (long long)line);
 	}
-	out_text(o, "\n");
+	out_literal(o, "\n");
 }
 
 static void emit_location(const struct leak_list *l, const struct profile_location *at,
@@ -199,15 +205,16 @@ static void emit_leak(const struct leak_list *l, const struct leak *leak, struct
 	label_bytes(l, leak, LABEL_GROWTH, growth, sizeof(growth));
 	label_age(l, leak, LABEL_OLDEST, oldest, sizeof(oldest));
 	label_age(l, leak, LABEL_YOUNGEST, youngest, sizeof(youngest));
-	out_printf(o, "%s%10s %10lld %10s %9s %9s%s%s\n",
-		   l->opt->color && growing ? "\033[31m" : "", bytes, (long long)leak->blocks,
-		   growth, oldest, youngest, growing ? "  only ever grew" : "",
-		   l->opt->color && growing ? "\033[0m" : "");
+	paint(l, o, growing ? OUT_RED : OUT_NO_COLOR);
+	out_printf(o, "%10s %10lld %10s %9s %9s%s", bytes, (long long)leak->blocks, growth, oldest,
+		   youngest, growing ? "  only ever grew" : "");
+	paint(l, o, growing ? OUT_PLAIN : OUT_NO_COLOR);
+	out_literal(o, "\n");
 	for (u32 i = 0; i < s->nlocations; i++)
 		emit_location(
 			l, &l->p->locations.data[l->p->stack_locations.data[s->first_location + i]],
 			o);
-	out_text(o, "\n");
+	out_literal(o, "\n");
 }
 
 static int list_emit(const struct leak_list *l, const struct sink *to)
@@ -221,15 +228,17 @@ static int list_emit(const struct leak_list *l, const struct sink *to)
 		return -ENOMEM;
 	if (l->opt->top && l->opt->top < shown)
 		shown = l->opt->top;
-	out_init(o, to);
+	out_init(o, to, OUT_TEXT);
 	if (l->p->comments.len)
 		out_printf(o, "%s\n", profile_text(l->p, l->p->comments.data[0]));
 	amount(l->bytes, "bytes", bytes, sizeof(bytes));
 	out_printf(o, "Allocated while recording and alive at its end: %s in %lld blocks\n", bytes,
 		   (long long)l->blocks);
 	out_printf(o, "Showing %zu of %zu stacks\n\n", shown, l->leaks.len);
-	out_printf(o, "%s      live     blocks     growth    oldest  youngest%s\n",
-		   l->opt->color ? "\033[1m" : "", l->opt->color ? "\033[0m" : "");
+	paint(l, o, OUT_BOLD);
+	out_literal(o, "      live     blocks     growth    oldest  youngest");
+	paint(l, o, OUT_PLAIN);
+	out_literal(o, "\n");
 	for (size_t i = 0; i < shown; i++)
 		emit_leak(l, &l->leaks.data[i], o);
 	err = out_flush(o);

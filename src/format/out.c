@@ -7,9 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 
-void out_init(struct out *o, const struct sink *to)
+#include "base/escape.h"
+#include "base/text_format.h"
+
+void out_init(struct out *o, const struct sink *to, enum out_kind kind)
 {
 	o->to = to;
+	o->kind = kind;
 	o->error = 0;
 	o->len = 0;
 }
@@ -38,23 +42,83 @@ void out_bytes(struct out *o, const void *data, size_t len)
 	}
 }
 
+/* ---- what came from outside ------------------------------------------------------------------- */
+
+/* For characters that mean something to the syntax of the file; NULL for the others. */
+static const char *markup_of(enum out_kind kind, char c)
+{
+	switch (c) {
+	case '<':
+		return kind == OUT_XML ? "&lt;" : "\\u003c";
+	case '>':
+		return kind == OUT_XML ? "&gt;" : NULL;
+	case '&':
+		return kind == OUT_XML ? "&amp;" : NULL;
+	case '"':
+		return kind == OUT_XML ? "&quot;" : "\\\"";
+	case '\'':
+		return kind == OUT_XML ? "&#39;" : NULL;
+	case '\\':
+		return kind == OUT_XML ? NULL : "\\\\";
+	}
+	return NULL;
+}
+
+/* Of text that can be shown: it holds no controls. */
+static void put_shown(void *arg, const char *text, size_t len)
+{
+	struct out *o = arg;
+	size_t from = 0;
+
+	for (size_t i = 0; i < len && o->kind != OUT_TEXT; i++) {
+		const char *markup = markup_of(o->kind, text[i]);
+
+		if (!markup)
+			continue;
+		out_bytes(o, text + from, i - from);
+		out_bytes(o, markup, strlen(markup));
+		from = i + 1;
+	}
+	out_bytes(o, text + from, len - from);
+}
+
+static void put_foreign(void *arg, const char *text, size_t len)
+{
+	escape_visit(text, len, put_shown, arg);
+}
+
+static void put_own(void *arg, const char *text, size_t len)
+{
+	out_bytes(arg, text, len);
+}
+
 void out_text(struct out *o, const char *text)
 {
-	out_bytes(o, text, strlen(text));
+	put_foreign(o, text, strlen(text));
 }
 
 void out_printf(struct out *o, const char *fmt, ...)
 {
-	char text[4096];
+	const struct text_sink to = {.own = put_own, .foreign = put_foreign, .arg = o};
 	va_list ap;
-	int len;
 
 	va_start(ap, fmt);
-	len = vsnprintf(text, sizeof(text), fmt, ap);
+	text_vformat(&to, fmt, ap);
 	va_end(ap);
-	if (len > 0)
-		out_bytes(o, text, (size_t)len < sizeof(text) ? (size_t)len : sizeof(text) - 1);
 }
+
+void out_color(struct out *o, enum out_color color)
+{
+	static const char *const codes[] = {
+		[OUT_NO_COLOR] = "",     [OUT_PLAIN] = "\033[0m", [OUT_BOLD] = "\033[1m",
+		[OUT_DIM] = "\033[2m",   [OUT_RED] = "\033[31m",  [OUT_GREEN] = "\033[32m",
+		[OUT_CYAN] = "\033[36m",
+	};
+
+	out_bytes(o, codes[color], strlen(codes[color]));
+}
+
+/* ---- sample types ----------------------------------------------------------------------------- */
 
 int out_pick_type(const struct profile *p, const char *name, struct error *err)
 {

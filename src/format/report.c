@@ -9,7 +9,6 @@
 
 #include "format/report_print.h"
 #include "format/short_name.h"
-#include "base/utf8.h"
 
 #define MIN_NAME_COLUMNS 16u
 #define HOT_PERCENT 5
@@ -29,32 +28,21 @@ void report_number(const struct report *r, s64 value, bool dot, char text[REPORT
 		unit_format(&own, value, text, REPORT_NUMBER);
 }
 
-const char *report_paint(const struct report *r, const char *code)
+void report_paint(const struct report *r, enum out_color color)
 {
-	return r->o->color ? code : "";
+	if (r->o->color)
+		out_color(r->out, color);
 }
 
-const char *report_node_color(const struct report *r, const struct view_node *n)
+enum out_color report_node_color(const struct report *r, const struct view_node *n)
 {
 	if (!r->o->color)
-		return "";
+		return OUT_NO_COLOR;
 	if ((double)view_magnitude(n->flat) * 100 >= (double)r->v->total * HOT_PERCENT)
-		return REPORT_RED;
-	return n->kind == PROFILE_MAPPING_KERNEL      ? REPORT_CYAN
-	       : n->kind == PROFILE_MAPPING_SYNTHETIC ? REPORT_DIM
-						      : "";
-}
-
-/* C0, DEL and the two bytes of a C1 control would act on the terminal. */
-static void emit_clean(struct out *o, const char *name)
-{
-	for (; *name; name++) {
-		bool c1 = (u8)name[0] == 0xc2 && (u8)name[1] >= 0x80 && (u8)name[1] < 0xa0;
-
-		if (c1)
-			name++;
-		out_bytes(o, c1 || (u8)*name < ' ' || *name == 0x7f ? " " : name, 1);
-	}
+		return OUT_RED;
+	return n->kind == PROFILE_MAPPING_KERNEL      ? OUT_CYAN
+	       : n->kind == PROFILE_MAPPING_SYNTHETIC ? OUT_DIM
+						      : OUT_NO_COLOR;
 }
 
 void report_name(const struct report *r, const char *name, size_t used)
@@ -63,14 +51,14 @@ void report_name(const struct report *r, const char *name, size_t used)
 	char text[2048];
 
 	if (r->o->full_names) {
-		emit_clean(r->out, name);
+		out_text(r->out, name);
 		return;
 	}
 	if (r->o->width)
 		columns = r->o->width < used + MIN_NAME_COLUMNS ? MIN_NAME_COLUMNS
 								: r->o->width - used;
 	short_name(name, columns, text, sizeof(text));
-	emit_clean(r->out, text);
+	out_text(r->out, text);
 }
 
 static void emit_time(const struct profile *p, struct out *o)
@@ -103,20 +91,16 @@ static void emit_total(const struct report *r)
 		unit_percent(total, duration, share, sizeof(share));
 		out_printf(r->out, " (%s)", share + strspn(share, " "));
 	}
-	out_text(r->out, "\n");
+	out_literal(r->out, "\n");
 }
 
 void report_head(const struct report *r)
 {
 	const struct profile *p = r->v->p;
 
-	if (p->comments.len) {
-		emit_clean(r->out, profile_text(p, p->comments.data[0]));
-		out_text(r->out, "\n");
-	}
-	out_text(r->out, "Type: ");
-	emit_clean(r->out, profile_text(p, p->sample_types.data[r->v->o.type].type));
-	out_text(r->out, "\n");
+	if (p->comments.len)
+		out_printf(r->out, "%s\n", profile_text(p, p->comments.data[0]));
+	out_printf(r->out, "Type: %s\n", profile_text(p, p->sample_types.data[r->v->o.type].type));
 	emit_time(p, r->out);
 	emit_total(r);
 }
@@ -187,7 +171,7 @@ int report_write(const struct profile *p, const struct report_options *o, const 
 
 	if (!r.out)
 		return -ENOMEM;
-	out_init(r.out, to);
+	out_init(r.out, to, OUT_TEXT);
 	if (o->kind == REPORT_LIST) {
 		view.group = VIEW_LINE;
 		view.by_module = true; /* as go tool pprof, which tells them apart here only */

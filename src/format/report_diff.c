@@ -50,15 +50,10 @@ static void relative(const struct compare_row *r, char *text, size_t size)
 	snprintf(text, size, percent >= 1000 || percent <= -1000 ? "%+.0f%%" : "%+.1f%%", percent);
 }
 
-static void emit_clean(struct out *o, const char *name)
+static void paint(const struct diff *d, enum out_color color)
 {
-	for (; *name; name++) {
-		bool c1 = (u8)name[0] == 0xc2 && (u8)name[1] >= 0x80 && (u8)name[1] < 0xa0;
-
-		if (c1)
-			name++;
-		out_bytes(o, c1 || (u8)*name < ' ' || *name == 0x7f ? " " : name, 1);
-	}
+	if (d->o->color)
+		out_color(d->out, color);
 }
 
 static size_t module_columns(u32 width)
@@ -83,34 +78,33 @@ static void emit_name(const struct diff *d, const struct compare_row *r)
 				  : MIN_NAME_COLUMNS;
 	}
 	if (d->o->full_names) {
-		emit_clean(d->out, r->name);
+		out_text(d->out, r->name);
 	} else {
 		short_name(r->name, columns, name, sizeof(name));
-		emit_clean(d->out, name);
+		out_text(d->out, name);
 	}
 	if (!module)
 		return;
 	short_name(r->module, d->o->full_names || !d->o->width ? 0 : module - 3, where,
 		   sizeof(where));
-	out_text(d->out, " (");
-	emit_clean(d->out, where);
-	out_text(d->out, ")");
+	out_printf(d->out, " (%s)", where);
 }
 
 static void emit_row(const struct diff *d, const struct compare_row *r)
 {
-	const char *color = "", *mark = r->noise ? "~" : " ";
+	enum out_color color = r->noise ? OUT_DIM : r->now > r->base ? OUT_RED : OUT_GREEN;
+	const char *mark = r->noise ? "~" : " ";
 	char base[64], now[64], delta[64], share[32];
 
-	if (d->o->color)
-		color = r->noise ? "\033[2m" : r->now > r->base ? "\033[31m" : "\033[32m";
 	unit_format(&d->scale, r->base, base, sizeof(base));
 	unit_format(&d->scale, r->now, now, sizeof(now));
 	signed_number(d, difference(r), delta, sizeof(delta));
 	relative(r, share, sizeof(share));
-	out_printf(d->out, "%s%10s %10s %10s %8s %s  ", color, base, now, delta, share, mark);
+	paint(d, color);
+	out_printf(d->out, "%10s %10s %10s %8s %s  ", base, now, delta, share, mark);
 	emit_name(d, r);
-	out_printf(d->out, "%s\n", *color ? "\033[0m" : "");
+	paint(d, OUT_PLAIN);
+	out_literal(d->out, "\n");
 }
 
 static void emit_head(const struct diff *d, size_t shown, size_t changed, size_t noise)
@@ -119,9 +113,7 @@ static void emit_head(const struct diff *d, size_t shown, size_t changed, size_t
 	struct compare_row all = {.base = c->base_total, .now = c->now_total};
 	char base[64], now[64], delta[64], share[32];
 
-	out_text(d->out, "Type: ");
-	emit_clean(d->out, c->type);
-	out_text(d->out, "\n");
+	out_printf(d->out, "Type: %s\n", c->type);
 	if (c->scale != 1)
 		out_printf(d->out, "The base is multiplied by %.4g, to the same total.\n",
 			   c->scale);
@@ -135,10 +127,11 @@ static void emit_head(const struct diff *d, size_t shown, size_t changed, size_t
 		   "Showing %zu of %zu functions; %zu changed, %zu of them within sampling noise "
 		   "(~)\n\n",
 		   shown, c->rows.len, changed, noise);
-	out_printf(d->out, "%s      base        new      delta        %%    %s%s\n",
-		   d->o->color ? "\033[1m" : "",
-		   d->o->by_cum ? "function, with what it called" : "function",
-		   d->o->color ? "\033[0m" : "");
+	paint(d, OUT_BOLD);
+	out_printf(d->out, "      base        new      delta        %%    %s",
+		   d->o->by_cum ? "function, with what it called" : "function");
+	paint(d, OUT_PLAIN);
+	out_literal(d->out, "\n");
 }
 
 /* By the largest change that is shown: it should have two digits before the point. */
@@ -161,7 +154,7 @@ int diff_write(const struct compare *c, const struct diff_print *o, const struct
 
 	if (!d.out)
 		return -ENOMEM;
-	out_init(d.out, to);
+	out_init(d.out, to, OUT_TEXT);
 	pick_scale(&d, shown);
 	vec_for_each(&c->rows, r) {
 		changed += r->now != r->base;

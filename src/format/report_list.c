@@ -13,7 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/escape.h"
 #include "base/regular_file.h"
+#include "base/utf8.h"
 #include "format/report_print.h"
 
 #define MARGIN 5 /* lines before the first and behind the last one */
@@ -93,21 +95,42 @@ static void line_sums(const struct routine *x, s64 line, s64 *flat, s64 *cum)
 	}
 }
 
-/* Without control bytes; on a terminal with tabs of eight columns, and cut where the line ends. */
+/* The first `left` columns of a piece without tabs; how many it has. */
+static u32 emit_piece(const struct report *r, const char *text, size_t len, u32 left)
+{
+	char raw[LINE_BYTES], shown[4 * LINE_BYTES];
+	u32 columns = 0;
+	size_t end = 0;
+
+	snprintf(raw, sizeof(raw), "%.*s", (int)len, text);
+	escape_text(raw, shown, sizeof(shown));
+	for (; shown[end] && columns < left; columns++)
+		end += utf8_char(shown + end);
+	out_printf(r->out, "%.*s", (int)end, shown);
+	return columns;
+}
+
+/* On a terminal with tabs of eight columns, and cut where the line ends. */
 static void emit_text(const struct report *r, const char *text)
 {
 	u32 left = r->o->width > NUMBER_COLUMNS && !r->o->full_names ? r->o->width - NUMBER_COLUMNS
 								     : UINT32_MAX;
+	u32 column = 0;
 
-	for (u32 column = 0; *text && *text != '\n' && column < left; text++) {
-		u32 step = *text == '\t' ? 8 - column % 8 : ((u8)*text & 0xc0) != 0x80;
+	while (*text && *text != '\n' && *text != '\r' && column < left) {
+		size_t len = strcspn(text, "\t\r\n");
+		u32 gap = 8 - column % 8;
 
-		if (*text == '\t' && r->o->width)
-			out_printf(r->out, "%*s",
-				   (int)(step < left - column ? step : left - column), "");
-		else
-			out_bytes(r->out, (u8)*text < ' ' && *text != '\t' ? " " : text, 1);
-		column += step;
+		if (len) {
+			column += emit_piece(r, text, len, left - column);
+		} else if (r->o->width) {
+			out_printf(r->out, "%*s", (int)(gap < left - column ? gap : left - column),
+				   "");
+			column += gap;
+		} else {
+			out_literal(r->out, "\t");
+		}
+		text += len ? len : 1;
 	}
 }
 
@@ -115,16 +138,18 @@ static void emit_line(const struct routine *x, s64 line, const char *text)
 {
 	char flat_text[REPORT_NUMBER], cum_text[REPORT_NUMBER];
 	const struct report *r = x->r;
-	const char *color;
+	enum out_color color;
 	s64 flat, cum;
 
 	line_sums(x, line, &flat, &cum);
 	report_number(r, flat, true, flat_text);
 	report_number(r, cum, true, cum_text);
-	color = report_paint(r, flat ? REPORT_RED : cum ? "" : REPORT_DIM);
-	out_printf(r->out, "%s%10s %10s %6" PRId64 ":", color, flat_text, cum_text, line);
+	color = flat ? OUT_RED : cum ? OUT_NO_COLOR : OUT_DIM;
+	report_paint(r, color);
+	out_printf(r->out, "%10s %10s %6" PRId64 ":", flat_text, cum_text, line);
 	emit_text(r, text);
-	out_printf(r->out, "%s\n", *color ? REPORT_PLAIN : "");
+	report_paint(r, color ? OUT_PLAIN : OUT_NO_COLOR);
+	out_literal(r->out, "\n");
 }
 
 static void emit_source(const struct routine *x, FILE *f)
@@ -180,17 +205,20 @@ static void emit_routine(const struct report *r, const u32 *nodes, size_t n)
 
 	routine_measure(&x);
 	if (!*path) {
-		out_printf(r->out, "No source information for ");
+		out_literal(r->out, "No source information for ");
 		report_name(r, profile_text(r->v->p, any->function), 26);
-		out_text(r->out, "\n");
+		out_literal(r->out, "\n");
 		return;
 	}
 	report_number(r, x.flat, false, flat);
 	report_number(r, x.cum, false, cum);
 	unit_percent(x.cum, r->v->total, share, sizeof(share));
-	out_printf(r->out, "%sROUTINE ======================== ", report_paint(r, REPORT_BOLD));
+	report_paint(r, OUT_BOLD);
+	out_literal(r->out, "ROUTINE ======================== ");
 	report_name(r, profile_text(r->v->p, any->function), 33);
-	out_printf(r->out, " in %.1000s%s\n", path, report_paint(r, REPORT_PLAIN));
+	out_printf(r->out, " in %.1000s", path);
+	report_paint(r, OUT_PLAIN);
+	out_literal(r->out, "\n");
 	out_printf(r->out, "%10s %10s (flat, cum) %s of Total\n", flat, cum, share);
 	f = open_source(path);
 	if (!f) {

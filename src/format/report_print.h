@@ -7,12 +7,6 @@
 #include "format/report.h"
 #include "format/units.h"
 
-#define REPORT_BOLD "\033[1m"
-#define REPORT_RED "\033[31m"
-#define REPORT_DIM "\033[2m"
-#define REPORT_CYAN "\033[36m"
-#define REPORT_PLAIN "\033[0m"
-
 struct report {
 	const struct report_options *o;
 	struct view *v;
@@ -32,12 +26,13 @@ void report_number(const struct report *r, s64 value, bool dot, char text[REPORT
 /* "Type: cpu", when, how long, how much. */
 void report_head(const struct report *r);
 
-/* A name without control bytes, in what is left of the line behind `used` columns. */
+/* A name, escaped, in what is left of the line behind `used` columns. */
 void report_name(const struct report *r, const char *name, size_t used);
 
-/* Colour codes, "" where there are none. */
-const char *report_paint(const struct report *r, const char *code);
-const char *report_node_color(const struct report *r, const struct view_node *n);
+/* Switches the colour, where colours are wanted. */
+void report_paint(const struct report *r, enum out_color color);
+/* Of a node's line; OUT_NO_COLOR: as the others. */
+enum out_color report_node_color(const struct report *r, const struct view_node *n);
 
 int report_top(struct report *r);
 int report_tree(struct report *r);

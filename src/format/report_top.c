@@ -24,14 +24,16 @@ static void emit_head(const struct report *r)
 	unit_percent(flat, r->v->total, share, sizeof(share));
 	out_printf(r->out, "Showing %zu of %zu %ss: %s, %s of the total\n\n", r->shown, r->n, title,
 		   sum, share + strspn(share, " "));
-	out_printf(r->out, "%s      flat  flat%%   sum%%        cum   cum%%  %s%s\n",
-		   report_paint(r, REPORT_BOLD), title, report_paint(r, REPORT_PLAIN));
+	report_paint(r, OUT_BOLD);
+	out_printf(r->out, "      flat  flat%%   sum%%        cum   cum%%  %s", title);
+	report_paint(r, OUT_PLAIN);
+	out_literal(r->out, "\n");
 }
 
 static void emit_row(const struct report *r, const struct view_node *n, s64 sum)
 {
 	const char *suffix = !n->inlined ? "" : n->physical ? " (partial-inline)" : " (inline)";
-	const char *color = report_node_color(r, n);
+	enum out_color color = report_node_color(r, n);
 	char flat[REPORT_NUMBER], cum[REPORT_NUMBER];
 	char flat_share[32], sum_share[32], cum_share[32];
 
@@ -40,10 +42,12 @@ static void emit_row(const struct report *r, const struct view_node *n, s64 sum)
 	unit_percent(n->flat, r->v->total, flat_share, sizeof(flat_share));
 	unit_percent(sum, r->v->total, sum_share, sizeof(sum_share));
 	unit_percent(n->cum, r->v->total, cum_share, sizeof(cum_share));
-	out_printf(r->out, "%s%10s %6s %6s %10s %6s  ", color, flat, flat_share, sum_share, cum,
-		   cum_share);
+	report_paint(r, color);
+	out_printf(r->out, "%10s %6s %6s %10s %6s  ", flat, flat_share, sum_share, cum, cum_share);
 	report_name(r, n->name, NUMBER_COLUMNS + strlen(suffix));
-	out_printf(r->out, "%s%s\n", suffix, *color ? REPORT_PLAIN : "");
+	out_text(r->out, suffix);
+	report_paint(r, color ? OUT_PLAIN : OUT_NO_COLOR);
+	out_literal(r->out, "\n");
 }
 
 int report_top(struct report *r)

@@ -8,9 +8,10 @@
 
 static void emit_separator(const struct report *r)
 {
-	out_printf(r->out,
-		   "%s-----------+-------------------------------------------------------%s\n",
-		   report_paint(r, REPORT_DIM), report_paint(r, REPORT_PLAIN));
+	report_paint(r, OUT_DIM);
+	out_literal(r->out, "-----------+-------------------------------------------------------");
+	report_paint(r, OUT_PLAIN);
+	out_literal(r->out, "\n");
 }
 
 static void emit_labels(const struct report *r, const struct profile_sample *s)
@@ -26,7 +27,7 @@ static void emit_labels(const struct report *r, const struct profile_sample *s)
 		else
 			out_printf(r->out, "%" PRId64 "%.100s", l->num,
 				   profile_text(p, l->num_unit));
-		out_text(r->out, "\n");
+		out_literal(r->out, "\n");
 	}
 }
 
@@ -41,7 +42,7 @@ static void emit_stack(const struct report *r, s64 value)
 		out_printf(r->out, "%10s   ", i ? "" : text);
 		report_name(r, r->v->nodes.data[f->node].name,
 			    FRAME_COLUMNS + (f->inlined ? sizeof(" (inline)") - 1 : 0));
-		out_text(r->out, f->inlined ? " (inline)\n" : "\n");
+		out_printf(r->out, "%s\n", f->inlined ? " (inline)" : "");
 	}
 }
 

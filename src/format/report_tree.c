@@ -101,27 +101,32 @@ static void emit_node(const struct report *r, const struct view_node *n, s64 sum
 {
 	char flat[REPORT_NUMBER], cum[REPORT_NUMBER];
 	char flat_share[32], sum_share[32], cum_share[32];
-	const char *color = report_node_color(r, n);
+	enum out_color color = report_node_color(r, n);
 
 	report_number(r, n->flat, false, flat);
 	report_number(r, n->cum, false, cum);
 	unit_percent(n->flat, r->v->total, flat_share, sizeof(flat_share));
 	unit_percent(sum, r->v->total, sum_share, sizeof(sum_share));
 	unit_percent(n->cum, r->v->total, cum_share, sizeof(cum_share));
-	out_printf(r->out, "%s%10s %s %s %10s %s%s%*s| %s", color, flat, flat_share, sum_share, cum,
-		   cum_share, *color ? REPORT_PLAIN : "", (int)gap(r), "",
-		   report_paint(r, REPORT_BOLD));
+	report_paint(r, color);
+	out_printf(r->out, "%10s %s %s %10s %s", flat, flat_share, sum_share, cum, cum_share);
+	report_paint(r, color ? OUT_PLAIN : OUT_NO_COLOR);
+	out_printf(r->out, "%*s| ", (int)gap(r), "");
+	report_paint(r, OUT_BOLD);
 	report_name(r, n->name, NODE_COLUMNS + gap(r));
-	out_printf(r->out, "%s\n", report_paint(r, REPORT_PLAIN));
+	report_paint(r, OUT_PLAIN);
+	out_literal(r->out, "\n");
 }
 
 static void emit_separator(const struct report *r)
 {
 	static const char line[] =
-		"----------------------------------------------------------+-------------\n";
+		"----------------------------------------------------------+-------------";
 
-	out_printf(r->out, "%s%s%s", report_paint(r, REPORT_DIM), line + GAP - gap(r),
-		   report_paint(r, REPORT_PLAIN));
+	report_paint(r, OUT_DIM);
+	out_text(r->out, line + GAP - gap(r));
+	report_paint(r, OUT_PLAIN);
+	out_literal(r->out, "\n");
 }
 
 static bool wanted(const regex_t *only, const struct view_node *n)
@@ -163,10 +168,11 @@ static int emit_all(struct report *r, const regex_t *only)
 	if (!ret) {
 		report_head(r);
 		emit_separator(r);
-		out_printf(r->out,
-			   "%s      flat  flat%%   sum%%        cum   cum%%%s + context%s\n",
-			   report_paint(r, REPORT_BOLD), gap(r) == GAP ? "   calls calls%" : "",
-			   report_paint(r, REPORT_PLAIN));
+		report_paint(r, OUT_BOLD);
+		out_printf(r->out, "      flat  flat%%   sum%%        cum   cum%%%s + context",
+			   gap(r) == GAP ? "   calls calls%" : "");
+		report_paint(r, OUT_PLAIN);
+		out_literal(r->out, "\n");
 		if (!emit_nodes(r, only, &in, &out))
 			ret = error_set(r->err, -ENOENT, "no function matches \"%.200s\"",
 					r->o->function ? r->o->function : "");

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "base/utf8.h"
 
 #define DOTS "..."
@@ -146,16 +147,7 @@ static void drop_middle(char *name, size_t columns)
 
 void short_name(const char *name, size_t columns, char *out, size_t size)
 {
-	snprintf(out, size, "%s", name);
-	if (strlen(name) >= size) { /* may have cut a character in two */
-		size_t end = size - 1;
-
-		while (end && ((u8)out[end - 1] & 0xc0) == 0x80)
-			end--;
-		if (end && (u8)out[end - 1] >= 0xc0)
-			end--;
-		out[end] = '\0';
-	}
+	escape_text(name, out, size);
 	if (!columns || utf8_length(out) <= columns)
 		return;
 	drop_parameters(out);

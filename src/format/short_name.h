@@ -6,7 +6,7 @@
 #include "base/types.h"
 
 /*
- * Writes `name` (well-formed UTF-8) in at most `columns` characters (0: as it is). Given up in turn:
+ * Writes `name`, escaped, in at most `columns` characters (0: as long as it is). Given up in turn:
  * the parameter list, template arguments "<...>", leading namespaces, the middle of the name. `size` is that of
  * `out`; a name that does not fit in there is cut.
  */

@@ -19,15 +19,15 @@ static void emit_frame(struct out *o, const struct view *v, const struct view_no
 	const char *name = n->function ? profile_text(v->p, n->function) : n->name;
 	const char *file = profile_text(v->p, n->file);
 
-	out_text(o, "{\"name\":");
+	out_literal(o, "{\"name\":");
 	json_string(o, *name ? name : n->name);
 	if (*file) {
-		out_text(o, ",\"file\":");
+		out_literal(o, ",\"file\":");
 		json_string(o, file);
 	}
 	if (n->start_line > 0)
 		out_printf(o, ",\"line\":%" PRId64, n->start_line);
-	out_text(o, "}\n");
+	out_literal(o, "}\n");
 }
 
 static const char *unit_name(const char *unit)
@@ -54,10 +54,10 @@ static int emit_stacks(struct out *o, struct view *v)
 		if (!ret)
 			continue;
 		json_comma(o, &first);
-		out_text(o, "[");
+		out_literal(o, "[");
 		for (size_t k = v->stack.len; k-- > 0;)
 			out_printf(o, "%u%s", v->stack.data[k].node, k ? "," : "");
-		out_text(o, "]");
+		out_literal(o, "]");
 	}
 	return 0;
 }
@@ -85,14 +85,14 @@ static int emit_profile(struct out *o, struct view *v)
 	s64 sum;
 	int ret;
 
-	out_text(o, "{\"type\":\"sampled\",\"name\":");
+	out_literal(o, "{\"type\":\"sampled\",\"name\":");
 	json_string(o, profile_text(v->p, vt->type));
 	out_printf(o, ",\"unit\":\"%s\",\"startValue\":0,\n\"samples\":[",
 		   unit_name(profile_text(v->p, vt->unit)));
 	ret = emit_stacks(o, v);
 	if (ret)
 		return ret;
-	out_text(o, "],\n\"weights\":[");
+	out_literal(o, "],\n\"weights\":[");
 	sum = emit_weights(o, v);
 	out_printf(o, "],\n\"endValue\":%" PRId64 "}\n", sum);
 	return 0;
@@ -104,22 +104,22 @@ static int emit_all(struct out *o, struct view *v, int active)
 	bool first = true;
 	int ret = 0;
 
-	out_text(o, "{\"$schema\":\"https://www.speedscope.app/file-format-schema.json\",\n"
-		    "\"exporter\":\"cprof\",\"name\":");
+	out_literal(o, "{\"$schema\":\"https://www.speedscope.app/file-format-schema.json\",\n"
+		       "\"exporter\":\"cprof\",\"name\":");
 	json_string(o, p->comments.len ? profile_text(p, p->comments.data[0]) : "cprof");
 	out_printf(o, ",\"activeProfileIndex\":%d,\n\"shared\":{\"frames\":[", active);
 	vec_for_each(&v->nodes, n) {
 		json_comma(o, &first);
 		emit_frame(o, v, n);
 	}
-	out_text(o, "]},\n\"profiles\":[");
+	out_literal(o, "]},\n\"profiles\":[");
 	first = true;
 	for (size_t i = 0; i < p->sample_types.len && !ret; i++) {
 		json_comma(o, &first);
 		v->o.type = (int)i;
 		ret = emit_profile(o, v);
 	}
-	out_text(o, "]}\n");
+	out_literal(o, "]}\n");
 	return ret;
 }
 
@@ -140,7 +140,7 @@ static int speedscope_write(const struct profile *p, const struct format_options
 	o = malloc(sizeof(*o));
 	ret = -ENOMEM;
 	if (o) {
-		out_init(o, to);
+		out_init(o, to, OUT_JSON);
 		ret = emit_all(o, v, vo.type);
 		if (!ret)
 			ret = out_flush(o);

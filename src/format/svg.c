@@ -34,38 +34,6 @@ struct svg {
 	u32 rows;
 };
 
-/* XML 1.0: markup is escaped, control characters are not allowed at all. */
-static void emit_xml(struct out *o, const char *text)
-{
-	for (; *text; text++) {
-		/* U+FFFE and U+FFFF are no characters of XML either. */
-		if (!strncmp(text, "\xef\xbf\xbe", 3) || !strncmp(text, "\xef\xbf\xbf", 3)) {
-			out_text(o, "?");
-			text += 2;
-			continue;
-		}
-		switch (*text) {
-		case '<':
-			out_text(o, "&lt;");
-			break;
-		case '>':
-			out_text(o, "&gt;");
-			break;
-		case '&':
-			out_text(o, "&amp;");
-			break;
-		case '"':
-			out_text(o, "&quot;");
-			break;
-		case '\'':
-			out_text(o, "&#39;");
-			break;
-		default:
-			out_bytes(o, (u8)*text < ' ' || *text == 0x7f ? " " : text, 1);
-		}
-	}
-}
-
 /* A hue by kind, a shade by name, so that equal functions have equal colours in every picture. */
 static void color_of(const struct svg *s, const struct tree_node *n, char text[16])
 {
@@ -94,8 +62,8 @@ static void emit_box(const struct svg *s, const struct tree_node *n, double x, d
 		color_of(s, n, color);
 	unit_format(&s->scale, n->value, value, sizeof(value));
 	unit_percent(n->value, s->t->nodes.data[0].value, share, sizeof(share));
-	out_text(s->out, "<g><title>");
-	emit_xml(s->out, name);
+	out_literal(s->out, "<g><title>");
+	out_text(s->out, name);
 	out_printf(s->out, "%s (%s, %s)</title>",
 		   n->frame != TREE_NONE && n->inlined ? " (inline)" : "", value,
 		   share + strspn(share, " "));
@@ -104,10 +72,10 @@ static void emit_box(const struct svg *s, const struct tree_node *n, double x, d
 	if (width > 4 && fits >= 3) {
 		short_name(name, fits, label, sizeof(label));
 		out_printf(s->out, "<text x=\"%.2f\" y=\"%u\">", x + 3, y + ROW - 4);
-		emit_xml(s->out, label);
-		out_text(s->out, "</text>");
+		out_text(s->out, label);
+		out_literal(s->out, "</text>");
 	}
-	out_text(s->out, "</g>\n");
+	out_literal(s->out, "</g>\n");
 }
 
 static double width_of(const struct svg *s, s64 value)
@@ -161,13 +129,13 @@ static void emit_all(const struct svg *s, double *next_x)
 		   "<rect width=\"100%%\" height=\"100%%\" fill=\"#ffffff\"/>\n"
 		   "<text x=\"%.0f\" y=\"24\" font-size=\"15\">",
 		   WIDTH, height, WIDTH, height, MARGIN);
-	emit_xml(s->out, title);
-	out_text(s->out, "</text>\n<text x=\"1190\" y=\"24\" text-anchor=\"end\">");
-	emit_xml(s->out, profile_text(p, p->sample_types.data[s->v->o.type].type));
+	out_text(s->out, title);
+	out_literal(s->out, "</text>\n<text x=\"1190\" y=\"24\" text-anchor=\"end\">");
+	out_text(s->out, profile_text(p, p->sample_types.data[s->v->o.type].type));
 	out_printf(s->out, ": %s</text>\n", total);
 	if (s->t->nodes.data[0].value > 0)
 		emit_boxes(s, next_x);
-	out_text(s->out, "</svg>\n");
+	out_literal(s->out, "</svg>\n");
 }
 
 static int draw(const struct profile *p, struct view *v, const struct sink *to)
@@ -187,7 +155,7 @@ static int draw(const struct profile *p, struct view *v, const struct sink *to)
 		total = (u64)t.nodes.data[0].value;
 		s.scale = unit_scale_pick(profile_text(p, p->sample_types.data[v->o.type].unit),
 					  total / 100, total);
-		out_init(s.out, to);
+		out_init(s.out, to, OUT_XML);
 		emit_all(&s, next_x);
 		ret = out_flush(s.out);
 	}

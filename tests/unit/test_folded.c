@@ -108,9 +108,10 @@ TEST(folded, names_cannot_break_the_form)
 	char *have = written(p, &format_folded, NULL);
 
 	CHECK_STR(have, "100% 1\n"
-			"[unknown] 3\n"
+			"[unknown] 2\n"
+			"\\x7f\\x01 1\n"
 			"a:b 1\n"
-			"new line  tab 1\n"
+			"new\\nline\\r\\ttab 1\n"
 			"spaces 1\n"
 			"x\xef\xbf\xbd 1\n");
 	free(have);

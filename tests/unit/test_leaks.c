@@ -113,3 +113,21 @@ TEST(leaks, other_profiles_have_none)
 	free(m.data);
 	profile_free(p);
 }
+
+TEST(leaks, names_files_and_comments_do_not_act_on_the_terminal)
+{
+	struct profile *p = leaky();
+	u32 odd = location(p, "f\x1b[2J\xc2\x9b", "/x/\x1b]0;y\a.c", 1);
+	char *have;
+
+	sample(p, &odd, 1, 4096, 4, 100, true);
+	CHECK(profile_add_comment(p, "%s",
+				  "\xe2\x80\xae"
+				  "comment\n") >= 0);
+	have = written(p, &format_leaks, &(struct format_options){.width = 80});
+	CHECK(strstr(have, "\\u202ecomment\\n\n"));
+	CHECK(strstr(have, "          f\\x1b[2J\\u009b  \\x1b]0;y\\x07.c:1\n"));
+	CHECK(!strpbrk(have, "\x1b\a\x9b"));
+	free(have);
+	profile_free(p);
+}
