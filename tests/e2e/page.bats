@@ -41,6 +41,14 @@ page() {
 @test "page: the address keeps the view" { page address; }
 @test "page: names are text wherever they come" { page escaping; }
 
+@test "page: nothing of a stranger's profile runs, in a page, a comparison or a picture" {
+	"$BATS_TEST_DIRNAME/hostile.py" make hostile.pb.gz markup
+	"$BATS_TEST_DIRNAME/hostile.py" make more.pb.gz markup 3
+	"$CPROF" convert hostile.pb.gz -q -o "$BATS_FILE_TMPDIR/hostile.html"
+	"$CPROF" convert hostile.pb.gz -q -o "$BATS_FILE_TMPDIR/hostile.svg"
+	"$CPROF" diff hostile.pb.gz more.pb.gz -q -o "$BATS_FILE_TMPDIR/hostile-diff.html"
+	page strangers
+}
 @test "page: long names are shortened" { page names; }
 
 @test "page: self and total of every function are those of go tool pprof" {

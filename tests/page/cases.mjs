@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import os from "node:os";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
 import { click, frame, pixel, settle } from "./browser.mjs";
 import { moving, opening } from "./trace.mjs";
 
@@ -453,12 +455,32 @@ export async function escaping(open) {
 	}
 	const shown = await page.evaluate(() => window.cprofPage.functions.name);
 	for (const name of ["<script>window.stolen=1</script>", "</script><img src=x onerror=window.stolen=1>", "__proto__",
-		"constructor", "\u2028line\u2029 \u{1f525} \\u003c \\", "tab\there\nnewline", "operator<< <char>&&(\"a\", 'b')"])
+		"constructor", "\\u2028line\\u2029 \u{1f525} \\u003c \\", "tab\\there\\nnewline", "operator<< <char>&&(\"a\", 'b')"])
 		assert.ok(shown.includes(name), `${name} is not among ${shown}`);
 	assert.equal(await page.locator("img, script").count(), 1, "elements out of names");
 	await press(page, "3");
 	assert.ok((await rows(page)).some((r) => r[4] === "<script>window.stolen=1</script>"));
 	await click(await open("evil"), ["main", "</script><img src=x onerror=window.stolen=1>"]);
+}
+
+// Every string of these, also units and label keys, is markup that would run a script (tests/e2e/hostile.py).
+export async function strangers(open) {
+	const ran = () => [document.documentElement.id, document.querySelectorAll("img, script:not([type])").length];
+	for (const name of ["hostile", "hostile-diff"]) {
+		const page = await open(name);
+		for (const view of ["#view=table", "#view=sandwich", "#group=thread", ""]) {
+			await page.evaluate((hash) => location.hash = hash, view);
+			await settle(page);
+		}
+		await page.mouse.move(300, 300);
+		await settle(page);
+		assert.deepEqual(await page.evaluate(ran), ["", 1]);
+	}
+	const picture = await (await open("hostile")).context().newPage();
+	await picture.goto(pathToFileURL(path.resolve("hostile.svg")).href);
+	assert.deepEqual(await picture.evaluate(ran), ["", 0]);
+	assert.ok(await picture.evaluate(() => document.querySelectorAll("rect").length > 2));
+	assert.ok(await picture.evaluate(() => document.documentElement.textContent.includes("<script>")));
 }
 
 // What tells names apart remains when there is little room.
