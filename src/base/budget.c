@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Steps, bytes and time for one file: see budget.h. */
+#include "base/budget.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NSEC_PER_SEC 1000000000ull
+#define SLICE (1u << 16)
+/* A look at CPU time and memory costs some microseconds: so often is it worth that. */
+#define LOOK_NS (10 * 1000000ull)
+
+/*
+ * The largest programs stay well below: chromium's call frame information takes 0.1 of two billion
+ * steps, and a gigabyte of DWARF that is walked to its end three of four.
+ */
+static const struct {
+	const char *text;
+	u64 steps;
+} parts[BUDGET_PARTS] = {
+	[BUDGET_SECTIONS] = {"sections", 2000000000},
+	[BUDGET_SYMBOLS] = {"symbol table", 2000000000},
+	[BUDGET_UNWIND] = {"unwind table", 2000000000},
+	[BUDGET_GO] = {"Go function table", 2000000000},
+	[BUDGET_INFO] = {"debug information", 4000000000},
+	[BUDGET_LINES] = {"line table", 4000000000},
+	[BUDGET_NAMES] = {"names", 2000000000},
+};
+
+/* Unpacked sections, and what is made of them; the smallest file may have the first part. */
+#define BYTES_ALWAYS (256ull << 20)
+#define BYTES_PER_BYTE 8
+
+static u64 now_ns(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (u64)ts.tv_sec * NSEC_PER_SEC + (u64)ts.tv_nsec;
+}
+
+static u64 page_size(void)
+{
+	return (u64)sysconf(_SC_PAGESIZE);
+}
+
+/* What this process occupies, the second number of /proc/self/statm (proc(5)); 0: unknown. */
+static u64 memory_used(void)
+{
+	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+	char text[128], *end;
+	ssize_t got;
+
+	if (fd < 0)
+		return 0;
+	got = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[got > 0 ? got : 0] = '\0';
+	strtoull(text, &end, 10);
+	return strtoull(end, NULL, 10) * page_size();
+}
+
+static u64 bytes_for(u64 size)
+{
+	u64 half = (u64)sysconf(_SC_PHYS_PAGES) / 2 * page_size();
+
+	return size >= half / BYTES_PER_BYTE ? half : size * BYTES_PER_BYTE;
+}
+
+void budget_init(struct budget *b, u64 size)
+{
+	*b = (struct budget){.slice = SLICE, .bytes = BYTES_ALWAYS + bytes_for(size)};
+	for (size_t i = 0; i < BUDGET_PARTS; i++)
+		b->steps[i] = parts[i].steps;
+	budget_watch(b, NULL);
+}
+
+void budget_extend(struct budget *b, u64 size)
+{
+	u64 more = bytes_for(size);
+
+	b->bytes += more;
+	if (b->memory_end < UINT64_MAX - more)
+		b->memory_end += more;
+}
+
+void budget_limit(struct budget *b, u64 steps, u64 bytes)
+{
+	b->bytes = bytes;
+	for (size_t i = 0; i < BUDGET_PARTS; i++)
+		b->steps[i] = steps;
+}
+
+void budget_watch(struct budget *b, const struct budget_watch *watch)
+{
+	b->watch = watch ? *watch : (struct budget_watch){0};
+	b->time_end = b->cpu_end = b->memory_end = UINT64_MAX;
+	b->next_look = watch ? 0 : UINT64_MAX;
+	if (b->watch.time_ns)
+		b->time_end = now_ns(CLOCK_MONOTONIC_COARSE) + b->watch.time_ns;
+	if (b->watch.cpu_ns)
+		b->cpu_end = now_ns(CLOCK_THREAD_CPUTIME_ID) + b->watch.cpu_ns;
+	if (watch)
+		b->memory_end = memory_used() + b->bytes;
+}
+
+/*
+ * ---- the watch --------------------------------------------------------------------------------
+ */
+
+static enum budget_end watch_look(struct budget *b)
+{
+	u64 now;
+
+	if (b->next_look == UINT64_MAX)
+		return BUDGET_OPEN;
+	/*
+	 * Read from memory that the kernel shares, not by a system call, so it may be asked often.
+	 */
+	now = now_ns(CLOCK_MONOTONIC_COARSE);
+	if (now < b->next_look)
+		return BUDGET_OPEN;
+	b->next_look = now + LOOK_NS;
+	if (b->watch.stop && b->watch.stop(b->watch.arg))
+		return BUDGET_STOPPED;
+	if (now >= b->time_end)
+		return BUDGET_TIME;
+	if (b->watch.cpu_ns && now_ns(CLOCK_THREAD_CPUTIME_ID) >= b->cpu_end)
+		return BUDGET_TIME;
+	if (memory_used() >= b->memory_end)
+		return BUDGET_BYTES;
+	return BUDGET_OPEN;
+}
+
+static void lose(struct budget *b, enum budget_part part, enum budget_end end)
+{
+	if (!b->lost[part])
+		b->lost[part] = (u8)end;
+}
+
+bool budget_look(struct budget *b, enum budget_part part, u64 steps)
+{
+	if (!b->end)
+		b->end = watch_look(b);
+	b->slice = b->end ? 0 : SLICE;
+	if (b->end) {
+		lose(b, part, b->end);
+		return false;
+	}
+	if (steps <= b->steps[part]) {
+		b->steps[part] -= steps;
+		return true;
+	}
+	b->steps[part] = 0;
+	lose(b, part, BUDGET_STEPS);
+	return false;
+}
+
+bool budget_reserve(struct budget *b, enum budget_part part, u64 bytes)
+{
+	if (bytes <= b->bytes) {
+		b->bytes -= bytes;
+		return true;
+	}
+	lose(b, part, BUDGET_BYTES);
+	return false;
+}
+
+enum budget_end budget_lost(const struct budget *b, enum budget_part part)
+{
+	return (enum budget_end)b->lost[part];
+}
+
+const char *budget_part_text(enum budget_part part)
+{
+	return parts[part].text;
+}
+
+const char *budget_end_text(enum budget_end end)
+{
+	static const char *const texts[] = {
+		[BUDGET_OPEN] = "read",
+		[BUDGET_STEPS] = "too large",
+		[BUDGET_BYTES] = "it needs too much memory",
+		[BUDGET_TIME] = "it takes too long",
+		[BUDGET_STOPPED] = "interrupted",
+	};
+
+	return texts[end];
+}
