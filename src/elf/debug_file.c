@@ -17,12 +17,18 @@
 
 #define DEBUG_DIR "/usr/lib/debug"
 #define MINI_MAX (256u << 20)
-#define MINI_MEMORY_MAX (256ull << 20) /* for the decoder: the xz preset -9 needs 65 MiB */
+#define MINI_MEMORY_MAX (96ull << 20) /* for the decoder: the xz preset -9 needs 65 MiB */
+/* xz can reach 7000:1. Symbol tables reach some 10:1; what is small may unpack as it likes. */
+#define MINI_RATIO_MAX 64u
+#define MINI_ALWAYS (16u << 20)
+#define MINI_PIECE (4u << 20)
+#define MINI_STEPS 6 /* nanoseconds a byte */
 #define CRC_CHUNK (64u << 10)
 #define CRC_MAX (1ull << 30) /* bytes of a file that are read for its checksum: it may be sparse */
 
 /* What a debug file must be to be taken. */
 struct wanted {
+	struct elf_file *of; /* the file that it belongs to, which pays for reading it */
 	struct build_id id; /* len 0: go by crc */
 	u32 crc;
 	const struct target_root *root;
@@ -30,8 +36,9 @@ struct wanted {
 
 /* ---- is it the one? --------------------------------------------------------------------------- */
 
-static bool crc_fits(int fd, u32 want)
+static bool crc_fits(const struct wanted *w, int fd)
 {
+	struct budget *budget = elf_file_budget(w->of);
 	u8 *chunk = malloc(CRC_CHUNK);
 	uLong crc = crc32(0, NULL, 0);
 	ssize_t got = -1;
@@ -42,12 +49,13 @@ static bool crc_fits(int fd, u32 want)
 		free(chunk);
 		return false;
 	}
-	while (chunk && (got = pread(fd, chunk, CRC_CHUNK, at)) > 0) {
+	while (chunk && budget_look(budget, BUDGET_SECTIONS, CRC_CHUNK / 2) &&
+	       (got = pread(fd, chunk, CRC_CHUNK, at)) > 0) {
 		crc = crc32(crc, chunk, (uInt)got);
 		at += got;
 	}
 	free(chunk);
-	return got == 0 && crc == want;
+	return got == 0 && crc == w->crc;
 }
 
 static bool id_fits(const struct build_id *have, const struct build_id *want)
@@ -73,10 +81,11 @@ static bool try_open(const struct wanted *w, int fd, struct elf_file **out)
 
 	if (fd < 0)
 		return false;
-	taken = (w->id.len || crc_fits(fd, w->crc)) && !elf_file_open(fd, out);
+	taken = (w->id.len || crc_fits(w, fd)) && !elf_file_open(fd, out);
 	close(fd);
 	if (!taken)
 		return false;
+	elf_file_share_budget(*out, w->of);
 	if ((!w->id.len || id_fits(elf_file_build_id(*out), &w->id)) && tells_something(*out))
 		return true;
 	elf_file_free(*out);
@@ -153,7 +162,7 @@ static const char *debuglink(struct elf_file *f, u32 *crc)
 int debug_file_find(struct elf_file *f, const char *path, const struct target_root *root,
 		    struct elf_file **out)
 {
-	struct wanted w = {.id = *elf_file_build_id(f), .root = root};
+	struct wanted w = {.of = f, .id = *elf_file_build_id(f), .root = root};
 	const char *name;
 	int dir;
 
@@ -174,7 +183,7 @@ int debug_file_find(struct elf_file *f, const char *path, const struct target_ro
 int debug_file_alt(struct elf_file *f, const char *path, const struct target_root *root,
 		   struct elf_file **out)
 {
-	struct wanted w = {.root = root};
+	struct wanted w = {.of = f, .root = root};
 	const char *name, *tail;
 	struct elf_section s;
 	struct cursor c;
@@ -204,30 +213,57 @@ int debug_file_alt(struct elf_file *f, const char *path, const struct target_roo
 
 static int mini_error(lzma_ret ret)
 {
+	if (ret == LZMA_MEMLIMIT_ERROR)
+		return -E2BIG;
 	return ret == LZMA_MEM_ERROR ? -ENOMEM : -EBADMSG;
 }
 
-/* Unpacks into a buffer that doubles until MINI_MAX. */
-static int unpack(lzma_stream *stream, u8 **data, size_t *len)
+static size_t mini_max(size_t packed)
 {
-	size_t cap = 1u << 20;
+	size_t max = packed < MINI_MAX / MINI_RATIO_MAX ? packed * MINI_RATIO_MAX : MINI_MAX;
+
+	return max < MINI_ALWAYS ? MINI_ALWAYS : max;
+}
+
+/* Fills the buffer, in pieces of a tenth of a second at most. */
+static lzma_ret unpack_some(lzma_stream *stream, struct budget *budget)
+{
+	size_t room = stream->avail_out;
+	lzma_ret ret = LZMA_OK;
+
+	while (ret == LZMA_OK && room) {
+		size_t piece = room < MINI_PIECE ? room : MINI_PIECE;
+
+		if (!budget_look(budget, BUDGET_SECTIONS, MINI_STEPS * piece))
+			return LZMA_MEMLIMIT_ERROR;
+		stream->avail_out = piece;
+		ret = lzma_code(stream, LZMA_FINISH);
+		room -= piece - stream->avail_out;
+	}
+	return ret;
+}
+
+/* Unpacks into a buffer that doubles. */
+static int unpack(lzma_stream *stream, struct budget *budget, u8 **data, size_t *len)
+{
+	size_t cap = 1u << 20, max = mini_max(stream->avail_in);
 	lzma_ret ret = LZMA_OK;
 	u8 *grown;
 
 	for (*data = NULL; ret == LZMA_OK; cap *= 2) {
 		size_t done = stream->total_out;
 
-		if (cap > MINI_MAX)
+		if (cap > max)
 			return -EBADMSG;
+		if (!budget_reserve(budget, BUDGET_SECTIONS, cap - done))
+			return -E2BIG;
 		grown = realloc(*data, cap);
 		if (!grown)
 			return -ENOMEM;
 		*data = grown;
 		stream->next_out = grown + done;
 		stream->avail_out = cap - done;
-		do
-			ret = lzma_code(stream, LZMA_FINISH);
-		while (ret == LZMA_OK && stream->avail_out);
+		ret = unpack_some(stream, budget);
 	}
 	*len = stream->total_out;
 	return ret == LZMA_STREAM_END ? 0 : mini_error(ret);
@@ -251,10 +287,13 @@ int debug_file_mini(struct elf_file *f, struct elf_file **out)
 		return mini_error(ret);
 	stream.next_in = s.data.data;
 	stream.avail_in = s.data.len;
-	err = unpack(&stream, &data, &len);
+	err = unpack(&stream, elf_file_budget(f), &data, &len);
 	lzma_end(&stream);
+	if (err)
+		free(data);
+	else
+		err = elf_file_adopt_memory(data, len, out);
 	if (!err)
-		err = elf_file_open_memory((struct bytes){data, len}, out);
-	free(data);
+		elf_file_share_budget(*out, f);
 	return err == -ENOEXEC || err == -ENOTSUP ? -EBADMSG : err;
 }

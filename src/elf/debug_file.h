@@ -14,14 +14,18 @@
  * Looks for the separate debug file of `f`:
  *   /usr/lib/debug/.build-id/ab/cdef.debug, then the debuglink's name in the module's own directory,
  *   in its .debug subdirectory and below /usr/lib/debug.
- * Each is tried inside the target's root with the rights of its user (target_root.h), and those below
- * /usr/lib/debug then in ours. `path` is the module's path as the target sees it. A file is taken only when its
- * build id (or the debuglink's CRC, where `f` has no build id) fits. 0, -ENOENT, or another negative errno.
+ * Each is tried inside the target's root with the rights of its user (target_root.h), and those
+ * below /usr/lib/debug then in ours. `path` is the module's path as the target sees it. A file is
+ * taken only when its build id (or the debuglink's CRC, where `f` has no build id) fits. It is read
+ * on the budget of `f`, which must outlive it. 0, -ENOENT, or another negative errno.
  */
 int debug_file_find(struct elf_file *f, const char *path, const struct target_root *root,
 		    struct elf_file **out) MUST_CHECK;
 
-/* The ELF inside .gnu_debugdata; at most 256 MiB are unpacked. 0, -ENOENT, -EBADMSG, -ENOMEM. */
+/*
+ * The ELF inside .gnu_debugdata; at most 256 MiB are unpacked, and 64 times the section. 0,
+ * -ENOENT, -EBADMSG, -E2BIG (budget), -ENOMEM.
+ */
 int debug_file_mini(struct elf_file *f, struct elf_file **out) MUST_CHECK;
 
 /* DWARF's supplementary file (dwz, .gnu_debugaltlink), looked up as above. 0 or -ENOENT. */

@@ -15,7 +15,10 @@
 #include "elf/elf_file_private.h"
 
 #define NOTE_MAX (1u << 20)
+#define NOTES_MAX 64 /* sections or segments of notes that are looked into for a build id */
 #define SEGMENTS_MAX 1024
+/* libelf allocates 200 bytes for each before it looks at any. Programs have some 40. */
+#define SECTIONS_MAX (1u << 18)
 #define SECTIONLESS_MAX \
 	(64u << 20) /* bytes of a file that are copied because its sections are broken */
 
@@ -24,6 +27,10 @@ struct bytes elf_file_bytes(struct elf_file *f, u64 offset, u64 len)
 	Elf_Data *data;
 
 	if (!len || offset > f->size || len > f->size - offset)
+		return (struct bytes){0};
+	/* libelf keeps each part until the end, in a list that it searches. */
+	if (!budget_take(f->budget, BUDGET_SECTIONS, 4 * ++f->nchunks) ||
+	    !budget_reserve(f->budget, BUDGET_SECTIONS, len))
 		return (struct bytes){0};
 	data = elf_getdata_rawchunk(f->elf, (s64)offset, len, ELF_T_BYTE);
 	if (!data || !data->d_buf)
@@ -74,16 +81,22 @@ static void read_build_id(struct elf_file *f)
 	Elf_Scn *scn = NULL;
 	GElf_Shdr shdr;
 	GElf_Phdr phdr;
-	size_t phnum = 0;
+	size_t phnum = 0, left = NOTES_MAX;
 
-	while (!f->id.len && (scn = elf_nextscn(f->elf, scn)))
-		if (gelf_getshdr(scn, &shdr) && shdr.sh_type == SHT_NOTE)
-			build_id_from_note(f, shdr.sh_offset, shdr.sh_size, shdr.sh_addralign);
+	while (!f->id.len && left && (scn = elf_nextscn(f->elf, scn))) {
+		if (!gelf_getshdr(scn, &shdr) || shdr.sh_type != SHT_NOTE)
+			continue;
+		build_id_from_note(f, shdr.sh_offset, shdr.sh_size, shdr.sh_addralign);
+		left--;
+	}
 	if (elf_getphdrnum(f->elf, &phnum))
 		return;
-	for (size_t i = 0; i < phnum && !f->id.len; i++)
-		if (gelf_getphdr(f->elf, (int)i, &phdr) && phdr.p_type == PT_NOTE)
-			build_id_from_note(f, phdr.p_offset, phdr.p_filesz, phdr.p_align);
+	for (size_t i = 0; i < phnum && !f->id.len && left; i++) {
+		if (!gelf_getphdr(f->elf, (int)i, &phdr) || phdr.p_type != PT_NOTE)
+			continue;
+		build_id_from_note(f, phdr.p_offset, phdr.p_filesz, phdr.p_align);
+		left--;
+	}
 }
 
 static int read_segments(struct elf_file *f)
@@ -153,19 +166,65 @@ static int retry_without_sections(struct elf_file *f)
 	memcpy(&ehdr, f->image, sizeof(ehdr));
 	ehdr.e_shoff = 0;
 	ehdr.e_shnum = ehdr.e_shstrndx = 0;
+	if (ehdr.e_phnum == PN_XNUM)
+		return 0;
 	memcpy(f->image, &ehdr, sizeof(ehdr));
 	f->elf = elf_memory((char *)f->image, f->size);
 	return 0;
+}
+
+/*
+ * ---- opening ----------------------------------------------------------------------------------
+ */
+
+static bool read_at(const struct elf_file *f, u64 offset, void *out, size_t len)
+{
+	if (offset > f->size || len > f->size - offset)
+		return false;
+	if (!f->image)
+		return pread(f->fd, out, len, (off_t)offset) == (ssize_t)len;
+	memcpy(out, f->image + offset, len);
+	return true;
+}
+
+/*
+ * A file with more than 65,279 sections keeps their number in the first section header (gABI, "ELF
+ * Header", e_shnum), where a sparse file of no cost to its owner may claim a billion. The same
+ * holds for program headers, of which the kernel accepts no more than 1,170.
+ */
+static bool counts_are_sane(const struct elf_file *f)
+{
+	Elf64_Ehdr ehdr;
+	Elf64_Shdr first;
+
+	if (!read_at(f, 0, &ehdr, sizeof(ehdr)) || ehdr.e_ident[EI_CLASS] != ELFCLASS64)
+		return true; /* refused later */
+	if (ehdr.e_phnum == PN_XNUM)
+		return false;
+	if (ehdr.e_shnum || !ehdr.e_shoff || !read_at(f, ehdr.e_shoff, &first, sizeof(first)))
+		return true;
+	return first.sh_size <= SECTIONS_MAX;
 }
 
 static struct elf_file *elf_file_alloc(void)
 {
 	struct elf_file *f = calloc(1, sizeof(*f));
 
-	if (f)
+	if (f) {
 		f->fd = -1;
+		f->budget = &f->own_budget;
+	}
 	elf_version(EV_CURRENT);
 	return f;
+}
+
+static void elf_file_begin(struct elf_file *f)
+{
+	budget_init(&f->own_budget, f->stored);
+	if (!counts_are_sane(f))
+		return; /* retry_without_sections() */
+	f->elf = f->image ? elf_memory((char *)f->image, f->size)
+			  : elf_begin(f->fd, ELF_C_READ, NULL);
 }
 
 static int elf_file_finish(struct elf_file *f, int err, struct elf_file **out)
@@ -198,26 +257,36 @@ int elf_file_open(int fd, struct elf_file **out)
 	else {
 		f->size = (u64)st.st_size;
 		f->stored = (u64)st.st_blocks * 512;
-		f->elf = elf_begin(f->fd, ELF_C_READ, NULL);
+		elf_file_begin(f);
 	}
 	return elf_file_finish(f, err, out);
 }
 
-int elf_file_open_memory(struct bytes image, struct elf_file **out)
+int elf_file_adopt_memory(u8 *image, size_t len, struct elf_file **out)
 {
 	struct elf_file *f = elf_file_alloc();
 
-	if (!f)
+	if (!f) {
+		free(image);
 		return -ENOMEM;
-	if (image.len < EI_NIDENT)
+	}
+	f->image = image;
+	if (len < EI_NIDENT)
 		return elf_file_finish(f, -ENOEXEC, out);
-	f->image = malloc(image.len);
-	if (!f->image)
-		return elf_file_finish(f, -ENOMEM, out);
-	memcpy(f->image, image.data, image.len);
-	f->size = f->stored = image.len;
-	f->elf = elf_memory((char *)f->image, image.len);
+	f->size = f->stored = len;
+	elf_file_begin(f);
 	return elf_file_finish(f, 0, out);
+}
+
+int elf_file_open_memory(struct bytes image, struct elf_file **out)
+{
+	u8 *copy = malloc(image.len + 1);
+
+	if (!copy)
+		return -ENOMEM;
+	if (image.len)
+		memcpy(copy, image.data, image.len);
+	return elf_file_adopt_memory(copy, image.len, out);
 }
 
 void elf_file_free(struct elf_file *f)
@@ -230,9 +299,21 @@ void elf_file_free(struct elf_file *f)
 	vec_for_each(&f->inflated, it)
 		free(it->data);
 	vec_release(&f->inflated);
+	vec_release(&f->loaded);
 	vec_release(&f->segments);
 	free(f->image);
 	free(f);
+}
+
+struct budget *elf_file_budget(struct elf_file *f)
+{
+	return f->budget;
+}
+
+void elf_file_share_budget(struct elf_file *f, struct elf_file *payer)
+{
+	budget_extend(payer->budget, f->stored);
+	f->budget = payer->budget;
 }
 
 const struct build_id *elf_file_build_id(const struct elf_file *f)

@@ -4,14 +4,16 @@
  * between file offsets and virtual addresses. Stands on libelf, read with pread and never mapped: a
  * file that is truncated while we read it must not become SIGBUS.
  *
- * The file may be hostile: every size is checked against the file's length before it is believed.
- * Only 64-bit little-endian ELF is accepted (-ENOEXEC otherwise, -ENOTSUP for other ELF classes).
+ * The file may be hostile: every size is checked against the file's length before it is believed,
+ * and every reader of the file pays for its work from the file's budget. Only 64-bit little-endian
+ * ELF is accepted (-ENOEXEC otherwise, -ENOTSUP for other ELF classes).
  */
 #ifndef CPROF_ELF_ELF_FILE_H
 #define CPROF_ELF_ELF_FILE_H
 
-#include <libelf.h>
+#include <gelf.h>
 
+#include "base/budget.h"
 #include "base/bytes.h"
 #include "base/types.h"
 
@@ -42,7 +44,17 @@ struct elf_file;
 int elf_file_open(int fd, struct elf_file **out) MUST_CHECK;
 /* An image in memory (the vdso, minidebuginfo, tests). The bytes are copied. */
 int elf_file_open_memory(struct bytes image, struct elf_file **out) MUST_CHECK;
+/* The same, but `image` came from malloc() and is taken over, also when this fails. */
+int elf_file_adopt_memory(u8 *image, size_t len, struct elf_file **out) MUST_CHECK;
 void elf_file_free(struct elf_file *f); /* NULL is fine */
+
+/* What reading this file may cost; borrowed. */
+struct budget *elf_file_budget(struct elf_file *f);
+/*
+ * Reading `f`, a separate debug file, goes on the budget of `payer` from now on, which must outlive
+ * it.
+ */
+void elf_file_share_budget(struct elf_file *f, struct elf_file *payer);
 
 const struct build_id *elf_file_build_id(const struct elf_file *f);
 /* Lower-case hex into `out` (2 * BUILD_ID_MAX + 1 bytes are always enough); "" when there is none. */
@@ -63,15 +75,25 @@ u64 elf_file_size(const struct elf_file *f); /* in bytes, when it was opened */
 struct bytes elf_file_loaded(struct elf_file *f, u64 vaddr, u64 len);
 
 /*
- * The section called `name`; 0, -ENOENT, or -EBADMSG when it is there but broken. A file without
- * section headers, or with a table of them that makes no sense, still answers for .eh_frame and
- * .eh_frame_hdr through PT_GNU_EH_FRAME.
+ * The section called `name`; 0, -ENOENT, -EBADMSG when it is there but broken, -E2BIG when the
+ * file's budget does not allow it. A file without section headers, or with a table of them that
+ * makes no sense, still answers for .eh_frame and .eh_frame_hdr through PT_GNU_EH_FRAME.
  */
 int elf_file_section(struct elf_file *f, const char *name, struct elf_section *out) MUST_CHECK;
 
 /* The same without reading it: `data` stays empty. For a section's address, or whether it exists. */
 int elf_file_section_header(struct elf_file *f, const char *name,
 			    struct elf_section *out) MUST_CHECK;
+
+/*
+ * Calls `visit` for each section that has bytes in the file, until it returns other than 0, which
+ * is then returned. -ENOENT: there are no sections, or their names are not what libelf and libdw
+ * may be given: compressed, or without an end, which they would look for at each section.
+ */
+int elf_file_visit_sections(struct elf_file *f,
+			    int (*visit)(void *arg, const char *name, Elf_Scn *scn,
+					 const GElf_Shdr *shdr),
+			    void *arg) MUST_CHECK;
 
 /* libelf's handle, for libdw; lent. */
 Elf *elf_file_handle(struct elf_file *f);

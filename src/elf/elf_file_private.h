@@ -3,8 +3,6 @@
 #ifndef CPROF_ELF_ELF_FILE_PRIVATE_H
 #define CPROF_ELF_ELF_FILE_PRIVATE_H
 
-#include <gelf.h>
-
 #include "base/vec.h"
 #include "elf/elf_file.h"
 
@@ -24,6 +22,9 @@ struct elf_file {
 	struct build_id id;
 	VEC(struct elf_segment) segments;
 	VEC(struct inflated) inflated;
+	VEC(size_t) loaded; /* sections that libelf holds in memory, by their numbers */
+	size_t nchunks; /* other parts of the file that it holds */
+	struct budget own_budget, *budget;
 	GElf_Phdr eh_frame_hdr; /* PT_GNU_EH_FRAME; p_filesz is 0 when there is none */
 };
 

@@ -31,9 +31,22 @@ static bool size_is_plausible(const struct elf_file *f, u64 size)
 	       (size <= SECTION_MAX && size / SPARSE_RATIO_MAX <= f->stored);
 }
 
+/* libelf keeps a section in memory. Many sections may claim the same bytes of the file. */
+static int pay_for_section(struct elf_file *f, size_t index, u64 size)
+{
+	vec_for_each(&f->loaded, it) {
+		if (*it == index)
+			return 0;
+	}
+	if (!budget_reserve(f->budget, BUDGET_SECTIONS, size))
+		return -E2BIG;
+	return vec_push(&f->loaded, index);
+}
+
 static int section_raw(struct elf_file *f, Elf_Scn *scn, const GElf_Shdr *shdr, struct bytes *out)
 {
 	Elf_Data *data;
+	int err;
 
 	if (shdr->sh_offset > f->size || shdr->sh_size > f->size - shdr->sh_offset ||
 	    !size_is_plausible(f, shdr->sh_size))
@@ -41,6 +54,9 @@ static int section_raw(struct elf_file *f, Elf_Scn *scn, const GElf_Shdr *shdr, 
 	*out = (struct bytes){0};
 	if (!shdr->sh_size)
 		return 0;
+	err = pay_for_section(f, elf_ndxscn(scn), shdr->sh_size);
+	if (err)
+		return err;
 	data = elf_rawdata(scn, NULL);
 	if (!data || !data->d_buf)
 		return -EBADMSG;
@@ -65,6 +81,28 @@ static struct bytes section_names(struct elf_file *f)
 	return names;
 }
 
+int elf_file_visit_sections(struct elf_file *f,
+			    int (*visit)(void *arg, const char *name, Elf_Scn *scn,
+					 const GElf_Shdr *shdr),
+			    void *arg)
+{
+	struct bytes names = section_names(f);
+	Elf_Scn *scn = NULL;
+	GElf_Shdr shdr;
+	int err = 0;
+
+	if (!names.len || names.data[names.len - 1])
+		return -ENOENT;
+	while (!err && (scn = elf_nextscn(f->elf, scn))) {
+		if (!budget_take(f->budget, BUDGET_SECTIONS, 20))
+			return -E2BIG;
+		if (gelf_getshdr(scn, &shdr) && shdr.sh_type != SHT_NOBITS &&
+		    shdr.sh_type != SHT_NULL && shdr.sh_name < names.len)
+			err = visit(arg, (const char *)names.data + shdr.sh_name, scn, &shdr);
+	}
+	return err;
+}
+
 static bool name_is(struct bytes names, u64 at, const char *want)
 {
 	size_t size = strlen(want) + 1;
@@ -77,20 +115,23 @@ static Elf_Scn *section_lookup(struct elf_file *f, const char *name, GElf_Shdr *
 	struct bytes names = section_names(f);
 	Elf_Scn *scn = NULL;
 
-	while ((scn = elf_nextscn(f->elf, scn)))
+	while (budget_take(f->budget, BUDGET_SECTIONS, 10) && (scn = elf_nextscn(f->elf, scn)))
 		if (gelf_getshdr(scn, shdr) && shdr->sh_type != SHT_NOBITS &&
 		    shdr->sh_type != SHT_NULL && name_is(names, shdr->sh_name, name))
 			return scn;
 	return NULL;
 }
 
-static int inflate_bytes(struct bytes packed, u64 claimed, struct inflated *out)
+static int inflate_bytes(struct elf_file *f, struct bytes packed, u64 claimed, struct inflated *out)
 {
 	uLongf len = claimed;
 
 	if (claimed > SECTION_MAX ||
 	    (claimed > INFLATE_ALWAYS && claimed / INFLATE_RATIO_MAX > packed.len))
 		return -EBADMSG;
+	if (!budget_look(f->budget, BUDGET_SECTIONS, claimed + 1) ||
+	    !budget_reserve(f->budget, BUDGET_SECTIONS, claimed))
+		return -E2BIG;
 	out->data = malloc(claimed ? claimed : 1);
 	if (!out->data)
 		return -ENOMEM;
@@ -141,7 +182,7 @@ static int section_inflate(struct elf_file *f, size_t index, bool gnu, struct by
 	}
 	err = compression_header(*data, gnu, &claimed, &packed);
 	if (!err)
-		err = inflate_bytes(packed, claimed, &fresh);
+		err = inflate_bytes(f, packed, claimed, &fresh);
 	if (err)
 		return err;
 	if (vec_push(&f->inflated, fresh)) {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define NOTE_TYPE_STAPSDT 3
+#define NOTE_STEPS 100
 
 struct usdt_base {
 	bool known;
@@ -75,7 +76,8 @@ static int notes_read(struct elf_file *f, struct bytes notes, const struct usdt_
 		struct bytes name = take_padded(&c, namesz), desc = take_padded(&c, descsz);
 		struct usdt_probe probe;
 
-		if (c.bad) {
+		if (c.bad ||
+		    !budget_take(elf_file_budget(f), BUDGET_SECTIONS, NOTE_STEPS + descsz)) {
 			out->skipped++;
 			break;
 		}

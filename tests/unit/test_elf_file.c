@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "elf/elf_file.h"
+#include "elf_patch.h"
 #include "fixture.h"
 #include "unit.h"
 
@@ -381,4 +382,102 @@ TEST(elf_file, refuses_sections_made_of_holes)
 	CHECK(after.ru_maxrss - before.ru_maxrss < 50 << 10);
 	elf_file_free(f);
 	free(image);
+}
+
+/*
+ * ---- what a file may cost ---------------------------------------------------------------------
+ */
+
+TEST(elf_file, sections_that_share_bytes_are_paid_for_each)
+{
+	static const char *const names[] = {".text", ".rodata", ".data", ".init", ".fini"};
+	struct elf_section s;
+	struct elf_patch p;
+	struct elf_file *f;
+	u64 before;
+	size_t read = 0;
+
+	elf_patch_init(&p, compile(""));
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		elf_patch_section(&p, names[i])->sh_offset = 0;
+		elf_patch_section(&p, names[i])->sh_size = p.len;
+	}
+	CHECK_INT(open_bytes(p.image, p.len, &f), 0);
+	CHECK_INT(elf_file_section(f, ".text", &s), 0);
+	CHECK_INT(s.data.len, p.len);
+	before = elf_file_budget(f)->bytes;
+	CHECK_INT(elf_file_section(f, ".text", &s), 0); /* is in memory already */
+	CHECK_INT(elf_file_budget(f)->bytes, before);
+	budget_limit(elf_file_budget(f), 1000000, 2 * p.len + 1);
+	for (size_t i = 1; i < ARRAY_LEN(names); i++)
+		read += !elf_file_section(f, names[i], &s);
+	CHECK_INT(read, 2);
+	CHECK_INT(elf_file_section(f, ".fini", &s), -E2BIG);
+	CHECK_INT(budget_lost(elf_file_budget(f), BUDGET_SECTIONS), BUDGET_BYTES);
+	elf_file_free(f);
+	elf_patch_release(&p);
+}
+
+TEST(elf_file, few_of_many_notes_are_read)
+{
+	Elf64_Shdr note = {.sh_type = SHT_NOTE, .sh_addralign = 4};
+	struct budget whole;
+	struct elf_patch p;
+	struct elf_file *f;
+
+	elf_patch_init(&p, compile("-Wl,--build-id=none"));
+	note.sh_size = p.len;
+	elf_patch_add_sections(&p, &note, 60000);
+	CHECK_INT(open_bytes(p.image, p.len, &f), 0);
+	budget_init(&whole, p.len);
+	CHECK(whole.bytes - elf_file_budget(f)->bytes < 100 * p.len);
+	elf_file_free(f);
+	elf_patch_release(&p);
+}
+
+/* The first section header says how many there are; libelf would allocate 200 bytes for each. */
+TEST(elf_file, claims_of_countless_sections_are_not_believed)
+{
+	const char *path = compile("");
+	struct rusage before, after;
+	Elf64_Ehdr ehdr;
+	struct elf_file *f;
+	Elf64_Shdr first = {.sh_size = 5000000};
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	CHECK_INT(pread(fd, &ehdr, sizeof(ehdr), 0), sizeof(ehdr));
+	ehdr.e_shnum = 0;
+	CHECK_INT(pwrite(fd, &ehdr, sizeof(ehdr), 0), sizeof(ehdr));
+	CHECK_INT(pwrite(fd, &first, sizeof(first), (off_t)ehdr.e_shoff), sizeof(first));
+	CHECK_INT(ftruncate(fd, 8ll << 30), 0);
+	getrusage(RUSAGE_SELF, &before);
+	/* Too large to be copied without its sections. */
+	CHECK_INT(elf_file_open(fd, &f), -ENOEXEC);
+	getrusage(RUSAGE_SELF, &after);
+	CHECK(after.ru_maxrss - before.ru_maxrss < 50 << 10);
+	close(fd);
+}
+
+static int count_section(void *arg, const char *name, Elf_Scn *scn, const GElf_Shdr *shdr)
+{
+	*(size_t *)arg += scn && shdr && name[0] == '.';
+	return 0;
+}
+
+TEST(elf_file, section_names_without_an_end_are_not_for_libraries)
+{
+	struct elf_patch p;
+	struct elf_file *f;
+	Elf64_Shdr *names;
+
+	elf_patch_init(&p, compile(""));
+	CHECK_INT(open_bytes(p.image, p.len, &f), 0);
+	CHECK_INT(elf_file_visit_sections(f, count_section, &(size_t){0}), 0);
+	elf_file_free(f);
+	names = elf_patch_section(&p, ".shstrtab");
+	p.image[names->sh_offset + names->sh_size - 1] = 'x';
+	CHECK_INT(open_bytes(p.image, p.len, &f), 0);
+	CHECK_INT(elf_file_visit_sections(f, count_section, &(size_t){0}), -ENOENT);
+	elf_file_free(f);
+	elf_patch_release(&p);
 }
