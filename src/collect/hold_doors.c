@@ -20,6 +20,8 @@
 #include "target/module.h"
 
 #define PATH_SIZE 80
+#define NAME_LONGEST 64
+#define FOUND_MAX 256 /* of a hostile file; a static program has some 30 */
 
 static const struct hold_function {
 	const char *name;
@@ -94,7 +96,7 @@ struct reading {
 
 static const struct hold_function *function_called(const char *name)
 {
-	size_t len = strcspn(name, "@");
+	size_t len = elf_name_length(name, NAME_LONGEST);
 
 	for (size_t i = 0; i < ARRAY_LEN(functions); i++) {
 		if (strlen(functions[i].name) == len && !strncmp(functions[i].name, name, len))
@@ -118,6 +120,8 @@ static int symbol_visited(void *arg, const struct elf_symbol *symbol)
 		if (f->vaddr == symbol->vaddr)
 			return 0;
 	}
+	if (in->found.len == FOUND_MAX)
+		return 0;
 	return vec_push(&in->found, (struct found){function, symbol->vaddr, symbol->size});
 }
 
@@ -162,6 +166,11 @@ static int place_probe(struct reading *in, const struct found *f)
 			});
 }
 
+static bool is_unreadable(int err)
+{
+	return err == -ENOENT || err == -EBADMSG || err == -E2BIG;
+}
+
 static int read_file(struct hold_doors *d, struct elf_file *elf, const char *path,
 		     struct hold_file *file)
 {
@@ -169,9 +178,9 @@ static int read_file(struct hold_doors *d, struct elf_file *elf, const char *pat
 		.d = d, .elf = elf, .path = path, .musl = strstr(path, "musl"), .file = file};
 	int err = elf_symbols_visit(elf, ".dynsym", symbol_visited, &in);
 
-	if (!err || err == -ENOENT || err == -EBADMSG)
+	if (!err || is_unreadable(err))
 		err = elf_symbols_visit(elf, ".symtab", symbol_visited, &in);
-	if (err == -ENOENT || err == -EBADMSG)
+	if (is_unreadable(err))
 		err = 0;
 	vec_for_each(&in.found, f) {
 		if (!err)

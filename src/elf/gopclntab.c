@@ -15,14 +15,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "elf/symbols.h"
+
 #define MAGIC_1_16 0xfffffffau
 #define MAGIC_1_18 0xfffffff0u
 #define MAGIC_1_20 0xfffffff1u
 #define POINTER_BYTES 8
 #define WORDS_AT 8 /* where the header's words begin */
 #define NO_UNIT (~0u)
+#define FUNCTION_STEPS 20
+#define PC_STEPS 5
 
 struct gopclntab {
+	struct budget *budget;
 	u64 nfunctions, text;
 	u32 entry_bytes; /* of an entry or an offset in the function list: 4 since 1.18, 8 before */
 	struct bytes functions, names, units, files, pcs;
@@ -44,13 +49,6 @@ static u64 entry_at(const struct gopclntab *t, u64 index)
 static u64 function_start(const struct gopclntab *t, u64 i)
 {
 	return t->text + entry_at(t, 2 * i);
-}
-
-static const char *string_at(struct bytes table, u64 at)
-{
-	struct cursor c = cursor_over(tail(table, at));
-
-	return cursor_string(&c);
 }
 
 /* Go 1.26 leaves the start of text to the linker: it is where .text begins. */
@@ -81,9 +79,9 @@ static int read_header(struct gopclntab *t, struct elf_file *f, struct bytes all
 	t->nfunctions = words[0];
 	t->entry_bytes = magic == MAGIC_1_16 ? 8 : 4;
 	t->text = magic == MAGIC_1_16 ? 0 : text_start(f, words[2]);
-	t->names = tail(all, words[at]);
+	t->names = elf_terminated(tail(all, words[at]));
 	t->units = tail(all, words[at + 1]);
-	t->files = tail(all, words[at + 2]);
+	t->files = elf_terminated(tail(all, words[at + 2]));
 	t->pcs = tail(all, words[at + 3]);
 	t->functions = tail(all, words[at + 4]);
 	if (!t->nfunctions || t->nfunctions > t->functions.len / (2 * t->entry_bytes))
@@ -103,6 +101,7 @@ int gopclntab_new(struct elf_file *f, struct gopclntab **out)
 	t = calloc(1, sizeof(*t));
 	if (!t)
 		return -ENOMEM;
+	t->budget = elf_file_budget(f);
 	err = read_header(t, f, section.data);
 	if (err) {
 		free(t);
@@ -131,19 +130,19 @@ bool gopclntab_function(const struct gopclntab *t, u64 i, struct go_function *ou
 	name = cursor_u32(&c);
 	out->start = function_start(t, i);
 	out->end = function_start(t, i + 1);
-	out->name = c.bad ? NULL : string_at(t->names, name);
-	return !c.bad && out->end > out->start;
+	out->name = c.bad ? NULL : elf_name_at(t->names, name);
+	return !c.bad && out->end > out->start && budget_take(t->budget, BUDGET_GO, FUNCTION_STEPS);
 }
 
 /*
  * One step of a pc table: the value that holds up to *pc; false at its end. Each step goes on, so that a
  * function never takes more of them than it has bytes, however long a table it shares with others.
  */
-static bool table_next(struct cursor *c, bool first, u64 *pc, s64 *value)
+static bool table_next(const struct gopclntab *t, struct cursor *c, bool first, u64 *pc, s64 *value)
 {
 	u64 delta = cursor_uleb(c), from = *pc;
 
-	if (c->bad || (!delta && !first))
+	if (c->bad || (!delta && !first) || !budget_take(t->budget, BUDGET_GO, PC_STEPS))
 		return false;
 	*value += (s64)(delta >> 1) ^ -(s64)(delta & 1);
 	return !__builtin_add_overflow(from, cursor_uleb(c), pc) && *pc > from && !c->bad;
@@ -165,7 +164,7 @@ int gopclntab_sp(const struct gopclntab *t, u64 i, int (*visit)(void *arg, u64 p
 	c = cursor_over(tail(t->pcs, table));
 	for (bool first = true; !err && pc < end; first = false) {
 		from = pc;
-		if (!table_next(&c, first, &pc, &value))
+		if (!table_next(t, &c, first, &pc, &value))
 			break;
 		err = visit(arg, from, value);
 	}
@@ -179,7 +178,7 @@ static bool table_value(const struct gopclntab *t, u32 table, u64 start, u64 vad
 	u64 pc = start;
 
 	*value = -1;
-	for (bool first = true; table_next(&c, first, &pc, value); first = false) {
+	for (bool first = true; table_next(t, &c, first, &pc, value); first = false) {
 		if (vaddr < pc)
 			return true;
 	}
@@ -195,7 +194,7 @@ static const char *file_name(const struct gopclntab *t, u32 unit, s64 index)
 		return NULL;
 	c = cursor_over(tail(t->units, ((u64)unit + (u64)index) * sizeof(u32)));
 	at = cursor_u32(&c);
-	return c.bad || at == NO_UNIT ? NULL : string_at(t->files, at);
+	return c.bad || at == NO_UNIT ? NULL : elf_name_at(t->files, at);
 }
 
 static bool describe(const struct gopclntab *t, u64 start, u64 func, u64 vaddr, struct go_line *out)
@@ -211,7 +210,7 @@ static bool describe(const struct gopclntab *t, u64 start, u64 func, u64 vaddr, 
 	pcln = cursor_u32(&c);
 	cursor_take(&c, sizeof(u32)); /* npcdata */
 	unit = cursor_u32(&c);
-	*out = (struct go_line){.start = start, .name = c.bad ? NULL : string_at(t->names, name)};
+	*out = (struct go_line){.start = start, .name = c.bad ? NULL : elf_name_at(t->names, name)};
 	if (!out->name || !*out->name)
 		return false;
 	if (table_value(t, pcfile, start, vaddr, &file))

@@ -17,7 +17,10 @@ struct go_line {
 	u32 line; /* 0: unknown */
 };
 
-/* Reads the table of `f`, which must outlive it. -ENOENT: none, or of a version that we do not know. */
+/*
+ * Reads the table of `f`, which must outlive it. -ENOENT: none, or of a version that we do not
+ * know. When the file's budget (BUDGET_GO) ends, functions are as if they were not there.
+ */
 int gopclntab_new(struct elf_file *f, struct gopclntab **out) MUST_CHECK;
 void gopclntab_free(struct gopclntab *t); /* NULL is fine */
 

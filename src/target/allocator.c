@@ -11,6 +11,8 @@
 #include "elf/symbols.h"
 #include "target/allocator_identify.h"
 
+/* What is known by its name has a shorter one; a hostile file's may be of any length. */
+#define NAME_LONGEST 128u
 /* Of a hostile file. No allocator has as many. */
 #define DOORS_MAX 256
 
@@ -52,6 +54,7 @@ struct search {
 	const struct alloc_names *names;
 	VEC(struct candidate) found;
 	struct allocator_marks marks;
+	size_t longest; /* a name that has so many bytes is none of the wanted ones */
 	u32 functions; /* in the table that is being read */
 	u32 ifuncs;
 };
@@ -239,7 +242,7 @@ static bool executable(const struct elf_file *f, u64 vaddr)
 static int visit(void *arg, const struct elf_symbol *symbol)
 {
 	struct search *s = arg;
-	size_t len = strcspn(symbol->name, "@");
+	size_t len = elf_name_length(symbol->name, s->longest);
 	struct candidate c = {.door = {.vaddr = symbol->vaddr, .size = symbol->size}};
 
 	allocator_marks_note(&s->marks, symbol->name, len, symbol->vaddr);
@@ -267,7 +270,9 @@ static int search_table(struct search *s, const char *table, char *text, size_t 
 	err = elf_symbols_visit(s->f, table, visit, s);
 	if (err == -ENOMEM)
 		return err;
-	if (err)
+	if (err == -E2BIG)
+		snprintf(text, size, "%s is too large", table);
+	else if (err)
 		snprintf(text, size, "no %s", table);
 	else
 		snprintf(text, size, "%u functions in %s", s->functions, table);
@@ -290,7 +295,8 @@ static int search_tables(struct search *s, char *searched, size_t size)
 /* free, where the same function is also called cfree */
 static bool is_usual_name(const struct alloc_door *door)
 {
-	return name_equals(door->name, strcspn(door->name, "@"), signatures[door->kind].name);
+	return name_equals(door->name, elf_name_length(door->name, NAME_LONGEST),
+			   signatures[door->kind].name);
 }
 
 static int compare_places(const void *a, const void *b)
@@ -385,9 +391,21 @@ static int keep_doors(const struct search *s, struct allocator *out)
 	return 0;
 }
 
+static size_t longest_name(const struct alloc_names *names)
+{
+	size_t longest = NAME_LONGEST;
+
+	for (size_t i = 0; names && i < names->names.len; i++) {
+		size_t len = strlen(names->names.data[i].name);
+
+		longest = len < longest ? longest : len + 1;
+	}
+	return longest;
+}
+
 int allocator_find(struct elf_file *f, const struct alloc_names *names, struct allocator *out)
 {
-	struct search s = {.f = f, .names = names};
+	struct search s = {.f = f, .names = names, .longest = longest_name(names)};
 	int err;
 
 	*out = (struct allocator){.id = ALLOCATOR_NAMED, .text = "named functions"};

@@ -124,10 +124,12 @@ static bool jemalloc_version(struct bytes b, char version[VERSION_MAX + 1])
 
 	for (size_t at = 0; at < b.len && (hit = memmem(b.data + at, b.len - at, "-g", 2));
 	     at = (size_t)(hit - b.data) + 2) {
-		size_t start = (size_t)(hit - b.data), len;
+		size_t end = (size_t)(hit - b.data), start = end, len;
 
-		while (start && b.data[start - 1])
+		while (start && b.data[start - 1] && end - start < 2 * VERSION_MAX)
 			start--;
+		if (start && b.data[start - 1])
+			continue;
 		len = version_len(from(b, start));
 		if (len && b.data[start + len] == '-' && take_version(from(b, start), version))
 			return true;

@@ -181,3 +181,24 @@ TEST(gopclntab, steps_that_go_nowhere_end_a_table)
 	free(image);
 	elf_file_free(elf);
 }
+
+/* Half of a table would leave functions without names and rows that are there. */
+TEST(gopclntab, is_left_out_when_the_budget_ends)
+{
+	struct elf_file *elf = build("-ldflags=-s");
+	struct gopclntab *t;
+	struct go_line found;
+	u64 before, vaddr;
+
+	CHECK_INT(gopclntab_new(elf, &t), 0);
+	vaddr = elf_file_entry(elf);
+	before = elf_file_budget(elf)->steps[BUDGET_GO];
+	CHECK(gopclntab_find(t, vaddr, &found));
+	CHECK(before > elf_file_budget(elf)->steps[BUDGET_GO]);
+	budget_limit(elf_file_budget(elf), 3, 1 << 30);
+	found.line = 0;
+	CHECK(!gopclntab_find(t, vaddr, &found) || !found.line);
+	CHECK_INT(budget_lost(elf_file_budget(elf), BUDGET_GO), BUDGET_STEPS);
+	gopclntab_free(t);
+	elf_file_free(elf);
+}
