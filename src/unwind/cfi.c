@@ -19,6 +19,8 @@
 #define LENGTH_RESERVED 0xfffffff0u
 #define ADDRESS_SIZE 8
 #define CIE_VERSION_WITH_SIZES 4
+#define ENTRY_STEPS 30
+#define BYTE_STEPS 3 /* of instructions: the shortest one has one byte */
 
 struct cie {
 	u64 offset; /* in the section: the key */
@@ -35,6 +37,7 @@ struct cfi_reader {
 	u64 next; /* offset of the entry that cfi_reader_next() reads */
 	struct cie *cies; /* hash by offset */
 	struct cie *last; /* neighbours share their CIE */
+	struct budget own_budget, *budget;
 };
 
 /* The length and id fields that CIEs and FDEs share. */
@@ -178,6 +181,9 @@ static bool parse_cie(struct cfi_reader *r, struct cie *cie)
 	if (cie->offset >= r->section.data.len || entry_read(r, cie->offset, &e) != ENTRY_OK ||
 	    !entry_is_cie(r, &e))
 		return false;
+	/* A hostile file's CIEs may overlap, each as long as the section. */
+	if (!budget_take(r->budget, BUDGET_UNWIND, BYTE_STEPS * cursor_left(&e.body) + 1))
+		return false;
 	cie->env.pointer.section = &r->section;
 	cie->env.pointer.encoding = DW_EH_PE_absptr;
 	if (!parse_cie_header(r, cie, &e.body))
@@ -193,7 +199,9 @@ static const struct cie *cie_find(struct cfi_reader *r, u64 offset)
 	if (!cie || cie->offset != offset)
 		HASH_FIND(hh, r->cies, &offset, sizeof(offset), cie);
 	if (!cie) {
-		cie = calloc(1, sizeof(*cie));
+		cie = budget_reserve(r->budget, BUDGET_UNWIND, 2 * sizeof(*cie))
+			      ? calloc(1, sizeof(*cie))
+			      : NULL;
 		if (!cie)
 			return NULL;
 		cie->offset = offset;
@@ -239,7 +247,8 @@ bool cfi_reader_next(struct cfi_reader *r, struct cfi_fde *fde)
 	const struct cie *cie;
 	struct entry e;
 
-	while ((status = entry_read(r, r->next, &e)) != ENTRY_END) {
+	while (budget_take(r->budget, BUDGET_UNWIND, ENTRY_STEPS) &&
+	       (status = entry_read(r, r->next, &e)) != ENTRY_END) {
 		fde->offset = r->next;
 		r->next = e.next;
 		if (status == ENTRY_SKIP || entry_is_cie(r, &e))
@@ -280,6 +289,8 @@ int cfi_reader_run(struct cfi_reader *r, const struct cfi_fde *fde, const struct
 
 	if (!cie)
 		return 0;
+	if (!budget_take(r->budget, BUDGET_UNWIND, BYTE_STEPS * cursor_left(&code) + 1))
+		return -E2BIG;
 	return cfi_program_run(&cie->env, &cie->initial, code, fde, v, &r->stats);
 }
 
@@ -291,6 +302,11 @@ int cfi_reader_new(const struct cfi_section *s, struct cfi_reader **out)
 	if (!*out)
 		return -ENOMEM;
 	(*out)->section = *s;
+	(*out)->budget = s->budget;
+	if (!s->budget) {
+		budget_init(&(*out)->own_budget, s->data.len);
+		(*out)->budget = &(*out)->own_budget;
+	}
 	return 0;
 }
 
@@ -335,6 +351,8 @@ int cfi_walk(const struct cfi_section *s, const struct cfi_visitor *v, struct cf
 		if (!ret)
 			ret = cfi_reader_run(r, &fde, v);
 	}
+	if (!ret && budget_lost(r->budget, BUDGET_UNWIND))
+		ret = -E2BIG;
 	*stats = r->stats;
 	cfi_reader_free(r);
 	return ret;
@@ -354,7 +372,8 @@ int cfi_section_find(struct elf_file *f, enum cfi_kind kind, struct cfi_section 
 
 	if (err || !s.data.len)
 		return -ENOENT;
-	*out = (struct cfi_section){.kind = kind, .data = s.data, .vaddr = s.vaddr};
+	*out = (struct cfi_section){
+		.kind = kind, .data = s.data, .vaddr = s.vaddr, .budget = elf_file_budget(f)};
 	if (kind == CFI_EH_FRAME) {
 		out->text_vaddr = section_vaddr(f, ".text");
 		out->data_vaddr = section_vaddr(f, ".got");

@@ -18,6 +18,7 @@ struct cfi_section {
 	struct bytes data;
 	u64 vaddr; /* address of the first byte, for pcrel pointers */
 	u64 text_vaddr, data_vaddr; /* bases for DW_EH_PE_textrel and datarel; 0 if unknown */
+	struct budget *budget; /* of the file (BUDGET_UNWIND); NULL: a reader has one of its own */
 };
 
 struct cfi_visitor {
@@ -38,8 +39,9 @@ struct cfi_stats {
 };
 
 /*
- * Walks every FDE. A broken entry is skipped and counted; the walk goes on with the next length field
- * while there is one. Returns 0, or what a visitor returned when it was not 0.
+ * Walks every FDE. A broken entry is skipped and counted; the walk goes on with the next length
+ * field while there is one. Returns 0, what a visitor returned when it was not 0, or -E2BIG when
+ * the budget ended.
  */
 int cfi_walk(const struct cfi_section *s, const struct cfi_visitor *v, struct cfi_stats *stats);
 
@@ -56,9 +58,12 @@ struct cfi_reader;
 /* Keeps a copy of *s; the bytes it points to must stay. 0 or -ENOMEM. */
 int cfi_reader_new(const struct cfi_section *s, struct cfi_reader **out) MUST_CHECK;
 void cfi_reader_free(struct cfi_reader *r); /* NULL is fine */
-/* The next FDE in section order; false at the end. */
+/* The next FDE in section order; false at the end, or when the budget has ended. */
 bool cfi_reader_next(struct cfi_reader *r, struct cfi_fde *fde);
-/* Calls v->row for each row of an FDE that cfi_reader_next() gave. 0 or what v->row returned. */
+/*
+ * Calls v->row for each row of an FDE that cfi_reader_next() gave. 0, -E2BIG or what v->row
+ * returned.
+ */
 int cfi_reader_run(struct cfi_reader *r, const struct cfi_fde *fde, const struct cfi_visitor *v);
 const struct cfi_stats *cfi_reader_stats(const struct cfi_reader *r);
 

@@ -20,6 +20,7 @@ bool elf_vaddr_is_code(const struct elf_file *f, u64 vaddr)
 static int add_section(struct function_index *index, struct elf_file *f, struct elf_file *from,
 		       enum cfi_kind kind, enum function_source source)
 {
+	struct budget *budget = elf_file_budget(from);
 	struct function_entry e = {.source = source};
 	struct cfi_section section;
 	int err;
@@ -32,11 +33,14 @@ static int add_section(struct function_index *index, struct elf_file *f, struct 
 	while (cfi_reader_next(index->readers[source], &e.fde)) {
 		if (!elf_vaddr_is_code(f, e.fde.start))
 			continue;
+		/* The vector may be half empty. */
+		if (!budget_reserve(budget, BUDGET_UNWIND, 2 * sizeof(e)))
+			return -E2BIG;
 		err = vec_push(&index->entries, e);
 		if (err)
 			return err;
 	}
-	return 0;
+	return budget_lost(budget, BUDGET_UNWIND) ? -E2BIG : 0;
 }
 
 /* Half of the code without any FDE is more than hand-written assembly explains. */
@@ -71,7 +75,7 @@ static int add_go(struct function_index *index, struct elf_file *f)
 		e.fde.end = fn.end;
 		err = vec_push(&index->entries, e);
 	}
-	return err;
+	return !err && budget_lost(elf_file_budget(f), BUDGET_GO) ? -E2BIG : err;
 }
 
 int function_index_init(struct function_index *index, struct elf_file *f, struct elf_file *debug)

@@ -34,7 +34,10 @@ struct function_index {
 	size_t fdes; /* entries that are not FUNCTION_FIXED */
 };
 
-/* Only functions inside executable segments of `f` are kept. `debug` may be NULL. 0 or -ENOMEM. */
+/*
+ * Only functions inside executable segments of `f` are kept. `debug` may be NULL. 0, -ENOMEM, or
+ * -E2BIG when the file's budget ended.
+ */
 int function_index_init(struct function_index *index, struct elf_file *f,
 			struct elf_file *debug) MUST_CHECK;
 void function_index_release(struct function_index *index);

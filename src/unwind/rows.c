@@ -234,6 +234,8 @@ static int build_tables(struct build *b, struct elf_file *debug, struct rows *ro
 		goto out;
 	err = put_all(b, rows);
 	row_writer_release(&b->writer);
+	if (!err && budget_lost(elf_file_budget(b->f), BUDGET_GO))
+		err = -E2BIG; /* some of its functions have no rows */
 out:
 	function_index_release(&b->index);
 	return err;

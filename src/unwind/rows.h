@@ -39,13 +39,13 @@ struct rows {
 };
 
 /*
- * Compiles the executable segments of `f`. `debug` (may be NULL) is the separate debug file, asked for
- * .debug_frame where `f` itself has too little. Gaps between functions get UNWIND_RULE_NONE; equal
- * neighbours are merged. The ELF entry point of a file whose start-up code has no FDE, and Go's
- * goroutine and thread entry functions (runtime.goexit, runtime.mstart, ...), get UNWIND_RULE_STOP; its
- * functions that switch stacks get UNWIND_CFA_GO. A file without any
- * usable CFI gets UNWIND_RULE_FP throughout. At most ROWS_MAX rows: beyond, -E2BIG.
- * 0, -ENOEXEC (not an ELF with executable segments), -ENOMEM, -E2BIG.
+ * Compiles the executable segments of `f`. `debug` (may be NULL) is the separate debug file, asked
+ * for .debug_frame where `f` itself has too little. Gaps between functions get UNWIND_RULE_NONE;
+ * equal neighbours are merged. The ELF entry point of a file whose start-up code has no FDE, and
+ * Go's goroutine and thread entry functions (runtime.goexit, runtime.mstart, ...), get
+ * UNWIND_RULE_STOP; its functions that switch stacks get UNWIND_CFA_GO. A file without any usable
+ * CFI gets UNWIND_RULE_FP throughout. At most ROWS_MAX rows: beyond, -E2BIG. 0, -ENOEXEC (not an
+ * ELF with executable segments), -ENOMEM, -E2BIG (also when the file's budget ended).
  */
 #define ROWS_MAX (16u << 20)
 int rows_build(struct elf_file *f, struct elf_file *debug, struct rule_set *set,

@@ -68,14 +68,21 @@ static int fix_go_function(struct function_index *index, struct elf_file *f,
 	return 0;
 }
 
-static int fix_go_symbol(struct function_index *index, struct elf_file *f, const char *name,
-			 const Elf64_Sym *sym, struct rule_set *set)
-{
-	struct go_function fn = {.name = name, .start = sym->st_value};
+struct go_fixes {
+	struct function_index *index;
+	struct elf_file *f;
+	struct rule_set *set;
+};
 
-	if (__builtin_add_overflow(fn.start, sym->st_size ? sym->st_size : 1, &fn.end))
+static int fix_go_symbol(void *arg, const struct elf_symbol *symbol)
+{
+	struct go_function fn = {.name = symbol->name, .start = symbol->vaddr};
+	const struct go_fixes *to = arg;
+
+	if (symbol->type != STT_FUNC ||
+	    __builtin_add_overflow(fn.start, symbol->size ? symbol->size : 1, &fn.end))
 		return 0;
-	return fix_go_function(index, f, &fn, set);
+	return fix_go_function(to->index, to->f, &fn, to->set);
 }
 
 /* Stripped Go: the same names are in its own table. */
@@ -96,30 +103,13 @@ static int fix_go_table(struct function_index *index, struct elf_file *f, struct
 static int fix_go_functions(struct function_index *index, struct elf_file *f,
 			    struct elf_file *names, struct rule_set *set)
 {
-	struct elf_section symtab, strtab;
-	int err = 0;
+	struct go_fixes fixes = {index, f, set};
+	int err;
 
 	if (index->go)
 		return fix_go_table(index, f, set);
-	if (elf_file_section(names, ".symtab", &symtab) ||
-	    elf_file_section(names, ".strtab", &strtab))
-		return 0;
-	for (size_t at = 0; !err && symtab.data.len - at >= sizeof(Elf64_Sym);
-	     at += sizeof(Elf64_Sym)) {
-		struct cursor c = cursor_over(strtab.data);
-		const char *name;
-		Elf64_Sym sym;
-
-		memcpy(&sym, symtab.data.data + at, sizeof(sym));
-		if (ELF64_ST_TYPE(sym.st_info) != STT_FUNC || !cursor_take(&c, sym.st_name))
-			continue;
-		/* Enough of the string for the longest name, so that it need not be measured. */
-		if (cursor_left(&c) < 32 && !memchr(c.pos, 0, cursor_left(&c)))
-			continue;
-		name = (const char *)c.pos;
-		err = fix_go_symbol(index, f, name, &sym, set);
-	}
-	return err;
+	err = elf_symbols_visit(names, ".symtab", fix_go_symbol, &fixes);
+	return err == -ENOENT || err == -EBADMSG ? 0 : err;
 }
 
 /* Programs, and only they, name an interpreter or lie at fixed addresses. */
@@ -231,10 +221,14 @@ static int fix_exits(struct function_index *index, struct elf_file *f)
 	if (err || !index->fdes || !e.of_process || function_index_covering(index, e.of_process))
 		return 0;
 	for (size_t i = 0; i < n && !err; i++) {
-		if (elf_vaddr_is_code(f, segments[i].vaddr))
-			err = fix_exits_in(
-				index, elf_file_loaded(f, segments[i].vaddr, segments[i].filesz),
-				segments[i].vaddr, &e);
+		struct bytes code;
+
+		if (!elf_vaddr_is_code(f, segments[i].vaddr))
+			continue;
+		code = elf_file_loaded(f, segments[i].vaddr, segments[i].filesz);
+		if (!budget_take(elf_file_budget(f), BUDGET_UNWIND, 2 * code.len + 1))
+			return -E2BIG;
+		err = fix_exits_in(index, code, segments[i].vaddr, &e);
 	}
 	return err;
 }

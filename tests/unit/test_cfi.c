@@ -466,3 +466,61 @@ TEST(cfi, a_huge_broken_cie_costs_once)
 	CHECK(clock() - begin < CLOCKS_PER_SEC / 2);
 	free(data);
 }
+
+/*
+ * ---- what a section may cost ------------------------------------------------------------------
+ */
+
+#define CIES 4000u
+#define SLOT 17u /* bytes of a CIE up to the next one */
+
+/*
+ * FDEs that each have a CIE of their own, inside one entry. All these CIEs reach to its end, and each
+ * runs the instructions of all that follow it: it steps over their headers by an expression.
+ */
+static struct bytes build_nested_cies(void)
+{
+	static const u8 rest[] = {1, 0, 1, 0x78, 16, DW_CFA_val_expression, 0, SLOT - 3};
+	const u32 first = 8, end = first + (CIES + 1) * SLOT - 3, total = end + CIES * 8 + 4;
+	const u32 around = end - 4, four = 4;
+	u8 *data = calloc(1, total);
+
+	CHECK(data);
+	memcpy(data, &around, 4);
+	for (u32 i = 0; i < CIES; i++) {
+		u32 cie = first + i * SLOT, len = end - cie - 4;
+		u32 fde = end + i * 8, back = fde + 4 - cie;
+
+		memcpy(data + cie, &len, 4);
+		memcpy(data + cie + 8, rest, sizeof(rest));
+		memcpy(data + fde, &four, 4);
+		memcpy(data + fde + 4, &back, 4);
+	}
+	return (struct bytes){data, total};
+}
+
+static int budgeted_walk(struct bytes data, u64 steps, u64 bytes, struct cfi_stats *stats)
+{
+	struct seen seen = {.functions = 0};
+	struct cfi_visitor v = {.function = see_function, .row = see_row, .arg = &seen};
+	struct budget budget;
+	struct cfi_section section = {.kind = CFI_EH_FRAME, .data = data, .vaddr = BASE};
+
+	budget_init(&budget, data.len);
+	budget_limit(&budget, steps, bytes);
+	section.budget = &budget;
+	return cfi_walk(&section, &v, stats);
+}
+
+TEST(cfi, ends_with_its_budget)
+{
+	struct bytes data = build_nested_cies();
+	struct cfi_stats stats;
+
+	/* 8 million instructions */
+	CHECK_INT(budgeted_walk(data, 1000000000, 1 << 30, &stats), 0);
+	CHECK_INT(stats.broken_entries, CIES);
+	CHECK_INT(budgeted_walk(data, 1000000, 1 << 30, &stats), -E2BIG);
+	CHECK_INT(budgeted_walk(data, 1000000000, 100 * sizeof(struct cfi_stats), &stats), -E2BIG);
+	free((u8 *)data.data);
+}

@@ -642,3 +642,22 @@ TEST(rows, refuses_other_machines)
 	free(image);
 	module_close(&m);
 }
+
+/* Rows for a part of the code would cut stacks without saying why. */
+TEST(rows, are_left_out_when_the_budget_ends)
+{
+	struct module m = module_open("/lib/x86_64-linux-gnu/libc.so.6");
+	struct budget *budget = elf_file_budget(m.f);
+	struct budget whole;
+	struct rows *rows;
+	u64 used;
+
+	budget_init(&whole, 0);
+	used = whole.steps[BUDGET_UNWIND] - budget->steps[BUDGET_UNWIND];
+	/* A large C library: a thousandth of what there is. */
+	CHECK(used > 10000 && used < whole.steps[BUDGET_UNWIND] / 1000);
+	budget_limit(budget, used / 2, 1 << 30);
+	CHECK_INT(rows_build(m.f, NULL, m.set, &rows), -E2BIG);
+	CHECK_INT(budget_lost(budget, BUDGET_UNWIND), BUDGET_STEPS);
+	module_close(&m);
+}
