@@ -36,6 +36,9 @@ static const char *find(struct elf_file *f, const char *table, const char *texts
 
 	if (elf_file_section(f, table, &symbols) || elf_file_section(f, texts, &strings))
 		return NULL;
+	if (!budget_take(elf_file_budget(f), BUDGET_SYMBOLS,
+			 symbols.data.len / sizeof(Elf64_Sym) + 1))
+		return NULL;
 	for (size_t at = 0; at + sizeof(Elf64_Sym) <= symbols.data.len; at += sizeof(Elf64_Sym)) {
 		Elf64_Sym sym;
 

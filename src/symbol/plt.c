@@ -9,19 +9,27 @@
 #include <string.h>
 
 #include "base/vec.h"
+#include "elf/symbols.h"
 
 #define STUB_STEP 8 /* .plt.got has stubs of 8 bytes, the other sections of 16 */
 #define JUMP_BYTES 6 /* ff 25 rel32: jmp *slot(%rip) */
 #define MAX_STUBS (1u << 20)
+#define RELOCATION_STEPS 10
 
 struct slot { /* of the GOT */
 	u64 vaddr;
 	const char *name; /* lent by the elf_file */
 };
 
+struct stub {
+	struct symbol symbol; /* its name is NULL until somebody asks, then it is owned */
+	const char *function;
+};
+
 struct plt {
+	struct budget *budget;
 	VEC(struct slot) slots; /* by vaddr */
-	VEC(struct symbol) stubs; /* by start; names are owned */
+	VEC(struct stub) stubs; /* by start */
 };
 
 static int compare_slots(const void *a, const void *b)
@@ -32,7 +40,7 @@ static int compare_slots(const void *a, const void *b)
 }
 
 /* The name of dynamic symbol `index`; NULL when there is none. */
-static const char *symbol_name(struct bytes syms, struct bytes strings, u64 index)
+static const char *symbol_name(struct bytes syms, struct bytes names, u64 index)
 {
 	Elf64_Sym sym;
 	const char *name;
@@ -40,30 +48,32 @@ static const char *symbol_name(struct bytes syms, struct bytes strings, u64 inde
 	if (index == 0 || index >= syms.len / sizeof(sym))
 		return NULL;
 	memcpy(&sym, syms.data + index * sizeof(sym), sizeof(sym));
-	if (sym.st_name >= strings.len)
-		return NULL;
-	name = (const char *)strings.data + sym.st_name;
-	return memchr(name, 0, strings.len - sym.st_name) && *name ? name : NULL;
+	name = elf_name_at(names, sym.st_name);
+	return name && *name ? name : NULL;
 }
 
 static int read_slots(struct plt *p, struct elf_file *f, const char *section)
 {
 	struct elf_section rela, syms, strings;
+	struct bytes names;
 
 	if (elf_file_section(f, section, &rela) || elf_file_section(f, ".dynsym", &syms) ||
 	    elf_file_section(f, ".dynstr", &strings))
 		return 0;
+	names = elf_terminated(strings.data);
 	for (size_t at = 0; rela.data.len - at >= sizeof(Elf64_Rela); at += sizeof(Elf64_Rela)) {
 		struct slot slot;
 		Elf64_Rela r;
 		u32 type;
 
+		if (!budget_take(p->budget, BUDGET_SYMBOLS, RELOCATION_STEPS))
+			return -E2BIG;
 		memcpy(&r, rela.data.data + at, sizeof(r));
 		type = ELF64_R_TYPE(r.r_info);
 		if (type != R_X86_64_JUMP_SLOT && type != R_X86_64_GLOB_DAT)
 			continue;
 		slot.vaddr = r.r_offset;
-		slot.name = symbol_name(syms.data, strings.data, ELF64_R_SYM(r.r_info));
+		slot.name = symbol_name(syms.data, names, ELF64_R_SYM(r.r_info));
 		if (slot.name && vec_push(&p->slots, slot))
 			return -ENOMEM;
 	}
@@ -92,20 +102,6 @@ static bool jump_slot(const struct elf_section *s, size_t at, u64 *slot)
 	return true;
 }
 
-static int add_stub(struct plt *p, u64 start, u64 end, const char *name)
-{
-	struct symbol stub = {.start = start, .end = end};
-	char *text;
-
-	if (asprintf(&text, "%s@plt", name) < 0)
-		return -ENOMEM;
-	stub.name = text;
-	if (!vec_push(&p->stubs, stub))
-		return 0;
-	free(text);
-	return -ENOMEM;
-}
-
 /* A jump may follow endbr64 or a bnd prefix, so every byte of a stub may begin it. */
 static int read_stubs(struct plt *p, struct elf_file *f, const char *section, size_t size)
 {
@@ -113,19 +109,20 @@ static int read_stubs(struct plt *p, struct elf_file *f, const char *section, si
 
 	if (elf_file_section(f, section, &s))
 		return 0;
+	if (!budget_take(p->budget, BUDGET_SYMBOLS, s.data.len + 1))
+		return -E2BIG;
 	for (size_t stub = 0; stub + STUB_STEP <= s.data.len && p->stubs.len < MAX_STUBS;
 	     stub += size) {
 		for (size_t i = 0; i < size && stub + i < s.data.len; i++) {
-			const char *name;
 			u64 slot;
-			int err;
+			struct stub found = {
+				.symbol = {.start = s.vaddr + stub, .end = s.vaddr + stub + size}};
 
 			if (!jump_slot(&s, stub + i, &slot))
 				continue;
-			name = slot_name(p, slot);
-			err = name ? add_stub(p, s.vaddr + stub, s.vaddr + stub + size, name) : 0;
-			if (err)
-				return err;
+			found.function = slot_name(p, slot);
+			if (found.function && vec_push(&p->stubs, found))
+				return -ENOMEM;
 			break;
 		}
 	}
@@ -134,9 +131,9 @@ static int read_stubs(struct plt *p, struct elf_file *f, const char *section, si
 
 static int compare_stubs(const void *a, const void *b)
 {
-	const struct symbol *x = a, *y = b;
+	const struct stub *x = a, *y = b;
 
-	return x->start < y->start ? -1 : x->start > y->start;
+	return x->symbol.start < y->symbol.start ? -1 : x->symbol.start > y->symbol.start;
 }
 
 int plt_new(struct elf_file *f, struct plt **out)
@@ -146,6 +143,7 @@ int plt_new(struct elf_file *f, struct plt **out)
 
 	if (!p)
 		return -ENOMEM;
+	p->budget = elf_file_budget(f);
 	err = read_slots(p, f, ".rela.plt");
 	if (!err)
 		err = read_slots(p, f, ".rela.dyn");
@@ -171,23 +169,38 @@ void plt_free(struct plt *p)
 	if (!p)
 		return;
 	vec_for_each(&p->stubs, stub)
-		free((char *)stub->name);
+		free((char *)stub->symbol.name);
 	vec_release(&p->stubs);
 	vec_release(&p->slots);
 	free(p);
 }
 
-const struct symbol *plt_find(const struct plt *p, u64 vaddr)
+/* Only now: a file may have a million stubs whose names are a megabyte long each. */
+static const struct symbol *with_name(const struct plt *p, struct stub *stub)
+{
+	char *text;
+
+	if (stub->symbol.name)
+		return &stub->symbol;
+	if (!budget_reserve(p->budget, BUDGET_NAMES, strnlen(stub->function, ELF_NAME_MAX)) ||
+	    asprintf(&text, "%.*s@plt", (int)ELF_NAME_MAX, stub->function) < 0)
+		return NULL;
+	stub->symbol.name = text;
+	return &stub->symbol;
+}
+
+const struct symbol *plt_find(struct plt *p, u64 vaddr)
 {
 	size_t lo = 0, hi = p->stubs.len;
 
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
 
-		if (p->stubs.data[mid].start <= vaddr)
+		if (p->stubs.data[mid].symbol.start <= vaddr)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
-	return lo && vaddr < p->stubs.data[lo - 1].end ? &p->stubs.data[lo - 1] : NULL;
+	return lo && vaddr < p->stubs.data[lo - 1].symbol.end ? with_name(p, &p->stubs.data[lo - 1])
+							      : NULL;
 }

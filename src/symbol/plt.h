@@ -11,8 +11,9 @@
 
 struct plt;
 
-int plt_new(struct elf_file *f, struct plt **out) MUST_CHECK; /* -ENOENT: no stub has a name */
+/* -ENOENT: no stub has a name; -E2BIG: the file's budget ended. `f` must outlive it. */
+int plt_new(struct elf_file *f, struct plt **out) MUST_CHECK;
 void plt_free(struct plt *p); /* NULL is fine */
-const struct symbol *plt_find(const struct plt *p, u64 vaddr); /* NULL: not in a named stub */
+const struct symbol *plt_find(struct plt *p, u64 vaddr); /* NULL: not in a named stub */
 
 #endif

@@ -9,16 +9,28 @@
 #include <string.h>
 
 #include "base/vec.h"
+#include "elf/symbols.h"
+
+#define SYMBOL_STEPS 20
+#define UNDERSCORES_MAX 8u /* more of them make no name worse */
+#define NAME_COMPARED 4096u /* bytes of two names for one address */
+#define NO_SYMBOL UINT32_MAX
 
 struct candidate {
 	struct symbol symbol;
 	u64 limit; /* where its section ends: no symbol without a size reaches further */
-	u8 rank; /* lower is better */
+	u8 rank, underscores; /* lower is better */
+};
+
+/* From here to the next piece all addresses belong to one symbol. */
+struct piece {
+	u64 start;
+	u32 symbol; /* NO_SYMBOL: to none */
 };
 
 struct symtab {
 	VEC(struct candidate) symbols; /* sorted by start, one per start */
-	u64 *reach; /* reach[i]: the highest end of symbols 0..i, so that a search can stop */
+	VEC(struct piece) pieces; /* sorted by start, which are distinct */
 };
 
 static u8 rank_of(const Elf64_Sym *sym)
@@ -60,6 +72,15 @@ static bool is_mark(const char *name)
 	return false;
 }
 
+static u8 underscores(const char *name)
+{
+	u8 n = 0;
+
+	while (n < UNDERSCORES_MAX && name[n] == '_')
+		n++;
+	return n;
+}
+
 static bool in_code(const struct elf_file *f, u64 vaddr)
 {
 	const struct elf_segment *seg;
@@ -99,93 +120,194 @@ static u64 section_end(struct elf_file *f, const Elf64_Sym *sym)
 	return segment_end(f, sym->st_value);
 }
 
-static int collect(struct symtab *t, struct elf_file *f, struct bytes syms, struct bytes strings)
+static bool candidate_of(struct elf_file *f, const Elf64_Sym *sym, struct bytes names,
+			 struct candidate *c)
 {
+	const char *name = elf_name_at(names, sym->st_name);
+
+	/* Debug files keep the segments of the stripped file, so this holds for them as well. */
+	if (!is_code(sym) || !name || is_mark(name) || !in_code(f, sym->st_value))
+		return false;
+	c->symbol.start = sym->st_value;
+	c->symbol.name = name;
+	if (__builtin_add_overflow(sym->st_value, sym->st_size, &c->symbol.end))
+		c->symbol.end = sym->st_value;
+	c->limit = section_end(f, sym);
+	c->rank = rank_of(sym) + (ELF64_ST_TYPE(sym->st_info) == STT_NOTYPE ? 4 : 0);
+	c->underscores = underscores(name);
+	return true;
+}
+
+static int collect(struct symtab *t, struct elf_file *f, struct bytes syms, struct bytes names)
+{
+	struct budget *budget = elf_file_budget(f);
+	const struct elf_segment *segments;
+	u64 steps = SYMBOL_STEPS + elf_file_segments(f, &segments);
+
 	for (size_t at = 0; syms.len - at >= sizeof(Elf64_Sym); at += sizeof(Elf64_Sym)) {
 		struct candidate c = {0};
 		Elf64_Sym sym;
-		const char *name;
 
+		if (!budget_take(budget, BUDGET_SYMBOLS, steps))
+			return -E2BIG;
 		memcpy(&sym, syms.data + at, sizeof(sym));
-		if (!is_code(&sym) || sym.st_name >= strings.len)
+		if (!candidate_of(f, &sym, names, &c))
 			continue;
-		name = (const char *)strings.data + sym.st_name;
-		if (!memchr(name, 0, strings.len - sym.st_name) || is_mark(name))
-			continue;
-		/* Debug files keep the segments of the stripped file, so this holds for them too. */
-		if (!in_code(f, sym.st_value))
-			continue;
-		c.symbol.start = sym.st_value;
-		c.symbol.name = name;
-		if (__builtin_add_overflow(sym.st_value, sym.st_size, &c.symbol.end))
-			c.symbol.end = sym.st_value;
-		c.limit = section_end(f, &sym);
-		c.rank = rank_of(&sym) + (ELF64_ST_TYPE(sym.st_info) == STT_NOTYPE ? 4 : 0);
+		/* Vectors may be half empty. */
+		if (!budget_reserve(budget, BUDGET_SYMBOLS, 2 * sizeof(c)))
+			return -E2BIG;
 		if (vec_push(&t->symbols, c))
 			return -ENOMEM;
 	}
 	return 0;
 }
 
-static size_t underscores(const char *name)
-{
-	return strspn(name, "_");
-}
+/*
+ * ---- aliases ----------------------------------------------------------------------------------
+ */
 
-/* By address; at one address the best name first. */
+/*
+ * By address; at one address those that may name it first. Not by name: names may be a megabyte
+ * each.
+ */
 static int compare(const void *a, const void *b)
 {
 	const struct candidate *x = a, *y = b;
-	size_t ux, uy;
 
 	if (x->symbol.start != y->symbol.start)
 		return x->symbol.start < y->symbol.start ? -1 : 1;
 	if (x->rank != y->rank)
 		return x->rank < y->rank ? -1 : 1;
-	ux = underscores(x->symbol.name);
-	uy = underscores(y->symbol.name);
-	if (ux != uy)
-		return ux < uy ? -1 : 1;
-	return strcmp(x->symbol.name, y->symbol.name);
+	if (x->underscores != y->underscores)
+		return x->underscores < y->underscores ? -1 : 1;
+	return x->symbol.name < y->symbol.name ? -1 : x->symbol.name > y->symbol.name;
+}
+
+/* Is `c`, of the same address, a better name than `best`, which was sorted before it? */
+static bool is_better(struct budget *budget, const struct candidate *c,
+		      const struct candidate *best)
+{
+	const char *x = c->symbol.name, *y = best->symbol.name;
+	size_t n = 0;
+
+	if (c->rank != best->rank || c->underscores != best->underscores || x == y)
+		return false;
+	while (n < NAME_COMPARED && x[n] && x[n] == y[n])
+		n++;
+	return budget_take(budget, BUDGET_SYMBOLS, n + 1) && n < NAME_COMPARED &&
+	       (u8)x[n] < (u8)y[n];
 }
 
 /* Keeps the best name of each address, with the longest size any of them claims. */
-static void drop_aliases(struct symtab *t)
+static void drop_aliases(struct symtab *t, struct budget *budget)
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < t->symbols.len; i++) {
 		struct candidate *c = &t->symbols.data[i];
 		struct candidate *last = kept ? &t->symbols.data[kept - 1] : NULL;
+		u64 end;
 
-		if (!last || last->symbol.start != c->symbol.start)
+		if (!last || last->symbol.start != c->symbol.start) {
 			t->symbols.data[kept++] = *c;
-		else if (last->symbol.end < c->symbol.end)
-			last->symbol.end = c->symbol.end;
+			continue;
+		}
+		end = c->symbol.end > last->symbol.end ? c->symbol.end : last->symbol.end;
+		if (is_better(budget, c, last))
+			last->symbol.name = c->symbol.name;
+		last->symbol.end = end;
 	}
 	t->symbols.len = kept;
 }
 
-static int set_ends(struct symtab *t)
+static void set_ends(struct symtab *t)
 {
-	u64 reach = 0;
-
-	t->reach = malloc(t->symbols.len * sizeof(*t->reach));
-	if (!t->reach)
-		return -ENOMEM;
 	for (size_t i = 0; i < t->symbols.len; i++) {
 		struct symbol *s = &t->symbols.data[i].symbol;
 
-		if (s->end == s->start) {
-			s->end = t->symbols.data[i].limit;
-			if (i + 1 < t->symbols.len && t->symbols.data[i + 1].symbol.start < s->end)
-				s->end = t->symbols.data[i + 1].symbol.start;
-		}
-		if (s->end > reach)
-			reach = s->end;
-		t->reach[i] = reach;
+		if (s->end != s->start)
+			continue;
+		s->end = t->symbols.data[i].limit;
+		if (i + 1 < t->symbols.len && t->symbols.data[i + 1].symbol.start < s->end)
+			s->end = t->symbols.data[i + 1].symbol.start;
 	}
+}
+
+/*
+ * ---- which addresses belong to which symbol ----------------------------------------------------
+ */
+
+static void put_piece(struct symtab *t, u64 start, u32 symbol)
+{
+	struct piece *last = t->pieces.len ? &t->pieces.data[t->pieces.len - 1] : NULL;
+
+	if (last && last->start == start)
+		last->symbol = symbol;
+	else if (!last || last->symbol != symbol)
+		t->pieces.data[t->pieces.len++] = (struct piece){start, symbol};
+}
+
+/*
+ * The innermost open symbol ends at `upto` or before: what goes on below it gets a piece. Symbols
+ * that ended meanwhile, hidden below, are passed over.
+ */
+static void close_symbols(struct symtab *t, u32 *open, size_t *nopen, u64 upto)
+{
+	while (*nopen && t->symbols.data[open[*nopen - 1]].symbol.end <= upto) {
+		u64 end = t->symbols.data[open[--*nopen]].symbol.end;
+
+		while (*nopen && t->symbols.data[open[*nopen - 1]].symbol.end <= end)
+			--*nopen;
+		put_piece(t, end, *nopen ? open[*nopen - 1] : NO_SYMBOL);
+	}
+}
+
+/*
+ * A function may lie inside another one's range (hand-written assembly), and the one that begins
+ * last is meant. Looking for it among all that began before would take as long as there are
+ * symbols, so the ranges are cut into pieces once; each symbol begins one and ends one.
+ */
+static int cut_pieces(struct symtab *t, struct budget *budget)
+{
+	u32 *open;
+	size_t nopen = 0;
+
+	if (t->symbols.len >= NO_SYMBOL ||
+	    !budget_reserve(budget, BUDGET_SYMBOLS,
+			    t->symbols.len * (2 * sizeof(*t->pieces.data) + sizeof(*open))))
+		return -E2BIG;
+	open = malloc(t->symbols.len * sizeof(*open));
+	if (!open || vec_reserve(&t->pieces, 2 * t->symbols.len)) {
+		free(open);
+		return -ENOMEM;
+	}
+	for (u32 i = 0; i < t->symbols.len; i++) {
+		const struct symbol *s = &t->symbols.data[i].symbol;
+
+		close_symbols(t, open, &nopen, s->start);
+		put_piece(t, s->start, i);
+		open[nopen++] = i;
+	}
+	close_symbols(t, open, &nopen, UINT64_MAX);
+	free(open);
 	return 0;
+}
+
+static int build(struct symtab *t, struct elf_file *f, struct bytes syms, struct bytes strings)
+{
+	struct budget *budget = elf_file_budget(f);
+	int err = collect(t, f, syms, elf_terminated(strings));
+
+	if (err)
+		return err;
+	if (!t->symbols.len)
+		return -ENOENT;
+	qsort(t->symbols.data, t->symbols.len, sizeof(*t->symbols.data), compare);
+	drop_aliases(t, budget);
+	if (!budget_look(budget, BUDGET_SYMBOLS, t->symbols.len))
+		return -E2BIG;
+	set_ends(t);
+	return cut_pieces(t, budget);
 }
 
 int symtab_new(struct elf_file *f, const char *section, struct symtab **out)
@@ -203,14 +325,7 @@ int symtab_new(struct elf_file *f, const char *section, struct symtab **out)
 	t = calloc(1, sizeof(*t));
 	if (!t)
 		return -ENOMEM;
-	err = collect(t, f, syms.data, strings.data);
-	if (!err && !t->symbols.len)
-		err = -ENOENT;
-	if (!err) {
-		qsort(t->symbols.data, t->symbols.len, sizeof(*t->symbols.data), compare);
-		drop_aliases(t);
-		err = set_ends(t);
-	}
+	err = build(t, f, syms.data, strings.data);
 	if (err) {
 		symtab_free(t);
 		return err;
@@ -224,28 +339,23 @@ void symtab_free(struct symtab *t)
 	if (!t)
 		return;
 	vec_release(&t->symbols);
-	free(t->reach);
+	vec_release(&t->pieces);
 	free(t);
 }
 
 const struct symbol *symtab_find(const struct symtab *t, u64 vaddr)
 {
-	size_t lo = 0, hi = t->symbols.len;
+	size_t lo = 0, hi = t->pieces.len;
 
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
 
-		if (t->symbols.data[mid].symbol.start <= vaddr)
+		if (t->pieces.data[mid].start <= vaddr)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
-	/* A function may lie inside another one's range (hand-written assembly): the inner one wins. */
-	while (lo-- && t->reach[lo] > vaddr) {
-		const struct symbol *s = &t->symbols.data[lo].symbol;
-
-		if (vaddr < s->end)
-			return s;
-	}
-	return NULL;
+	if (!lo || t->pieces.data[lo - 1].symbol == NO_SYMBOL)
+		return NULL;
+	return &t->symbols.data[t->pieces.data[lo - 1].symbol].symbol;
 }

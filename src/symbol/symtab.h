@@ -15,12 +15,16 @@ struct symbol {
 
 struct symtab;
 
-/* `section` is ".symtab" or ".dynsym". -ENOENT when there are no functions in it. */
+/*
+ * `section` is ".symtab" or ".dynsym". -ENOENT when there are no functions in it; -E2BIG when the
+ * file's budget (BUDGET_SYMBOLS) ended.
+ */
 int symtab_new(struct elf_file *f, const char *section, struct symtab **out) MUST_CHECK;
 void symtab_free(struct symtab *t); /* NULL is fine */
 /*
- * The function that covers `vaddr`, or NULL. Of several at one address the best known name wins: global
- * before weak before local, and then the one with fewer leading underscores.
+ * The function that covers `vaddr`, or NULL. Of several at one address the best known name wins:
+ * global before weak before local, and then the one with fewer leading underscores. Of several
+ * functions that overlap there it is the one that begins last. Names may have any length.
  */
 const struct symbol *symtab_find(const struct symtab *t, u64 vaddr);
 

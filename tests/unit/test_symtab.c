@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "elf/symbols.h"
+#include "elf_patch.h"
 #include "fixture.h"
 #include "name_fixture.h"
 #include "symbol/data_symbol.h"
@@ -169,4 +171,168 @@ TEST(symtab, variables_survive_damage)
 	}
 	free(image);
 	elf_file_free(elf);
+}
+
+/*
+ * ---- what a table may cost --------------------------------------------------------------------
+ */
+
+#define SYMBOLS 50000u
+#define NAME_BYTES (1u << 20)
+
+/* Symbols whose names are the tails of one name of a megabyte: reading each would be 26 GB. */
+static struct elf_file *build_tails(struct elf_patch *p, void (*make)(Elf64_Sym *, size_t, u64))
+{
+	struct elf_file *elf = build("");
+	const struct elf_segment *code;
+	Elf64_Sym *symbols = calloc(SYMBOLS, sizeof(*symbols));
+	char *name = malloc(NAME_BYTES + 2);
+
+	CHECK(symbols && name);
+	for (elf_file_segments(elf, &code); !(code->flags & PF_X);)
+		code++;
+	memset(name, 'N', NAME_BYTES + 1);
+	name[0] = name[NAME_BYTES + 1] = '\0';
+	for (size_t i = 1; i < SYMBOLS; i++) {
+		symbols[i] = (Elf64_Sym){.st_info = ELF64_ST_INFO(STB_GLOBAL, STT_FUNC),
+					 .st_name = 1 + (Elf64_Word)i,
+					 .st_shndx = 1};
+		make(&symbols[i], i, code->vaddr);
+	}
+	elf_file_free(elf);
+	elf_patch_init(p, fixture_path("a.so"));
+	elf_patch_replace(p, ".symtab", symbols, SYMBOLS * sizeof(*symbols));
+	elf_patch_replace(p, ".strtab", name, NAME_BYTES + 2);
+	free(symbols);
+	free(name);
+	CHECK_INT(elf_file_open_memory((struct bytes){p->image, p->len}, &elf), 0);
+	return elf;
+}
+
+static void at_one_address(Elf64_Sym *symbol, size_t i, u64 code)
+{
+	symbol->st_value = code;
+	symbol->st_size = 16;
+}
+
+static int count_symbol(void *arg, const struct elf_symbol *symbol)
+{
+	*(size_t *)arg += elf_name_length(symbol->name, 64) == 64;
+	return 0;
+}
+
+TEST(symtab, tails_of_one_long_name_are_not_read_for_each_symbol)
+{
+	struct elf_patch p;
+	struct elf_file *elf = build_tails(&p, at_one_address);
+	struct budget *budget = elf_file_budget(elf);
+	u64 before = budget->steps[BUDGET_SYMBOLS];
+	size_t symbols = 0;
+	struct symtab *t;
+
+	CHECK_INT(elf_symbols_visit(elf, ".symtab", count_symbol, &symbols), 0);
+	CHECK_INT(symbols, SYMBOLS - 1);
+	CHECK(before - budget->steps[BUDGET_SYMBOLS] < SYMBOLS * 100);
+	/* Aliases are compared, but not to their ends. */
+	CHECK_INT(symtab_new(elf, ".symtab", &t), 0);
+	CHECK(before - budget->steps[BUDGET_SYMBOLS] < SYMBOLS * 5000ull);
+	symtab_free(t);
+	elf_file_free(elf);
+	elf_patch_release(&p);
+}
+
+TEST(symtab, is_left_out_when_the_budget_ends)
+{
+	struct elf_patch p;
+	struct elf_file *elf = build_tails(&p, at_one_address);
+	size_t symbols = 0;
+	struct symtab *t;
+
+	budget_limit(elf_file_budget(elf), SYMBOLS, 1ull << 30);
+	CHECK_INT(symtab_new(elf, ".symtab", &t), -E2BIG);
+	CHECK_INT(elf_symbols_visit(elf, ".symtab", count_symbol, &symbols), -E2BIG);
+	CHECK_INT(budget_lost(elf_file_budget(elf), BUDGET_SYMBOLS), BUDGET_STEPS);
+	elf_file_free(elf);
+	elf_patch_release(&p);
+}
+
+/* Each begins one byte behind the one before and ends one byte before it. */
+static void nested(Elf64_Sym *symbol, size_t i, u64 code)
+{
+	symbol->st_value = code + i / 2;
+	symbol->st_size = 2 * SYMBOLS - i;
+}
+
+/* All of them would be looked at for an address behind the innermost ones. */
+TEST(symtab, nesting_takes_no_time_to_search)
+{
+	struct elf_patch p;
+	struct elf_file *elf = build_tails(&p, nested);
+	const struct elf_segment *segments;
+	size_t n = elf_file_segments(elf, &segments);
+	struct symtab *t;
+	size_t found = 0;
+
+	/* The code is as long as the table says. */
+	for (size_t i = 0; i < n; i++)
+		((struct elf_segment *)&segments[i])->memsz += 2 * SYMBOLS;
+	CHECK_INT(symtab_new(elf, ".symtab", &t), 0);
+	for (u64 round = 0; round < 20; round++) {
+		for (u64 vaddr = 0; vaddr < 4 * SYMBOLS; vaddr++)
+			found += symtab_find(t, vaddr) != NULL;
+	}
+	CHECK(found > 20 * SYMBOLS);
+	symtab_free(t);
+	elf_file_free(elf);
+	elf_patch_release(&p);
+}
+
+struct overlap {
+	u64 start, size;
+};
+
+/* The innermost is the one that begins last, whatever begins and ends around it. */
+TEST(symtab, overlapping_functions_by_a_plain_search)
+{
+	static const struct overlap list[] = {{0, 100}, {10, 20}, {15, 40}, {20, 5},  {20, 60},
+					      {50, 5},  {54, 3},  {60, 40}, {70, 50}, {99, 1}};
+	struct elf_patch p;
+	struct elf_file *elf = build_tails(&p, at_one_address);
+	Elf64_Sym symbols[1 + ARRAY_LEN(list)] = {0};
+	const struct elf_segment *code;
+	struct symtab *t;
+	u64 base;
+
+	for (elf_file_segments(elf, &code); !(code->flags & PF_X);)
+		code++;
+	for (size_t i = 0; i < ARRAY_LEN(list); i++)
+		symbols[i + 1] = (Elf64_Sym){.st_info = ELF64_ST_INFO(STB_GLOBAL, STT_FUNC),
+					     .st_name = 1,
+					     .st_shndx = SHN_ABS,
+					     .st_value = code->vaddr + list[i].start,
+					     .st_size = list[i].size};
+	base = code->vaddr;
+	elf_file_free(elf);
+	elf_patch_replace(&p, ".symtab", symbols, sizeof(symbols));
+	CHECK_INT(elf_file_open_memory((struct bytes){p.image, p.len}, &elf), 0);
+	for (elf_file_segments(elf, &code); !(code->flags & PF_X);)
+		code++;
+	((struct elf_segment *)code)->memsz = 4096;
+	CHECK_INT(symtab_new(elf, ".symtab", &t), 0);
+	for (u64 at = 0; at < 130; at++) {
+		const struct symbol *have = symtab_find(t, base + at);
+		u64 want = UINT64_MAX;
+
+		/* At 20 the longer of two ends counts for both. */
+		for (size_t i = 0; i < ARRAY_LEN(list); i++) {
+			u64 size = list[i].start == 20 ? 60 : list[i].size;
+
+			if (list[i].start <= at && at < list[i].start + size)
+				want = list[i].start;
+		}
+		CHECK_INT(have ? have->start - base : UINT64_MAX, want);
+	}
+	symtab_free(t);
+	elf_file_free(elf);
+	elf_patch_release(&p);
 }
