@@ -19,7 +19,7 @@
 #define MAX_DEPTH 64u
 #define MAX_REFERENCES 8 /* origin of an origin ...: real chains have two */
 #define MAX_NAME 4096u
-#define WORK_MAX (16u << 20) /* DIEs looked at, over all units */
+#define DIE_STEPS 120
 #define NO_PARENT UINT32_MAX
 
 struct container {
@@ -39,13 +39,16 @@ struct unit_containers {
 struct dwarf_qualifier {
 	struct unit_containers *units;
 	VEC(char *) names;
-	u64 work;
+	struct budget *budget;
 };
 
-int dwarf_qualifier_new(struct dwarf_qualifier **out)
+int dwarf_qualifier_new(struct budget *budget, struct dwarf_qualifier **out)
 {
 	*out = calloc(1, sizeof(**out));
-	return *out ? 0 : -ENOMEM;
+	if (!*out)
+		return -ENOMEM;
+	(*out)->budget = budget;
+	return 0;
 }
 
 void dwarf_qualifier_free(struct dwarf_qualifier *q)
@@ -87,7 +90,8 @@ static int list_containers(struct dwarf_qualifier *q, struct unit_containers *u,
 		if (!more)
 			upto = dwarf_dieoffset(&next);
 		/* DW_AT_sibling may point anywhere; only going forward ends. */
-		if (++q->work > WORK_MAX || upto <= start)
+		if (upto <= start ||
+		    !budget_look(q->budget, BUDGET_INFO, DIE_STEPS + (more ? 0 : upto - start)))
 			return 0;
 		if (is_container(tag)) {
 			struct container c = {.start = start,
@@ -96,7 +100,9 @@ static int list_containers(struct dwarf_qualifier *q, struct unit_containers *u,
 					      .name = dwarf_diename(&die),
 					      .is_namespace = tag == DW_TAG_namespace};
 
-			if (vec_push(&u->list, c))
+			/* The vector may be half empty. */
+			if (!budget_reserve(q->budget, BUDGET_INFO, 2 * sizeof(c)) ||
+			    vec_push(&u->list, c))
 				return -ENOMEM;
 			err = list_containers(q, u, &die, (u32)u->list.len - 1, upto, depth + 1);
 			if (err)

@@ -8,11 +8,12 @@
 
 #include <elfutils/libdw.h>
 
-#include "base/types.h"
+#include "base/budget.h"
 
 struct dwarf_qualifier;
 
-int dwarf_qualifier_new(struct dwarf_qualifier **out) MUST_CHECK;
+/* Trees are read on `budget` (BUDGET_INFO), which must outlive it. */
+int dwarf_qualifier_new(struct budget *budget, struct dwarf_qualifier **out) MUST_CHECK;
 void dwarf_qualifier_free(struct dwarf_qualifier *q); /* and with it all the names it gave */
 
 /*

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every frame of a real C++ program beside llvm-symbolizer's answer, and damaged DWARF. */
 #include <elf.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -267,6 +268,142 @@ TEST(dwarf, survives_circles)
 	image = fixture_read(fixture_path("a"), &len);
 	resolve_image(image, len, &at, 1);
 	free(image);
+}
+
+/*
+ * ---- what DWARF may cost ----------------------------------------------------------------------
+ */
+
+TEST(dwarf, sections_larger_than_the_budget_are_not_loaded)
+{
+	struct dwarf_index *index;
+	struct elf_file *elf;
+	size_t len;
+	u8 *image;
+
+	fixture_write("prog.cc", program, sizeof(program) - 1);
+	fixture_run("g++ -O2 -g -o prog prog.cc");
+	image = fixture_read(fixture_path("prog"), &len);
+	CHECK_INT(elf_file_open_memory((struct bytes){image, len}, &elf), 0);
+	budget_limit(elf_file_budget(elf), 1u << 30, 100000);
+	CHECK_INT(dwarf_index_new(elf, NULL, &index), -E2BIG);
+	CHECK_INT(budget_lost(elf_file_budget(elf), BUDGET_INFO), BUDGET_BYTES);
+	elf_file_free(elf);
+	free(image);
+}
+
+struct answers {
+	char *text[4000]; /* names of all frames of an address; NULL: none */
+};
+
+static int keep_frames(void *arg, size_t which, const struct dwarf_frame *frames, u32 n)
+{
+	struct answers *a = arg;
+	char *text = calloc(n, 256);
+	size_t len = 0;
+
+	for (u32 i = 0; i < n; i++)
+		len += (size_t)snprintf(text + len, 256 * n - len, "%.200s;",
+					frames[i].name ? frames[i].name : "?");
+	a->text[which] = text;
+	return 0;
+}
+
+static void answers_release(struct answers *a)
+{
+	for (size_t i = 0; i < ARRAY_LEN(a->text); i++)
+		free(a->text[i]);
+	*a = (struct answers){0};
+}
+
+/* With `steps` for its trees; how many addresses have an answer. */
+static size_t resolve_within(const char *name, u64 steps, const u64 *at, size_t n,
+			     struct answers *a)
+{
+	struct dwarf_index *index;
+	struct elf_file *elf;
+	size_t found = 0;
+	int fd = open(fixture_path(name), O_RDONLY | O_CLOEXEC);
+
+	CHECK_INT(elf_file_open(fd, &elf), 0);
+	CHECK_INT(dwarf_index_new(elf, NULL, &index), 0);
+	elf_file_budget(elf)->steps[BUDGET_INFO] = steps;
+	if (dwarf_index_resolve(index, at, n, keep_frames, a))
+		CHECK_INT(budget_lost(elf_file_budget(elf), BUDGET_INFO), BUDGET_STEPS);
+	for (size_t i = 0; i < n; i++)
+		found += a->text[i] != NULL;
+	dwarf_index_free(index);
+	elf_file_free(elf);
+	close(fd);
+	return found;
+}
+
+/*
+ * A frame whose inlined functions were not reached would have a line of theirs under its own name.
+ */
+TEST(dwarf, units_are_named_as_a_whole_or_not_at_all)
+{
+	static struct answers whole, part;
+	static u64 at[ARRAY_LEN(whole.text)];
+	struct text_range text;
+	size_t n = 0, all, some = 0, found;
+
+	fixture_write("prog.cc", program, sizeof(program) - 1);
+	fixture_run("sed 's/main/other/; s/fill/pour/' prog.cc > other.cc && g++ -O2 -g -o prog "
+		    "prog.cc other.cc");
+	text = text_of("prog");
+	for (u64 off = 0; off < text.size && n < ARRAY_LEN(at); off += 3)
+		at[n++] = text.start + off;
+	all = resolve_within("prog", UINT64_MAX, at, n, &whole);
+	CHECK(all > 500);
+	for (u64 steps = 1000; steps < 100000000; steps += steps / 8) {
+		found = resolve_within("prog", steps, at, n, &part);
+		some += found > 0 && found < all;
+		for (size_t i = 0; i < n; i++) {
+			if (part.text[i])
+				CHECK_STR(part.text[i], whole.text[i]);
+		}
+		answers_release(&part);
+	}
+	CHECK(some > 0);
+	answers_release(&whole);
+}
+
+/* Ten thousand functions, each with a list of ranges that holds none but takes long to read. */
+static const char endless[] =
+	".text\n.globl f\n.type f,@function\nf: nop; nop; ret\n.size f,3\nend:\n"
+	".section .debug_abbrev,\"\",@progbits\nabbrev:\n"
+	".uleb128 1, 0x11\n.byte 1\n.uleb128 0x11, 1, 0x12, 1, 0, 0\n" /* unit: low, high pc */
+	".uleb128 2, 0x2e\n.byte 0\n.uleb128 0x55, 0x17, 0, 0\n" /* function: ranges */
+	".uleb128 0\n"
+	".section .debug_ranges,\"\",@progbits\n"
+	".rept 200000\n.quad -1, 0x1000\n.endr\n.quad 0, 0\n"
+	".section .debug_info,\"\",@progbits\ninfo:\n"
+	".long 2f - 1f\n1: .value 4\n.long abbrev - abbrev\n.byte 8\n"
+	"unit: .uleb128 1\n.quad f, end\n"
+	".rept 10000\n.uleb128 2\n.long 0\n.endr\n.byte 0\n2:\n";
+
+TEST(dwarf, what_takes_long_inside_libdw_ends_with_the_watch)
+{
+	const struct budget_watch watch = {.cpu_ns = 100 * 1000000};
+	struct dwarf_index *index;
+	struct elf_file *elf;
+	size_t total = 0;
+	u64 at;
+	int fd;
+
+	fixture_write("a.s", endless, sizeof(endless) - 1);
+	fixture_run("gcc -static -nostdlib -Wl,-e,f -o a a.s");
+	at = vaddr_of("a", "f");
+	fd = open(fixture_path("a"), O_RDONLY | O_CLOEXEC);
+	CHECK_INT(elf_file_open(fd, &elf), 0);
+	budget_watch(elf_file_budget(elf), &watch);
+	CHECK_INT(dwarf_index_new(elf, NULL, &index), 0);
+	CHECK_INT(dwarf_index_resolve(index, &at, 1, ignore_frames, &total), 0);
+	CHECK_INT(budget_lost(elf_file_budget(elf), BUDGET_INFO), BUDGET_TIME);
+	dwarf_index_free(index);
+	elf_file_free(elf);
+	close(fd);
 }
 
 static void check_tidy(const char *path, size_t size, const char *want)
