@@ -62,7 +62,7 @@ static void print_frames(const struct profile *p, const struct elf_file *elf)
 int main(int argc, char **argv)
 {
 	bool verbose = argc > 2 && !strcmp(argv[1], "-v");
-	struct module module = {.kind = MODULE_KIND_FILE, .root_fd = -1, .path = argv[argc - 1]};
+	struct module module = {.kind = MODULE_KIND_FILE, .path = argv[argc - 1]};
 	struct profile_mapping mapping = {.limit = ~0ull, .source = &module};
 	struct symbolize_options opt = {0};
 	struct symbolize_stats stats;
