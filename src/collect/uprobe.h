@@ -3,7 +3,7 @@
  * Attaching BPF programs to places in files, without tracefs: by a uprobe_multi link (6.6; sessions,
  * entry and return in one program, 6.13), which Debian 12's libbpf does not know, or by one event of the
  * perf uprobe PMU for each place (4.17). Closing what was attached removes every probe from every
- * process; so does the kernel when cprof dies.
+ * process, unless the thread that closes it is killed meanwhile: see uprobe_pins.h.
  */
 #ifndef CPROF_COLLECT_UPROBE_H
 #define CPROF_COLLECT_UPROBE_H

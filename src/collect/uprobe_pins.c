@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Probes that no death of cprof leaves behind: see uprobe_pins.h. */
+#include "collect/uprobe_pins.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <linux/mount.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "target/maps.h"
+#include "target/process.h"
+
+#define KTHREADD 2
+#define BREAKPOINT 0xcc
+#define CALL 0xe8 /* kernel 6.18 makes one of a nop of five bytes */
+#define CALL_LEN 5
+#define TRAMPOLINE "[uprobes-trampoline]"
+#define WAIT_STEP_NS 1000000
+
+/* A place where probes are or were. */
+struct guarded {
+	struct guarded_key {
+		u64 dev, inode, offset;
+	} key;
+	bool held; /* there is a guard now */
+	UT_hash_handle hh;
+};
+
+struct uprobe_pins {
+	bool multi;
+	const struct log *log;
+	int mount; /* of the BPF file system; -1: there is none */
+	int program; /* of guards; -1: there are none */
+	pid_t guard_task; /* a task without memory */
+	bool child; /* it is ours, and has ended */
+	u32 next;
+	bool unpinned; /* some probes are: guards stay */
+	uprobe_links guards;
+	struct guarded *guarded;
+};
+
+/* ---- the file system ---- */
+
+static int mount_bpf(void)
+{
+	int context = (int)syscall(SYS_fsopen, "bpf", FSOPEN_CLOEXEC), fd = -1;
+
+	if (context < 0)
+		return -errno;
+	if (!syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
+		fd = (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, 0);
+	if (fd < 0)
+		fd = -errno;
+	close(context);
+	return fd;
+}
+
+static struct uprobe_link pin(struct uprobe_pins *p, int fd)
+{
+	struct uprobe_link link = {.fd = fd};
+	char path[64];
+
+	if (p->mount < 0)
+		return link;
+	/* BPF_OBJ_PIN takes a directory's descriptor from 6.5 on only. */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/%u", p->mount, p->next);
+	if (bpf_obj_pin(fd, path))
+		return link; /* a descriptor that is kept serves, too */
+	close(fd);
+	return (struct uprobe_link){.fd = -1, .pin = p->next++};
+}
+
+static void unpin(struct uprobe_pins *p, u32 number)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "%u", number);
+	unlinkat(p->mount, name, 0);
+}
+
+static int attach(struct uprobe_pins *p, int prog_fd, enum uprobe_type type, bool links, bool pins,
+		  const char *path, pid_t tgid, const struct uprobe_place *places, u32 n,
+		  uprobe_links *out)
+{
+	uprobe_fds fds = {0};
+	int err = vec_reserve(out, out->len + n); /* nothing is attached that has no place there */
+
+	if (err)
+		return err;
+	err = uprobe_attach(prog_fd, type, links, path, tgid, places, n, &fds);
+	vec_for_each(&fds, fd)
+		out->data[out->len++] = pins ? pin(p, *fd) : (struct uprobe_link){.fd = *fd};
+	vec_release(&fds);
+	return err;
+}
+
+/* ---- guards ---- */
+
+/* Number 2 of the first PID namespace; in others that is any process. */
+static bool has_kthreadd(void)
+{
+	struct process_info info;
+
+	return !process_read(KTHREADD, &info) && info.kernel_thread;
+}
+
+/* A child that has ended keeps its number until somebody waits for it. */
+static pid_t ended_child(void)
+{
+	siginfo_t info;
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(0);
+	if (pid > 0 && waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT))
+		return -1;
+	return pid;
+}
+
+static int load_guard(const struct uprobe_pins *p)
+{
+	const struct bpf_insn return_0[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts,
+		    .expected_attach_type = p->multi ? (enum bpf_attach_type)UPROBE_ATTACH_MULTI
+						     : 0);
+	int fd = bpf_prog_load(BPF_PROG_TYPE_KPROBE, "cprof_guard", "GPL", return_0,
+			       ARRAY_LEN(return_0), &opts);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static void begin(struct uprobe_pins *p)
+{
+	p->mount = mount_bpf();
+	p->program = load_guard(p);
+	if (has_kthreadd()) {
+		p->guard_task = KTHREADD;
+	} else if (p->multi) { /* perf events refuse a task that has ended */
+		p->guard_task = ended_child();
+		p->child = p->guard_task > 0;
+	}
+	if (p->mount < 0)
+		log_info(p->log, "cannot pin probes: %s", error_reason(p->mount));
+	if (p->program < 0 || p->guard_task <= 0)
+		log_info(p->log, "cannot guard probes: %s",
+			 error_reason(p->program < 0 ? p->program : -ESRCH));
+}
+
+static struct guarded *place_of(struct uprobe_pins *p, const struct guarded_key *key)
+{
+	struct guarded *g;
+
+	HASH_FIND(hh, p->guarded, key, sizeof(*key), g);
+	if (g)
+		return g;
+	g = calloc(1, sizeof(*g));
+	if (!g)
+		return NULL;
+	g->key = *key;
+	HASH_ADD(hh, p->guarded, key, sizeof(g->key), g);
+	if (HASH_ADDED(g))
+		return g;
+	free(g);
+	return NULL;
+}
+
+/* The kernel takes all places of a link or none. */
+static void attach_guards(struct uprobe_pins *p, const char *path,
+			  const struct uprobe_place *places, u32 n)
+{
+	int err = attach(p, p->program, UPROBE_ENTRY, p->multi, true, path, p->guard_task, places,
+			 n, &p->guards);
+
+	for (u32 i = 0; err && n > 1 && i < n; i++)
+		attach_guards(p, path, &places[i], 1);
+	if (err && n == 1)
+		log_info(p->log, "no guard at %s+%#llx: %s", path,
+			 (unsigned long long)places->offset, error_reason(err));
+}
+
+/* What the kernel has in memory of a file serves, and its file system may be one that does not answer. */
+static int inode_of(const char *path, struct guarded_key *key)
+{
+	struct statx st;
+
+	if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_INO, &st))
+		return -errno;
+	key->dev = makedev(st.stx_dev_major, st.stx_dev_minor);
+	key->inode = st.stx_ino;
+	return 0;
+}
+
+static void guard(struct uprobe_pins *p, const char *path, const struct uprobe_place *places, u32 n)
+{
+	VEC(struct uprobe_place) fresh = {0};
+	struct guarded_key key = {0};
+
+	if (p->program < 0 || p->guard_task <= 0 || inode_of(path, &key))
+		return;
+	for (u32 i = 0; i < n; i++) {
+		struct guarded *g;
+
+		key.offset = places[i].offset;
+		g = place_of(p, &key);
+		if (g && !g->held)
+			g->held = !vec_push(&fresh, places[i]);
+	}
+	if (fresh.len)
+		attach_guards(p, path, fresh.data, (u32)fresh.len);
+	vec_release(&fresh);
+}
+
+/* ---- attaching ---- */
+
+int uprobe_pins_attach(struct uprobe_pins *p, int prog_fd, enum uprobe_type type, bool links,
+		       const char *path, pid_t tgid, const struct uprobe_place *places, u32 n,
+		       uprobe_links *out)
+{
+	size_t before = out->len;
+	int err;
+
+	guard(p, path, places, n);
+	err = attach(p, prog_fd, type, links, links, path, tgid, places, n, out);
+	for (size_t i = before; i < out->len; i++)
+		p->unpinned |= out->data[i].fd >= 0;
+	return err;
+}
+
+void uprobe_pins_rest(struct uprobe_pins *p)
+{
+	if (p->unpinned)
+		return;
+	uprobe_pins_detach(p, &p->guards);
+	for (struct guarded *g = p->guarded; g; g = g->hh.next)
+		g->held = false;
+}
+
+void uprobe_pins_detach(struct uprobe_pins *p, uprobe_links *links)
+{
+	uprobe_fds fds = {0};
+
+	vec_for_each(links, link) {
+		if (link->fd < 0)
+			unpin(p, link->pin);
+		else if (vec_push(&fds, link->fd))
+			close(link->fd);
+	}
+	uprobe_detach(&fds);
+	vec_release(links);
+}
+
+/* ---- the end ---- */
+
+/* Where a process may have breakpoints. */
+struct spots {
+	VEC(u64) addresses;
+	u64 trampoline, trampoline_end;
+	int memory;
+};
+
+static void find_spots_in(const struct uprobe_pins *p, const struct map_entry *e, struct spots *out)
+{
+	for (const struct guarded *g = p->guarded; g; g = g->hh.next) {
+		u64 at = g->key.offset - e->offset;
+
+		if (g->key.inode == e->inode && g->key.offset >= e->offset &&
+		    at < e->end - e->start && vec_push(&out->addresses, e->start + at))
+			return;
+	}
+}
+
+static void find_spots(const struct uprobe_pins *p, const map_vec *maps, struct spots *out)
+{
+	vec_for_each(maps, e) {
+		if (e->executable && e->inode)
+			find_spots_in(p, e, out);
+		if (strcmp(e->path, TRAMPOLINE) != 0)
+			continue;
+		out->trampoline = e->start;
+		out->trampoline_end = e->end;
+	}
+}
+
+static bool is_probed(const struct spots *s, u64 address)
+{
+	u8 now[CALL_LEN] = {0};
+	s32 distance;
+	u64 goal;
+
+	if (pread(s->memory, now, sizeof(now), (off_t)address) < 1)
+		return false; /* unmapped meanwhile */
+	memcpy(&distance, now + 1, sizeof(distance));
+	goal = address + CALL_LEN + (u64)(s64)distance;
+	return now[0] == BREAKPOINT ||
+	       (now[0] == CALL && goal >= s->trampoline && goal < s->trampoline_end);
+}
+
+static u64 now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
+}
+
+static u32 count_probed(const struct spots *s)
+{
+	u32 n = 0;
+
+	vec_for_each(&s->addresses, address)
+		n += is_probed(s, *address);
+	return n;
+}
+
+static u32 wait_for(const struct uprobe_pins *p, pid_t tgid, u64 deadline)
+{
+	const struct timespec step = {.tv_nsec = WAIT_STEP_NS};
+	struct spots spots = {0};
+	char path[PROCESS_PATH_MAX];
+	map_vec maps = {0};
+	u32 left;
+
+	process_path(tgid, "mem", path);
+	spots.memory = open(path, O_RDONLY | O_CLOEXEC);
+	if (spots.memory < 0)
+		return 0; /* it has ended */
+	if (!maps_read(tgid, &maps))
+		find_spots(p, &maps, &spots);
+	while ((left = count_probed(&spots)) && now_ns() < deadline)
+		nanosleep(&step, NULL);
+	maps_release(&maps);
+	vec_release(&spots.addresses);
+	close(spots.memory);
+	return left;
+}
+
+void uprobe_pins_wait_gone(const struct uprobe_pins *p, const pid_t *tgids, size_t n,
+			   u32 timeout_ms)
+{
+	u64 deadline = now_ns() + (u64)timeout_ms * 1000000;
+
+	for (size_t i = 0; i < n; i++) {
+		u32 left = wait_for(p, tgids[i], deadline);
+
+		if (left)
+			log_warn(p->log,
+				 "PID %d still has %u breakpoints where cprof had probes: another "
+				 "program's, or the kernel could not remove them",
+				 (int)tgids[i], left);
+	}
+}
+
+/* ---- life ---- */
+
+int uprobe_pins_new(bool multi, const struct log *log, struct uprobe_pins **out)
+{
+	struct uprobe_pins *p = calloc(1, sizeof(*p));
+
+	*out = p;
+	if (!p)
+		return -ENOMEM;
+	p->multi = multi;
+	p->log = log;
+	begin(p);
+	return 0;
+}
+
+void uprobe_pins_free(struct uprobe_pins *p)
+{
+	struct guarded *g, *next;
+
+	if (!p)
+		return;
+	HASH_ITER(hh, p->guarded, g, next) {
+		HASH_DEL(p->guarded, g);
+		free(g);
+	}
+	uprobe_pins_detach(p, &p->guards);
+	if (p->program >= 0)
+		close(p->program);
+	if (p->mount >= 0)
+		close(p->mount);
+	if (p->child)
+		waitpid(p->guard_task, NULL, 0);
+	free(p);
+}
