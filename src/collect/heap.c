@@ -22,7 +22,7 @@
 #include "collect/libbpf_log.h"
 #include "collect/probe_site.h"
 #include "collect/target_price.h"
-#include "collect/uprobe.h"
+#include "collect/uprobe_pins.h"
 #include "heap.skel.h"
 #include "target/needed.h"
 #include "target/pid_space.h"
@@ -37,6 +37,7 @@ struct heap_collector {
 	struct collect_options opt;
 	struct heap_bpf *skel;
 	struct bpf_session *session;
+	struct uprobe_pins *pins;
 	struct heap_doors *doors;
 	struct heap_throw *throws;
 	struct needed_files command_files; /* of a command without a sampler; or none */
@@ -195,6 +196,7 @@ static int process_born(void *ctx, void *data, size_t size)
 	if (size < sizeof(*birth) || c->opt.heap.sampler || pid_from_proc(birth->tgid, &tgid))
 		return 0;
 	look_through(c, tgid);
+	uprobe_pins_rest(c->pins);
 	c->rescan_step = RESCAN_FIRST_NS;
 	c->rescan_at = now_ns() + c->rescan_step;
 	return 0;
@@ -213,6 +215,7 @@ static void rescan(struct heap_collector *c)
 		if (!bpf_map_lookup_elem(fd, &key, &process) && !pid_from_proc(process.tgid, &tgid))
 			look_through(c, tgid);
 	}
+	uprobe_pins_rest(c->pins);
 	heap_doors_forget_ended(c->doors);
 	c->rescan_step = c->rescan_step * 2 < RESCAN_LAST_NS ? c->rescan_step * 2 : RESCAN_LAST_NS;
 	c->rescan_at = now_ns() + c->rescan_step;
@@ -230,6 +233,7 @@ static int make_doors(struct heap_collector *c, const struct features *f, struct
 		.weighed = bpf_program__fd(c->skel->progs.on_weighed),
 		.links = c->way != UPROBE_WAY_PERF,
 		.throws = c->throws,
+		.pins = c->pins,
 		.live = c->opt.heap.live,
 		.force = !c->opt.heap.max_slowdown,
 		.kernel = probe_kernel_flags(f->kernel_major, f->kernel_minor),
@@ -280,6 +284,8 @@ static int heap_prepare(struct collector *base, struct error *err)
 		code = load(c, err);
 	if (!code)
 		code = follow_processes(c, err);
+	if (!code && uprobe_pins_new(f.uprobe_multi, c->opt.log, &c->pins))
+		code = error_set(err, -ENOMEM, "cannot record: out of memory");
 	if (!code && heap_throw_new(c->way != UPROBE_WAY_PERF, c->opt.log, &c->throws))
 		code = error_set(err, -ENOMEM, "cannot record: out of memory");
 	if (!code)
@@ -379,6 +385,7 @@ static int heap_start(struct collector *base, struct error *err)
 		code = attach_command(c);
 	else
 		code = attach_targets(c, err);
+	uprobe_pins_rest(c->pins);
 	if (!code && heap_doors_count(c->doors))
 		log_note(c->opt.log, "allocator: %s", heap_doors_text(c->doors));
 	return !code && !c->opt.command ? say_price(c, err) : code;
@@ -480,6 +487,7 @@ static void heap_free(struct collector *base)
 	struct heap_collector *c = of(base);
 
 	heap_doors_free(c->doors);
+	uprobe_pins_free(c->pins);
 	heap_throw_free(c->throws);
 	needed_files_release(&c->command_files);
 	heap_lives_free(c->lives);

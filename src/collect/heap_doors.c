@@ -30,7 +30,7 @@ struct door_process {
 	door_files unwinders; /* with a probe that lets exceptions pass */
 	bool news; /* operators new are probed, or would be */
 	bool fatal; /* an exception could not pass them: they are not */
-	uprobe_fds fds;
+	uprobe_links links;
 	UT_hash_handle hh;
 };
 
@@ -39,7 +39,7 @@ struct heap_doors {
 	struct door_reader reader;
 	door_files files;
 	struct door_process *processes;
-	uprobe_fds fds; /* for every process */
+	uprobe_links links; /* for every process */
 	u32 nprobes;
 	char text[TEXT_SIZE]; /* of what was found */
 	char searched[TEXT_SIZE]; /* where nothing was */
@@ -67,7 +67,7 @@ static void say(char text[TEXT_SIZE], const char *fmt, ...)
 struct door_goal {
 	pid_t tgid;
 	const char *path;
-	uprobe_fds *fds;
+	uprobe_links *links;
 	bool no_news; /* leave operators new out */
 	u32 attached;
 };
@@ -80,16 +80,16 @@ static int attach_all(struct heap_doors *d, struct door_goal *goal, int prog, en
 
 	if (!places->len)
 		return 0;
-	err = uprobe_attach(prog, type, links, goal->path, goal->tgid, places->data,
-			    (u32)places->len, goal->fds);
+	err = uprobe_pins_attach(d->p.pins, prog, type, links, goal->path, goal->tgid, places->data,
+				 (u32)places->len, goal->links);
 	if (!err)
 		goal->attached += (u32)places->len;
 	if (!err || err == -ENOENT || err == -ESRCH)
 		return err;
 	err = 0;
 	vec_for_each(places, place) {
-		int one = uprobe_attach(prog, type, links, goal->path, goal->tgid, place, 1,
-					goal->fds);
+		int one = uprobe_pins_attach(d->p.pins, prog, type, links, goal->path, goal->tgid,
+					     place, 1, goal->links);
 
 		goal->attached += !one;
 		if (one)
@@ -258,7 +258,7 @@ static int attach_candidate(struct heap_doors *d, struct door_process *p, const 
 {
 	char path[PATH_SIZE];
 	struct door_goal goal = {
-		.tgid = p->tgid, .path = path, .fds = &p->fds, .no_news = p->fatal};
+		.tgid = p->tgid, .path = path, .links = &p->links, .no_news = p->fatal};
 	int err;
 
 	mapped_path(path, p, c->entry);
@@ -295,8 +295,8 @@ static int attach_unwinder(struct heap_doors *d, struct door_process *p, struct 
 {
 	int prog = heap_throw_program(d->p.throws);
 
-	if (prog < 0 || uprobe_attach(prog, UPROBE_ENTRY, d->p.links, path, p->tgid,
-				      f->unwinders.data, (u32)f->unwinders.len, &p->fds))
+	if (prog < 0 || uprobe_pins_attach(d->p.pins, prog, UPROBE_ENTRY, d->p.links, path, p->tgid,
+					   f->unwinders.data, (u32)f->unwinders.len, &p->links))
 		do_without(d, p);
 	return vec_push(&p->unwinders, f);
 }
@@ -328,7 +328,7 @@ static int attach_new(struct heap_doors *d, struct door_process *p, const map_ve
 	int err = find_new(d, p, maps, &candidates);
 
 	vec_for_each(&candidates, c)
-		p->sampled |= c->file->sampler && !p->fds.len;
+		p->sampled |= c->file->sampler && !p->links.len;
 	vec_for_each(&candidates, c)
 		p->news |= !p->sampled && c->file->news.len;
 	if (!err && p->news)
@@ -390,7 +390,7 @@ int heap_doors_add_process(struct heap_doors *d, pid_t tgid, struct error *err)
 static void process_free(struct heap_doors *d, struct door_process *p)
 {
 	HASH_DEL(d->processes, p);
-	uprobe_detach(&p->fds);
+	uprobe_pins_detach(d->p.pins, &p->links);
 	vec_release(&p->seen);
 	vec_release(&p->unwinders);
 	free(p);
@@ -438,7 +438,7 @@ static int attach_for(struct heap_doors *d, struct door_process *p, struct door_
 	if (!err && f->news.len && f->unwinders.len)
 		err = attach_unwinder(d, p, f, goal->path);
 	goal->tgid = p->tgid;
-	goal->fds = &p->fds;
+	goal->links = &p->links;
 	goal->no_news = p->fatal;
 	return err ? err : attach_file(d, f, goal);
 }
@@ -446,7 +446,7 @@ static int attach_for(struct heap_doors *d, struct door_process *p, struct door_
 int heap_doors_add_file(struct heap_doors *d, const char *path, pid_t tgid, struct error *err)
 {
 	struct door_process *p = tgid ? process_of(d, tgid) : NULL;
-	struct door_goal goal = {.path = path, .fds = &d->fds};
+	struct door_goal goal = {.path = path, .links = &d->links};
 	struct door_file *f = NULL;
 	int code = tgid && !p ? -ENOMEM : read_file(d, path, &f);
 
@@ -505,17 +505,22 @@ int heap_doors_new(const struct heap_programs *programs, struct heap_doors **out
 void heap_doors_detach(struct heap_doors *d)
 {
 	struct door_process *p, *next;
+	VEC(pid_t) tgids = {0};
 
 	/* All at once: one after the other takes seconds where many processes are. */
 	HASH_ITER(hh, d->processes, p, next) {
-		vec_for_each(&p->fds, fd) {
-			if (vec_push(&d->fds, *fd))
-				close(*fd);
+		if (!vec_reserve(&d->links, d->links.len + p->links.len)) {
+			vec_for_each(&p->links, link)
+				d->links.data[d->links.len++] = *link;
+			vec_release(&p->links);
 		}
-		vec_release(&p->fds);
+		if (vec_push(&tgids, p->tgid))
+			log_debug(d->p.log, "PID %d is not waited for", (int)p->tgid);
 		process_free(d, p);
 	}
-	uprobe_detach(&d->fds);
+	uprobe_pins_detach(d->p.pins, &d->links);
+	uprobe_pins_wait_gone(d->p.pins, tgids.data, tgids.len, UPROBE_GONE_MS);
+	vec_release(&tgids);
 }
 
 void heap_doors_free(struct heap_doors *d)

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "collect/door_file.h"
 #include "collect/heap_throw.h"
+#include "collect/uprobe_pins.h"
 
 struct heap_doors;
 
@@ -21,6 +22,7 @@ struct heap_programs {
 	int session, entry, returns, frees, weighed;
 	bool links; /* all were loaded for uprobe_multi links */
 	struct heap_throw *throws;
+	struct uprobe_pins *pins;
 	bool live; /* frees are wanted */
 	bool force; /* whatever it does to the target */
 	u32 kernel; /* enum probe_kernel */

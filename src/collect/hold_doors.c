@@ -13,7 +13,6 @@
 #include "base/hash.h"
 #include "base/vec.h"
 #include "collect/probe_site.h"
-#include "collect/uprobe.h"
 #include "elf/symbols.h"
 #include "elf/usdt.h"
 #include "target/maps.h"
@@ -67,7 +66,7 @@ typedef VEC(struct hold_file *) hold_files;
 struct hold_process {
 	pid_t tgid;
 	hold_files seen;
-	uprobe_fds fds;
+	uprobe_links links;
 	UT_hash_handle hh;
 };
 
@@ -257,7 +256,7 @@ static struct hold_process *process_of(struct hold_doors *d, pid_t tgid)
 static void process_free(struct hold_doors *d, struct hold_process *p)
 {
 	HASH_DEL(d->processes, p);
-	uprobe_detach(&p->fds);
+	uprobe_pins_detach(d->p.pins, &p->links);
 	vec_release(&p->seen);
 	free(p);
 }
@@ -281,14 +280,14 @@ static int attach_file(struct hold_doors *d, struct hold_process *p, const struc
 		return 0;
 	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", (int)p->tgid,
 		 (unsigned long long)e->start, (unsigned long long)e->end);
-	if (!uprobe_attach(d->p.entry, UPROBE_ENTRY, d->p.links, path, p->tgid, f->places.data,
-			   (u32)f->places.len, &p->fds)) {
+	if (!uprobe_pins_attach(d->p.pins, d->p.entry, UPROBE_ENTRY, d->p.links, path, p->tgid,
+				f->places.data, (u32)f->places.len, &p->links)) {
 		d->nprobes += (u32)f->places.len;
 		return 0;
 	}
 	vec_for_each(&f->places, place) {
-		int err = uprobe_attach(d->p.entry, UPROBE_ENTRY, d->p.links, path, p->tgid, place,
-					1, &p->fds);
+		int err = uprobe_pins_attach(d->p.pins, d->p.entry, UPROBE_ENTRY, d->p.links, path,
+					     p->tgid, place, 1, &p->links);
 
 		d->nprobes += !err;
 		if (err && err != -ENOTSUP && err != -EINVAL)
@@ -361,9 +360,15 @@ int hold_doors_new(const struct hold_programs *programs, struct hold_doors **out
 void hold_doors_detach(struct hold_doors *d)
 {
 	struct hold_process *p, *next;
+	VEC(pid_t) tgids = {0};
 
-	HASH_ITER(hh, d->processes, p, next)
+	HASH_ITER(hh, d->processes, p, next) {
+		if (vec_push(&tgids, p->tgid))
+			log_debug(d->p.log, "PID %d is not waited for", (int)p->tgid);
 		process_free(d, p);
+	}
+	uprobe_pins_wait_gone(d->p.pins, tgids.data, tgids.len, UPROBE_GONE_MS);
+	vec_release(&tgids);
 }
 
 void hold_doors_free(struct hold_doors *d)

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/types.h"
+#include "collect/uprobe_pins.h"
 
 #include <sys/types.h>
 
@@ -17,6 +18,7 @@ struct hold_doors;
 struct hold_programs {
 	int entry; /* the program's fd */
 	bool links; /* it was loaded for uprobe_multi links */
+	struct uprobe_pins *pins; /* borrowed */
 	u32 kernel; /* enum probe_kernel */
 	const struct log *log; /* borrowed */
 };

@@ -13,7 +13,7 @@
 #include "collect/lock_names.h"
 #include "collect/probe_site.h"
 #include "collect/target_price.h"
-#include "collect/uprobe.h"
+#include "collect/uprobe_pins.h"
 #include "collect/wait_reading.h"
 #include "collect/wait_ring.h"
 #include "holds.skel.h"
@@ -29,6 +29,7 @@ struct holds_collector {
 	struct collect_options opt;
 	struct holds_bpf *skel;
 	struct bpf_session *session;
+	struct uprobe_pins *pins;
 	struct hold_doors *doors;
 	struct lock_names *names;
 	bool links;
@@ -94,6 +95,7 @@ static int make_doors(struct holds_collector *c, const struct features *f, struc
 	const struct hold_programs programs = {
 		.entry = bpf_program__fd(c->skel->progs.on_door),
 		.links = c->links,
+		.pins = c->pins,
 		.kernel = probe_kernel_flags(f->kernel_major, f->kernel_minor),
 		.log = c->opt.log,
 	};
@@ -125,6 +127,8 @@ static int holds_prepare(struct collector *base, struct error *err)
 	code = load(c, err);
 	if (!code)
 		code = follow(c, err);
+	if (!code && uprobe_pins_new(f.uprobe_multi, c->opt.log, &c->pins))
+		code = error_set(err, -ENOMEM, "cannot record: out of memory");
 	if (!code)
 		code = make_doors(c, &f, err);
 	if (code)
@@ -185,6 +189,7 @@ static void rescan(struct holds_collector *c)
 		if (!bpf_map_lookup_elem(fd, &key, &process) && !pid_from_proc(process.tgid, &tgid))
 			look_through(c, tgid);
 	}
+	uprobe_pins_rest(c->pins);
 	hold_doors_forget_ended(c->doors);
 	c->rescan_step = c->rescan_step * 2 < RESCAN_LAST_NS ? c->rescan_step * 2 : RESCAN_LAST_NS;
 	c->rescan_at = now_ns() + c->rescan_step;
@@ -204,6 +209,7 @@ static int holds_start(struct collector *base, struct error *err)
 		return 0; /* its libraries are not there yet */
 	vec_for_each(&c->opt.target->processes, p)
 		look_through(c, p->tgid);
+	uprobe_pins_rest(c->pins);
 	if (!hold_doors_count(c->doors))
 		return error_set(err, -ENOENT, "no lock functions found in %s",
 				 c->opt.target->title);
@@ -309,6 +315,7 @@ static void holds_free(struct collector *base)
 	struct holds_collector *c = of(base);
 
 	hold_doors_free(c->doors);
+	uprobe_pins_free(c->pins);
 	lock_names_free(c->names);
 	bpf_session_free(c->session);
 	holds_bpf__destroy(c->skel);
