@@ -17,9 +17,11 @@ check-unit: $(O)/unit targets
 	$(Q)$(RUN) $(UNIT_PART)
 check-e2e: cprof targets
 	$(Q)$(RUN) $(E2E_PART)
-# Attaches to and detaches from a process that is busy allocating, a thousand times: some ten minutes.
+# Attaches to and detaches from a process that is busy allocating, a thousand times, and is killed meanwhile,
+# four hundred times: some twenty minutes.
 check-cycles: cprof targets
-	$(Q)$(RUN) 'cycles=HEAP_CYCLES=1000 bats --tap -f "over and over" tests/e2e/heap.bats'
+	$(Q)$(RUN) 'cycles=HEAP_CYCLES=1000 bats --tap -f "over and over" tests/e2e/heap.bats' \
+	    'kills=KILLS=400 bats --tap tests/e2e/kill.bats'
 check-kernels: cprof targets
 	$(Q)$(RUN) $(KERNELS_PART)
 check-fuzz: fuzzers
