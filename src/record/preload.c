@@ -8,37 +8,70 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/invoker.h"
 #include "base/regular_file.h"
 #include "target/allocator.h"
 #include "target/needed.h"
 
 #define LIBRARY "libcprof-heap.so"
 
-/* A colon or a blank in its path would end it there (ld.so(8), LD_PRELOAD). */
-static bool is_usable(const char *path)
+/* Who owns cprof's own file decides what it does anyway. */
+static bool is_trusted(uid_t owner)
 {
-	return !strpbrk(path, ": ") && !access(path, R_OK);
+	struct stat self;
+
+	return invoker_trusts(owner) || (!stat("/proc/self/exe", &self) && self.st_uid == owner);
+}
+
+/*
+ * A command that root starts runs the library as root, so nobody else may have put it there, nor be able to
+ * exchange it: in /tmp, where cprof may have been copied to, anybody can make a file beside it.
+ */
+static bool is_safe(const char *path)
+{
+	char copy[PATH_MAX];
+	struct stat file, dir;
+
+	snprintf(copy, sizeof(copy), "%s", path);
+	if (lstat(path, &file) || stat(dirname(copy), &dir))
+		return false;
+	if (!S_ISREG(file.st_mode) || (file.st_mode & S_IWOTH) || !is_trusted(file.st_uid))
+		return false;
+	return is_trusted(dir.st_uid) && (!(dir.st_mode & S_IWOTH) || (dir.st_mode & S_ISVTX));
+}
+
+/* The library in `dir`, as it is called without links on the way. */
+static int try_place(const char *dir, const char *place, char *out, size_t size)
+{
+	char path[PATH_MAX], whole[PATH_MAX];
+	struct stat entry; /* perhaps a link */
+
+	snprintf(path, sizeof(path), "%s/%s" LIBRARY, dir, place);
+	/* A colon or a blank in its path would end it there (ld.so(8), LD_PRELOAD). */
+	if (!realpath(path, whole) || strpbrk(whole, ": ") || access(whole, R_OK) ||
+	    strlen(whole) >= size)
+		return -ENOENT;
+	if (lstat(path, &entry) || !is_trusted(entry.st_uid) || !is_safe(whole))
+		return -EPERM;
+	strcpy(out, whole);
+	return 0;
 }
 
 static int find_library(char *out, size_t size)
 {
-	static const char *const places[] = {"", "../lib/cprof/"};
 	char self[PATH_MAX], *dir;
 	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	int err;
 
 	if (len < 0)
 		return -errno;
 	self[len] = '\0';
 	dir = dirname(self);
-	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
-		int used = snprintf(out, size, "%s/%s" LIBRARY, dir, places[i]);
-
-		if (used > 0 && (size_t)used < size && is_usable(out))
-			return 0;
-	}
-	return -ENOENT;
+	err = try_place(dir, "", out, size);
+	return err == -ENOENT ? try_place(dir, "../lib/cprof/", out, size) : err;
 }
 
 /* What the program itself defines is found before what is preloaded. */

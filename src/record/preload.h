@@ -14,7 +14,8 @@ struct preload {
 };
 
 /*
- * 0; -ENOENT: there is no library beside cprof or below its prefix, -ENOTSUP: `command` would
+ * 0; -ENOENT: there is no library beside cprof or below its prefix, -EPERM: there is one, but another user
+ * has put it there or could exchange it, -ENOTSUP: `command` would
  * ignore it, being linked statically, or with an allocator of its own.
  */
 int preload_init(struct preload *p, const char *command, u64 rate) MUST_CHECK;

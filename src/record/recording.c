@@ -55,7 +55,10 @@ static int put_sampler_in_front(struct recording *r)
 	else if (err == -ENOENT)
 		log_warn(r->collect.log, "libcprof-heap.so is neither beside cprof nor in "
 					 "../lib/cprof: every call is probed instead");
-	return err == -ENOENT || err == -ENOTSUP ? 0 : err;
+	else if (err == -EPERM)
+		log_warn(r->collect.log, "libcprof-heap.so is not used, because another user could "
+					 "have put it there: every call is probed instead");
+	return err == -ENOENT || err == -EPERM || err == -ENOTSUP ? 0 : err;
 }
 
 static int select_command(struct recording *r, struct error *error)

@@ -627,3 +627,25 @@ beside_own() {
 	holds "$(truth pairs) > 1000 && $(truth children) > 10 && $(truth libraries) > 10"
 	holds "$(truth longest_stall_ms) < 3000"
 }
+@test "heap: a sampler that another user could have put beside cprof is not preloaded" {
+	need_root
+	[ -e "${CPROF%/*}/libcprof-heap.so" ] || skip 'no preloaded sampler'
+	chmod 755 .
+	mkdir -m 1777 shared
+	cp "$CPROF" "${CPROF%/*}/libcprof-heap.so" shared
+	# preloaded: whether a command gets it.
+	preloaded() { shared/cprof heap --force -o heap.pb.gz -- env 2>"$ERR" | grep -q '^LD_PRELOAD='; }
+	preloaded
+	chown 4711 shared/libcprof-heap.so
+	run ! preloaded
+	grep -q 'libcprof-heap.so is not used, because another user could have put it there' "$ERR"
+	chown 0 shared/libcprof-heap.so
+	chmod 777 shared
+	run ! preloaded
+	chmod 755 shared
+	mv shared/libcprof-heap.so elsewhere.so
+	ln -s "$PWD/elsewhere.so" shared/libcprof-heap.so
+	preloaded
+	chown -h 4711 shared/libcprof-heap.so
+	run ! preloaded
+}
