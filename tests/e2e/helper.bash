@@ -165,22 +165,39 @@ record_wait() {
 profile_wait() {
 	local verb=$1
 	shift
+	rm -f wait.pb.gz.*
 	"$CPROF" "$verb" -o wait.pb.gz "$@" >"$BATS_TEST_TMPDIR/command.out" 2>"$ERR" ||
 		{ echo "status $?: cprof $verb $*"; return 1; }
 	TRUTH=$BATS_TEST_TMPDIR/command.out
 }
 
+# decode_wait WHAT [TYPE]: wait.pb.gz as pprof_decode.py prints it, which reads it once for each WHAT and TYPE.
+decode_wait() {
+	local cached=wait.pb.gz.$1.${2:-}
+	[ -e "$cached" ] || "$ROOT/tests/e2e/pprof_decode.py" wait.pb.gz "--$1" ${2:+-t "$2"} >"$cached" || rm "$cached"
+	cat "$cached"
+}
+
+# site_total TYPE [FUNCTION]: the sum of a sample type over the stacks of wait.pb.gz, that have the function.
+site_total() {
+	decode_wait folded "$1" | awk -v site="${2:+;$2;}" 'site == "" || index($0, site) { n += $NF } END { printf "%.0f\n", n }'
+}
+
 # label_share KEY VALUE [TYPE]: percent of the profile's value under this label.
 label_share() {
-	"$ROOT/tests/e2e/pprof_decode.py" wait.pb.gz --labels ${3:+-t "$3"} | awk -v key="$1" -v value="$2" '
+	decode_wait labels ${3:+"$3"} | awk -v key="$1" -v value="$2" '
 		$1 == key { all += $NF; if ($2 == value) n += $NF }
 		END { printf "%.2f\n", all ? 100 * n / all : 0 }'
 }
 
 # total TYPE: the sum of a sample type over wait.pb.gz.
-total() {
-	"$ROOT/tests/e2e/pprof_decode.py" wait.pb.gz --folded -t "$1" | awk '{ n += $NF } END { printf "%.0f\n", n }'
-}
+total() { site_total "$1"; }
+
+# duration: how long the recording of wait.pb.gz really was, in nanoseconds.
+duration() { decode_wait info | sed -n 's/.*"duration_nanos": \([0-9]*\).*/\1/p'; }
+
+# in_futex COUNT: whether as many threads of the target wait for a lock.
+in_futex() { [ "$(cat "/proc/$PID"/task/*/syscall 2>/dev/null | grep -c '^202 ')" -ge "$1" ]; }
 
 samples() { awk '{ n += $NF } END { print n + 0 }' "${1:-$FOLDED}"; }
 

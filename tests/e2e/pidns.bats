@@ -110,7 +110,7 @@ takes() {
 @test "pidns: from outside: how long locks are held, recursive ones, too" {
 	local levels profiler tries way
 	for levels in 1 2; do
-		contained "$levels" holds 1 signal
+		contained "$levels" holds 1
 		"$CPROF" mutex --holds --force -p "$TARGET" -d 0 -o wait.pb.gz >cprof.out 2>"$ERR" 3>&- &
 		profiler=$!
 		STARTED+=("$profiler")

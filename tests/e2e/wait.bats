@@ -8,16 +8,24 @@ setup_file() { [ "$(id -u)" = 0 ] || skip 'needs root'; }
 
 locks() { [ -x "$TARGETS/locks" ] || skip 'locks was not built here'; }
 
-# The program measures what passes around its calls; the scheduler sees a little less.
+# as_measured [SITE]: as many waits, and as long, as the program measured around its calls. The scheduler sees a little
+# less; what passes between a look at the clock and the call is a microsecond in five thousand on a busy machine, too.
+as_measured() {
+	local waits delay
+	waits=$(truth "${1:+${1}_}waits") delay=$(truth "${1:+${1}_}delay")
+	near "$(site_total contentions "${1:-}")" "$waits" "0.02 * $waits + 2"
+	near "$(site_total delay "${1:-}")" "$delay" "0.05 * $delay"
+}
+
 @test "block: as many waits, and as long, as the program measured around its calls" {
 	locks
 	local mode kind
 	while read -r mode kind; do
-		profile_wait block --condvar -- "$TARGETS/locks" "$mode" 2
-		near "$(total contentions)" "$(truth waits)" "0.02 * $(truth waits) + 2"
-		near "$(total delay)" "$(truth delay)" "0.05 * $(truth delay)"
+		profile_wait block --condvar -- "$TARGETS/locks" "$mode" 1
+		as_measured
 		holds "$(label_share kind "$kind") > 99"
-		holds "$(label_share result acquired) > 95"
+		# But for those that its end cuts off.
+		holds "$(label_share result acquired contentions) * $(truth waits) >= 100 * ($(truth waits) - 3)"
 		grep -q '; 100.0% of stacks whole' "$ERR"
 	done <<-END
 		mutex mutex
@@ -35,9 +43,8 @@ locks() { [ -x "$TARGETS/locks" ] || skip 'locks was not built here'; }
 @test "block: futex2's own calls" {
 	locks
 	"$TARGETS/locks" futex2 1 >/dev/null || skip 'this kernel has no futex_wait'
-	profile_wait block -- "$TARGETS/locks" futex2 2
-	near "$(total contentions)" "$(truth waits)" "0.02 * $(truth waits) + 2"
-	near "$(total delay)" "$(truth delay)" "0.05 * $(truth delay)"
+	profile_wait block -- "$TARGETS/locks" futex2 1
+	as_measured
 	holds "$(label_share kind futex) > 99"
 	holds "$(label_share lock word) > 99"
 }
@@ -46,12 +53,14 @@ locks() { [ -x "$TARGETS/locks" ] || skip 'locks was not built here'; }
 	[ -x "$TARGETS/locks-cxx" ] || skip 'locks-cxx was not built here'
 	profile_wait block --condvar -- "$TARGETS/locks-cxx" 2
 	local site kind
-	# Who yields before he sleeps waits shorter than he thinks, the more so the busier the machine is.
 	while read -r site kind; do
-		[ "$site" != want_atomic ] || holds "$(site_total delay "$site") > 0.5 * $(truth "${site}_delay")"
-		[ "$site" != want_atomic ] || continue
-		near "$(site_total contentions "$site")" "$(truth "${site}_waits")" "0.02 * $(truth "${site}_waits") + 2"
-		near "$(site_total delay "$site")" "$(truth "${site}_delay")" "0.05 * $(truth "${site}_delay")"
+		if [ "$site" = want_atomic ]; then
+			# A thread that yields before it sleeps waits shorter than it thinks, the more so the busier the machine is.
+			holds "$(site_total delay "$site") > 0.2 * $(truth "${site}_delay")"
+			holds "$(site_total delay "$site") < 1.05 * $(truth "${site}_delay")"
+		else
+			as_measured "$site"
+		fi
 		holds "$(label_share kind "$kind") > 5"
 	done <<-END
 		want_mutex mutex
@@ -63,7 +72,7 @@ locks() { [ -x "$TARGETS/locks" ] || skip 'locks was not built here'; }
 
 @test "block: the waiter's stack, down to the lock" {
 	locks
-	record_wait block -- "$TARGETS/locks" mutex 2
+	record_wait block -- "$TARGETS/locks" mutex 1
 	at_least 99 ';want_mutex;.*lock'
 	holds "$(percent 'schedule|bpf_prog|bpf_trace') < 0.1"
 	whole 99
@@ -71,42 +80,35 @@ locks() { [ -x "$TARGETS/locks" ] || skip 'locks was not built here'; }
 
 @test "block: a time limit that passes is a timeout" {
 	locks
-	profile_wait block --no-children -- "$TARGETS/locks" timed 2
-	holds "$(label_share result timeout contentions) > 95"
+	profile_wait block --no-children -- "$TARGETS/locks" timed 1
+	near "$(site_total contentions want_timed)" "$(truth waits)" "0.02 * $(truth waits) + 2"
+	near "$(site_total delay want_timed)" "$(truth delay)" "0.05 * $(truth delay)"
+	holds "$(label_share result timeout contentions) * $(truth waits) >= 100 * ($(truth waits) - 3)"
 }
 
 @test "block: condition variables are in the file, but not in folded stacks; --no-condvar drops them" {
 	locks
 	target locks condvar
-	record_wait block -p "$PID" -d 1s --condvar
+	record_wait block -p "$PID" -d 500ms --condvar
 	at_least 99 'wait_condition;.*cond_wait'
-	"$CPROF" block -p "$PID" -d 1s -f folded -o - >out 2>"$ERR"
+	"$CPROF" block -p "$PID" -d 500ms -f folded -o - >out 2>"$ERR"
 	[ ! -s out ]
 	grep -q 'not shown: .* condvar (--condvar shows them)' "$ERR"
-	profile_wait block -p "$PID" -d 1s
+	profile_wait block -p "$PID" -d 500ms
 	holds "$(label_share kind condvar) > 99"
-	run "$CPROF" block -p "$PID" -d 1s --no-condvar -o none.pb.gz
+	run "$CPROF" block -p "$PID" -d 500ms --no-condvar -o none.pb.gz
 	[ "$status" -eq 3 ]
 }
 
 # at_site TYPE NAME: the sum of a sample type under serve_NAME.
-at_site() {
-	"$ROOT/tests/e2e/pprof_decode.py" wait.pb.gz --folded -t "$1" |
-		awk -v site=";serve_$2;" 'index($0, site) { n += $NF } END { printf "%.0f\n", n }'
-}
-
-# site_total TYPE FUNCTION
-site_total() {
-	"$ROOT/tests/e2e/pprof_decode.py" wait.pb.gz --folded -t "$1" |
-		awk -v site=";$2;" 'index($0, site) { n += $NF } END { printf "%.0f\n", n }'
-}
+at_site() { site_total "$1" "serve_$2"; }
 
 # Three threads a lock, who take it again as soon as they let go: who is woken finds it taken, many times over.
 @test "block: a server of named locks: each as the server measured it, woken in vain and by signals" {
 	[ -x "$TARGETS/lock_server" ] || skip 'lock_server was not built here'
 	local lock how
 	for how in '' signals; do
-		profile_wait block -- "$TARGETS/lock_server" 3 $how
+		profile_wait block -- "$TARGETS/lock_server" 2 $how
 		for lock in orders users cache; do
 			near "$(at_site contentions $lock)" "$(truth ${lock}_waits)" "0.02 * $(truth ${lock}_waits) + 2"
 			near "$(at_site delay $lock)" "$(truth ${lock}_delay)" "0.05 * $(truth ${lock}_delay)"
@@ -119,12 +121,12 @@ site_total() {
 @test "mutex: a server of named locks: who holds it is blamed for each; what the owner does meanwhile" {
 	[ -x "$TARGETS/lock_server" ] || skip 'lock_server was not built here'
 	local lock
-	profile_wait mutex --owners -- "$TARGETS/lock_server" 3
+	profile_wait mutex --owners -- "$TARGETS/lock_server" 2
 	for lock in orders users cache; do
 		near "$(at_site delay $lock)" "$(truth ${lock}_delay)" "0.05 * $(truth ${lock}_delay)"
 		near "$(at_site owner_delay $lock)" "$(truth ${lock}_delay)" "0.05 * $(truth ${lock}_delay)"
 	done
-	"$ROOT/tests/e2e/pprof_decode.py" wait.pb.gz --folded -t owner_delay |
+	decode_wait folded owner_delay |
 		awk '{ all += $NF } /hold;.*nanosleep/ { n += $NF } END { exit !(n > 0.95 * all) }'
 	[ "$(label_share lock orders_lock)" != 0.00 ]
 	[ "$(label_share thread lock_server)" != 0.00 ]
@@ -132,22 +134,22 @@ site_total() {
 
 @test "mutex --owners: an owner that runs on another CPU, and one that waits for something else" {
 	locks
-	profile_wait mutex --owners -- "$TARGETS/locks" busy 2
-	"$ROOT/tests/e2e/pprof_decode.py" wait.pb.gz --folded -t owner_delay |
+	profile_wait mutex --owners -- "$TARGETS/locks" busy 1
+	decode_wait folded owner_delay |
 		awk '{ all += $NF } /;hold_busy(;|$| )/ { n += $NF } END { exit !(all && n > 0.9 * all) }'
 	holds "$(total owner_delay) > 0.8 * $(total delay)"
 }
 
 # takes TYPE NAME: the sum of a sample type under take_NAME.
-takes() {
-	"$ROOT/tests/e2e/pprof_decode.py" wait.pb.gz --folded -t "$1" |
-		awk -v site=";take_$2;" 'index($0, site) { n += $NF } END { printf "%.0f\n", n }'
-}
+takes() { site_total "$1" "take_$2"; }
 
 @test "mutex --holds: how often each kind of lock is taken, and how long it is held" {
-	[ -x "$TARGETS/holds" ] || skip 'holds was not built here'
 	local way
-	profile_wait mutex --holds --force -- "$TARGETS/holds" 2
+	target holds 2
+	profiler mutex --holds --force -p "$PID" -d 0 -o wait.pb.gz
+	kill -USR1 "$PID"
+	wait "$PROFILER"
+	TRUTH=target.out
 	for way in plain recursive read write spin semaphore around_wait; do
 		near "$(takes acquisitions $way)" "$(truth ${way}_taken)" 2
 		near "$(takes held $way)" "$(truth ${way}_held)" "0.05 * $(truth ${way}_held) + 2000000"
@@ -162,11 +164,13 @@ takes() {
 @test "mutex --holds: contended locks are held from when they are got, not from when they are asked for" {
 	[ -x "$TARGETS/lock_server" ] || skip 'lock_server was not built here'
 	local lock
-	target lock_server 4
+	target lock_server 250
 	profile_wait mutex --holds --max-slowdown 1000 -p "$PID" -d 2s
+	target_end
 	for lock in orders users cache; do
-		near "$(at_site held $lock)" 2e9 1e8
-		holds "$(at_site contentions $lock) > 0.2 * $(at_site acquisitions $lock)"
+		near "$(at_site held $lock)" "$(duration)" "0.05 * $(duration)"
+		# As many in vain as the server met: a thousand takings, so that a half of it is no chance.
+		holds "$(at_site contentions $lock) * $(truth ${lock}_taken) > 0.5 * $(at_site acquisitions $lock) * $(truth ${lock}_waits)"
 	done
 	grep -q 'calls/s of locking functions: expect about' "$ERR"
 	run -1 "$CPROF" mutex --holds --system -d 1s
@@ -176,18 +180,17 @@ takes() {
 	target locks uncontended
 	run -1 "$CPROF" mutex --holds --max-slowdown 5 -p "$PID" -d 1s
 	[[ $output == *'--force goes on anyway'* ]]
-	"$CPROF" mutex --holds --force -p "$PID" -d 0 -o killed.pb.gz 2>/dev/null &
-	local recorder=$!
-	sleep 1.5
-	kill -KILL $recorder
-	wait $recorder || true
-	sleep 0.3
+	profiler mutex --holds --force -p "$PID" -d 0 -o killed.pb.gz
+	used 0.3
+	kill -KILL "$PROFILER"
+	wait "$PROFILER" || true
+	used 0.3
 	kill -0 "$PID"
 }
 
 @test "offcpu --wakers: under each wait who ended it" {
 	locks
-	record_wait offcpu --wakers --state lock -- "$TARGETS/locks" semaphore 2
+	record_wait offcpu --wakers --state lock -- "$TARGETS/locks" semaphore 1
 	at_least 95 ';wait_semaphore;.*;--;.*;futex_wake;waker;'
 	holds "$(percent 'bpf_prog|bpf_trace|__schedule') < 0.1"
 	record_wait offcpu --wakers --state sleep -- "$TARGETS/locks" sleep 1
@@ -197,40 +200,39 @@ takes() {
 @test "block: --min leaves short waits out" {
 	locks
 	target locks mutex
-	run "$CPROF" block -p "$PID" -d 1s --min 500ms -f folded -o out
+	run "$CPROF" block -p "$PID" -d 500ms --min 60s -f folded -o out
 	[ "$status" -eq 3 ]
-	record_wait block -p "$PID" -d 1s --min 1ms
+	record_wait block -p "$PID" -d 500ms --min 1ms
 }
 
 @test "block: a deadlock from before attaching is found, with threads and stacks" {
 	locks
 	target locks deadlock
-	sleep 0.2
+	soon in_futex 2
 	profile_wait block -p "$PID" -d 1s
 	grep -q 'deadlock: 2 threads' "$ERR"
 	grep -q 'lock_first' "$ERR"
 	grep -q 'orders_lock' "$ERR"
 	grep -q 'idle_lock' "$ERR"
-	near "$(total delay)" 2000000000 50000000
+	near "$(total delay)" "2 * $(duration)" "0.025 * 2 * $(duration)"
 	holds "$(label_share result unfinished) > 99"
 }
 
 @test "mutex: the holder is blamed, also for those who queue behind each other" {
 	locks
-	record_wait mutex -- "$TARGETS/locks" mutex 2
+	record_wait mutex -- "$TARGETS/locks" mutex 1
 	at_least 95 ';hold_mutex;'
-	record_wait mutex -- "$TARGETS/locks" pi 2
+	record_wait mutex -- "$TARGETS/locks" pi 1
 	at_least 95 ';hold_mutex;'
-	record_wait mutex -- "$TARGETS/locks" rwlock 2
+	record_wait mutex -- "$TARGETS/locks" rwlock 1
 	at_least 95 ';hold_rwlock;'
 	whole 99
 }
 
 @test "mutex: the same delay as the waiters'" {
 	locks
-	profile_wait mutex -- "$TARGETS/locks" mutex 2
-	near "$(total delay)" "$(truth delay)" "0.05 * $(truth delay)"
-	near "$(total contentions)" "$(truth waits)" "0.02 * $(truth waits) + 2"
+	profile_wait mutex -- "$TARGETS/locks" mutex 1
+	as_measured
 }
 
 @test "offcpu: each wait under its cause" {
@@ -238,9 +240,9 @@ takes() {
 	local mode cause half
 	while read -r mode cause half; do
 		# How long a thread waits for a CPU is up to who else is on the machine.
-		profile_wait offcpu $([ "$cause" = runnable ] || echo --state ^runnable) -- "$TARGETS/locks" "$mode" 2
+		profile_wait offcpu $([ "$cause" = runnable ] || echo --state ^runnable) -- "$TARGETS/locks" "$mode" 1
 		holds "$(label_share cause "$cause") > $half"
-		holds "$(total offcpu) > 1e9"
+		holds "$(total offcpu) > 5e8"
 	done <<-END
 		sleep sleep 95
 		socket network 45
@@ -256,7 +258,8 @@ takes() {
 	target locks socket
 	record_wait offcpu -p "$PID" -d 1s --state network
 	at_least 99 'read_end'
-	record_wait offcpu -p "$PID" -d 1s --state ^network
+	# Waiting for a CPU afterwards is another cause, and as long as the machine is busy.
+	record_wait offcpu -p "$PID" -d 1s --state ^network,runnable
 	holds "$(percent 'read_end') < 10"
 	run --separate-stderr "$CPROF" offcpu -p "$PID" --state nonsense
 	[ "$status" -eq 2 ]
@@ -264,10 +267,10 @@ takes() {
 
 @test "offcpu: a page fault that reads from the disk, and a read that does" {
 	locks
-	head -c 300000000 /dev/zero >big
+	head -c 200000000 /dev/zero >big
 	sync big
 	for mode in fault disk; do
-		profile_wait offcpu --state fault,disk -- "$TARGETS/locks" "$mode" 5
+		profile_wait offcpu --state fault,disk -- "$TARGETS/locks" "$mode" 2
 		holds "$(label_share cause "$mode") > 60"
 	done
 }
@@ -276,22 +279,24 @@ takes() {
 	locks
 	target locks burn
 	profile_wait wall -p "$PID" -d 2s
-	near "$(total wall)" 8000000000 160000000
+	target_end
+	near "$(total wall)" "4 * $(duration)" "0.02 * 4 * $(duration)"
 	holds "$(total blocked) < 0.02 * $(total wall)"
 	target locks pipe
 	profile_wait wall -p "$PID" -d 2s
-	near "$(total wall)" 4000000000 80000000
+	target_end
+	near "$(total wall)" "2 * $(duration)" "0.02 * 2 * $(duration)"
 	near "$(total wall)" "$(($(total cpu) + $(total runnable) + $(total blocked)))" 1000
 	holds "$(total blocked) + $(total runnable) > 0.9 * $(total wall)" # runnable: others are busy
-	holds "$(total blocked) > 0.5 * $(total wall)"
+	holds "$(total blocked) > 0.1 * $(total wall)"
 }
 
 @test "waits: the file keeps the rules of pprof, and says how it was made" {
 	locks
 	for verb in block mutex offcpu wall; do
 		profile_wait "$verb" -- "$TARGETS/locks" mutex 1
-		"$ROOT/tests/e2e/pprof_decode.py" wait.pb.gz --check
-		"$ROOT/tests/e2e/pprof_decode.py" wait.pb.gz --comments | grep -q "$verb of"
+		decode_wait check
+		decode_wait comments | grep -q "$verb of"
 		go tool pprof -top wait.pb.gz >/dev/null
 	done
 }
@@ -299,14 +304,23 @@ takes() {
 @test "waits: three thousand threads that waited before, and wait on" {
 	locks
 	target locks crowd
-	sleep 0.5
+	soon in_futex 3000
 	profile_wait block -p "$PID" -d 2s
 	near "$(total contentions)" 3000 0
-	near "$(total delay)" 6000000000000 300000000000
+	near "$(total delay)" "3000 * $(duration)" "0.05 * 3000 * $(duration)"
 	holds "$(label_share lock orders_lock) > 99.9"
 	holds "$(label_share result unfinished) > 99.9"
 	grep -q '; 100.0% of stacks whole' "$ERR"
 	! grep -q deadlock "$ERR"
+}
+
+# killed_while VERB: the folded stacks of a target that is killed after half a second of its waits.
+killed_while() {
+	profiler "$1" -p "$PID" -d 0 -f folded -o "$FOLDED"
+	sleep 0.5
+	kill -KILL "$PID"
+	wait "$PROFILER"
+	[ -s "$FOLDED" ]
 }
 
 @test "waits: a target that is killed while its threads wait" {
@@ -314,19 +328,19 @@ takes() {
 	local verb
 	for verb in block offcpu; do
 		target locks crowd
-		(sleep 1.5; kill -KILL "$PID") 3>&- &
-		record_wait "$verb" -p "$PID" -d 10s
+		soon in_futex 3000
+		killed_while "$verb"
 	done
 	target locks mutex
-	(sleep 1.5; kill -KILL "$PID") 3>&- &
-	record_wait mutex -p "$PID" -d 10s
+	killed_while mutex
 	at_least 90 ';hold_mutex;'
 }
 
 @test "waits: threads that are born and die while others wait for them" {
 	locks
-	profile_wait offcpu -- "$TARGETS/locks" join 2
-	near "$(total offcpu)" 4e9 4e8
+	profile_wait offcpu -- "$TARGETS/locks" join 1
+	near "$(site_total offcpu wait_join)" "$(truth delay)" "0.1 * $(truth delay)"
+	holds "$(site_total offcpu short_life) > 0.9 * 5000000 * $(truth waits)"
 	target threads
 	record_wait offcpu -p "$PID" -d 1s
 }

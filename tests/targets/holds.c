@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Locks that are taken and held in known ways: `holds SECONDS [signal]`, which begins at once, or at
- * a SIGUSR1. In the end it prints, for each way, "NAME_taken N" and "NAME_held NANOSECONDS".
+ * Locks that are taken and held in known ways: `holds SECONDS`, which begins at a SIGUSR1. In the end it prints, for each way, "NAME_taken N" and "NAME_held NANOSECONDS".
  */
 #include "target.h"
 
@@ -153,10 +152,7 @@ int main(int argc, char **argv)
 	sigprocmask(SIG_BLOCK, &begin, NULL);
 	target_ready();
 	pause_a_bit();
-	if (argc > 2)
-		sigwait(&begin, &which);
-	else
-		usleep(300000); /* a recording finds the libraries meanwhile */
+	sigwait(&begin, &which);
 	end = target_clock(CLOCK_MONOTONIC) + seconds;
 	while (target_clock(CLOCK_MONOTONIC) < end) {
 		for (size_t i = 0; i < n; i++)

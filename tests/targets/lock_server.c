@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A server with named locks: `lock_server SECONDS [signals]`. Three threads want each lock, hold it for a
+ * A server with named locks: `lock_server SECONDS [signals]`, which ends at SIGTERM, too. Three threads want each lock, hold it for a
  * known time and want it again at once, so that who is woken often finds it taken again. In the end it
  * prints, for each lock, "NAME_waits N" and "NAME_delay NANOSECONDS", what passed around the calls that had to wait,
  * and "NAME_taken N" and "NAME_held NANOSECONDS".
@@ -128,7 +128,7 @@ int main(int argc, char **argv)
 	target_ready();
 	for (int i = 0; i < THREADS * 3; i++)
 		pthread_create(&locks[i / THREADS].thread[i % THREADS], NULL, run, NULL);
-	while (target_clock(CLOCK_MONOTONIC) < end) {
+	while (target_clock(CLOCK_MONOTONIC) < end && !target_stop) {
 		if (argc > 2)
 			interrupt_all();
 		nanosleep(&pause, NULL);
