@@ -99,6 +99,12 @@ profiler_end() {
 	wait "$PROFILER" || { echo "cprof: status $?"; return 1; }
 }
 
+# detach: Ctrl-C ends a recording, and cprof must succeed.
+detach() {
+	kill -INT "$PROFILER"
+	wait "$PROFILER" || { echo "cprof: status $?"; return 1; }
+}
+
 # cpu_ticks: CPU time that the target and the children it has waited for have used, in hundredths of a second.
 cpu_ticks() {
 	local stat

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * heap_grow: 2.5 seconds in steps of a tenth. A site that leaks in every step; one that gives back in the next step what it
- * took; one whose only block is always new; and one that holds much for 0.6 seconds in the middle.
+ * heap_grow: 2.5 seconds in steps of a tenth, of which it says when each was ("step SECONDS", since the epoch). A site
+ * that leaks in every step; one that gives back in the next step what it took, and in the middle what it held from the
+ * beginning, so that looks twice a second meet less than before whichever steps they fall upon; one whose only block
+ * is always new; and one that holds much for 1.1 seconds in the middle.
  */
 #include "heap_truth.h"
 
 #define STEPS 25
 #define BURST_BEGINS 10
-#define BURST_ENDS 16
+#define BURST_ENDS 21
 #define BURST 50
 #define BREATH 20
+#define HALF 12
 
 static struct site grower = {.name = "grows"}, breather = {.name = "breathes"},
 		   renewer = {.name = "renews"}, burster = {.name = "bursts"};
@@ -60,7 +63,7 @@ static void give_back(struct site *s, void **blocks, int n, size_t size)
 
 static void step(int i)
 {
-	static void *breath[BREATH], *renewed, *burst[BURST];
+	static void *breath[BREATH], *deep_breath[2 * BREATH], *renewed, *burst[BURST];
 	void *old = renewed;
 
 	for (int k = 0; k < 10; k++)
@@ -69,6 +72,10 @@ static void step(int i)
 		give_back(&breather, breath, BREATH, 2000);
 	for (int k = 0; !(i % 2) && k < BREATH; k++)
 		breath[k] = breathes();
+	for (int k = 0; !i && k < 2 * BREATH; k++)
+		deep_breath[k] = breathes();
+	if (i == HALF)
+		give_back(&breather, deep_breath, 2 * BREATH, 2000);
 	renewed = renews();
 	if (old)
 		give_back(&renewer, &old, 1, 5000);
@@ -81,6 +88,7 @@ static void step(int i)
 int main(void)
 {
 	const struct timespec tenth = {.tv_nsec = 100000000};
+	double steps[STEPS];
 
 	site_known(&grower);
 	site_known(&breather);
@@ -89,8 +97,11 @@ int main(void)
 	heap_begin();
 	for (int i = 0; i < STEPS; i++) {
 		step(i);
+		steps[i] = target_clock(CLOCK_REALTIME);
 		nanosleep(&tenth, NULL);
 	}
+	for (int i = 0; i < STEPS; i++)
+		printf("step %.6f\n", steps[i]);
 	heap_end();
 	return 0;
 }
