@@ -9,15 +9,26 @@ import fs from "node:fs";
 const require = createRequire(path.join(process.env.PLAYWRIGHT, "x.js"));
 const { chromium } = require("playwright-core");
 
+const CHROMIUM = {
+	executablePath: ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
+		.find((file) => fs.existsSync(file)),
+	args: ["--no-sandbox", "--disable-gpu"],
+};
+// A busy machine makes everything late.
+const PATIENCE_MS = 90000;
+
+export const serve = () => chromium.launchServer(CHROMIUM);
+
+// BROWSER_AT: the address of one that runs already (serve.mjs).
 export async function launch(options = {}) {
-	const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
-		.find((file) => fs.existsSync(file));
-	return chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"], ...options });
+	const at = process.env.BROWSER_AT;
+	return at ? chromium.connect(at) : chromium.launch({ ...CHROMIUM, timeout: PATIENCE_MS, ...options });
 }
 
 // Opens FILE; `faults` collects console errors, exceptions, dialogs and requests that leave the page.
 export async function open(browser, file, { hash = "", context = {}, script = null, width = 1280, height = 760 } = {}) {
 	const ctx = await browser.newContext({ viewport: { width, height }, acceptDownloads: true, ...context });
+	ctx.setDefaultTimeout(PATIENCE_MS);
 	const page = await ctx.newPage(), faults = [], own = pathToFileURL(file).href;
 	page.on("console", (m) => ["error", "warning"].includes(m.type()) && faults.push(`console: ${m.text()}`));
 	page.on("pageerror", (e) => faults.push(`exception: ${e.stack}`));

@@ -65,20 +65,24 @@ async function holding(page, what, press) {
 		await page.keyboard[press ? "down" : "up"]("Control");
 }
 
-// { rate: frames a second, longest: ms between two } of "zoom", "pan" or "hover" in the flame graph.
-export async function moving(page, what) {
+// Does it for a second, with the pointer where most of the flame graph is.
+export async function act(page, what, marks = { begin() {}, end() {} }) {
 	const box = await page.locator("#view-graph canvas").boundingBox();
 	const x = box.x + box.width / 2, y = box.y + box.height - 60;
 	await page.mouse.move(x, y);
-	const events = await traced(page, async () => {
-		await holding(page, what, true);
-		await page.evaluate(() => performance.mark("begin"));
-		const until = performance.now() + ACTION_MS;
-		for (let i = 0; performance.now() < until; i++)
-			await ACTIONS[what](page, x, y, i);
-		await page.evaluate(() => performance.mark("end"));
-		await holding(page, what, false);
-	});
+	await holding(page, what, true);
+	await marks.begin();
+	const until = performance.now() + ACTION_MS;
+	for (let i = 0; performance.now() < until; i++)
+		await ACTIONS[what](page, x, y, i);
+	await marks.end();
+	await holding(page, what, false);
+}
+
+// { rate: frames a second, longest: ms between two } of "zoom", "pan" or "hover" in the flame graph.
+export async function moving(page, what) {
+	const mark = (name) => page.evaluate((text) => performance.mark(text), name);
+	const events = await traced(page, () => act(page, what, { begin: () => mark("begin"), end: () => mark("end") }));
 	const begin = events.find((e) => e.name === "begin"), end = events.find((e) => e.name === "end").ts / 1000;
 	const frames = framesAfter(events, begin).filter((ts) => ts < end);
 	const gaps = [...frames, end].map((ts, i) => ts - (i ? frames[i - 1] : begin.ts / 1000));
