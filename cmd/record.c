@@ -100,20 +100,25 @@ static void show_progress(struct session *s)
 /* Until the time is up, somebody interrupts, or there is nobody left to profile. */
 static int record(struct session *s)
 {
-	int code = recording_start(s->recording, &s->err);
+	int code = recording_start(s->recording, &s->err), over = 0;
 	u64 shown = 0;
 
 	if (code)
 		return code;
-	while (!interrupt_count() && !recording_step(s->recording, POLL_MS)) {
-		u64 elapsed = recording_elapsed_ns(s->recording);
+	while (!interrupt_count() && !over) {
+		u64 elapsed;
 
+		over = recording_step(s->recording, POLL_MS);
+		elapsed = recording_elapsed_ns(s->recording);
 		if (terminal_shows_progress(&s->term) && elapsed - shown >= PROGRESS_NS) {
 			show_progress(s);
 			shown = elapsed;
 		}
 	}
 	terminal_progress_end(&s->term);
+	if (over < 0)
+		log_warn(&s->term.log, "the recording ended early, after %.1f s: %s",
+			 (double)recording_elapsed_ns(s->recording) / 1e9, error_reason(over));
 	return recording_stop(s->recording, &s->err);
 }
 

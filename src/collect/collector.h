@@ -100,7 +100,10 @@ struct collector_ops {
 	/* Everything that may fail or take time, before the clock runs. */
 	int (*prepare)(struct collector *c, struct error *err);
 	int (*start)(struct collector *c, struct error *err);
-	/* Works off what has come in for at most `timeout_ms`; 1 when the target has ended, else 0. */
+	/*
+	 * Works off what has come in for at most `timeout_ms`: 1 when the target has ended, 0, or a negative errno
+	 * when it cannot go on; what has been recorded can be read then as ever.
+	 */
 	int (*poll)(struct collector *c, int timeout_ms);
 	int (*stop)(struct collector *c, struct error *err);
 	/* After stop: adds sample types, mappings and samples. Mappings borrow modules of `c`. */

@@ -400,12 +400,10 @@ static int heap_poll(struct collector *base, int timeout_ms)
 	if (!c->opt.heap.sampler && now >= c->rescan_at)
 		rescan(c);
 	err = heap_lives_watch(c->lives, now, c->skel->bss->live_bytes);
-	if (err)
-		return err;
-	if (c->rescan_step < RESCAN_LAST_NS && !c->opt.heap.sampler)
+	if (!c->opt.heap.sampler && timeout_ms > (int)(c->rescan_step / 1000000))
 		timeout_ms = (int)(c->rescan_step / 1000000);
 	ended = bpf_session_poll(c->session, timeout_ms);
-	return ended;
+	return err ? err : ended;
 }
 
 /* ---- the end ---- */

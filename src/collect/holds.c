@@ -222,7 +222,7 @@ static int holds_poll(struct collector *base, int timeout_ms)
 
 	if (now_ns() >= c->rescan_at)
 		rescan(c);
-	if (c->rescan_step < RESCAN_LAST_NS)
+	if (timeout_ms > (int)(c->rescan_step / 1000000))
 		timeout_ms = (int)(c->rescan_step / 1000000);
 	return bpf_session_poll(c->session, timeout_ms);
 }

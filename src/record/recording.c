@@ -246,15 +246,17 @@ static int bounded_ms(const struct recording *r, int timeout_ms)
 
 int recording_step(struct recording *r, int timeout_ms)
 {
-	bool ended;
+	int ended;
 
 	take_time(r);
-	ended = r->collector->ops->poll(r->collector, bounded_ms(r, timeout_ms)) == 1;
+	ended = r->collector->ops->poll(r->collector, bounded_ms(r, timeout_ms));
+	take_time(r);
+	if (ended < 0)
+		return ended;
 	if (r->o.target == RECORDING_COMMAND) {
 		refresh_command(r);
 		ended = command_poll(&r->command) && (ended || !r->o.children);
 	}
-	take_time(r);
 	return ended || (r->collect.duration_ns && r->elapsed_ns >= r->collect.duration_ns);
 }
 

@@ -55,9 +55,10 @@ void recording_free(struct recording *r);
 int recording_start(struct recording *r, struct error *error) MUST_CHECK;
 /*
  * Works off what has come in, for at most `timeout_ms`. 1: the recording is over, as its time is up or there is
- * nobody left to record; 0: it goes on.
+ * nobody left to record; 0: it goes on. A negative errno: it cannot go on, and what has been recorded so far can
+ * be had as ever.
  */
-int recording_step(struct recording *r, int timeout_ms);
+int recording_step(struct recording *r, int timeout_ms) MUST_CHECK;
 int recording_stop(struct recording *r, struct error *error) MUST_CHECK;
 /*
  * Once, after recording_stop(): reads, names and describes what was recorded, and lets go of all that the

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a recording promises, with a collector that does as it is told. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "collect/events.h"
+#include "record/recording.h"
+#include "unit.h"
+
+#define DURATION_MS 250
+#define FAILS_AT 3 /* polls */
+
+/* What the last fake collector has seen. */
+static struct fake {
+	struct collector base;
+	bool fails;
+	u32 polls, stops;
+	int longest_ms; /* that a poll was given */
+	u64 began_ns;
+	u64 beyond_ms; /* how far polls were allowed to go beyond the end */
+} fake;
+
+static u64 now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (u64)ts.tv_sec * 1000 + (u64)ts.tv_nsec / 1000000;
+}
+
+static int fake_begin(struct collector *c, struct error *err)
+{
+	return 0;
+}
+
+static int fake_start(struct collector *c, struct error *err)
+{
+	fake.began_ns = now_ms();
+	return 0;
+}
+
+static int fake_poll(struct collector *c, int timeout_ms)
+{
+	const struct timespec all = {.tv_nsec = (long)timeout_ms * 1000000};
+	u64 until = now_ms() + (u64)timeout_ms, end = fake.began_ns + DURATION_MS;
+
+	if (until > end && until - end > fake.beyond_ms)
+		fake.beyond_ms = until - end;
+	if (timeout_ms > fake.longest_ms)
+		fake.longest_ms = timeout_ms;
+	nanosleep(&all, NULL);
+	return ++fake.polls == FAILS_AT && fake.fails ? -ENOMEM : 0;
+}
+
+static int fake_stop(struct collector *c, struct error *err)
+{
+	fake.stops++;
+	return 0;
+}
+
+static int fake_read(struct collector *c, struct profile *p, struct error *err)
+{
+	return profile_add_sample_type(p, "samples", "count");
+}
+
+static void fake_stats(struct collector *c, struct collect_stats *out)
+{
+	*out = (struct collect_stats){0};
+}
+
+static void fake_free(struct collector *c)
+{
+}
+
+static int fake_new(const struct collect_options *opt, struct collector **out, struct error *err)
+{
+	static const struct collector_ops ops = {.name = "fake",
+						 .prepare = fake_begin,
+						 .start = fake_start,
+						 .poll = fake_poll,
+						 .stop = fake_stop,
+						 .read = fake_read,
+						 .stats = fake_stats,
+						 .free = fake_free};
+
+	fake.base.ops = &ops;
+	*out = &fake.base;
+	return 0;
+}
+
+static struct recording *started(u64 duration_ms)
+{
+	static const struct profile_kind kind = {.name = "fake", .collector_new = fake_new};
+	struct recording_options opt = {.kind = &kind, .target = RECORDING_PIDS};
+	struct recording *r = NULL;
+	static char pid[16];
+	struct error err;
+
+	snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	opt.text = pid;
+	opt.collect.duration_ns = duration_ms * 1000000;
+	opt.collect.event = event_by_name("cpu-clock");
+	CHECK(!recording_new(&opt, &r, &err));
+	CHECK(!recording_start(r, &err));
+	return r;
+}
+
+TEST(recording, gives_no_step_more_time_than_is_left)
+{
+	struct recording *r = started(DURATION_MS);
+
+	while (!recording_step(r, 100))
+		;
+	CHECK(fake.longest_ms <= 100);
+	CHECK(fake.beyond_ms <= 2); /* clocks in milliseconds, rounded up */
+	CHECK(recording_elapsed_ns(r) >= DURATION_MS * 1000000ull);
+	recording_free(r);
+}
+
+TEST(recording, keeps_what_it_has_when_a_step_fails)
+{
+	struct profile *p = NULL;
+	struct recording *r;
+	struct error err;
+	int code;
+
+	fake.fails = true;
+	r = started(0);
+	while (!(code = recording_step(r, 10)))
+		;
+	CHECK_INT(code, -ENOMEM);
+	CHECK_INT(fake.polls, FAILS_AT);
+	CHECK(!recording_stop(r, &err));
+	CHECK_INT(fake.stops, 1);
+	CHECK(!recording_profile(r, &p, &err));
+	CHECK_INT(p->duration_nanos, recording_elapsed_ns(r));
+	profile_free(p);
+	recording_free(r);
+}
