@@ -53,6 +53,19 @@ static inline int vec_grow(void **data, size_t *cap, size_t want, size_t size)
 		(v)->len = (v)->cap = 0; \
 	} while (0)
 
+/* Gives back what is beyond `room` items, where that can be done; the items there are lost. */
+static inline void vec_trim(void **data, size_t *cap, size_t room, size_t size)
+{
+	void *less = room && room < *cap ? realloc(*data, room * size) : NULL;
+
+	if (!less)
+		return;
+	*data = less;
+	*cap = room;
+}
+
+#define vec_shrink(v, room) vec_trim((void **)&(v)->data, &(v)->cap, (room), sizeof(*(v)->data))
+
 #define vec_for_each(v, it) \
 	for (__typeof__((v)->data + 0) it = (v)->data; (size_t)(it - (v)->data) < (v)->len; it++)
 
