@@ -369,12 +369,25 @@ static bool same_stack(const void *arg, u32 id)
 	return true;
 }
 
+/* The stack of the last sample, when it is the same; else behind all others. */
+static u32 stack_place(const struct profile *p, const struct stack_key *key)
+{
+	const struct profile_sample *last = p->samples.len ? &p->samples.data[p->samples.len - 1]
+							   : NULL;
+
+	if (last && key->nlocations && last->nlocations == key->nlocations &&
+	    !memcmp(p->stack_locations.data + last->first_location, key->locations,
+		    key->nlocations * sizeof(*key->locations)))
+		return last->first_location;
+	return (u32)p->stack_locations.len;
+}
+
 /* Makes the sample, with values of 0; its number or a negative errno that leaves nothing half done. */
 static s64 sample_new(struct profile *p, const struct stack_key *key, u32 hash)
 {
 	size_t nvalues = p->sample_types.len;
 	struct profile_sample s = {
-		.first_location = (u32)p->stack_locations.len,
+		.first_location = stack_place(p, key),
 		.nlocations = key->nlocations,
 		.first_value = (u32)p->values.len,
 		.first_label = (u32)p->labels.len,
@@ -390,15 +403,16 @@ static s64 sample_new(struct profile *p, const struct stack_key *key, u32 hash)
 	    vec_reserve(&p->values, p->values.len + nvalues) ||
 	    vec_reserve(&p->labels, p->labels.len + key->nlabels) || vec_push(&p->samples, s))
 		return -ENOMEM;
-	if (key->nlocations)
+	if (key->nlocations && s.first_location == p->stack_locations.len) {
 		memcpy(p->stack_locations.data + p->stack_locations.len, key->locations,
 		       key->nlocations * sizeof(*key->locations));
+		p->stack_locations.len += key->nlocations;
+	}
 	if (key->nlabels)
 		memcpy(p->labels.data + p->labels.len, key->labels,
 		       key->nlabels * sizeof(*key->labels));
 	if (nvalues)
 		memset(p->values.data + p->values.len, 0, nvalues * sizeof(*p->values.data));
-	p->stack_locations.len += key->nlocations;
 	p->labels.len += key->nlabels;
 	p->values.len += nvalues;
 	id_table_add(&p->index->samples, hash, (u32)p->samples.len - 1);
@@ -413,6 +427,14 @@ static s64 add_saturated(s64 a, s64 b)
 	if (!__builtin_add_overflow(a, b, &sum))
 		return sum;
 	return b > 0 ? INT64_MAX : INT64_MIN;
+}
+
+static void add_values(struct profile *p, u32 to, const s64 *values)
+{
+	s64 *sums = p->values.data + p->samples.data[to].first_value;
+
+	for (size_t i = 0; i < p->sample_types.len; i++)
+		sums[i] = add_saturated(sums[i], values[i]);
 }
 
 static bool all_zero(const s64 *values, size_t n)
@@ -459,8 +481,8 @@ int profile_add_sample(struct profile *p, const u32 *locations, u32 nlocations, 
 {
 	struct stack_key key = {locations, nlocations, labels, nlabels};
 	struct wanted w = {p, &key};
-	s64 *sums, id;
 	u32 hash;
+	s64 id;
 	int ret;
 
 	if (all_zero(values, p->sample_types.len))
@@ -477,33 +499,48 @@ int profile_add_sample(struct profile *p, const u32 *locations, u32 nlocations, 
 		id = sample_new(p, &key, hash);
 	if (id < 0)
 		return (int)id;
-	sums = p->values.data + p->samples.data[id].first_value;
-	for (size_t i = 0; i < p->sample_types.len; i++)
-		sums[i] = add_saturated(sums[i], values[i]);
+	add_values(p, (u32)id, values);
 	return 0;
 }
 
-int profile_merge_samples(struct profile *p)
+/* Its labels in order, as those of samples that were added. */
+static struct stack_key key_of(const struct profile *p, const struct profile_sample *s)
 {
-	struct profile old = {.samples = {0}};
-	int err = 0;
+	struct profile_label *labels = p->labels.data + s->first_label;
 
-#define TAKE(v) (memcpy(&old.v, &p->v, sizeof(p->v)), memset(&p->v, 0, sizeof(p->v)))
-	TAKE(samples);
-	TAKE(stack_locations);
-	TAKE(values);
-	TAKE(labels);
-#undef TAKE
+	if (s->nlabels > 1)
+		qsort(labels, s->nlabels, sizeof(*labels), label_compare);
+	return (struct stack_key){p->stack_locations.data + s->first_location, s->nlocations,
+				  labels, s->nlabels};
+}
+
+/* In place: a profile may fill most of the memory that there is. Those that are kept only move down. */
+void profile_merge_samples(struct profile *p)
+{
+	size_t n = p->samples.len, types = p->sample_types.len;
+
 	id_table_release(&p->index->samples);
-	vec_for_each(&old.samples, s) {
-		if (!err)
-			err = profile_add_sample(p, old.stack_locations.data + s->first_location,
-						 s->nlocations, old.values.data + s->first_value,
-						 old.labels.data + s->first_label, s->nlabels);
+	p->samples.len = 0;
+	for (size_t i = 0; i < n; i++) {
+		struct profile_sample s = p->samples.data[i];
+		struct stack_key key = key_of(p, &s);
+		struct wanted w = {p, &key};
+		const s64 *values = p->values.data + s.first_value;
+		u32 hash = stack_hash(&key);
+		s64 id = id_table_find(&p->index->samples, hash, same_stack, &w);
+
+		if (all_zero(values, types))
+			continue;
+		if (id >= 0) {
+			add_values(p, (u32)id, values);
+			continue;
+		}
+		/* Without memory it may come twice, which is right still. */
+		if (!id_table_reserve(&p->index->samples))
+			id_table_add(&p->index->samples, hash, (u32)p->samples.len);
+		s.first_value = (u32)(p->samples.len * types);
+		memmove(p->values.data + s.first_value, values, types * sizeof(*values));
+		p->samples.data[p->samples.len++] = s;
 	}
-	vec_release(&old.samples);
-	vec_release(&old.stack_locations);
-	vec_release(&old.values);
-	vec_release(&old.labels);
-	return err;
+	p->values.len = p->samples.len * types;
 }

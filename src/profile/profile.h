@@ -58,7 +58,8 @@ struct profile_label {
 };
 
 struct profile_sample {
-	u32 first_location, nlocations; /* in profile->stack_locations, leaf first */
+	/* In profile->stack_locations, leaf first. Samples in a row may share them. */
+	u32 first_location, nlocations;
 	u32 first_value; /* in profile->values: one per sample type */
 	u32 first_label, nlabels;
 };
@@ -112,10 +113,10 @@ int profile_add_sample(struct profile *p, const u32 *locations, u32 nlocations, 
 		       const struct profile_label *labels, u32 nlabels) MUST_CHECK;
 
 /*
- * After stacks or labels of samples were changed in place: makes one of those that have become equal. On
- * failure the profile is good for nothing but profile_free().
+ * After stacks or labels of samples were changed in place: makes one of those that have become equal, and drops those whose
+ * values are all zero.
  */
-int profile_merge_samples(struct profile *p) MUST_CHECK;
+void profile_merge_samples(struct profile *p);
 
 /* Index of the sample type called `type` (or "type/unit"); without a name the default, else the last. -ENOENT. */
 int profile_find_sample_type(const struct profile *p, const char *type);

@@ -281,7 +281,9 @@ int wait_kinds_find(struct profile *p)
 		else if (wait_has_label(p, s, "cause", "lock"))
 			err = condvar_is_idle(p, s);
 	}
-	return err ? err : profile_merge_samples(p);
+	if (!err)
+		profile_merge_samples(p);
+	return err;
 }
 
 void wait_drop(struct profile *p, const char *key, const char *text)

@@ -6,8 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "format_fixture.h"
 #include "base/utf8.h"
+#include "format_fixture.h"
+#include "short_memory.h"
 
 static struct profile *one_type(void)
 {
@@ -143,6 +144,71 @@ TEST(profile, labels_part_samples_in_any_order)
 	CHECK_INT(p->samples.len, 2);
 	CHECK_INT(p->values.data[0], 2);
 	profile_free(p);
+}
+
+TEST(profile, samples_in_a_row_share_their_stack)
+{
+	struct profile *p = one_type();
+	struct profile_label label = {.key = (string_id)profile_string(p, "n")};
+	const u32 stack[] = {0, 1, 2}, other[] = {1, 2};
+	const s64 value = 1;
+
+	some_locations(p, 3);
+	for (label.num = 1; label.num <= 3; label.num++)
+		CHECK_INT(profile_add_sample(p, stack, 3, &value, &label, 1), 0);
+	CHECK_INT(profile_add_sample(p, other, 2, &value, &label, 1), 0);
+	CHECK_INT(profile_add_sample(p, stack, 3, &value, &label, 1), 0);
+	CHECK_INT(p->samples.len, 5);
+	CHECK_INT(p->stack_locations.len, 3 + 2 + 3);
+	CHECK_INT(p->samples.data[2].first_location, 0);
+	CHECK_INT(p->samples.data[4].first_location, 5);
+	profile_free(p);
+}
+
+/* Cuts all stacks to their root, so that only labels tell them apart. */
+static void merge_cut_samples(struct profile *p, long allocations)
+{
+	vec_for_each(&p->samples, s) {
+		s->first_location += s->nlocations - 1;
+		s->nlocations = 1;
+	}
+	short_memory_after(allocations);
+	profile_merge_samples(p);
+	short_memory_after(-1);
+}
+
+static s64 sum_of(const struct profile *p)
+{
+	s64 sum = 0;
+
+	vec_for_each(&p->samples, s)
+		sum += p->values.data[s->first_value];
+	return sum;
+}
+
+TEST(profile, samples_that_have_become_equal_are_merged_in_place)
+{
+	enum { STACKS = 1000 };
+
+	for (int short_of_memory = 0; short_of_memory < 2; short_of_memory++) {
+		struct profile *p = one_type();
+		struct profile_label label = {.key = (string_id)profile_string(p, "n")};
+		const s64 value = 3;
+
+		some_locations(p, STACKS);
+		for (u32 i = 1; i < STACKS; i++) {
+			const u32 stack[] = {i, 0};
+
+			label.num = i % 2;
+			CHECK_INT(profile_add_sample(p, stack, 2, &value, &label, 1), 0);
+		}
+		p->values.data[4] = 0; /* such a sample goes */
+		merge_cut_samples(p, short_of_memory ? 0 : -1);
+		CHECK_INT(sum_of(p), (STACKS - 2) * 3);
+		CHECK_INT(p->samples.len, short_of_memory ? STACKS - 2 : 2);
+		CHECK_INT(p->values.len, p->samples.len);
+		profile_free(p);
+	}
 }
 
 TEST(profile, sums_stay_at_the_limit)

@@ -7,6 +7,7 @@
 
 #include "format_fixture.h"
 #include "format/read.h"
+#include "view/apply.h"
 #include "view/tree.h"
 #include "view/view.h"
 
@@ -179,6 +180,31 @@ TEST(view, labels_select_samples)
 	v = view_of(p, &(struct view_options){.filter = {.labels = number, .nlabels = 1}});
 	check_node(v, "main", 0, 1);
 	view_free(v);
+	profile_free(p);
+}
+
+/* Samples in a row share one list of locations; frames go from the samples that stay, each on its own. */
+TEST(view, a_filter_leaves_shared_stacks_alone)
+{
+	struct profile *p = folded("a;hidden;b 1\n");
+	struct profile_label label = {.key = (string_id)profile_string(p, "n")};
+	const struct profile_sample first = p->samples.data[0];
+	const char *wanted[] = {"n=3"};
+	const struct filter_options o = {.hide = "hidden", .labels = wanted, .nlabels = 1};
+	const s64 value = 1;
+	u32 stack[3];
+
+	memcpy(stack, p->stack_locations.data + first.first_location, sizeof(stack));
+	for (label.num = 1; label.num <= 3; label.num++)
+		CHECK_INT(profile_add_sample(p, stack, 3, &value, &label, 1), 0);
+	CHECK_INT(p->stack_locations.len, 3);
+	CHECK_INT(filter_apply(p, &(struct filter_options){.hide = "hidden"}, NULL), 0);
+	CHECK_INT(p->samples.len, 4);
+	vec_for_each(&p->samples, s)
+		CHECK_INT(s->nlocations, 2);
+	CHECK_INT(filter_apply(p, &o, NULL), 0);
+	CHECK_INT(p->samples.len, 1);
+	CHECK_INT(p->samples.data[0].nlocations, 2);
 	profile_free(p);
 }
 
