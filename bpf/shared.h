@@ -172,6 +172,9 @@ enum module_id {
 	MODULE_UNKNOWN =
 		5, /* mapped file that user space could not load or has no room for: address */
 	MODULE_WAKER = 6, /* not code: stands between a waiter's stack and that of its waker */
+	MODULE_PROCESS = 7, /* not code: the process whose JIT frames follow, offset = its tgid */
+	MODULE_MERGED = 8, /* not code: the leaf of rare stacks that were merged to save memory */
+	MODULE_PATH = 9, /* not code: stands for a path elsewhere in the tree of user space */
 	MODULE_FIRST_FILE = 16,
 	MODULE_MAX = 8192,
 };
@@ -359,6 +362,7 @@ enum heap_cause { /* sample_key.cause */
 		  HEAP_NONE,
 		  HEAP_DRAWN, /* drawn by bpf/heap.bpf.c: user space knows what a sample stands for */
 		  HEAP_WEIGHED, /* by the target's own sampler, which said so: count.weight */
+		  HEAP_MERGED, /* blocks of several sizes, by user space (heap_amount_merge) */
 };
 
 enum heap_door {
