@@ -8,14 +8,9 @@
 
 #include "collect/collector.h"
 #include "collect/module_set.h"
+#include "collect/owner_table.h"
 
 struct stack_store;
-
-struct stack_owner { /* the first thread that was seen with a key */
-	struct proc_pid tgid, tid;
-	char comm[COMM_LEN]; /* the thread's name */
-	char leader_comm[COMM_LEN]; /* its process' */
-};
 
 int stack_store_new(struct stack_store **out) MUST_CHECK;
 void stack_store_free(struct stack_store *s);
