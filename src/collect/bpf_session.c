@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/regular_file.h"
+#include "collect/memory_bound.h"
 #include "collect/module_rows.h"
 #include "collect/module_set.h"
 #include "collect/pending.h"
@@ -31,6 +32,10 @@ struct bpf_session {
 	struct pending *pending;
 	u64 pending_ends[STACK_END_COUNT];
 	struct ring_buffer *ring;
+	struct memory_bound bound;
+	bpf_session_merge_fn before_merge; /* may be NULL */
+	void *before_merge_arg;
+	bool merging; /* or it is not the time for that */
 	int counts_fd[2], modules_fd, stats_fd, seeds_fd;
 	u32 counts_max;
 	int store_err; /* the first failure while storing, reported at the end */
@@ -143,14 +148,15 @@ static int stack_arrived(struct bpf_session *s, const struct sample_record *r, s
 	owner.comm[COMM_LEN - 1] = owner.leader_comm[COMM_LEN - 1] = 0;
 	if (has_jit_frame(r))
 		module_set_jit(s->modules, r->tgid); /* while its root can still be opened */
-	return stack_store_put(s->store, &r->key, &owner, r->frames, r->nframes);
+	stack_store_put(s->store, &r->key, &owner, r->frames, r->nframes);
+	return 0;
 }
 
-int bpf_session_put(struct bpf_session *s, const struct sample_key *key,
-		    const struct stack_owner *owner, const u64 *frames, u32 nframes)
+void bpf_session_put(struct bpf_session *s, const struct sample_key *key,
+		     const struct stack_owner *owner, const u64 *frames, u32 nframes)
 {
 	s->pending_ends[STACK_WHOLE]++;
-	return stack_store_put(s->store, key, owner, frames, nframes);
+	stack_store_put(s->store, key, owner, frames, nframes);
 }
 
 int bpf_session_finish(struct bpf_session *s, const struct pending_record *r, size_t size)
@@ -177,24 +183,20 @@ static int record_arrived(void *ctx, void *data, size_t size)
 		err = bpf_session_finish(s, data, size);
 	if (err && !s->store_err)
 		s->store_err = err;
-	return 0; /* a negative result would end the draining */
+	/* A negative result ends the draining, behind this record. */
+	return !s->merging && stack_store_is_tight(s->store) ? -EAGAIN : 0;
 }
 
 /* ---- counts ---- */
 
-static int take_counts(struct bpf_session *s, const struct sample_key *keys,
-		       const struct sample_count *counts, u32 n)
+static void take_counts(struct bpf_session *s, const struct sample_key *keys,
+			const struct sample_count *counts, u32 n)
 {
+	/* No frames came: a program was held up for longer than the grace of a flip. A loss, no failure. */
 	for (u32 i = 0; i < n; i++) {
-		int err = stack_store_count(s->store, &keys[i], &counts[i]);
-
-		/* Its program was held up for longer than the grace of a flip: a loss, no failure. */
-		if (err == -ENOENT)
+		if (stack_store_add(s->store, &keys[i], TALLY_COUNT, &counts[i]))
 			s->lost_frames += counts[i].samples;
-		else if (err && !s->store_err)
-			s->store_err = err;
 	}
-	return 0;
 }
 
 /* Empties one count map into the store. Nobody may be writing to it. */
@@ -233,9 +235,51 @@ static void flip_counts(struct bpf_session *s)
 	__atomic_store_n(&s->control->active_keys, 0, __ATOMIC_SEQ_CST);
 	nanosleep(&grace, NULL);
 	ring_buffer__consume(s->ring); /* the frames behind the counts */
+	stack_store_epoch(s->store);
 	err = drain_counts(s, s->counts_fd[full]);
 	if (err && !s->store_err)
 		s->store_err = err;
+}
+
+/* ---- memory ---- */
+
+void bpf_session_on_merge(struct bpf_session *s, bpf_session_merge_fn fn, void *arg)
+{
+	s->before_merge = fn;
+	s->before_merge_arg = arg;
+}
+
+/* See stack_store.h: between the two flips every key that the kernel may count under is noted. */
+static void merge_stacks(struct bpf_session *s, size_t room)
+{
+	/* What is in the ring buffer by now finds room in any case. */
+	stack_store_limit(s->store, 0);
+	s->merging = true;
+	flip_counts(s);
+	stack_store_merge_begin(s->store);
+	if (s->before_merge)
+		s->before_merge(s->before_merge_arg, s->store);
+	flip_counts(s);
+	stack_store_merge(s->store, room / 2);
+	s->merging = false;
+	stack_store_limit(s->store, room);
+	log_info(s->opt->log, "rare stacks have been merged to keep within --max-memory");
+}
+
+static void make_room(struct bpf_session *s)
+{
+	size_t room = memory_bound_room(&s->bound, stack_store_size(s->store).held);
+
+	stack_store_limit(s->store, room);
+	if (stack_store_is_tight(s->store))
+		merge_stacks(s, room);
+}
+
+/* Takes in what has come, in pieces where record_arrived() asks for room. */
+static void consume(struct bpf_session *s)
+{
+	while (ring_buffer__consume(s->ring) == -EAGAIN)
+		make_room(s);
 }
 
 int bpf_session_listen(struct bpf_session *s, int ring_fd, ring_buffer_sample_fn fn, void *arg)
@@ -246,7 +290,8 @@ int bpf_session_listen(struct bpf_session *s, int ring_fd, ring_buffer_sample_fn
 int bpf_session_poll(struct bpf_session *s, int timeout_ms)
 {
 	ring_buffer__poll(s->ring, timeout_ms);
-	ring_buffer__consume(s->ring); /* stacks come without a wake-up */
+	make_room(s);
+	consume(s); /* stacks come without a wake-up */
 	if (__atomic_load_n(&s->control->active_keys, __ATOMIC_RELAXED) > s->counts_max / 2)
 		flip_counts(s);
 	return s->opt->target->scope == TARGET_PROCESSES &&
@@ -257,19 +302,22 @@ int bpf_session_drain(struct bpf_session *s, struct error *err)
 {
 	int code;
 
-	ring_buffer__consume(s->ring);
+	consume(s);
 	code = drain_counts(s, s->counts_fd[0]);
 	if (!code)
 		code = drain_counts(s, s->counts_fd[1]);
+	make_room(s);
 	if (!code)
 		code = s->store_err;
 	return code ? error_set(err, code, "cannot read the counted stacks: %s", error_reason(code))
 		    : 0;
 }
 
-struct sample_tally *bpf_session_tally(struct bpf_session *s, const struct sample_key *key)
+void bpf_session_add(struct bpf_session *s, const struct sample_key *key, enum tally_part part,
+		     const struct sample_count *n)
 {
-	return stack_store_tally(s->store, key);
+	/* Frames that were lost are counted as lost samples already. */
+	(void)stack_store_add(s->store, key, part, n);
 }
 
 u32 bpf_session_module(const struct bpf_session *s, const struct map_entry *e)
@@ -285,15 +333,23 @@ int bpf_session_read(struct bpf_session *s, const struct sample_meaning *meaning
 	return code ? error_set(err, code, "cannot build the profile: %s", error_reason(code)) : 0;
 }
 
+struct stack_store *bpf_session_store(struct bpf_session *s)
+{
+	return s->store;
+}
+
+void bpf_session_take_stacks(struct bpf_session *s)
+{
+	bool merging = s->merging;
+
+	s->merging = true; /* not now */
+	ring_buffer__consume(s->ring);
+	s->merging = merging;
+}
+
 void bpf_session_reuse_maps(struct bpf_session *s, bool on)
 {
 	pending_reuse_maps(s->pending, on);
-}
-
-int bpf_session_count(struct bpf_session *s, const struct sample_key *key,
-		      const struct sample_count *n)
-{
-	return stack_store_count(s->store, key, n);
 }
 
 void bpf_session_scale(struct bpf_session *s, enum wait_cause cause, u64 total)
@@ -429,7 +485,8 @@ static int new_pending(struct bpf_session *s)
 }
 
 int bpf_session_new(struct bpf_object *obj, struct sample_control *control,
-		    const struct collect_options *opt, struct bpf_session **out, struct error *err)
+		    const struct collect_options *opt, const struct stack_kind *kind,
+		    struct bpf_session **out, struct error *err)
 {
 	struct tables_maps maps = {.chunks_fd = map_fd(obj, "table_chunks"),
 				   .rules_fd = map_fd(obj, "rules"),
@@ -442,6 +499,7 @@ int bpf_session_new(struct bpf_object *obj, struct sample_control *control,
 	s->obj = obj;
 	s->control = control;
 	s->opt = opt;
+	memory_bound_init(&s->bound, opt->max_memory);
 	s->counts_fd[0] = map_fd(obj, "counts_a");
 	s->counts_fd[1] = map_fd(obj, "counts_b");
 	s->counts_max = bpf_map__max_entries(bpf_object__find_map_by_name(obj, "counts_a"));
@@ -452,7 +510,7 @@ int bpf_session_new(struct bpf_object *obj, struct sample_control *control,
 	if (!code)
 		code = module_set_new(&s->modules);
 	if (!code)
-		code = stack_store_new(&s->store);
+		code = stack_store_new(opt, kind, &s->store);
 	if (!code)
 		code = new_pending(s);
 	if (!code) {
@@ -474,6 +532,7 @@ void bpf_session_free(struct bpf_session *s)
 	ring_buffer__free(s->ring);
 	pending_free(s->pending);
 	stack_store_free(s->store);
+	memory_bound_release(&s->bound);
 	module_set_free(s->modules);
 	tables_free(s->tables);
 	free(s);
@@ -519,6 +578,7 @@ void bpf_session_stats(struct bpf_session *s, struct collect_stats *out)
 		.modules = s->nmodules,
 		.late_modules = s->late_modules,
 		.rows = tables_rows(s->tables),
+		.merged = stack_store_merged(s->store),
 	};
 	for (u32 end = 0; end < STACK_END_COUNT; end++)
 		out->ends[end] = stat_slot(s, STAT_ENDS_FIRST + end) + s->pending_ends[end];

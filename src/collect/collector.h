@@ -28,6 +28,7 @@ struct collect_options {
 	u64 duration_ns; /* expected; sizes tables. 0: unknown */
 	bool user, kernel; /* which frames are wanted */
 	bool by_process, by_thread, by_cpu; /* labels: what is told apart */
+	u64 max_memory; /* bytes that cprof may hold; 0: no bound */
 	const char *command; /* argv[0] of a command held before its exec, or NULL */
 	struct heap_options {
 		u64 rate; /* mean bytes between samples; 1: every allocation */
@@ -64,6 +65,12 @@ struct wait_ring_member {
 	char comm[COMM_LEN];
 };
 
+/* Stacks that were merged because there was no more memory for them. */
+struct stack_merge_stats {
+	u64 stacks; /* also those that were never taken in; one that comes again counts again */
+	double share; /* of the profile's values that is theirs, 0 to 1; known once it has been read */
+};
+
 struct collect_stats {
 	u64 samples; /* of the target */
 	u64 lost_ring, lost_table, lost_busy; /* samples that were taken and could not be kept */
@@ -73,6 +80,7 @@ struct collect_stats {
 	u64 kernel_ns; /* spent in the kernel taking `samples`; 0: not known */
 	u64 modules, rows; /* whose tables were loaded */
 	u64 late_modules; /* of these, while recording */
+	struct stack_merge_stats merged;
 	struct heap_stats {
 		u64 allocs, frees; /* calls seen */
 		u64 freed; /* sampled blocks among them */

@@ -38,7 +38,8 @@ static int load(struct cpu_collector *c, struct error *err)
 	code = cpu_bpf__load(c->skel);
 	if (code)
 		return bpf_session_load_error(code, err);
-	return bpf_session_new(c->skel->obj, &c->skel->bss->control, &c->opt, &c->session, err);
+	return bpf_session_new(c->skel->obj, &c->skel->bss->control, &c->opt, NULL, &c->session,
+			       err);
 }
 
 /* Before the targets are listed, so that no child is forked unseen in between. */

@@ -17,7 +17,9 @@
 #include "collect/bpf_session.h"
 #include "collect/features.h"
 #include "collect/heap_doors.h"
+#include "collect/heap_amount.h"
 #include "collect/heap_lives.h"
+#include "collect/heap_ranges.h"
 #include "collect/heap_reading.h"
 #include "collect/libbpf_log.h"
 #include "collect/probe_site.h"
@@ -42,6 +44,7 @@ struct heap_collector {
 	struct heap_throw *throws;
 	struct needed_files command_files; /* of a command without a sampler; or none */
 	struct heap_lives *lives;
+	struct heap_ranges ranges;
 	struct alloc_names names;
 	enum uprobe_way way;
 	u64 rescan_at, rescan_step; /* CLOCK_MONOTONIC ns */
@@ -138,8 +141,46 @@ static int size_maps(struct heap_collector *c)
 	return err;
 }
 
+static double worth(void *arg, const struct sample_key *key, const struct sample_count *n)
+{
+	const struct heap_collector *c = arg;
+
+	return heap_amount_of(c->opt.heap.rate, key, n).bytes;
+}
+
+static void forget_size(void *arg, struct sample_key *key, struct sample_count *n)
+{
+	const struct heap_collector *c = arg;
+
+	heap_amount_merge(c->opt.heap.rate, key, n);
+}
+
+static u32 skip(void *arg, const u64 *frames, u32 nframes)
+{
+	const struct heap_collector *c = arg;
+
+	return heap_ranges_skip(&c->ranges, frames, nframes);
+}
+
+/* What is alive is worth keeping apart, and blocks that end are counted under their keys. */
+static void before_merge(void *arg, struct stack_store *store)
+{
+	struct heap_collector *c = arg;
+
+	if (heap_ranges_find(&c->ranges, c->session, c->doors) ||
+	    (c->opt.heap.live && heap_lives_await(c->lives, store)))
+		log_info(c->opt.log, "out of memory while rare stacks are merged");
+}
+
 static int load(struct heap_collector *c, struct error *err)
 {
+	const struct stack_kind kind = {
+		.lives = c->opt.heap.live,
+		.worth = worth,
+		.forget_object = forget_size,
+		.skip = skip,
+		.arg = c,
+	};
 	int code;
 
 	libbpf_log_begin(c->opt.log);
@@ -156,7 +197,11 @@ static int load(struct heap_collector *c, struct error *err)
 		code = heap_bpf__load(c->skel);
 	if (code)
 		return bpf_session_load_error(code, err);
-	return bpf_session_new(c->skel->obj, &c->skel->bss->control, &c->opt, &c->session, err);
+	code = bpf_session_new(c->skel->obj, &c->skel->bss->control, &c->opt, &kind, &c->session,
+			       err);
+	if (!code)
+		bpf_session_on_merge(c->session, before_merge, c);
+	return code;
 }
 
 /* In this order: on_exit takes a process from the targets, and on_exit_live asks for it there. */
@@ -255,6 +300,7 @@ static int make_lives(struct heap_collector *c, struct error *err)
 {
 	const struct heap_lives_options opt = {
 		.map_fd = bpf_map__fd(c->skel->maps.live),
+		.session = c->session,
 		.rate = c->opt.heap.rate,
 		.older_than_ns = c->opt.heap.older_than_ns,
 		.leaks = c->opt.heap.leaks,
@@ -420,7 +466,7 @@ static int heap_stop(struct collector *base, struct error *err)
 	code = bpf_session_drain(c->session, err);
 	if (code || !c->opt.heap.live)
 		return code;
-	code = heap_lives_finish(c->lives, end, c->session);
+	code = heap_lives_finish(c->lives, end);
 	return code ? error_set(err, code, "cannot read the live blocks: %s", error_reason(code))
 		    : 0;
 }
@@ -433,7 +479,9 @@ static int heap_read(struct collector *base, struct profile *p, struct error *er
 	int code = heap_describe(&c->opt, p);
 
 	if (!code)
-		code = heap_reading_new(&c->opt, c->session, c->doors, c->lives, &reading);
+		code = heap_ranges_find(&c->ranges, c->session, c->doors);
+	if (!code)
+		code = heap_reading_new(&c->opt, c->lives, &reading);
 	if (code)
 		return error_set(err, code, "cannot build the profile: %s", error_reason(code));
 	meaning = heap_meaning(reading);
@@ -489,6 +537,7 @@ static void heap_free(struct collector *base)
 	heap_throw_free(c->throws);
 	needed_files_release(&c->command_files);
 	heap_lives_free(c->lives);
+	heap_ranges_release(&c->ranges);
 	alloc_names_release(&c->names);
 	bpf_session_free(c->session);
 	heap_bpf__destroy(c->skel);

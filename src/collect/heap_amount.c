@@ -17,10 +17,22 @@ struct heap_amount heap_amount_of(u64 rate, const struct sample_key *key,
 {
 	double bytes = (double)n->weight;
 
+	if (key->cause == HEAP_MERGED)
+		return (struct heap_amount){(double)n->samples / HEAP_BLOCK, bytes};
 	if (key->cause != HEAP_WEIGHED)
 		return heap_amount_scale(rate, key->object, n->samples);
 	return (struct heap_amount){key->object ? bytes / (double)key->object : (double)n->samples,
 				    bytes};
+}
+
+void heap_amount_merge(u64 rate, struct sample_key *key, struct sample_count *n)
+{
+	struct heap_amount amount = heap_amount_of(rate, key, n);
+
+	n->samples = (u64)llround(amount.blocks * HEAP_BLOCK);
+	n->weight = (u64)llround(amount.bytes);
+	key->cause = HEAP_MERGED;
+	key->object = 0;
 }
 
 /* From 0 to 1, the same for the same key and seed (the finalizer of MurmurHash3). */

@@ -19,6 +19,13 @@ struct heap_amount heap_amount_of(u64 rate, const struct sample_key *key,
 				  const struct sample_count *n);
 
 /*
+ * Makes key and count such that counts of blocks of different sizes add up: samples become blocks, in units of
+ * 1 / HEAP_BLOCK, and the weight bytes. The key becomes one of HEAP_MERGED, without a size.
+ */
+#define HEAP_BLOCK (1u << 20)
+void heap_amount_merge(u64 rate, struct sample_key *key, struct sample_count *n);
+
+/*
  * A whole number of blocks. Large blocks of many sizes have many rows of 1.3 blocks each: rounded to the nearest, all
  * lose a quarter. So it is up or down at random, right in the mean; by the seed and the key, so that of one
  * key what is alive is never more than what was allocated.

@@ -2,24 +2,18 @@
 /* The blocks that are alive: see heap_lives.h. */
 #include "collect/heap_lives.h"
 
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "base/hash.h"
 #include "collect/heap_amount.h"
+#include "collect/map_walk.h"
 
-#define BATCH 1024
 #define LOOK_NS 500000000ull /* between two looks for growth */
 #define COST_SHARE 20 /* looks take at most one part in so many of cprof's time */
+#define FALLEN_WORDS 8192u /* of 64 bits */
 #define PEAK_STEP 100 /* a peak is looked at anew when it has grown by one part in so many */
-
-struct live_group { /* blocks with one key */
-	struct sample_key key;
-	struct sample_count now, peak;
-	UT_hash_handle hh;
-};
 
 struct live_stack_key {
 	u64 stack;
@@ -38,8 +32,9 @@ struct live_stack { /* blocks with one stack of one process, of all sizes */
 
 struct heap_lives {
 	struct heap_lives_options opt;
-	struct live_group *groups;
+	struct stack_store *store;
 	struct live_stack *stacks;
+	u64 *fallen; /* a bit for each stack that was forgotten when it held nothing, by hash */
 	u64 next_look_ns, look_cost_ns;
 	u64 peak_gauge; /* the kernel's estimate when the peak was last read */
 	double peak_bytes;
@@ -57,52 +52,64 @@ static u64 now(void)
 
 typedef int (*live_fn)(struct heap_lives *l, const struct heap_live *block, void *arg);
 
-static int each_block(struct heap_lives *l, live_fn fn, void *arg)
+struct block_walk {
+	struct heap_lives *lives;
+	live_fn fn;
+	void *arg;
+};
+
+static int hand_block(void *arg, const void *key, const void *value)
 {
-	struct heap_block *blocks = calloc(BATCH, sizeof(*blocks));
-	struct heap_live *values = calloc(BATCH, sizeof(*values));
-	int err = blocks && values ? 0 : -ENOMEM;
-	u64 position = 0; /* opaque to us */
-	bool first = true;
+	const struct block_walk *w = arg;
 
-	while (!err) {
-		u32 n = BATCH;
-		int code = bpf_map_lookup_batch(l->opt.map_fd, first ? NULL : &position, &position,
-						blocks, values, &n, NULL);
-
-		/* ENOENT: that was the last batch. */
-		for (u32 i = 0; (!code || code == -ENOENT) && i < n && !err; i++)
-			err = fn(l, &values[i], arg);
-		if (!err)
-			err = code;
-		first = false;
-	}
-	free(blocks);
-	free(values);
-	return err == -ENOENT ? 0 : err;
+	return w->fn(w->lives, value, w->arg);
 }
 
-static struct live_group *group_of(struct heap_lives *l, const struct sample_key *key)
+/* A block is put into the map after its frames have been sent. */
+static void take_stacks(void *arg)
 {
-	struct live_group *g;
+	bpf_session_take_stacks(((const struct block_walk *)arg)->lives->opt.session);
+}
 
-	HASH_FIND(hh, l->groups, key, sizeof(*key), g);
-	if (g)
-		return g;
-	g = calloc(1, sizeof(*g));
-	if (!g)
-		return NULL;
-	g->key = *key;
-	HASH_ADD(hh, l->groups, key, sizeof(g->key), g);
-	if (HASH_ADDED(g))
-		return g;
-	free(g);
-	return NULL;
+static int each_block(struct heap_lives *l, live_fn fn, void *arg)
+{
+	struct block_walk w = {l, fn, arg};
+
+	return map_walk(&(struct map_walk){.fd = l->opt.map_fd,
+					   .key_size = sizeof(struct heap_block),
+					   .value_size = sizeof(struct heap_live),
+					   .entry = hand_block,
+					   .batch = take_stacks,
+					   .arg = &w});
 }
 
 static struct live_stack_key stack_key(const struct sample_key *key)
 {
 	return (struct live_stack_key){.stack = key->stack, .tgid = key->tgid};
+}
+
+static u64 fallen_bit(const struct live_stack_key *key, u64 *mask)
+{
+	u64 hash = (key->stack ^ key->tgid.nr) * 0x9e3779b97f4a7c15ull;
+
+	*mask = 1ull << (hash >> 58);
+	return (hash >> 32) & (FALLEN_WORDS - 1);
+}
+
+static struct live_stack *stack_new(struct heap_lives *l, const struct live_stack_key *key)
+{
+	struct live_stack *s = calloc(1, sizeof(*s));
+	u64 mask, word = fallen_bit(key, &mask);
+
+	if (!s)
+		return NULL;
+	s->key = *key;
+	s->fell = l->fallen[word] & mask;
+	HASH_ADD(hh, l->stacks, key, sizeof(s->key), s);
+	if (HASH_ADDED(s))
+		return s;
+	free(s);
+	return NULL;
 }
 
 static struct live_stack *stack_of(struct heap_lives *l, const struct sample_key *key)
@@ -111,49 +118,71 @@ static struct live_stack *stack_of(struct heap_lives *l, const struct sample_key
 	struct live_stack *s;
 
 	HASH_FIND(hh, l->stacks, &want, sizeof(want), s);
-	if (s)
-		return s;
-	s = calloc(1, sizeof(*s));
-	if (!s)
-		return NULL;
-	s->key = want;
-	HASH_ADD(hh, l->stacks, key, sizeof(s->key), s);
-	if (HASH_ADDED(s))
-		return s;
+	return s ? s : stack_new(l, &want);
+}
+
+static void stack_free(struct heap_lives *l, struct live_stack *s)
+{
+	HASH_DEL(l->stacks, s);
 	free(s);
-	return NULL;
+}
+
+/* There is no end of stacks that once held something. All that need be known is that they did. */
+static void forget(struct heap_lives *l, struct live_stack *s)
+{
+	u64 mask, word = fallen_bit(&s->key, &mask);
+
+	l->fallen[word] |= mask;
+	stack_free(l, s);
 }
 
 /* ---- looks ---- */
 
-static int look_at(struct heap_lives *l, const struct heap_live *block, void *arg)
+static int note_growth(struct heap_lives *l, const struct heap_live *block, double bytes)
 {
-	const struct sample_count one = {.samples = 1, .weight = block->weight};
-	double *total = arg, bytes = heap_amount_of(l->opt.rate, &block->key, &one).bytes;
-	struct live_group *g = group_of(l, &block->key);
 	struct live_stack *s = stack_of(l, &block->key);
 
-	if (!g || !s)
+	if (!s)
 		return -ENOMEM;
-	g->now.samples++;
-	g->now.weight += block->weight;
 	if (s->bytes == 0 || block->time < s->growth.oldest_ns)
 		s->growth.oldest_ns = block->time;
 	if (s->bytes == 0 || block->time > s->growth.youngest_ns)
 		s->growth.youngest_ns = block->time;
 	s->bytes += bytes;
-	*total += bytes;
 	return 0;
+}
+
+static double bytes_of(const struct heap_lives *l, const struct heap_live *block)
+{
+	const struct sample_count one = {.samples = 1, .weight = block->weight};
+
+	return heap_amount_of(l->opt.rate, &block->key, &one).bytes;
+}
+
+/* Frames that were lost are counted as lost samples already. */
+static void count_live(struct heap_lives *l, const struct heap_live *block)
+{
+	const struct sample_count one = {.samples = 1, .weight = block->weight};
+
+	(void)stack_store_add(l->store, &block->key, TALLY_LIVE, &one);
+}
+
+static int look_at(struct heap_lives *l, const struct heap_live *block, void *arg)
+{
+	double *total = arg, bytes = bytes_of(l, block);
+
+	*total += bytes;
+	if (l->opt.peak)
+		count_live(l, block);
+	return l->opt.leaks ? note_growth(l, block, bytes) : 0;
 }
 
 static void look_begins(struct heap_lives *l)
 {
-	struct live_group *g, *next_group;
-	struct live_stack *s, *next_stack;
+	struct live_stack *s, *next;
 
-	HASH_ITER(hh, l->groups, g, next_group)
-		g->now = (struct sample_count){0};
-	HASH_ITER(hh, l->stacks, s, next_stack) {
+	stack_store_forget_lives(l->store);
+	HASH_ITER(hh, l->stacks, s, next) {
 		s->before = s->bytes;
 		s->bytes = 0;
 	}
@@ -161,21 +190,20 @@ static void look_begins(struct heap_lives *l)
 
 static void look_ends(struct heap_lives *l, double total)
 {
-	bool highest = total > l->peak_bytes;
-	struct live_group *g, *next_group;
-	struct live_stack *s, *next_stack;
+	struct live_stack *s, *next;
 
-	HASH_ITER(hh, l->stacks, s, next_stack) {
+	HASH_ITER(hh, l->stacks, s, next) {
 		if (!s->looks++)
 			s->first = s->bytes;
 		s->fell |= s->bytes < s->before;
 		s->rises += s->bytes > s->before;
+		if (s->bytes == 0)
+			forget(l, s);
 	}
-	if (!highest)
+	if (!l->opt.peak || total <= l->peak_bytes)
 		return;
 	l->peak_bytes = total;
-	HASH_ITER(hh, l->groups, g, next_group)
-		g->peak = g->now;
+	stack_store_lives_are_peak(l->store);
 }
 
 static int look(struct heap_lives *l)
@@ -208,24 +236,12 @@ int heap_lives_watch(struct heap_lives *l, u64 now_ns, u64 bytes)
 
 /* ---- the end ---- */
 
-struct ending {
-	u64 now_ns;
-	struct bpf_session *session;
-};
-
 static int count_block(struct heap_lives *l, const struct heap_live *block, void *arg)
 {
-	const struct ending *e = arg;
-	struct sample_tally *tally;
+	const u64 *now_ns = arg;
 
-	if (l->opt.older_than_ns && block->time + l->opt.older_than_ns > e->now_ns)
-		return 0;
-	/* Frames that were lost are counted as lost samples already. */
-	tally = bpf_session_tally(e->session, &block->key);
-	if (tally) {
-		tally->live.samples++;
-		tally->live.weight += block->weight;
-	}
+	if (!l->opt.older_than_ns || block->time + l->opt.older_than_ns <= *now_ns)
+		count_live(l, block);
 	return 0;
 }
 
@@ -243,30 +259,28 @@ static void finish_growth(struct heap_lives *l, u64 now_ns)
 	}
 }
 
-static void count_peak(struct heap_lives *l, struct bpf_session *session)
+int heap_lives_finish(struct heap_lives *l, u64 now_ns)
 {
-	struct live_group *g, *next;
-
-	HASH_ITER(hh, l->groups, g, next) {
-		struct sample_tally *tally = bpf_session_tally(session, &g->key);
-
-		if (tally)
-			tally->peak = g->peak;
-	}
-}
-
-int heap_lives_finish(struct heap_lives *l, u64 now_ns, struct bpf_session *session)
-{
-	struct ending e = {.now_ns = now_ns, .session = session};
-	int err = 0;
+	int err = 0, code;
 
 	if (l->opt.leaks || l->opt.peak)
 		err = look(l);
 	if (l->opt.leaks)
 		finish_growth(l, now_ns);
-	if (l->opt.peak)
-		count_peak(l, session);
-	return err ? err : each_block(l, count_block, &e);
+	stack_store_forget_lives(l->store);
+	code = each_block(l, count_block, &now_ns);
+	return err ? err : code;
+}
+
+static int await_block(struct heap_lives *l, const struct heap_live *block, void *arg)
+{
+	stack_store_await(arg, &block->key, bytes_of(l, block));
+	return 0;
+}
+
+int heap_lives_await(struct heap_lives *l, struct stack_store *store)
+{
+	return each_block(l, await_block, store);
 }
 
 const struct heap_growth *heap_lives_growth(const struct heap_lives *l,
@@ -285,27 +299,29 @@ const struct heap_growth *heap_lives_growth(const struct heap_lives *l,
 
 int heap_lives_new(const struct heap_lives_options *opt, struct heap_lives **out)
 {
-	*out = calloc(1, sizeof(**out));
-	if (!*out)
+	struct heap_lives *l = calloc(1, sizeof(*l));
+
+	if (!l)
 		return -ENOMEM;
-	(*out)->opt = *opt;
+	l->fallen = calloc(FALLEN_WORDS, sizeof(*l->fallen));
+	if (!l->fallen) {
+		free(l);
+		return -ENOMEM;
+	}
+	l->opt = *opt;
+	l->store = bpf_session_store(opt->session);
+	*out = l;
 	return 0;
 }
 
 void heap_lives_free(struct heap_lives *l)
 {
-	struct live_group *g, *next_group;
-	struct live_stack *s, *next_stack;
+	struct live_stack *s, *next;
 
 	if (!l)
 		return;
-	HASH_ITER(hh, l->groups, g, next_group) {
-		HASH_DEL(l->groups, g);
-		free(g);
-	}
-	HASH_ITER(hh, l->stacks, s, next_stack) {
-		HASH_DEL(l->stacks, s);
-		free(s);
-	}
+	HASH_ITER(hh, l->stacks, s, next)
+		stack_free(l, s);
+	free(l->fallen);
 	free(l);
 }

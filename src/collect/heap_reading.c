@@ -10,18 +10,11 @@
 #include "collect/heap_amount.h"
 #include "profile/labels.h"
 
-struct code_range {
-	u32 module; /* as frames number it */
-	u64 start, end; /* file offsets */
-	bool sampler;
-};
-
 struct heap_reading {
 	u64 rate;
 	u64 seed; /* of heap_amount_round() */
 	const struct heap_lives *lives;
 	double allocated, alive; /* blocks, over all keys */
-	VEC(struct code_range) ranges;
 };
 
 int heap_describe(const struct collect_options *opt, struct profile *p)
@@ -77,7 +70,8 @@ static u32 labels(void *arg, const struct sample_key *key, const struct stack_ow
 	const struct heap_growth *g = heap_lives_growth(r->lives, key);
 	u32 n = 0;
 
-	out[n++] = (struct sample_label){.key = "bytes", .number = (s64)key->object};
+	if (key->cause != HEAP_MERGED)
+		out[n++] = (struct sample_label){.key = "bytes", .number = (s64)key->object};
 	if (!g)
 		return n;
 	out[n++] = (struct sample_label){LABEL_OLDEST, NULL, (s64)(g->oldest_ns / 1000000),
@@ -90,60 +84,11 @@ static u32 labels(void *arg, const struct sample_key *key, const struct stack_ow
 	return n;
 }
 
-static const struct code_range *range_of(const struct heap_reading *r, u64 frame)
-{
-	u64 off = FRAME_OFF(frame);
-
-	vec_for_each(&r->ranges, range) {
-		if (range->module == FRAME_MODULE(frame) && off >= range->start && off < range->end)
-			return range;
-	}
-	return NULL;
-}
-
-/*
- * A call that came from inside a door is that door's own affair: it was sampled by its own bytes, and
- * counts once. A sampler's frames are not the program's.
- */
-static u32 skip(void *arg, const u64 *frames, u32 nframes)
-{
-	const struct heap_reading *r = arg;
-	const struct code_range *range = NULL;
-	u32 n = 0;
-
-	while (n < nframes && (range = range_of(r, frames[n])) && range->sampler)
-		n++;
-	return range && !range->sampler ? nframes : n;
-}
-
-static int add_ranges(struct heap_reading *r, const struct bpf_session *session,
-		      const struct door_file *f)
-{
-	const struct map_entry e = {
-		.inode = f->inode, .dev_major = f->dev_major, .dev_minor = f->dev_minor};
-	u32 module = bpf_session_module(session, &e);
-	int err = 0;
-
-	if (module == MODULE_NONE)
-		return 0;
-	if (f->sampler)
-		return vec_push(&r->ranges, (struct code_range){module, 0, ~0ull, true});
-	vec_for_each(&f->ranges, range) {
-		if (!err)
-			err = vec_push(&r->ranges, (struct code_range){module, range->start,
-								       range->end, false});
-	}
-	return err;
-}
-
-int heap_reading_new(const struct collect_options *opt, const struct bpf_session *session,
-		     const struct heap_doors *doors, const struct heap_lives *lives,
+int heap_reading_new(const struct collect_options *opt, const struct heap_lives *lives,
 		     struct heap_reading **out)
 {
 	struct heap_reading *r = calloc(1, sizeof(*r));
-	const struct door_file *f;
 	struct timespec now;
-	int err = 0;
 
 	if (!r)
 		return -ENOMEM;
@@ -151,13 +96,8 @@ int heap_reading_new(const struct collect_options *opt, const struct bpf_session
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	r->seed = (u64)now.tv_sec << 30 ^ (u64)now.tv_nsec;
 	r->lives = lives;
-	for (size_t i = 0; !err && (f = heap_doors_file(doors, i)); i++)
-		err = add_ranges(r, session, f);
-	if (err)
-		heap_reading_free(r);
-	else
-		*out = r;
-	return err;
+	*out = r;
+	return 0;
 }
 
 double heap_reading_ended(const struct heap_reading *r)
@@ -167,9 +107,6 @@ double heap_reading_ended(const struct heap_reading *r)
 
 void heap_reading_free(struct heap_reading *r)
 {
-	if (!r)
-		return;
-	vec_release(&r->ranges);
 	free(r);
 }
 
@@ -178,7 +115,6 @@ struct sample_meaning heap_meaning(struct heap_reading *r)
 	return (struct sample_meaning){
 		.values = values,
 		.labels = labels,
-		.skip = skip,
 		.arg = r,
 	};
 }

@@ -7,7 +7,6 @@
 #define CPROF_COLLECT_HEAP_READING_H
 
 #include "collect/bpf_session.h"
-#include "collect/heap_doors.h"
 #include "collect/heap_lives.h"
 
 struct heap_reading;
@@ -15,8 +14,7 @@ struct heap_reading;
 /* Gives a profile the sample types and the period. */
 int heap_describe(const struct collect_options *opt, struct profile *p) MUST_CHECK;
 
-int heap_reading_new(const struct collect_options *opt, const struct bpf_session *session,
-		     const struct heap_doors *doors, const struct heap_lives *lives,
+int heap_reading_new(const struct collect_options *opt, const struct heap_lives *lives,
 		     struct heap_reading **out) MUST_CHECK;
 void heap_reading_free(struct heap_reading *r);
 struct sample_meaning heap_meaning(struct heap_reading *r); /* borrows `r` */

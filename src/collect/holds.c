@@ -11,6 +11,7 @@
 #include "collect/hold_doors.h"
 #include "collect/libbpf_log.h"
 #include "collect/lock_names.h"
+#include "collect/map_walk.h"
 #include "collect/probe_site.h"
 #include "collect/target_price.h"
 #include "collect/uprobe_pins.h"
@@ -53,6 +54,30 @@ static u64 now_ns(void)
 
 /* ---- before ---- */
 
+static int await_hold(void *arg, const void *key, const void *value)
+{
+	const struct held *h = value;
+	u64 now = now_ns();
+
+	stack_store_await(arg, &h->key, now > h->since ? (double)(now - h->since) : 0);
+	return 0;
+}
+
+static void before_merge(void *arg, struct stack_store *store)
+{
+	struct holds_collector *c = arg;
+	int code = map_walk(&(struct map_walk){.fd = bpf_map__fd(c->skel->maps.helds),
+					       .key_size = sizeof(struct held_key),
+					       .value_size = sizeof(struct held),
+					       .entry = await_hold,
+					       .arg = store});
+
+	/* Their counts are not lost: they go to the root. */
+	if (code)
+		log_info(c->opt.log, "locks that are held lose their stacks: %s",
+			 error_reason(code));
+}
+
 static int load(struct holds_collector *c, struct error *err)
 {
 	int code;
@@ -74,7 +99,11 @@ static int load(struct holds_collector *c, struct error *err)
 		code = holds_bpf__load(c->skel);
 	if (code)
 		return bpf_session_load_error(code, err);
-	return bpf_session_new(c->skel->obj, &c->skel->bss->control, &c->opt, &c->session, err);
+	code = bpf_session_new(c->skel->obj, &c->skel->bss->control, &c->opt, NULL, &c->session,
+			       err);
+	if (!code)
+		bpf_session_on_merge(c->session, before_merge, c);
+	return code;
 }
 
 static int follow(struct holds_collector *c, struct error *err)
@@ -259,8 +288,7 @@ static void add_unfinished(struct holds_collector *c, u64 now)
 		counted.cause = HOLD_CAUSE(h.kind);
 		counted.outcome = h.contended;
 		n.weight = now - h.since;
-		/* The frames may have been lost, which has been counted. */
-		(void)bpf_session_count(c->session, &counted, &n);
+		bpf_session_add(c->session, &counted, TALLY_COUNT, &n);
 	}
 }
 

@@ -156,7 +156,6 @@ int pending_finish(struct pending *p, const struct pending_record *r, size_t siz
 	struct stack_owner owner = {.tgid = r->tgid, .tid = r->tid};
 	struct walk_copy copy = {.sp = r->sp};
 	struct sample_key key;
-	int err;
 
 	if (!is_sound(r, size))
 		return -EBADMSG;
@@ -178,6 +177,6 @@ int pending_finish(struct pending *p, const struct pending_record *r, size_t siz
 	memcpy(owner.comm, r->comm, sizeof(owner.comm));
 	memcpy(owner.leader_comm, r->leader_comm, sizeof(owner.leader_comm));
 	owner.comm[COMM_LEN - 1] = owner.leader_comm[COMM_LEN - 1] = 0;
-	err = stack_store_put(p->env.store, &key, &owner, p->walk.frames, p->walk.nframes);
-	return err ? err : stack_store_count(p->env.store, &key, &r->count);
+	stack_store_put(p->env.store, &key, &owner, p->walk.frames, p->walk.nframes);
+	return stack_store_add(p->env.store, &key, TALLY_COUNT, &r->count);
 }

@@ -13,6 +13,7 @@
 
 #include "collect/collector.h"
 #include "collect/events.h"
+#include "collect/memory_bound.h"
 #include "collect/perf_event.h"
 #include "collect/perf_modules.h"
 #include "collect/perf_processes.h"
@@ -58,6 +59,7 @@ struct perf_collector {
 	struct perf_modules *modules;
 	struct perf_processes *processes;
 	struct stack_store *store;
+	struct memory_bound bound;
 	struct collect_stats stats;
 	struct thinning thinning;
 	u32 ticks_hz;
@@ -250,7 +252,7 @@ static int make_parts(struct perf_collector *c, struct error *err)
 	if (!code)
 		code = perf_processes_new(c->modules, &c->processes);
 	if (!code)
-		code = stack_store_new(&c->store);
+		code = stack_store_new(&c->opt, NULL, &c->store);
 	return code ? error_set(err, code, "cannot record: %s", error_reason(code)) : 0;
 }
 
@@ -411,7 +413,6 @@ static void count(struct perf_collector *c, const struct perf_sample *s,
 	const struct stack_walk *st = &c->walk;
 	struct sample_key key = {.stack = st->hash};
 	struct stack_owner owner;
-	int code;
 
 	if (c->opt.by_process || st->has_anon)
 		key.tgid = told_apart_by(s->pid);
@@ -419,14 +420,11 @@ static void count(struct perf_collector *c, const struct perf_sample *s,
 		key.tid = told_apart_by(s->tid);
 	if (c->opt.by_cpu)
 		key.cpu = s->cpu + 1;
-	code = stack_store_count(c->store, &key, n);
-	if (code == -ENOENT) {
+	if (!stack_store_knows(c->store, &key)) {
 		perf_processes_owner(c->processes, s->pid, s->tid, &owner);
-		code = stack_store_put(c->store, &key, &owner, st->frames, st->nframes);
-		if (!code)
-			code = stack_store_count(c->store, &key, n);
+		stack_store_put(c->store, &key, &owner, st->frames, st->nframes);
 	}
-	keep(c, code);
+	(void)stack_store_add(c->store, &key, TALLY_COUNT, n);
 }
 
 /* One that we were not told of: of the whole machine, or forked before the events were enabled. */
@@ -500,6 +498,18 @@ static void drain(struct perf_collector *c, bool all)
 	}
 }
 
+/* No count comes later than its stack, so nothing need be noted before. */
+static void make_room(struct perf_collector *c)
+{
+	size_t room = memory_bound_room(&c->bound, stack_store_size(c->store).held);
+
+	stack_store_limit(c->store, room);
+	if (!stack_store_is_tight(c->store))
+		return;
+	stack_store_merge_begin(c->store);
+	stack_store_merge(c->store, room / 2);
+}
+
 static int perf_poll(struct collector *base, int timeout_ms)
 {
 	struct perf_collector *c = of(base);
@@ -507,6 +517,7 @@ static int perf_poll(struct collector *base, int timeout_ms)
 	(void)perf_rings_wait(c->rings,
 			      timeout_ms); /* interrupted: what is there is worth taking */
 	drain(c, false);
+	make_room(c);
 	return c->opt.target->scope == TARGET_PROCESSES && !perf_processes_alive(c->processes);
 }
 
@@ -538,6 +549,7 @@ static void perf_stats(struct collector *base, struct collect_stats *out)
 	struct perf_collector *c = of(base);
 
 	*out = c->stats;
+	out->merged = stack_store_merged(c->store);
 	out->lost_ring = (c->lost_ticks * c->opt.frequency + c->ticks_hz - 1) / c->ticks_hz;
 	out->modules = perf_modules_count(c->modules);
 	out->late_modules = perf_modules_late(c->modules);
@@ -553,6 +565,7 @@ static void perf_free(struct collector *base)
 	perf_processes_free(c->processes);
 	perf_modules_free(c->modules);
 	stack_store_free(c->store);
+	memory_bound_release(&c->bound);
 	free(c);
 }
 
@@ -575,6 +588,7 @@ int perf_collector_new(const struct collect_options *opt, struct collector **out
 		return error_set(err, -ENOMEM, "cannot record: out of memory");
 	c->base.ops = &perf_ops;
 	c->opt = *opt;
+	memory_bound_init(&c->bound, opt->max_memory);
 	*out = &c->base;
 	return 0;
 }

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
+
 #define PAGE_MASK 4095ull
 #define MAX_LABELS (5 + SAMPLE_LABELS_MAX)
 
@@ -23,12 +25,15 @@ struct mapping_entry {
 };
 
 struct conversion {
+	const struct stack_store *store;
 	struct profile *p;
 	struct module_set *modules;
 	const struct collect_options *opt;
 	const struct sample_meaning *meaning; /* may be NULL */
 	struct mapping_entry *mappings;
-	u32 locations[2 * STACK_MAX_FRAMES + 1];
+	struct tree_path path;
+	double total, merged; /* of the values of the type that is shown first */
+	u32 locations[2 * (STACK_MAX_FRAMES + 2)];
 	u32 nlocations;
 };
 
@@ -61,6 +66,8 @@ static const char *synthetic_path(u32 module)
 		return "[stack cut]";
 	case MODULE_WAKER:
 		return "[waker]";
+	case MODULE_MERGED:
+		return "[too many stacks]";
 	default:
 		return "[unknown]";
 	}
@@ -188,6 +195,8 @@ static s64 location_of(struct conversion *c, u64 frame, struct proc_pid tgid)
 		return cut_location(c, (u32)number, address);
 	if (module == MODULE_WAKER)
 		return named_location(c, (u32)number, address, "--");
+	if (module == MODULE_MERGED)
+		return named_location(c, (u32)number, address, "[too many stacks]");
 	widen(m, address);
 	if (m->kind == PROFILE_MAPPING_SYNTHETIC)
 		return named_location(c, (u32)number, address, "[unknown]");
@@ -226,32 +235,33 @@ static void add_number(struct conversion *c, struct label_list *l, const char *k
 }
 
 static void add_labels_of_kind(struct conversion *c, const struct stack_entry *e,
-			       struct label_list *l)
+			       const struct stack_owner *owner, struct label_list *l)
 {
 	struct sample_label own[SAMPLE_LABELS_MAX];
 	u32 n = 0;
 
 	if (c->meaning && c->meaning->labels)
-		n = c->meaning->labels(c->meaning->arg, &e->key, &e->owner, own);
+		n = c->meaning->labels(c->meaning->arg, &e->key, owner, own);
 	for (u32 i = 0; i < n; i++)
 		add_label(c, l, own[i]);
 }
 
+/* What was merged may have lost the thread or the process that it belongs to. */
 static int labels_of(struct conversion *c, const struct stack_entry *e, struct label_list *l)
 {
-	const struct stack_owner *o = &e->owner;
+	const struct stack_owner *o = owner_table_get(&c->store->owners, e->owner);
 
-	if (c->opt->by_process) {
+	if (c->opt->by_process && (o->tgid.nr || !e->merged)) {
 		add_text(c, l, "comm", o->leader_comm);
 		add_number(c, l, "pid", o->tgid.nr);
 	}
-	if (c->opt->by_thread) {
+	if (c->opt->by_thread && (o->tid.nr || !e->merged)) {
 		add_text(c, l, "thread", o->comm);
 		add_number(c, l, "tid", o->tid.nr);
 	}
 	if (c->opt->by_cpu && e->key.cpu)
 		add_number(c, l, "cpu", e->key.cpu - 1);
-	add_labels_of_kind(c, e, l);
+	add_labels_of_kind(c, e, o, l);
 	return l->err;
 }
 
@@ -259,12 +269,20 @@ static int labels_of(struct conversion *c, const struct stack_entry *e, struct l
 static const s64 *values_of(const struct conversion *c, const struct stack_entry *e,
 			    s64 values[SAMPLE_VALUES_MAX])
 {
+	struct sample_tally tally = {.count = e->count};
+
+	if (c->store->kind.lives) {
+		const struct stack_lives *l = &c->store->lives.data[e - c->store->entries.data];
+
+		tally.live = l->live;
+		tally.peak = l->peak;
+	}
 	if (c->meaning) {
-		c->meaning->values(c->meaning->arg, &e->key, &e->tally, values);
+		c->meaning->values(c->meaning->arg, &e->key, &tally, values);
 		return values;
 	}
-	values[0] = (s64)e->tally.count.samples;
-	values[1] = (s64)e->tally.count.weight;
+	values[0] = (s64)tally.count.samples;
+	values[1] = (s64)tally.count.weight;
 	return values + (c->p->sample_types.len == 1);
 }
 
@@ -278,50 +296,65 @@ static int add_location(struct conversion *c, u64 frame, struct proc_pid tgid)
 	return 0;
 }
 
-/* The stack that the key's object names, from its root on: the sample's leaf is that root. */
-static int add_waker(struct conversion *c, const struct stack_store *s, const struct stack_entry *e)
+/* From the root on: the sample's leaf is that root. */
+static int add_waker(struct conversion *c, const struct stack_entry *e)
 {
-	struct stack *k;
+	const struct tree_path *path = &c->path;
 	int err = 0;
 
-	HASH_FIND(hh, s->stacks, &e->key.object, sizeof(e->key.object), k);
-	if (!k)
+	if (e->waker == TREE_ROOT)
 		return 0;
-	for (u32 i = k->nframes; i > 0 && !err; i--)
-		err = add_location(c, k->frames[i - 1], k->tgid);
-	return err ? err : add_location(c, FRAME(MODULE_WAKER, 1), k->tgid);
+	stack_tree_path(&c->store->tree, e->waker, &c->path);
+	for (u32 i = path->nframes; i > 0 && !err; i--)
+		err = add_location(c, path->frames[i - 1], path->tgid);
+	return err ? err : add_location(c, FRAME(MODULE_WAKER, 1), path->tgid);
 }
 
-static int convert_entry(struct conversion *c, const struct stack_store *s,
-			 const struct stack_entry *e)
+static bool is_merged(const struct tree_path *path)
 {
-	u32 nframes = e->stack->nframes, skip = 0;
+	return path->nframes && FRAME_MODULE(path->frames[0]) == MODULE_MERGED;
+}
+
+static void sum_up(struct conversion *c, const s64 *values, bool merged)
+{
+	int shown = profile_find_sample_type(c->p, NULL);
+	double value = shown < 0 ? 0 : (double)values[shown];
+
+	c->total += value;
+	c->merged += merged ? value : 0;
+}
+
+static int convert_entry(struct conversion *c, const struct stack_entry *e)
+{
+	const struct stack_kind *kind = &c->store->kind;
 	struct label_list labels = {.len = 0};
 	s64 values[SAMPLE_VALUES_MAX];
-	int err = 0;
+	const s64 *shown;
+	u32 skip = 0;
+	int err;
 
 	c->nlocations = 0;
-	if (c->meaning && c->meaning->skip)
-		skip = c->meaning->skip(c->meaning->arg, e->stack->frames, nframes);
-	if (skip >= nframes)
+	err = add_waker(c, e);
+	stack_tree_path(&c->store->tree, e->node, &c->path);
+	if (kind->skip)
+		skip = kind->skip(kind->arg, c->path.frames, c->path.nframes);
+	if (skip >= c->path.nframes)
 		return 0;
-	if (c->meaning && c->meaning->chained)
-		err = add_waker(c, s, e);
-	for (u32 i = skip; i < nframes && !err; i++)
-		err = add_location(c, e->stack->frames[i], e->owner.tgid);
+	for (u32 i = skip; i < c->path.nframes && !err; i++)
+		err = add_location(c, c->path.frames[i], c->path.tgid);
 	if (!err)
 		err = labels_of(c, e, &labels);
 	if (err)
 		return err;
-	return profile_add_sample(c->p, c->locations, c->nlocations, values_of(c, e, values),
-				  labels.item, labels.len);
+	shown = values_of(c, e, values);
+	sum_up(c, shown, is_merged(&c->path));
+	return profile_add_sample(c->p, c->locations, c->nlocations, shown, labels.item,
+				  labels.len);
 }
 
 static bool is_wanted(const struct conversion *c, const struct stack_entry *e)
 {
-	const struct sample_count *n = &e->tally.count;
-
-	if (!n->samples && !n->weight)
+	if ((!e->count.samples && !e->count.weight) || e->node == c->store->nowhere)
 		return false;
 	return !c->meaning || !c->meaning->wanted || c->meaning->wanted(c->meaning->arg, &e->key);
 }
@@ -347,30 +380,56 @@ static int main_mapping_first(struct conversion *c)
 	return 0;
 }
 
-int stack_store_to_profile(const struct stack_store *s, struct module_set *modules,
+static int compare_entries(const void *left, const void *right, void *arg)
+{
+	const struct stack_store *s = arg;
+	const struct stack_entry *a = &s->entries.data[*(const u32 *)left];
+	const struct stack_entry *b = &s->entries.data[*(const u32 *)right];
+
+	if (a->node != b->node)
+		return a->node < b->node ? -1 : 1;
+	if (a->waker != b->waker)
+		return a->waker < b->waker ? -1 : 1;
+	return (a > b) - (a < b);
+}
+
+/* Equal stacks follow one another, because samples in a row can share theirs. The order is in `moved`. */
+static void sort_entries(struct stack_store *s)
+{
+	for (size_t i = 0; i < s->entries.len; i++)
+		s->moved.data[i] = (u32)i;
+	if (s->entries.len)
+		qsort_r(s->moved.data, s->entries.len, sizeof(u32), compare_entries, s);
+}
+
+int stack_store_to_profile(struct stack_store *s, struct module_set *modules,
 			   const struct collect_options *opt, const struct sample_meaning *meaning,
 			   struct profile *p)
 {
 	struct conversion *c = calloc(1, sizeof(*c));
 	struct mapping_entry *m, *next;
-	struct stack_entry *e, *tmp;
 	int err;
 
 	if (!c)
 		return -ENOMEM;
+	c->store = s;
 	c->p = p;
 	c->modules = modules;
 	c->opt = opt;
 	c->meaning = meaning;
 	err = main_mapping_first(c);
-	HASH_ITER(hh, s->entries, e, tmp) {
-		if (!err && is_wanted(c, e))
-			err = convert_entry(c, s, e);
+	sort_entries(s);
+	for (size_t i = 0; i < s->entries.len && !err; i++) {
+		const struct stack_entry *e = &s->entries.data[s->moved.data[i]];
+
+		if (is_wanted(c, e))
+			err = convert_entry(c, e);
 	}
 	HASH_ITER(hh, c->mappings, m, next) {
 		HASH_DEL(c->mappings, m);
 		free(m);
 	}
+	s->merged.share = c->total > 0 ? c->merged / c->total : 0;
 	free(c);
 	return err;
 }

@@ -11,6 +11,7 @@
 #include "collect/libbpf_log.h"
 #include "collect/perf_event.h"
 #include "collect/lock_names.h"
+#include "collect/map_walk.h"
 #include "collect/wait_reading.h"
 #include "collect/wait_ring.h"
 #include "collect/wait_seeds.h"
@@ -18,7 +19,6 @@
 #include "target/pid_space.h"
 #include "wait.skel.h"
 
-#define READ_WAITS 256u
 #define NSEC_PER_SEC 1000000000ull
 #define NOTED_PROCESSES 64u
 #define OWNER_TICKS 997 /* Hz: how soon an owner that runs is found */
@@ -91,8 +91,6 @@ static u64 now_ns(void)
 	return (u64)ts.tv_sec * NSEC_PER_SEC + (u64)ts.tv_nsec;
 }
 
-/* ---- before ---- */
-
 static bool wants_owners(const struct wait_collector *c)
 {
 	return c->view->mode == WAIT_MODE_MUTEX && c->opt.wait.owners;
@@ -118,8 +116,62 @@ static int new_ticker(struct wait_collector *c, struct error *err)
 	return 0;
 }
 
+/* ---- keys under which the kernel will count ---- */
+
+struct waits_due {
+	struct stack_store *store;
+	u64 now;
+};
+
+static int await_thread(void *arg, const void *key, const void *value)
+{
+	const struct waits_due *due = arg;
+	const struct thread_wait *t = value;
+
+	if (t->counted)
+		stack_store_await(due->store, &t->key,
+				  due->now > t->since ? (double)(due->now - t->since) : 0);
+	if (t->first)
+		stack_store_await(due->store, &t->past, (double)(t->came - t->first));
+	return 0;
+}
+
+static int await_owner(void *arg, const void *key, const void *value)
+{
+	const struct waits_due *due = arg;
+	const struct lock_waiters *w = value;
+
+	if (w->owner_known)
+		stack_store_await(due->store, &w->owner, 0);
+	return 0;
+}
+
+static void before_merge(void *arg, struct stack_store *store)
+{
+	struct wait_collector *c = arg;
+	struct waits_due due = {store, now_ns()};
+	int code = map_walk(&(struct map_walk){.fd = bpf_map__fd(c->skel->maps.thread_waits),
+					       .key_size = sizeof(struct global_pid),
+					       .value_size = sizeof(struct thread_wait),
+					       .entry = await_thread,
+					       .arg = &due});
+
+	if (!code && wants_owners(c))
+		code = map_walk(&(struct map_walk){.fd = bpf_map__fd(c->skel->maps.locks),
+						   .key_size = sizeof(struct lock_key),
+						   .value_size = sizeof(struct lock_waiters),
+						   .entry = await_owner,
+						   .arg = &due});
+	/* Their counts are not lost: they go to the root. */
+	if (code)
+		log_info(c->opt.log, "waits that go on lose their stacks: %s", error_reason(code));
+}
+
+/* ---- before ---- */
+
 static int load(struct wait_collector *c, struct error *err)
 {
+	const struct stack_kind kind = {.chained = mode_of(c) & WAIT_MODE_WAKERS};
 	int code;
 
 	libbpf_log_begin(c->opt.log);
@@ -142,7 +194,11 @@ static int load(struct wait_collector *c, struct error *err)
 		code = wait_bpf__load(c->skel);
 	if (code)
 		return bpf_session_load_error(code, err);
-	return bpf_session_new(c->skel->obj, &c->skel->bss->control, &c->opt, &c->session, err);
+	code = bpf_session_new(c->skel->obj, &c->skel->bss->control, &c->opt, &kind, &c->session,
+			       err);
+	if (!code)
+		bpf_session_on_merge(c->session, before_merge, c);
+	return code;
 }
 
 static int attach(struct bpf_program *prog, struct bpf_link **link, struct error *err)
@@ -237,9 +293,8 @@ static void add(struct wait_collector *c, const struct sample_key *key, u64 samp
 {
 	struct sample_count n = {.samples = samples, .weight = ns};
 
-	/* The frames may have been lost, which has been counted. */
 	if (c->view->mode != WAIT_MODE_BLOCK || ns >= c->opt.wait.min_ns)
-		(void)bpf_session_count(c->session, key, &n);
+		bpf_session_add(c->session, key, TALLY_COUNT, &n);
 }
 
 /* Who waits without limit, and has for a while, may be part of a deadlock. */
@@ -305,31 +360,28 @@ static void end_wait(struct wait_collector *c, const struct thread_wait *t, u64 
 	}
 }
 
+struct wait_end {
+	struct wait_collector *c;
+	u64 now;
+};
+
+static int end_thread(void *arg, const void *key, const void *value)
+{
+	const struct wait_end *e = arg;
+
+	end_wait(e->c, value, e->now);
+	return note_waiter(e->c, value, e->now);
+}
+
 static int end_waits(struct wait_collector *c, u64 now)
 {
-	int fd = bpf_map__fd(c->skel->maps.thread_waits), err = 0;
-	struct thread_wait *waits = calloc(READ_WAITS, sizeof(*waits));
-	struct global_pid *tids = calloc(READ_WAITS, sizeof(*tids));
-	u64 position = 0;
-	bool first = true;
+	struct wait_end e = {c, now};
 
-	if (!waits || !tids)
-		err = -ENOMEM;
-	while (!err) {
-		u32 n = READ_WAITS;
-
-		err = bpf_map_lookup_batch(fd, first ? NULL : &position, &position, tids, waits, &n,
-					   NULL);
-		for (u32 i = 0; i < n && (!err || err == -ENOENT); i++) {
-			end_wait(c, &waits[i], now);
-			if (note_waiter(c, &waits[i], now))
-				err = -ENOMEM;
-		}
-		first = false;
-	}
-	free(waits);
-	free(tids);
-	return err == -ENOENT ? 0 : err; /* ENOENT: that was the last batch */
+	return map_walk(&(struct map_walk){.fd = bpf_map__fd(c->skel->maps.thread_waits),
+					   .key_size = sizeof(struct global_pid),
+					   .value_size = sizeof(struct thread_wait),
+					   .entry = end_thread,
+					   .arg = &e});
 }
 
 static int wait_stop(struct collector *base, struct error *err)
@@ -385,7 +437,6 @@ static int wait_read(struct collector *base, struct profile *p, struct error *er
 	struct wait_reading reading = {
 		.kind = c->view->reading,
 		.causes = c->opt.wait.causes,
-		.chained = mode_of(c) & WAIT_MODE_WAKERS,
 		.names = c->names,
 	};
 	struct sample_meaning meaning = wait_meaning(&reading);

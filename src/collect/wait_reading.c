@@ -47,10 +47,13 @@ static u32 lock_labels(struct wait_reading *r, const struct sample_key *key,
 	pid_t tgid;
 	u32 n = 0;
 
-	if (!pid_from_proc(owner->tgid, &tgid))
-		name = lock_names_find(r->names, tgid, key->object);
-	snprintf(r->address, sizeof(r->address), "0x%llx", (unsigned long long)key->object);
-	out[n++] = (struct sample_label){.key = "lock", .text = name ? name : r->address};
+	/* Rare waits may have been merged, those for different locks as well. */
+	if (key->object) {
+		if (!pid_from_proc(owner->tgid, &tgid))
+			name = lock_names_find(r->names, tgid, key->object);
+		snprintf(r->address, sizeof(r->address), "0x%llx", (unsigned long long)key->object);
+		out[n++] = (struct sample_label){.key = "lock", .text = name ? name : r->address};
+	}
 	if (name)
 		out[n++] = (struct sample_label){.key = "address", .text = r->address};
 	if (r->kind == WAIT_READ_HOLDS)
@@ -87,7 +90,6 @@ struct sample_meaning wait_meaning(struct wait_reading *r)
 		.values = values,
 		.labels = labels,
 		.wanted = wanted,
-		.chained = r->chained,
 		.arg = r,
 	};
 }

@@ -16,7 +16,6 @@ enum wait_reading_kind {
 struct wait_reading {
 	enum wait_reading_kind kind;
 	u32 causes; /* 1 << enum wait_cause: the wanted ones; 0: all */
-	bool chained; /* the waker's stack follows the waiter's */
 	struct lock_names *names; /* of locks */
 	char address[32]; /* of the label that was asked for last */
 };

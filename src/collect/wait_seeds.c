@@ -46,7 +46,9 @@ static int take_kernel_part(struct bpf_session *s, const struct seed_record *see
 	memcpy(owner.leader_comm, seed->leader_comm, sizeof(owner.leader_comm));
 	for (u32 i = 0; i < n; i++)
 		frames[i] = kernel_frame(seed, i);
-	return n ? bpf_session_put(s, &seed->key, &owner, frames, n) : 0;
+	if (n)
+		bpf_session_put(s, &seed->key, &owner, frames, n);
+	return 0;
 }
 
 static int take_one(struct bpf_session *s, const struct seed_record *seed, struct pending_record *r)

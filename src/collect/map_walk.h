@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All entries of a BPF hash map, in batches (BPF_MAP_LOOKUP_BATCH, 5.6). */
+#ifndef CPROF_COLLECT_MAP_WALK_H
+#define CPROF_COLLECT_MAP_WALK_H
+
+#include "base/types.h"
+
+/* A negative errno ends the walk. */
+typedef int (*map_walk_fn)(void *arg, const void *key, const void *value);
+/* Called between reading a batch and handing it over; may be NULL. */
+typedef void (*map_walk_batch_fn)(void *arg);
+
+struct map_walk {
+	int fd;
+	size_t key_size, value_size; /* multiples of 8, or the sizes that the map has */
+	map_walk_fn entry;
+	map_walk_batch_fn batch;
+	void *arg;
+};
+
+/* What is put in or taken out meanwhile may be seen or not. -ENOMEM, or what `entry` returned. */
+int map_walk(const struct map_walk *w) MUST_CHECK;
+
+#endif
