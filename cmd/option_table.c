@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/bpf_shared.h"
+#include "collect/memory_bound.h"
 #include "target/allocator.h"
 #include "target/select.h"
 
@@ -323,6 +324,8 @@ const struct option_row option_table[] = {
 	 OF(VERB_CPU | VERB_WALL, SAMPLING), NUMBER(frequency, 1, INT32_MAX, "a frequency (samples a second, such as 99)")},
 	{'e', "event", "EVENT", "what to count (default cpu-clock; see below)",
 	 OF(VERB_CPU, SAMPLING), BY(set_event)},
+	{0, "max-memory", "BYTES", "hold no more than this (default 512M): rare stacks are merged",
+	 IN(SAMPLING), BYTES(max_memory, MEMORY_BOUND_MIN, INT64_MAX, "a number of bytes from 32M on (512M, 2G)")},
 	{0, "user", NULL, "user frames only", OF(VERB_STACKS, SAMPLING), ON(user_only)},
 	{0, "kernel", NULL, "kernel frames only", OF(VERB_STACKS, SAMPLING), ON(kernel_only)},
 	{0, "mode", "bpf|perf", "how to record (default: bpf where allowed, else perf)",

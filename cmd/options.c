@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "collect/memory_bound.h"
 #include "nearest.h"
 #include "option_checks.h"
 
@@ -169,6 +170,7 @@ int options_parse(struct options *o, enum verb verb, int argc, char **argv, stru
 		.children = true,
 		.inlines = true,
 		.duration_ns = DEFAULT_DURATION_NS,
+		.max_memory = MEMORY_BOUND_DEFAULT,
 		.frequency = DEFAULT_FREQUENCY,
 		.event = event_table,
 		.top = DEFAULT_TOP,

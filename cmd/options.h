@@ -63,6 +63,7 @@ struct options {
 	u32 frequency; /* Hz, 1 or more; the kernel's limit is not checked here */
 	const struct event_desc *event; /* never NULL */
 	struct wait_options wait;
+	u64 max_memory; /* bytes that cprof may hold */
 	bool user_only, kernel_only; /* at most one; both options together mean neither */
 	enum recording_mode mode;
 

@@ -46,6 +46,7 @@ static void fill_collect_options(const struct session *s, struct collect_options
 		.by_thread = o->labels & OPTION_LABEL_THREAD,
 		.by_process = o->labels & OPTION_LABEL_PID,
 		.by_cpu = o->labels & OPTION_LABEL_CPU,
+		.max_memory = o->max_memory,
 		.heap = o->heap,
 		.wait = o->wait,
 		.log = &s->term.log,

@@ -23,6 +23,16 @@ static bool print_cuts(struct terminal *t, const struct collect_stats *s)
 	return list[0];
 }
 
+static void print_merged(struct terminal *t, const struct stack_merge_stats *m)
+{
+	if (m->stacks)
+		terminal_note(t,
+			      "cprof: memory bound reached (--max-memory): %llu rare stacks "
+			      "merged, %.1f%% "
+			      "of the profile is in [too many stacks]",
+			      (unsigned long long)m->stacks, m->share * 100);
+}
+
 static void print_cost(struct terminal *t, const struct collect_stats *s)
 {
 	struct rusage u;
@@ -106,6 +116,7 @@ void summary_print(struct terminal *t, const struct summary *sum)
 	if (s->heap.probes)
 		print_heap(t, &s->heap);
 	print_waits(t, &s->wait);
+	print_merged(t, &s->merged);
 	/* Three lines at most: what was cut matters more than what could be named better. */
 	if (!print_cuts(t, s) && !s->heap.probes && n->note[0])
 		terminal_note(t, "cprof: %s", n->note);

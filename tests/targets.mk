@@ -50,6 +50,7 @@ $(eval $(call target,locks,locks.c,gcc,))
 $(eval $(call target,locks-cxx,locks.cpp,g++,-std=c++20))
 $(eval $(call target,lock_server,lock_server.c,gcc,))
 $(eval $(call target,holds,holds.c,gcc,))
+$(eval $(call target,paths,paths.c,gcc,))
 
 # Two builds of one library with different frames, so that stale rows give a visibly wrong stack.
 $(eval $(call target,libburn1.so,dl_lib.c,gcc,-shared -fPIC -DLIB_FUNCTION=library_one -DLIB_FRAME=40))

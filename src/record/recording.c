@@ -288,6 +288,10 @@ static int add_comments(const struct recording *r, const struct collect_stats *s
 	if (!err)
 		err = profile_add_comment(p, "samples: %llu, lost: %s",
 					  (unsigned long long)s->samples, losses);
+	if (!err && s->merged.stacks)
+		err = profile_add_comment(
+			p, "merged: %llu rare stacks, %.1f%% of the profile, for lack of memory",
+			(unsigned long long)s->merged.stacks, s->merged.share * 100);
 	/* Of all CPUs, whoever ran: their time is in the profile, with the tick that came next. */
 	if (!err && s->late)
 		err = profile_add_comment(p, "late ticks: %llu of %llu",

@@ -1,0 +1,65 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# What cprof itself holds (--max-memory), and what it does when that is not enough.
+load helper
+
+setup_file() { [ "$(id -u)" = 0 ] || skip 'needs root'; }
+
+# paths NUMBER KEPT MICROSECONDS VERB...: records a program of so many stacks into paths.pb.gz. SAID has what it did.
+paths() {
+	local words="$1 $2 $3"
+	shift 3
+	# shellcheck disable=SC2086 # three words
+	"$CPROF" "$@" -o paths.pb.gz -- "$TARGETS/paths" $words >said 2>"$ERR"
+}
+
+under_work() { under work "$@"; }
+
+said_number() { awk -v name="$1" '$1 == name { print $2 }' said; }
+
+# under FUNCTION TYPE [PATTERN]: the sum of a sample type below a function, of stacks that match.
+under() {
+	"$CPROF" convert paths.pb.gz --sample-type "$2" -f folded -o "$FOLDED" 2>>"$ERR"
+	awk -v want="(^|;)$1(;|$).*${3-}" '{ line = $0; sub(/ [0-9]+$/, "", line) } line ~ want { n += $NF } END { printf "%.0f\n", n }' "$FOLDED"
+}
+
+# The MB of memory that the summary names.
+megabytes() { sed -n 's/^cprof: cost: .* \([0-9]*\) MB of memory.*/\1/p' "$ERR"; }
+
+merged() { grep -qE 'memory bound reached .*: [1-9][0-9]* rare stacks merged' "$ERR"; }
+
+@test "memory: heap of 60,000 stacks within 32 MB: no byte is lost, and the stacks that are merged are said" {
+	paths 60000 5000 0 heap --rate 1 --force --no-preload --max-memory 32M
+	merged
+	[ "$(under_work alloc_space)" = "$(said_number allocated)" ]
+	[ "$(under_work inuse_space)" = "$(said_number kept)" ]
+	# Those that were merged still have most of their way.
+	[ "$(under_work alloc_space '(zero|one);down;.*\[too many stacks\]$')" -gt 0 ]
+	python3 "$BATS_TEST_DIRNAME/pprof_decode.py" paths.pb.gz --check
+	gunzip -c paths.pb.gz | grep -aq 'merged: [0-9]* rare stacks, [0-9.]*% of the profile'
+	holds "$(megabytes) < 32 * 1.3 + 60"
+}
+
+@test "memory: the same with room enough merges nothing" {
+	paths 5000 500 0 heap --rate 1 --force --no-preload
+	! merged
+	[ "$(under_work alloc_space)" = "$(said_number allocated)" ]
+	[ "$(under_work alloc_space 'too many stacks')" = 0 ]
+}
+
+@test "memory: offcpu of 40,000 stacks within 32 MB: no time is lost" {
+	paths 40000 1 20 offcpu --max-memory 32M
+	merged
+	# From before a sleep to after it is a little more than the time off the CPU.
+	holds "$(under_work offcpu) <= $(said_number slept) * 1.01e9"
+	holds "$(under_work offcpu) >= $(said_number slept) * 0.6e9"
+	# One wait was as long as all of them, and nobody knew how long it would be while others were merged.
+	holds "$(under wait_for_thread offcpu 'join') >= $(said_number slept) * 0.9e9"
+	holds "$(under_work waits) >= 39000"
+	holds "$(megabytes) < 32 * 1.3 + 60"
+}
+
+@test "memory: --max-memory of less than 32M is refused" {
+	run -2 --separate-stderr "$CPROF" heap -p $$ --max-memory 31M
+	[[ $stderr == *'"31M" is not a number of bytes from 32M on'* ]]
+}
