@@ -96,7 +96,7 @@ without() {
 	[[ $stderr == *"PID $PID: /proc is mounted with hidepid"* ]]
 	run --separate-stderr unshare -m bash -c "$hidden" "$CPROF" -p 4194000
 	[[ $stderr == *'no such process'* ]]
-	run --separate-stderr unshare -m bash -c "$hidden" "$CPROF" -n shares
+	run --separate-stderr unshare -m bash -c "$hidden" "$CPROF" -n "not-there-$PID"
 	[[ $stderr == *'no process has that name among those that /proc, mounted with hidepid,'* ]]
 }
 

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Any text as /proc/PID/mountinfo: whoever mounts chooses most of it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mounts.h"
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
+{
+	struct mounts m = {0};
+
+	if (mounts_parse((struct bytes){data, size}, NULL, &m))
+		abort();
+	vec_for_each(&m.points, p) {
+		if (!p->path || p->dirs || strlen(p->path) > size)
+			abort();
+		(void)mounts_path_is_local(&m, p->path);
+	}
+	mounts_release(&m);
+	return 0;
+}
