@@ -40,6 +40,9 @@ const char *error_reason(int code)
 	static _Thread_local char text[128];
 	const char *plain = strerrordesc_np(code < 0 ? -code : code);
 
+	if (code == -ETIMEDOUT || code == ETIMEDOUT) /* no connections here: readers.h */
+		plain = "its file system did not answer in time";
+
 	snprintf(text, sizeof(text), "%s", plain ? plain : "unknown error");
 	/* "No such process" reads on after a colon; "I/O error" keeps its capitals. */
 	if (isupper((unsigned char)text[0]) && islower((unsigned char)text[1]))

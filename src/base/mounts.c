@@ -358,3 +358,10 @@ bool mounts_path_is_local(const struct mounts *m, const char *path)
 
 	return p && p->local;
 }
+
+const char *mounts_remote_point(const struct mounts *m, const char *path)
+{
+	const struct mount_point *p = point_of(m, path);
+
+	return p && !p->local ? p->path : NULL;
+}

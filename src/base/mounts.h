@@ -40,6 +40,9 @@ bool mounts_are_local(const struct mounts *m);
 /* What lies at an absolute path that holds no symbolic links. */
 bool mounts_path_is_local(const struct mounts *m, const char *path);
 
+/* The mount point of what lies there, when that may not answer; else NULL. Lent. */
+const char *mounts_remote_point(const struct mounts *m, const char *path);
+
 /* A file system type by its name in mountinfo, or by f_type of statfs(2). Overlays are not local here. */
 bool mounts_type_is_local(const char *type);
 bool mounts_magic_is_local(u64 magic);

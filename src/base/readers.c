@@ -92,6 +92,17 @@ bool readers_device_is_local(struct readers *r, pid_t tgid, u32 dev_major, u32 d
 	return local;
 }
 
+bool readers_path_is_local(struct readers *r, const char *path)
+{
+	bool local;
+
+	pthread_mutex_lock(&r->lock);
+	refresh_mounts(r);
+	local = mounts_path_is_local(&r->mounts, path);
+	pthread_mutex_unlock(&r->lock);
+	return local;
+}
+
 /* ---- the processes ---------------------------------------------------------------------------- */
 
 static int start(struct readers *r)
@@ -175,9 +186,21 @@ static bool is_silent(const struct readers *r, const char *place)
 	return false;
 }
 
+/*
+ * One file in a file system that does not answer stands for all of it. Behind links, or in other mount
+ * namespaces, a place is not known to lie there; then its directory is as good a word for it.
+ */
+static const char *place_of(const struct readers *r, const struct file_opener *o)
+{
+	const char *mount = mounts_remote_point(&r->mounts, o->place);
+
+	return mount ? mount : o->place;
+}
+
 /* The newest link of a device comes first. */
 static struct reader_link *link_for(struct readers *r, const struct file_opener *o, int *err)
 {
+	const char *place = o->device == READERS_ANY_DEVICE ? place_of(r, o) : "";
 	struct reader_link *link = r->links;
 	bool known = o->device != READERS_ANY_DEVICE;
 
@@ -185,10 +208,10 @@ static struct reader_link *link_for(struct readers *r, const struct file_opener 
 	while (link && link->device != o->device)
 		link = link->next;
 	if (link && link->sock >= 0)
-		return !known && is_silent(r, o->place) ? NULL : link;
+		return !known && is_silent(r, place) ? NULL : link;
 	if (link && known && now_ms() - link->died_ms < AGAIN_MS)
 		return NULL;
-	if (r->hung >= HUNG_MAX || (!known && is_silent(r, o->place)))
+	if (r->hung >= HUNG_MAX || (!known && is_silent(r, place)))
 		return NULL;
 	return add_link(r, o->device, err);
 }
@@ -383,9 +406,12 @@ static int take_answer(struct reader_link *link, const struct reader_answer *a, 
 
 static void note_silence(struct readers *r, const struct file_opener *o)
 {
-	char *copy = o->device == READERS_ANY_DEVICE ? strdup(o->place) : NULL;
+	char *copy;
 
+	if (o->device != READERS_ANY_DEVICE)
+		return;
 	pthread_mutex_lock(&r->lock);
+	copy = strdup(place_of(r, o));
 	if (copy && vec_push(&r->silent_places, copy))
 		free(copy);
 	pthread_mutex_unlock(&r->lock);
@@ -405,7 +431,8 @@ int readers_open(struct readers *r, const struct file_opener *o, struct input_fi
 	refresh_mounts(r);
 	overlay_is_local = mounts_are_local(&r->mounts);
 	link = link_for(r, o, &err);
-	if (!link && err == -ETIMEDOUT)
+	/* Of a place it is not known whether the file is there at all. */
+	if (!link && err == -ETIMEDOUT && o->device != READERS_ANY_DEVICE)
 		note_unanswered(r, o->path);
 	pthread_mutex_unlock(&r->lock);
 	if (!link)

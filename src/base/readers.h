@@ -34,6 +34,9 @@ void readers_free(struct readers *r); /* NULL is fine; input files are closed be
 /* Whether files that `tgid` maps from this device can be read without help. */
 bool readers_device_is_local(struct readers *r, pid_t tgid, u32 dev_major, u32 dev_minor);
 
+/* Whether what lies there answers as far as is known; symbolic links are not followed. */
+bool readers_path_is_local(struct readers *r, const char *path);
+
 #define READERS_ANY_DEVICE 0
 
 /* How a file is opened: a function of this program, which the reader calls. */

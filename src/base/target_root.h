@@ -7,11 +7,14 @@
 #define CPROF_BASE_TARGET_ROOT_H
 
 #include "base/file_user.h"
+#include "base/readers.h"
 
 struct target_root {
 	int fd; /* O_PATH; -1: none, the process is gone */
 	bool ours; /* this machine's, with our own rights: nobody else chose what is there */
 	struct file_user user; /* of the process; not read when `ours` */
+	struct readers
+		*readers; /* who opens files there, as they may not answer; NULL: this process */
 };
 
 #define TARGET_ROOT_NONE ((struct target_root){.fd = -1})
@@ -31,6 +34,21 @@ enum target_path {
  */
 int target_root_open(const struct target_root *root, const char *path,
 		     enum target_path links) MUST_CHECK;
+
+/*
+ * The same by root->readers: what target_root_input opens may lie on any file system. As readers_open(), and
+ * -ENOENT and so on as above.
+ */
+int target_root_input(const struct target_root *root, const char *path, enum target_path links,
+		      struct input_file *out) MUST_CHECK;
+
+/*
+ * A root as it is sent to a reader: its user in `out`, from which target_root_unpack makes it again around
+ * another descriptor. Bytes used, or -E2BIG. What is unpacked lends its groups from `packed`.
+ */
+ssize_t target_root_pack(const struct target_root *root, void *out, size_t size) MUST_CHECK;
+ssize_t target_root_unpack(const void *packed, size_t size, int fd,
+			   struct target_root *root) MUST_CHECK;
 
 void target_root_release(struct target_root *root);
 

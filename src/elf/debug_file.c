@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include "base/regular_file.h"
@@ -36,23 +34,22 @@ struct wanted {
 
 /* ---- is it the one? --------------------------------------------------------------------------- */
 
-static bool crc_fits(const struct wanted *w, int fd)
+static bool crc_fits(const struct wanted *w, struct input_file *in)
 {
 	struct budget *budget = elf_file_budget(w->of);
 	u8 *chunk = malloc(CRC_CHUNK);
 	uLong crc = crc32(0, NULL, 0);
 	ssize_t got = -1;
-	struct stat st;
-	off_t at = 0;
+	u64 at = 0;
 
-	if (fstat(fd, &st) || st.st_size > (off_t)CRC_MAX) {
+	if (in->size > CRC_MAX) {
 		free(chunk);
 		return false;
 	}
 	while (chunk && budget_look(budget, BUDGET_SECTIONS, CRC_CHUNK / 2) &&
-	       (got = pread(fd, chunk, CRC_CHUNK, at)) > 0) {
+	       (got = input_file_read(in, chunk, CRC_CHUNK, at)) > 0) {
 		crc = crc32(crc, chunk, (uInt)got);
-		at += got;
+		at += (u64)got;
 	}
 	free(chunk);
 	return got == 0 && crc == w->crc;
@@ -75,15 +72,14 @@ static bool tells_something(struct elf_file *f)
 	return false;
 }
 
-static bool try_open(const struct wanted *w, int fd, struct elf_file **out)
+/* Takes the input over. */
+static bool try_open(const struct wanted *w, struct input_file *in, struct elf_file **out)
 {
-	bool taken;
-
-	if (fd < 0)
+	if (!w->id.len && !crc_fits(w, in)) {
+		input_file_close(in);
 		return false;
-	taken = (w->id.len || crc_fits(w, fd)) && !elf_file_open(fd, out);
-	close(fd);
-	if (!taken)
+	}
+	if (elf_file_open_input(in, out))
 		return false;
 	elf_file_share_budget(*out, w->of);
 	if ((!w->id.len || id_fits(elf_file_build_id(*out), &w->id)) && tells_something(*out))
@@ -104,6 +100,7 @@ static bool try_path(const struct wanted *w, struct elf_file **out, const char *
 	PRINTF_LIKE(3, 4);
 static bool try_path(const struct wanted *w, struct elf_file **out, const char *fmt, ...)
 {
+	struct input_file in;
 	char path[PATH_MAX];
 	va_list ap;
 	int len;
@@ -113,10 +110,11 @@ static bool try_path(const struct wanted *w, struct elf_file **out, const char *
 	va_end(ap);
 	if (len < 0 || (size_t)len >= sizeof(path))
 		return false;
-	if (try_open(w, target_root_open(w->root, path, TARGET_PATH_LINKS), out))
+	if (!target_root_input(w->root, path, TARGET_PATH_LINKS, &in) && try_open(w, &in, out))
 		return true;
 	/* A path that the target chose is the target's alone. */
-	return is_debug_package(path) && try_open(w, regular_file_open(path), out);
+	return is_debug_package(path) && !regular_file_input(w->root->readers, path, &in) &&
+	       try_open(w, &in, out);
 }
 
 /* ---- places ----------------------------------------------------------------------------------- */

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "elf/elf_file_private.h"
@@ -26,7 +25,8 @@ struct bytes elf_file_bytes(struct elf_file *f, u64 offset, u64 len)
 {
 	Elf_Data *data;
 
-	if (!len || offset > f->size || len > f->size - offset)
+	if (!len || offset > f->size || len > f->size - offset ||
+	    input_file_fetch(&f->in, offset, len))
 		return (struct bytes){0};
 	/* libelf keeps each part until the end, in a list that it searches. */
 	if (!budget_take(f->budget, BUDGET_SECTIONS, 4 * ++f->nchunks) ||
@@ -160,7 +160,7 @@ static int retry_without_sections(struct elf_file *f)
 		f->image = malloc(f->size);
 		if (!f->image)
 			return -ENOMEM;
-		if (pread(f->fd, f->image, f->size, 0) != (ssize_t)f->size)
+		if (input_file_read(&f->in, f->image, f->size, 0) != (ssize_t)f->size)
 			return 0;
 	}
 	memcpy(&ehdr, f->image, sizeof(ehdr));
@@ -177,12 +177,12 @@ static int retry_without_sections(struct elf_file *f)
  * ---- opening ----------------------------------------------------------------------------------
  */
 
-static bool read_at(const struct elf_file *f, u64 offset, void *out, size_t len)
+static bool read_at(struct elf_file *f, u64 offset, void *out, size_t len)
 {
 	if (offset > f->size || len > f->size - offset)
 		return false;
 	if (!f->image)
-		return pread(f->fd, out, len, (off_t)offset) == (ssize_t)len;
+		return input_file_read(&f->in, out, len, offset) == (ssize_t)len;
 	memcpy(out, f->image + offset, len);
 	return true;
 }
@@ -192,7 +192,7 @@ static bool read_at(const struct elf_file *f, u64 offset, void *out, size_t len)
  * Header", e_shnum), where a sparse file of no cost to its owner may claim a billion. The same
  * holds for program headers, of which the kernel accepts no more than 1,170.
  */
-static bool counts_are_sane(const struct elf_file *f)
+static bool counts_are_sane(struct elf_file *f)
 {
 	Elf64_Ehdr ehdr;
 	Elf64_Shdr first;
@@ -211,20 +211,65 @@ static struct elf_file *elf_file_alloc(void)
 	struct elf_file *f = calloc(1, sizeof(*f));
 
 	if (f) {
-		f->fd = -1;
+		f->in = INPUT_FILE_NONE;
 		f->budget = &f->own_budget;
 	}
 	elf_version(EV_CURRENT);
 	return f;
 }
 
-static void elf_file_begin(struct elf_file *f)
+/* Of a file that a reader copies. counts_are_sane() has looked at the number of sections. */
+static int fetch_section_headers(struct elf_file *f, const Elf64_Ehdr *ehdr)
 {
+	u64 count = ehdr->e_shnum;
+	Elf64_Shdr first;
+
+	if (!ehdr->e_shoff)
+		return 0;
+	if (!count && read_at(f, ehdr->e_shoff, &first, sizeof(first)))
+		count = first.sh_size;
+	if (ehdr->e_shoff > f->size || count > (f->size - ehdr->e_shoff) / sizeof(first))
+		return 0; /* which libelf sees, too */
+	return input_file_fetch(&f->in, ehdr->e_shoff, count * sizeof(first));
+}
+
+/* What libelf reads unasked. */
+static int fetch_headers(struct elf_file *f)
+{
+	Elf64_Ehdr ehdr;
+	int err;
+	u64 len;
+
+	if (f->size < sizeof(ehdr))
+		return -ENOEXEC;
+	err = input_file_fetch(&f->in, 0, sizeof(ehdr));
+	if (err)
+		return err;
+	memcpy(&ehdr, input_file_image(&f->in).data, sizeof(ehdr));
+	len = (u64)ehdr.e_phnum * sizeof(Elf64_Phdr);
+	if (ehdr.e_phoff <= f->size && len <= f->size - ehdr.e_phoff)
+		err = input_file_fetch(&f->in, ehdr.e_phoff, len);
+	return err ? err : fetch_section_headers(f, &ehdr);
+}
+
+static int elf_file_begin(struct elf_file *f)
+{
+	int err = 0;
+
 	budget_init(&f->own_budget, f->stored);
 	if (!counts_are_sane(f))
-		return; /* retry_without_sections() */
-	f->elf = f->image ? elf_memory((char *)f->image, f->size)
-			  : elf_begin(f->fd, ELF_C_READ, NULL);
+		return 0; /* retry_without_sections() */
+	if (f->in.served)
+		err = fetch_headers(f);
+	if (err)
+		return err;
+	if (f->image)
+		f->elf = elf_memory((char *)f->image, f->size);
+	else if (f->in.served) /* libelf only reads there */
+		f->elf = elf_memory((char *)(uintptr_t)input_file_image(&f->in).data, f->size);
+	else
+		f->elf = elf_begin(f->in.fd, ELF_C_READ, NULL);
+	return 0;
 }
 
 static int elf_file_finish(struct elf_file *f, int err, struct elf_file **out)
@@ -241,25 +286,30 @@ static int elf_file_finish(struct elf_file *f, int err, struct elf_file **out)
 	return 0;
 }
 
-int elf_file_open(int fd, struct elf_file **out)
+int elf_file_open_input(struct input_file *in, struct elf_file **out)
 {
 	struct elf_file *f = elf_file_alloc();
-	struct stat st;
-	int err = 0;
 
-	if (!f)
+	if (!f) {
+		input_file_close(in);
 		return -ENOMEM;
-	f->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	if (f->fd < 0 || fstat(f->fd, &st) < 0)
-		err = -errno;
-	else if (!S_ISREG(st.st_mode))
-		err = -ENOEXEC;
-	else {
-		f->size = (u64)st.st_size;
-		f->stored = (u64)st.st_blocks * 512;
-		elf_file_begin(f);
 	}
-	return elf_file_finish(f, err, out);
+	f->in = *in;
+	*in = INPUT_FILE_NONE;
+	f->size = f->in.size;
+	f->stored = f->in.stored;
+	return elf_file_finish(f, elf_file_begin(f), out);
+}
+
+int elf_file_open(int fd, struct elf_file **out)
+{
+	struct input_file in;
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0), err;
+
+	if (copy < 0)
+		return -errno;
+	err = input_file_of(copy, &in);
+	return err == -EINVAL ? -ENOEXEC : err ? err : elf_file_open_input(&in, out);
 }
 
 int elf_file_adopt_memory(u8 *image, size_t len, struct elf_file **out)
@@ -274,8 +324,7 @@ int elf_file_adopt_memory(u8 *image, size_t len, struct elf_file **out)
 	if (len < EI_NIDENT)
 		return elf_file_finish(f, -ENOEXEC, out);
 	f->size = f->stored = len;
-	elf_file_begin(f);
-	return elf_file_finish(f, 0, out);
+	return elf_file_finish(f, elf_file_begin(f), out);
 }
 
 int elf_file_open_memory(struct bytes image, struct elf_file **out)
@@ -294,8 +343,7 @@ void elf_file_free(struct elf_file *f)
 	if (!f)
 		return;
 	elf_end(f->elf);
-	if (f->fd >= 0)
-		close(f->fd);
+	input_file_close(&f->in);
 	vec_for_each(&f->inflated, it)
 		free(it->data);
 	vec_release(&f->inflated);

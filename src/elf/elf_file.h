@@ -15,6 +15,7 @@
 
 #include "base/budget.h"
 #include "base/bytes.h"
+#include "base/input_file.h"
 #include "base/types.h"
 
 #define BUILD_ID_MAX 64
@@ -40,6 +41,12 @@ struct elf_section {
 
 struct elf_file;
 
+/*
+ * Takes the input over, also when it fails; *in is closed then. Of a file that a reader copies, sections are
+ * fetched when they are first asked for: that may take as long as the reader does (readers.h), and fail
+ * with -ETIMEDOUT.
+ */
+int elf_file_open_input(struct input_file *in, struct elf_file **out) MUST_CHECK;
 /* Reads from `fd`, which is duplicated, so the caller keeps its own. */
 int elf_file_open(int fd, struct elf_file **out) MUST_CHECK;
 /* An image in memory (the vdso, minidebuginfo, tests). The bytes are copied. */
@@ -95,7 +102,9 @@ int elf_file_visit_sections(struct elf_file *f,
 					 const GElf_Shdr *shdr),
 			    void *arg) MUST_CHECK;
 
-/* libelf's handle, for libdw; lent. */
+/* libelf's handle; lent. What a reader copies must be fetched before sections are read by it. */
 Elf *elf_file_handle(struct elf_file *f);
+/* All that libdw may read: the sections of debug information. 0, -ETIMEDOUT, ... */
+int elf_file_fetch_debug(struct elf_file *f) MUST_CHECK;
 
 #endif

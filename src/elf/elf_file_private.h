@@ -14,7 +14,7 @@ struct inflated { /* a section that was compressed */
 
 struct elf_file {
 	Elf *elf;
-	int fd;
+	struct input_file in;
 	u8 *image; /* our copy, for elf_file_open_memory() */
 	u64 size;
 	u64 stored; /* bytes that the file takes on disk */

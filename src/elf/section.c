@@ -55,6 +55,8 @@ static int section_raw(struct elf_file *f, Elf_Scn *scn, const GElf_Shdr *shdr, 
 	if (!shdr->sh_size)
 		return 0;
 	err = pay_for_section(f, elf_ndxscn(scn), shdr->sh_size);
+	if (!err)
+		err = input_file_fetch(&f->in, shdr->sh_offset, shdr->sh_size);
 	if (err)
 		return err;
 	data = elf_rawdata(scn, NULL);
@@ -312,6 +314,31 @@ int elf_file_section_header(struct elf_file *f, const char *name, struct elf_sec
 		return -ENOENT;
 	section_describe(&shdr, out);
 	return 0;
+}
+
+static bool begins_with(const char *name, const char *prefix)
+{
+	return !strncmp(name, prefix, strlen(prefix));
+}
+
+static int fetch_section(void *arg, const char *name, Elf_Scn *scn, const GElf_Shdr *shdr)
+{
+	struct elf_file *f = arg;
+	int err;
+
+	(void)scn;
+	if (!begins_with(name, ".debug_") && !begins_with(name, ".zdebug_") &&
+	    !begins_with(name, ".gnu.debuglto_") && !begins_with(name, ".gnu_debugaltlink"))
+		return 0;
+	err = input_file_fetch(&f->in, shdr->sh_offset, shdr->sh_size);
+	return err == -EINVAL
+		       ? 0
+		       : err; /* behind the end of the file, which libdw will find out, too */
+}
+
+int elf_file_fetch_debug(struct elf_file *f)
+{
+	return f->in.served ? elf_file_visit_sections(f, fetch_section, f) : 0;
 }
 
 int elf_file_section(struct elf_file *f, const char *name, struct elf_section *out)

@@ -79,8 +79,8 @@ static int check_contents(struct elf_file *f, bool has_alt)
 	struct budget *budget = elf_file_budget(f);
 	struct contents c = {.f = f};
 
-	if (elf_file_visit_sections(f, add_section, &c) || !c.info || c.bomb ||
-	    (c.alt_link && !has_alt))
+	if (elf_file_fetch_debug(f) || elf_file_visit_sections(f, add_section, &c) || !c.info ||
+	    c.bomb || (c.alt_link && !has_alt))
 		return -ENOENT;
 	if (!budget_reserve(budget, BUDGET_INFO, c.bytes) ||
 	    !budget_look(budget, BUDGET_INFO, c.bytes / 4 + 1))

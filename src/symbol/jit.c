@@ -31,7 +31,7 @@ struct jit_names {
 };
 
 struct lines {
-	int fd;
+	struct input_file *in;
 	u64 at; /* file offset of data[0] */
 	size_t used, len;
 	bool skipping; /* inside a line that did not fit */
@@ -82,20 +82,10 @@ static bool parse_line(char *line, struct range *r)
 
 /* ---- where the last lines are ----------------------------------------------------------------- */
 
-static ssize_t read_at(int fd, void *data, size_t size, u64 offset)
-{
-	ssize_t got;
-
-	do
-		got = pread(fd, data, size, (off_t)offset);
-	while (got < 0 && errno == EINTR);
-	return got < 0 ? -errno : got;
-}
-
 /* Makes room behind what has not been used yet, and fills it; bytes read, 0 at the end, or an error. */
-static ssize_t lines_fill(struct lines *l)
+static int lines_fill(struct lines *l)
 {
-	ssize_t got;
+	int got;
 
 	if (!l->used && l->len == sizeof(l->data)) {
 		l->skipping = true;
@@ -109,7 +99,8 @@ static ssize_t lines_fill(struct lines *l)
 		l->cut = true;
 		return 0;
 	}
-	got = read_at(l->fd, l->data + l->len, sizeof(l->data) - l->len, l->at + l->len);
+	got = (int)input_file_read(l->in, l->data + l->len, sizeof(l->data) - l->len,
+				   l->at + l->len);
 	if (got > 0)
 		l->len += (size_t)got;
 	return got;
@@ -123,13 +114,13 @@ static int lines_next(struct lines *l, char **line, u64 *offset)
 {
 	for (;;) {
 		char *start = l->data + l->used, *stop = memchr(start, '\n', l->len - l->used);
-		ssize_t got;
+		int got;
 		bool skipped;
 
 		if (!stop) {
 			got = lines_fill(l);
 			if (got <= 0)
-				return (int)got;
+				return got;
 			continue;
 		}
 		*stop = '\0';
@@ -181,7 +172,7 @@ static u64 last_line_of(const struct jit_names *m, size_t i)
 	return last;
 }
 
-static int mark_lines(struct jit_names *m, int fd, const u64 *addresses)
+static int mark_lines(struct jit_names *m, struct input_file *in, const u64 *addresses)
 {
 	struct lines *l = calloc(1, sizeof(*l));
 	struct range r;
@@ -191,7 +182,7 @@ static int mark_lines(struct jit_names *m, int fd, const u64 *addresses)
 
 	if (!l)
 		return -ENOMEM;
-	l->fd = fd;
+	l->in = in;
 	while ((more = lines_next(l, &line, &offset)) > 0) {
 		if (parse_line(line, &r))
 			mark(m, addresses, &r, offset);
@@ -204,10 +195,10 @@ static int mark_lines(struct jit_names *m, int fd, const u64 *addresses)
 /* ---- their names ------------------------------------------------------------------------------ */
 
 /* The file may have been written anew since: then the address stays without a name. */
-static int read_name(int fd, u64 offset, u64 address, char **name)
+static int read_name(struct input_file *in, u64 offset, u64 address, char **name)
 {
 	char line[LINE_HEAD_MAX + JIT_NAME_MAX];
-	ssize_t got = read_at(fd, line, sizeof(line) - 1, offset);
+	ssize_t got = input_file_read(in, line, sizeof(line) - 1, offset);
 	struct range r;
 
 	if (got < 0)
@@ -220,7 +211,7 @@ static int read_name(int fd, u64 offset, u64 address, char **name)
 	return *name ? 0 : -ENOMEM;
 }
 
-static int read_names(struct jit_names *m, int fd, const u64 *addresses)
+static int read_names(struct jit_names *m, struct input_file *in, const u64 *addresses)
 {
 	u64 before = 0, last;
 	int err = 0;
@@ -230,12 +221,12 @@ static int read_names(struct jit_names *m, int fd, const u64 *addresses)
 		if (last && last == before)
 			m->name[i] = m->name[i - 1];
 		else if (last)
-			err = read_name(fd, last - 1, addresses[i], &m->name[i]);
+			err = read_name(in, last - 1, addresses[i], &m->name[i]);
 	}
 	return err;
 }
 
-int jit_names_scan(int fd, const u64 *addresses, size_t n, struct jit_names **out)
+static int scan(struct input_file *in, const u64 *addresses, size_t n, struct jit_names **out)
 {
 	struct jit_names *m = calloc(1, sizeof(*m));
 	int err = -ENOMEM;
@@ -246,9 +237,9 @@ int jit_names_scan(int fd, const u64 *addresses, size_t n, struct jit_names **ou
 	m->name = calloc(n + 1, sizeof(*m->name));
 	m->last = calloc(n + 1, 2 * sizeof(*m->last));
 	if (m->name && m->last)
-		err = mark_lines(m, fd, addresses);
+		err = mark_lines(m, in, addresses);
 	if (!err)
-		err = read_names(m, fd, addresses);
+		err = read_names(m, in, addresses);
 	if (err) {
 		jit_names_free(m);
 		return err;
@@ -259,28 +250,34 @@ int jit_names_scan(int fd, const u64 *addresses, size_t n, struct jit_names **ou
 	return 0;
 }
 
+int jit_names_scan(int fd, const u64 *addresses, size_t n, struct jit_names **out)
+{
+	struct input_file in = {.fd = fd};
+
+	return scan(&in, addresses, n, out);
+}
+
 /* ---- finding the file ------------------------------------------------------------------------- */
 
 /* A plain file under this one name, of root or of the process' user. */
-static bool is_trusted(int fd, uid_t uid)
+static bool is_trusted(const struct input_file *in, uid_t uid)
 {
-	struct stat st;
-
-	return !fstat(fd, &st) && st.st_nlink == 1 && (!st.st_uid || st.st_uid == uid);
+	return in->links == 1 && (!in->uid || in->uid == uid);
 }
 
 int jit_names_read(const struct target_root *root, struct inner_pid pid, const u64 *addresses,
 		   size_t n, struct jit_names **out)
 {
+	struct input_file in;
 	char path[64];
-	int fd, err;
+	int err;
 
 	snprintf(path, sizeof(path), "tmp/perf-%u.map", pid.nr);
-	fd = target_root_open(root, path, TARGET_PATH_NO_LINKS);
-	if (fd < 0)
-		return fd == -ELOOP || fd == -EINVAL ? -EPERM : fd;
-	err = is_trusted(fd, root->user.uid) ? jit_names_scan(fd, addresses, n, out) : -EPERM;
-	close(fd);
+	err = target_root_input(root, path, TARGET_PATH_NO_LINKS, &in);
+	if (err)
+		return err == -ELOOP || err == -EINVAL ? -EPERM : err;
+	err = is_trusted(&in, root->user.uid) ? scan(&in, addresses, n, out) : -EPERM;
+	input_file_close(&in);
 	return err;
 }
 

@@ -56,6 +56,9 @@ TEST(mounts, what_lies_at_a_path)
 	CHECK(!mounts_path_is_local(&m, "/home"));
 	CHECK(mounts_path_is_local(&m, "/home/local/x"));
 	CHECK(!mounts_path_is_local(&m, "/mnt/with space/x"));
+	CHECK_STR(mounts_remote_point(&m, "/home/x/y"), "/home");
+	CHECK(!mounts_remote_point(&m, "/home/local/y"));
+	CHECK(!mounts_remote_point(&m, "home/x"));
 	mounts_release(&m);
 }
 
