@@ -199,7 +199,8 @@ enum module_id {
 	X(STACK_NO_PROGRESS, "frame does not move up the stack")                \
 	X(STACK_COMPAT, "32-bit code")                                          \
 	X(STACK_COPY_TOO_SHORT, "stack larger than the copied part")            \
-	X(STACK_SWITCH, "went on on another stack")
+	X(STACK_SWITCH, "went on on another stack")                             \
+	X(STACK_UNREAD, "file could not be read in time")
 
 #define STACK_END_ENUM_(name, text) name,
 enum stack_end { STACK_ENDS(STACK_END_ENUM_) STACK_END_COUNT };
@@ -243,6 +244,7 @@ struct module_table {
 	u32 nwords; /* of whole pages */
 	u16 has_table; /* 0: nothing is known about the module's code */
 	u16 zero; /* a zero that the verifier cannot see through */
+	u32 unread; /* there is no table because the file's file system did not answer */
 };
 
 /* The pool: pages live in chunks, each an array map that user space fills through mmap. */

@@ -543,6 +543,15 @@ static __always_inline bool rule_of(u64 frame, struct unwind_rule *out)
 	return true;
 }
 
+static __always_inline enum stack_end why_uncovered(u32 module)
+{
+	const struct module_table *mt = env_module_table(module);
+
+	if (mt && mt->unread)
+		return STACK_UNREAD;
+	return mt && mt->has_table ? STACK_NO_ROW : STACK_NO_TABLE;
+}
+
 /*
  * Somebody's return probe: the address was on top of what is now the caller's stack, or a few words
  * higher once the trampoline itself has begun to push.
@@ -582,11 +591,8 @@ __attribute__((noinline)) int unwind_step(struct stack_walk *st)
 		st->has_anon = 1;
 		return step_frame_pointer(st);
 	}
-	if (!rule_of(frame, &rule) || rule.cfa == UNWIND_CFA_NONE) {
-		const struct module_table *mt = env_module_table(module);
-
-		return step_uncovered(st, mt && mt->has_table ? STACK_NO_ROW : STACK_NO_TABLE);
-	}
+	if (!rule_of(frame, &rule) || rule.cfa == UNWIND_CFA_NONE)
+		return step_uncovered(st, why_uncovered(module));
 	return step_rule(st, &rule);
 }
 

@@ -161,6 +161,7 @@ static void sum_up(struct session *s, const struct collect_stats *stats)
 
 static int finish(struct session *s)
 {
+	struct readers_unanswered unanswered;
 	struct collect_stats stats;
 	struct profile *p;
 	bool empty = true;
@@ -176,6 +177,8 @@ static int finish(struct session *s)
 	if (code)
 		return code;
 	sum_up(s, &stats);
+	recording_unanswered(s->recording, &unanswered);
+	summary_unanswered(&s->term, &unanswered);
 	if (!empty)
 		return CPROF_EXIT_OK;
 	terminal_error(&s->term, "the profile of %s is empty: %s",

@@ -7,10 +7,12 @@
 #include "exit_codes.h"
 #include "format/out.h"
 #include "format/report.h"
+#include "summary.h"
 #include "viewing.h"
 #include "verbs.h"
 
-static struct report_options report_of(const struct options *o, const struct terminal *t, int type)
+static struct report_options report_of(const struct options *o, const struct terminal *t, int type,
+				       struct readers *readers)
 {
 	return (struct report_options){
 		.kind = o->report,
@@ -22,13 +24,31 @@ static struct report_options report_of(const struct options *o, const struct ter
 		.width = t->width,
 		.color = t->out_color,
 		.full_names = o->full_names,
+		.readers = readers,
 	};
+}
+
+static int print_report(const struct profile *p, const struct options *o, int type,
+			struct terminal *t, struct error *err)
+{
+	const struct sink to = viewing_stdout();
+	struct report_options how;
+	struct readers_unanswered unanswered;
+	struct readers *readers;
+	int code = readers_new(&readers);
+
+	if (code)
+		return code;
+	how = report_of(o, t, type, readers);
+	code = report_write(p, &how, &to, err);
+	readers_unanswered(readers, &unanswered);
+	summary_unanswered(t, &unanswered);
+	readers_free(readers);
+	return code;
 }
 
 static int run(int argc, char **argv)
 {
-	struct report_options how;
-	const struct sink to = viewing_stdout();
 	struct error err = {0};
 	struct terminal t;
 	struct options o;
@@ -41,10 +61,8 @@ static int run(int argc, char **argv)
 	if (!p)
 		return CPROF_EXIT_FAILED;
 	code = out_pick_type(p, o.sample_type, &err);
-	if (code >= 0) {
-		how = report_of(&o, &t, code);
-		code = report_write(p, &how, &to, &err);
-	}
+	if (code >= 0)
+		code = print_report(p, &o, code, &t, &err);
 	profile_free(p);
 	return code < 0 ? viewing_failed(&t, code, &err) : CPROF_EXIT_OK;
 }

@@ -122,3 +122,16 @@ void summary_print(struct terminal *t, const struct summary *sum)
 		terminal_note(t, "cprof: %s", n->note);
 	print_cost(t, s);
 }
+
+void summary_unanswered(struct terminal *t, const struct readers_unanswered *u)
+{
+	u32 shown = 0;
+
+	for (; shown < u->files && shown < ARRAY_LEN(u->paths); shown++)
+		terminal_note(t,
+			      "cprof: could not read %s: its file system did not answer within %u "
+			      "s",
+			      u->paths[shown], READERS_ANSWER_MS / 1000);
+	if (u->files > shown)
+		terminal_note(t, "cprof: could not read %u more files there", u->files - shown);
+}

@@ -3,6 +3,7 @@
 #ifndef CPROF_CMD_SUMMARY_H
 #define CPROF_CMD_SUMMARY_H
 
+#include "base/readers.h"
 #include "collect/collector.h"
 #include "symbol/symbolize.h"
 #include "terminal.h"
@@ -17,5 +18,8 @@ struct summary {
 
 /* At most three lines on stderr, two when no stack was cut. */
 void summary_print(struct terminal *t, const struct summary *s);
+
+/* One line for each file that did not answer, at most four lines; none when all did. */
+void summary_unanswered(struct terminal *t, const struct readers_unanswered *u);
 
 #endif

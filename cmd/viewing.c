@@ -10,8 +10,24 @@
 #include "exit_codes.h"
 #include "format/destination.h"
 #include "format/read.h"
+#include "summary.h"
 #include "symbol/symbolize_files.h"
 #include "view/apply.h"
+
+static int name_from_files(struct profile *p, struct terminal *t)
+{
+	struct readers_unanswered unanswered;
+	struct readers *readers;
+	int code = readers_new(&readers);
+
+	if (code)
+		return code;
+	code = symbolize_from_files(p, readers);
+	readers_unanswered(readers, &unanswered);
+	summary_unanswered(t, &unanswered);
+	readers_free(readers);
+	return code;
+}
 
 struct profile *viewing_load(const struct options *o, size_t i, struct terminal *t)
 {
@@ -23,7 +39,7 @@ struct profile *viewing_load(const struct options *o, size_t i, struct terminal 
 		terminal_failed(t, &err, code);
 		return NULL;
 	}
-	code = symbolize_from_files(p);
+	code = name_from_files(p, t);
 	if (!code)
 		return p;
 	terminal_error(t, "%s", error_reason(code));

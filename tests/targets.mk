@@ -52,6 +52,10 @@ $(eval $(call target,lock_server,lock_server.c,gcc,))
 $(eval $(call target,holds,holds.c,gcc,))
 $(eval $(call target,paths,paths.c,gcc,))
 
+ifneq ($(shell pkg-config --exists fuse3 && echo yes),)
+$(eval $(call target,stuck_fs,stuck_fs.c,gcc,$(shell pkg-config --cflags --libs fuse3)))
+endif
+
 # Two builds of one library with different frames, so that stale rows give a visibly wrong stack.
 $(eval $(call target,libburn1.so,dl_lib.c,gcc,-shared -fPIC -DLIB_FUNCTION=library_one -DLIB_FRAME=40))
 $(eval $(call target,libburn2.so,dl_lib.c,gcc,-shared -fPIC -DLIB_FUNCTION=library_two -DLIB_FRAME=4000))

@@ -85,7 +85,10 @@ static int module_add(struct bpf_session *s, struct module *m)
 		module_free(m);
 		return number;
 	}
-	load_table(s, (u32)number, m);
+	if (m->unread)
+		tables_set_unread(s->tables, (u32)number);
+	else
+		load_table(s, (u32)number, m);
 	s->nmodules++;
 	s->late_modules += s->recording;
 	return number;
@@ -100,7 +103,7 @@ static void module_arrived(struct bpf_session *s, const struct module_record *r)
 	u32 value;
 
 	if (!number)
-		number = module_open_mapped(tgid, r->start, r->end, &m);
+		number = module_open_mapped(s->opt->readers, tgid, r->start, r->end, &m);
 
 	if (number) {
 		/* Most likely gone already: whoever maps the file next may ask again. */
@@ -120,7 +123,7 @@ static int module_met(void *arg, pid_t tgid, const struct map_entry *e)
 {
 	struct bpf_session *s = arg;
 	struct module *m;
-	int err = module_open_entry(tgid, e, &m);
+	int err = module_open_entry(s->opt->readers, tgid, e, &m);
 
 	return err ? err : module_add(s, m);
 }
@@ -416,15 +419,16 @@ out:
  * The kernel's name for a file is its inode, and only mappings show it: so the files of a command that
  * has not begun are mapped here, for as long as it takes to list them.
  */
-static void *map_for_listing(const char *path)
+static void *map_for_listing(struct readers *readers, const char *path)
 {
-	int fd = regular_file_open(path);
-	void *mem;
+	struct input_file in;
+	void *mem = MAP_FAILED;
 
-	if (fd < 0)
+	if (regular_file_input(readers, path, &in))
 		return NULL;
-	mem = mmap(NULL, 1, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
-	close(fd);
+	if (in.fd >= 0) /* else it is met when the command maps it */
+		mem = mmap(NULL, 1, PROT_READ | PROT_EXEC, MAP_PRIVATE, in.fd, 0);
+	input_file_close(&in);
 	return mem == MAP_FAILED ? NULL : mem;
 }
 
@@ -448,7 +452,7 @@ int bpf_session_discover(struct bpf_session *s, struct bpf_program *list_mapping
 			code = seed(s, p->tgid, SEED_TARGET);
 	}
 	for (; extra && *extra; extra++) {
-		void *mem = map_for_listing(*extra);
+		void *mem = map_for_listing(s->opt->readers, *extra);
 
 		if (mem && vec_push(&mapped, mem))
 			munmap(mem, 1);
@@ -508,7 +512,7 @@ int bpf_session_new(struct bpf_object *obj, struct sample_control *control,
 	s->seeds_fd = map_fd(obj, "seeds");
 	code = tables_new(&maps, &s->tables);
 	if (!code)
-		code = module_set_new(&s->modules);
+		code = module_set_new(opt->readers, &s->modules);
 	if (!code)
 		code = stack_store_new(opt, kind, &s->store);
 	if (!code)

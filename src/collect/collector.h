@@ -29,6 +29,7 @@ struct collect_options {
 	bool user, kernel; /* which frames are wanted */
 	bool by_process, by_thread, by_cpu; /* labels: what is told apart */
 	u64 max_memory; /* bytes that cprof may hold; 0: no bound */
+	struct readers *readers; /* of files that may not answer; outlives the collector */
 	const char *command; /* argv[0] of a command held before its exec, or NULL */
 	struct heap_options {
 		u64 rate; /* mean bytes between samples; 1: every allocation */

@@ -68,7 +68,7 @@ static int cpu_prepare(struct collector *base, struct error *err)
 	if (code)
 		return code;
 	if (c->opt.command)
-		needed_files_of(c->opt.command, &needed);
+		needed_files_of(c->opt.command, c->opt.readers, &needed);
 	code = bpf_session_discover(c->session, c->skel->progs.list_mappings, needed.paths, err);
 	needed_files_release(&needed);
 	return code;

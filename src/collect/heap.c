@@ -284,6 +284,7 @@ static int make_doors(struct heap_collector *c, const struct features *f, struct
 		.kernel = probe_kernel_flags(f->kernel_major, f->kernel_minor),
 		.names = c->opt.heap.names ? &c->names : NULL,
 		.library = c->opt.heap.library,
+		.readers = c->opt.readers,
 		.log = c->opt.log,
 	};
 	int code = 0;
@@ -341,7 +342,7 @@ static int heap_prepare(struct collector *base, struct error *err)
 	if (code)
 		return code;
 	if (c->opt.command)
-		needed_files_of(c->opt.command, &needed);
+		needed_files_of(c->opt.command, c->opt.readers, &needed);
 	if (c->opt.heap.sampler && needed_files_add(&needed, c->opt.heap.sampler))
 		log_debug(c->opt.log, "the table of %s is loaded when it is met",
 			  c->opt.heap.sampler);

@@ -210,7 +210,7 @@ static int doors_of(struct heap_doors *d, pid_t tgid, const struct map_entry *e,
 	int err = 0;
 
 	*out = file_of(d, e);
-	if (*out || module_open_entry(tgid, e, &m))
+	if (*out || module_open_entry(d->p.readers, tgid, e, &m))
 		return 0;
 	if (m->elf)
 		err = file_add(d, m->elf, e, out);
@@ -408,22 +408,23 @@ void heap_doors_forget_ended(struct heap_doors *d)
 
 static int read_file(struct heap_doors *d, const char *path, struct door_file **out)
 {
-	int fd = regular_file_open(path), err;
 	struct map_entry e = {.path = (char *)path};
 	struct elf_file *elf = NULL;
-	struct stat st;
+	struct input_file in;
+	int err = regular_file_input(d->p.readers, path, &in);
 
-	if (fd < 0)
-		return fd;
-	if (!fstat(fd, &st)) {
-		e.inode = st.st_ino;
-		e.dev_major = major(st.st_dev);
-		e.dev_minor = minor(st.st_dev);
+	if (err)
+		return err;
+	if (in.served) { /* the kernel would have to read it, too: once it is mapped, most of it has been */
+		input_file_close(&in);
+		return -EAGAIN;
 	}
-	err = elf_file_open(fd, &elf);
+	e.inode = in.inode;
+	e.dev_major = in.dev_major;
+	e.dev_minor = in.dev_minor;
+	err = elf_file_open_input(&in, &elf);
 	if (!err)
 		err = file_add(d, elf, &e, out);
-	close(fd);
 	elf_file_free(elf);
 	return err;
 }

@@ -28,6 +28,7 @@ struct heap_programs {
 	u32 kernel; /* enum probe_kernel */
 	const struct alloc_names *names; /* of --alloc */
 	const char *library; /* of --lib: no other file is looked at; NULL: all are */
+	struct readers *readers;
 	const struct log *log;
 };
 

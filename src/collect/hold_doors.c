@@ -215,7 +215,7 @@ static int file_open(struct hold_doors *d, pid_t tgid, const struct map_entry *e
 	int err;
 
 	*out = file_of(d, e);
-	if (*out || module_open_entry(tgid, e, &m))
+	if (*out || module_open_entry(d->p.readers, tgid, e, &m))
 		return 0;
 	*out = calloc(1, sizeof(**out));
 	err = *out ? 0 : -ENOMEM;

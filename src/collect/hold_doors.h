@@ -20,7 +20,8 @@ struct hold_programs {
 	bool links; /* it was loaded for uprobe_multi links */
 	struct uprobe_pins *pins; /* borrowed */
 	u32 kernel; /* enum probe_kernel */
-	const struct log *log; /* borrowed */
+	struct readers *readers; /* borrowed, as is the log */
+	const struct log *log;
 };
 
 int hold_doors_new(const struct hold_programs *programs, struct hold_doors **out) MUST_CHECK;

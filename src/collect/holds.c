@@ -126,6 +126,7 @@ static int make_doors(struct holds_collector *c, const struct features *f, struc
 		.links = c->links,
 		.pins = c->pins,
 		.kernel = probe_kernel_flags(f->kernel_major, f->kernel_minor),
+		.readers = c->opt.readers,
 		.log = c->opt.log,
 	};
 	int code = hold_doors_new(&programs, &c->doors);
@@ -163,7 +164,7 @@ static int holds_prepare(struct collector *base, struct error *err)
 	if (code)
 		return code;
 	if (c->opt.command)
-		needed_files_of(c->opt.command, &needed);
+		needed_files_of(c->opt.command, c->opt.readers, &needed);
 	code = bpf_session_discover(c->session, c->skel->progs.list_mappings, needed.paths, err);
 	needed_files_release(&needed);
 	return code;

@@ -17,10 +17,11 @@ struct jit_entry {
 struct module_set {
 	struct module *by_number[MODULE_MAX];
 	u32 next;
+	struct readers *readers;
 	struct jit_entry *jit;
 };
 
-int module_set_new(struct module_set **out)
+int module_set_new(struct readers *readers, struct module_set **out)
 {
 	struct module_set *set = calloc(1, sizeof(*set));
 	int err;
@@ -28,9 +29,10 @@ int module_set_new(struct module_set **out)
 	if (!set)
 		return -ENOMEM;
 	set->next = MODULE_FIRST_FILE;
-	err = module_new_special(MODULE_KIND_KERNEL, 0, &set->by_number[MODULE_KERNEL]);
+	set->readers = readers;
+	err = module_new_special(MODULE_KIND_KERNEL, NULL, 0, &set->by_number[MODULE_KERNEL]);
 	if (!err)
-		err = module_new_special(MODULE_KIND_VDSO, 0, &set->by_number[MODULE_VDSO]);
+		err = module_new_special(MODULE_KIND_VDSO, NULL, 0, &set->by_number[MODULE_VDSO]);
 	if (err) {
 		module_set_free(set);
 		return err;
@@ -104,7 +106,7 @@ struct module *module_set_jit(struct module_set *set, struct proc_pid tgid)
 	/* Of a process that cprof's /proc does not show nothing is known. */
 	if (pid_from_proc(tgid, &pid))
 		pid = 0;
-	if (module_new_special(MODULE_KIND_JIT, pid, &e->module)) {
+	if (module_new_special(MODULE_KIND_JIT, set->readers, pid, &e->module)) {
 		free(e);
 		return NULL;
 	}

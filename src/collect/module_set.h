@@ -8,7 +8,10 @@
 
 struct module_set;
 
-int module_set_new(struct module_set **out) MUST_CHECK; /* the kernel and the vdso are in already */
+/*
+ * The kernel and the vdso are in already. `readers` (may be NULL) are those of its modules, and outlive it.
+ */
+int module_set_new(struct readers *readers, struct module_set **out) MUST_CHECK;
 void module_set_free(struct module_set *set);
 
 /* Takes `m` over and gives its number (from MODULE_FIRST_FILE on); -ENOSPC at MODULE_MAX. */

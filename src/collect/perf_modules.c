@@ -24,6 +24,7 @@ struct file_entry {
 
 struct perf_modules {
 	const struct log *log;
+	struct readers *readers;
 	struct module_set *set;
 	struct rule_set *rule_set;
 	struct unwind_rule *rules;
@@ -34,7 +35,7 @@ struct perf_modules {
 	u64 count, late, row_count;
 };
 
-int perf_modules_new(const struct log *log, struct perf_modules **out)
+int perf_modules_new(const struct log *log, struct readers *readers, struct perf_modules **out)
 {
 	struct perf_modules *m = calloc(1, sizeof(*m));
 	int code = -ENOMEM;
@@ -42,12 +43,13 @@ int perf_modules_new(const struct log *log, struct perf_modules **out)
 	if (!m)
 		return -ENOMEM;
 	m->log = log;
+	m->readers = readers;
 	m->end = MODULE_FIRST_FILE;
 	m->rules = calloc(UNWIND_MAX_RULES, sizeof(*m->rules));
 	if (m->rules)
 		code = rule_set_new(m->rules, UNWIND_MAX_RULES, &m->rule_set);
 	if (!code)
-		code = module_set_new(&m->set);
+		code = module_set_new(readers, &m->set);
 	if (code) {
 		perf_modules_free(m);
 		return code;
@@ -79,15 +81,16 @@ void perf_modules_free(struct perf_modules *m)
  * name below our own root, where device and inode must fit, too. No mapping is ever at 0-0, so that
  * /proc/self/map_files cannot answer.
  */
-static int open_module(pid_t tgid, const struct map_entry *e, struct module **out)
+static int open_module(struct readers *readers, pid_t tgid, const struct map_entry *e,
+		       struct module **out)
 {
 	struct map_entry here = *e;
-	int code = module_open_entry(tgid, e, out);
+	int code = module_open_entry(readers, tgid, e, out);
 
 	if (!code || code == -ENOMEM)
 		return code;
 	here.start = here.end = 0;
-	if (module_open_entry(getpid(), &here, out))
+	if (module_open_entry(readers, getpid(), &here, out))
 		return code;
 	(*out)->start = e->start;
 	(*out)->end = e->end;
@@ -109,7 +112,7 @@ static u32 add_file(struct perf_modules *m, pid_t tgid, const struct map_entry *
 		free(file);
 		return MODULE_UNKNOWN;
 	}
-	number = open_module(tgid, e, &module);
+	number = open_module(m->readers, tgid, e, &module);
 	if (!number)
 		number = module_set_add(m->set, module);
 	if (number < 0) {
@@ -149,13 +152,20 @@ struct space_map perf_modules_map(struct perf_modules *m, pid_t tgid, const stru
 	return map;
 }
 
+static bool is_unread(const struct perf_modules *m, u32 number)
+{
+	const struct module *module = module_set_get(m->set, number);
+
+	return module && module->unread;
+}
+
 static const struct rows *compile(struct perf_modules *m, u32 number)
 {
 	struct module *module = module_set_get(m->set, number);
 	int code;
 
 	m->tried[number] = true;
-	if (!module)
+	if (!module || module->unread)
 		return NULL;
 	code = module_rows_build(module, m->rule_set, &m->rows[number]);
 	if (code) {
@@ -180,8 +190,12 @@ void perf_modules_compile(struct perf_modules *m)
 
 const struct rows *perf_modules_rows(struct perf_modules *m, u32 number)
 {
+	static const struct rows unread = {.unread = true};
+
 	if (number >= MODULE_MAX)
 		return NULL;
+	if (is_unread(m, number))
+		return &unread;
 	if (m->tried[number])
 		return m->rows[number];
 	m->late++;

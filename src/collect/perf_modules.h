@@ -13,7 +13,8 @@
 
 struct perf_modules;
 
-int perf_modules_new(const struct log *log, struct perf_modules **out) MUST_CHECK;
+int perf_modules_new(const struct log *log, struct readers *readers,
+		     struct perf_modules **out) MUST_CHECK;
 void perf_modules_free(struct perf_modules *m);
 
 /* Where an executable mapping of `tgid`'s leads to. */

@@ -248,7 +248,7 @@ static int make_parts(struct perf_collector *c, struct error *err)
 		  tasks.stack_bytes);
 	code = perf_tasks_new(&tasks, c->rings, &c->tasks);
 	if (!code)
-		code = perf_modules_new(c->opt.log, &c->modules);
+		code = perf_modules_new(c->opt.log, c->opt.readers, &c->modules);
 	if (!code)
 		code = perf_processes_new(c->modules, &c->processes);
 	if (!code)

@@ -238,10 +238,20 @@ int tables_load(struct tables *t, u32 module, const struct rows *rows)
 	return 0;
 }
 
+void tables_set_unread(struct tables *t, u32 module)
+{
+	if (module < MODULE_MAX)
+		t->modules[module].unread = 1;
+}
+
 bool tables_view(struct tables *t, u32 module, struct rows *view)
 {
 	const struct module_table *mt = &t->modules[module < MODULE_MAX ? module : 0];
 
+	if (mt->unread) {
+		*view = (struct rows){.unread = true};
+		return true;
+	}
 	if (!mt->has_table)
 		return false;
 	*view = (struct rows){

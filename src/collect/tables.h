@@ -24,6 +24,8 @@ struct rule_set *tables_rules(struct tables *t); /* to compile rows with */
 
 /* Copies a module's rows into the pool and makes them visible. -ENOSPC: the pool is full. */
 int tables_load(struct tables *t, u32 module, const struct rows *rows) MUST_CHECK;
+/* The module's file did not answer: stacks that end in it say so. Until tables_load(). */
+void tables_set_unread(struct tables *t, u32 module);
 /* A loaded module's tables as the user-space walker takes them; borrowed. False: none. */
 bool tables_view(struct tables *t, u32 module, struct rows *view);
 const struct unwind_rule *tables_rule_array(const struct tables *t);

@@ -3,6 +3,7 @@
 #ifndef CPROF_FORMAT_REPORT_H
 #define CPROF_FORMAT_REPORT_H
 
+#include "base/readers.h"
 #include "format/format.h"
 #include "view/view.h"
 
@@ -24,6 +25,7 @@ struct report_options {
 	u32 top; /* TOP, TREE, TRACES: at most so many entries; 0: all */
 	u32 width; /* columns of the terminal; 0: unlimited */
 	bool color, full_names;
+	struct readers *readers; /* of sources, which may not answer; may be NULL */
 };
 
 /* 0; -ENOENT with a text when no function matches. */

@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/escape.h"
 #include "base/regular_file.h"
@@ -21,6 +19,7 @@
 #define MARGIN 5 /* lines before the first and behind the last one */
 #define MAX_LINES 2000 /* of one function: start lines come from the file */
 #define LINE_BYTES 4096
+#define COPY_MAX (64u << 20)
 #define NUMBER_COLUMNS 29u
 
 struct routine { /* the nodes of one function in one file, by line */
@@ -30,35 +29,54 @@ struct routine { /* the nodes of one function in one file, by line */
 	s64 flat, cum, start, end;
 };
 
-static FILE *open_text(const char *path)
+/* What a reader copies is taken over whole. */
+static FILE *copy_text(struct input_file *in)
 {
-	int fd = regular_file_open(path);
-	FILE *f = NULL;
-	struct stat st;
+	size_t len = in->size < COPY_MAX ? (size_t)in->size : COPY_MAX;
+	FILE *f = tmpfile();
+	u8 *text = f ? malloc(len) : NULL;
+	ssize_t got = text ? input_file_read(in, text, len, 0) : -ENOMEM;
 
-	if (fd < 0) {
-		errno = fd == -EINVAL ? ENOENT : -fd;
-		return NULL;
+	if (got > 0 && fwrite(text, 1, (size_t)got, f) == (size_t)got) {
+		rewind(f);
+	} else if (f) {
+		fclose(f);
+		f = NULL;
 	}
-	/* The path is the profile's: files of the kernel, which have no size, may change when they are read. */
-	if (!fstat(fd, &st) && st.st_size > 0)
-		f = fdopen(fd, "r");
-	else
-		errno = ENOENT;
-	if (!f)
-		close(fd);
+	free(text);
+	errno = got < 0 ? (int)-got : ENOENT;
 	return f;
 }
 
-static FILE *open_source(const char *path)
+static FILE *open_text(struct readers *readers, const char *path)
 {
-	FILE *f = *path ? open_text(path) : NULL;
+	struct input_file in;
+	int err = regular_file_input(readers, path, &in);
+	FILE *f = NULL;
+
+	/* The path is the profile's: files of the kernel, which have no size, may change when they are read. */
+	if (!err && !in.size)
+		err = -ENOENT;
+	if (!err && in.served)
+		f = copy_text(&in);
+	else if (!err)
+		f = fdopen(in.fd, "r");
+	if (err)
+		errno = err == -EINVAL ? ENOENT : -err;
+	if (!f || in.served)
+		input_file_close(&in);
+	return f;
+}
+
+static FILE *open_source(struct readers *readers, const char *path)
+{
+	FILE *f = *path ? open_text(readers, path) : NULL;
 
 	while (!f && (path = strchr(path, '/'))) {
 		while (*path == '/')
 			path++;
 		if (*path)
-			f = open_text(path);
+			f = open_text(readers, path);
 	}
 	return f;
 }
@@ -220,7 +238,7 @@ static void emit_routine(const struct report *r, const u32 *nodes, size_t n)
 	report_paint(r, OUT_PLAIN);
 	out_literal(r->out, "\n");
 	out_printf(r->out, "%10s %10s (flat, cum) %s of Total\n", flat, cum, share);
-	f = open_source(path);
+	f = open_source(r->o->readers, path);
 	if (!f) {
 		out_printf(r->out, " The source is not here: %s\n", error_reason(errno));
 		emit_lines_alone(&x);

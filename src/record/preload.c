@@ -75,45 +75,42 @@ static int find_library(char *out, size_t size)
 }
 
 /* What the program itself defines is found before what is preloaded. */
-static bool has_allocator(const char *path)
+static bool has_allocator(const char *path, struct readers *readers)
 {
-	int fd = regular_file_open(path);
 	struct allocator a = {0};
 	struct elf_file *elf;
-	bool found = false;
+	struct input_file in;
+	bool found;
 
-	if (fd < 0)
+	if (regular_file_input(readers, path, &in) || elf_file_open_input(&in, &elf))
 		return false;
-	if (!elf_file_open(fd, &elf)) {
-		found = !allocator_find(elf, NULL, &a);
-		allocator_release(&a);
-		elf_file_free(elf);
-	}
-	close(fd);
+	found = !allocator_find(elf, NULL, &a);
+	allocator_release(&a);
+	elf_file_free(elf);
 	return found;
 }
 
 /* Without an interpreter nobody reads LD_PRELOAD. */
-static bool is_out_of_reach(const char *command)
+static bool is_out_of_reach(const char *command, struct readers *readers)
 {
 	struct needed_files needed = {0};
 	bool out;
 
-	needed_files_of(command, &needed);
+	needed_files_of(command, readers, &needed);
 	out = needed.paths && needed.paths[0] &&
-	      (!needed.paths[1] || has_allocator(needed.paths[0]));
+	      (!needed.paths[1] || has_allocator(needed.paths[0], readers));
 	needed_files_release(&needed);
 	return out;
 }
 
-int preload_init(struct preload *p, const char *command, u64 rate)
+int preload_init(struct preload *p, const char *command, u64 rate, struct readers *readers)
 {
 	const char *others = getenv("LD_PRELOAD");
 	int err;
 
 	*p = (struct preload){0};
 	err = find_library(p->path, sizeof(p->path));
-	if (!err && is_out_of_reach(command))
+	if (!err && is_out_of_reach(command, readers))
 		err = -ENOTSUP;
 	if (err)
 		return err;

@@ -6,7 +6,7 @@
 #ifndef CPROF_RECORD_PRELOAD_H
 #define CPROF_RECORD_PRELOAD_H
 
-#include "base/types.h"
+#include "base/readers.h"
 
 struct preload {
 	char path[512]; /* of the library */
@@ -18,7 +18,8 @@ struct preload {
  * has put it there or could exchange it, -ENOTSUP: `command` would
  * ignore it, being linked statically, or with an allocator of its own.
  */
-int preload_init(struct preload *p, const char *command, u64 rate) MUST_CHECK;
+int preload_init(struct preload *p, const char *command, u64 rate,
+		 struct readers *readers) MUST_CHECK;
 void preload_release(struct preload *p);
 
 #endif

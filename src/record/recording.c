@@ -49,7 +49,7 @@ static int put_sampler_in_front(struct recording *r)
 
 	if (!r->kind->preloads || heap->no_preload || heap->names || heap->library)
 		return 0;
-	err = preload_init(&r->preload, r->o.command[0], heap->rate);
+	err = preload_init(&r->preload, r->o.command[0], heap->rate, r->collect.readers);
 	if (!err)
 		heap->sampler = r->preload.path;
 	else if (err == -ENOENT)
@@ -155,6 +155,19 @@ static int prepare(struct recording *r, struct error *error)
 	return prepare_with(r, fallback, error);
 }
 
+/* First of all: what hangs in a reader would keep what cprof has by the time when it is forked. */
+static int start_readers(struct recording *r, struct error *error)
+{
+	int err = readers_new(&r->collect.readers);
+
+	if (err)
+		return error_set(error, err, "cannot record: %s", error_reason(err));
+	if (readers_start(r->collect.readers))
+		log_info(r->collect.log, "no process can be started to read files that may not "
+					 "answer: they are left out");
+	return 0;
+}
+
 int recording_new(const struct recording_options *opt, struct recording **out, struct error *error)
 {
 	struct recording *r = calloc(1, sizeof(*r));
@@ -169,7 +182,9 @@ int recording_new(const struct recording_options *opt, struct recording **out, s
 	r->collect = opt->collect;
 	r->collect.heap.live = r->kind->live;
 	r->collect.target = &r->target;
-	err = select_target(r, error);
+	err = start_readers(r, error);
+	if (!err)
+		err = select_target(r, error);
 	r->collect.by_process |= several_processes(r);
 	/*
 	 * Here, so that no kind can forget it: each module, probe and thread takes descriptors. A command
@@ -194,6 +209,7 @@ void recording_free(struct recording *r)
 	preload_release(&r->preload);
 	free_collector(r);
 	target_release(&r->target);
+	readers_free(r->collect.readers);
 	free(r);
 }
 
@@ -367,6 +383,11 @@ void recording_stats(struct recording *r, struct collect_stats *out)
 const struct symbolize_stats *recording_names(const struct recording *r)
 {
 	return &r->names;
+}
+
+void recording_unanswered(const struct recording *r, struct readers_unanswered *out)
+{
+	readers_unanswered(r->collect.readers, out);
 }
 
 const char *recording_why_empty(struct recording *r)

@@ -12,6 +12,7 @@
 #ifndef CPROF_RECORD_RECORDING_H
 #define CPROF_RECORD_RECORDING_H
 
+#include "base/readers.h"
 #include "collect/kind.h"
 #include "symbol/symbolize.h"
 #include "target/command.h"
@@ -72,6 +73,8 @@ u64 recording_elapsed_ns(const struct recording *r);
 void recording_stats(struct recording *r, struct collect_stats *out);
 /* After recording_profile(). */
 const struct symbolize_stats *recording_names(const struct recording *r);
+/* Files that were left out because they did not answer. */
+void recording_unanswered(const struct recording *r, struct readers_unanswered *out);
 /* Why a profile has no samples: "the target used no CPU time". */
 const char *recording_why_empty(struct recording *r);
 /* "exited with status 3"; false: there is no command, or it runs still (a moment is waited for its end). */

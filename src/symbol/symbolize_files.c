@@ -19,13 +19,13 @@ static bool same_build(const struct profile *p, const struct profile_mapping *m,
 	return !*wanted || !strcmp(wanted, have);
 }
 
-static void find_file(const struct profile *p, struct profile_mapping *m)
+static void find_file(const struct profile *p, struct readers *readers, struct profile_mapping *m)
 {
 	const char *path = profile_text(p, m->path);
 	struct module *file;
 
 	if (m->kind != PROFILE_MAPPING_FILE || m->has_functions || *path != '/' ||
-	    module_open_file(path, &file))
+	    module_open_file(readers, path, &file))
 		return;
 	if (same_build(p, m, file))
 		m->source = file;
@@ -44,7 +44,7 @@ static bool lacks_names(const struct profile *p)
 	return false;
 }
 
-int symbolize_from_files(struct profile *p)
+int symbolize_from_files(struct profile *p, struct readers *readers)
 {
 	const struct symbolize_options options = {0};
 	struct symbolize_stats stats = {0};
@@ -53,7 +53,7 @@ int symbolize_from_files(struct profile *p)
 	if (!lacks_names(p))
 		return 0;
 	vec_for_each(&p->mappings, m)
-		find_file(p, m);
+		find_file(p, readers, m);
 	ret = symbolize_profile(p, &options, &stats);
 	vec_for_each(&p->mappings, m) {
 		module_free(m->source);

@@ -3,12 +3,14 @@
 #ifndef CPROF_SYMBOL_SYMBOLIZE_FILES_H
 #define CPROF_SYMBOL_SYMBOLIZE_FILES_H
 
+#include "base/readers.h"
 #include "profile/profile.h"
 
 /*
  * Opens the file of every mapping that has no functions and names the addresses in it. A file that is not here,
- * or has another build id than the mapping, leaves its addresses without names. 0 or -ENOMEM.
+ * or has another build id than the mapping, leaves its addresses without names. `readers` may
+ * be NULL. 0 or -ENOMEM.
  */
-int symbolize_from_files(struct profile *p) MUST_CHECK;
+int symbolize_from_files(struct profile *p, struct readers *readers) MUST_CHECK;
 
 #endif

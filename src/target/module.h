@@ -33,21 +33,22 @@ struct module {
 	u64 start, end, offset; /* one place where it is mapped, for the profile's mapping table */
 	u64 inode; /* as /proc/PID/maps shows the file; 0: no file */
 	u32 dev_major, dev_minor;
+	bool unread; /* the file's file system did not answer */
 };
 
 /*
- * Opens the file that `tgid` maps at [start, end) through /proc/PID/map_files (works for deleted and
- * replaced files and across mount namespaces; needs CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE), else by
- * path inside its root when device and inode still fit. A file that is no ELF still gives a module,
- * without .elf. -ESRCH, -EACCES, -ESTALE (another file lies there now), -ENOEXEC (no file is mapped
- * there), -EINVAL (not a regular file)...
+ * The file behind a mapping of `tgid`: see mapped_file.h, also for the errors. A file that is not an ELF file
+ * still gives a module, without .elf; so does one that did not answer in time (.unread). `readers` (may be NULL)
+ * must outlive the module. -ENOEXEC: no file is mapped there.
  */
-int module_open_mapped(pid_t tgid, u64 start, u64 end, struct module **out) MUST_CHECK;
-/* The same for who has read the maps already, once for all modules. */
-int module_open_entry(pid_t tgid, const struct map_entry *e, struct module **out) MUST_CHECK;
-/* A file of this machine, for addresses of a process that is gone. As above; -ENOENT, -ENOEXEC (no ELF). */
-int module_open_file(const char *path, struct module **out) MUST_CHECK;
-int module_new_special(enum module_kind kind, pid_t tgid,
+int module_open_entry(struct readers *readers, pid_t tgid, const struct map_entry *e,
+		      struct module **out) MUST_CHECK;
+/* The same for who has not read the maps. */
+int module_open_mapped(struct readers *readers, pid_t tgid, u64 start, u64 end,
+		       struct module **out) MUST_CHECK;
+/* A file of this machine, for addresses of a process that is gone. -ENOENT, -ENOEXEC (no ELF), ... */
+int module_open_file(struct readers *readers, const char *path, struct module **out) MUST_CHECK;
+int module_new_special(enum module_kind kind, struct readers *readers, pid_t tgid,
 		       struct module **out) MUST_CHECK; /* vdso: ours, from memory */
 void module_free(struct module *m);
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@
 
 #define MAX_SCRIPT_DEPTH 4 /* fs/exec.c: BINPRM_MAX_RECURSION */
 #define MAX_LISTED 512
+#define LIST_BYTES (256u << 10)
 
 typedef VEC(char *) path_vec;
 
@@ -120,12 +122,17 @@ static bool add_library(void *arg, const char *path)
 	return v->len <= MAX_LISTED && !add_path(v, path);
 }
 
-void needed_files_of(const char *command, struct needed_files *out)
+static void release_paths(path_vec *v)
+{
+	vec_for_each(v, it)
+		free(*it);
+	vec_release(v);
+}
+
+static void list_here(const char *command, path_vec *v)
 {
 	char path[PATH_MAX], next[PATH_MAX], loader[PATH_MAX];
-	path_vec v = {0};
 
-	out->paths = NULL;
 	if (!find_in_path(command, path, sizeof(path)))
 		return;
 	for (int depth = 0; depth < MAX_SCRIPT_DEPTH; depth++) {
@@ -133,19 +140,81 @@ void needed_files_of(const char *command, struct needed_files *out)
 			break;
 		memcpy(path, next, sizeof(path));
 	}
-	add_path(&v, path);
+	add_path(v, path);
 	if (elf_interpreter(path, loader, sizeof(loader))) {
-		add_path(&v, loader);
+		add_path(v, loader);
 		if (loader_lists(loader))
-			loader_list(loader, path, add_library, &v);
+			loader_list(loader, path, add_library, v);
 	}
-	if (vec_push(&v, NULL)) {
-		vec_for_each(&v, it)
-			free(*it);
-		vec_release(&v);
-		return;
+}
+
+/* ---- by a reader: the list comes back as a file without a name, each path with its NUL ---------- */
+
+static int write_paths(int fd, const path_vec *v)
+{
+	vec_for_each(v, it) {
+		size_t size = strlen(*it) + 1;
+
+		if (write(fd, *it, size) != (ssize_t)size)
+			return -EIO;
 	}
-	out->paths = v.data;
+	return 0;
+}
+
+static int list_for_reader(const void *arg, size_t size, const int *fds, u32 nfds)
+{
+	int fd = memfd_create("cprof-needed", MFD_CLOEXEC), err;
+	path_vec v = {0};
+
+	(void)size, (void)fds, (void)nfds;
+	if (fd < 0)
+		return -errno;
+	list_here(arg, &v);
+	err = write_paths(fd, &v);
+	release_paths(&v);
+	if (!err)
+		return fd;
+	close(fd);
+	return err;
+}
+
+static int list_by_reader(const char *command, struct readers *readers, path_vec *v)
+{
+	const struct file_opener o = {.open = list_for_reader,
+				      .arg = command,
+				      .size = strlen(command) + 1,
+				      .place = "PATH",
+				      .path = command};
+	char text[LIST_BYTES];
+	struct input_file in;
+	ssize_t got;
+	int err = readers_open(readers, &o, &in);
+
+	if (err)
+		return err;
+	got = input_file_read(&in, text, sizeof(text) - 1, 0);
+	input_file_close(&in);
+	if (got < 0)
+		return (int)got;
+	text[got] = '\0';
+	for (char *path = text; path < text + got && !err; path += strlen(path) + 1)
+		err = add_path(v, path);
+	return err;
+}
+
+void needed_files_of(const char *command, struct readers *readers, struct needed_files *out)
+{
+	path_vec v = {0};
+
+	out->paths = NULL;
+	if (readers)
+		(void)list_by_reader(command, readers, &v); /* a guess may be missing */
+	else
+		list_here(command, &v);
+	if (v.len && !vec_push(&v, NULL))
+		out->paths = v.data;
+	else
+		release_paths(&v);
 }
 
 int needed_files_add(struct needed_files *n, const char *path)

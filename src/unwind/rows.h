@@ -35,6 +35,7 @@ struct rows {
 	u32 nrows; /* rows in `words`, padding not counted */
 	u32 nfunctions;
 	u32 unsupported_rows;
+	bool unread; /* there are none: the file's file system did not answer in time */
 	bool frame_pointers; /* no CFI at all: UNWIND_RULE_FP but for functions known by name */
 };
 

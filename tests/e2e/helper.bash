@@ -9,6 +9,7 @@ CPROF=${CPROF:-$ROOT/cprof}
 TARGETS=${TARGETS:-$ROOT/build/targets}
 STARTED=()
 CGROUPS=() # innermost first
+MOUNTS=() # innermost first
 
 setup() {
 	cd "$BATS_TEST_TMPDIR" || return 1
@@ -22,6 +23,7 @@ teardown() {
 		kill -KILL "$pid" 2>/dev/null || true
 		wait "$pid" 2>/dev/null || true
 	done
+	[ ${#MOUNTS[@]} = 0 ] || umount -l "${MOUNTS[@]}" 2>/dev/null || true
 	[ ${#CGROUPS[@]} = 0 ] || rmdir "${CGROUPS[@]}" 2>/dev/null || true
 	# Seen only when the test failed.
 	[ ! -s "$ERR" ] || sed 's/^/stderr: /' "$ERR"

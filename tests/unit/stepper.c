@@ -77,7 +77,7 @@ static void start(struct stepper *s, char *const argv[], bool lazy)
 		unit_skip("ptrace is not allowed here");
 	CHECK(WIFSTOPPED(status));
 	ptrace(PTRACE_SETOPTIONS, s->pid, NULL, PTRACE_O_EXITKILL | PTRACE_O_TRACECLONE);
-	CHECK(!perf_modules_new(NULL, &s->modules));
+	CHECK(!perf_modules_new(NULL, NULL, &s->modules));
 }
 
 static void finish(struct stepper *s)

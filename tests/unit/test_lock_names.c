@@ -21,12 +21,12 @@ static struct module_set *own_modules(void)
 	struct module_set *set;
 	map_vec maps = {0};
 
-	CHECK_INT(module_set_new(&set), 0);
+	CHECK_INT(module_set_new(NULL, &set), 0);
 	CHECK_INT(maps_read(getpid(), &maps), 0);
 	vec_for_each(&maps, e) {
 		struct module *m;
 
-		if (e->executable && e->inode && !module_open_entry(getpid(), e, &m))
+		if (e->executable && e->inode && !module_open_entry(NULL, getpid(), e, &m))
 			CHECK(module_set_add(set, m) > 0);
 	}
 	maps_release(&maps);

@@ -96,7 +96,7 @@ TEST(module, opens_our_program)
 
 	CHECK_INT(process_read(getpid(), &me), 0);
 	CHECK(find(&v, me.exe, &e));
-	CHECK_INT(module_open_mapped(getpid(), e.start, e.end, &m), 0);
+	CHECK_INT(module_open_mapped(NULL, getpid(), e.start, e.end, &m), 0);
 	CHECK_INT(m->kind, MODULE_KIND_FILE);
 	CHECK_STR(m->path, me.exe);
 	CHECK(m->elf && m->build_id.len == elf_file_build_id(m->elf)->len);
@@ -112,8 +112,8 @@ TEST(module, no_such_mapping_or_process)
 {
 	struct module *m;
 
-	CHECK_INT(module_open_mapped(getpid(), 4096, 8192, &m), -ESTALE);
-	CHECK_INT(module_open_mapped(0x7ffffff0, 4096, 8192, &m), -ESRCH);
+	CHECK_INT(module_open_mapped(NULL, getpid(), 4096, 8192, &m), -ESTALE);
+	CHECK_INT(module_open_mapped(NULL, 0x7ffffff0, 4096, 8192, &m), -ESRCH);
 }
 
 TEST(module, memory_is_no_file)
@@ -123,7 +123,7 @@ TEST(module, memory_is_no_file)
 	struct map_entry e;
 
 	CHECK(find(&v, "[stack]", &e));
-	CHECK_INT(module_open_entry(getpid(), &e, &m), -ENOEXEC);
+	CHECK_INT(module_open_entry(NULL, getpid(), &e, &m), -ENOEXEC);
 	maps_release(&v);
 }
 
@@ -141,7 +141,7 @@ TEST(module, deleted_file_is_read_through_map_files)
 	maps_release(&v);
 	unlink(name);
 	CHECK(find(&v, name, &e) && e.deleted);
-	CHECK_INT(module_open_entry(getpid(), &e, &m), 0);
+	CHECK_INT(module_open_entry(NULL, getpid(), &e, &m), 0);
 	CHECK_STR(m->path, name);
 	CHECK(m->elf);
 	module_free(m);
@@ -157,15 +157,15 @@ static void open_by_path(void)
 
 	copy_file("/bin/true", name);
 	e = map_file(&v, name);
-	CHECK_INT(module_open_entry(getpid(), &e, &m), 0);
+	CHECK_INT(module_open_entry(NULL, getpid(), &e, &m), 0);
 	CHECK(m->elf);
 	module_free(m);
 	/* Another file takes the place: it must not be taken for the mapped one. */
 	unlink(name);
 	copy_file("/bin/false", name);
-	CHECK_INT(module_open_entry(getpid(), &e, &m), -ESTALE);
+	CHECK_INT(module_open_entry(NULL, getpid(), &e, &m), -ESTALE);
 	unlink(name);
-	CHECK_INT(module_open_entry(getpid(), &e, &m), -ESTALE);
+	CHECK_INT(module_open_entry(NULL, getpid(), &e, &m), -ESTALE);
 	maps_release(&v);
 }
 
@@ -185,7 +185,7 @@ static void swap_for_fifo(void)
 	e = map_file(&v, name);
 	unlink(name);
 	CHECK_INT(mkfifo(name, 0600), 0);
-	CHECK_INT(module_open_entry(getpid(), &e, &m), -ESTALE);
+	CHECK_INT(module_open_entry(NULL, getpid(), &e, &m), -ESTALE);
 	unlink(name);
 	maps_release(&v);
 }
@@ -204,7 +204,7 @@ TEST(module, file_that_is_no_elf)
 
 	copy_file("/etc/passwd", name);
 	e = map_file(&v, name);
-	CHECK_INT(module_open_entry(getpid(), &e, &m), 0);
+	CHECK_INT(module_open_entry(NULL, getpid(), &e, &m), 0);
 	CHECK(!m->elf && !m->build_id.len);
 	module_free(m);
 	maps_release(&v);
@@ -215,7 +215,7 @@ TEST(module, vdso_comes_from_memory)
 {
 	struct elf_section text;
 	struct module *m;
-	int result = module_new_special(MODULE_KIND_VDSO, getpid(), &m);
+	int result = module_new_special(MODULE_KIND_VDSO, NULL, getpid(), &m);
 
 	if (result == -ENOENT)
 		unit_skip("this process has no vdso");
@@ -230,16 +230,16 @@ TEST(module, special_kinds)
 {
 	struct module *m;
 
-	CHECK_INT(module_new_special(MODULE_KIND_JIT, getpid(), &m), 0);
+	CHECK_INT(module_new_special(MODULE_KIND_JIT, NULL, getpid(), &m), 0);
 	CHECK(m->root.fd >= 0 && m->root.user.uid == geteuid() && !m->elf);
 	CHECK_STR(m->path, "//anon");
 	module_free(m);
-	CHECK_INT(module_new_special(MODULE_KIND_JIT, 0x7ffffff0, &m), 0);
+	CHECK_INT(module_new_special(MODULE_KIND_JIT, NULL, 0x7ffffff0, &m), 0);
 	CHECK(m->root.fd == -1);
 	module_free(m);
-	CHECK_INT(module_new_special(MODULE_KIND_KERNEL, 0, &m), 0);
+	CHECK_INT(module_new_special(MODULE_KIND_KERNEL, NULL, 0, &m), 0);
 	CHECK_STR(m->path, "[kernel.kallsyms]");
 	module_free(m);
-	CHECK_INT(module_new_special(MODULE_KIND_FILE, 0, &m), -EINVAL);
+	CHECK_INT(module_new_special(MODULE_KIND_FILE, NULL, 0, &m), -EINVAL);
 	module_free(NULL);
 }

@@ -22,7 +22,7 @@ TEST(needed, a_program_its_loader_and_its_libraries)
 {
 	struct needed_files n;
 
-	needed_files_of("sh", &n);
+	needed_files_of("sh", NULL, &n);
 	CHECK(lists(&n, "/sh"));
 	CHECK(lists(&n, "ld-linux"));
 	CHECK(lists(&n, "libc.so"));
@@ -37,7 +37,7 @@ TEST(needed, a_script_leads_to_its_interpreter)
 
 	fixture_write("script", text, sizeof(text) - 1);
 	fixture_run("chmod 755 script");
-	needed_files_of(fixture_path("script"), &n);
+	needed_files_of(fixture_path("script"), NULL, &n);
 	CHECK(lists(&n, "/bin/sh"));
 	CHECK(!lists(&n, "script"));
 	needed_files_release(&n);
@@ -50,7 +50,7 @@ TEST(needed, env_leads_to_what_it_runs)
 
 	fixture_write("script", text, sizeof(text) - 1);
 	fixture_run("chmod 755 script");
-	needed_files_of(fixture_path("script"), &n);
+	needed_files_of(fixture_path("script"), NULL, &n);
 	CHECK(lists(&n, "libc.so"));
 	needed_files_release(&n);
 }
@@ -65,7 +65,7 @@ TEST(needed, a_script_that_names_itself_ends)
 	strcat(text, "\n");
 	fixture_write("loop", text, strlen(text));
 	fixture_run("chmod 755 loop");
-	needed_files_of(fixture_path("loop"), &n);
+	needed_files_of(fixture_path("loop"), NULL, &n);
 	needed_files_release(&n);
 }
 
@@ -85,7 +85,7 @@ TEST(needed, a_loader_that_may_not_know_list_is_not_run)
 	struct needed_files n;
 
 	make_odd_program("loader", "exit 0");
-	needed_files_of(fixture_path("odd"), &n);
+	needed_files_of(fixture_path("odd"), NULL, &n);
 	CHECK(lists(&n, "/odd") && lists(&n, "/loader"));
 	CHECK_INT(access(fixture_path("was_run"), F_OK), -1);
 	needed_files_release(&n);
@@ -99,7 +99,7 @@ TEST(needed, a_loader_that_does_not_end_is_killed)
 
 	make_odd_program("ld-linux-odd.so", "echo \"	a => /lib/listed.so (0x1)\"; sleep 60 & "
 					    "echo $! >$(dirname $0)/child; sleep 60");
-	needed_files_of(fixture_path("odd"), &n);
+	needed_files_of(fixture_path("odd"), NULL, &n);
 	CHECK(time(NULL) - began < 20);
 	CHECK_INT(access(fixture_path("was_run"), F_OK), 0);
 	CHECK(lists(&n, "/lib/listed.so"));
@@ -114,7 +114,7 @@ TEST(needed, a_loader_that_never_stops_talking)
 	time_t began = time(NULL);
 
 	make_odd_program("ld-linux-odd.so", "exec yes \"	a => /lib/listed.so (0x1)\"");
-	needed_files_of(fixture_path("odd"), &n);
+	needed_files_of(fixture_path("odd"), NULL, &n);
 	CHECK(time(NULL) - began < 20);
 	CHECK(lists(&n, "/lib/listed.so"));
 	needed_files_release(&n);
@@ -124,11 +124,11 @@ TEST(needed, nothing_for_what_is_not_there)
 {
 	struct needed_files n;
 
-	needed_files_of("/nonexistent/program", &n);
+	needed_files_of("/nonexistent/program", NULL, &n);
 	CHECK(!n.paths);
-	needed_files_of("no-such-program-anywhere", &n);
+	needed_files_of("no-such-program-anywhere", NULL, &n);
 	CHECK(!n.paths);
-	needed_files_of("", &n);
+	needed_files_of("", NULL, &n);
 	CHECK(!n.paths);
 	needed_files_release(&n);
 }

@@ -21,7 +21,7 @@ static struct fixture fixture(void)
 {
 	struct fixture f;
 
-	CHECK_INT(perf_modules_new(NULL, &f.modules), 0);
+	CHECK_INT(perf_modules_new(NULL, NULL, &f.modules), 0);
 	CHECK_INT(perf_processes_new(f.modules, &f.processes), 0);
 	return f;
 }

@@ -382,7 +382,7 @@ TEST(symbolize, vdso_and_kernel)
 	CHECK_INT(profile_new(&p), 0);
 	CHECK_INT(profile_add_mapping(p, &mapping), 0);
 	CHECK_INT(profile_location(p, 0, 0xffffffffffffff00), 0);
-	if (!module_new_special(MODULE_KIND_VDSO, getpid(), &vdso)) {
+	if (!module_new_special(MODULE_KIND_VDSO, NULL, getpid(), &vdso)) {
 		mapping = (struct profile_mapping){
 			.start = vdso->start, .limit = vdso->end, .source = vdso};
 		CHECK_INT(profile_add_mapping(p, &mapping), 1);

@@ -48,7 +48,7 @@ TEST(symbolize_files, our_own_program)
 	const struct profile_location *l = &p->locations.data[0];
 
 	CHECK_INT(a_function_with_a_name(3), 3);
-	CHECK_INT(symbolize_from_files(p), 0);
+	CHECK_INT(symbolize_from_files(p, NULL), 0);
 	CHECK_INT(l->nlines, 1);
 	CHECK_STR(profile_text(p, p->functions.data[p->lines.data[l->first_line].function].name),
 		  "a_function_with_a_name");
@@ -60,7 +60,7 @@ TEST(symbolize_files, another_build_gives_no_names)
 {
 	struct profile *p = profile_of_ourselves("00112233445566778899aabbccddeeff00112233");
 
-	CHECK_INT(symbolize_from_files(p), 0);
+	CHECK_INT(symbolize_from_files(p, NULL), 0);
 	CHECK_INT(p->locations.data[0].nlines, 0);
 	CHECK(!p->mappings.data[0].source);
 	profile_free(p);
@@ -78,8 +78,8 @@ TEST(symbolize_files, paths_that_are_no_programs)
 	snprintf(fifo, sizeof(fifo), "%s/fifo", dir);
 	CHECK_INT(mkfifo(fifo, 0600), 0);
 	for (size_t i = 0; i < ARRAY_LEN(paths); i++)
-		CHECK(module_open_file(paths[i], &m) < 0);
-	CHECK_INT(module_open_file("/etc/passwd", &m), -ENOEXEC);
+		CHECK(module_open_file(NULL, paths[i], &m) < 0);
+	CHECK_INT(module_open_file(NULL, "/etc/passwd", &m), -ENOEXEC);
 	unlink(fifo);
 	rmdir(dir);
 }
