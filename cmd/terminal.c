@@ -24,10 +24,13 @@ static void print_line(struct terminal *t, const char *color, const char *prefix
 	char text[2048];
 
 	text_vprint(text, sizeof(text), fmt, ap);
+	/* Threads of a collector have something to say, too. */
+	flockfile(stderr);
 	terminal_progress_end(t);
 	if (!t->err_color)
 		color = "";
 	fprintf(stderr, "%s%s%s%s\n", color, prefix, *color ? PLAIN : "", text);
+	funlockfile(stderr);
 }
 
 static void write_prefixed(struct terminal *t, const char *color, const char *prefix,
@@ -133,16 +136,20 @@ void terminal_progress(struct terminal *t, const char *fmt, ...)
 	/* A line that wraps could not be wiped. */
 	if (width && strlen(text) >= width)
 		text[utf8_whole(text, width - 1)] = '\0';
+	flockfile(stderr);
 	fprintf(stderr, WIPE_LINE "%s", text);
 	fflush(stderr);
 	t->in_progress = true;
+	funlockfile(stderr);
 }
 
 void terminal_progress_end(struct terminal *t)
 {
-	if (!t->in_progress)
-		return;
-	fputs(WIPE_LINE, stderr);
-	fflush(stderr);
+	flockfile(stderr);
+	if (t->in_progress) {
+		fputs(WIPE_LINE, stderr);
+		fflush(stderr);
+	}
 	t->in_progress = false;
+	funlockfile(stderr);
 }

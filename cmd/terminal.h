@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What cprof says beside its results: errors, warnings, the closing summary, the progress line; all on
- * stderr. Names of files and threads come from the target, so what a %s stands for is escaped (text_format.h).
+ * stderr. Several threads may say something at once. Names of files and threads come from the target, so
+ * what a %s stands for is escaped (text_format.h).
  */
 #ifndef CPROF_CMD_TERMINAL_H
 #define CPROF_CMD_TERMINAL_H
