@@ -68,6 +68,11 @@ static void print_heap(struct terminal *t, const struct heap_stats *h)
 		      "%s %.1f%%%s",
 		      (unsigned long long)h->allocs, (unsigned long long)h->frees, unknown,
 		      h->probes, h->at_least ? "more than" : "about", h->slowdown * 100, dropped);
+	if (h->missed)
+		terminal_note(
+			t,
+			"cprof: %llu of %llu new processes had ended before they could be probed",
+			(unsigned long long)h->missed, (unsigned long long)h->begun);
 }
 
 static void print_waits(struct terminal *t, const struct wait_stats *w)

@@ -86,6 +86,7 @@ struct collect_stats {
 		u64 allocs, frees; /* calls seen */
 		u64 freed; /* sampled blocks among them */
 		u64 failed, dropped; /* sampled allocations that failed; that found no room */
+		u64 begun, missed; /* processes that began; that ended before they had probes */
 		u32 probes;
 		double unknown; /* share of the calls that freed what was allocated before, 0 to 1 */
 		double slowdown; /* of the target while recording, an estimate: 0.12 is 12 % */

@@ -23,15 +23,12 @@
 #include "collect/heap_reading.h"
 #include "collect/libbpf_log.h"
 #include "collect/probe_site.h"
+#include "collect/process_watch.h"
 #include "collect/target_price.h"
 #include "collect/uprobe_pins.h"
 #include "heap.skel.h"
 #include "target/needed.h"
-#include "target/pid_space.h"
 
-/* How often processes are looked through for new files: soon after one has begun, then less and less. */
-#define RESCAN_FIRST_NS 2000000ull
-#define RESCAN_LAST_NS 500000000ull
 #define MANY_SAMPLES_RATE 4096
 
 struct heap_collector {
@@ -47,7 +44,7 @@ struct heap_collector {
 	struct heap_ranges ranges;
 	struct alloc_names names;
 	enum uprobe_way way;
-	u64 rescan_at, rescan_step; /* CLOCK_MONOTONIC ns */
+	struct process_watch *processes;
 	struct price_watch watch;
 	struct target_price price; /* of the whole recording */
 	double ended; /* blocks that were seen to begin and to end */
@@ -223,47 +220,54 @@ static int follow_processes(struct heap_collector *c, struct error *err)
 
 /* ---- new processes, and new files in them ---- */
 
-static void look_through(struct heap_collector *c, pid_t tgid)
+static bool has_ended(pid_t tgid)
 {
+	return kill(tgid, 0) && errno == ESRCH;
+}
+
+static bool look_through(void *arg, pid_t tgid)
+{
+	struct heap_collector *c = arg;
 	struct error err;
+	int code = heap_doors_add_process(c->doors, tgid, &err);
 
-	/* One that has ended meanwhile is no matter; what else fails is worth knowing. */
-	if (heap_doors_add_process(c->doors, tgid, &err))
+	if (code == -ESRCH || (code && has_ended(tgid)))
+		return false;
+	if (code)
 		log_info(c->opt.log, "%s", err.text);
+	return true;
 }
 
-static int process_born(void *ctx, void *data, size_t size)
+static void forget(void *arg, pid_t tgid)
 {
-	struct heap_collector *c = ctx;
-	const struct heap_birth *birth = data;
-	pid_t tgid;
-
-	if (size < sizeof(*birth) || c->opt.heap.sampler || pid_from_proc(birth->tgid, &tgid))
-		return 0;
-	look_through(c, tgid);
-	uprobe_pins_rest(c->pins);
-	c->rescan_step = RESCAN_FIRST_NS;
-	c->rescan_at = now_ns() + c->rescan_step;
-	return 0;
+	heap_doors_forget(((struct heap_collector *)arg)->doors, tgid);
 }
 
-static void rescan(struct heap_collector *c)
+static void forget_ended(void *arg)
 {
-	int fd = bpf_map__fd(c->skel->maps.targets);
-	struct global_pid key, *from = NULL, next;
-	struct target_process process;
-	pid_t tgid;
+	heap_doors_forget_ended(((struct heap_collector *)arg)->doors);
+}
 
-	while (!bpf_map_get_next_key(fd, from, &next)) {
-		key = next;
-		from = &key;
-		if (!bpf_map_lookup_elem(fd, &key, &process) && !pid_from_proc(process.tgid, &tgid))
-			look_through(c, tgid);
-	}
-	uprobe_pins_rest(c->pins);
-	heap_doors_forget_ended(c->doors);
-	c->rescan_step = c->rescan_step * 2 < RESCAN_LAST_NS ? c->rescan_step * 2 : RESCAN_LAST_NS;
-	c->rescan_at = now_ns() + c->rescan_step;
+static void rest(void *arg)
+{
+	uprobe_pins_rest(((struct heap_collector *)arg)->pins);
+}
+
+static int watch_processes(struct heap_collector *c, struct error *err)
+{
+	static const struct process_watch_ops ops = {
+		.look = look_through, .forget = forget, .forget_ended = forget_ended, .rest = rest};
+	const struct process_watch_options opt = {
+		.ops = &ops,
+		.arg = c,
+		.targets_fd = bpf_map__fd(c->skel->maps.targets),
+		.births_fd = bpf_map__fd(c->skel->maps.births),
+	};
+	int code = c->opt.heap.sampler ? 0 : process_watch_start(&opt, &c->processes);
+
+	return code ? error_set(err, code, "cannot follow the target's children: %s",
+				error_reason(code))
+		    : 0;
 }
 
 static int make_doors(struct heap_collector *c, const struct features *f, struct error *err)
@@ -309,9 +313,6 @@ static int make_lives(struct heap_collector *c, struct error *err)
 	};
 	int code = heap_lives_new(&opt, &c->lives);
 
-	if (!code)
-		code = bpf_session_listen(c->session, bpf_map__fd(c->skel->maps.births),
-					  process_born, c);
 	return code ? error_set(err, code, "cannot record: %s", error_reason(code)) : 0;
 }
 
@@ -356,11 +357,6 @@ static int heap_prepare(struct collector *base, struct error *err)
 
 /* ---- recording ---- */
 
-static bool has_ended(pid_t tgid)
-{
-	return kill(tgid, 0) && errno == ESRCH;
-}
-
 static int attach_targets(struct heap_collector *c, struct error *err)
 {
 	int code = 0;
@@ -368,7 +364,7 @@ static int attach_targets(struct heap_collector *c, struct error *err)
 	vec_for_each(&c->opt.target->processes, p) {
 		if (!code)
 			code = heap_doors_add_process(c->doors, p->tgid, err);
-		if (code && has_ended(p->tgid))
+		if (code == -ESRCH || (code && has_ended(p->tgid)))
 			code = 0;
 	}
 	if (!code && !heap_doors_count(c->doors))
@@ -420,8 +416,6 @@ static int heap_start(struct collector *base, struct error *err)
 	struct heap_collector *c = of(base);
 	int code;
 
-	c->rescan_step = RESCAN_LAST_NS;
-	c->rescan_at = now_ns() + c->rescan_step;
 	c->watch = (struct price_watch){
 		.opt = &c->opt, .calls = "allocations/s", .count = count_calls, .arg = c};
 	price_watch_begin(&c->watch, bpf_program__fd(c->skel->progs.on_free), HEAP_MAX_SITES,
@@ -435,21 +429,17 @@ static int heap_start(struct collector *base, struct error *err)
 	uprobe_pins_rest(c->pins);
 	if (!code && heap_doors_count(c->doors))
 		log_note(c->opt.log, "allocator: %s", heap_doors_text(c->doors));
-	return !code && !c->opt.command ? say_price(c, err) : code;
+	if (!code && !c->opt.command)
+		code = say_price(c, err);
+	return code ? code : watch_processes(c, err);
 }
 
 static int heap_poll(struct collector *base, int timeout_ms)
 {
 	struct heap_collector *c = of(base);
-	u64 now = now_ns();
-	int ended, err;
+	int err = heap_lives_watch(c->lives, now_ns(), c->skel->bss->live_bytes);
+	int ended = bpf_session_poll(c->session, timeout_ms);
 
-	if (!c->opt.heap.sampler && now >= c->rescan_at)
-		rescan(c);
-	err = heap_lives_watch(c->lives, now, c->skel->bss->live_bytes);
-	if (!c->opt.heap.sampler && timeout_ms > (int)(c->rescan_step / 1000000))
-		timeout_ms = (int)(c->rescan_step / 1000000);
-	ended = bpf_session_poll(c->session, timeout_ms);
 	return err ? err : ended;
 }
 
@@ -463,6 +453,7 @@ static int heap_stop(struct collector *base, struct error *err)
 
 	c->price = price_watch_now(&c->watch);
 	c->skel->bss->stopped = 1;
+	process_watch_stop(c->processes);
 	heap_doors_detach(c->doors);
 	code = bpf_session_drain(c->session, err);
 	if (code || !c->opt.heap.live)
@@ -512,6 +503,7 @@ static double unknown_share(const struct heap_stats *s, u64 rate, double ended, 
 static void heap_stats(struct collector *base, struct collect_stats *out)
 {
 	struct heap_collector *c = of(base);
+	struct process_watch_stats watched = process_watch_stats(c->processes);
 	struct bpf_session *s = c->session;
 
 	bpf_session_stats(s, out);
@@ -521,6 +513,8 @@ static void heap_stats(struct collector *base, struct collect_stats *out)
 		.freed = bpf_session_stat(s, STAT_HEAP_FREED),
 		.failed = bpf_session_stat(s, STAT_HEAP_FAILED),
 		.dropped = bpf_session_stat(s, STAT_HEAP_DROPPED),
+		.begun = watched.begun,
+		.missed = watched.missed,
 		.probes = heap_doors_count(c->doors),
 		.slowdown = c->price.slowdown,
 		.at_least = c->price.at_least,
@@ -533,6 +527,7 @@ static void heap_free(struct collector *base)
 {
 	struct heap_collector *c = of(base);
 
+	process_watch_free(c->processes);
 	heap_doors_free(c->doors);
 	uprobe_pins_free(c->pins);
 	heap_throw_free(c->throws);

@@ -3,6 +3,7 @@
 #include "collect/heap_doors.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -43,7 +44,19 @@ struct heap_doors {
 	u32 nprobes;
 	char text[TEXT_SIZE]; /* of what was found */
 	char searched[TEXT_SIZE]; /* where nothing was */
+	pthread_mutex_t lock; /* of `files`, which one thread adds to */
 };
+
+/* Asking changes nothing that one asks for. */
+static void lock(const struct heap_doors *d)
+{
+	pthread_mutex_lock((pthread_mutex_t *)&d->lock);
+}
+
+static void unlock(const struct heap_doors *d)
+{
+	pthread_mutex_unlock((pthread_mutex_t *)&d->lock);
+}
 
 static void say(char text[TEXT_SIZE], const char *fmt, ...) PRINTF_LIKE(2, 3);
 
@@ -152,7 +165,9 @@ static int file_add(struct heap_doors *d, struct elf_file *elf, const struct map
 	(*out)->inode = e->inode;
 	(*out)->dev_major = e->dev_major;
 	(*out)->dev_minor = e->dev_minor;
+	lock(d);
 	err = vec_push(&d->files, *out);
+	unlock(d);
 	if (err)
 		door_file_free(*out);
 	else if ((*out)->searched)
@@ -162,7 +177,7 @@ static int file_add(struct heap_doors *d, struct elf_file *elf, const struct map
 
 static void say_found(struct heap_doors *d, struct door_file *f, u32 probes)
 {
-	d->nprobes += probes;
+	__atomic_fetch_add(&d->nprobes, probes, __ATOMIC_RELAXED);
 	if (!probes || !f->title)
 		return;
 	say(d->text, "%s, %u probes", f->title, probes);
@@ -380,7 +395,7 @@ int heap_doors_add_process(struct heap_doors *d, pid_t tgid, struct error *err)
 			(int)tgid);
 	code = p ? maps_read(tgid, &maps) : -ENOMEM;
 	if (!code)
-		code = attach_new(d, p, &maps);
+		code = maps.len ? attach_new(d, p, &maps) : -ESRCH;
 	maps_release(&maps);
 	return code ? error_set(err, code, "cannot put probes into PID %d: %s", (int)tgid,
 				error_reason(code))
@@ -394,6 +409,15 @@ static void process_free(struct heap_doors *d, struct door_process *p)
 	vec_release(&p->seen);
 	vec_release(&p->unwinders);
 	free(p);
+}
+
+void heap_doors_forget(struct heap_doors *d, pid_t tgid)
+{
+	struct door_process *p;
+
+	HASH_FIND(hh, d->processes, &tgid, sizeof(tgid), p);
+	if (p)
+		process_free(d, p);
 }
 
 void heap_doors_forget_ended(struct heap_doors *d)
@@ -469,21 +493,28 @@ const char *heap_doors_text(const struct heap_doors *d)
 
 u32 heap_doors_count(const struct heap_doors *d)
 {
-	return d->nprobes;
+	return __atomic_load_n(&d->nprobes, __ATOMIC_RELAXED);
 }
 
 void heap_doors_cost(const struct heap_doors *d, u32 *alloc_ns, u32 *free_ns)
 {
 	*alloc_ns = *free_ns = 0;
+	lock(d);
 	vec_for_each(&d->files, it) {
 		*alloc_ns = (*it)->alloc_ns > *alloc_ns ? (*it)->alloc_ns : *alloc_ns;
 		*free_ns = (*it)->free_ns > *free_ns ? (*it)->free_ns : *free_ns;
 	}
+	unlock(d);
 }
 
 const struct door_file *heap_doors_file(const struct heap_doors *d, size_t index)
 {
-	return index < d->files.len ? d->files.data[index] : NULL;
+	const struct door_file *f;
+
+	lock(d);
+	f = index < d->files.len ? d->files.data[index] : NULL;
+	unlock(d);
+	return f;
 }
 
 /* ---- life ---- */
@@ -493,6 +524,7 @@ int heap_doors_new(const struct heap_programs *programs, struct heap_doors **out
 	*out = calloc(1, sizeof(**out));
 	if (!*out)
 		return -ENOMEM;
+	pthread_mutex_init(&(*out)->lock, NULL);
 	(*out)->p = *programs;
 	(*out)->reader = (struct door_reader){.sites_fd = programs->sites_fd,
 					      .live = programs->live,
@@ -532,5 +564,6 @@ void heap_doors_free(struct heap_doors *d)
 	vec_for_each(&d->files, f)
 		door_file_free(*f);
 	vec_release(&d->files);
+	pthread_mutex_destroy(&d->lock);
 	free(d);
 }

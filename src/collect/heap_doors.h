@@ -36,7 +36,10 @@ int heap_doors_new(const struct heap_programs *programs, struct heap_doors **out
 void heap_doors_free(struct heap_doors *d); /* detaches */
 void heap_doors_detach(struct heap_doors *d);
 
-/* Looks through what a process has mapped and attaches to what is new there. */
+/*
+ * Looks through what a process has mapped and attaches to what is new there. -ESRCH: it has ended, or is about
+ * to. One thread may do this while others ask what was found.
+ */
 int heap_doors_add_process(struct heap_doors *d, pid_t tgid, struct error *err) MUST_CHECK;
 /*
  * Attaches to a file that is not mapped yet: for every process that will map it (tgid 0: a sampler's
@@ -44,7 +47,9 @@ int heap_doors_add_process(struct heap_doors *d, pid_t tgid, struct error *err) 
  */
 int heap_doors_add_file(struct heap_doors *d, const char *path, pid_t tgid,
 			struct error *err) MUST_CHECK;
-/* Lets go of what was attached to processes that have ended. */
+/* Lets go of what was attached to a process: its number may be that of another one now. */
+void heap_doors_forget(struct heap_doors *d, pid_t tgid);
+/* The same for all that have ended. */
 void heap_doors_forget_ended(struct heap_doors *d);
 
 /* "jemalloc 5.3.0 (/usr/lib/libjemalloc.so.2), 14 probes"; what was searched where nothing was found. */

@@ -153,7 +153,8 @@ static int place_probe(struct reading *in, const struct found *f)
 	if (f->function->door == HOLD_TRY && f->function->kind == HOLD_SPIN && at.offset)
 		return 0; /* whether it was free cannot be told any more */
 	ns = probe_cost_ns(at.cost, PROBE_ENTRY);
-	in->d->cost_ns = ns > in->d->cost_ns ? ns : in->d->cost_ns;
+	if (ns > in->d->cost_ns)
+		__atomic_store_n(&in->d->cost_ns, ns, __ATOMIC_RELAXED);
 	return vec_push(&in->file->places,
 			(struct uprobe_place){
 				.offset = at.file_offset,
@@ -282,14 +283,14 @@ static int attach_file(struct hold_doors *d, struct hold_process *p, const struc
 		 (unsigned long long)e->start, (unsigned long long)e->end);
 	if (!uprobe_pins_attach(d->p.pins, d->p.entry, UPROBE_ENTRY, d->p.links, path, p->tgid,
 				f->places.data, (u32)f->places.len, &p->links)) {
-		d->nprobes += (u32)f->places.len;
+		__atomic_fetch_add(&d->nprobes, (u32)f->places.len, __ATOMIC_RELAXED);
 		return 0;
 	}
 	vec_for_each(&f->places, place) {
 		int err = uprobe_pins_attach(d->p.pins, d->p.entry, UPROBE_ENTRY, d->p.links, path,
 					     p->tgid, place, 1, &p->links);
 
-		d->nprobes += !err;
+		__atomic_fetch_add(&d->nprobes, !err, __ATOMIC_RELAXED);
 		if (err && err != -ENOTSUP && err != -EINVAL)
 			return err;
 		if (err)
@@ -316,6 +317,8 @@ int hold_doors_add_process(struct hold_doors *d, pid_t tgid, struct error *err)
 	map_vec maps = {0};
 	int code = p ? maps_read(tgid, &maps) : -ENOMEM;
 
+	if (!code && !maps.len)
+		code = -ESRCH;
 	vec_for_each(&maps, e) {
 		if (!code && e->executable && e->inode)
 			code = add_entry(d, p, e);
@@ -324,6 +327,15 @@ int hold_doors_add_process(struct hold_doors *d, pid_t tgid, struct error *err)
 	return code ? error_set(err, code, "cannot put probes into PID %d: %s", (int)tgid,
 				error_reason(code))
 		    : 0;
+}
+
+void hold_doors_forget(struct hold_doors *d, pid_t tgid)
+{
+	struct hold_process *p;
+
+	HASH_FIND(hh, d->processes, &tgid, sizeof(tgid), p);
+	if (p)
+		process_free(d, p);
 }
 
 void hold_doors_forget_ended(struct hold_doors *d)
@@ -340,12 +352,12 @@ void hold_doors_forget_ended(struct hold_doors *d)
 
 u32 hold_doors_count(const struct hold_doors *d)
 {
-	return d->nprobes;
+	return __atomic_load_n(&d->nprobes, __ATOMIC_RELAXED);
 }
 
 u32 hold_doors_cost(const struct hold_doors *d)
 {
-	return d->cost_ns;
+	return __atomic_load_n(&d->cost_ns, __ATOMIC_RELAXED);
 }
 
 int hold_doors_new(const struct hold_programs *programs, struct hold_doors **out)

@@ -28,9 +28,14 @@ int hold_doors_new(const struct hold_programs *programs, struct hold_doors **out
 void hold_doors_free(struct hold_doors *d); /* detaches; NULL is fine */
 void hold_doors_detach(struct hold_doors *d);
 
-/* Attaches to what a process has mapped and had not when it was looked through before. */
+/*
+ * Attaches to what a process has mapped and had not when it was looked through before. -ESRCH: it has ended,
+ * or is about to. One thread may do this while others ask for numbers.
+ */
 int hold_doors_add_process(struct hold_doors *d, pid_t tgid, struct error *err) MUST_CHECK;
-/* Lets go of what was attached to processes that have ended. */
+/* Lets go of what was attached to a process: its number may be that of another one now. */
+void hold_doors_forget(struct hold_doors *d, pid_t tgid);
+/* The same for all that have ended. */
 void hold_doors_forget_ended(struct hold_doors *d);
 
 u32 hold_doors_count(const struct hold_doors *d); /* probes attached so far */

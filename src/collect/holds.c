@@ -13,6 +13,8 @@
 #include "collect/lock_names.h"
 #include "collect/map_walk.h"
 #include "collect/probe_site.h"
+#include "collect/process_watch.h"
+#include "collect/target_list.h"
 #include "collect/target_price.h"
 #include "collect/uprobe_pins.h"
 #include "collect/wait_reading.h"
@@ -21,9 +23,9 @@
 #include "target/needed.h"
 #include "target/pid_space.h"
 
-/* How often processes are looked through for new files: soon after the start, then less and less. */
-#define RESCAN_FIRST_NS 2000000ull
-#define RESCAN_LAST_NS 500000000ull
+/* How often the files that locks may lie in are noted: soon after the start, then less and less. */
+#define NAMES_FIRST_NS 2000000ull
+#define NAMES_LAST_NS 500000000ull
 
 struct holds_collector {
 	struct collector base;
@@ -34,7 +36,9 @@ struct holds_collector {
 	struct hold_doors *doors;
 	struct lock_names *names;
 	bool links;
-	u64 rescan_at, rescan_step; /* CLOCK_MONOTONIC ns */
+	struct process_watch *processes;
+	u64 names_at, names_step; /* CLOCK_MONOTONIC ns */
+	pid_vec unnamed; /* whose files are still to be noted this time */
 	struct price_watch watch;
 	struct target_price price; /* of the whole recording */
 };
@@ -196,49 +200,62 @@ static int say_price(struct holds_collector *c, struct error *err)
 
 /* ---- meanwhile ---- */
 
-static void look_through(struct holds_collector *c, pid_t tgid)
+static bool look_through(void *arg, pid_t tgid)
 {
+	struct holds_collector *c = arg;
 	struct error err;
+	int code = hold_doors_add_process(c->doors, tgid, &err);
 
 	/* One that has ended meanwhile is no matter; what else fails is worth knowing. */
-	if (hold_doors_add_process(c->doors, tgid, &err))
+	if (code && code != -ESRCH)
 		log_info(c->opt.log, "%s", err.text);
-	lock_names_note(c->names, tgid);
+	return code != -ESRCH;
 }
 
-static void rescan(struct holds_collector *c)
+static void forget(void *arg, pid_t tgid)
 {
-	int fd = bpf_map__fd(c->skel->maps.targets);
-	struct global_pid key, *from = NULL, next;
-	struct target_process process;
-	pid_t tgid;
+	hold_doors_forget(((struct holds_collector *)arg)->doors, tgid);
+}
 
-	while (!bpf_map_get_next_key(fd, from, &next)) {
-		key = next;
-		from = &key;
-		if (!bpf_map_lookup_elem(fd, &key, &process) && !pid_from_proc(process.tgid, &tgid))
-			look_through(c, tgid);
+static void forget_ended(void *arg)
+{
+	hold_doors_forget_ended(((struct holds_collector *)arg)->doors);
+}
+
+static void rest(void *arg)
+{
+	uprobe_pins_rest(((struct holds_collector *)arg)->pins);
+}
+
+/* A command's libraries come now; it has none yet. */
+static int watch_processes(struct holds_collector *c, struct error *err)
+{
+	static const struct process_watch_ops ops = {
+		.look = look_through, .forget = forget, .forget_ended = forget_ended, .rest = rest};
+	struct process_watch_options opt = {
+		.ops = &ops,
+		.arg = c,
+		.targets_fd = bpf_map__fd(c->skel->maps.targets),
+		.births_fd = -1,
+	};
+	int code;
+
+	if (c->opt.command) {
+		opt.begun = &c->opt.target->processes.data[0].tgid;
+		opt.nbegun = 1;
 	}
-	uprobe_pins_rest(c->pins);
-	hold_doors_forget_ended(c->doors);
-	c->rescan_step = c->rescan_step * 2 < RESCAN_LAST_NS ? c->rescan_step * 2 : RESCAN_LAST_NS;
-	c->rescan_at = now_ns() + c->rescan_step;
+	code = process_watch_start(&opt, &c->processes);
+	return code ? error_set(err, code, "cannot follow the target's children: %s",
+				error_reason(code))
+		    : 0;
 }
 
-static int holds_start(struct collector *base, struct error *err)
+static int attach_targets(struct holds_collector *c, struct error *err)
 {
-	struct holds_collector *c = of(base);
-
-	c->rescan_step = RESCAN_FIRST_NS;
-	c->watch = (struct price_watch){.opt = &c->opt,
-					.calls = "calls/s of locking functions",
-					.count = count_calls,
-					.arg = c};
-	price_watch_begin(&c->watch, bpf_program__fd(c->skel->progs.on_door), 0, c->links);
-	if (c->opt.command)
-		return 0; /* its libraries are not there yet */
-	vec_for_each(&c->opt.target->processes, p)
-		look_through(c, p->tgid);
+	vec_for_each(&c->opt.target->processes, p) {
+		if (look_through(c, p->tgid))
+			lock_names_note(c->names, p->tgid);
+	}
 	uprobe_pins_rest(c->pins);
 	if (!hold_doors_count(c->doors))
 		return error_set(err, -ENOENT, "no lock functions found in %s",
@@ -246,14 +263,50 @@ static int holds_start(struct collector *base, struct error *err)
 	return say_price(c, err);
 }
 
+static int holds_start(struct collector *base, struct error *err)
+{
+	struct holds_collector *c = of(base);
+	int code = 0;
+
+	c->watch = (struct price_watch){.opt = &c->opt,
+					.calls = "calls/s of locking functions",
+					.count = count_calls,
+					.arg = c};
+	price_watch_begin(&c->watch, bpf_program__fd(c->skel->progs.on_door), 0, c->links);
+	if (!c->opt.command)
+		code = attach_targets(c, err);
+	return code ? code : watch_processes(c, err);
+}
+
+/* Where locks may lie, of one process after the other, until `deadline`. */
+static void note_names(struct holds_collector *c, u64 deadline)
+{
+	u64 now = now_ns();
+
+	if (!c->unnamed.len && now >= c->names_at) {
+		if (target_list(bpf_map__fd(c->skel->maps.targets), &c->unnamed))
+			log_debug(c->opt.log, "not all processes could be listed");
+		c->names_step = c->names_step < NAMES_FIRST_NS      ? NAMES_FIRST_NS
+				: c->names_step * 2 < NAMES_LAST_NS ? c->names_step * 2
+								    : NAMES_LAST_NS;
+		c->names_at = now + c->names_step;
+	}
+	while (c->unnamed.len && now_ns() < deadline)
+		lock_names_note(c->names, c->unnamed.data[--c->unnamed.len]);
+}
+
 static int holds_poll(struct collector *base, int timeout_ms)
 {
 	struct holds_collector *c = of(base);
+	u64 deadline = now_ns() + (u64)timeout_ms * 1000000, now;
 
-	if (now_ns() >= c->rescan_at)
-		rescan(c);
-	if (timeout_ms > (int)(c->rescan_step / 1000000))
-		timeout_ms = (int)(c->rescan_step / 1000000);
+	note_names(c, deadline);
+	now = now_ns();
+	timeout_ms = now < deadline ? (int)((deadline - now) / 1000000) : 0;
+	if (c->unnamed.len)
+		timeout_ms = 0;
+	else if (timeout_ms > (int)(c->names_step / 1000000))
+		timeout_ms = (int)(c->names_step / 1000000);
 	return bpf_session_poll(c->session, timeout_ms);
 }
 
@@ -301,6 +354,7 @@ static int holds_stop(struct collector *base, struct error *err)
 
 	c->price = price_watch_now(&c->watch);
 	c->skel->bss->stopped = 1;
+	process_watch_stop(c->processes);
 	bpf_link__destroy(c->skel->links.on_come);
 	c->skel->links.on_come = NULL;
 	hold_doors_detach(c->doors);
@@ -343,9 +397,11 @@ static void holds_free(struct collector *base)
 {
 	struct holds_collector *c = of(base);
 
+	process_watch_free(c->processes);
 	hold_doors_free(c->doors);
 	uprobe_pins_free(c->pins);
 	lock_names_free(c->names);
+	vec_release(&c->unnamed);
 	bpf_session_free(c->session);
 	holds_bpf__destroy(c->skel);
 	free(c);
