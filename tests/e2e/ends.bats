@@ -1,0 +1,52 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Recordings end when they should, whatever the target does meanwhile.
+
+load helper
+
+# recorded: how long the last recording was, in milliseconds, as its profile says.
+recorded() {
+	python3 "$BATS_TEST_DIRNAME/pprof_decode.py" profile.pb.gz --info |
+		python3 -c 'import json, sys; print(json.load(sys.stdin)["duration_nanos"] // 1000000)'
+}
+
+# stormed PAUSE LIFE: `heap -d 2s` of a process that forks all the time. Children used to be attached to and let go
+# one after the other in between, for up to ten times as long.
+stormed() {
+	target fork_storm "$1" "$2"
+	timeout 120 "$CPROF" heap --rate 1 --force -p "$PID" -d 2s -o profile.pb.gz 2>"$ERR"
+	echo "storm $1 $2: $(recorded) ms"
+	[ "$(recorded)" -ge 2000 ]
+	[ "$(recorded)" -lt 4000 ]
+	grep -Eq 'cprof: [0-9]+ of [0-9]+ new processes had ended before they could be probed' "$ERR"
+	kill "$PID"
+	wait "$PID" || true
+}
+
+@test "ends: heap in a storm of forks" {
+	need_root
+	stormed 0 0
+	stormed 0 20000
+}
+
+# within VERB...: one of ten recordings of 300 ms is not much longer; on a busy machine some are.
+within() {
+	local i shortest=1000000
+	for ((i = 0; i < 10 && shortest > 340; i++)); do
+		"$CPROF" "$@" -p "$PID" -d 300ms -o profile.pb.gz 2>"$ERR"
+		[ "$(recorded)" -ge 300 ]
+		[ "$(recorded)" -ge "$shortest" ] || shortest=$(recorded)
+	done
+	echo "$*: $shortest ms"
+	[ "$shortest" -le 340 ]
+}
+
+@test "ends: every verb keeps the time it is given, while the target forks now and then" {
+	need_root
+	target fork_storm 20000 3000
+	within cpu -F 4000
+	within heap --rate 1 --force
+	within mutex --holds --force
+	within offcpu
+	target_end
+}
