@@ -38,20 +38,24 @@ static __always_inline struct thread_wait *thread_by_inner(struct inner_pid inne
 	return tid ? bpf_map_lookup_elem(&thread_waits, tid) : NULL;
 }
 
-static __always_inline void owner_is(struct lock_waiters *w, const struct sample_key *key)
+static __always_inline void owner_is(struct lock_slot *slot, u64 object,
+				     const struct sample_key *key)
 {
-	w->owner = *key;
-	w->owner_known = 1;
+	slot->owner = *key;
+	slot->owned_object = object;
 }
 
 /* The running thread is about to wait for a lock: what is its owner doing? */
-static __always_inline void ask_owner(struct task_struct *task, const struct thread_wait *t)
+static __always_inline void ask_owner(const struct thread_wait *t)
 {
-	struct lock_waiters *w = waiters_of(task, t->object, false);
+	struct lock_slot *slot = t->queued ? lock_find(t->object, t->tgid) : NULL;
 	struct thread_wait *owner;
 	u32 words[OWNER_WORD + 1];
 
-	if (!w || w->owner_known || !read_lock(t->object, words))
+	if (!slot || !read_lock(t->object, words))
+		return;
+	/* What is known was found for those who wait already. */
+	if (slot->owned_object == t->object && lock_queue_number(slot->queue) > 1)
 		return;
 	owner = thread_by_inner((struct inner_pid){words[OWNER_WORD]}, t->tgid);
 	if (!owner)
@@ -59,41 +63,39 @@ static __always_inline void ask_owner(struct task_struct *task, const struct thr
 	if (!owner)
 		return;
 	if (!owner->running && owner->counted)
-		owner_is(w, &owner->key);
+		owner_is(slot, t->object, &owner->key);
 	else
 		owner->asked = t->object;
 }
 
 /* The running thread's stack was taken; somebody may have asked for it. */
-static __always_inline void answer(struct task_struct *task, struct thread_wait *t,
-				   const struct sample_key *key)
+static __always_inline void answer(struct thread_wait *t, const struct sample_key *key)
 {
-	struct lock_waiters *w = waiters_of(task, t->asked, false);
+	struct lock_slot *slot = lock_find(t->asked, t->tgid);
 	u32 words[OWNER_WORD + 1];
 
-	if (w && read_lock(t->asked, words) && owns(words, t->inner))
-		owner_is(w, key);
+	if (slot && slot->queue && read_lock(t->asked, words) && owns(words, t->inner))
+		owner_is(slot, t->asked, key);
 	t->asked = 0;
 }
 
 /* A release ends what is known; who is woken may be the next owner, while the rest still waits. */
-static __always_inline void owner_leaves(struct task_struct *sleeper, struct thread_wait *t,
-					 u64 delay)
+static __always_inline void owner_leaves(struct thread_wait *t, u64 delay)
 {
-	struct lock_waiters *w = waiters_of(sleeper, t->object, false);
+	struct lock_slot *slot = lock_find(t->object, t->tgid);
 	struct sample_key key;
 
-	if (!w)
+	if (!slot)
 		return;
-	if (w->owner_known) {
-		key = w->owner;
+	if (slot->owned_object == t->object) {
+		key = slot->owner;
 		key.object = t->object;
 		key.cause = WAIT_LOCK;
 		key.outcome = WAIT_OWNED;
-		w->owner_known = 0;
+		slot->owned_object = 0;
 		count_add(&key, 1, delay);
 	}
-	t->asked = w->packed >> LOCK_WAITERS_SHIFT ? t->object : 0;
+	t->asked = lock_queue_number(slot->queue) ? t->object : 0;
 }
 
 #endif

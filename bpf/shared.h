@@ -525,26 +525,18 @@ struct thread_wait {
 	u32 pad;
 };
 
-/*
- * The waiters of one lock, so that whoever releases it is charged with the time that all of them waited
- * since the release before: the last of a queue would otherwise blame the one before it for everything.
- * In one word, to be changed at once: their number in the upper 16 bits, the sum of the times from which
- * they count below (microseconds since recording began).
- */
-struct lock_key {
-	u64 object;
+#define LOCK_SLOTS 16384u /* a power of two */
+
+/* A lock with waiters, or that had some: whoever releases it is charged with the time of all. */
+struct lock_slot {
+	u64 object; /* the lock; 0: never used */
 	struct global_pid tgid;
-	u32 pad;
-};
-
-struct lock_waiters {
-	u64 packed;
+	u32 set_busy; /* in the first slot of a set: a CPU gives one of them to another lock */
+	u64 queue; /* of its waiters (lock_queue.h); 0: none, and the slot may be taken over */
 	u64 released; /* time of the last release */
-	struct sample_key owner; /* the stack of who has it */
-	u64 owner_known;
+	u64 owned_object; /* the lock whose owner's stack `owner` is; 0: not known */
+	struct sample_key owner;
 };
-
-#define LOCK_WAITERS_SHIFT 48
 
 /*
  * A thread that slept already when recording began, from an iterator: user space copies and walks its

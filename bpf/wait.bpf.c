@@ -41,9 +41,9 @@ static __always_inline void lock_wait_begins(struct task_struct *task, struct th
 {
 	if (t->first)
 		t->since = t->first;
-	queue_waiter(task, t);
+	queue_waiter(t);
 	if (has_mode(WAIT_MODE_OWNERS))
-		ask_owner(task, t);
+		ask_owner(t);
 }
 
 static __always_inline void leave(void *ctx, struct task_struct *task, struct thread_wait *t,
@@ -70,7 +70,7 @@ static __always_inline void leave(void *ctx, struct task_struct *task, struct th
 		return;
 	t->counted = take_stack_now(ctx, task, kernel_path_of(task, t), &t->key, now);
 	if (has_mode(WAIT_MODE_OWNERS) && t->counted && t->asked)
-		answer(task, t, &t->key);
+		answer(t, &t->key);
 }
 
 static __always_inline enum wait_outcome outcome_of(struct task_struct *task,
@@ -122,7 +122,7 @@ static __always_inline void heed_early_waker(struct task_struct *task, struct th
 		t->outcome = WAIT_ACQUIRED;
 	}
 	t->early = 0;
-	unqueue_waiter(task, t); /* if it is among them still */
+	unqueue_waiter(t); /* if it is among them still */
 }
 
 static __always_inline void come(struct task_struct *task)
@@ -176,11 +176,11 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 static __always_inline void blame_holder(void *ctx, struct task_struct *sleeper,
 					 struct thread_wait *t, u64 now)
 {
-	u64 delay = release_waiters(sleeper, t, now);
+	u64 delay = release_waiters(t, now);
 	struct sample_key key;
 
 	if (has_mode(WAIT_MODE_OWNERS))
-		owner_leaves(sleeper, t, delay);
+		owner_leaves(t, delay);
 	if (now - t->since < wait_settings.min_ns)
 		return;
 	if (!take_stack_now(ctx, bpf_get_current_task_btf(), KERNEL_PATH_ANY, &key, now))
@@ -204,7 +204,7 @@ static __always_inline void no_holder(struct task_struct *sleeper, struct thread
 {
 	stat_add(STAT_NO_HOLDER, 1);
 	stat_add(STAT_NO_HOLDER_TIME, passed(t->since, now));
-	unqueue_waiter(sleeper, t);
+	unqueue_waiter(t);
 }
 
 static __always_inline void lock_wait_ends(void *ctx, struct task_struct *sleeper,
@@ -257,7 +257,7 @@ int on_owner_tick(struct bpf_perf_event_data *ctx)
 	if (t && t->running && t->asked &&
 	    take_stack_now(ctx, task, in_user ? KERNEL_PATH_NONE : KERNEL_PATH_ANY, &key,
 			   bpf_ktime_get_ns()))
-		answer(task, t, &key);
+		answer(t, &key);
 	return 0;
 }
 

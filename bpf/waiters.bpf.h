@@ -1,89 +1,214 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
-/* Who waits for which lock: whoever releases it is charged with the time of all of them (struct lock_waiters). */
+/*
+ * Which threads wait for which lock: whoever releases a lock is charged with the time of all of them
+ * (lock_queue.h).
+ *
+ * A hash map of locks could not be emptied: when the last waiter leaves and the entry is deleted,
+ * another CPU may have looked it up already, and would count in memory that is another lock's by
+ * then. So the table is an array of sets, its slots stay where they are, and a slot without waiters
+ * is taken over by the next lock that needs one. A slot with waiters is pinned. Whoever joins a queue
+ * looks afterwards whether the slot still is that of its lock, and leaves again if it is not.
+ */
 #ifndef CPROF_BPF_WAITERS_BPF_H
 #define CPROF_BPF_WAITERS_BPF_H
 
+#include "lock_queue.h"
+
+#define LOCK_WAYS 8u /* slots of a set; a power of two */
+
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 16384);
-	__type(key, struct lock_key);
-	__type(value, struct lock_waiters);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, LOCK_SLOTS);
+	__type(key, u32);
+	__type(value, struct lock_slot);
 } locks SEC(".maps");
 
 u64 clock_base; /* bpf_ktime_get_ns() when recording began */
 
 #define SWAP_TRIES 8
+#define CLAIM_TRIES 64
 
 static __always_inline u64 micros(u64 now)
 {
 	return (now - clock_base) / 1000;
 }
 
-static __always_inline struct lock_waiters *waiters_of(struct task_struct *sleeper, u64 object,
-						       bool make)
+static __always_inline u32 lock_hash(u64 object, struct global_pid tgid)
 {
-	struct lock_key key = {.object = object, .tgid = global_tgid(sleeper)};
-	struct lock_waiters none = {}, *w = bpf_map_lookup_elem(&locks, &key);
-
-	if (w || !make)
-		return w;
-	bpf_map_update_elem(&locks, &key, &none, BPF_NOEXIST);
-	w = bpf_map_lookup_elem(&locks, &key);
-	if (!w)
-		stat_add(STAT_LOST_LOCK, 1);
-	return w;
+	return ((object ^ (u64)tgid.nr << 40) * 0x9e3779b97f4a7c15ull >> 40) & (LOCK_SLOTS - 1);
 }
 
-/* t->since is the time from which it waits: for who was woken in vain, since then. */
-static __always_inline void queue_waiter(struct task_struct *task, struct thread_wait *t)
+/* The i-th slot of the set, beginning where this lock is likely to be. */
+static __always_inline struct lock_slot *lock_way(u32 hash, u32 i)
 {
-	struct lock_waiters *w = waiters_of(task, t->object, true);
+	u32 at = (hash & ~(LOCK_WAYS - 1)) | ((hash + i) & (LOCK_WAYS - 1));
 
-	if (!w)
-		return;
-	if (t->since < w->released)
-		t->since = w->released;
-	__sync_fetch_and_add(&w->packed, (1ull << LOCK_WAITERS_SHIFT) + micros(t->since));
-	t->queued = 1;
+	return bpf_map_lookup_elem(&locks, &at);
+}
+
+static __always_inline bool is_slot_of(const struct lock_slot *slot, u64 object,
+				       struct global_pid tgid)
+{
+	return slot->object == object && slot->tgid.nr == tgid.nr;
+}
+
+static __always_inline struct lock_slot *lock_find(u64 object, struct global_pid tgid)
+{
+	u32 hash = lock_hash(object, tgid);
+
+	for (u32 i = 0; i < LOCK_WAYS; i++) {
+		struct lock_slot *slot = lock_way(hash, i);
+
+		if (!slot || is_slot_of(slot, object, tgid))
+			return slot;
+	}
+	return NULL;
+}
+
+/* ---- changing a queue ---- */
+
+static __always_inline bool slot_swap(struct lock_slot *slot, u64 old, u64 queue)
+{
+	return __sync_val_compare_and_swap(&slot->queue, old, queue) == old;
+}
+
+static __always_inline bool slot_join(struct lock_slot *slot, u64 from)
+{
+	for (int i = 0; i < SWAP_TRIES; i++) {
+		u64 old = *(volatile u64 *)&slot->queue;
+
+		if (lock_queue_number(old) >= LOCK_QUEUE_MAX)
+			return false;
+		if (slot_swap(slot, old, lock_queue_join(old, micros(from))))
+			return true;
+	}
+	return false;
+}
+
+static __always_inline void slot_leave(struct lock_slot *slot, u64 from)
+{
+	for (int i = 0; i < SWAP_TRIES; i++) {
+		u64 old = *(volatile u64 *)&slot->queue;
+
+		if (!lock_queue_number(old) || old == LOCK_QUEUE_CLAIMED ||
+		    slot_swap(slot, old, lock_queue_leave(old, micros(from))))
+			return;
+	}
+}
+
+/* From when on a waiter of the slot counts. */
+static __always_inline u64 slot_since(const struct lock_slot *slot, u64 since)
+{
+	return since > slot->released ? since : slot->released;
+}
+
+/* ---- a slot for a lock that has none ---- */
+
+/* Of those without waiters the one that was released first. */
+static __always_inline struct lock_slot *idlest_slot(u32 hash)
+{
+	struct lock_slot *idlest = NULL;
+
+	for (u32 i = 0; i < LOCK_WAYS; i++) {
+		struct lock_slot *slot = lock_way(hash, i);
+
+		if (slot && !slot->queue && (!idlest || slot->released < idlest->released))
+			idlest = slot;
+	}
+	return idlest;
+}
+
+/* With its first waiter. False: every lock of the set has some. */
+static __always_inline bool slot_take_over(u64 object, struct global_pid tgid, u64 since)
+{
+	struct lock_slot *slot = idlest_slot(lock_hash(object, tgid));
+
+	/* Somebody may have looked it up for its last lock, and join it now. */
+	if (!slot || !slot_swap(slot, 0, LOCK_QUEUE_CLAIMED))
+		return false;
+	slot->object = object;
+	slot->tgid = tgid;
+	slot->released = 0;
+	slot->owned_object = 0;
+	__asm__ volatile("" ::: "memory"); /* x86 keeps the order of stores */
+	*(volatile u64 *)&slot->queue = lock_queue_of(1, micros(since));
+	return true;
+}
+
+/* One CPU at a time gives away slots of a set, so that no lock gets two. */
+static __always_inline bool join_new(u64 object, struct global_pid tgid, u64 since)
+{
+	struct lock_slot *first = lock_way(lock_hash(object, tgid) & ~(LOCK_WAYS - 1), 0), *slot;
+	bool joined;
+	int i = 0;
+
+	if (!first)
+		return false;
+	while (__sync_lock_test_and_set(&first->set_busy, 1)) {
+		if (++i == CLAIM_TRIES)
+			return false;
+	}
+	slot = lock_find(object, tgid);
+	joined = slot ? slot_join(slot, slot_since(slot, since))
+		      : slot_take_over(object, tgid, since);
+	__asm__ volatile("" ::: "memory");
+	*(volatile u32 *)&first->set_busy = 0;
+	return joined;
+}
+
+/* ---- what the scheduler's programs do ---- */
+
+/* t->since is the time from which it waits: for who was woken in vain, since then. */
+static __always_inline void queue_waiter(struct thread_wait *t)
+{
+	struct global_pid tgid = t->tgid;
+	struct lock_slot *slot = lock_find(t->object, tgid);
+
+	if (slot) {
+		t->since = slot_since(slot, t->since);
+		t->queued = slot_join(slot, t->since);
+		if (t->queued && !is_slot_of(slot, t->object, tgid)) {
+			slot_leave(slot, t->since);
+			t->queued = 0;
+		}
+	}
+	if (!t->queued)
+		t->queued = join_new(t->object, tgid, t->since);
+	if (!t->queued)
+		stat_add(STAT_LOST_LOCK, 1);
 }
 
 /* A waiter that nobody woke: its time so far is nobody's. */
-static __always_inline void unqueue_waiter(struct task_struct *task, struct thread_wait *t)
+static __always_inline void unqueue_waiter(struct thread_wait *t)
 {
-	struct lock_waiters *w;
-	u64 from;
+	struct lock_slot *slot;
 
-	if (!t->queued)
+	if (!has_mode(WAIT_MODE_MUTEX) || !t->queued)
 		return;
 	t->queued = 0;
-	w = waiters_of(task, t->object, false);
-	if (!w)
-		return;
-	from = t->since > w->released ? t->since : w->released;
-	__sync_fetch_and_sub(&w->packed, (1ull << LOCK_WAITERS_SHIFT) + micros(from));
+	slot = lock_find(t->object, t->tgid);
+	if (slot)
+		slot_leave(slot, slot_since(slot, t->since));
 }
 
 /* What all waiters have waited since the last release; one of them, t, leaves. */
-static __always_inline u64 release_waiters(struct task_struct *sleeper, struct thread_wait *t,
-					   u64 now)
+static __always_inline u64 release_waiters(struct thread_wait *t, u64 now)
 {
-	struct lock_waiters *w = t->queued ? waiters_of(sleeper, t->object, false) : NULL;
-	u64 own = passed(t->since, now), at = micros(now);
+	struct lock_slot *slot = t->queued ? lock_find(t->object, t->tgid) : NULL;
+	u64 own = passed(t->since, now);
 
-	if (!w)
+	if (!slot)
 		return own;
 	t->queued = 0;
 	for (int i = 0; i < SWAP_TRIES; i++) {
-		u64 old = w->packed, n = old >> LOCK_WAITERS_SHIFT;
-		u64 sum = old & ((1ull << LOCK_WAITERS_SHIFT) - 1), next;
+		u64 old = *(volatile u64 *)&slot->queue;
 
-		if (!n)
+		if (!lock_queue_number(old) || old == LOCK_QUEUE_CLAIMED)
 			return own;
-		next = (n - 1) << LOCK_WAITERS_SHIFT | (n - 1) * at;
-		if (__sync_val_compare_and_swap(&w->packed, old, next) != old)
+		if (!slot_swap(slot, old, lock_queue_release(old, micros(now))))
 			continue;
-		w->released = now;
-		return n * at > sum ? (n * at - sum) * 1000 : 0;
+		slot->released = now;
+		return lock_queue_waited(old, micros(now)) * 1000;
 	}
 	return own;
 }

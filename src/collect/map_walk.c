@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* All entries of a BPF hash map: see map_walk.h. */
+/* All entries of a BPF map: see map_walk.h. */
 #include "collect/map_walk.h"
 
 #include <bpf/bpf.h>

@@ -139,10 +139,10 @@ static int await_thread(void *arg, const void *key, const void *value)
 static int await_owner(void *arg, const void *key, const void *value)
 {
 	const struct waits_due *due = arg;
-	const struct lock_waiters *w = value;
+	const struct lock_slot *slot = value;
 
-	if (w->owner_known)
-		stack_store_await(due->store, &w->owner, 0);
+	if (slot->owned_object)
+		stack_store_await(due->store, &slot->owner, 0);
 	return 0;
 }
 
@@ -158,8 +158,8 @@ static void before_merge(void *arg, struct stack_store *store)
 
 	if (!code && wants_owners(c))
 		code = map_walk(&(struct map_walk){.fd = bpf_map__fd(c->skel->maps.locks),
-						   .key_size = sizeof(struct lock_key),
-						   .value_size = sizeof(struct lock_waiters),
+						   .key_size = sizeof(u32),
+						   .value_size = sizeof(struct lock_slot),
 						   .entry = await_owner,
 						   .arg = &due});
 	/* Their counts are not lost: they go to the root. */
@@ -189,6 +189,8 @@ static int load(struct wait_collector *c, struct error *err)
 	bpf_program__set_autoload(c->skel->progs.on_owner_tick, wants_owners(c));
 	if (!wants_owners(c))
 		bpf_map__set_max_entries(c->skel->maps.inner_threads, 1);
+	if (!(mode_of(c) & WAIT_MODE_MUTEX))
+		bpf_map__set_max_entries(c->skel->maps.locks, 1);
 	code = bpf_session_size_counts(c->skel->obj);
 	if (!code)
 		code = wait_bpf__load(c->skel);
