@@ -148,25 +148,56 @@ static __always_inline void come(struct task_struct *task)
 	t->running = 1;
 }
 
+/* It has left its CPU for good. */
+static __always_inline void thread_ends(struct task_struct *task)
+{
+	struct thread_wait *t = wait_of(task);
+
+	if (!t)
+		return;
+	if (has_mode(WAIT_MODE_BLOCK))
+		settle(t);
+	unqueue_waiter(t);
+	wait_delete(global_tid(task));
+}
+
 SEC("tp_btf/sched_switch")
 int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
-	if (prev->pid && is_target(prev)) {
+	if (prev->exit_state) {
+		/* No target any more, if it is the last thread of its process. */
+		thread_ends(prev);
+	} else if (prev->pid && is_target(prev)) {
 		struct thread_wait *t = wait_of(prev);
 
-		if (is_dead(prev)) {
-			if (t && has_mode(WAIT_MODE_BLOCK))
-				settle(t);
-			wait_delete(prev);
-		} else {
-			if (!t)
-				t = wait_new(prev, bpf_ktime_get_ns());
-			if (t)
-				leave(ctx, prev, t, preempt);
-		}
+		if (!t)
+			t = wait_new(prev, bpf_ktime_get_ns());
+		if (t)
+			leave(ctx, prev, t, preempt);
 	}
-	if (next->pid && is_target(next))
+	if (next->pid && !next->exit_state && is_target(next))
 		come(next);
+	return 0;
+}
+
+/*
+ * A thread that is not the first one runs another program: the others have ended, and it gets the
+ * number of the first one (fs/exec.c, de_thread), whose entry may still be there.
+ */
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(on_exec_wait, struct task_struct *task, int old_pid)
+{
+	struct global_pid old = {old_pid}, tid = global_tid(task);
+	struct thread_wait *t = bpf_map_lookup_elem(&thread_waits, &old), moved;
+
+	if (!t || old.nr == tid.nr || t->tgid.nr != global_tgid(task).nr)
+		return 0;
+	moved = *t;
+	moved.proc_tid = proc_tid(task);
+	moved.inner = inner_tid(task);
+	wait_delete(old);
+	wait_delete(tid);
+	wait_put(tid, &moved);
 	return 0;
 }
 

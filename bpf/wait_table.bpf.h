@@ -68,7 +68,18 @@ static __always_inline struct thread_wait *wait_of(struct task_struct *task)
 	return bpf_map_lookup_elem(&thread_waits, &tid);
 }
 
-static __always_inline struct thread_wait *wait_new(struct task_struct *task, u64 now)
+/* False: there is no room, which is counted. */
+static __always_inline bool wait_put(struct global_pid tid, const struct thread_wait *t)
+{
+	if (bpf_map_update_elem(&thread_waits, &tid, t, BPF_NOEXIST)) {
+		stat_add(STAT_LOST_WAIT, 1);
+		return false;
+	}
+	inner_thread_add(t, tid);
+	return true;
+}
+
+static __noinline struct thread_wait *wait_new(struct task_struct *task, u64 now)
 {
 	struct thread_wait fresh = {
 		.since = now,
@@ -80,17 +91,11 @@ static __always_inline struct thread_wait *wait_new(struct task_struct *task, u6
 	};
 	struct global_pid tid = global_tid(task);
 
-	if (bpf_map_update_elem(&thread_waits, &tid, &fresh, BPF_NOEXIST)) {
-		stat_add(STAT_LOST_WAIT, 1);
-		return NULL;
-	}
-	inner_thread_add(&fresh, tid);
-	return bpf_map_lookup_elem(&thread_waits, &tid);
+	return wait_put(tid, &fresh) ? bpf_map_lookup_elem(&thread_waits, &tid) : NULL;
 }
 
-static __always_inline void wait_delete(struct task_struct *task)
+static __always_inline void wait_delete(struct global_pid tid)
 {
-	struct global_pid tid = global_tid(task);
 	struct thread_wait *t = bpf_map_lookup_elem(&thread_waits, &tid);
 
 	if (!t)

@@ -224,6 +224,8 @@ static int wait_prepare(struct collector *base, struct error *err)
 		code = attach(c->skel->progs.on_fork, &c->skel->links.on_fork, err);
 	if (!code)
 		code = attach(c->skel->progs.on_exit, &c->skel->links.on_exit, err);
+	if (!code)
+		code = attach(c->skel->progs.on_exec_wait, &c->skel->links.on_exec_wait, err);
 	if (code)
 		return code;
 	if (c->view->locks)

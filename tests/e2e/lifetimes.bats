@@ -6,6 +6,63 @@ load helper
 
 setup_file() { [ "$(id -u)" = 0 ] || skip 'needs root'; }
 
+# watch VERB OPTIONS...: cprof in the background, PROFILER, until it records PID.
+watch() {
+	local tries=0
+	: >"$ERR"
+	"$CPROF" "$@" -p "$PID" -d 0 -v -o wait.pb.gz 2>"$ERR" >cprof.out 3>&- </dev/null &
+	PROFILER=$!
+	STARTED+=("$PROFILER")
+	until [ "$(entries targets)" = 1 ]; do
+		kill -0 "$PROFILER" || { echo 'cprof is gone'; return 1; }
+		tries=$((tries + 1))
+		[ "$tries" -lt 200 ] || { echo 'cprof does not record'; return 1; }
+		sleep 0.05
+	done
+	sleep 1 # for the programs to be attached, and probes
+}
+
+# entries MAP: how many entries it has now.
+entries() { "$BATS_TEST_DIRNAME/map_entries.py" "$PROFILER" | awk -v name="$1" '$1 == name { n = $2 } END { print n + 0 }'; }
+
+# mortals N: 2 * N threads and processes end while they are recorded, and 8 processes stay.
+mortals() {
+	local tries=0
+	kill -USR1 "$PID"
+	until grep -q done target.out; do
+		tries=$((tries + 1))
+		[ "$tries" -lt 600 ] && ! grep -q failed target.out || { cat target.out; return 1; }
+		sleep 0.1
+	done
+	sleep 0.2
+	"$BATS_TEST_DIRNAME/map_entries.py" "$PROFILER" >maps
+	cat maps
+}
+
+stop() {
+	kill -INT "$PROFILER"
+	wait "$PROFILER"
+}
+
+has() { awk -v name="$1" '$1 == name { n = $2 } END { print n + 0 }' maps; }
+
+# A thread of each process that is left has an entry; a few are of those that end at this moment.
+@test "lifetimes: threads and processes that ended are in no table" {
+	[ -x "$TARGETS/mortals" ] || skip 'mortals was not built here'
+	local how
+	for how in block 'mutex --owners' offcpu; do
+		target mortals 60
+		watch $how
+		mortals
+		holds "$(has targets) == 9"
+		holds "$(has thread_waits) <= 10"
+		[ "$(has inner_threads)" = 0 ]
+		stop
+		target_end
+	done
+	! grep 'table' "$ERR"
+}
+
 # There is room for 16,384 locks; no more than one of these has a waiter at any moment.
 @test "lifetimes: 18,000 locks that have a waiter one after the other" {
 	[ -x "$TARGETS/locks_many" ] || skip 'locks_many was not built here'
