@@ -14,6 +14,7 @@
 #include "lifetime.bpf.h"
 #include "later.bpf.h"
 #include "heap_args.bpf.h"
+#include "helds.bpf.h"
 
 char LICENSE[] SEC("license")
 = "Dual BSD/GPL";
@@ -30,28 +31,6 @@ enum mutex_word { MUTEX_LOCK, MUTEX_OWNER = 2, MUTEX_KIND = 4, MUTEX_WORDS };
 #define MUTEX_KIND_MASK 3
 #define MUTEX_RECURSIVE 1
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 65536);
-	__type(key, struct held_key);
-	__type(value, struct held);
-} helds SEC(".maps");
-
-/* The lock that each thread asked for last. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 32768);
-	__type(key, u32);
-	__type(value, u64);
-} last_asked SEC(".maps");
-
-static __always_inline struct held_key key_of(u64 object)
-{
-	u64 id = bpf_get_current_pid_tgid();
-
-	return (struct held_key){.object = object, .tgid = {id >> 32}, .tid = {(u32)id}};
-}
-
 static __always_inline void count_hold(const struct held *h, u64 object, u64 ns)
 {
 	struct sample_key key = h->key;
@@ -62,10 +41,9 @@ static __always_inline void count_hold(const struct held *h, u64 object, u64 ns)
 	count_add(&key, 1, ns);
 }
 
-static __always_inline void hold_ends(u64 object)
+static __always_inline void hold_ends(struct hold_thread *thread, const struct held_key *key)
 {
-	struct held_key key = key_of(object);
-	struct held *h = bpf_map_lookup_elem(&helds, &key);
+	struct held *h = bpf_map_lookup_elem(&helds, key);
 
 	if (!h)
 		return; /* from before the recording, or another thread's */
@@ -73,8 +51,8 @@ static __always_inline void hold_ends(u64 object)
 		h->depth--;
 		return;
 	}
-	count_hold(h, object, bpf_ktime_get_ns() - h->since);
-	bpf_map_delete_elem(&helds, &key);
+	count_hold(h, key->object, bpf_ktime_get_ns() - h->since);
+	held_delete(thread, key, h);
 }
 
 /* Whether a lock is taken, by its words: glibc's, on x86-64, whose spin locks count down from 1. */
@@ -129,69 +107,81 @@ static __always_inline bool goes_deeper(struct held *h, const u32 *words, u64 ob
 	return false;
 }
 
-static __always_inline void hold_begins(struct pt_regs *regs, u64 cookie, u64 object, u64 cond)
+static __always_inline void hold_begins(struct pt_regs *regs, u64 cookie,
+					struct hold_thread *thread, const struct held_key *key,
+					u64 cond)
 {
 	struct held fresh = {.since = bpf_ktime_get_ns(), .cond = cond};
-	struct held_key key = key_of(object);
-	struct task_struct *task = bpf_get_current_task_btf();
-	u32 words[MUTEX_WORDS] = {}, tid = key.tid.nr;
-	struct held *h = bpf_map_lookup_elem(&helds, &key);
+	struct held *h = bpf_map_lookup_elem(&helds, key);
+	u32 words[MUTEX_WORDS] = {};
 
 	fresh.kind = HOLD_COOKIE_KIND(cookie);
 	fresh.opaque = !!(cookie & HOLD_OPAQUE);
-	fresh.proc_tgid = proc_tgid(task);
-	fresh.inner = inner_tid(task);
+	fresh.proc_tgid = thread->proc_tgid;
+	fresh.inner = thread->inner;
 	/* A semaphore at the end of a page is shorter than a mutex: what is not there stays 0. */
-	if (bpf_probe_read_user(words, sizeof(words), (void *)object) &&
-	    bpf_probe_read_user(words, sizeof(u32), (void *)object))
+	if (bpf_probe_read_user(words, sizeof(words), (void *)key->object) &&
+	    bpf_probe_read_user(words, sizeof(u32), (void *)key->object))
 		return;
-	if (h && !cond && goes_deeper(h, words, object))
+	if (h && !cond && goes_deeper(h, words, key->object))
 		return;
 	fresh.contended = !cond && is_taken(words, cookie);
 	if (fresh.contended && HOLD_COOKIE_DOOR(cookie) == HOLD_TRY)
 		return;
 	if (!take_stack(regs, &fresh.key, fresh.since))
 		return;
-	if (bpf_map_update_elem(&helds, &key, &fresh, BPF_ANY))
-		stat_add(STAT_LOST_WAIT, 1);
-	bpf_map_update_elem(&last_asked, &tid, &object, BPF_ANY);
+	if (h)
+		held_delete(thread, key, h); /* that call had failed */
+	held_add(thread, key, &fresh);
+	thread->asked = key->object;
 }
 
 SEC("kprobe")
 int on_door(struct pt_regs *ctx)
 {
-	u64 cookie = bpf_get_attach_cookie(ctx), object, cond;
+	struct task_struct *task = bpf_get_current_task_btf();
+	u64 cookie = bpf_get_attach_cookie(ctx), cond;
 	u32 door = HOLD_COOKIE_DOOR(cookie);
+	struct hold_thread *thread;
+	struct held_key key;
 
 	if (!door || stopped)
 		return 0;
-	object = register_of(ctx, HOLD_COOKIE_LOCK(cookie));
+	thread = hold_thread_make(task);
+	if (!thread) {
+		stat_add(STAT_LOST_WAIT, 1);
+		return 0;
+	}
+	key = held_key_of(register_of(ctx, HOLD_COOKIE_LOCK(cookie)), task, thread);
 	stat_add(door == HOLD_UNLOCK ? STAT_HOLD_UNLOCKS : STAT_HOLD_LOCKS, 1);
 	cond = door == HOLD_WAIT ? register_of(ctx, HOLD_COOKIE_COND(cookie)) : 0;
 	if (door == HOLD_UNLOCK || door == HOLD_WAIT)
-		hold_ends(object);
+		hold_ends(thread, &key);
 	if (door != HOLD_UNLOCK)
-		hold_begins(ctx, cookie, object, cond);
+		hold_begins(ctx, cookie, thread, &key, cond);
 	return 0;
 }
 
-/* A thread comes back from waiting for the lock that it asked for: it has it from now on, unless it sleeps again. */
+/*
+ * A thread comes back from waiting for the lock that it asked for: it has it from now on, unless it
+ * sleeps again.
+ */
 SEC("tp_btf/sched_switch")
 int BPF_PROG(on_come, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
-	u32 tid = next->pid;
 	const struct pt_regs *regs;
+	struct hold_thread *thread;
 	struct held_key key;
-	u64 *object, word;
 	struct held *h;
+	u64 word;
 
-	if (!tid || stopped || !is_target(next))
+	if (!next->pid || stopped)
 		return 0;
-	object = bpf_map_lookup_elem(&last_asked, &tid);
+	thread = hold_thread_of(next);
 	regs = (struct pt_regs *)bpf_task_pt_regs(next);
-	if (!object || !regs || regs->orig_ax != SYSCALL_FUTEX)
+	if (!thread || !regs || regs->orig_ax != SYSCALL_FUTEX)
 		return 0;
-	key = (struct held_key){.object = *object, .tgid = global_tgid(next), .tid = {tid}};
+	key = held_key_of(thread->asked, next, thread);
 	h = bpf_map_lookup_elem(&helds, &key);
 	if (!h)
 		return 0;
@@ -201,5 +191,29 @@ int BPF_PROG(on_come, bool preempt, struct task_struct *prev, struct task_struct
 	else if (!h->cond || word - h->cond >= COND_BYTES)
 		return 0;
 	h->since = bpf_ktime_get_ns();
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(on_exit_holds, struct task_struct *task)
+{
+	struct hold_thread *thread = hold_thread_of(task);
+
+	if (thread)
+		held_forget_all(thread, task);
+	return 0;
+}
+
+/* A thread that is not the first one gets the number of that one; what is stored for it stays. */
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(on_exec_holds, struct task_struct *task)
+{
+	struct hold_thread *thread = hold_thread_of(task);
+
+	if (!thread)
+		return 0;
+	held_forget_all(thread, task);
+	thread->asked = 0;
+	thread->tid.nr = 0;
 	return 0;
 }

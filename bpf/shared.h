@@ -349,7 +349,9 @@ struct pending_record {
 	X(STAT_NO_HOLDER_TIME, "their time")                                      \
 	X(STAT_HOLD_LOCKS, "calls of locking functions")                          \
 	X(STAT_HOLD_UNLOCKS, "calls of unlocking functions")                      \
-	X(STAT_LOST_LOCK, "locks whose waiters were not told apart: table full")
+	X(STAT_LOST_LOCK, "locks whose waiters were not told apart: table full")  \
+	X(STAT_LOST_HOLD, "holds whose end was not seen")                         \
+	X(STAT_LOST_TARGET, "processes that are not recorded: table of targets full")
 
 #define STAT_ENUM_(name, text) name,
 enum sample_stat { STATS(STAT_ENUM_) STAT_COUNT };
@@ -594,6 +596,7 @@ struct held {
 	u64 since;
 	struct sample_key key; /* of the stack that took it */
 	u64 cond; /* the condition variable that is waited for before; 0: none */
+	u64 older, newer; /* other locks that the thread holds; 0: none */
 	u16 contended; /* it was taken by somebody else, or the thread had to sleep */
 	u8 kind; /* enum hold_kind */
 	u8 opaque; /* HOLD_OPAQUE */
@@ -602,7 +605,7 @@ struct held {
 	struct inner_pid inner; /* the thread, as the lock's memory shows it */
 };
 
-_Static_assert(sizeof(struct held) == 64, "map values have no padding");
+_Static_assert(sizeof(struct held) == 80, "map values have no padding");
 
 enum seed { /* what user space asks of a process before recording */
 	    SEED_NONE = 0,

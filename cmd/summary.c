@@ -95,6 +95,12 @@ static void print_waits(struct terminal *t, const struct wait_stats *w)
 			"cprof: table of locks full: %llu times who released a lock was blamed "
 			"for one waiter only",
 			(unsigned long long)w->lost_locks);
+	if (w->lost_holds)
+		terminal_note(
+			t,
+			"cprof: %llu holds have no known end: their thread ended, ran another "
+			"program, or held more than 1024 locks",
+			(unsigned long long)w->lost_holds);
 }
 
 void summary_print(struct terminal *t, const struct summary *sum)

@@ -95,6 +95,7 @@ struct collect_stats {
 	struct wait_stats {
 		u64 lost_threads; /* that found no room in the wait table */
 		u64 lost_locks; /* likewise: their waiters' time is told apart by wait, not by release */
+		u64 lost_holds; /* --holds: whose thread ended meanwhile, or held too many */
 		u64 no_holder, no_holder_ns; /* lock waits that nobody's unlocking ended */
 		u64 lock_calls; /* --holds: seen by probes */
 		double slowdown; /* --holds: of the target, an estimate: 0.12 is 12 % */

@@ -117,7 +117,10 @@ static int follow(struct holds_collector *c, struct error *err)
 	skel->links.on_fork = bpf_program__attach(skel->progs.on_fork);
 	skel->links.on_exit = bpf_program__attach(skel->progs.on_exit);
 	skel->links.on_come = bpf_program__attach(skel->progs.on_come);
-	if (!skel->links.on_fork || !skel->links.on_exit || !skel->links.on_come)
+	skel->links.on_exit_holds = bpf_program__attach(skel->progs.on_exit_holds);
+	skel->links.on_exec_holds = bpf_program__attach(skel->progs.on_exec_holds);
+	if (!skel->links.on_fork || !skel->links.on_exit || !skel->links.on_come ||
+	    !skel->links.on_exit_holds || !skel->links.on_exec_holds)
 		return error_set(err, -errno, "cannot follow the scheduler: %s",
 				 error_reason(errno));
 	return 0;
@@ -390,6 +393,7 @@ static void holds_stats(struct collector *base, struct collect_stats *out)
 	out->wait.lock_calls = bpf_session_stat(c->session, STAT_HOLD_LOCKS) +
 			       bpf_session_stat(c->session, STAT_HOLD_UNLOCKS);
 	out->wait.lost_threads = bpf_session_stat(c->session, STAT_LOST_WAIT);
+	out->wait.lost_holds = bpf_session_stat(c->session, STAT_LOST_HOLD);
 	out->wait.slowdown = c->price.slowdown;
 }
 

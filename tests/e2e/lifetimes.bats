@@ -63,6 +63,18 @@ has() { awk -v name="$1" '$1 == name { n = $2 } END { print n + 0 }' maps; }
 	! grep 'table' "$ERR"
 }
 
+@test "lifetimes: locks that a thread held when it ended are in no table" {
+	[ -x "$TARGETS/mortals" ] || skip 'mortals was not built here'
+	target mortals 60
+	watch mutex --holds --force
+	mortals
+	holds "$(has targets) == 9"
+	holds "$(has helds) <= 10"
+	[ "$(awk '$2 > 20 && !/^(counts_|modules)/' maps)" = '' ]
+	stop
+	grep -q 'holds have no known end' "$ERR"
+}
+
 # There is room for 16,384 locks; no more than one of these has a waiter at any moment.
 @test "lifetimes: 18,000 locks that have a waiter one after the other" {
 	[ -x "$TARGETS/locks_many" ] || skip 'locks_many was not built here'
