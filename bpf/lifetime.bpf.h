@@ -14,13 +14,33 @@ struct {
 	__type(value, u32);
 } seeds SEC(".maps");
 
+#define EEXIST 17 /* include/uapi/asm-generic/errno-base.h */
+
 static __always_inline void target_add(struct task_struct *task)
 {
 	struct target_process process = {.tgid = proc_tgid(task)};
 	struct global_pid tgid = global_tgid(task);
 
-	if (!bpf_map_update_elem(&targets, &tgid, &process, BPF_NOEXIST))
+	long err = bpf_map_update_elem(&targets, &tgid, &process, BPF_NOEXIST);
+
+	if (!err)
 		__sync_fetch_and_add(&control.live_targets, 1);
+	else if (err != -EEXIST)
+		stat_add(STAT_LOST_TARGET, 1);
+}
+
+static __always_inline void target_delete(struct task_struct *task)
+{
+	struct global_pid tgid = global_tgid(task);
+
+	if (!bpf_map_delete_elem(&targets, &tgid))
+		__sync_fetch_and_sub(&control.live_targets, 1);
+}
+
+/* All its threads have passed the decrement in do_exit() (kernel/exit.c). */
+static __always_inline bool process_has_ended(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, signal, live.counter) <= 0;
 }
 
 SEC("tp_btf/sched_process_fork")
@@ -35,16 +55,12 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	return 0;
 }
 
-/* The exit of any thread; signal->live was decremented before (kernel/exit.c: do_exit). */
+/* The exit of any thread. */
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task)
 {
-	struct global_pid tgid = global_tgid(task);
-
-	if (BPF_CORE_READ(task, signal, live.counter) > 0)
-		return 0;
-	if (!bpf_map_delete_elem(&targets, &tgid))
-		__sync_fetch_and_sub(&control.live_targets, 1);
+	if (process_has_ended(task))
+		target_delete(task);
 	return 0;
 }
 
@@ -93,8 +109,12 @@ int list_mappings(struct bpf_iter__task_vma *ctx)
 	wanted = wanted_at_start(task);
 	if (wanted == SEED_NONE)
 		return 0;
-	if (settings.mode == SAMPLE_TARGETS && wanted == SEED_TARGET)
+	if (settings.mode == SAMPLE_TARGETS && wanted == SEED_TARGET) {
 		target_add(task);
+		/* Its exit may have passed on_exit() just before, and will not come again. */
+		if (process_has_ended(task))
+			target_delete(task);
+	}
 	file = vma->vm_file;
 	if (!file || !(vma->vm_flags & VM_EXEC))
 		return 0;

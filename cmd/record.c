@@ -33,6 +33,15 @@ static const char *environment(const char *name)
 	return value && *value ? value : NULL;
 }
 
+/* CPROF_TABLES=N: for tests that fill them. */
+static u32 table_entries(void)
+{
+	const char *value = environment("CPROF_TABLES");
+	long entries = value ? strtol(value, NULL, 10) : 0;
+
+	return entries > 0 && entries <= 1 << 20 ? (u32)entries : 0;
+}
+
 static void fill_collect_options(const struct session *s, struct collect_options *c)
 {
 	const struct options *o = &s->o;
@@ -52,6 +61,7 @@ static void fill_collect_options(const struct session *s, struct collect_options
 		.log = &s->term.log,
 	};
 	c->heap.uprobes = environment("CPROF_UPROBES");
+	c->table_entries = table_entries();
 }
 
 static int make_recording(struct session *s)

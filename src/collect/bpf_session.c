@@ -575,6 +575,7 @@ void bpf_session_stats(struct bpf_session *s, struct collect_stats *out)
 		.lost_ring = bpf_session_stat(s, STAT_LOST_RING) + s->lost_frames,
 		.lost_table = bpf_session_stat(s, STAT_LOST_TABLE),
 		.lost_busy = bpf_session_stat(s, STAT_LOST_SCRATCH),
+		.lost_targets = bpf_session_stat(s, STAT_LOST_TARGET),
 		.ticks = bpf_session_stat(s, STAT_TICKS),
 		.late = bpf_session_stat(s, STAT_LATE_TICKS),
 		.frames = bpf_session_stat(s, STAT_FRAMES),

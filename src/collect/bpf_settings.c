@@ -46,6 +46,21 @@ static int size_maps(struct bpf_object *obj, const struct collect_options *opt)
 	return err;
 }
 
+/* So that tests can fill them. Locks with waiters have a table of another kind. */
+static int shrink_tables(struct bpf_object *obj, u32 entries)
+{
+	static const char *const names[] = {"targets", "thread_waits", "inner_threads", "helds"};
+	int err = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(names) && !err; i++) {
+		struct bpf_map *map = bpf_object__find_map_by_name(obj, names[i]);
+
+		if (map)
+			err = bpf_map__set_max_entries(map, entries);
+	}
+	return err;
+}
+
 int bpf_session_size_counts(struct bpf_object *obj)
 {
 	int err = bpf_map__set_max_entries(bpf_object__find_map_by_name(obj, "counts_a"), MAX_KEYS);
@@ -122,6 +137,8 @@ int bpf_session_configure(struct bpf_object *obj, const struct collect_options *
 	const struct target *t = opt->target;
 	int code = size_maps(obj, opt);
 
+	if (!code && opt->table_entries)
+		code = shrink_tables(obj, opt->table_entries);
 	if (code)
 		return error_set(err, code, "cannot size the BPF maps: %s", error_reason(code));
 	settings->mode = t->scope == TARGET_ALL ? SAMPLE_ALL : SAMPLE_TARGETS;

@@ -54,6 +54,7 @@ struct collect_options {
 		bool owners; /* mutex: what the lock's owner does meanwhile, too */
 		bool holds; /* mutex: how long locks are held, instead; heap.max_slowdown holds */
 	} wait;
+	u32 table_entries; /* of the tables of processes, threads, held locks; 0: the default */
 	const struct log *log;
 };
 
@@ -75,6 +76,7 @@ struct stack_merge_stats {
 struct collect_stats {
 	u64 samples; /* of the target */
 	u64 lost_ring, lost_table, lost_busy; /* samples that were taken and could not be kept */
+	u64 lost_targets; /* child processes that found no room in the table of targets */
 	u64 ticks, late; /* clocks, all CPUs: periods, and those counted with the next tick */
 	u64 ends[STACK_END_COUNT]; /* stacks by how they ended */
 	u64 frames; /* user frames walked */

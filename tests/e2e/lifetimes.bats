@@ -83,3 +83,26 @@ has() { awk -v name="$1" '$1 == name { n = $2 } END { print n + 0 }' maps; }
 	near "$(total contentions)" "$(truth waits)" "0.02 * $(truth waits)"
 	holds "$(total delay) < $(truth delay) && $(total delay) > 0.3 * $(truth delay)"
 }
+
+# count_of WORDS: N, where cprof said "N WORDS".
+count_of() { grep -o "[0-9]* $1" "$ERR" | grep -o '^[0-9]*'; }
+
+@test "lifetimes: tables that are full are said to be" {
+	[ -x "$TARGETS/mortals" ] || skip 'mortals was not built here'
+	# 5 of the 8 that stay find no room; nobody else needs more than 4 at once.
+	target mortals 20
+	CPROF_TABLES=4 watch block
+	mortals
+	stop
+	target_end
+	near "$(count_of 'child processes are not recorded')" 5 0
+	target mortals 20
+	CPROF_TABLES=4 watch mutex --holds --force
+	mortals
+	stop
+	holds "$(count_of 'holds have no known end') >= 20 && $(count_of 'holds have no known end') <= 48"
+	target_end
+	target locks crowd
+	CPROF_TABLES=100 profile_wait block -p "$PID" -d 500ms
+	grep -q 'wait table full' "$ERR"
+}
