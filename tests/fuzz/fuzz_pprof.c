@@ -15,18 +15,39 @@ static int swallow(void *arg, const void *data, size_t len)
 
 static const struct sink nowhere = {.write = swallow};
 
+/* What people and browsers look at has no controls in it, whatever the strings of the file were. */
+static int watch(void *arg, const void *data, size_t len)
+{
+	u8 *last = arg;
+
+	for (size_t i = 0; i < len; i++) {
+		u8 byte = ((const u8 *)data)[i];
+		bool c1 = *last == 0xc2 && byte < 0xa0;
+
+		if ((byte < ' ' && byte != '\n' && byte != '\t') || byte == 0x7f || c1)
+			__builtin_trap();
+		*last = byte;
+	}
+	return 0;
+}
+
 static void report(const struct profile *p)
 {
 	static const enum report_kind kinds[] = {REPORT_TOP, REPORT_TREE, REPORT_PEEK,
 						 REPORT_TRACES};
 
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-		struct report_options o = {.kind = kinds[i], .width = 80, .color = true, .top = 20};
+		struct report_options o = {.kind = kinds[i], .width = 80, .top = 20};
+		u8 last = 0;
+		const struct sink to = {.write = watch, .arg = &last};
 
 		o.view.group = (enum view_group)(i % (VIEW_THREAD + 1));
 		o.view.filter.hide = i & 1 ? "a" : NULL;
 		o.view.filter.show_from = i & 2 ? "m" : NULL;
 		o.function = kinds[i] == REPORT_PEEK ? "." : NULL;
+		if (report_write(p, &o, &to, NULL))
+			continue;
+		o.color = true;
 		if (report_write(p, &o, &nowhere, NULL))
 			continue;
 	}
@@ -37,7 +58,10 @@ static void write_all(const struct profile *p)
 	const struct format_options o = {.base = p, .normalize = true, .annotate = true};
 
 	for (const struct format *const *f = format_table; *f; f++) {
-		if ((*f)->write(p, &o, &nowhere, NULL))
+		u8 last = 0;
+		const struct sink to = {.write = watch, .arg = &last};
+
+		if ((*f)->write(p, &o, *f == &format_pprof ? &nowhere : &to, NULL))
 			continue;
 	}
 }
