@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -154,9 +155,16 @@ static bool status_number(const char *value, int n, long *out)
 	return found;
 }
 
+static void status_mask(const char *value, u64 *out)
+{
+	if (value)
+		*out = strtoull(value, NULL, 16);
+}
+
 /* The wanted lines of /proc/PID/status. */
 struct status_fields {
-	long tgid, uid, ns_pid, seccomp; /* -1: no such line */
+	long tgid, uid, ns_pid, seccomp, tracer; /* -1: no such line */
+	u64 caught, ignored; /* signals, the first one lowest; all bits: no such line */
 };
 
 static void take_status_line(const char *line, struct status_fields *s)
@@ -165,6 +173,9 @@ static void take_status_line(const char *line, struct status_fields *s)
 	status_number(status_value(line, "Uid"), 1, &s->uid);
 	status_number(status_value(line, "NSpid"), 64, &s->ns_pid); /* outermost first */
 	status_number(status_value(line, "Seccomp"), 0, &s->seccomp);
+	status_number(status_value(line, "TracerPid"), 0, &s->tracer);
+	status_mask(status_value(line, "SigCgt"), &s->caught);
+	status_mask(status_value(line, "SigIgn"), &s->ignored);
 }
 
 /* By the line: the groups before NSpid may take 700 KB (NGROUPS_MAX of them). */
@@ -175,7 +186,7 @@ static int read_status(int dir, struct status_fields *s)
 	char *line = NULL;
 	size_t size = 0;
 
-	*s = (struct status_fields){-1, -1, -1, -1};
+	*s = (struct status_fields){-1, -1, -1, -1, -1, ~0ull, ~0ull};
 	if (!f) {
 		result = proc_errno();
 		if (fd >= 0)
@@ -203,6 +214,20 @@ static int read_owner(int dir, struct process_info *out)
 	/* Kernels without PID namespaces have no such line. */
 	out->inner.nr = (u32)(s.ns_pid < 0 ? out->tgid : s.ns_pid);
 	return 0;
+}
+
+bool process_expects_traps(pid_t tgid)
+{
+	const u64 trap = 1ull << (SIGTRAP - 1);
+	int dir = proc_dir_open(tgid);
+	struct status_fields s;
+	bool expects;
+
+	if (dir < 0)
+		return true;
+	expects = read_status(dir, &s) || s.tracer != 0 || ((s.caught | s.ignored) & trap);
+	close(dir);
+	return expects;
 }
 
 bool process_filters_syscalls(pid_t tgid)

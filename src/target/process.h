@@ -30,6 +30,11 @@ typedef VEC(pid_t) pid_vec;
 int process_read(pid_t tgid, struct process_info *out) MUST_CHECK;
 /* The tgid that thread `tid` belongs to; a user may name any thread of a process. */
 int process_tgid_of(pid_t tid, pid_t *tgid) MUST_CHECK;
+/*
+ * Breakpoints in its code may be its own or its debugger's: it handles SIGTRAP, or is traced (ptrace(2)).
+ * Also true when that cannot be told.
+ */
+bool process_expects_traps(pid_t tgid);
 bool process_filters_syscalls(pid_t tgid); /* its first thread has a seccomp filter (seccomp(2)) */
 int process_threads(pid_t tgid, pid_vec *out) MUST_CHECK; /* appends */
 int process_children(pid_t tgid, pid_vec *out) MUST_CHECK; /* appends all descendants, not itself */

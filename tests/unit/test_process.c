@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -263,4 +264,31 @@ TEST(process, number_in_its_namespace_behind_thousands_of_groups)
 	CHECK_INT(tgid, children.data[0]);
 	vec_release(&children);
 	end(pid);
+}
+
+static void sleep_with_handler(int ready)
+{
+	signal(SIGTRAP, SIG_IGN);
+	CHECK_INT(write(ready, "", 1), 1);
+	pause();
+}
+
+static void sleep_plainly(int ready)
+{
+	CHECK_INT(write(ready, "", 1), 1);
+	pause();
+}
+
+TEST(process, traps_are_expected_by_who_handles_them_and_under_a_debugger)
+{
+	pid_t plain = spawn(sleep_plainly), handler = spawn(sleep_with_handler);
+
+	CHECK(!process_expects_traps(plain));
+	CHECK(process_expects_traps(handler));
+	if (ptrace(PTRACE_SEIZE, plain, 0, 0))
+		unit_skip("ptrace is not allowed here");
+	CHECK(process_expects_traps(plain));
+	end(plain);
+	end(handler);
+	CHECK(process_expects_traps(plain)); /* gone: not known */
 }
