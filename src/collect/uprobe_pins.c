@@ -15,20 +15,14 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/hash.h"
-#include "target/maps.h"
+#include "collect/breakpoints.h"
 #include "target/process.h"
 
 #define KTHREADD 2
-#define BREAKPOINT 0xcc
-#define CALL 0xe8 /* kernel 6.18 makes one of a nop of five bytes */
-#define CALL_LEN 5
-#define TRAMPOLINE "[uprobes-trampoline]"
-#define WAIT_STEP_NS 1000000
 
 /* A place where probes are or were. */
 struct guarded {
@@ -182,13 +176,13 @@ static struct guarded *place_of(struct uprobe_pins *p, const struct guarded_key 
 
 /* The kernel takes all places of a link or none. */
 static void attach_guards(struct uprobe_pins *p, const char *path,
-			  const struct uprobe_place *places, u32 n)
+			  const struct uprobe_place *places, u32 n, uprobe_links *guards)
 {
 	int err = attach(p, p->program, UPROBE_ENTRY, p->multi, true, path, p->guard_task, places,
-			 n, &p->guards);
+			 n, guards);
 
 	for (u32 i = 0; err && n > 1 && i < n; i++)
-		attach_guards(p, path, &places[i], 1);
+		attach_guards(p, path, &places[i], 1, guards);
 	if (err && n == 1)
 		log_info(p->log, "no guard at %s+%#llx: %s", path,
 			 (unsigned long long)places->offset, error_reason(err));
@@ -222,7 +216,7 @@ static void guard(struct uprobe_pins *p, const char *path, const struct uprobe_p
 			g->held = !vec_push(&fresh, places[i]);
 	}
 	if (fresh.len)
-		attach_guards(p, path, fresh.data, (u32)fresh.len);
+		attach_guards(p, path, fresh.data, (u32)fresh.len, &p->guards);
 	vec_release(&fresh);
 }
 
@@ -240,6 +234,17 @@ int uprobe_pins_attach(struct uprobe_pins *p, int prog_fd, enum uprobe_type type
 	for (size_t i = before; i < out->len; i++)
 		p->unpinned |= out->data[i].fd >= 0;
 	return err;
+}
+
+void uprobe_pins_sweep(struct uprobe_pins *p, const char *path, const struct uprobe_place *places,
+		       u32 n)
+{
+	uprobe_links guards = {0};
+
+	if (p->program < 0 || p->guard_task <= 0)
+		return;
+	attach_guards(p, path, places, n, &guards);
+	uprobe_pins_detach(p, &guards);
 }
 
 void uprobe_pins_rest(struct uprobe_pins *p)
@@ -267,93 +272,45 @@ void uprobe_pins_detach(struct uprobe_pins *p, uprobe_links *links)
 
 /* ---- the end ---- */
 
-/* Where a process may have breakpoints. */
-struct spots {
-	VEC(u64) addresses;
-	u64 trampoline, trampoline_end;
-	int memory;
-};
-
-static void find_spots_in(const struct uprobe_pins *p, const struct map_entry *e, struct spots *out)
+/* The places of probes in one of its mappings. */
+static int add_places(const struct uprobe_pins *p, const struct map_entry *e, struct breakpoints *b)
 {
-	for (const struct guarded *g = p->guarded; g; g = g->hh.next) {
+	int err = 0;
+
+	for (const struct guarded *g = p->guarded; g && !err; g = g->hh.next) {
 		u64 at = g->key.offset - e->offset;
 
 		if (g->key.inode == e->inode && g->key.offset >= e->offset &&
-		    at < e->end - e->start && vec_push(&out->addresses, e->start + at))
-			return;
+		    at < e->end - e->start)
+			err = vec_push(&b->addresses, e->start + at);
 	}
-}
-
-static void find_spots(const struct uprobe_pins *p, const map_vec *maps, struct spots *out)
-{
-	vec_for_each(maps, e) {
-		if (e->executable && e->inode)
-			find_spots_in(p, e, out);
-		if (strcmp(e->path, TRAMPOLINE) != 0)
-			continue;
-		out->trampoline = e->start;
-		out->trampoline_end = e->end;
-	}
-}
-
-static bool is_probed(const struct spots *s, u64 address)
-{
-	u8 now[CALL_LEN] = {0};
-	s32 distance;
-	u64 goal;
-
-	if (pread(s->memory, now, sizeof(now), (off_t)address) < 1)
-		return false; /* unmapped meanwhile */
-	memcpy(&distance, now + 1, sizeof(distance));
-	goal = address + CALL_LEN + (u64)(s64)distance;
-	return now[0] == BREAKPOINT ||
-	       (now[0] == CALL && goal >= s->trampoline && goal < s->trampoline_end);
-}
-
-static u64 now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
-}
-
-static u32 count_probed(const struct spots *s)
-{
-	u32 n = 0;
-
-	vec_for_each(&s->addresses, address)
-		n += is_probed(s, *address);
-	return n;
+	return err;
 }
 
 static u32 wait_for(const struct uprobe_pins *p, pid_t tgid, u64 deadline)
 {
-	const struct timespec step = {.tv_nsec = WAIT_STEP_NS};
-	struct spots spots = {0};
-	char path[PROCESS_PATH_MAX];
+	struct breakpoints b = {.memory = -1};
 	map_vec maps = {0};
-	u32 left;
+	u32 left = 0;
+	int err = maps_read(tgid, &maps);
 
-	process_path(tgid, "mem", path);
-	spots.memory = open(path, O_RDONLY | O_CLOEXEC);
-	if (spots.memory < 0)
-		return 0; /* it has ended */
-	if (!maps_read(tgid, &maps))
-		find_spots(p, &maps, &spots);
-	while ((left = count_probed(&spots)) && now_ns() < deadline)
-		nanosleep(&step, NULL);
+	if (!err)
+		err = breakpoints_open(&b, tgid, &maps);
+	vec_for_each(&maps, e) {
+		if (!err && e->executable && e->inode)
+			err = add_places(p, e, &b);
+	}
+	if (!err) /* else it has ended, most likely */
+		left = breakpoints_wait_gone(&b, deadline);
+	breakpoints_release(&b);
 	maps_release(&maps);
-	vec_release(&spots.addresses);
-	close(spots.memory);
 	return left;
 }
 
 void uprobe_pins_wait_gone(const struct uprobe_pins *p, const pid_t *tgids, size_t n,
 			   u32 timeout_ms)
 {
-	u64 deadline = now_ns() + (u64)timeout_ms * 1000000;
+	u64 deadline = breakpoints_deadline(timeout_ms);
 
 	for (size_t i = 0; i < n; i++) {
 		u32 left = wait_for(p, tgids[i], deadline);

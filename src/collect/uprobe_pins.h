@@ -54,6 +54,13 @@ void uprobe_pins_rest(struct uprobe_pins *p);
  */
 void uprobe_pins_detach(struct uprobe_pins *p, uprobe_links *links);
 
+/*
+ * Has the kernel remove the breakpoints at these places that nobody holds, from every process: those of probes
+ * whose removal failed once. That takes some milliseconds. Breakpoints of others stay where the others are probes.
+ */
+void uprobe_pins_sweep(struct uprobe_pins *p, const char *path, const struct uprobe_place *places,
+		       u32 n);
+
 #define UPROBE_GONE_MS 2000 /* far more than it takes */
 
 /*

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Breakpoints of probes in the code of one process, as its memory shows them. */
+#ifndef CPROF_COLLECT_BREAKPOINTS_H
+#define CPROF_COLLECT_BREAKPOINTS_H
+
+#include "target/maps.h"
+
+#define BREAKPOINT \
+	0xcc /* int3: what the kernel writes for a probe (arch/x86/include/asm/uprobes.h) */
+
+struct breakpoints {
+	int memory; /* /proc/PID/mem */
+	u64 trampoline,
+		trampoline_end; /* what calls go to that kernel 6.18 makes of nops of five bytes */
+	VEC(u64) addresses; /* that are looked at */
+};
+
+/* 0, -ESRCH, -EACCES, ...; release it in either case. `maps` are those of the process. */
+int breakpoints_open(struct breakpoints *b, pid_t tgid, const map_vec *maps) MUST_CHECK;
+void breakpoints_release(struct breakpoints *b);
+
+/* Whether the code of that address has been replaced for a probe; `code` are the first bytes there. */
+bool breakpoints_is_call(const struct breakpoints *b, u64 address, const u8 *code, size_t len);
+
+/*
+ * How many of the addresses have breakpoints, once there are none or the time is over. Breakpoints of
+ * others count, too.
+ */
+u32 breakpoints_wait_gone(const struct breakpoints *b, u64 deadline_ns);
+
+u64 breakpoints_deadline(u32 timeout_ms); /* from now on; CLOCK_MONOTONIC ns */
+
+#endif
