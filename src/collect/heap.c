@@ -21,6 +21,7 @@
 #include "collect/heap_lives.h"
 #include "collect/heap_ranges.h"
 #include "collect/heap_reading.h"
+#include "collect/leftovers.h"
 #include "collect/libbpf_log.h"
 #include "collect/probe_site.h"
 #include "collect/process_watch.h"
@@ -362,6 +363,8 @@ static int attach_targets(struct heap_collector *c, struct error *err)
 	int code = 0;
 
 	vec_for_each(&c->opt.target->processes, p) {
+		if (!code)
+			leftovers_remove(c->pins, c->opt.readers, p->tgid, c->opt.log);
 		if (!code)
 			code = heap_doors_add_process(c->doors, p->tgid, err);
 		if (code == -ESRCH || (code && has_ended(p->tgid)))

@@ -9,6 +9,7 @@
 #include "collect/bpf_session.h"
 #include "collect/features.h"
 #include "collect/hold_doors.h"
+#include "collect/leftovers.h"
 #include "collect/libbpf_log.h"
 #include "collect/lock_names.h"
 #include "collect/map_walk.h"
@@ -256,6 +257,7 @@ static int watch_processes(struct holds_collector *c, struct error *err)
 static int attach_targets(struct holds_collector *c, struct error *err)
 {
 	vec_for_each(&c->opt.target->processes, p) {
+		leftovers_remove(c->pins, c->opt.readers, p->tgid, c->opt.log);
 		if (look_through(c, p->tgid))
 			lock_names_note(c->names, p->tgid);
 	}
