@@ -77,3 +77,33 @@ many_kills() {
 	many_kills $((KILLS / 4)) mutex --holds --force -v
 	target_end
 }
+
+# changed_code: how many pages of the target's code differ from its files.
+changed_code() { { python3 "$BATS_TEST_DIRNAME/code_bytes.py" "$PID" || true; } | sed -n 's/.* \([0-9]*\) pages differ/\1/p'; }
+
+@test "kill: breakpoints that another program has left are removed, those that one holds stay" {
+	local tool ms
+	need_root
+	target probe_leaver
+	for ((ms = 2; ms < 60 && $(changed_code) == 0; ms += 2)); do
+		"$TARGETS/probe_leaver" "$PID" 2000 $ms || [ $? -ne 77 ] || skip 'no uprobe_multi links here'
+		sleep 0.2
+	done
+	[ "$(changed_code)" -gt 0 ] || skip 'the kernel left nothing behind'
+	"$CPROF" allocs --rate 1 --force -p "$PID" -d 200ms -o /dev/null 2>"$ERR"
+	grep -Eq "PID $PID: removed [0-9]+ breakpoints from its code" "$ERR"
+	code_is_whole
+
+	"$TARGETS/probe_leaver" "$PID" 400 hold >tool.out 3>&- </dev/null &
+	tool=$!
+	STARTED+=("$tool")
+	said ready tool.out "$tool"
+	"$CPROF" mutex --holds --force -v -p "$PID" -d 200ms -o /dev/null 2>"$ERR" || [ $? -eq 3 ]
+	! grep 'removed' "$ERR"
+	grep -q "PID $PID: 400 breakpoints in its code are another program's" "$ERR"
+	! grep 'still has' "$ERR"
+	[ "$(changed_code)" -gt 0 ]
+	kill "$tool"
+	code_is_whole
+	target_end
+}
