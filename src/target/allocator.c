@@ -206,13 +206,11 @@ static bool lookup_named(const struct alloc_names *names, const char *name, size
 	return false;
 }
 
-static bool classify(const struct search *s, const char *name, size_t len, struct candidate *c)
+static bool classify_known(const char *name, size_t len, struct candidate *c)
 {
 	enum alloc_kind *kind = &c->door.kind;
 
-	if (lookup_named(s->names, name, len, kind))
-		c->rank = RANK_NAMED;
-	else if (lookup(c_names, ARRAY_LEN(c_names), name, len, kind))
+	if (lookup(c_names, ARRAY_LEN(c_names), name, len, kind))
 		c->rank = RANK_PLAIN;
 	else if (lookup_operator(name, len, kind))
 		c->rank = RANK_OPERATOR;
@@ -222,6 +220,25 @@ static bool classify(const struct search *s, const char *name, size_t len, struc
 		c->rank = RANK_LAST_RESORT;
 	else
 		return false;
+	return true;
+}
+
+/* mimalloc's mi_new_n() counts like calloc. */
+static bool throws(const struct alloc_door *door, const char *name, size_t len)
+{
+	return door->kind == ALLOC_NEW || (len > 6 && !memcmp(name + len - 6, "_new_n", 6));
+}
+
+static bool classify(const struct search *s, const char *name, size_t len, struct candidate *c)
+{
+	bool known = classify_known(name, len, c);
+
+	c->door.may_throw = known && throws(&c->door, name, len);
+	if (!lookup_named(s->names, name, len, &c->door.kind))
+		return known;
+	c->rank = RANK_NAMED;
+	c->door.named = !known;
+	c->door.may_throw |= !known;
 	return true;
 }
 
@@ -334,10 +351,13 @@ static void drop_aliases(struct search *s)
 		struct candidate *c = &s->found.data[i];
 		struct candidate *last = kept ? &s->found.data[kept - 1] : NULL;
 
-		if (!last || last->door.vaddr != c->door.vaddr)
+		if (!last || last->door.vaddr != c->door.vaddr) {
 			s->found.data[kept++] = *c;
-		else if (!last->door.size)
+			continue;
+		}
+		if (!last->door.size)
 			last->door.size = c->door.size;
+		last->door.may_throw |= c->door.may_throw; /* linkers fold equal functions */
 	}
 	s->found.len = kept;
 }
@@ -419,6 +439,13 @@ int allocator_find(struct elf_file *f, const struct alloc_names *names, struct a
 	}
 	vec_release(&s.found);
 	return err;
+}
+
+bool allocator_is_c_name(const char *name)
+{
+	enum alloc_kind kind;
+
+	return lookup(c_names, ARRAY_LEN(c_names), name, strlen(name), &kind);
 }
 
 void allocator_release(struct allocator *a)

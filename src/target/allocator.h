@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The memory allocator in a mapped file: which one it is, and its doors, the functions through which
- * memory goes out and comes back. Found by symbol (.dynsym and .symtab), so that an allocator that is
- * linked into the program is found like a shared one.
+ * The memory allocator in a mapped file: which one it is, and its doors, the functions through
+ * which memory goes out and comes back. Found by symbol (.dynsym and .symtab), so that an allocator
+ * that is linked into the program is found like a shared one.
  *
  * Several files of a process may have one each, and all are reported: with a preloaded allocator
- * glibc's own malloc is still called by whoever asks for it (RTLD_NEXT, private copies).
- * Not allocators: the dynamic linker's minimal malloc, and libraries that define operator new without
- * a malloc (libstdc++, libc++), whose operator new calls malloc anyway.
+ * glibc's own malloc is still called by whoever asks for it (RTLD_NEXT, private copies). Not
+ * allocators: the dynamic linker's minimal malloc, and libraries that define operator new without a
+ * malloc (libstdc++, libc++), whose operator new calls malloc anyway.
  */
 #ifndef CPROF_TARGET_ALLOCATOR_H
 #define CPROF_TARGET_ALLOCATOR_H
@@ -58,6 +58,13 @@ struct alloc_door {
 	const char *name; /* lent by the elf_file; the plainest of the names at this address */
 	u64 vaddr, offset; /* of the entry; offset is the file's */
 	u64 size; /* of the function in bytes; 0: unknown */
+	/*
+	 * An exception may leave it, as it does operator new (C++17 21.6.2.1), or nothing is known
+	 * of it: a function that --alloc names may also switch stacks. C's own (malloc and the
+	 * like) do neither.
+	 */
+	bool may_throw;
+	bool named; /* by --alloc, and no name of C's or of a known allocator */
 };
 
 /* Names of a user's own allocator, from --alloc. */
@@ -87,11 +94,17 @@ struct allocator {
 };
 
 /*
- * Looks for an allocator in `f`, which must outlive `out`. `names` (may be NULL) are looked for besides
- * the known ones. -ENOENT: none (`out->searched` is set); -ENOMEM. Release in any case.
+ * Looks for an allocator in `f`, which must outlive `out`. `names` (may be NULL) are looked for
+ * besides the known ones. -ENOENT: none (`out->searched` is set); -ENOMEM. Release in any case.
  */
 int allocator_find(struct elf_file *f, const struct alloc_names *names,
 		   struct allocator *out) MUST_CHECK;
 void allocator_release(struct allocator *a);
+
+/*
+ * Whether `name` is an allocation function of C's ("malloc"), which every allocator has under this
+ * name.
+ */
+bool allocator_is_c_name(const char *name);
 
 #endif

@@ -188,6 +188,32 @@ static void check_none(const char *path)
 	release(&found);
 }
 
+TEST(allocator, tells_what_an_exception_may_leave)
+{
+	static const char list[] = "malloc=tc_malloc_size,calloc=calloc";
+	struct alloc_names names;
+	struct error err;
+	struct found found = find(LIB "libmimalloc.so.2");
+
+	CHECK(door(&found, "_Znam")->may_throw);
+	CHECK(door(&found, "mi_new_n")->may_throw); /* its kind is calloc's */
+	CHECK(!door(&found, "malloc")->may_throw);
+	CHECK(!door(&found, "calloc")->named);
+	release(&found);
+	CHECK_INT(alloc_names_parse(list, &names, &err), 0);
+	found = find_with(LIB "libtcmalloc_minimal.so.4", &names);
+	CHECK(door(&found, "_ZnamRKSt9nothrow_t")->may_throw);
+	CHECK(!door(&found, "calloc")->may_throw); /* C's, whoever names it */
+	CHECK(!door(&found, "calloc")->named);
+	CHECK(door(&found, "tc_malloc_size")->may_throw); /* by --alloc: nothing is known of it */
+	CHECK(door(&found, "tc_malloc_size")->named);
+	alloc_names_release(&names);
+	release(&found);
+	CHECK(allocator_is_c_name("aligned_alloc"));
+	CHECK(!allocator_is_c_name("_Znwm"));
+	CHECK(!allocator_is_c_name("malloc_trim"));
+}
+
 TEST(allocator, takes_no_cxx_library_for_one)
 {
 	check_none(LIB "libstdc++.so.6");
