@@ -80,7 +80,7 @@ static int read_slots(struct plt *p, struct elf_file *f, const char *section)
 	return 0;
 }
 
-static const char *slot_name(const struct plt *p, u64 vaddr)
+const char *plt_slot_name(const struct plt *p, u64 vaddr)
 {
 	struct slot key = {.vaddr = vaddr};
 	const struct slot *found =
@@ -120,7 +120,7 @@ static int read_stubs(struct plt *p, struct elf_file *f, const char *section, si
 
 			if (!jump_slot(&s, stub + i, &slot))
 				continue;
-			found.function = slot_name(p, slot);
+			found.function = plt_slot_name(p, slot);
 			if (found.function && vec_push(&p->stubs, found))
 				return -ENOMEM;
 			break;
@@ -153,13 +153,14 @@ int plt_new(struct elf_file *f, struct plt **out)
 		err = err ? err : read_stubs(p, f, ".plt.sec", 16);
 		err = err ? err : read_stubs(p, f, ".plt.got", 8);
 	}
-	if (!err && !p->stubs.len)
+	if (!err && !p->slots.len)
 		err = -ENOENT;
 	if (err) {
 		plt_free(p);
 		return err;
 	}
-	qsort(p->stubs.data, p->stubs.len, sizeof(*p->stubs.data), compare_stubs);
+	if (p->stubs.len)
+		qsort(p->stubs.data, p->stubs.len, sizeof(*p->stubs.data), compare_stubs);
 	*out = p;
 	return 0;
 }

@@ -11,9 +11,14 @@
 
 struct plt;
 
-/* -ENOENT: no stub has a name; -E2BIG: the file's budget ended. `f` must outlive it. */
+/* -ENOENT: no slot has a name; -E2BIG: the file's budget ended. `f` must outlive it. */
 int plt_new(struct elf_file *f, struct plt **out) MUST_CHECK;
 void plt_free(struct plt *p); /* NULL is fine */
 const struct symbol *plt_find(struct plt *p, u64 vaddr); /* NULL: not in a named stub */
+/*
+ * The symbol whose address the loader writes into a slot of the GOT; borrowed from the elf_file.
+ * NULL: there is none.
+ */
+const char *plt_slot_name(const struct plt *p, u64 vaddr);
 
 #endif
