@@ -137,6 +137,10 @@ bool probe_insn_cost(const struct probe_insn *d, u64 vaddr, bool first, u32 kern
 
 	if (is_refused(d))
 		return false;
+	/* One that is stepped out of line leaves a wrong address on the shadow stack. */
+	if (insn->meta.category == ZYDIS_CATEGORY_CALL &&
+	    !(is_near_branch(insn) && (kernel & PROBE_KERNEL_CALLS)))
+		return false;
 	*cost = PROBE_COST_STEPPED;
 	if (is_emulated_push(insn) || is_opcode_90(insn) || is_near_branch(insn))
 		*cost = PROBE_COST_EMULATED;

@@ -192,9 +192,10 @@ u32 probe_kernel_flags(u32 major, u32 minor)
 {
 	bool nops = major > 6 || (major == 6 && minor >= 18);
 	bool filtered = major == 6 && minor >= 11 && minor <= 13;
+	bool calls = nops || major < 6 || minor < 6;
 
 	return (nops ? PROBE_KERNEL_NOPS | PROBE_KERNEL_NOP5 : 0) |
-	       (filtered ? PROBE_KERNEL_RETURNS_FILTERED : 0);
+	       (calls ? PROBE_KERNEL_CALLS : 0) | (filtered ? PROBE_KERNEL_RETURNS_FILTERED : 0);
 }
 
 u32 probe_cost_ns(enum probe_cost cost, enum probe_purpose purpose)

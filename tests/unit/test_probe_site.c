@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where probes go: rule by rule on hand-made code, then in real allocators, then counted by the kernel. */
+/*
+ * Where probes go: rule by rule on hand-made code, then in real allocators, then counted by the
+ * kernel.
+ */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -59,7 +62,6 @@ TEST(probe_site, knows_what_is_emulated)
 	CHECK_EMULATED(0x66, 0x90, 0xc3);
 	CHECK_EMULATED(0xeb, 0x00, 0xc3);
 	CHECK_EMULATED(0xe9, 0, 0, 0, 0, 0xc3);
-	CHECK_EMULATED(0xe8, 0, 1, 0, 0, 0xc3);
 	CHECK_EMULATED(0x74, 0x00, 0xc3);
 	CHECK_EMULATED(0x0f, 0x8f, 0, 0, 0, 0, 0xc3);
 }
@@ -89,6 +91,19 @@ TEST(probe_site, refuses_what_the_kernel_refuses)
 	check_refused(CODE(0x66, 0xe9, 0, 0, 0, 0, 0xc3)); /* 16-bit jump */
 	check_refused(CODE(0x3e, 0xff, 0xe0)); /* notrack jmp rax */
 	check_refused(CODE(0x06)); /* no instruction */
+}
+
+/* Emulated, it would miss the shadow stack of a process that has one. */
+TEST(probe_site, takes_calls_where_the_kernel_can)
+{
+	struct probe_request calls = {.args = RDI, .kernel = PROBE_KERNEL_CALLS};
+	struct bytes code = CODE(0xe8, 0, 1, 0, 0, 0xc3);
+
+	check_refused(code);
+	check_site(code, &calls, 0, PROBE_COST_EMULATED);
+	CHECK_INT(probe_kernel_flags(5, 15), PROBE_KERNEL_CALLS);
+	CHECK_INT(probe_kernel_flags(6, 5), PROBE_KERNEL_CALLS);
+	CHECK_INT(probe_kernel_flags(6, 6), 0);
 }
 
 TEST(probe_site, goes_on_to_the_next_place)
@@ -150,7 +165,7 @@ TEST(probe_site, stays_on_the_path_of_every_call)
 	/* test rdi, rdi; ret; push */
 	check_site(CODE(0x48, 0x85, 0xff, 0xc3, 0x53, 0xc3), &entry_of_rdi, 0, PROBE_COST_STEPPED);
 	/* an indirect call before the push */
-	check_site(CODE(0xff, 0xd0, 0x53, 0xc3), &entry_of_rdi, 0, PROBE_COST_STEPPED);
+	check_refused(CODE(0xff, 0xd0, 0x53, 0xc3));
 	/* syscall before the push: the kernel must not run in between */
 	check_site(CODE(0x31, 0xc0, 0x0f, 0x05, 0x53, 0xc3), &entry_of_rdi, 0, PROBE_COST_STEPPED);
 }
@@ -212,8 +227,9 @@ TEST(probe_site, uses_nops_where_the_kernel_does)
 	CHECK_INT(probe_kernel_flags(6, 13), PROBE_KERNEL_RETURNS_FILTERED);
 	CHECK_INT(probe_kernel_flags(6, 14), 0);
 	CHECK_INT(probe_kernel_flags(6, 17), 0);
-	CHECK_INT(probe_kernel_flags(6, 18), PROBE_KERNEL_NOPS | PROBE_KERNEL_NOP5);
-	CHECK_INT(probe_kernel_flags(7, 0), PROBE_KERNEL_NOPS | PROBE_KERNEL_NOP5);
+	CHECK_INT(probe_kernel_flags(6, 18),
+		  PROBE_KERNEL_NOPS | PROBE_KERNEL_NOP5 | PROBE_KERNEL_CALLS);
+	CHECK_INT(probe_kernel_flags(7, 0), probe_kernel_flags(6, 18));
 	check_site(code, &entry_of_rdi, 9, PROBE_COST_EMULATED);
 	check_site(code, &nops, 4, PROBE_COST_EMULATED);
 	check_site(code, &nop5, 4, PROBE_COST_NOP5);
