@@ -27,6 +27,7 @@ static const struct {
 	[BUDGET_INFO] = {"debug information", 4000000000},
 	[BUDGET_LINES] = {"line table", 4000000000},
 	[BUDGET_NAMES] = {"names", 2000000000},
+	[BUDGET_CODE] = {"code", 1000000000},
 };
 
 /* Unpacked sections, and what is made of them; the smallest file may have the first part. */

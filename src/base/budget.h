@@ -26,6 +26,7 @@ enum budget_part {
 	BUDGET_INFO, /* DWARF's tree of functions */
 	BUDGET_LINES, /* DWARF's line tables */
 	BUDGET_NAMES, /* the text of names */
+	BUDGET_CODE, /* instructions, where probes are placed */
 	BUDGET_PARTS,
 };
 
