@@ -73,6 +73,11 @@ $(eval $(call target,steps,steps.c,gcc,-Wl$(comma)-z$(comma)lazy))
 $(eval $(call target,steps-clang,steps.c,clang,))
 $(eval $(call target,steps-static,steps.c,gcc,-static))
 $(eval $(call target,steps-O0,steps.c,gcc,-O0))
+RETURNS := -rdynamic -fno-builtin -Wno-nonnull
+$(eval $(call target,returns,returns.cpp,g++,$(RETURNS)))
+$(eval $(call target,returns-O0,returns.cpp,g++,$(RETURNS) -O0))
+$(eval $(call target,returns-clang,returns.cpp,clang++,$(RETURNS) -fcf-protection))
+$(eval $(call target,returns-fp,returns.cpp,g++,$(RETURNS) -fno-omit-frame-pointer -fstack-protector-all))
 $(eval $(call target,steps-throw,steps_throw.cpp,g++,))
 $(eval $(call target,steps-throw-static,steps_throw.cpp,g++,-static))
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "collect/probe_site.h"
+#include "collect/return_site.h"
 #include "elf/usdt.h"
 #include "target/allocator.h"
 
@@ -36,6 +37,28 @@ static void read_probes(struct elf_file *f)
 	usdt_release(&list);
 }
 
+static void find_returns(struct elf_file *f, const struct alloc_door *d)
+{
+	const struct return_request returns = {.vaddr = d->vaddr, .size = d->size};
+	const struct code_request code = {.imports = true, .kernel = probe_kernel_flags(6, 18)};
+	struct code_file *file;
+	struct return_sites sites;
+	u64 vaddr;
+
+	if (code_file_new(f, &code, &file))
+		return;
+	if (!return_sites_find(file, &returns, &sites)) {
+		vec_for_each(&sites.sites, s) {
+			if (!elf_file_offset_to_vaddr(f, s->file_offset, &vaddr))
+				abort();
+		}
+		if (sites.answer == RETURN_UNSEEN && !sites.why)
+			abort();
+	}
+	return_sites_release(&sites);
+	code_file_free(file);
+}
+
 static void read_allocator(struct elf_file *f)
 {
 	struct probe_site site;
@@ -46,6 +69,8 @@ static void read_allocator(struct elf_file *f)
 			if (!probe_site_in_file(f, d->vaddr, d->size, &request, &site) &&
 			    site.file_offset < d->offset)
 				abort();
+			if (alloc_signature(d->kind)->allocates)
+				find_returns(f, d);
 		}
 	}
 	allocator_release(&a);
