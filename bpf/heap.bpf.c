@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /*
- * cprof heap, cprof allocs: probes on the doors of allocators. Which allocations are sampled is decided
- * when they are asked for, by a Poisson process over the bytes of each thread; only those pay for a return
- * probe and a stack. Blocks that were sampled are kept until they are freed.
+ * cprof heap, cprof allocs: probes on the doors of allocators. Which allocations are sampled is
+ * decided when they are asked for, by a Poisson process over the bytes of each thread; only those
+ * pay for a return probe and a stack. Blocks that were sampled are kept until they are freed.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_core_read.h>
@@ -12,19 +12,22 @@
 #include "shared.h"
 #include "stacks.bpf.h"
 #include "lifetime.bpf.h"
+#include "later.bpf.h"
 
 char LICENSE[] SEC("license")
 = "Dual BSD/GPL";
 
 const volatile struct heap_config heap;
 
-/* Set once by user space: probes are removed one by one, and what some still see would not add up. */
+/*
+ * Set once by user space: probes are removed one by one, and what some still see would not add up.
+ */
 u32 stopped;
 
 #include "heap_args.bpf.h"
 #include "heap_draw.bpf.h"
 #include "heap_live.bpf.h"
-#include "heap_throw.bpf.h"
+#include "heap_return.bpf.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -32,25 +35,6 @@ struct {
 	__type(key, u32);
 	__type(value, struct heap_site);
 } sites SEC(".maps");
-
-/* What a thread has left of its distance, and the sampled call that it is in. */
-struct heap_thread {
-	struct heap_distance distance;
-	u64 size; /* of the sampled call; valid while armed_sp */
-	u64 armed_sp; /* stack pointer at its entry; 0: in none */
-	u64 old; /* the block that a realloc would move */
-	u64 stored_at; /* where the block's address will be stored; 0: it is returned */
-	u64 outer_sp, outer_return; /* of the last door that may have jumped to another */
-	u32 outer_site;
-	u32 sampled; /* 0: armed only because `old` is a block that we know */
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct heap_thread);
-} threads SEC(".maps");
 
 /* ---- a sampled allocation, with its stack ---- */
 
@@ -97,6 +81,39 @@ static __always_inline void take_stack(struct pt_regs *regs, const struct alloca
 	s->busy = 0;
 }
 
+/*
+ * The stack of a function's caller, from the registers at its entry. False: lost, and counted as
+ * that.
+ */
+static __noinline bool take_caller(struct pt_regs *regs, struct sample_key *key)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	u64 start = bpf_ktime_get_ns();
+	struct scratch *s;
+	u32 zero = 0;
+	bool taken;
+
+	s = bpf_map_lookup_elem(&scratches, &zero);
+	if (!s || !key)
+		return false;
+	if (__sync_lock_test_and_set(&s->busy, 1)) {
+		stat_add(STAT_LOST_SCRATCH, 1);
+		return false;
+	}
+	state_reset(&s->state);
+	if (task->mm && begin_user_stack(task, &s->state, regs)) {
+		s->state.pc = return_address(regs);
+		s->state.sp = regs->sp + sizeof(u64);
+		s->state.exact = 0;
+		unwind_user(&s->state);
+		stat_add(STAT_FRAMES, s->state.nframes);
+	}
+	taken = stack_taken(s, task, key, start);
+	stat_add(STAT_NANOSECONDS, bpf_ktime_get_ns() - start);
+	s->busy = 0;
+	return taken;
+}
+
 /* ---- the doors ---- */
 
 static __always_inline struct heap_thread *thread_of(struct task_struct *task)
@@ -104,17 +121,10 @@ static __always_inline struct heap_thread *thread_of(struct task_struct *task)
 	return bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 }
 
-static __always_inline u64 return_address(const struct pt_regs *regs)
-{
-	u64 address = 0;
-
-	bpf_probe_read_user(&address, sizeof(address), (void *)regs->sp);
-	return address;
-}
-
 /*
- * A door may jump to another one (realloc of nothing to malloc): the call then counts twice, at the same
- * place of the stack with the same return address. To know, a door that may leaves both behind.
+ * A door may jump to another one (realloc of nothing to malloc): the call then counts twice, at the
+ * same place of the stack with the same return address. To know, a door that may leaves both
+ * behind.
  */
 static __always_inline bool jumped_to(const struct heap_thread *t, const struct heap_site *site,
 				      const struct pt_regs *regs)
@@ -133,17 +143,6 @@ static __always_inline void remember_door(struct heap_thread *t, const struct he
 	t->outer_site = site->number;
 }
 
-/* Inside a sampled call of the same thread, whose return we wait for. */
-static __always_inline bool is_nested(struct heap_thread *t, const struct pt_regs *regs)
-{
-	if (!t->armed_sp)
-		return false;
-	if (regs->sp <= t->armed_sp)
-		return true;
-	t->armed_sp = 0; /* it never returned: a jump or an exception went past it */
-	return false;
-}
-
 static __always_inline u64 bytes_asked(struct pt_regs *regs, const struct heap_site *site)
 {
 	u64 size = argument(regs, &site->args[0]);
@@ -155,7 +154,72 @@ static __always_inline u64 bytes_asked(struct pt_regs *regs, const struct heap_s
 	return size;
 }
 
-/* An allocating call begins; true when its return is wanted. */
+static __always_inline void count_block(struct heap_thread *t, u64 address, struct global_pid tgid)
+{
+	t->key.object = t->size;
+	t->key.cause = HEAP_DRAWN;
+	count_add(&t->key, 1, 1);
+	if (heap.live && address)
+		block_new(address, tgid, &t->key, 1);
+}
+
+/* Nothing will tell what it returns: it counts now, and its block is not followed. */
+static __always_inline bool count_unfollowed(struct heap_thread *t, struct pt_regs *regs,
+					     struct global_pid tgid)
+{
+	block_gone(t->old, tgid);
+	if (!t->sampled)
+		return false;
+	stat_add(STAT_HEAP_UNFOLLOWED, 1);
+	if (take_caller(regs, &t->key))
+		count_block(t, 0, tgid);
+	return false;
+}
+
+/*
+ * A place of its own will tell when the call returns; its stack is taken here, where all registers
+ * are.
+ */
+static __always_inline bool wait_for_result(struct heap_thread *t, struct pt_regs *regs)
+{
+	t->armed_return = return_address(regs);
+	if (t->sampled && !take_caller(regs, &t->key))
+		t->sampled = 0;
+	if (t->armed_return && (t->sampled || t->old))
+		t->armed_sp = regs->sp;
+	return false;
+}
+
+static __always_inline bool wait_for_return(struct heap_thread *t, struct pt_regs *regs,
+					    struct task_struct *task, struct global_pid tgid)
+{
+	if (returns_elsewhere(task, regs->sp)) {
+		block_gone(t->old, tgid);
+		stat_add(STAT_HEAP_DECLINED, t->sampled);
+		return false;
+	}
+	t->armed_return = 0;
+	t->armed_sp = regs->sp;
+	t->key.stack = 0;
+	return true;
+}
+
+/*
+ * A call that waits for a place of its own jumped to a function that has a return probe. True: that
+ * one is wanted for it.
+ */
+static __always_inline bool takes_over(struct heap_thread *t, const struct heap_site *site,
+				       const struct pt_regs *regs, struct task_struct *task)
+{
+	if (!t->armed_return || regs->sp != t->armed_sp ||
+	    site->flags & (HEAP_DOOR_RESULTS | HEAP_DOOR_UNSEEN) ||
+	    returns_elsewhere(task, regs->sp))
+		return false;
+	t->armed_return = 0;
+	return true;
+}
+
+/* An allocating call begins; true when a return probe is wanted. */
 static __always_inline bool alloc_begins(struct pt_regs *regs, const struct heap_site *site,
 					 struct task_struct *task, struct global_pid tgid)
 {
@@ -164,8 +228,10 @@ static __always_inline bool alloc_begins(struct pt_regs *regs, const struct heap
 	bool known;
 
 	stat_add(STAT_HEAP_ALLOCS, 1);
-	if (!t || is_nested(t, regs))
+	if (!t)
 		return false;
+	if (is_nested(t, site, regs, task))
+		return takes_over(t, site, regs, task);
 	size = bytes_asked(regs, site);
 	if (site->door == HEAP_DOOR_REALLOC)
 		old = argument(regs, &site->args[2]);
@@ -173,7 +239,7 @@ static __always_inline bool alloc_begins(struct pt_regs *regs, const struct heap
 		stat_add(STAT_HEAP_FREES, 1);
 	known = heap.live && block_known(old, tgid);
 	t->sampled = is_sampled(&t->distance, size) && (size || !old);
-	if (t->sampled && (jumped_to(t, site, regs) || may_throw(site, task, size)))
+	if (t->sampled && jumped_to(t, site, regs))
 		t->sampled = 0;
 	remember_door(t, site, regs);
 	if (!t->sampled && !known)
@@ -181,14 +247,18 @@ static __always_inline bool alloc_begins(struct pt_regs *regs, const struct heap
 	t->size = size;
 	t->old = known ? old : 0;
 	t->stored_at = site->flags & HEAP_DOOR_STORED ? argument(regs, &site->args[2]) : 0;
-	t->armed_sp = regs->sp;
-	return true;
+	t->armed_site = site->number;
+	if (site->flags & HEAP_DOOR_UNSEEN)
+		return count_unfollowed(t, regs, tgid);
+	if (site->flags & HEAP_DOOR_RESULTS)
+		return wait_for_result(t, regs);
+	return wait_for_return(t, regs, task, tgid);
 }
 
 /* The block that a call gave; 0: it failed. */
-static __always_inline u64 block_given(const struct heap_thread *t, const struct pt_regs *regs)
+static __always_inline u64 block_given(const struct heap_thread *t, u64 result)
 {
-	u64 address = regs->ax;
+	u64 address = result;
 
 	if (!t->stored_at)
 		return address;
@@ -204,19 +274,21 @@ static __always_inline void alloc_ends(struct pt_regs *regs, struct task_struct 
 	struct allocation a = {.tgid = tgid, .cause = HEAP_DRAWN, .weight = 1};
 
 	/* Its return address has been taken from the stack; a nested call's lies deeper. */
-	if (!t || !t->armed_sp || regs->sp <= t->armed_sp)
+	if (!t || !t->armed_sp || t->armed_return || regs->sp <= t->armed_sp)
 		return;
 	t->armed_sp = 0;
-	a.address = block_given(t, regs);
+	a.address = block_given(t, regs->ax);
 	a.size = t->size;
 	if (t->old && (a.address || !t->size))
 		block_gone(t->old, tgid);
 	if (!t->sampled)
 		return;
-	if (a.address)
-		take_stack(regs, &a, task);
-	else
+	if (!a.address)
 		stat_add(STAT_HEAP_FAILED, 1);
+	else if (t->key.stack)
+		count_block(t, a.address, tgid);
+	else
+		take_stack(regs, &a, task);
 }
 
 static __always_inline struct heap_site *site_of(void *ctx)
@@ -266,6 +338,39 @@ int on_return(struct pt_regs *ctx)
 
 	if (!stopped && is_target(task))
 		alloc_ends(ctx, task, tgid);
+	return 0;
+}
+
+/* Where the result of a function is known, in its own code. */
+SEC("kprobe")
+int on_result(struct pt_regs *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct global_pid tgid = current_tgid();
+	struct heap_site *site = site_of(ctx);
+	struct heap_thread *t;
+	u64 address;
+	bool jumps;
+
+	if (!site || stopped)
+		return 0;
+	stat_add(STAT_HEAP_RESULTS_NS, site->cost_ns);
+	t = returning_thread(ctx, site, task);
+	if (!t)
+		return 0;
+	jumps = condition_holds(site->condition, ctx->flags);
+	if (site->args[!jumps].kind == HEAP_ARG_NONE)
+		return 0;
+	t->armed_sp = 0;
+	address = block_given(t, argument(ctx, &site->args[!jumps]));
+	if (t->old && (address || !t->size))
+		block_gone(t->old, tgid);
+	if (!t->sampled)
+		return 0;
+	if (address)
+		count_block(t, address, tgid);
+	else
+		stat_add(STAT_HEAP_FAILED, 1);
 	return 0;
 }
 

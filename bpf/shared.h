@@ -343,6 +343,9 @@ struct pending_record {
 	X(STAT_HEAP_FREED, "sampled blocks that were freed")                      \
 	X(STAT_HEAP_FAILED, "sampled allocations that failed")                    \
 	X(STAT_HEAP_DROPPED, "sampled blocks lost: table of live blocks full")    \
+	X(STAT_HEAP_UNFOLLOWED, "sampled allocations whose return is not seen")   \
+	X(STAT_HEAP_DECLINED, "allocations while one waits on another stack")     \
+	X(STAT_HEAP_RESULTS_NS, "cost of probes where results are known")         \
 	X(STAT_LOST_WAIT, "waits lost: wait table full")                          \
 	X(STAT_RUNNING, "time that threads of the target ran")                    \
 	X(STAT_NO_HOLDER, "lock waits that nobody's unlocking ended")             \
@@ -375,6 +378,7 @@ enum heap_door {
 	HEAP_DOOR_REALLOC, /* size in args[0], the old block in args[2] */
 	HEAP_DOOR_USDT_ALLOC, /* block, size, weighed bytes */
 	HEAP_DOOR_USDT_FREE,
+	HEAP_DOOR_RESULT, /* the result of a HEAP_DOOR_RESULTS is known here */
 };
 
 #define HEAP_DOOR_PRODUCT 1u /* the size is args[0] * args[1] */
@@ -382,7 +386,9 @@ enum heap_door {
 	2u /* the block comes back through the pointer in args[2], and 0 is success */
 #define HEAP_DOOR_PAGES 4u /* the size is rounded up to whole pages */
 #define HEAP_DOOR_JUMPS 8u /* it may end in a jump to another door */
-#define HEAP_DOOR_THROWS 16u /* it fails with an exception: operator new */
+/* It may be left by an exception or a switch of stacks, so it has no return probe. */
+#define HEAP_DOOR_RESULTS 16u /* its returns are seen by HEAP_DOOR_RESULT */
+#define HEAP_DOOR_UNSEEN 32u /* they are not seen */
 
 enum heap_arg_kind { HEAP_ARG_NONE, HEAP_ARG_REG, HEAP_ARG_MEM, HEAP_ARG_CONST };
 
@@ -406,7 +412,12 @@ struct heap_site {
 	u32 number;
 	u16 door; /* enum heap_door */
 	u16 flags; /* HEAP_DOOR_* */
+	/* Of a RESULT: the result where its jcc jumps, and where it does not; NONE: not known there. */
 	struct heap_arg args[3];
+	u32 condition; /* RESULT: of the jcc, its condition code; with equal args any */
+	u32 stack_bytes; /* RESULT: rsp is this far below rsp at the function's entry */
+	u32 cost_ns; /* RESULT: of one hit, an estimate */
+	u32 pad;
 };
 
 #define HEAP_MAX_SITES 1024u
@@ -415,7 +426,6 @@ struct heap_site {
 
 struct heap_config { /* written once, before the programs are loaded */
 	u64 rate; /* mean bytes between samples; 1: every allocation */
-	u64 memory; /* bytes of the machine, swap space and all */
 	u32 live; /* blocks are followed until they are freed */
 	u32 pad;
 	/* log2(1 + i / 2^HEAP_LOG_BITS), for drawing distances without floating point */

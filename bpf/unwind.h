@@ -596,12 +596,17 @@ __attribute__((noinline)) int unwind_step(struct stack_walk *st)
 	return step_rule(st, &rule);
 }
 
-/* Walks the user stack from the registers in st; appends to st->frames and sets st->end. */
-static __always_inline void unwind_user(struct stack_walk *st)
+static __always_inline void unwind_begin(struct stack_walk *st)
 {
 	st->end = STACK_TOO_DEEP;
 	st->window_at = ~0ull;
 	st->go_system_sp = 0;
+}
+
+/* Walks the user stack from the registers in st; appends to st->frames and sets st->end. */
+static __always_inline void unwind_user(struct stack_walk *st)
+{
+	unwind_begin(st);
 	for (u32 i = 0; i < STACK_MAX_USER; i++) {
 		if (unwind_step(st))
 			break;

@@ -120,7 +120,6 @@ struct uprobe_task {
 struct mm_struct {
 	struct maple_tree mm_mt;
 	mm_context_t context;
-	unsigned long total_vm, data_vm;
 	struct uprobes_state uprobes_state;
 };
 
@@ -172,13 +171,8 @@ struct pid {
 	struct upid numbers[1];
 };
 
-struct rlimit {
-	unsigned long rlim_cur;
-};
-
 struct signal_struct {
 	atomic_t live;
-	struct rlimit rlim[16];
 };
 
 struct kernfs_node {
@@ -223,6 +217,8 @@ struct task_struct {
 	char comm[16];
 	struct signal_struct *signal;
 	struct css_set *cgroups;
+	unsigned long sas_ss_sp;
+	unsigned long sas_ss_size;
 	struct thread_struct thread;
 	struct uprobe_task *utask;
 };

@@ -73,6 +73,16 @@ static void print_heap(struct terminal *t, const struct heap_stats *h)
 			t,
 			"cprof: %llu of %llu new processes had ended before they could be probed",
 			(unsigned long long)h->missed, (unsigned long long)h->begun);
+	if (h->unfollowed)
+		terminal_note(t,
+			      "cprof: %llu sampled allocations were not followed until they are "
+			      "freed: where their function returns cannot be seen",
+			      (unsigned long long)h->unfollowed);
+	if (h->declined)
+		terminal_note(t,
+			      "cprof: %llu allocations were left out: the thread had not returned "
+			      "from another one, on another stack",
+			      (unsigned long long)h->declined);
 }
 
 static void print_waits(struct terminal *t, const struct wait_stats *w)

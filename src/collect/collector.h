@@ -89,6 +89,8 @@ struct collect_stats {
 		u64 freed; /* sampled blocks among them */
 		u64 failed, dropped; /* sampled allocations that failed; that found no room */
 		u64 begun, missed; /* processes that began; that ended before they had probes */
+		u64 unfollowed; /* sampled allocations that count, but not for how long they live */
+		u64 declined; /* allocations left out: a return was waited for on another stack */
 		u32 probes;
 		double unknown; /* share of the calls that freed what was allocated before, 0 to 1 */
 		double slowdown; /* of the target while recording, an estimate: 0.12 is 12 % */

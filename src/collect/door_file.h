@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The doors of one file: the functions of an allocator, or the otel_memory probes of a sampler, each
- * with the place for a probe, numbered in the kernel's table of sites. Read once for a file, whoever
- * maps it.
+ * The doors of one file: the functions of an allocator, or the otel_memory probes of a sampler,
+ * each with the place for a probe, numbered in the kernel's table of sites. Read once for a file,
+ * whoever maps it.
  */
 #ifndef CPROF_COLLECT_DOOR_FILE_H
 #define CPROF_COLLECT_DOOR_FILE_H
@@ -24,8 +24,9 @@ struct door_file {
 	u32 dev_major, dev_minor;
 	bool sampler; /* a sampler's library: its own frames are not the program's */
 	uprobe_places allocs, frees, weighed; /* cookies are site numbers */
-	uprobe_places news; /* allocs, too: operators new, which may throw */
-	uprobe_places unwinders; /* what every exception goes through: _Unwind_RaiseException */
+	/* Allocating functions that have no return probe, since an exception may leave them. */
+	uprobe_places entries;
+	uprobe_places results; /* inside their code, where what they return is known */
 	VEC(struct door_range) ranges; /* the code of allocating functions */
 	u32 alloc_ns, free_ns; /* what a probe on malloc and on free costs here */
 	char *title; /* "jemalloc 5.3.0 (/usr/lib/libjemalloc.so.2)"; NULL: no allocator is in it */
@@ -37,7 +38,8 @@ struct door_reader {
 	int sites_fd; /* the map of struct heap_site, by number */
 	u32 nsites; /* numbers that are taken */
 	bool live; /* frees are wanted */
-	bool returns; /* every call pays for a return probe: there are no sessions */
+	bool alone; /* allocation functions of other files have no probes */
+	bool returns; /* a return probe is there for every call: the kernel has no sessions */
 	u32 kernel; /* enum probe_kernel */
 	const struct alloc_names *names; /* of --alloc; NULL: the known ones */
 	const struct log *log;

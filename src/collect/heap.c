@@ -9,7 +9,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sysinfo.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -39,7 +38,6 @@ struct heap_collector {
 	struct bpf_session *session;
 	struct uprobe_pins *pins;
 	struct heap_doors *doors;
-	struct heap_throw *throws;
 	struct needed_files command_files; /* of a command without a sampler; or none */
 	struct heap_lives *lives;
 	struct heap_ranges ranges;
@@ -70,12 +68,9 @@ static void fill_config(struct heap_collector *c)
 {
 	struct heap_config *config = &c->skel->rodata->heap;
 	const u32 n = 1u << HEAP_LOG_BITS;
-	struct sysinfo machine;
 
 	config->rate = c->opt.heap.rate;
 	config->live = c->opt.heap.live;
-	if (!sysinfo(&machine))
-		config->memory = ((u64)machine.totalram + machine.totalswap) * machine.mem_unit;
 	for (u32 i = 0; i <= n; i++)
 		config->log2_table[i] =
 			(u32)lround(log2(1.0 + (double)i / n) * (1u << HEAP_LOG_ONE));
@@ -106,11 +101,11 @@ static void choose_programs(struct heap_collector *c)
 	struct heap_bpf *skel = c->skel;
 
 	struct bpf_program *const entered[] = {skel->progs.on_alloc, skel->progs.on_return,
-					       skel->progs.on_free, skel->progs.on_weighed};
+					       skel->progs.on_result, skel->progs.on_free,
+					       skel->progs.on_weighed};
 	bool session = c->way == UPROBE_WAY_SESSION;
 
 	bpf_program__set_autoload(skel->progs.on_session, session);
-	bpf_program__set_autoload(skel->progs.on_alloc, !session);
 	bpf_program__set_autoload(skel->progs.on_return, !session);
 	bpf_program__set_expected_attach_type(skel->progs.on_session,
 					      (enum bpf_attach_type)UPROBE_ATTACH_SESSION);
@@ -279,10 +274,10 @@ static int make_doors(struct heap_collector *c, const struct features *f, struct
 							: -1,
 		.entry = bpf_program__fd(c->skel->progs.on_alloc),
 		.returns = bpf_program__fd(c->skel->progs.on_return),
+		.results = bpf_program__fd(c->skel->progs.on_result),
 		.frees = bpf_program__fd(c->skel->progs.on_free),
 		.weighed = bpf_program__fd(c->skel->progs.on_weighed),
 		.links = c->way != UPROBE_WAY_PERF,
-		.throws = c->throws,
 		.pins = c->pins,
 		.live = c->opt.heap.live,
 		.force = !c->opt.heap.max_slowdown,
@@ -335,8 +330,6 @@ static int heap_prepare(struct collector *base, struct error *err)
 		code = follow_processes(c, err);
 	if (!code && uprobe_pins_new(f.uprobe_multi, c->opt.log, &c->pins))
 		code = error_set(err, -ENOMEM, "cannot record: out of memory");
-	if (!code && heap_throw_new(c->way != UPROBE_WAY_PERF, c->opt.log, &c->throws))
-		code = error_set(err, -ENOMEM, "cannot record: out of memory");
 	if (!code)
 		code = make_doors(c, &f, err);
 	if (!code)
@@ -385,6 +378,7 @@ static void count_calls(void *arg, struct probed_calls *now)
 
 	now->begins = bpf_session_stat(c->session, STAT_HEAP_ALLOCS);
 	now->ends = bpf_session_stat(c->session, STAT_HEAP_FREES);
+	now->more_ns = bpf_session_stat(c->session, STAT_HEAP_RESULTS_NS);
 	now->sampled_ns = bpf_session_stat(c->session, STAT_NANOSECONDS);
 	heap_doors_cost(c->doors, &now->begin_ns, &now->end_ns);
 }
@@ -518,6 +512,8 @@ static void heap_stats(struct collector *base, struct collect_stats *out)
 		.dropped = bpf_session_stat(s, STAT_HEAP_DROPPED),
 		.begun = watched.begun,
 		.missed = watched.missed,
+		.unfollowed = c->opt.heap.live ? bpf_session_stat(s, STAT_HEAP_UNFOLLOWED) : 0,
+		.declined = bpf_session_stat(s, STAT_HEAP_DECLINED),
 		.probes = heap_doors_count(c->doors),
 		.slowdown = c->price.slowdown,
 		.at_least = c->price.at_least,
@@ -533,7 +529,6 @@ static void heap_free(struct collector *base)
 	process_watch_free(c->processes);
 	heap_doors_free(c->doors);
 	uprobe_pins_free(c->pins);
-	heap_throw_free(c->throws);
 	needed_files_release(&c->command_files);
 	heap_lives_free(c->lives);
 	heap_ranges_release(&c->ranges);

@@ -28,9 +28,6 @@ struct door_process {
 	pid_t tgid;
 	bool sampled; /* by a sampler of its own: no allocator is probed, too */
 	door_files seen;
-	door_files unwinders; /* with a probe that lets exceptions pass */
-	bool news; /* operators new are probed, or would be */
-	bool fatal; /* an exception could not pass them: they are not */
 	uprobe_links links;
 	UT_hash_handle hh;
 };
@@ -81,7 +78,6 @@ struct door_goal {
 	pid_t tgid;
 	const char *path;
 	uprobe_links *links;
-	bool no_news; /* leave operators new out */
 	u32 attached;
 };
 
@@ -134,10 +130,13 @@ static int attach_file(struct heap_doors *d, const struct door_file *f, struct d
 	err = attach_all(d, goal, p->frees, UPROBE_ENTRY, p->links, &f->frees);
 	if (!err)
 		err = attach_all(d, goal, p->weighed, UPROBE_ENTRY, p->links, &f->weighed);
+	/* Returns before calls, so that every call which is sampled is seen to return. */
+	if (!err)
+		err = attach_all(d, goal, p->results, UPROBE_ENTRY, p->links, &f->results);
+	if (!err)
+		err = attach_all(d, goal, p->entry, UPROBE_ENTRY, p->links, &f->entries);
 	if (!err)
 		err = attach_allocs(d, &f->allocs, goal);
-	if (!err && !goal->no_news)
-		err = attach_allocs(d, &f->news, goal);
 	return err;
 }
 
@@ -272,8 +271,7 @@ static void mapped_path(char path[PATH_SIZE], const struct door_process *p,
 static int attach_candidate(struct heap_doors *d, struct door_process *p, const struct candidate *c)
 {
 	char path[PATH_SIZE];
-	struct door_goal goal = {
-		.tgid = p->tgid, .path = path, .links = &p->links, .no_news = p->fatal};
+	struct door_goal goal = {.tgid = p->tgid, .path = path, .links = &p->links};
 	int err;
 
 	mapped_path(path, p, c->entry);
@@ -287,55 +285,6 @@ static int attach_candidate(struct heap_doors *d, struct door_process *p, const 
 	return err;
 }
 
-/* ---- exceptions through operators new ---- */
-
-/*
- * Without the remedy only calls that will probably fail are left alone, which takes sessions: a return
- * probe of its own is in the way of every call. And where memory is promised strictly, any may fail.
- */
-static void do_without(struct heap_doors *d, struct door_process *p)
-{
-	if (d->p.session >= 0 && !heap_throw_strict())
-		return;
-	if (!p->fatal)
-		log_warn(d->p.log,
-			 "PID %d: operator new is not watched: this kernel does not let exceptions "
-			 "pass a probe",
-			 (int)p->tgid);
-	p->fatal = true;
-}
-
-static int attach_unwinder(struct heap_doors *d, struct door_process *p, struct door_file *f,
-			   const char *path)
-{
-	int prog = heap_throw_program(d->p.throws);
-
-	if (prog < 0 || uprobe_pins_attach(d->p.pins, prog, UPROBE_ENTRY, d->p.links, path, p->tgid,
-					   f->unwinders.data, (u32)f->unwinders.len, &p->links))
-		do_without(d, p);
-	return vec_push(&p->unwinders, f);
-}
-
-/* Every unwinder of a process, before the first operator new has a probe. */
-static int attach_unwinders(struct heap_doors *d, struct door_process *p, const map_vec *maps)
-{
-	int err = 0;
-
-	vec_for_each(maps, e) {
-		struct door_file *f = NULL;
-		char path[PATH_SIZE];
-
-		if (err || p->fatal || !e->executable || !e->inode)
-			continue;
-		err = doors_of(d, p->tgid, e, &f);
-		if (err || !f || !f->unwinders.len || seen_before(&p->unwinders, f))
-			continue;
-		mapped_path(path, p, e);
-		err = attach_unwinder(d, p, f, path);
-	}
-	return err;
-}
-
 /* The first look decides whether a process is sampled by its own sampler or by its allocators. */
 static int attach_new(struct heap_doors *d, struct door_process *p, const map_vec *maps)
 {
@@ -344,10 +293,6 @@ static int attach_new(struct heap_doors *d, struct door_process *p, const map_ve
 
 	vec_for_each(&candidates, c)
 		p->sampled |= c->file->sampler && !p->links.len;
-	vec_for_each(&candidates, c)
-		p->news |= !p->sampled && c->file->news.len;
-	if (!err && p->news)
-		err = attach_unwinders(d, p, maps);
 	vec_for_each(&candidates, c) {
 		if (!err && c->file->sampler == p->sampled)
 			err = attach_candidate(d, p, c);
@@ -407,7 +352,6 @@ static void process_free(struct heap_doors *d, struct door_process *p)
 	HASH_DEL(d->processes, p);
 	uprobe_pins_detach(d->p.pins, &p->links);
 	vec_release(&p->seen);
-	vec_release(&p->unwinders);
 	free(p);
 }
 
@@ -459,12 +403,8 @@ static int attach_for(struct heap_doors *d, struct door_process *p, struct door_
 {
 	int err = vec_push(&p->seen, f);
 
-	p->news |= f->news.len > 0;
-	if (!err && f->news.len && f->unwinders.len)
-		err = attach_unwinder(d, p, f, goal->path);
 	goal->tgid = p->tgid;
 	goal->links = &p->links;
-	goal->no_news = p->fatal;
 	return err ? err : attach_file(d, f, goal);
 }
 
@@ -528,6 +468,7 @@ int heap_doors_new(const struct heap_programs *programs, struct heap_doors **out
 	(*out)->p = *programs;
 	(*out)->reader = (struct door_reader){.sites_fd = programs->sites_fd,
 					      .live = programs->live,
+					      .alone = programs->library,
 					      .returns = programs->session < 0,
 					      .kernel = programs->kernel,
 					      .names = programs->names,

@@ -10,7 +10,6 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "collect/door_file.h"
-#include "collect/heap_throw.h"
 #include "collect/uprobe_pins.h"
 
 struct heap_doors;
@@ -19,9 +18,8 @@ struct heap_doors;
 struct heap_programs {
 	int sites_fd; /* the map of struct heap_site, by cookie */
 	/* Program fds; session < 0: the kernel has none, and entry and returns are used. */
-	int session, entry, returns, frees, weighed;
+	int session, entry, returns, results, frees, weighed;
 	bool links; /* all were loaded for uprobe_multi links */
-	struct heap_throw *throws;
 	struct uprobe_pins *pins;
 	bool live; /* frees are wanted */
 	bool force; /* whatever it does to the target */

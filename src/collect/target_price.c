@@ -23,6 +23,7 @@ void probed_calls_since(struct probed_calls *calls, const struct probed_calls *b
 	calls->begins -= before->begins;
 	calls->ends -= before->ends;
 	calls->sampled_ns -= before->sampled_ns;
+	calls->more_ns -= before->more_ns;
 	calls->elapsed_ns -= before->elapsed_ns;
 	/* That of processes which have ended is gone from the sum. */
 	calls->cpu_ns = calls->cpu_ns > before->cpu_ns ? calls->cpu_ns - before->cpu_ns : 0;
@@ -31,7 +32,8 @@ void probed_calls_since(struct probed_calls *calls, const struct probed_calls *b
 struct target_price target_price_of(const struct probed_calls *c)
 {
 	double added = (double)c->begins * (c->begin_ns + BEGIN_PROGRAM_NS) +
-		       (double)c->ends * (c->end_ns + END_PROGRAM_NS) + (double)c->sampled_ns;
+		       (double)c->ends * (c->end_ns + END_PROGRAM_NS) + (double)c->more_ns +
+		       (double)c->sampled_ns;
 	double seconds = (double)c->elapsed_ns / 1e9, share;
 	/* Threads that run side by side pay side by side; one that mostly waits pays from its rest. */
 	u64 time = c->cpu_ns > c->elapsed_ns ? c->cpu_ns : c->elapsed_ns;
@@ -94,6 +96,7 @@ struct target_price price_watch_now(const struct price_watch *w)
 	if (w->probe_ns) {
 		calls.begin_ns = calls.begin_ns * w->probe_ns / known_ns;
 		calls.end_ns = calls.end_ns * w->probe_ns / known_ns;
+		calls.more_ns = calls.more_ns * w->probe_ns / known_ns;
 	}
 	return target_price_of(&calls);
 }

@@ -11,6 +11,7 @@
 struct probed_calls {
 	u64 begins, ends; /* calls that allocate or lock; that free or unlock */
 	u32 begin_ns, end_ns; /* a probe's price, without a program's time */
+	u64 more_ns; /* the sum of those prices for probes elsewhere */
 	u64 sampled_ns; /* spent on those that were sampled */
 	u64 elapsed_ns,
 		cpu_ns; /* meanwhile; CPU time is the target's, what the probes took included */

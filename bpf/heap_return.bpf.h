@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/*
+ * How a sampled call is seen to return. By a return probe, where nothing can leave the function but
+ * its return; by breakpoints inside the function, at places where the result is known, everywhere
+ * else (src/collect/return_site.h).
+ */
+#ifndef CPROF_BPF_HEAP_RETURN_BPF_H
+#define CPROF_BPF_HEAP_RETURN_BPF_H
+
+/* What a thread has left of its distance, and the sampled call that it is in. */
+struct heap_thread {
+	struct heap_distance distance;
+	u64 size; /* of the sampled call; valid while armed_sp */
+	u64 armed_sp; /* stack pointer at its entry; 0: in none */
+	u64 armed_return; /* its return address, if no return probe waits for it; else 0 */
+	u64 old; /* the block that a realloc would move */
+	u64 stored_at; /* where the block's address will be stored; 0: it is returned */
+	u64 outer_sp, outer_return; /* of the last door that may have jumped to another */
+	u32 outer_site, armed_site;
+	u32 sampled; /* 0: armed only because `old` is a block that we know */
+	u32 pad;
+	struct sample_key
+		key; /* of the call's stack, which was taken at its entry; with armed_return */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct heap_thread);
+} threads SEC(".maps");
+
+static __always_inline u64 return_address(const struct pt_regs *regs)
+{
+	u64 address = 0;
+
+	bpf_probe_read_user(&address, sizeof(address), (void *)regs->sp);
+	return address;
+}
+
+/* ---- return probes ---- */
+
+#define RETURNS_LOOKED_AT 8
+
+static __always_inline struct return_instance *first_return(struct task_struct *task)
+{
+	struct uprobe_task *utask = task->utask;
+
+	return utask ? BPF_CORE_READ(utask, return_instances) : NULL;
+}
+
+/*
+ * A new return probe makes the kernel drop its notes of all earlier ones that lie below the stack
+ * pointer: it takes them for left behind by longjmp (kernel/events/uprobes.c,
+ * cleanup_return_instances). When one of them still waits, on another stack, its function would
+ * return into SIGILL. What its return address is now says nothing: the trampoline, which a signal
+ * may interrupt, begins by overwriting it. And nothing that has a return probe of ours is left
+ * otherwise.
+ */
+static __always_inline bool returns_elsewhere(struct task_struct *task, u64 sp)
+{
+	struct return_instance *ri = first_return(task);
+	u64 stack;
+
+	for (u32 i = 0; i < RETURNS_LOOKED_AT; i++) {
+		if (!ri)
+			return false;
+		stack = BPF_CORE_READ(ri, stack);
+		/* At sp itself lies the return address of the call that has just begun. */
+		if (stack != sp)
+			return stack < sp; /* above it the kernel looks no further, either */
+		ri = BPF_CORE_READ(ri, next);
+	}
+	return true;
+}
+
+/* Whether the kernel waits for the return whose address lay at `slot`. */
+static __always_inline bool return_pends(struct task_struct *task, u64 slot)
+{
+	struct return_instance *ri = first_return(task);
+
+	for (u32 i = 0; i < RETURNS_LOOKED_AT && ri; i++) {
+		if (BPF_CORE_READ(ri, stack) == slot)
+			return true;
+		ri = BPF_CORE_READ(ri, next);
+	}
+	return false;
+}
+
+/* ---- the call that is waited for ---- */
+
+/* False: it was left by an exception or a jump, or returned NULL where no probe is. */
+static __always_inline bool is_waiting(const struct heap_thread *t, struct task_struct *task)
+{
+	u64 word = 0;
+
+	if (!t->armed_return)
+		return return_pends(task, t->armed_sp);
+	return !bpf_probe_read_user(&word, sizeof(word), (void *)t->armed_sp) &&
+	       word == t->armed_return;
+}
+
+/* include/linux/sched/signal.h: __on_sig_stack */
+static __always_inline bool on_signal_stack(struct task_struct *task, u64 sp)
+{
+	u64 base = BPF_CORE_READ(task, sas_ss_sp);
+
+	return sp > base && sp - base <= BPF_CORE_READ(task, sas_ss_size);
+}
+
+/*
+ * Whether the stack from `regs` on leads through a call whose return address lies at `slot`. An
+ * address that looks right may be left over: a call that an exception ended, or that returned NULL,
+ * leaves it in memory which later frames cover but need not overwrite.
+ */
+static __noinline bool stack_leads_to(struct pt_regs *regs, u64 slot)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	bool found = true; /* if it cannot be told */
+	struct scratch *s;
+	u32 zero = 0;
+
+	s = bpf_map_lookup_elem(&scratches, &zero);
+	if (!s || __sync_lock_test_and_set(&s->busy, 1))
+		return found;
+	state_reset(&s->state);
+	if (task->mm && begin_user_stack(task, &s->state, regs)) {
+		s->state.exact = 1;
+		unwind_begin(&s->state);
+		for (u32 i = 0; i < STACK_MAX_USER; i++) {
+			if (unwind_step(&s->state) || s->state.sp > slot)
+				break;
+		}
+		found = s->state.sp <= slot ? s->state.end != STACK_WHOLE
+					    : s->state.sp == slot + sizeof(u64);
+	}
+	s->busy = 0;
+	return found;
+}
+
+/* The thread is in a signal handler that interrupted the call, though its stack lies above. */
+static __always_inline bool interrupts_armed(const struct heap_thread *t, struct task_struct *task,
+					     u64 sp)
+{
+	return on_signal_stack(task, sp) && !on_signal_stack(task, t->armed_sp);
+}
+
+/* It failed, by an exception or with NULL. */
+static __always_inline bool call_lost(struct heap_thread *t)
+{
+	t->armed_sp = 0;
+	if (t->sampled)
+		stat_add(STAT_HEAP_FAILED, 1);
+	return false;
+}
+
+/* Inside a sampled call of the same thread, whose return we wait for. */
+static __always_inline bool is_nested(struct heap_thread *t, const struct heap_site *site,
+				      struct pt_regs *regs, struct task_struct *task)
+{
+	if (!t->armed_sp)
+		return false;
+	if (is_waiting(t, task)) {
+		if (interrupts_armed(t, task, regs->sp))
+			return true;
+		if (regs->sp < t->armed_sp)
+			return stack_leads_to(regs, t->armed_sp) || call_lost(t);
+		/* At the same place: it jumped here, unless it is called once more. */
+		if (regs->sp == t->armed_sp && (!t->armed_return || t->armed_site != site->number))
+			return true;
+		/*
+		 * On another stack: the first is not given up for the second, which must not have a
+		 * probe.
+		 */
+		if (regs->sp > t->armed_sp && !t->armed_return) {
+			stat_add(STAT_HEAP_DECLINED, 1);
+			return true;
+		}
+	}
+	return call_lost(t);
+}
+
+/* ---- places where a result is known ---- */
+
+/* Intel SDM volume 1, appendix B: bit 0 of the condition code negates. */
+static __always_inline bool condition_holds(u32 condition, u64 flags)
+{
+	bool carry = flags & 1, parity = flags >> 2 & 1, zero = flags >> 6 & 1,
+	     sign = flags >> 7 & 1, overflow = flags >> 11 & 1, holds = false;
+
+	switch (condition >> 1 & 7) {
+	case 0:
+		holds = overflow;
+		break;
+	case 1:
+		holds = carry;
+		break;
+	case 2:
+		holds = zero;
+		break;
+	case 3:
+		holds = carry || zero;
+		break;
+	case 4:
+		holds = sign;
+		break;
+	case 5:
+		holds = parity;
+		break;
+	case 6:
+		holds = sign != overflow;
+		break;
+	case 7:
+		holds = zero || sign != overflow;
+		break;
+	}
+	return holds != (condition & 1);
+}
+
+/* The call of this thread that is about to return here; NULL: none that was sampled. */
+static __always_inline struct heap_thread *returning_thread(struct pt_regs *regs,
+							    const struct heap_site *site,
+							    struct task_struct *task)
+{
+	struct heap_thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
+
+	if (!t || !t->armed_sp || !t->armed_return || regs->sp + site->stack_bytes != t->armed_sp)
+		return NULL;
+	return is_waiting(t, task) ? t : NULL;
+}
+
+#endif
