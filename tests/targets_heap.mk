@@ -11,9 +11,10 @@ $(call target,$(1),$(2),$(3),$(HEAP_FLAGS) $(4))
 $(O)/targets/$(1): $(HEAP_HEADERS) tests/targets_heap.mk
 endef
 
-$(foreach name,leaks threads realloc fork signal dlopen storm pairs before named grow,\
+$(foreach name,leaks threads realloc fork signal dlopen storm pairs before named grow above hidden,\
 	$(eval $(call heap_target,heap_$(name),heap_$(name).c,gcc,)))
 $(eval $(call heap_target,heap_cxx,heap_cxx.cpp,g++,))
+$(eval $(call heap_target,heap_leave,heap_leave.cpp,g++,-rdynamic))
 $(eval $(call heap_target,heap_cxx-static,heap_cxx.cpp,g++,-static))
 $(eval $(call heap_target,heap_leaks-static,heap_leaks.c,gcc,-static))
 $(eval $(call heap_target,heap_leaks-static-pie,heap_leaks.c,gcc,-static-pie))

@@ -458,6 +458,73 @@ old_enough() { awk -v time="$1" '$1 == "step" && time - $2 > 1.5 { n += 10 } END
 	compare heap.pb.gz
 }
 
+# ---- functions that are left otherwise than by a return
+
+# A return probe replaces the return address, which nobody can unwind through, and which a switch of stacks makes
+# the kernel forget.
+
+# left HOW ARGS...: the pool of heap_leave, by --alloc; what returned is right to the byte, and the target lives.
+left() {
+	need_root
+	beside_me heap_leave 3000 "$1"
+	heap --rate 1 --alloc malloc=pool_get,free=pool_put "${@:2}"
+	compare heap.pb.gz "${COMPARED[@]}"
+	nothing_lost
+	kill -0 "$PID"
+}
+COMPARED=()
+
+@test "heap leaves: a pool that throws, and callers that catch at several depths" { left throw; }
+@test "heap leaves: a pool in which threads end" { left exit; }
+@test "heap leaves: a pool that longjmp leaves" { left jump; }
+@test "heap leaves: a pool that waits on another stack, where it is called, too" {
+	COMPARED=(--sites from_other_stack)
+	left switch
+}
+@test "heap leaves: a pool that throws, a perf event each" { CPROF_UPROBES=perf left throw; }
+@test "heap leaves: a pool that waits on another stack, uprobe_multi" {
+	COMPARED=(--sites from_other_stack)
+	CPROF_UPROBES=multi left switch
+}
+
+# tcmalloc's own limit is below what the machine has: operator new fails though nothing else would.
+@test "heap leaves: operator new of tcmalloc at its own limit, as it is caught" {
+	library libtcmalloc_minimal.so.4
+	VARIABLES=(LD_PRELOAD="$LIBRARY" TCMALLOC_HEAP_LIMIT_MB=64)
+	exactly heap_cxx 50 limit
+}
+
+# above HOW...: malloc on a stack below another one, on which it is called meanwhile.
+above() {
+	need_root
+	beside_me heap_above "$@"
+	heap --rate 1
+	kill -0 "$PID"
+	compare heap.pb.gz --inner --sites outside_handler
+}
+
+@test "heap leaves: malloc for a signal handler whose stack lies above" {
+	above 20000
+	! grep -q '^interrupted 0' "$BATS_TEST_TMPDIR/target.out"
+}
+@test "heap leaves: malloc that goes to a stack above, where it is called, too" {
+	above 3000 switch
+	grep -q '1000 allocations were left out' "$ERR"
+}
+
+@test "heap leaves: malloc for a signal handler whose stack lies above, uprobe_multi" {
+	CPROF_UPROBES=multi above 5000
+}
+
+@test "heap leaves: a function whose returns are hidden is counted, not followed, and that is said" {
+	need_root
+	beside_me heap_hidden 1000
+	heap --rate 1 --alloc malloc=hidden_get,free=hidden_put
+	compare heap.pb.gz --values alloc
+	grep -q 'hidden_get of .* counted, but not followed' "$ERR"
+	grep -q '1000 sampled allocations were not followed' "$ERR"
+}
+
 @test "heap finds: with --lib that file's allocator only" {
 	need_root
 	library libjemalloc.so.2

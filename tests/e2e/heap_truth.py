@@ -8,6 +8,7 @@
       --percent P   the mean of all sites' bytes together must be within P percent, too
       --values V    which of the four to compare: alloc, inuse or both (default)
       --sites A,B   only these
+      --inner       a stack belongs to the innermost site that it is in
 
 A profile's value for a site is the sum over the stacks that the site's function is in. Exit status 1
 and a table when something differs.
@@ -33,7 +34,7 @@ def read_truth(path):
     return truth, deviation
 
 
-def sums(path, sites):
+def sums(path, sites, inner):
     """Four values for each site, and those of every stack that is in no site."""
     view = pprof_decode.View(pprof_decode.read(path), None, True)
     have = [view.value_type(vt) for vt in view.p["sample_type"]]
@@ -41,8 +42,9 @@ def sums(path, sites):
         sys.exit("%s: sample types %s" % (path, have))
     out = collections.defaultdict(lambda: [0, 0, 0, 0])
     for sample in view.p["sample"]:
-        names = {name.split("(")[0] for name in view.frames(sample)}
-        for site in sites & names or {None}:
+        names = [name.split("(")[0] for name in view.frames(sample)]
+        found = [name for name in names if name in sites]
+        for site in set(found[:1] if inner else found) or {None}:
             out[site] = [a + b for a, b in zip(out[site], sample["value"])]
     return out
 
@@ -55,9 +57,11 @@ def main():
     parser.add_argument("--percent", type=float)
     parser.add_argument("--values", choices=["alloc", "inuse", "both"], default="both")
     parser.add_argument("--sites")
+    parser.add_argument("--inner", action="store_true")
     args = parser.parse_args()
 
     truth, deviation = read_truth(args.truth)
+    known = set(truth)
     if args.sites:
         truth = {site: truth[site] for site in args.sites.split(",")}
     if not truth:
@@ -66,7 +70,7 @@ def main():
         sys.exit("no deviations in " + args.truth)
     columns = {"alloc": [0, 1], "inuse": [2, 3], "both": [0, 1, 2, 3]}[args.values]
     n = len(args.profiles)
-    runs = [sums(path, set(truth)) for path in args.profiles]
+    runs = [sums(path, known, args.inner) for path in args.profiles]
     bad = 0
     total_have = total_want = 0.0
     for site, want in truth.items():

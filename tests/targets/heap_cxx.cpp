@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// heap_cxx N [throw]: every form of operator new and delete, N times each; half of the blocks stay. With
-// "throw" each round has one that fails, too, with an exception that is caught; with "full" memory is filled up to
-// a limit until nothing more is to be had, once.
+// heap_cxx N [throw]: every form of operator new and delete, N times each; half of the blocks stay.
+// With "throw" each round has one that fails, too, with an exception that is caught; with "full"
+// memory is filled up to a limit until nothing more is to be had, once; with "limit" until the
+// allocator itself refuses, each round.
 #include <new>
 
 #include "heap_truth.h"
@@ -122,16 +123,14 @@ NOINLINE bool new_throws(std::size_t too_much)
 	}
 }
 
-NOINLINE void fill_memory()
+NOINLINE void fill_memory(std::size_t size)
 {
-	const rlimit limit = {2ul << 30, 2ul << 30};
 	std::vector<char *> blocks;
 
 	blocks.reserve(1 << 16);
-	setrlimit(RLIMIT_AS, &limit);
 	try {
 		for (;;)
-			blocks.push_back(new char[100000]);
+			blocks.push_back(new char[size]);
 	} catch (const std::bad_alloc &) {
 	}
 	for (char *p : blocks)
@@ -156,9 +155,15 @@ int main(int argc, char **argv)
 		new_cookie(i);
 		if (argc > 2 && !strcmp(argv[2], "throw") && !new_throws(too_much))
 			return 3;
+		if (argc > 2 && !strcmp(argv[2], "limit"))
+			fill_memory(1 << 20);
 	}
-	if (argc > 2 && !strcmp(argv[2], "full"))
-		fill_memory();
+	if (argc > 2 && !strcmp(argv[2], "full")) {
+		const rlimit limit = {2ul << 30, 2ul << 30};
+
+		setrlimit(RLIMIT_AS, &limit);
+		fill_memory(100000);
+	}
 	heap_end();
 	return 0;
 }
