@@ -75,12 +75,11 @@ static int enter(struct walk *w, int dir)
 	return 0;
 }
 
-/* Links of procfs lead to what a process has open, not to a path: only the kernel can follow them. */
-static bool is_magic(int fd)
+bool path_end_is_open_file(const struct path_end *end)
 {
 	struct statfs fs;
 
-	return !fstatfs(fd, &fs) && fs.f_type == PROC_SUPER_MAGIC;
+	return S_ISLNK(end->st.st_mode) && !fstatfs(end->fd, &fs) && fs.f_type == PROC_SUPER_MAGIC;
 }
 
 /* Puts what the link at `w->at` says in front of the rest. */
@@ -113,7 +112,8 @@ static int follow(struct walk *w)
 {
 	if (!invoker_trusts(w->at.st.st_uid))
 		return -EPERM;
-	if (!is_magic(w->at.fd))
+	/* Only the kernel can follow those. */
+	if (!path_end_is_open_file(&w->at))
 		return expand_link(w);
 	if (is_last(w)) {
 		int fd = openat(w->at.dir, w->at.name, O_PATH | O_CLOEXEC);

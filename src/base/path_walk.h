@@ -28,6 +28,9 @@ int path_walk(const char *path, struct path_end *end) MUST_CHECK;
 /* Where the symbolic link that `link` is leads to. Errors as above; release `aim` in any case. */
 int path_walk_link(const struct path_end *link, struct path_end *aim) MUST_CHECK;
 
+/* A link of procfs, which leads to what a process has open (/proc/PID/fd/1), not to a path. */
+bool path_end_is_open_file(const struct path_end *end);
+
 void path_end_release(struct path_end *end);
 
 #endif

@@ -107,16 +107,21 @@ static int judge(struct destination *d, const struct path_end *end, struct error
 }
 
 /*
- * Where the link is the user's own, a device or a FIFO behind it is meant. A link to a file, to nothing, or
- * of another user is replaced.
+ * Where the link is the user's own, a device or a FIFO behind it is meant, and so is a file that a process of
+ * the user's has open. A link to a file, to nothing, or of another user is replaced.
  */
 static int judge_link(struct destination *d, struct error *err)
 {
+	bool open_file = path_end_is_open_file(&d->end);
 	struct path_end aim;
 	int code = 0;
 
-	if (!path_walk_link(&d->end, &aim) && aim.fd >= 0 && !S_ISREG(aim.st.st_mode))
+	if (path_walk_link(&d->end, &aim) || aim.fd < 0)
+		d->kind = DESTINATION_FILE;
+	else if (!S_ISREG(aim.st.st_mode))
 		code = judge(d, &aim, err);
+	else if (open_file)
+		d->kind = DESTINATION_STREAM;
 	if (!code && d->kind == DESTINATION_STREAM) {
 		path_end_release(&d->end);
 		d->end = aim;

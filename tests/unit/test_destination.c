@@ -140,6 +140,24 @@ TEST(destination, of_open_descriptors)
 	close(copy);
 }
 
+TEST(destination, what_a_process_has_open)
+{
+	char path[64], *have;
+	int fd;
+
+	enter_dir();
+	fixture_write("log", "begins\n", 7);
+	fd = open("log", O_RDWR);
+	/* By number it would be taken for one of ours. */
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", getpid(), fd);
+	check_kind(path, DESTINATION_STREAM);
+	CHECK_INT(write_to(path, NULL), 0);
+	have = content("log");
+	CHECK(!strncmp(have, "begins\nmain;", 12));
+	free(have);
+	close(fd);
+}
+
 TEST(destination, own_links_lead_to_fifos_and_directories)
 {
 	enter_dir();
