@@ -101,10 +101,13 @@ struct target_price price_watch_now(const struct price_watch *w)
 	return target_price_of(&calls);
 }
 
+/* Not longer than the whole recording, for which -d may ask for less. */
 static bool is_over(const struct price_watch *w, u32 step)
 {
 	struct probed_calls calls = calls_now(w);
 
+	if (w->opt->duration_ns && calls.elapsed_ns - w->before.elapsed_ns >= w->opt->duration_ns)
+		return true;
 	return step >= TRIAL_STEPS_LEAST && calls.begins - w->before.begins > TRIAL_CALLS;
 }
 
@@ -117,8 +120,11 @@ int price_watch_trial(struct price_watch *w, struct error *err)
 	double percent;
 
 	w->before = calls_now(w);
-	for (u32 step = 0; step < TRIAL_STEPS && !is_over(w, step); step++)
-		nanosleep(&pause, NULL);
+	/* A signal ends it: somebody wants the recording to end. */
+	for (u32 step = 0; step < TRIAL_STEPS && !is_over(w, step); step++) {
+		if (nanosleep(&pause, NULL))
+			break;
+	}
 	price = price_watch_now(w);
 	percent = price.slowdown * 100;
 	about = price.at_least ? "more than" : "about";

@@ -75,3 +75,30 @@ TEST(target_price, a_probe_that_cannot_be_attached_has_no_price)
 	CHECK(probe_price_measure(-1, 0, false, &ns) < 0);
 	CHECK_INT(ns, 7);
 }
+
+static u32 asked;
+
+static void count_nothing(void *arg, struct probed_calls *now)
+{
+	asked++;
+}
+
+/* How often a trial of a recording of so many milliseconds looks at the clock. */
+static u32 looks(u64 duration_ms)
+{
+	struct target target = {.title = (char *)"nobody"};
+	const struct collect_options opt = {.target = &target,
+					    .duration_ns = duration_ms * 1000000};
+	struct price_watch w = {.opt = &opt, .calls = "calls/s", .count = count_nothing};
+	struct error err;
+
+	asked = 0;
+	CHECK(!price_watch_trial(&w, &err));
+	return asked;
+}
+
+TEST(target_price, a_trial_is_no_longer_than_the_recording)
+{
+	CHECK(looks(10) <= 5);
+	CHECK(looks(0) > 20);
+}
