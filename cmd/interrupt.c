@@ -8,10 +8,18 @@
 
 #include "exit_codes.h"
 
-static volatile sig_atomic_t count, recorded;
+static volatile sig_atomic_t recording, count, recorded;
 
 static void on_signal(int signo)
 {
+	static const char text[] = "cprof: interrupted before anything was recorded\n";
+
+	if (!recording) {
+		/* Nobody is told if that fails. */
+		if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
+			_exit(CPROF_EXIT_FAILED);
+		_exit(CPROF_EXIT_FAILED);
+	}
 	if (++count > 1 || recorded)
 		_exit(CPROF_EXIT_FAILED);
 }
@@ -32,6 +40,11 @@ void interrupt_install(void)
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGHUP, &action, NULL);
+}
+
+void interrupt_recording(void)
+{
+	recording = 1;
 }
 
 int interrupt_count(void)

@@ -58,6 +58,7 @@ static void fill_collect_options(const struct session *s, struct collect_options
 		.max_memory = o->max_memory,
 		.heap = o->heap,
 		.wait = o->wait,
+		.begins = interrupt_recording,
 		.log = &s->term.log,
 	};
 	c->heap.uprobes = environment("CPROF_UPROBES");

@@ -55,6 +55,8 @@ struct collect_options {
 		bool holds; /* mutex: how long locks are held, instead; heap.max_slowdown holds */
 	} wait;
 	u32 table_entries; /* of the tables of processes, threads, held locks; 0: the default */
+	/* Called from start(), or after it, when recording begins; NULL: nobody wants to know. */
+	void (*begins)(void);
 	const struct log *log;
 };
 

@@ -389,6 +389,8 @@ static int say_price(struct heap_collector *c, struct error *err)
 	int code;
 
 	c->base.began_ns = now_ns();
+	if (c->opt.begins)
+		c->opt.begins();
 	code = price_watch_trial(&c->watch, err);
 	if (code)
 		heap_doors_detach(c->doors);

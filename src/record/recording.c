@@ -225,6 +225,8 @@ int recording_start(struct recording *r, struct error *error)
 		r->wall_start_ns -= r->start_ns - r->collector->began_ns;
 		r->start_ns = r->collector->began_ns;
 	}
+	if (!err && r->collect.begins)
+		r->collect.begins();
 	if (!err && r->o.target == RECORDING_COMMAND)
 		err = command_go(&r->command, error);
 	if (!err)

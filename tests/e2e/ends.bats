@@ -50,3 +50,26 @@ within() {
 	within offcpu
 	target_end
 }
+
+@test "ends: a signal before anything is recorded quits, and leaves nothing" {
+	need_root
+	local i status
+	target fork_storm 20000 3000
+	for ((i = 0; i < 20; i++)); do
+		status=0
+		: >"$ERR"
+		"$CPROF" heap --force -v -p "$PID" -d 0 -o profile.pb.gz 2>"$ERR" 3>&- </dev/null &
+		PROFILER=$!
+		STARTED+=("$PROFILER")
+		soon grep -q 'probes by' "$ERR"
+		kill -TERM "$PROFILER"
+		wait "$PROFILER" || status=$?
+		# On a busy machine it may have come further.
+		! grep -q 'interrupted before anything was recorded' "$ERR" || break
+	done
+	[ "$i" -lt 20 ]
+	[ "$status" -eq 1 ]
+	[ ! -e profile.pb.gz ]
+	soon python3 "$BATS_TEST_DIRNAME/code_bytes.py" "$PID" >bytes
+	target_end
+}
