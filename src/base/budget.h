@@ -95,6 +95,9 @@ static inline bool budget_take(struct budget *b, enum budget_part part, u64 step
 /* May `bytes` more be allocated? They are not given back: a file is read once. */
 bool budget_reserve(struct budget *b, enum budget_part part, u64 bytes);
 
+/* For a reader that leaves out a part for a reason of its own. */
+void budget_lose(struct budget *b, enum budget_part part, enum budget_end end);
+
 /* Whether a part has been left out, and for what; BUDGET_OPEN: it was not. */
 enum budget_end budget_lost(const struct budget *b, enum budget_part part);
 const char *budget_part_text(enum budget_part part); /* "symbol table" */
