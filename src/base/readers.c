@@ -36,6 +36,7 @@ struct reader_link {
 
 struct readers {
 	pthread_mutex_t lock;
+	bool kept; /* a thread that nobody waits for has it */
 	pid_t spawner; /* 0: not started */
 	int control;
 	struct reader_link *links; /* also those that hang, until the end */
@@ -479,9 +480,16 @@ static void free_links(struct readers *r)
 	}
 }
 
+void readers_keep(struct readers *r)
+{
+	pthread_mutex_lock(&r->lock);
+	r->kept = true;
+	pthread_mutex_unlock(&r->lock);
+}
+
 void readers_free(struct readers *r)
 {
-	if (!r)
+	if (!r || r->kept)
 		return;
 	free_links(r);
 	if (r->spawner) {

@@ -30,6 +30,11 @@ int readers_new(struct readers **out) MUST_CHECK;
  */
 int readers_start(struct readers *r);
 void readers_free(struct readers *r); /* NULL is fine; input files are closed before */
+/*
+ * A thread that nobody waits for may still use it: readers_free() leaves everything to the end of
+ * the process.
+ */
+void readers_keep(struct readers *r);
 
 /* Whether files that `tgid` maps from this device can be read without help. */
 bool readers_device_is_local(struct readers *r, pid_t tgid, u32 dev_major, u32 dev_minor);
