@@ -150,12 +150,13 @@ static int ask_dwarf(struct request *r, struct module_names_info *info)
 	struct dwarf_index *index;
 	int err = open_dwarf(r->sources, &index);
 
-	if (err)
-		return err == -ENOENT ? 0 : err;
-	info->has_dwarf = true;
-	err = dwarf_index_resolve(index, r->vaddrs, r->n, on_dwarf, r);
-	dwarf_index_free(index);
-	return err;
+	info->has_dwarf = err != -ENOENT;
+	if (!err) {
+		err = dwarf_index_resolve(index, r->vaddrs, r->n, on_dwarf, r);
+		dwarf_index_free(index);
+	}
+	/* What the budget did not allow is left to the other sources. */
+	return err == -ENOENT || err == -E2BIG ? 0 : err;
 }
 
 static int ask_symtabs(struct request *r)

@@ -7,18 +7,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/error.h"
-#include "base/hash.h"
+#include "elf/symbols.h"
 #include "symbol/demangle.h"
 #include "symbol/jit.h"
 #include "symbol/kernel.h"
-#include "symbol/module_names.h"
+#include "symbol/names_thread.h"
+#include "symbol/shown_names.h"
 #include "symbol/source_path.h"
 #include "target/module.h"
 
-#define NOTE_PERCENT \
-	5 /* below this share of the samples a missing debug file is not worth a note */
+/* Below this share of the samples a missing debug file is not worth a note. */
+#define NOTE_PERCENT 5
+#define NSEC_PER_SEC 1000000000ull
+/*
+ * What the names of one file may take, and those of all files. A gigabyte of DWARF takes some three
+ * seconds, and on a slow disk a minute.
+ */
+#define FILE_CPU_NS (10 * NSEC_PER_SEC)
+#define FILE_TIME_NS (120 * NSEC_PER_SEC)
+#define ALL_TIME_NS (600 * NSEC_PER_SEC)
 
 /* One location that wants a name. */
 struct place {
@@ -27,23 +37,19 @@ struct place {
 	u32 location;
 };
 
-/* What linkage names are shown as: a name is demangled once, however often it is inlined. */
-struct shown_name {
-	char *raw, *shown;
-	UT_hash_handle hh;
-};
-
 struct namer {
 	struct profile *profile;
 	const struct symbolize_options *opt;
 	struct symbolize_stats *stats;
 	VEC(struct place) places; /* sorted by module, then address */
-	struct shown_name *names;
+	struct shown_names *names;
 	struct kernel_symbols *kernel;
 	int kernel_err;
 	u64 *weight; /* samples by their leaf location */
 	bool *real; /* locations that have a name of their own, not just their module's */
 	u64 total_weight, worst_weight; /* for the note */
+	u64 end_ns; /* by CLOCK_MONOTONIC */
+	struct budget own_budget; /* of what has no file */
 };
 
 /* The places of one module while it is asked. */
@@ -55,6 +61,8 @@ struct module_batch {
 	u64 *vaddrs; /* distinct, ascending */
 	size_t *first; /* first[i]: the first place of vaddrs[i]; one more at the end */
 	size_t n;
+	bool *answered; /* which of them have their lines */
+	struct budget *budget; /* of the module's file */
 	u64 without_dwarf; /* samples */
 };
 
@@ -126,63 +134,55 @@ static int weigh_leaves(struct namer *nm)
 	return 0;
 }
 
-/* The name to show for a linkage name; `raw` itself when nothing better is known. */
-static const char *shown_name(struct namer *nm, const char *raw)
-{
-	struct shown_name *e;
+/* ---- names ------------------------------------------------------------------------------------ */
 
-	HASH_FIND_STR(nm->names, raw, e);
-	if (e)
-		return e->shown ? e->shown : raw;
-	e = calloc(1, sizeof(*e));
-	if (!e)
-		return raw;
-	e->raw = strdup(raw);
-	if (!e->raw) {
-		free(e);
-		return raw;
+/*
+ * A name as it may be used: one that is longer than anybody reads, or that the file's budget does
+ * not allow, is none. Names are hashed and compared whole, and their lengths are the file's choice.
+ */
+static const char *affordable(struct module_batch *b, const char *name)
+{
+	size_t len = name ? strnlen(name, ELF_NAME_MAX + 1) : 0;
+
+	if (!name)
+		return NULL;
+	if (len > ELF_NAME_MAX) {
+		budget_lose(b->budget, BUDGET_NAMES, BUDGET_STEPS);
+		return NULL;
 	}
-	HASH_ADD_KEYPTR(hh, nm->names, e->raw, strlen(e->raw), e);
-	if (!HASH_ADDED(e)) {
-		free(e->raw);
-		free(e);
-		return raw;
-	}
-	e->shown = demangle_name(raw);
-	return e->shown ? e->shown : raw;
+	return budget_take(b->budget, BUDGET_NAMES, len / 2 + 1) ? name : NULL;
 }
 
-static void release_names(struct namer *nm)
+/* Writes the path of a frame's file, "" when there is none. */
+static void file_of(struct module_batch *b, const struct dwarf_frame *f, char *out, size_t size)
 {
-	struct shown_name *e, *next;
+	char joined[8192];
 
-	HASH_ITER(hh, nm->names, e, next) {
-		HASH_DEL(nm->names, e);
-		free(e->raw);
-		free(e->shown);
-		free(e);
-	}
+	out[0] = '\0';
+	if (!f->file || !budget_take(b->budget, BUDGET_NAMES, strnlen(f->file, size) + 1))
+		return;
+	snprintf(joined, sizeof(joined), "%.*s%s%.*s", (int)size, f->directory ? f->directory : "",
+		 f->directory ? "/" : "", (int)size, f->file);
+	source_path_tidy(joined, out, size);
 }
 
 /* Adds the function of one frame; its number or a negative errno. */
-static s64 add_function(struct namer *nm, const struct dwarf_frame *f, const char *fallback)
+static s64 add_function(struct module_batch *b, const struct dwarf_frame *f, const char *fallback)
 {
-	const char *raw = f->linkage_name ? f->linkage_name : f->name;
-	const char *name = f->name;
-	char file[4096] = "", joined[8192];
+	const char *linkage = affordable(b, f->linkage_name), *name = affordable(b, f->name);
+	const char *raw = linkage ? linkage : name;
+	struct profile *p = b->namer->profile;
+	char file[4096];
 
-	if (f->file && f->directory) {
-		snprintf(joined, sizeof(joined), "%s/%s", f->directory, f->file);
-		source_path_tidy(joined, file, sizeof(file));
-	} else if (f->file) {
-		source_path_tidy(f->file, file, sizeof(file));
-	}
-	if (!raw)
-		return profile_function(nm->profile, fallback, fallback, file, f->start_line);
+	file_of(b, f, file, sizeof(file));
 	/* A linkage name that is not mangled (a Fortran or an asm name) is worth less than the source's. */
-	if (!name || !f->linkage_name || demangle_is_mangled(raw))
-		name = shown_name(nm, raw);
-	return profile_function(nm->profile, name, raw, file, f->start_line);
+	if (raw && (!name || !linkage || demangle_is_mangled(raw)))
+		name = shown_names_get(b->namer->names, b->budget, raw);
+	else if (raw && !budget_reserve(b->budget, BUDGET_NAMES, strlen(raw) + strlen(name)))
+		name = NULL;
+	if (!raw || !name)
+		return profile_function(p, fallback, fallback, file, f->start_line);
+	return profile_function(p, name, raw, file, f->start_line);
 }
 
 /* "libfoo.so+0x1a40" where the function's start is known, else "[libfoo.so]". */
@@ -230,6 +230,7 @@ static int set_frames(void *arg, size_t which, enum name_source source,
 	char fallback[300];
 	int err = 0;
 
+	b->answered[which] = true;
 	if (!n) {
 		frames = &nothing;
 		n = 1;
@@ -241,7 +242,7 @@ static int set_frames(void *arg, size_t which, enum name_source source,
 	}
 	unnamed(b->module, source, frames, fallback, sizeof(fallback));
 	for (u32 i = 0; i < n; i++) {
-		s64 function = add_function(nm, &frames[i], fallback);
+		s64 function = add_function(b, &frames[i], fallback);
 
 		if (function < 0)
 			return (int)function;
@@ -330,11 +331,70 @@ static void note_missing_debug(struct module_batch *b)
 		 base_name(b->module->path), (unsigned)percent);
 }
 
+static u64 now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (u64)ts.tv_sec * NSEC_PER_SEC + (u64)ts.tv_nsec;
+}
+
+/* How long this module may take. */
+static struct budget_watch watch_of(const struct namer *nm)
+{
+	u64 now = now_ns(), left = nm->end_ns > now ? nm->end_ns - now : 1;
+
+	return (struct budget_watch){
+		.stop = nm->opt->stop,
+		.arg = nm->opt->stop_arg,
+		.cpu_ns = FILE_CPU_NS,
+		.time_ns = left < FILE_TIME_NS ? left : FILE_TIME_NS,
+	};
+}
+
+static bool stopped(const struct namer *nm)
+{
+	return nm->opt->stop && nm->opt->stop(nm->opt->stop_arg);
+}
+
+/* The addresses that are left get the name of their module. */
+static int answer_rest(struct module_batch *b)
+{
+	u64 *unread = stopped(b->namer) ? &b->namer->stats->unread : &(u64){0};
+	int err = 0;
+
+	for (size_t i = 0; i < b->n && !err; i++) {
+		if (b->answered[i])
+			continue;
+		err = set_frames(b, i, NAME_FROM_NOTHING, NULL, 0);
+		++*unread;
+	}
+	return err;
+}
+
 static int name_file(struct module_batch *b)
 {
+	const struct budget_watch watch = watch_of(b->namer);
+	const char *file = base_name(b->module->path);
+	struct left_out *lost = &b->namer->stats->left_out;
 	struct module_names_info info;
-	int err = module_names_resolve(b->module, b->vaddrs, b->n, set_frames, b, &info);
+	int err = names_thread_resolve(b->module, b->vaddrs, b->n, &watch, set_frames, b, &info);
 
+	if (err == -ETIMEDOUT) {
+		b->budget = &b->namer->own_budget;
+		if (!stopped(b->namer))
+			left_out_add(lost, file, BUDGET_NAMES, BUDGET_TIME);
+		return 0;
+	}
+	/*
+	 * What a file takes must not cost the profile; where all memory is short, the next step
+	 * fails.
+	 */
+	if (err == -ENOMEM) {
+		left_out_add(lost, file, BUDGET_NAMES, BUDGET_BYTES);
+		return 0;
+	}
+	left_out_note(lost, file, b->budget);
 	if (!err && !info.has_dwarf)
 		note_missing_debug(b);
 	return err;
@@ -344,7 +404,8 @@ static int list_distinct(struct module_batch *b)
 {
 	b->vaddrs = malloc(b->nplaces * sizeof(*b->vaddrs));
 	b->first = malloc((b->nplaces + 1) * sizeof(*b->first));
-	if (!b->vaddrs || !b->first)
+	b->answered = calloc(b->nplaces, sizeof(*b->answered));
+	if (!b->vaddrs || !b->first || !b->answered)
 		return -ENOMEM;
 	for (size_t i = 0; i < b->nplaces; i++) {
 		if (i && b->places[i].vaddr == b->places[i - 1].vaddr)
@@ -356,20 +417,29 @@ static int list_distinct(struct module_batch *b)
 	return 0;
 }
 
+static int name_batch(struct module_batch *b)
+{
+	if (stopped(b->namer))
+		return 0;
+	if (b->module->kind == MODULE_KIND_KERNEL)
+		return name_kernel(b);
+	return b->module->elf ? name_file(b) : name_jit(b);
+}
+
 static int name_module(struct namer *nm, struct place *places, size_t n)
 {
 	struct module_batch b = {
 		.namer = nm, .module = places[0].module, .places = places, .nplaces = n};
 	int err = list_distinct(&b);
 
-	if (!err && b.module->kind == MODULE_KIND_KERNEL)
-		err = name_kernel(&b);
-	else if (!err && b.module->elf)
-		err = name_file(&b);
-	else if (!err)
-		err = name_jit(&b);
+	b.budget = b.module->elf ? elf_file_budget(b.module->elf) : &nm->own_budget;
+	if (!err)
+		err = name_batch(&b);
+	if (!err)
+		err = answer_rest(&b);
 	free(b.vaddrs);
 	free(b.first);
+	free(b.answered);
 	return err;
 }
 
@@ -419,7 +489,11 @@ int symbolize_profile(struct profile *p, const struct symbolize_options *opt,
 	int err;
 
 	*stats = (struct symbolize_stats){0};
-	err = weigh_leaves(&nm);
+	nm.end_ns = now_ns() + ALL_TIME_NS;
+	budget_init(&nm.own_budget, 0);
+	err = shown_names_new(&nm.names);
+	if (!err)
+		err = weigh_leaves(&nm);
 	if (!err)
 		err = collect_places(&nm);
 	if (!err)
@@ -427,7 +501,7 @@ int symbolize_profile(struct profile *p, const struct symbolize_options *opt,
 	if (!err)
 		set_flags(&nm);
 	vec_release(&nm.places);
-	release_names(&nm);
+	shown_names_free(nm.names);
 	kernel_symbols_free(nm.kernel);
 	free(nm.weight);
 	free(nm.real);

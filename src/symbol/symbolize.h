@@ -9,9 +9,16 @@
 
 #include "base/log.h"
 #include "profile/profile.h"
+#include "symbol/left_out.h"
 
 struct symbolize_options {
 	bool no_inlines; /* only physical functions */
+	/*
+	 * True: name no more. NULL: nobody asks. It is called by other threads as well, one at a
+	 * time.
+	 */
+	bool (*stop)(void *arg);
+	void *stop_arg;
 	const struct log *log;
 };
 
@@ -19,11 +26,17 @@ struct symbolize_stats {
 	u64 addresses, named; /* distinct; "named" by a symbol, not by module+offset */
 	u64 with_lines; /* of these, with file and line */
 	u64 kernel_hidden; /* kernel addresses without names because of kptr_restrict */
+	u64 unread; /* addresses that were not looked up any more, as the caller wanted to stop */
+	struct left_out left_out; /* what was not read of their files */
 	char note
 		[256]; /* one thing the user could mend ("debug symbols: install libc6-dbg"), or "" */
 };
 
-/* Fills the lines of every location whose mapping has a source (struct module) and no lines yet. */
+/*
+ * Fills the lines of every location whose mapping has a source (struct module) and no lines yet. A
+ * file that takes too long or too much memory loses names and not the profile; its module may lose
+ * the file.
+ */
 int symbolize_profile(struct profile *p, const struct symbolize_options *opt,
 		      struct symbolize_stats *stats);
 

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "elf/symbols.h"
 #include "fixture.h"
 #include "name_fixture.h"
 #include "unit.h"
@@ -392,6 +393,88 @@ TEST(symbolize, vdso_and_kernel)
 	CHECK_INT(p->locations.data[0].nlines, 1);
 	if (p->locations.len > 1)
 		CHECK_STR(last_name(p), "[vdso]");
+	profile_free(p);
+	module_free(vdso);
+}
+
+/* ---- what names may cost ---------------------------------------------------------------------- */
+
+/* Two functions of 16 bytes: `f`, whose name goes on for `length` bytes, and `g`. */
+static void write_long_name(size_t length)
+{
+	size_t size = length * 4 + 500;
+	char *name = malloc(length + 1), *text = malloc(size);
+
+	memset(name, 'f', length);
+	name[length] = '\0';
+	snprintf(text, size,
+		 ".text\n.globl begin\nbegin:\n.globl %s\n.type %s,@function\n%s: .skip 16\n"
+		 ".size %s,16\n.globl g\n.type g,@function\ng: .skip 16\n.size g,16\n",
+		 name, name, name, name);
+	fixture_write("long.s", text, strlen(text));
+	fixture_run("gcc -shared -nostdlib -o long.so long.s");
+	free(text);
+	free(name);
+}
+
+static void check_long_name(size_t length, bool shown)
+{
+	struct named named;
+	char text[LEFT_OUT_TEXT];
+	const char *name;
+	u64 at[2];
+
+	write_long_name(length);
+	at[1] = vaddr_of("long.so", "g");
+	at[0] = at[1] - 16;
+	name_addresses(&named, "long.so", at, 2, false);
+	name = profile_text(named.profile, named.profile->functions.data[0].name);
+	left_out_text(&named.stats.left_out, text, sizeof(text));
+	if (shown) {
+		CHECK_INT(strlen(name), length);
+		CHECK_STR(text, "");
+	} else {
+		CHECK_STR(name, "[long.so]");
+		CHECK_STR(text, "names of long.so (too large)");
+	}
+	CHECK_STR(profile_text(named.profile, named.profile->functions.data[1].name), "g");
+	named_release(&named);
+}
+
+TEST(symbolize, names_are_whole_up_to_a_length_that_nobody_reads)
+{
+	check_long_name(5000, true);
+	check_long_name(ELF_NAME_MAX, true);
+	check_long_name(ELF_NAME_MAX + 1, false);
+}
+
+static bool stop_at_once(void *arg)
+{
+	return true;
+}
+
+TEST(symbolize, who_stops_has_all_addresses_without_names)
+{
+	struct symbolize_options opt = {.stop = stop_at_once};
+	struct symbolize_stats stats;
+	struct module *vdso = NULL;
+	struct profile_mapping mapping;
+	struct profile *p;
+
+	if (module_new_special(MODULE_KIND_VDSO, NULL, getpid(), &vdso))
+		unit_skip("no vdso");
+	mapping =
+		(struct profile_mapping){.start = vdso->start, .limit = vdso->end, .source = vdso};
+	CHECK_INT(profile_new(&p), 0);
+	CHECK_INT(profile_add_mapping(p, &mapping), 0);
+	for (u64 i = 0; i < 10; i++)
+		CHECK_INT(profile_location(p, 0, vdso->start + i), i);
+	CHECK_INT(symbolize_profile(p, &opt, &stats), 0);
+	CHECK_INT(stats.unread, 10);
+	CHECK_INT(stats.named, 0);
+	CHECK_INT(stats.left_out.parts, 0);
+	CHECK_INT(p->functions.len, 1);
+	CHECK_STR(last_name(p), "[vdso]");
 	profile_free(p);
 	module_free(vdso);
 }
