@@ -22,6 +22,7 @@ struct session {
 	struct terminal term;
 	struct output out;
 	struct recording *recording;
+	int signals; /* that ended the recording */
 	struct error err;
 };
 
@@ -65,6 +66,14 @@ static void fill_collect_options(const struct session *s, struct collect_options
 	c->table_entries = table_entries();
 }
 
+/* What is left of the work then is to write what there is. */
+static bool interrupted_again(void *arg)
+{
+	const struct session *s = arg;
+
+	return interrupt_count() > s->signals;
+}
+
 static int make_recording(struct session *s)
 {
 	static const enum recording_target_kind targets[] = {
@@ -85,6 +94,8 @@ static int make_recording(struct session *s)
 		.children = o->children,
 		.mode = o->mode,
 		.no_inlines = !o->inlines,
+		.stop_naming = interrupted_again,
+		.stop_arg = s,
 	};
 
 	fill_collect_options(s, &opt.collect);
@@ -176,8 +187,10 @@ static int finish(struct session *s)
 	struct collect_stats stats;
 	struct profile *p;
 	bool empty = true;
-	int code = recording_profile(s->recording, &p, &s->err);
+	int code;
 
+	s->signals = interrupt_count();
+	code = recording_profile(s->recording, &p, &s->err);
 	if (!code) {
 		recording_stats(s->recording, &stats);
 		empty = !p->samples.len;

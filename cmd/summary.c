@@ -113,6 +113,18 @@ static void print_waits(struct terminal *t, const struct wait_stats *w)
 			(unsigned long long)w->lost_holds);
 }
 
+static void print_left_out(struct terminal *t, const struct symbolize_stats *n)
+{
+	char parts[LEFT_OUT_TEXT];
+
+	left_out_text(&n->left_out, parts, sizeof(parts));
+	if (parts[0])
+		terminal_note(t, "cprof: left out: %s", parts);
+	if (n->unread)
+		terminal_note(t, "cprof: interrupted: %llu addresses were not named",
+			      (unsigned long long)n->unread);
+}
+
 void summary_print(struct terminal *t, const struct summary *sum)
 {
 	const struct collect_stats *s = sum->stats;
@@ -141,6 +153,7 @@ void summary_print(struct terminal *t, const struct summary *sum)
 		print_heap(t, &s->heap);
 	print_waits(t, &s->wait);
 	print_merged(t, &s->merged);
+	print_left_out(t, n);
 	/* Three lines at most: what was cut matters more than what could be named better. */
 	if (!print_cuts(t, s) && !s->heap.probes && n->note[0])
 		terminal_note(t, "cprof: %s", n->note);

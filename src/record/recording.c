@@ -288,7 +288,7 @@ int recording_stop(struct recording *r, struct error *error)
 
 static int add_comments(const struct recording *r, const struct collect_stats *s, struct profile *p)
 {
-	char losses[LOSSES_SIZE];
+	char losses[LOSSES_SIZE], left_out[LEFT_OUT_TEXT];
 	struct utsname u;
 	int err;
 
@@ -315,12 +315,20 @@ static int add_comments(const struct recording *r, const struct collect_stats *s
 		err = profile_add_comment(p, "late ticks: %llu of %llu",
 					  (unsigned long long)s->late,
 					  (unsigned long long)s->ticks);
+	left_out_text(&r->names.left_out, left_out, sizeof(left_out));
+	if (!err && left_out[0])
+		err = profile_add_comment(p, "left out: %s", left_out);
+	if (!err && r->names.unread)
+		err = profile_add_comment(p, "interrupted: %llu addresses were not named",
+					  (unsigned long long)r->names.unread);
 	return err < 0 ? err : 0;
 }
 
 static int name_profile(struct recording *r, struct profile *p)
 {
 	const struct symbolize_options naming = {.no_inlines = r->o.no_inlines,
+						 .stop = r->o.stop_naming,
+						 .stop_arg = r->o.stop_arg,
 						 .log = r->collect.log};
 	int err = symbolize_profile(p, &naming, &r->names);
 

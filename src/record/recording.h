@@ -42,6 +42,12 @@ struct recording_options {
 	bool children; /* processes that targets fork belong to the recording */
 	enum recording_mode mode;
 	bool no_inlines;
+	/*
+	 * True: name no more addresses of the profile. NULL: nobody asks. Several threads may call
+	 * it at once.
+	 */
+	bool (*stop_naming)(void *arg);
+	void *stop_arg;
 	/* Rates, labels, the kind's own options, the log. Target, command and sampler are filled in here. */
 	struct collect_options collect;
 };
