@@ -13,8 +13,8 @@
 #define LOOK_NS (10 * 1000000ull)
 
 /*
- * The largest programs stay well below: firefox's libxul.so takes 36 million steps for its call frame
- * information, and a gigabyte of DWARF some two billion.
+ * The largest programs stay well below: firefox's libxul.so takes 36 million steps for its call
+ * frame information, and a gigabyte of DWARF some two billion.
  */
 static const struct {
 	const char *text;
@@ -107,9 +107,7 @@ void budget_watch(struct budget *b, const struct budget_watch *watch)
 		b->memory_end = memory_used() + b->bytes;
 }
 
-/*
- * ---- the watch --------------------------------------------------------------------------------
- */
+/* ---- the watch -------------------------------------------------------------------------------- */
 
 static enum budget_end watch_look(struct budget *b)
 {

@@ -88,9 +88,7 @@ static int check_contents(struct elf_file *f, bool has_alt)
 	return 0;
 }
 
-/*
- * ---- the sections that libdw does not read for us ----------------------------------------------
- */
+/* ---- the sections that libdw does not read for us --------------------------------------------- */
 
 /* By now libdw has unpacked it, so that it need not be done twice. */
 static struct bytes data_of(Elf_Scn *scn)

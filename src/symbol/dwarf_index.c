@@ -64,9 +64,7 @@ void dwarf_index_free(struct dwarf_index *index)
 	free(index);
 }
 
-/*
- * ---- lines ------------------------------------------------------------------------------------
- */
+/* ---- lines ------------------------------------------------------------------------------------ */
 
 struct unit_address {
 	Dwarf_Die unit;
@@ -139,9 +137,7 @@ static int find_lines(struct batch *b)
 	return err;
 }
 
-/*
- * ---- frames -----------------------------------------------------------------------------------
- */
+/* ---- frames ----------------------------------------------------------------------------------- */
 
 static void describe_call(struct batch *b, Dwarf_Die *die, struct place *call)
 {

@@ -173,9 +173,7 @@ static int walk(struct dwarf_scopes *s, Dwarf_Die *parent, u32 scope, u32 depth)
 	return 0;
 }
 
-/*
- * ---- the units --------------------------------------------------------------------------------
- */
+/* ---- the units -------------------------------------------------------------------------------- */
 
 /* Orders the addresses by their units, counting first. */
 static int order_by_unit(struct dwarf_scopes *s)

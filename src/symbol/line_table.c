@@ -38,9 +38,7 @@ struct line_table {
 	entry_vec directories, files;
 };
 
-/*
- * ---- the header -------------------------------------------------------------------------------
- */
+/* ---- the header ------------------------------------------------------------------------------- */
 
 static u64 take_offset(const struct line_table *t, struct cursor *c)
 {
@@ -260,9 +258,7 @@ void line_table_free(struct line_table *t)
 	free(t);
 }
 
-/*
- * ---- files ------------------------------------------------------------------------------------
- */
+/* ---- files ------------------------------------------------------------------------------------ */
 
 /*
  * Directories and files are numbered from 1 before version 5, where 0 is the unit's own directory.
@@ -289,9 +285,7 @@ const char *line_table_file(struct line_table *t, u64 number)
 	return file->path;
 }
 
-/*
- * ---- the program ------------------------------------------------------------------------------
- */
+/* ---- the program ------------------------------------------------------------------------------ */
 
 struct machine {
 	const struct line_table *t;

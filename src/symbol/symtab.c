@@ -162,9 +162,7 @@ static int collect(struct symtab *t, struct elf_file *f, struct bytes syms, stru
 	return 0;
 }
 
-/*
- * ---- aliases ----------------------------------------------------------------------------------
- */
+/* ---- aliases ---------------------------------------------------------------------------------- */
 
 /*
  * By address; at one address those that may name it first. Not by name: names may be a megabyte
@@ -233,9 +231,7 @@ static void set_ends(struct symtab *t)
 	}
 }
 
-/*
- * ---- which addresses belong to which symbol ----------------------------------------------------
- */
+/* ---- which addresses belong to which symbol --------------------------------------------------- */
 
 static void put_piece(struct symtab *t, u64 start, u32 symbol)
 {

@@ -467,9 +467,7 @@ TEST(cfi, a_huge_broken_cie_costs_once)
 	free(data);
 }
 
-/*
- * ---- what a section may cost ------------------------------------------------------------------
- */
+/* ---- what a section may cost ------------------------------------------------------------------ */
 
 #define CIES 4000u
 #define SLOT 17u /* bytes of a CIE up to the next one */

@@ -270,9 +270,7 @@ TEST(dwarf, survives_circles)
 	free(image);
 }
 
-/*
- * ---- what DWARF may cost ----------------------------------------------------------------------
- */
+/* ---- what DWARF may cost ---------------------------------------------------------------------- */
 
 TEST(dwarf, sections_larger_than_the_budget_are_not_loaded)
 {

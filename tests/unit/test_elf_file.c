@@ -384,9 +384,7 @@ TEST(elf_file, refuses_sections_made_of_holes)
 	free(image);
 }
 
-/*
- * ---- what a file may cost ---------------------------------------------------------------------
- */
+/* ---- what a file may cost --------------------------------------------------------------------- */
 
 TEST(elf_file, sections_that_share_bytes_are_paid_for_each)
 {

@@ -52,9 +52,7 @@ static struct elf_file *open_file(const char *name)
 	return f;
 }
 
-/*
- * ---- beside libdw ------------------------------------------------------------------------------
- */
+/* ---- beside libdw ----------------------------------------------------------------------------- */
 
 static bool same_path(const char *ours, const char *theirs, const char *directory)
 {
@@ -196,9 +194,7 @@ TEST(line_table, agrees_with_libdw_on_clang_dwarf4)
 	compare_with_libdw("clang++ -O2 -gdwarf-4");
 }
 
-/*
- * ---- hostile ones ------------------------------------------------------------------------------
- */
+/* ---- hostile ones ----------------------------------------------------------------------------- */
 
 /* A version 4 header with one file, and room for `size` bytes of program behind it. */
 static u8 *build_table(size_t size, size_t *len, u8 **code)

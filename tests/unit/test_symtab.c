@@ -173,9 +173,7 @@ TEST(symtab, variables_survive_damage)
 	elf_file_free(elf);
 }
 
-/*
- * ---- what a table may cost --------------------------------------------------------------------
- */
+/* ---- what a table may cost -------------------------------------------------------------------- */
 
 #define SYMBOLS 50000u
 #define NAME_BYTES (1u << 20)
