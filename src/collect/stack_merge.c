@@ -152,14 +152,15 @@ static void sum_up(struct stack_store *s)
 {
 	struct stack_tree *t = &s->tree;
 
-	memset(t->worth.data, 0, t->nodes.len * sizeof(float));
+	for (size_t i = 0; i < t->nodes.len; i++)
+		t->side.data[i].worth = 0;
 	memset(s->label_worth, 0, sizeof(float) * LEVELS * LABEL_SLOTS);
 	for (size_t i = 0; i < s->entries.len; i++) {
 		const struct stack_entry *e = &s->entries.data[i];
 
-		t->worth.data[e->node] += s->worth.data[i];
+		t->side.data[e->node].worth += s->worth.data[i];
 		if (e->waker != TREE_ROOT)
-			t->worth.data[e->waker] += s->worth.data[i];
+			t->side.data[e->waker].worth += s->worth.data[i];
 		for (u32 level = 0; level < LEVELS; level++)
 			*label_slot(s, &e->key, level) += s->worth.data[i];
 	}
@@ -199,7 +200,7 @@ static float first_guess(const struct stack_store *s, size_t target)
 	double bytes = 0;
 
 	for (size_t i = 0; i < s->tree.nodes.len; i++)
-		nodes[step_of(s->tree.worth.data[i])]++;
+		nodes[step_of(s->tree.side.data[i].worth)]++;
 	for (size_t i = 0; i < s->entries.len; i++)
 		entries[step_of(s->worth.data[i])]++;
 	while (at > 0) {
@@ -461,8 +462,8 @@ static void merge_once(struct merging *m)
 
 	sum_up(s);
 	/* These two stay, as the root does: what finds no room must have a place to go. */
-	s->tree.worth.data[TREE_ROOT] = s->tree.worth.data[s->nowhere] =
-		s->tree.worth.data[s->overflow] = INFINITY;
+	s->tree.side.data[TREE_ROOT].worth = s->tree.side.data[s->nowhere].worth =
+		s->tree.side.data[s->overflow].worth = INFINITY;
 	stack_tree_mark(&s->tree, m->least);
 	renumber_nodes(m);
 	s->nowhere = stack_tree_moved(&s->tree, s->nowhere);
@@ -522,17 +523,27 @@ void stack_store_merge(struct stack_store *s, size_t target)
 {
 	struct merging m = {.s = s};
 
+	/* Where memory ran out below the limit, the limit is no guide. */
+	if (s->starved && target > bytes_of(s) / 2)
+		target = bytes_of(s) / 2;
 	drop_aliases(s);
 	for (size_t i = 0; i < s->entries.len; i++)
 		s->worth.data[i] += (float)worth_of(s, &s->entries.data[i]);
 	sum_up(s);
-	for (m.least = first_guess(s, target); isfinite(m.least); m.least *= STEP) {
+	m.least = first_guess(s, target);
+	do {
 		merge_once(&m);
 		trim(s);
 		s->merged_size = bytes_of(s);
-		if (s->merged_size <= target)
-			break;
-	}
+		m.least *= STEP;
+	} while (s->merged_size > target && isfinite(m.least));
+	s->starved = false;
+}
+
+void stack_store_halve(struct stack_store *s)
+{
+	stack_store_merge_begin(s);
+	stack_store_merge(s, bytes_of(s) / 2);
 }
 
 struct stack_merge_stats stack_store_merged(const struct stack_store *s)

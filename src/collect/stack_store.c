@@ -202,6 +202,8 @@ bool stack_store_is_tight(const struct stack_store *s)
 {
 	size_t bytes = bytes_of(s);
 
+	if (s->starved)
+		return bytes > s->merged_size + s->merged_size / 8;
 	return s->limit && bytes > s->limit / 8 * 7 && bytes > s->merged_size + s->limit / 16;
 }
 
@@ -238,10 +240,14 @@ static int take_in(struct stack_store *s, const struct sample_key *key,
 	struct stack_entry e = {.key = *key, .epoch = s->epoch};
 	u32 number;
 
-	if (is_full(s) || reserve_entries(s, 1 + SPARE_ENTRIES) ||
-	    owner_table_put(&s->owners, &known, &number) ||
-	    stack_tree_put(&s->tree, process_of(owner, frames, nframes), frames, nframes, &e.node))
+	if (is_full(s))
 		return -ENOMEM;
+	if (reserve_entries(s, 1 + SPARE_ENTRIES) || owner_table_put(&s->owners, &known, &number) ||
+	    stack_tree_put(&s->tree, process_of(owner, frames, nframes), frames, nframes,
+			   &e.node)) {
+		s->starved = true;
+		return -ENOMEM;
+	}
 	e.owner = number;
 	append(s, &e);
 	if (s->kind.chained)
@@ -297,6 +303,7 @@ static struct stack_entry *entry_derive(struct stack_store *s, const struct samp
 	/* Whatever the limit: no more come at once than the kernel's maps hold. */
 	if (!reserve_entries(s, 1 + SPARE_ENTRIES))
 		return append(s, &e);
+	s->starved = true;
 	s->merged.stacks++;
 	return NULL;
 }

@@ -74,7 +74,7 @@ struct stack_store_size {
 struct stack_store_size stack_store_size(const struct stack_store *s);
 /* Above this size (held and planned) no new stack is taken in. 0: there is none. */
 void stack_store_limit(struct stack_store *s, size_t bytes);
-/* Whether it is time to merge: near the limit, and grown since the last time. */
+/* Whether it is time to merge: near the limit, or memory has run out; and grown since the last time. */
 bool stack_store_is_tight(const struct stack_store *s);
 
 /*
@@ -97,6 +97,8 @@ void stack_store_epoch(struct stack_store *s);
 void stack_store_merge_begin(struct stack_store *s);
 /* Counts will come under `key`, and be worth so much. */
 void stack_store_await(struct stack_store *s, const struct sample_key *key, double worth);
+/* After recording: merges until half of the memory is enough. */
+void stack_store_halve(struct stack_store *s);
 /* Merges until at most `target` bytes are held and planned, if that can be done at all. */
 void stack_store_merge(struct stack_store *s, size_t target);
 

@@ -64,6 +64,7 @@ struct stack_store {
 	struct chains waker_index;
 	u32 sample_bytes; /* of one sample in the profile, beside its stack; about */
 	float *label_worth; /* LABEL_SLOTS for each level of labels, while merging */
+	bool starved; /* memory ran out below the limit */
 	size_t limit, merged_size; /* bytes; the second after the last merging */
 	u32 epoch; /* modulo EPOCHS */
 	u64 counted, shown; /* entries with counts; and of these, whose stacks are not shared */

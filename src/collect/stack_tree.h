@@ -24,9 +24,15 @@ struct tree_node {
 	u32 next; /* of the chain */
 };
 
+/* Of each node; while nodes are dropped, nobody looks for any. */
+union tree_side {
+	u32 hash;
+	float worth;
+};
+
 struct stack_tree {
 	VEC(struct tree_node) nodes;
-	VEC(float) worth; /* has room for all nodes; its length means nothing */
+	VEC(union tree_side) side; /* has room for all nodes; its length means nothing */
 	struct chains index;
 	u64 seed; /* of the hash: a target chooses its own frames */
 	u64 *seen; /* a bit for each frame that some node has, by hash */
@@ -59,7 +65,7 @@ u32 stack_tree_frames(const struct stack_tree *t, u32 leaf, u64 *frames, u32 max
 void stack_tree_path(const struct stack_tree *t, u32 leaf, struct tree_path *out);
 
 /*
- * Drops nodes, which takes no memory: fill `worth` for each node, sum, mark what is worth less than `least`, ask where
+ * Drops nodes, which takes no memory: fill `side.worth` for each node, sum, mark what is worth less than `least`, ask where
  * each node goes, compact, trim. Nodes that are added after compacting need no room to be reserved as long as they are
  * no more than those that were dropped.
  */

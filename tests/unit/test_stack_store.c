@@ -287,6 +287,7 @@ TEST(stack_store, what_finds_no_memory_is_counted_all_the_same)
 		sum += *value;
 	CHECK_INT(sum, KEYS);
 	CHECK(stack_store_merged(b.store).stacks > 0);
+	CHECK(stack_store_is_tight(b.store));
 	CHECK_INT(b.p->samples.len, KEYS - stack_store_merged(b.store).stacks + 1);
 	bench_release(&b);
 }

@@ -131,9 +131,10 @@ TEST(stack_tree, nodes_that_are_worth_little_are_dropped)
 	light = put(&t, no_process, frames, 5);
 	frames[2] = FRAME(20, 99);
 	heavy = put(&t, no_process, frames, 5);
-	memset(t.worth.data, 0, t.nodes.len * sizeof(float));
-	t.worth.data[light] = 1;
-	t.worth.data[heavy] = 10;
+	for (size_t i = 0; i < t.nodes.len; i++)
+		t.side.data[i].worth = 0;
+	t.side.data[light].worth = 1;
+	t.side.data[heavy].worth = 10;
 	stack_tree_sum(&t);
 	stack_tree_mark(&t, 5);
 	light = stack_tree_moved(&t, light);
