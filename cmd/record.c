@@ -142,7 +142,8 @@ static int record(struct session *s)
 	if (over < 0)
 		log_warn(&s->term.log, "the recording ended early, after %.1f s: %s",
 			 (double)recording_elapsed_ns(s->recording) / 1e9, error_reason(over));
-	return recording_stop(s->recording, &s->err);
+	recording_stop(s->recording);
+	return 0;
 }
 
 /* ---- the end ---- */

@@ -27,10 +27,18 @@ static void print_merged(struct terminal *t, const struct stack_merge_stats *m)
 {
 	if (m->stacks)
 		terminal_note(t,
-			      "cprof: memory bound reached (--max-memory): %llu rare stacks "
-			      "merged, %.1f%% "
-			      "of the profile is in [too many stacks]",
+			      "cprof: too little memory for all stacks (--max-memory): %llu rare "
+			      "ones merged, %.1f%% of the profile is in [too many stacks]",
 			      (unsigned long long)m->stacks, m->share * 100);
+}
+
+static void print_gaps(struct terminal *t, const struct gaps *g)
+{
+	char text[LOSSES_SIZE];
+
+	losses_gaps(g, text, sizeof(text));
+	if (text[0])
+		log_warn(&t->log, "the profile is incomplete: %s", text);
 }
 
 static void print_cost(struct terminal *t, const struct collect_stats *s)
@@ -154,6 +162,7 @@ void summary_print(struct terminal *t, const struct summary *sum)
 	print_waits(t, &s->wait);
 	print_merged(t, &s->merged);
 	print_left_out(t, n);
+	print_gaps(t, &s->gaps);
 	/* Three lines at most: what was cut matters more than what could be named better. */
 	if (!print_cuts(t, s) && !s->heap.probes && n->note[0])
 		terminal_note(t, "cprof: %s", n->note);

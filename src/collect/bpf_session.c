@@ -22,6 +22,11 @@
 #define BATCH 1024
 #define ITER_RECORDS 64
 
+struct count_batch {
+	struct sample_key keys[BATCH];
+	struct sample_count counts[BATCH];
+};
+
 struct bpf_session {
 	struct bpf_object *obj;
 	struct sample_control *control;
@@ -38,7 +43,8 @@ struct bpf_session {
 	bool merging; /* or it is not the time for that */
 	int counts_fd[2], modules_fd, stats_fd, seeds_fd;
 	u32 counts_max;
-	int store_err; /* the first failure while storing, reported at the end */
+	struct count_batch *batch; /* made in time, so that counts need no memory to be read */
+	struct gaps gaps;
 	u64 nmodules, late_modules;
 	u64 lost_frames; /* samples whose frames had not come when their counts were read */
 	bool recording; /* discovery is over: further modules are late */
@@ -184,8 +190,7 @@ static int record_arrived(void *ctx, void *data, size_t size)
 		err = stack_arrived(s, data, size);
 	else if (*kind == RECORD_PENDING)
 		err = bpf_session_finish(s, data, size);
-	if (err && !s->store_err)
-		s->store_err = err;
+	gaps_note(&s->gaps, GAP_RECORDS, err);
 	/* A negative result ends the draining, behind this record. */
 	return !s->merging && stack_store_is_tight(s->store) ? -EAGAIN : 0;
 }
@@ -203,28 +208,24 @@ static void take_counts(struct bpf_session *s, const struct sample_key *keys,
 }
 
 /* Empties one count map into the store. Nobody may be writing to it. */
-static int drain_counts(struct bpf_session *s, int fd)
+static void drain_counts(struct bpf_session *s, int fd)
 {
-	struct sample_key *keys = calloc(BATCH, sizeof(*keys));
-	struct sample_count *counts = calloc(BATCH, sizeof(*counts));
+	struct count_batch *b = s->batch;
 	u64 position = 0; /* opaque to us; the kernel keeps a bucket number there */
 	bool first = true;
 	int err = 0;
 
-	if (!keys || !counts)
-		err = -ENOMEM;
 	while (!err) {
 		u32 n = BATCH;
 
-		err = bpf_map_lookup_and_delete_batch(fd, first ? NULL : &position, &position, keys,
-						      counts, &n, NULL);
+		err = bpf_map_lookup_and_delete_batch(fd, first ? NULL : &position, &position,
+						      b->keys, b->counts, &n, NULL);
 		if (!err || err == -ENOENT)
-			take_counts(s, keys, counts, n);
+			take_counts(s, b->keys, b->counts, n);
 		first = false;
 	}
-	free(keys);
-	free(counts);
-	return err == -ENOENT ? 0 : err; /* ENOENT: that was the last batch */
+	/* ENOENT: that was the last batch. */
+	gaps_note(&s->gaps, GAP_COUNTS, err == -ENOENT ? 0 : err);
 }
 
 /* Half full: new samples go to the other map while this one is emptied. */
@@ -232,16 +233,13 @@ static void flip_counts(struct bpf_session *s)
 {
 	const struct timespec grace = {.tv_nsec = 2000000}; /* programs run for microseconds */
 	u32 full = s->control->active_counts;
-	int err;
 
 	__atomic_store_n(&s->control->active_counts, !full, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&s->control->active_keys, 0, __ATOMIC_SEQ_CST);
 	nanosleep(&grace, NULL);
 	ring_buffer__consume(s->ring); /* the frames behind the counts */
 	stack_store_epoch(s->store);
-	err = drain_counts(s, s->counts_fd[full]);
-	if (err && !s->store_err)
-		s->store_err = err;
+	drain_counts(s, s->counts_fd[full]);
 }
 
 /* ---- memory ---- */
@@ -301,19 +299,12 @@ int bpf_session_poll(struct bpf_session *s, int timeout_ms)
 	       __atomic_load_n(&s->control->live_targets, __ATOMIC_RELAXED) == 0;
 }
 
-int bpf_session_drain(struct bpf_session *s, struct error *err)
+void bpf_session_drain(struct bpf_session *s)
 {
-	int code;
-
 	consume(s);
-	code = drain_counts(s, s->counts_fd[0]);
-	if (!code)
-		code = drain_counts(s, s->counts_fd[1]);
+	drain_counts(s, s->counts_fd[0]);
+	drain_counts(s, s->counts_fd[1]);
 	make_room(s);
-	if (!code)
-		code = s->store_err;
-	return code ? error_set(err, code, "cannot read the counted stacks: %s", error_reason(code))
-		    : 0;
 }
 
 void bpf_session_add(struct bpf_session *s, const struct sample_key *key, enum tally_part part,
@@ -333,7 +324,14 @@ int bpf_session_read(struct bpf_session *s, const struct sample_meaning *meaning
 {
 	int code = stack_store_to_profile(s->store, s->modules, s->opt, meaning, p);
 
+	if (!code)
+		stack_store_clear(s->store);
 	return code ? error_set(err, code, "cannot build the profile: %s", error_reason(code)) : 0;
+}
+
+void bpf_session_shrink(struct bpf_session *s)
+{
+	stack_store_halve(s->store);
 }
 
 struct stack_store *bpf_session_store(struct bpf_session *s)
@@ -515,6 +513,10 @@ int bpf_session_new(struct bpf_object *obj, struct sample_control *control,
 		code = module_set_new(opt->readers, &s->modules);
 	if (!code)
 		code = stack_store_new(opt, kind, &s->store);
+	if (!code) {
+		s->batch = malloc(sizeof(*s->batch));
+		code = s->batch ? 0 : -ENOMEM;
+	}
 	if (!code)
 		code = new_pending(s);
 	if (!code) {
@@ -537,6 +539,7 @@ void bpf_session_free(struct bpf_session *s)
 	pending_free(s->pending);
 	stack_store_free(s->store);
 	memory_bound_release(&s->bound);
+	free(s->batch);
 	module_set_free(s->modules);
 	tables_free(s->tables);
 	free(s);
@@ -584,6 +587,7 @@ void bpf_session_stats(struct bpf_session *s, struct collect_stats *out)
 		.late_modules = s->late_modules,
 		.rows = tables_rows(s->tables),
 		.merged = stack_store_merged(s->store),
+		.gaps = s->gaps,
 	};
 	for (u32 end = 0; end < STACK_END_COUNT; end++)
 		out->ends[end] = stat_slot(s, STAT_ENDS_FIRST + end) + s->pending_ends[end];

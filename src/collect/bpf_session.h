@@ -71,11 +71,11 @@ void bpf_session_take_stacks(struct bpf_session *s);
 
 /* As in struct collector_ops. */
 int bpf_session_poll(struct bpf_session *s, int timeout_ms);
-int bpf_session_drain(struct bpf_session *s,
-		      struct error *err) MUST_CHECK; /* once sampling stopped */
-/* `meaning`: see stack_store.h; may be NULL. */
+void bpf_session_drain(struct bpf_session *s); /* once sampling stopped */
+/* Once, or again after a failure. `meaning`: see stack_store.h; may be NULL. */
 int bpf_session_read(struct bpf_session *s, const struct sample_meaning *meaning, struct profile *p,
 		     struct error *err) MUST_CHECK;
+void bpf_session_shrink(struct bpf_session *s);
 void bpf_session_stats(struct bpf_session *s, struct collect_stats *out);
 
 /* The number that frames carry of the file that a mapping shows; MODULE_NONE when none has met it. */

@@ -10,6 +10,7 @@
 #include "base/bpf_shared.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "collect/gaps.h"
 #include "profile/profile.h"
 #include "target/select.h"
 
@@ -86,6 +87,7 @@ struct collect_stats {
 	u64 modules, rows; /* whose tables were loaded */
 	u64 late_modules; /* of these, while recording */
 	struct stack_merge_stats merged;
+	struct gaps gaps;
 	struct heap_stats {
 		u64 allocs, frees; /* calls seen */
 		u64 freed; /* sampled blocks among them */
@@ -122,9 +124,12 @@ struct collector_ops {
 	 * when it cannot go on; what has been recorded can be read then as ever.
 	 */
 	int (*poll)(struct collector *c, int timeout_ms);
-	int (*stop)(struct collector *c, struct error *err);
-	/* After stop: adds sample types, mappings and samples. Mappings borrow modules of `c`. */
+	/* Ends sampling and takes in what is left; what cannot be taken in is a gap in the stats. */
+	void (*stop)(struct collector *c);
+	/* After stop: adds sample types, mappings and samples to a new profile. Mappings borrow modules of `c`. */
 	int (*read)(struct collector *c, struct profile *p, struct error *err);
+	/* After a read that failed for want of memory: merges stacks, so that the next one needs half. */
+	void (*shrink)(struct collector *c);
 	void (*stats)(struct collector *c, struct collect_stats *out);
 	void (*free)(struct collector *c);
 };

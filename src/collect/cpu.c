@@ -86,12 +86,12 @@ static int cpu_poll(struct collector *base, int timeout_ms)
 	return bpf_session_poll(of(base)->session, timeout_ms);
 }
 
-static int cpu_stop(struct collector *base, struct error *err)
+static void cpu_stop(struct collector *base)
 {
 	struct cpu_collector *c = of(base);
 
 	perf_ticker_stop(c->ticker);
-	return bpf_session_drain(c->session, err);
+	bpf_session_drain(c->session);
 }
 
 static int cpu_read(struct collector *base, struct profile *p, struct error *err)
@@ -102,6 +102,11 @@ static int cpu_read(struct collector *base, struct profile *p, struct error *err
 	if (code)
 		return error_set(err, code, "cannot build the profile: %s", error_reason(code));
 	return bpf_session_read(c->session, NULL, p, err);
+}
+
+static void cpu_shrink(struct collector *base)
+{
+	bpf_session_shrink(of(base)->session);
 }
 
 static void cpu_stats(struct collector *base, struct collect_stats *out)
@@ -126,6 +131,7 @@ static const struct collector_ops cpu_ops = {
 	.poll = cpu_poll,
 	.stop = cpu_stop,
 	.read = cpu_read,
+	.shrink = cpu_shrink,
 	.stats = cpu_stats,
 	.free = cpu_free,
 };

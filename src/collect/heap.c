@@ -47,6 +47,7 @@ struct heap_collector {
 	struct price_watch watch;
 	struct target_price price; /* of the whole recording */
 	double ended; /* blocks that were seen to begin and to end */
+	struct gaps gaps;
 };
 
 static struct heap_collector *of(struct collector *c)
@@ -436,30 +437,26 @@ static int heap_start(struct collector *base, struct error *err)
 static int heap_poll(struct collector *base, int timeout_ms)
 {
 	struct heap_collector *c = of(base);
-	int err = heap_lives_watch(c->lives, now_ns(), c->skel->bss->live_bytes);
-	int ended = bpf_session_poll(c->session, timeout_ms);
-
-	return err ? err : ended;
+	gaps_note(&c->gaps, GAP_LOOKS,
+		  heap_lives_watch(c->lives, now_ns(), c->skel->bss->live_bytes));
+	return bpf_session_poll(c->session, timeout_ms);
 }
 
 /* ---- the end ---- */
 
-static int heap_stop(struct collector *base, struct error *err)
+static void heap_stop(struct collector *base)
 {
 	struct heap_collector *c = of(base);
 	u64 end = now_ns();
-	int code;
 
 	c->price = price_watch_now(&c->watch);
 	c->skel->bss->stopped = 1;
 	process_watch_stop(c->processes);
 	heap_doors_detach(c->doors);
-	code = bpf_session_drain(c->session, err);
-	if (code || !c->opt.heap.live)
-		return code;
-	code = heap_lives_finish(c->lives, end);
-	return code ? error_set(err, code, "cannot read the live blocks: %s", error_reason(code))
-		    : 0;
+	bpf_session_drain(c->session);
+	gaps_note(&c->gaps, GAP_RANGES, heap_ranges_find(&c->ranges, c->session, c->doors));
+	if (c->opt.heap.live)
+		gaps_note(&c->gaps, GAP_LIVE, heap_lives_finish(c->lives, end));
 }
 
 static int heap_read(struct collector *base, struct profile *p, struct error *err)
@@ -470,8 +467,6 @@ static int heap_read(struct collector *base, struct profile *p, struct error *er
 	int code = heap_describe(&c->opt, p);
 
 	if (!code)
-		code = heap_ranges_find(&c->ranges, c->session, c->doors);
-	if (!code)
 		code = heap_reading_new(&c->opt, c->lives, &reading);
 	if (code)
 		return error_set(err, code, "cannot build the profile: %s", error_reason(code));
@@ -480,6 +475,11 @@ static int heap_read(struct collector *base, struct profile *p, struct error *er
 	c->ended = heap_reading_ended(reading);
 	heap_reading_free(reading);
 	return code;
+}
+
+static void heap_shrink(struct collector *base)
+{
+	bpf_session_shrink(of(base)->session);
 }
 
 /*
@@ -506,6 +506,7 @@ static void heap_stats(struct collector *base, struct collect_stats *out)
 	struct bpf_session *s = c->session;
 
 	bpf_session_stats(s, out);
+	gaps_add(&out->gaps, &c->gaps);
 	out->heap = (struct heap_stats){
 		.allocs = bpf_session_stat(s, STAT_HEAP_ALLOCS),
 		.frees = bpf_session_stat(s, STAT_HEAP_FREES),
@@ -547,6 +548,7 @@ static const struct collector_ops heap_ops = {
 	.poll = heap_poll,
 	.stop = heap_stop,
 	.read = heap_read,
+	.shrink = heap_shrink,
 	.stats = heap_stats,
 	.free = heap_free,
 };

@@ -46,12 +46,19 @@ static int add_file(struct heap_ranges *r, const struct bpf_session *session,
 int heap_ranges_find(struct heap_ranges *r, const struct bpf_session *session,
 		     const struct heap_doors *doors)
 {
+	struct heap_ranges found = {.items = {0}}, *old = &found;
 	const struct door_file *f;
 	int err = 0;
 
-	r->items.len = 0;
 	for (size_t i = 0; !err && (f = heap_doors_file(doors, i)); i++)
-		err = add_file(r, session, f);
+		err = add_file(&found, session, f);
+	if (!err) {
+		struct heap_ranges swap = *r;
+
+		*r = found;
+		*old = swap;
+	}
+	heap_ranges_release(old);
 	return err;
 }
 

@@ -17,7 +17,7 @@ struct heap_ranges {
 	VEC(struct code_range) items;
 };
 
-/* Those of all files that have probes by now. -ENOMEM: some are missing. */
+/* Those of all files that have probes by now. -ENOMEM: the ranges stay what they were. */
 int heap_ranges_find(struct heap_ranges *r, const struct bpf_session *session,
 		     const struct heap_doors *doors) MUST_CHECK;
 void heap_ranges_release(struct heap_ranges *r);

@@ -353,11 +353,10 @@ static void add_unfinished(struct holds_collector *c, u64 now)
 	}
 }
 
-static int holds_stop(struct collector *base, struct error *err)
+static void holds_stop(struct collector *base)
 {
 	struct holds_collector *c = of(base);
 	u64 now = now_ns();
-	int code;
 
 	c->price = price_watch_now(&c->watch);
 	c->skel->bss->stopped = 1;
@@ -365,10 +364,8 @@ static int holds_stop(struct collector *base, struct error *err)
 	bpf_link__destroy(c->skel->links.on_come);
 	c->skel->links.on_come = NULL;
 	hold_doors_detach(c->doors);
-	code = bpf_session_drain(c->session, err);
-	if (!code)
-		add_unfinished(c, now);
-	return code;
+	bpf_session_drain(c->session);
+	add_unfinished(c, now);
 }
 
 static int holds_read(struct collector *base, struct profile *p, struct error *err)
@@ -387,6 +384,11 @@ static int holds_read(struct collector *base, struct profile *p, struct error *e
 	if (code)
 		return error_set(err, code, "cannot build the profile: %s", error_reason(code));
 	return bpf_session_read(c->session, &meaning, p, err);
+}
+
+static void holds_shrink(struct collector *base)
+{
+	bpf_session_shrink(of(base)->session);
 }
 
 static void holds_stats(struct collector *base, struct collect_stats *out)
@@ -422,6 +424,7 @@ static const struct collector_ops holds_ops = {
 	.poll = holds_poll,
 	.stop = holds_stop,
 	.read = holds_read,
+	.shrink = holds_shrink,
 	.stats = holds_stats,
 	.free = holds_free,
 };

@@ -64,7 +64,6 @@ struct perf_collector {
 	struct thinning thinning;
 	u32 ticks_hz;
 	u64 lost_ticks;
-	int first_error; /* while storing; reported at the end */
 	struct stack_walk walk;
 };
 
@@ -395,12 +394,6 @@ static void walk_sample(struct perf_collector *c, const struct perf_sample *s,
 	walk_stack(&c->walk, &env, &copy);
 }
 
-static void keep(struct perf_collector *c, int code)
-{
-	if (code && !c->first_error)
-		c->first_error = code;
-}
-
 /* Keys only tell apart what is counted; all numbers of perf events are of cprof's own namespace. */
 static struct global_pid told_apart_by(u32 nr)
 {
@@ -466,6 +459,11 @@ static void on_sample(struct perf_collector *c, const struct perf_sample *s)
 
 /* ---- while the clock runs --------------------------------------------------------------------- */
 
+static void note_process(struct perf_collector *c, const struct perf_record *r)
+{
+	gaps_note(&c->stats.gaps, GAP_MAPPINGS, perf_processes_update(c->processes, r));
+}
+
 static void on_record(struct perf_collector *c, const struct perf_record *r)
 {
 	switch (r->type) {
@@ -478,10 +476,10 @@ static void on_record(struct perf_collector *c, const struct perf_record *r)
 		break;
 	case PERF_RECORD_EXIT:
 		perf_tasks_forget(c->tasks, r->task.tid);
-		keep(c, perf_processes_update(c->processes, r));
+		note_process(c, r);
 		break;
 	default:
-		keep(c, perf_processes_update(c->processes, r));
+		note_process(c, r);
 		break;
 	}
 }
@@ -521,16 +519,12 @@ static int perf_poll(struct collector *base, int timeout_ms)
 	return c->opt.target->scope == TARGET_PROCESSES && !perf_processes_alive(c->processes);
 }
 
-static int perf_stop(struct collector *base, struct error *err)
+static void perf_stop(struct collector *base)
 {
 	struct perf_collector *c = of(base);
 
 	perf_tasks_stop(c->tasks);
 	drain(c, true);
-	if (c->first_error)
-		return error_set(err, c->first_error, "cannot keep all samples: %s",
-				 error_reason(c->first_error));
-	return 0;
 }
 
 static int perf_read(struct collector *base, struct profile *p, struct error *err)
@@ -541,7 +535,14 @@ static int perf_read(struct collector *base, struct profile *p, struct error *er
 	if (!code)
 		code = stack_store_to_profile(c->store, perf_modules_set(c->modules), &c->opt, NULL,
 					      p);
+	if (!code)
+		stack_store_clear(c->store);
 	return code ? error_set(err, code, "cannot build the profile: %s", error_reason(code)) : 0;
+}
+
+static void perf_shrink(struct collector *base)
+{
+	stack_store_halve(of(base)->store);
 }
 
 static void perf_stats(struct collector *base, struct collect_stats *out)
@@ -576,6 +577,7 @@ static const struct collector_ops perf_ops = {
 	.poll = perf_poll,
 	.stop = perf_stop,
 	.read = perf_read,
+	.shrink = perf_shrink,
 	.stats = perf_stats,
 	.free = perf_free,
 };

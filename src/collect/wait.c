@@ -68,6 +68,7 @@ struct wait_collector {
 	struct wait_bpf *skel;
 	struct bpf_session *session;
 	struct perf_ticker *ticker;
+	struct gaps gaps;
 	u64 running_ns; /* of threads that still ran at the end */
 	u64 unfinished, unfinished_ns;
 	struct lock_names *names; /* where locks are told apart, else NULL */
@@ -388,30 +389,23 @@ static int end_waits(struct wait_collector *c, u64 now)
 					   .arg = &e});
 }
 
-static int wait_stop(struct collector *base, struct error *err)
+static void wait_stop(struct collector *base)
 {
 	struct wait_collector *c = of(base);
 	u64 now = now_ns();
-	int code;
 
 	bpf_link__destroy(c->skel->links.on_switch);
 	bpf_link__destroy(c->skel->links.on_waking);
 	c->skel->links.on_switch = c->skel->links.on_waking = NULL;
 	if (c->ticker)
 		perf_ticker_stop(c->ticker);
-	code = bpf_session_drain(c->session, err);
-	if (code)
-		return code;
-	code = end_waits(c, now);
-	if (code)
-		return error_set(err, code, "cannot read the waits that go on: %s",
-				 error_reason(code));
+	bpf_session_drain(c->session);
+	gaps_note(&c->gaps, GAP_WAITS, end_waits(c, now));
 	c->ring_len = wait_ring_find(c->waiters.data, (u32)c->waiters.len, c->ring, WAIT_RING_MAX);
 	/* Ticks say where time goes, the scheduler how much it is. */
 	if (c->view->ticks)
 		bpf_session_scale(c->session, WAIT_NONE,
 				  bpf_session_stat(c->session, STAT_RUNNING) + c->running_ns);
-	return 0;
 }
 
 /* ---- the profile ---- */
@@ -451,12 +445,18 @@ static int wait_read(struct collector *base, struct profile *p, struct error *er
 	return bpf_session_read(c->session, &meaning, p, err);
 }
 
+static void wait_shrink(struct collector *base)
+{
+	bpf_session_shrink(of(base)->session);
+}
+
 static void wait_stats(struct collector *base, struct collect_stats *out)
 {
 	struct wait_collector *c = of(base);
 	struct wait_stats *w = &out->wait;
 
 	bpf_session_stats(c->session, out);
+	gaps_add(&out->gaps, &c->gaps);
 	w->lost_threads = bpf_session_stat(c->session, STAT_LOST_WAIT);
 	w->lost_locks = bpf_session_stat(c->session, STAT_LOST_LOCK);
 	w->no_holder = bpf_session_stat(c->session, STAT_NO_HOLDER) + c->unfinished;
@@ -484,6 +484,7 @@ static const struct collector_ops wait_ops = {
 	.poll = wait_poll,
 	.stop = wait_stop,
 	.read = wait_read,
+	.shrink = wait_shrink,
 	.stats = wait_stats,
 	.free = wait_free,
 };

@@ -51,3 +51,16 @@ void losses_cuts(const struct collect_stats *s, char *out, size_t size)
 		reasons[i] = (struct reason){stack_end_text(i), i == STACK_WHOLE ? 0 : s->ends[i]};
 	list_reasons(reasons, STACK_END_COUNT, out, size);
 }
+
+void losses_gaps(const struct gaps *g, char *out, size_t size)
+{
+	size_t used = 0;
+
+	out[0] = '\0';
+	for (u32 i = 0; i < GAP_COUNT && used < size; i++) {
+		if (g->of[i].times)
+			used += (size_t)snprintf(out + used, size - used, "%s%s (%s)",
+						 used ? ", " : "", gap_text((enum gap)i),
+						 error_reason(g->of[i].code));
+	}
+}

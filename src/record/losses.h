@@ -9,6 +9,8 @@
 
 /* "0", or "12 (ring buffer full 10, table full 2)". */
 void losses_text(const struct collect_stats *s, char *out, size_t size);
+/* "live blocks at the end could not be read (out of memory)"; "" when nothing is missing. */
+void losses_gaps(const struct gaps *g, char *out, size_t size);
 /* "no unwind row 3, return address outside every mapping 1"; "" when every stack is whole. */
 void losses_cuts(const struct collect_stats *s, char *out, size_t size);
 

@@ -16,6 +16,7 @@
 #include "target/proc_fs.h"
 
 #define NSEC_PER_SEC 1000000000ull
+#define READ_TRIES 12 /* each with half the memory of the one before */
 #define COMMAND_SETTLE_MS 20 /* a command that is about to end is waited for */
 
 struct recording {
@@ -28,6 +29,7 @@ struct recording {
 	struct collector *collector;
 	struct collect_stats stats; /* once there is no collector */
 	struct symbolize_stats names;
+	struct gaps gaps; /* beside those of the collector */
 	u64 wall_start_ns, start_ns, elapsed_ns;
 };
 
@@ -278,17 +280,17 @@ int recording_step(struct recording *r, int timeout_ms)
 	return ended || (r->collect.duration_ns && r->elapsed_ns >= r->collect.duration_ns);
 }
 
-int recording_stop(struct recording *r, struct error *error)
+void recording_stop(struct recording *r)
 {
 	take_time(r);
-	return r->collector->ops->stop(r->collector, error);
+	r->collector->ops->stop(r->collector);
 }
 
 /* ---- the profile ---- */
 
 static int add_comments(const struct recording *r, const struct collect_stats *s, struct profile *p)
 {
-	char losses[LOSSES_SIZE], left_out[LEFT_OUT_TEXT];
+	char losses[LOSSES_SIZE], left_out[LEFT_OUT_TEXT], gaps[LOSSES_SIZE];
 	struct utsname u;
 	int err;
 
@@ -310,6 +312,9 @@ static int add_comments(const struct recording *r, const struct collect_stats *s
 		err = profile_add_comment(
 			p, "merged: %llu rare stacks, %.1f%% of the profile, for lack of memory",
 			(unsigned long long)s->merged.stacks, s->merged.share * 100);
+	losses_gaps(&s->gaps, gaps, sizeof(gaps));
+	if (!err && gaps[0])
+		err = profile_add_comment(p, "incomplete: %s", gaps);
 	/* Of all CPUs, whoever ran: their time is in the profile, with the tick that came next. */
 	if (!err && s->late)
 		err = profile_add_comment(p, "late ticks: %llu of %llu",
@@ -324,49 +329,56 @@ static int add_comments(const struct recording *r, const struct collect_stats *s
 	return err < 0 ? err : 0;
 }
 
-static int name_profile(struct recording *r, struct profile *p)
+static void name_profile(struct recording *r, struct profile *p)
 {
 	const struct symbolize_options naming = {.no_inlines = r->o.no_inlines,
 						 .stop = r->o.stop_naming,
 						 .stop_arg = r->o.stop_arg,
 						 .log = r->collect.log};
-	int err = symbolize_profile(p, &naming, &r->names);
+	const struct profile_kind *kind = r->kind;
 
-	if (!err && r->kind->refine)
-		err = r->kind->refine(p, &r->collect);
-	return err;
+	gaps_note(&r->gaps, GAP_NAMES, symbolize_profile(p, &naming, &r->names));
+	if (kind->refine)
+		gaps_note(&r->gaps, GAP_DETAILS, kind->refine(p, &r->collect));
 }
 
-static int fill_profile(struct recording *r, struct profile *p, struct error *error)
+/* Where the profile finds no memory, the stacks must do with less: they hold most of it. */
+static int read_profile(struct recording *r, struct profile **out, struct error *error)
 {
-	struct collect_stats stats;
-	int err = r->collector->ops->read(r->collector, p, error);
+	int err = -ENOMEM;
 
-	if (err)
-		return err;
-	p->time_nanos = (s64)r->wall_start_ns;
-	p->duration_nanos = (s64)r->elapsed_ns;
-	err = name_profile(r, p);
-	recording_stats(r, &stats); /* reading told more */
-	if (!err)
-		err = add_comments(r, &stats, p);
-	return err ? error_set(error, err, "cannot name the stacks: %s", error_reason(err)) : 0;
+	for (u32 try = 0; try < READ_TRIES && err == -ENOMEM; try++) {
+		if (try) {
+			gaps_note(&r->gaps, GAP_STACKS, err);
+			r->collector->ops->shrink(r->collector);
+		}
+		err = profile_new(out);
+		if (err)
+			continue;
+		err = r->collector->ops->read(r->collector, *out, error);
+		if (err)
+			profile_free(*out);
+	}
+	return err ? error_set(error, err, "cannot build the profile: %s", error_reason(err)) : 0;
 }
 
 int recording_profile(struct recording *r, struct profile **out, struct error *error)
 {
-	int err = profile_new(out);
+	int err = read_profile(r, out, error);
 
-	if (err)
-		return error_set(error, err, "cannot build the profile: %s", error_reason(err));
-	err = fill_profile(r, *out, error);
-	recording_stats(r, &r->stats);
+	if (!err) {
+		(*out)->time_nanos = (s64)r->wall_start_ns;
+		(*out)->duration_nanos = (s64)r->elapsed_ns;
+		name_profile(r, *out);
+	} else {
+		*out = NULL;
+	}
+	recording_stats(r, &r->stats); /* reading told more */
+	/* The profile is what matters, whatever it says of itself. */
+	if (!err)
+		(void)!add_comments(r, &r->stats, *out);
 	/* It may hold so many files open that no other could be written. */
 	free_collector(r);
-	if (!err)
-		return 0;
-	profile_free(*out);
-	*out = NULL;
 	return err;
 }
 
@@ -384,10 +396,12 @@ u64 recording_elapsed_ns(const struct recording *r)
 
 void recording_stats(struct recording *r, struct collect_stats *out)
 {
-	if (r->collector)
-		r->collector->ops->stats(r->collector, out);
-	else
+	if (!r->collector) {
 		*out = r->stats;
+		return;
+	}
+	r->collector->ops->stats(r->collector, out);
+	gaps_add(&out->gaps, &r->gaps);
 }
 
 const struct symbolize_stats *recording_names(const struct recording *r)

@@ -66,10 +66,12 @@ int recording_start(struct recording *r, struct error *error) MUST_CHECK;
  * be had as ever.
  */
 int recording_step(struct recording *r, int timeout_ms) MUST_CHECK;
-int recording_stop(struct recording *r, struct error *error) MUST_CHECK;
+/* What could not be taken in is a gap in recording_stats(). */
+void recording_stop(struct recording *r);
 /*
  * Once, after recording_stop(): reads, names and describes what was recorded, and lets go of all that the
- * recording held in the kernel. The caller owns the profile.
+ * recording held in the kernel. Where memory runs out, stacks are merged and functions have no names, which is
+ * a gap. The caller owns the profile.
  */
 int recording_profile(struct recording *r, struct profile **out, struct error *error) MUST_CHECK;
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,7 +18,8 @@
 static struct fake {
 	struct collector base;
 	bool fails;
-	u32 polls, stops;
+	u32 polls, stops, shrinks;
+	int reads_without_memory; /* so many fail */
 	int longest_ms; /* that a poll was given */
 	u64 began_ns;
 	u64 beyond_ms; /* how far polls were allowed to go beyond the end */
@@ -55,15 +57,22 @@ static int fake_poll(struct collector *c, int timeout_ms)
 	return ++fake.polls == FAILS_AT && fake.fails ? -ENOMEM : 0;
 }
 
-static int fake_stop(struct collector *c, struct error *err)
+static void fake_stop(struct collector *c)
 {
 	fake.stops++;
-	return 0;
 }
 
 static int fake_read(struct collector *c, struct profile *p, struct error *err)
 {
-	return profile_add_sample_type(p, "samples", "count");
+	CHECK_INT(p->sample_types.len, 0); /* a new one each time */
+	if (profile_add_sample_type(p, "samples", "count"))
+		return -ENOMEM;
+	return fake.reads_without_memory-- > 0 ? -ENOMEM : 0;
+}
+
+static void fake_shrink(struct collector *c)
+{
+	fake.shrinks++;
 }
 
 static void fake_stats(struct collector *c, struct collect_stats *out)
@@ -83,6 +92,7 @@ static int fake_new(const struct collect_options *opt, struct collector **out, s
 						 .poll = fake_poll,
 						 .stop = fake_stop,
 						 .read = fake_read,
+						 .shrink = fake_shrink,
 						 .stats = fake_stats,
 						 .free = fake_free};
 
@@ -133,10 +143,46 @@ TEST(recording, keeps_what_it_has_when_a_step_fails)
 		;
 	CHECK_INT(code, -ENOMEM);
 	CHECK_INT(fake.polls, FAILS_AT);
-	CHECK(!recording_stop(r, &err));
+	recording_stop(r);
 	CHECK_INT(fake.stops, 1);
 	CHECK(!recording_profile(r, &p, &err));
 	CHECK_INT(p->duration_nanos, recording_elapsed_ns(r));
 	profile_free(p);
+	recording_free(r);
+}
+
+TEST(recording, merges_stacks_until_the_profile_finds_memory)
+{
+	struct collect_stats stats;
+	struct profile *p = NULL;
+	struct recording *r = started(1);
+	struct error err;
+	bool said = false;
+
+	recording_stop(r);
+	fake.reads_without_memory = 3;
+	CHECK(!recording_profile(r, &p, &err));
+	CHECK_INT(fake.shrinks, 3);
+	recording_stats(r, &stats);
+	CHECK_INT(stats.gaps.of[GAP_STACKS].times, 3);
+	CHECK_INT(stats.gaps.of[GAP_STACKS].code, -ENOMEM);
+	vec_for_each(&p->comments, c)
+		said |= !strncmp(profile_text(p, *c), "incomplete: stacks were merged", 30);
+	CHECK(said);
+	profile_free(p);
+	recording_free(r);
+}
+
+TEST(recording, without_any_memory_there_is_an_error_and_no_profile)
+{
+	struct profile *p = NULL;
+	struct recording *r = started(1);
+	struct error err = {.code = 0};
+
+	recording_stop(r);
+	fake.reads_without_memory = 1000;
+	CHECK_INT(recording_profile(r, &p, &err), -ENOMEM);
+	CHECK(!p);
+	CHECK_STR(err.text, "cannot build the profile: cannot allocate memory");
 	recording_free(r);
 }
