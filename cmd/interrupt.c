@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ctrl-C and SIGTERM: see interrupt.h. A signal handler has nothing but such variables to work with. */
+/* Signals that end cprof: see interrupt.h. A signal handler has nothing but such variables to work with. */
 #include "interrupt.h"
 
 #include <signal.h>
@@ -8,7 +8,9 @@
 
 #include "exit_codes.h"
 
-static volatile sig_atomic_t recording, count, recorded;
+#define KEYSTROKES_TO_QUIT 3
+
+static volatile sig_atomic_t recording, count, keystrokes, quits;
 
 static void on_signal(int signo)
 {
@@ -20,7 +22,9 @@ static void on_signal(int signo)
 			_exit(CPROF_EXIT_FAILED);
 		_exit(CPROF_EXIT_FAILED);
 	}
-	if (++count > 1 || recorded)
+	count++;
+	keystrokes += signo == SIGINT;
+	if (quits || keystrokes >= KEYSTROKES_TO_QUIT)
 		_exit(CPROF_EXIT_FAILED);
 }
 
@@ -54,7 +58,7 @@ int interrupt_count(void)
 
 void interrupt_quit_at_next(void)
 {
-	recorded = 1;
+	quits = 1;
 }
 
 void interrupt_hold(void)
