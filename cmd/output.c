@@ -17,6 +17,7 @@
 #include "format/destination.h"
 #include "format/leaks.h"
 #include "interrupt.h"
+#include "rescue.h"
 
 static bool is_stdout(const struct output *out)
 {
@@ -69,9 +70,8 @@ int output_command_stdout(const struct output *out)
 	return is_stdout(out) ? STDERR_FILENO : -1;
 }
 
-/* "cprof-cpu-redis-server-4711.pb.gz"; what the target calls itself may hold anything. */
-static void make_up_path(const struct output *out, const struct output_place *place, char *path,
-			 size_t size)
+/* "cprof-cpu-redis-server-4711-TIME"; what the target calls itself may hold anything. */
+static void make_up_name(const struct output_place *place, char *path, size_t size)
 {
 	const struct target *t = place->target;
 	char name[128] = "machine", *c;
@@ -93,7 +93,7 @@ static void make_up_path(const struct output *out, const struct output_place *pl
 	}
 	localtime_r(&now, &tm);
 	strftime(stamp, sizeof(stamp), "%Y%m%d-%H%M%S", &tm);
-	snprintf(path, size, "cprof-%s-%s-%s%s", place->kind, name, stamp, out->format->suffix);
+	snprintf(path, size, "cprof-%s-%s-%s", place->kind, name, stamp);
 }
 
 static int print_table(const struct output *out, const struct profile *p, struct error *err)
@@ -153,12 +153,13 @@ int output_write(struct output *out, struct profile *p, const struct output_plac
 	struct format_options opt = {.sample_type = out->o->sample_type,
 				     .top = out->o->top,
 				     .full_names = out->o->full_names};
-	char made_up[PATH_MAX];
+	char name[NAME_MAX], made_up[PATH_MAX];
 	const char *path = out->path;
-	int code;
+	int code, written;
 
+	make_up_name(place, name, sizeof(name));
 	if (!path) {
-		make_up_path(out, place, made_up, sizeof(made_up));
+		snprintf(made_up, sizeof(made_up), "%s%s", name, out->format->suffix);
 		path = made_up;
 	}
 	if (is_stdout(out) && out->term->out_tty) {
@@ -171,14 +172,16 @@ int output_write(struct output *out, struct profile *p, const struct output_plac
 		opt.root_label = "comm";
 	if (is_view(out->format))
 		hide(out, place, p);
-	code = write_main(out, p, &opt, path, err);
-	if (!code && out->table && !is_view(out->format))
+	code = written = write_main(out, p, &opt, path, err);
+	if (code)
+		rescue_profile(p, name, err);
+	if (!written && out->table && !is_view(out->format))
 		hide(out, place, p);
-	if (!code && out->table && p->samples.len)
+	if (!written && out->table && p->samples.len)
 		code = print_table(out, p, err);
-	if (!code && !is_stdout(out))
+	if (!written && !is_stdout(out))
 		terminal_note(out->term, "cprof: wrote %s", path);
-	if (!code && out->o->open)
+	if (!written && out->o->open)
 		browser_open(out->term, path);
 	return code;
 }

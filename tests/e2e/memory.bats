@@ -26,7 +26,7 @@ under() {
 # The MB of memory that the summary names.
 megabytes() { sed -n 's/^cprof: cost: .* \([0-9]*\) MB of memory.*/\1/p' "$ERR"; }
 
-merged() { grep -qE 'memory bound reached .*: [1-9][0-9]* rare stacks merged' "$ERR"; }
+merged() { grep -qE 'too little memory for all stacks .*: [1-9][0-9]* rare ones merged' "$ERR"; }
 
 @test "memory: heap of 60,000 stacks within 32 MB: no byte is lost, and the stacks that are merged are said" {
 	paths 60000 5000 0 heap --rate 1 --force --no-preload --max-memory 32M
