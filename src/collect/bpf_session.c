@@ -38,6 +38,7 @@ struct bpf_session {
 	u64 pending_ends[STACK_END_COUNT];
 	struct ring_buffer *ring;
 	struct memory_bound bound;
+	size_t room; /* bytes that stacks may have; 0: any */
 	bpf_session_merge_fn before_merge; /* may be NULL */
 	void *before_merge_arg;
 	bool merging; /* or it is not the time for that */
@@ -237,7 +238,7 @@ static void flip_counts(struct bpf_session *s)
 	__atomic_store_n(&s->control->active_counts, !full, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&s->control->active_keys, 0, __ATOMIC_SEQ_CST);
 	nanosleep(&grace, NULL);
-	ring_buffer__consume(s->ring); /* the frames behind the counts */
+	bpf_session_take_stacks(s); /* the frames behind the counts */
 	stack_store_epoch(s->store);
 	drain_counts(s, s->counts_fd[full]);
 }
@@ -251,29 +252,25 @@ void bpf_session_on_merge(struct bpf_session *s, bpf_session_merge_fn fn, void *
 }
 
 /* See stack_store.h: between the two flips every key that the kernel may count under is noted. */
-static void merge_stacks(struct bpf_session *s, size_t room)
+static void merge_stacks(struct bpf_session *s)
 {
-	/* What is in the ring buffer by now finds room in any case. */
-	stack_store_limit(s->store, 0);
 	s->merging = true;
 	flip_counts(s);
 	stack_store_merge_begin(s->store);
 	if (s->before_merge)
 		s->before_merge(s->before_merge_arg, s->store);
 	flip_counts(s);
-	stack_store_merge(s->store, room / 2);
+	stack_store_merge(s->store, s->room / 2);
 	s->merging = false;
-	stack_store_limit(s->store, room);
 	log_info(s->opt->log, "rare stacks have been merged to keep within --max-memory");
 }
 
 static void make_room(struct bpf_session *s)
 {
-	size_t room = memory_bound_room(&s->bound, stack_store_size(s->store).held);
-
-	stack_store_limit(s->store, room);
+	s->room = memory_bound_room(&s->bound, stack_store_size(s->store).held);
+	stack_store_limit(s->store, s->room);
 	if (stack_store_is_tight(s->store))
-		merge_stacks(s, room);
+		merge_stacks(s);
 }
 
 /* Takes in what has come, in pieces where record_arrived() asks for room. */
@@ -290,8 +287,9 @@ int bpf_session_listen(struct bpf_session *s, int ring_fd, ring_buffer_sample_fn
 
 int bpf_session_poll(struct bpf_session *s, int timeout_ms)
 {
-	ring_buffer__poll(s->ring, timeout_ms);
-	make_room(s);
+	make_room(s); /* what has been taken in since may have been too much */
+	if (ring_buffer__poll(s->ring, timeout_ms) == -EAGAIN)
+		make_room(s);
 	consume(s); /* stacks come without a wake-up */
 	if (__atomic_load_n(&s->control->active_keys, __ATOMIC_RELAXED) > s->counts_max / 2)
 		flip_counts(s);
@@ -343,8 +341,11 @@ void bpf_session_take_stacks(struct bpf_session *s)
 {
 	bool merging = s->merging;
 
-	s->merging = true; /* not now */
+	/* Not now: so everything finds room, which is at most what the ring buffer holds. */
+	s->merging = true;
+	stack_store_limit(s->store, 0);
 	ring_buffer__consume(s->ring);
+	stack_store_limit(s->store, s->room);
 	s->merging = merging;
 }
 

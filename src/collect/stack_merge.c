@@ -26,6 +26,11 @@
 #define STEPS 1024u /* more than there are from 1 to the largest float */
 #define LEVELS 3u /* of labels, beside that of no labels at all */
 #define LABEL_SLOTS (1u << 16)
+/*
+ * Counts come in the epoch of their frames. A program that was preempted in between is later, and each merging
+ * goes through two epochs in milliseconds.
+ */
+#define RECENT_EPOCHS 4u
 #define LEAF_FRAMES 16u /* enough to tell whether a stack becomes a sample */
 #define GONE UINT32_MAX
 #define STEP 1.5f
@@ -46,7 +51,7 @@ int stack_merge_reserve(struct stack_store *s)
 
 static bool is_recent(const struct stack_store *s, u32 epoch)
 {
-	return (s->epoch - epoch) % EPOCHS <= 1;
+	return (s->epoch - epoch) % EPOCHS < RECENT_EPOCHS;
 }
 
 void stack_store_epoch(struct stack_store *s)

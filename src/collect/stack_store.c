@@ -193,9 +193,12 @@ static size_t bytes_of(const struct stack_store *s)
 	return size.held + size.planned;
 }
 
+/* A limit that has come down is no reason to refuse anything before merging has been tried again. */
 static bool is_full(const struct stack_store *s)
 {
-	return s->limit && bytes_of(s) > s->limit;
+	size_t bytes = bytes_of(s);
+
+	return s->limit && bytes > s->limit && bytes > s->merged_size + s->limit / 8;
 }
 
 bool stack_store_is_tight(const struct stack_store *s)

@@ -82,7 +82,7 @@ bool stack_store_is_tight(const struct stack_store *s);
  * together, and MODULE_MERGED stands there; labels that tell few from many apart go likewise. All sums stay
  * what they are. What is merged may come again as a stack of its own.
  *
- * The kernel still counts under keys whose frames it has sent. Those of this epoch and the last are remembered by
+ * The kernel still counts under keys whose frames it has sent. Those of the last four epochs are remembered by
  * themselves, those that are older by stack_store_await():
  *
  *	stack_store_epoch()        when the kernel's counts have been changed over

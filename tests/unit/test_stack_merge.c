@@ -65,11 +65,11 @@ static void merge(struct bench *b, size_t target)
 	stack_store_merge(b->store, target);
 }
 
-/* What the kernel sent two changes of maps ago is counted no more. */
+/* What the kernel sent four changes of maps ago is counted no more. */
 static void pass_epochs(struct bench *b)
 {
-	stack_store_epoch(b->store);
-	stack_store_epoch(b->store);
+	for (int i = 0; i < 4; i++)
+		stack_store_epoch(b->store);
 }
 
 static void convert(struct bench *b, const struct sample_meaning *meaning)
