@@ -100,7 +100,7 @@ cannot() {
 @test "cli: a zombie is refused" {
 	python3 -c 'import os, time; os.fork() or os._exit(0); time.sleep(30)' &
 	parent=$!
-	for _ in $(seq 50); do
+	for _ in $(seq 500); do
 		zombie=$(ps -o pid=,stat= --ppid "$parent" | awk '$2 ~ /^Z/ { print $1 }')
 		[ -z "$zombie" ] || break
 		sleep 0.1
@@ -110,19 +110,22 @@ cannot() {
 }
 
 @test "cli: several processes of one name are listed" {
-	cp "$(command -v sleep)" "$BATS_TEST_TMPDIR/cprof-cli-nap"
-	"$BATS_TEST_TMPDIR/cprof-cli-nap" 30 &
+	local name=cli-nap-$$ # nobody else's
+	cp "$(command -v sleep)" "$BATS_TEST_TMPDIR/$name"
+	"$BATS_TEST_TMPDIR/$name" 300 &
 	first=$!
-	"$BATS_TEST_TMPDIR/cprof-cli-nap" 31 &
+	"$BATS_TEST_TMPDIR/$name" 301 &
 	second=$!
-	sleep 0.3
-	run --separate-stderr "$CPROF" cpu -n cprof-cli-nap -d 1
+	for pid in $first $second; do
+		until [ "$(cat "/proc/$pid/comm")" = "$name" ]; do sleep 0.02; done
+	done
+	run --separate-stderr "$CPROF" cpu -n "$name" -d 1
 	kill $first $second
 	[ "$status" -eq 1 ]
 	[ -z "$output" ]
-	[[ $stderr == *'2 processes are called "cprof-cli-nap": choose with -p, or add --all'* ]]
-	[[ $stderr == *"  $first cprof-cli-nap $BATS_TEST_TMPDIR/cprof-cli-nap 30"* ]]
-	[[ $stderr == *"  $second cprof-cli-nap "* ]]
+	[[ $stderr == *"2 processes are called \"$name\": choose with -p, or add --all"* ]]
+	[[ $stderr == *"  $first $name $BATS_TEST_TMPDIR/$name 300"* ]]
+	[[ $stderr == *"  $second $name "* ]]
 }
 
 @test "cli: another user's process without rights is refused" {

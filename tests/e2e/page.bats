@@ -7,7 +7,7 @@ load helper
 setup_file() {
 	local why
 	export PLAYWRIGHT=${BUILD:-$BATS_TEST_DIRNAME/../../build}/playwright
-	if ! why=$(timeout 120 "$BATS_TEST_DIRNAME/../page/setup.sh" "$PLAYWRIGHT"); then
+	if ! why=$(timeout 250 "$BATS_TEST_DIRNAME/../page/setup.sh" "$PLAYWRIGHT"); then
 		export NO_BROWSER=$why
 		return
 	fi

@@ -19,12 +19,20 @@ function start() {
 		"--profile", dir, "--width=1200", "--height=600"], { stdio: "ignore" });
 }
 
+// Until WHAT is true; a busy machine makes everything late.
+async function soon(what, why) {
+	for (let tries = 0; tries < 2000; tries++) {
+		if (await what())
+			return;
+		await wait(50);
+	}
+	assert.fail(why);
+}
+
 // The port is free at first, so Firefox chooses it and leaves a note.
 async function connect() {
 	const note = path.join(dir, "MarionetteActivePort");
-	for (let tries = 0; tries < 300 && !fs.existsSync(note); tries++)
-		await wait(100);
-	await wait(50);
+	await soon(() => fs.existsSync(note) && fs.readFileSync(note, "utf8").trim(), "Firefox does not start");
 	return net.connect(Number(fs.readFileSync(note, "utf8")), "127.0.0.1");
 }
 
@@ -79,8 +87,7 @@ class Marionette {
 
 	async settle() {
 		const still = "const { graph } = window.cprofPage; return !graph.pending && !graph.animation;";
-		for (let tries = 0; tries < 100 && !await this.run(still); tries++)
-			await wait(30);
+		await soon(() => this.run(still), "the page does not come to rest");
 	}
 }
 
@@ -110,9 +117,9 @@ async function check(firefox) {
 	assert.equal(await firefox.run('return document.querySelector("#chosen").value;'), "scan");
 	await firefox.key("1/");
 	await firefox.key("sc.n");
-	await wait(300);
-	assert.match(await firefox.run('return document.querySelector(".search output").textContent;'), /^50\.0 % · 500 ms/);
-	assert.match(await firefox.run("return location.hash;"), /query=sc\.n/);
+	await soon(async () => /^50\.0 % · 500 ms/.test(
+		await firefox.run('return document.querySelector(".search output").textContent;')), "nothing is found");
+	await soon(async () => /query=sc\.n/.test(await firefox.run("return location.hash;")), "the address is not kept");
 	await firefox.call("Marionette:SetContext", { value: "chrome" });
 	const said = await firefox.run(`return Services.console.getMessageArray().map(String)
 		.filter((message) => message.includes("file://"));`);

@@ -24,11 +24,11 @@ async function rows(page) {
 }
 
 async function show(browser, index, file, folder) {
-	const page = await browser.newPage({ viewport: { width: 1400, height: 20000 } }), faults = [];
+	const page = await browser.newPage({ viewport: { width: 1400, height: 4000 } }), faults = [];
 	page.on("pageerror", (e) => faults.push(String(e)));
 	page.on("console", (m) => m.type() === "error" && faults.push(m.text()));
 	await page.goto(`${pathToFileURL(index).href}#localProfilePath=${handOver(file, folder)}`);
-	await page.waitForFunction(() => document.title.endsWith(" - speedscope"), null, { timeout: 20000 })
+	await page.waitForFunction(() => document.title.endsWith(" - speedscope"), null, { timeout: 90000 })
 		.catch(() => faults.push("not loaded"));
 	const result = { file: path.basename(file), title: await page.title(), faults, rows: faults.length ? [] : await rows(page) };
 	await page.close();
