@@ -18,7 +18,7 @@ static char *const shell_3[] = {"sh", "-c", "exit 3", NULL};
 
 static void wait_end(struct command *c)
 {
-	for (int i = 0; i < 500 && !command_poll(c); i++)
+	for (int i = 0; i < 6000 && !command_poll(c); i++)
 		usleep(10000);
 	CHECK(c->ended);
 }
@@ -134,11 +134,12 @@ TEST(command, killed_while_held)
 {
 	struct command c;
 	struct error err = {0};
+	siginfo_t end;
 
 	signal(SIGPIPE, SIG_IGN);
 	CHECK_INT(command_start(&c, shell_3, NULL, -1, NULL), 0);
 	kill(c.pid, SIGKILL);
-	usleep(50000);
+	CHECK_INT(waitid(P_PID, (id_t)c.pid, &end, WEXITED | WNOWAIT), 0);
 	CHECK_INT(command_go(&c, &err), -ESRCH);
 	command_release(&c);
 }

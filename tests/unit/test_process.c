@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -73,6 +74,21 @@ static void sleep_without_leader(int ready)
 	CHECK_INT(pthread_create(&thread, NULL, end_thread_later, NULL), 0);
 	CHECK_INT(write(ready, "", 1), 1);
 	pthread_exit(NULL);
+}
+
+static void wait_for_state(pid_t pid, char state)
+{
+	char path[64], line[512], *name_end = NULL;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	while (!name_end || name_end[2] != state) {
+		FILE *f = fopen(path, "re");
+
+		CHECK(f && fgets(line, sizeof(line), f));
+		fclose(f);
+		name_end = strrchr(line, ')');
+		CHECK(name_end);
+	}
 }
 
 static bool has(const pid_vec *v, pid_t pid)
@@ -150,7 +166,7 @@ TEST(process, lives_on_without_its_first_thread)
 	pid_t pid = spawn(sleep_without_leader);
 	struct target_root root;
 
-	usleep(50000);
+	wait_for_state(pid, 'Z');
 	CHECK_INT(process_read(pid, &info), 0);
 	CHECK(!info.zombie && strstr(info.exe, "/unit"));
 	CHECK(process_alive(pid, info.start_time));
