@@ -98,13 +98,12 @@ cannot() {
 }
 
 @test "cli: a zombie is refused" {
-	python3 -c 'import os, time; os.fork() or os._exit(0); time.sleep(30)' &
+	# sleep knows nothing of the child that it has.
+	bash -c 'true & echo $! >"$0"; exec sleep 300' "$BATS_TEST_TMPDIR/zombie" &
 	parent=$!
-	for _ in $(seq 500); do
-		zombie=$(ps -o pid=,stat= --ppid "$parent" | awk '$2 ~ /^Z/ { print $1 }')
-		[ -z "$zombie" ] || break
-		sleep 0.1
-	done
+	until [ -s "$BATS_TEST_TMPDIR/zombie" ]; do sleep 0.02; done
+	zombie=$(cat "$BATS_TEST_TMPDIR/zombie")
+	until [[ $(cat "/proc/$zombie/stat") == *') Z '* ]]; do sleep 0.02; done
 	cannot "cannot profile PID $zombie: it has exited (zombie)" cpu -p "$zombie" -d 1
 	kill "$parent"
 }
