@@ -3,6 +3,7 @@
 # Boots Debian's stock kernel in qemu, without KVM, on an initramfs of busybox, cprof and a few targets,
 # and runs init.sh there. Its TAP lines come back over the serial console. Checks results, not speed.
 #   KERNEL=vmlinuz   boot that one (with its modules, if needed, built in)
+#   INIT=script      run that one instead of init.sh
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -56,7 +57,7 @@ make_initramfs() {
 	rm -rf "$root"
 	mkdir -p "$root"/{bin,proc,sys,dev,tmp,targets}
 	cp "$(command -v busybox)" "$root/bin/busybox"
-	cp tests/kernels/init.sh "$root/init"
+	cp "${INIT:-tests/kernels/init.sh}" "$root/init"
 	chmod 755 "$root/init"
 	cp "$cprof" "$root/bin/cprof"
 	add "$cprof"
