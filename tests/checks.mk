@@ -4,9 +4,15 @@
 TEST_ENV = CPROF=$(abspath $(O)/cprof) TARGETS=$(abspath $(O)/targets) BUILD=$(abspath $(O))
 RUN = $(TEST_ENV) tests/run.sh
 UNIT_PART = 'unit=$(O)/unit'
-E2E_PART = 'e2e=bats --tap tests/e2e'
+# Each test holds beside others: a third one works while two wait.
+E2E_PART = 'e2e=bats --tap $(if $(shell command -v parallel),--jobs 3) tests/e2e'
 KERNELS_PART = 'kernels=tests/kernels/run.sh'
 FUZZ_PART = 'fuzz corpus=tests/fuzz/run.sh corpus $(O)/fuzz'
+
+# What depends on the kernel's types, and nothing else.
+BPF_USERS := $(shell grep -ls 'skel\.h"' $(LIB_SRC))
+.PHONY: bpf
+bpf: $(SKELS) $(BPF_USERS:%.c=$(O)/%.o)
 
 .PHONY: check check-unit check-e2e check-cycles check-kernels check-fuzz check-build
 check: deps-check
@@ -52,7 +58,14 @@ $(O)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(O)/fuzz/libcprof.a
 	$(say) FUZZER $@
 	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 
--include $(FUZZ_LIB:.o=.d)
+# The unit tests with the same library: one more compilation is enough for both.
+SANITIZED_UNIT := $(UNIT_OBJ:$(O)/%=$(O)/fuzz/obj/%)
+
+$(O)/fuzz/unit: $(SANITIZED_UNIT) $(O)/fuzz/libcprof.a
+	$(say) LINK $@
+	$(Q)$(CLANG) $(FUZZ_CFLAGS) $(UNIT_LDFLAGS) -o $@ $^ $(LDLIBS)
+
+-include $(FUZZ_LIB:.o=.d) $(SANITIZED_UNIT:.o=.d)
 
 # ---- bench: drivers from tests/bench/<name>.c, and the scripts that print the tables
 
