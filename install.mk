@@ -8,7 +8,7 @@ DEPS_BUILD := gcc libc6-dev make pkg-config clang bpftool libbpf-dev libelf-dev 
 DEPS_DEMO := g++
 # redis-tools holds the server's code too, without the package that would start a daemon.
 # libdevel-nytprof-perl has flamegraph.pl.
-DEPS_CHECK := $(DEPS_DEMO) bats procps python3 golang-go redis-tools xz-utils binutils dwz util-linux \
+DEPS_CHECK := $(DEPS_DEMO) bats parallel procps python3 golang-go redis-tools xz-utils binutils dwz util-linux \
 	libclang-rt-14-dev libc6-dbg libjemalloc2 musl-tools clang-format clang-tidy shellcheck \
 	qemu-system-x86 seabios busybox-static cpio groff-base \
 	chromium firefox-esr fonts-dejavu-core libdevel-nytprof-perl \

@@ -2,12 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The command line: usage, messages, exit statuses, help, version, doctor. Records nothing.
 
-bats_require_minimum_version 1.5.0
-
-setup() {
-	CPROF=${CPROF:-./cprof}
-	ROOT=$BATS_TEST_DIRNAME/../..
-}
+load helper
 
 # usage TEXT ARGS...: refused with status 2, this one line on stderr, and nothing on stdout.
 usage() {
@@ -98,28 +93,18 @@ cannot() {
 }
 
 @test "cli: a zombie is refused" {
-	# sleep knows nothing of the child that it has.
-	bash -c 'true & echo $! >"$0"; exec sleep 300' "$BATS_TEST_TMPDIR/zombie" &
-	parent=$!
-	until [ -s "$BATS_TEST_TMPDIR/zombie" ]; do sleep 0.02; done
-	zombie=$(cat "$BATS_TEST_TMPDIR/zombie")
-	until [[ $(cat "/proc/$zombie/stat") == *') Z '* ]]; do sleep 0.02; done
-	cannot "cannot profile PID $zombie: it has exited (zombie)" cpu -p "$zombie" -d 1
-	kill "$parent"
+	start_zombie
+	cannot "cannot profile PID $ZOMBIE: it has exited (zombie)" cpu -p "$ZOMBIE" -d 1
 }
 
 @test "cli: several processes of one name are listed" {
 	local name=cli-nap-$$ # nobody else's
-	cp "$(command -v sleep)" "$BATS_TEST_TMPDIR/$name"
-	"$BATS_TEST_TMPDIR/$name" 300 &
-	first=$!
-	"$BATS_TEST_TMPDIR/$name" 301 &
-	second=$!
-	for pid in $first $second; do
-		until [ "$(cat "/proc/$pid/comm")" = "$name" ]; do sleep 0.02; done
-	done
+	cp "$(command -v sleep)" "$name"
+	start_asleep "$PWD/$name" 300
+	first=$PID
+	start_asleep "$PWD/$name" 301
+	second=$PID
 	run --separate-stderr "$CPROF" cpu -n "$name" -d 1
-	kill $first $second
 	[ "$status" -eq 1 ]
 	[ -z "$output" ]
 	[[ $stderr == *"2 processes are called \"$name\": choose with -p, or add --all"* ]]
@@ -132,12 +117,11 @@ cannot() {
 	# Where the tests lie may be closed to others.
 	install -m 755 "$CPROF" "$BATS_RUN_TMPDIR/cprof-nobody"
 	chmod 755 "$BATS_RUN_TMPDIR"
-	sleep 30 &
+	start_asleep sleep 300
 	run --separate-stderr setpriv --reuid 65534 --clear-groups \
-		"$BATS_RUN_TMPDIR/cprof-nobody" cpu -p $! -d 1
-	kill $!
+		"$BATS_RUN_TMPDIR/cprof-nobody" cpu -p "$PID" -d 1
 	[ "$status" -eq 1 ]
-	[ "$stderr" = "cprof: cannot profile PID $!: it belongs to user root (try sudo)" ]
+	[ "$stderr" = "cprof: cannot profile PID $PID: it belongs to user root (try sudo)" ]
 }
 
 @test "cli: what a target is called does not control the terminal" {
@@ -172,9 +156,9 @@ cannot() {
 
 @test "cli: the doctor tells an ordinary user what mends it" {
 	[ "$(id -u)" -eq 0 ] || skip "needs root to become somebody else"
-	install -m 755 "$CPROF" "$BATS_RUN_TMPDIR/cprof-nobody"
+	install -m 755 "$CPROF" "$BATS_RUN_TMPDIR/cprof-doctor"
 	chmod 755 "$BATS_RUN_TMPDIR"
-	run setpriv --reuid 65534 --clear-groups "$BATS_RUN_TMPDIR/cprof-nobody" doctor
+	run setpriv --reuid 65534 --clear-groups "$BATS_RUN_TMPDIR/cprof-doctor" doctor
 	[[ $output == *"limited  privileges"* ]]
 	[[ $output == *"-> sudo "* ]]
 }

@@ -157,6 +157,17 @@ start_asleep() {
 	soon in_state S "$PID"
 }
 
+# start_zombie: ZOMBIE, whose parent is a sleep that knows nothing of it. It ends after the shell that could see its end
+# has become the sleep.
+start_zombie() {
+	# shellcheck disable=SC2016 # the inner shell's
+	bash -c '{ until [ "$(cat /proc/$$/comm)" = sleep ]; do sleep 0.01; done; } & echo $! >zombie; exec sleep 300' 3>&- &
+	STARTED+=($!)
+	soon test -s zombie
+	ZOMBIE=$(cat zombie)
+	soon in_state Z "$ZOMBIE"
+}
+
 # executes PROGRAM PID: whether the process has got as far as the program.
 executes() { [ "$(cat "/proc/$2/comm" 2>/dev/null)" = "${1##*/}" ]; }
 

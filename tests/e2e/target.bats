@@ -43,14 +43,10 @@ load helper
 
 @test "target: no such name, no such PID, a kernel thread, a zombie: one line, status 1" {
 	need_root
-	local zombie kthread
-	bash -c 'sleep 0 & echo $! >zombie.pid; exec sleep 20' 3>&- &
-	STARTED+=($!)
-	soon test -s zombie.pid
-	zombie=$(cat zombie.pid)
-	soon in_state Z "$zombie"
+	local kthread
+	start_zombie
 	kthread=$(pgrep -x kthreadd || true)
-	for pid in 4194000 $zombie $kthread; do
+	for pid in 4194000 $ZOMBIE $kthread; do
 		run --separate-stderr "$CPROF" cpu -p "$pid" -d 1s
 		[ "$status" -eq 1 ]
 		[ "$(grep -c . <<<"$stderr")" -eq 1 ]
