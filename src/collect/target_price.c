@@ -7,6 +7,7 @@
 
 #include "collect/probe_price.h"
 #include "collect/probe_site.h"
+#include "target/process.h"
 
 /* Of the programs, measured on Linux 6.18 in a VM (docs/heap.md). */
 #define BEGIN_PROGRAM_NS 90
@@ -25,8 +26,10 @@ void probed_calls_since(struct probed_calls *calls, const struct probed_calls *b
 	calls->sampled_ns -= before->sampled_ns;
 	calls->more_ns -= before->more_ns;
 	calls->elapsed_ns -= before->elapsed_ns;
-	/* That of processes which have ended is gone from the sum. */
+	/* Those of processes and threads which have ended are gone from the sums. */
 	calls->cpu_ns = calls->cpu_ns > before->cpu_ns ? calls->cpu_ns - before->cpu_ns : 0;
+	calls->queued_ns =
+		calls->queued_ns > before->queued_ns ? calls->queued_ns - before->queued_ns : 0;
 }
 
 struct target_price target_price_of(const struct probed_calls *c)
@@ -35,8 +38,12 @@ struct target_price target_price_of(const struct probed_calls *c)
 		       (double)c->ends * (c->end_ns + END_PROGRAM_NS) + (double)c->more_ns +
 		       (double)c->sampled_ns;
 	double seconds = (double)c->elapsed_ns / 1e9, share;
-	/* Threads that run side by side pay side by side; one that mostly waits pays from its rest. */
-	u64 time = c->cpu_ns > c->elapsed_ns ? c->cpu_ns : c->elapsed_ns;
+	/*
+	 * Threads that run in parallel pay in parallel; a mostly idle thread absorbs the cost in its idle time.
+	 * A thread that waits for a CPU is not idle: on a busy machine probes cost a share of its CPU time.
+	 */
+	u64 idle_or_running = c->elapsed_ns > c->queued_ns ? c->elapsed_ns - c->queued_ns : 0;
+	u64 time = c->cpu_ns > idle_or_running ? c->cpu_ns : idle_or_running;
 
 	if (!time || !c->elapsed_ns)
 		return (struct target_price){0};
@@ -64,6 +71,23 @@ static u64 cpu_time(const struct target *t)
 	return sum;
 }
 
+static u64 queued_time(const struct target *t)
+{
+	pid_vec threads = {0};
+	u64 sum = 0;
+
+	vec_for_each(&t->processes, p) {
+		threads.len = 0;
+		if (process_threads(p->tgid, &threads))
+			continue;
+		vec_for_each(&threads, tid)
+			sum += thread_queued_ns(p->tgid, *tid);
+	}
+	vec_release(&threads);
+	return sum;
+}
+
+/* Without the time in queues, which takes a file for each thread. */
 static struct probed_calls calls_now(const struct price_watch *w)
 {
 	struct probed_calls calls = {.cpu_ns = cpu_time(w->opt->target)};
@@ -85,6 +109,7 @@ void price_watch_begin(struct price_watch *w, int prog_fd, u64 cookie, bool link
 	else
 		log_info(w->opt->log, "a probe costs %u ns on this machine", w->probe_ns);
 	w->before = calls_now(w);
+	w->before.queued_ns = queued_time(w->opt->target);
 }
 
 struct target_price price_watch_now(const struct price_watch *w)
@@ -92,6 +117,7 @@ struct target_price price_watch_now(const struct price_watch *w)
 	u32 known_ns = probe_cost_ns(PROBE_COST_EMULATED, PROBE_ENTRY);
 	struct probed_calls calls = calls_now(w);
 
+	calls.queued_ns = queued_time(w->opt->target);
 	probed_calls_since(&calls, &w->before);
 	if (w->probe_ns) {
 		calls.begin_ns = calls.begin_ns * w->probe_ns / known_ns;
@@ -120,6 +146,7 @@ int price_watch_trial(struct price_watch *w, struct error *err)
 	double percent;
 
 	w->before = calls_now(w);
+	w->before.queued_ns = queued_time(w->opt->target);
 	/* A signal ends it: somebody wants the recording to end. */
 	for (u32 step = 0; step < TRIAL_STEPS && !is_over(w, step); step++) {
 		if (nanosleep(&pause, NULL))

@@ -15,6 +15,7 @@ struct probed_calls {
 	u64 sampled_ns; /* spent on those that were sampled */
 	u64 elapsed_ns,
 		cpu_ns; /* meanwhile; CPU time is the target's, what the probes took included */
+	u64 queued_ns; /* its threads waited so long for a CPU, one after the other or side by side */
 };
 
 struct target_price {

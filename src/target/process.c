@@ -533,6 +533,21 @@ int thread_comm(pid_t tgid, pid_t tid, char *out, size_t size)
 	return 0;
 }
 
+u64 thread_queued_ns(pid_t tgid, pid_t tid)
+{
+	char name[48], text[96], *queued, *end;
+	u64 ns;
+
+	snprintf(name, sizeof(name), "/proc/%d/task/%d/schedstat", (int)tgid, (int)tid);
+	if (read_text(AT_FDCWD, name, text, sizeof(text)) <= 0)
+		return 0;
+	queued = strchr(text, ' ');
+	if (!queued)
+		return 0;
+	ns = strtoull(queued + 1, &end, 10);
+	return *end == ' ' ? ns : 0;
+}
+
 bool process_alive(pid_t tgid, u64 start_time)
 {
 	struct stat_fields s;

@@ -40,6 +40,11 @@ int process_threads(pid_t tgid, pid_vec *out) MUST_CHECK; /* appends */
 int process_children(pid_t tgid, pid_vec *out) MUST_CHECK; /* appends all descendants, not itself */
 int process_list(pid_vec *out) MUST_CHECK; /* every tgid of the machine that has user memory */
 int thread_comm(pid_t tgid, pid_t tid, char *out, size_t size); /* "" and -ESRCH when gone */
+/*
+ * Nanoseconds that a thread could have run and waited for a CPU (run_delay of schedstat,
+ * Documentation/scheduler/sched-stats.rst); 0 when it is gone, or on a kernel without CONFIG_SCHED_INFO.
+ */
+u64 thread_queued_ns(pid_t tgid, pid_t tid);
 bool process_alive(pid_t tgid, u64 start_time); /* same start time, not a zombie */
 /*
  * The path of `name` ("maps", "exe", "root") of a process: "/proc/4711/maps", or

@@ -198,6 +198,17 @@ TEST(process, a_thread_leads_to_its_process)
 	vec_release(&threads);
 }
 
+TEST(process, a_thread_waits_for_a_cpu)
+{
+	u64 before = thread_queued_ns(getpid(), gettid());
+
+	/* Each turn, whoever runs here goes to the end of the queue. */
+	for (int i = 0; i < 1000; i++)
+		sched_yield();
+	CHECK(thread_queued_ns(getpid(), gettid()) >= before);
+	CHECK_INT(thread_queued_ns(getpid(), 2147483647), 0);
+}
+
 TEST(process, children_and_theirs)
 {
 	pid_vec v = {0};

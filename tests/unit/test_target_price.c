@@ -43,6 +43,26 @@ TEST(target_price, who_mostly_waits_pays_from_the_rest)
 	CHECK(p.slowdown > 0.0009 && p.slowdown < 0.0011);
 }
 
+TEST(target_price, a_queue_for_a_cpu_is_no_rest)
+{
+	struct probed_calls calls = {.begins = 250000,
+				     .ends = 250000,
+				     .begin_ns = 310,
+				     .end_ns = 340,
+				     .elapsed_ns = SECOND,
+				     .cpu_ns = SECOND * 2 / 5};
+	struct target_price idle = target_price_of(&calls), queued;
+
+	/* 0.2 s of probes: of a second, or of the 0.4 s in which it could run. */
+	calls.queued_ns = SECOND * 3 / 5;
+	queued = target_price_of(&calls);
+	CHECK(idle.slowdown > 0.24 && idle.slowdown < 0.26);
+	CHECK(queued.slowdown > 0.99 && queued.slowdown < 1.01);
+	/* Many threads in the queue at once. */
+	calls.queued_ns = 5 * SECOND;
+	CHECK(target_price_of(&calls).slowdown > 0.99);
+}
+
 TEST(target_price, beyond_what_can_be_told_it_says_at_least)
 {
 	CHECK(price(2000000, SECOND).at_least);
