@@ -4,45 +4,48 @@
 
 load helper
 
+# Where any sample will do: eight threads get some of any half second, however busy the machine is.
+some_samples() { target shares 8; }
+
 @test "output: a pipe gets folded stacks, and nothing but" {
-	target shares
-	"$CPROF" cpu -p "$PID" -d 1s -F 499 2>"$ERR" | cat >"$FOLDED"
+	some_samples
+	"$CPROF" cpu -p "$PID" -d 500ms -F 499 2>"$ERR" | cat >"$FOLDED"
 	folded_form
 	holds "$(count work_) > 0"
 	[ "$(grep -c . "$ERR")" -le 3 ]
 }
 @test "output: the name's suffix picks the format, -f overrides it" {
-	target shares
-	"$CPROF" cpu -p "$PID" -d 500ms -F 499 -o p.pb.gz 2>"$ERR"
+	some_samples
+	"$CPROF" cpu -p "$PID" -d 300ms -F 499 -o p.pb.gz 2>"$ERR"
 	[ "$(head -c 2 p.pb.gz | od -An -tx1)" = ' 1f 8b' ]
-	"$CPROF" cpu -p "$PID" -d 500ms -F 499 -o p.folded 2>"$ERR"
+	"$CPROF" cpu -p "$PID" -d 300ms -F 499 -o p.folded 2>"$ERR"
 	folded_form p.folded
-	"$CPROF" cpu -p "$PID" -d 500ms -F 499 -o p.txt 2>"$ERR"
+	"$CPROF" cpu -p "$PID" -d 300ms -F 499 -o p.txt 2>"$ERR"
 	grep -q 'flat%' p.txt
 	grep -q 'work_a' p.txt
-	"$CPROF" cpu -p "$PID" -d 500ms -F 499 -f folded -o p.pb.gz 2>"$ERR"
+	"$CPROF" cpu -p "$PID" -d 300ms -F 499 -f folded -o p.pb.gz 2>"$ERR"
 	folded_form p.pb.gz
 	nothing_left
 }
 @test "output: a terminal gets a table and a file whose name is printed" {
-	target shares
-	script -qec "$CPROF cpu -p $PID -d 1s -F 499" /dev/null >screen </dev/null
+	some_samples
+	script -qec "$CPROF cpu -p $PID -d 500ms -F 499" /dev/null >screen </dev/null
 	grep -q 'flat%' screen
 	grep -q work_a screen
 	[ "$(find . -name '*.pb.gz' | wc -l)" -eq 1 ]
 	grep -q "$(basename ./*.pb.gz)" screen
 }
 @test "output: it is replaced as a whole, with ordinary rights" {
-	target shares
+	some_samples
 	echo old >p.folded
-	record -p "$PID" -d 500ms -F 499
+	record -p "$PID" -d 300ms -F 499
 	cp "$FOLDED" p.folded
 	umask 022
-	"$CPROF" cpu -p "$PID" -d 500ms -F 499 -o fresh.pb.gz 2>"$ERR"
+	"$CPROF" cpu -p "$PID" -d 300ms -F 499 -o fresh.pb.gz 2>"$ERR"
 	[ "$(stat -c %a fresh.pb.gz)" = 644 ]
 }
 @test "output: a directory, no directory, nothing writable: at once, one line, status 1" {
-	target shares
+	some_samples
 	local began=$SECONDS
 	mkdir d
 	: >file
@@ -59,9 +62,9 @@ load helper
 	need_root
 	mkdir full
 	mount -t tmpfs -o size=4k,mode=755 none full 2>/dev/null || skip 'cannot mount a tmpfs'
-	target shares
+	some_samples
 	echo filler >full/filler
-	run --separate-stderr "$CPROF" cpu -p "$PID" -d 500ms -F 999 -o full/p.pb.gz
+	run --separate-stderr "$CPROF" cpu -p "$PID" -d 300ms -F 999 -o full/p.pb.gz
 	local left
 	left=$(ls -A full)
 	umount full
@@ -71,7 +74,7 @@ load helper
 }
 @test "output: another user's link does not lead root's profile anywhere" {
 	need_root
-	target shares
+	some_samples
 	chmod 755 .
 	mkdir mallory
 	mkfifo fifo
@@ -95,14 +98,14 @@ load helper
 	nothing_left mallory
 }
 @test "output: the limit of ulimit -f is said, status 1, nothing is left" {
-	target shares
+	some_samples
 	mkdir small
 	# A KiB: the page is larger.
-	run --separate-stderr bash -c "ulimit -f 1; '$CPROF' cpu -p $PID -d 500ms -F 999 -o small/p.html"
+	run --separate-stderr bash -c "ulimit -f 1; '$CPROF' cpu -p $PID -d 300ms -F 999 -o small/p.html"
 	[ "$status" -eq 1 ]
 	[[ $stderr == *'cannot write small/p.html: file too large (the limit is set by ulimit -f)'* ]]
 	[ -z "$(ls -A small)" ]
-	run --separate-stderr bash -c "ulimit -f 1; '$CPROF' cpu -p $PID -d 500ms -F 999 -f html >small/p.html"
+	run --separate-stderr bash -c "ulimit -f 1; '$CPROF' cpu -p $PID -d 300ms -F 999 -f html >small/p.html"
 	[ "$status" -eq 1 ]
 	[[ $stderr == *'cannot write'*'file too large (the limit is set by ulimit -f)'* ]]
 	# The command gets the signal as it would without cprof.
@@ -110,33 +113,33 @@ load helper
 	[[ $stderr == *'dd was killed by SIGXFSZ'* ]]
 }
 @test "output: /dev/full is said too" {
-	target shares
-	run --separate-stderr bash -c "'$CPROF' cpu -p $PID -d 500ms -F 999 >/dev/full"
+	some_samples
+	run --separate-stderr bash -c "'$CPROF' cpu -p $PID -d 300ms -F 999 >/dev/full"
 	[ "$status" -eq 1 ]
 	[[ $stderr == *'cannot write'* ]]
 }
 @test "output: a reader that closes the pipe early gets no complaint" {
-	target shares
-	"$CPROF" cpu -p "$PID" -d 1s -F 999 2>"$ERR" | head -n 1 >first
+	some_samples
+	"$CPROF" cpu -p "$PID" -d 500ms -F 999 2>"$ERR" | head -n 1 >first
 	grep -q . first
 	run ! grep -qi 'pipe' "$ERR"
 }
 @test "output: a profile is written also when no more files may be open" {
 	need_root
-	run --separate-stderr bash -c "ulimit -n 64; '$CPROF' cpu -a -d 1s -F 499 -f folded -o '$FOLDED'"
+	run --separate-stderr bash -c "ulimit -n 64; '$CPROF' cpu -a -d 500ms -F 499 -f folded -o '$FOLDED'"
 	[ "$status" -eq 0 ] || [ "$status" -eq 3 ]
 	[ -e "$FOLDED" ]
 	[[ $stderr != *'cannot write'* ]]
 }
 @test "output: -o - with pprof goes through a pipe" {
-	target shares
-	"$CPROF" cpu -p "$PID" -d 500ms -F 499 -f pprof -o - 2>"$ERR" >p
+	some_samples
+	"$CPROF" cpu -p "$PID" -d 300ms -F 499 -f pprof -o - 2>"$ERR" >p
 	go tool pprof -top p 2>/dev/null | grep -q work_a
 }
 
 # interrupted SIGNAL: ends the recording early, and writes.
 interrupted() {
-	target shares
+	some_samples
 	profiler cpu -p "$PID" -d 250s -F 499 -f folded -o "$FOLDED"
 	used 0.3
 	local began=$SECONDS
@@ -149,7 +152,7 @@ interrupted() {
 @test "signals: Ctrl-C ends early and writes" { interrupted INT; }
 @test "signals: SIGTERM ends early and writes" { interrupted TERM; }
 @test "signals: several at once end early and write as one does" {
-	target shares
+	some_samples
 	profiler cpu -p "$PID" -d 0 -F 499 -f folded -o "$FOLDED"
 	used 0.3
 	kill -STOP "$PROFILER"
@@ -163,7 +166,7 @@ interrupted() {
 	nothing_left
 }
 @test "signals: a FIFO without a reader does not hold cprof" {
-	target shares
+	some_samples
 	mkfifo out.pb.gz
 	profiler cpu -p "$PID" -d 0 -o out.pb.gz
 	used 0.1
@@ -173,7 +176,7 @@ interrupted() {
 	quit_with 1
 }
 @test "signals: one Ctrl-C is enough when the recording is over" {
-	target shares
+	some_samples
 	mkfifo out.pb.gz
 	profiler cpu -p "$PID" -d 300ms -o out.pb.gz
 	soon opens_something "$PROFILER"
@@ -190,16 +193,16 @@ quit_with() {
 	nothing_left
 }
 @test "summary: three lines at most, with what was lost and what it cost" {
-	target shares
-	record -p "$PID" -d 1s -F 499
+	some_samples
+	record -p "$PID" -d 500ms -F 499
 	[ "$(grep -c . "$ERR")" -le 3 ]
 	grep -qE '^cprof: [0-9]+ samples in [0-9.]+ s at 499 Hz; lost ' "$ERR"
 	grep -qE '[0-9.]+% of [0-9]+ addresses named' "$ERR"
 	grep -qE '^cprof: cost: [0-9.]+ s of CPU, [0-9]+ MB' "$ERR"
 }
 @test "summary: none with -q" {
-	target shares
-	record -q -p "$PID" -d 500ms -F 499
+	some_samples
+	record -q -p "$PID" -d 300ms -F 499
 	[ ! -s "$ERR" ]
 }
 @test "folded: flamegraph's form, also for names with spaces" {

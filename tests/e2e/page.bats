@@ -83,9 +83,9 @@ page() {
 }
 
 @test "page: of a real profile, small, by -o and by -f" {
-	target shares
+	target shares 8
 	"$CPROF" cpu -p "$PID" -d 500ms -F 499 --label thread -o "$BATS_FILE_TMPDIR/real.html" 2>"$ERR"
-	"$CPROF" cpu -p "$PID" -d 300ms -f html 2>"$ERR" | grep -q '^<!doctype html>'
+	"$CPROF" cpu -p "$PID" -F 999 -d 300ms -f html 2>"$ERR" | grep -q '^<!doctype html>'
 	target_end
 	holds "$(stat -c %s "$BATS_FILE_TMPDIR/real.html") < 300000"
 	grep -q work_a "$BATS_FILE_TMPDIR/real.html"
@@ -100,26 +100,26 @@ page() {
 }
 
 @test "page: --open calls xdg-open where there is a display, and says where the page is" {
-	target shares
+	target shares 8
 	mkdir bin
 	printf '#!/bin/sh\necho "$1" >"%s/opened"\n' "$PWD" >bin/xdg-open
 	chmod +x bin/xdg-open
 	env -u SUDO_UID -u PKEXEC_UID -u WAYLAND_DISPLAY DISPLAY=:99 PATH="$PWD/bin:$PATH" \
-		"$CPROF" cpu -p "$PID" -d 200ms --open -o x.html 2>"$ERR"
+		"$CPROF" cpu -p "$PID" -F 999 -d 200ms --open -o x.html 2>"$ERR"
 	grep -q "opening $PWD/x.html" "$ERR"
 	soon test -s opened
 	[ "$(cat opened)" = "$PWD/x.html" ]
-	env -u SUDO_UID -u PKEXEC_UID -u DISPLAY -u WAYLAND_DISPLAY "$CPROF" cpu -p "$PID" -d 200ms --open 2>"$ERR"
+	env -u SUDO_UID -u PKEXEC_UID -u DISPLAY -u WAYLAND_DISPLAY "$CPROF" cpu -p "$PID" -F 999 -d 200ms --open 2>"$ERR"
 	grep -qE "no display here: open /.*cprof-cpu-shares.*\.html" "$ERR"
 	[ -s cprof-cpu-shares*.html ]
-	env DISPLAY=:99 PATH="$PWD" "$CPROF" cpu -p "$PID" -d 200ms --open -o y.html 2>"$ERR"
+	env DISPLAY=:99 PATH="$PWD" "$CPROF" cpu -p "$PID" -F 999 -d 200ms --open -o y.html 2>"$ERR"
 	grep -q 'no xdg-open here' "$ERR"
 }
 
 @test "page: --open gives up root's rights for the user behind sudo" {
 	need_root
 	id nobody >/dev/null || skip 'no user nobody'
-	target shares
+	target shares 8
 	# The folders of the tests are root's alone.
 	local uid dir
 	uid=$(id -u nobody)
@@ -128,7 +128,7 @@ page() {
 	mkdir -m 777 "$dir/out"
 	printf '#!/bin/sh\n(id -u; id -G; echo "$HOME $XDG_RUNTIME_DIR") >%s/out/who\n' "$dir" >"$dir/xdg-open"
 	chmod 755 "$dir/xdg-open"
-	SUDO_UID=$uid DISPLAY=:99 PATH="$dir:$PATH" "$CPROF" cpu -p "$PID" -d 200ms --open -o x.html 2>"$ERR"
+	SUDO_UID=$uid DISPLAY=:99 PATH="$dir:$PATH" "$CPROF" cpu -p "$PID" -F 999 -d 200ms --open -o x.html 2>"$ERR"
 	soon test -s "$dir/out/who"
 	mv "$dir/out/who" who
 	rm -r "$dir"

@@ -289,10 +289,11 @@ static NOINLINE void touch_disk(int fd)
 	munmap((void *)map, (size_t)size);
 }
 
+/* Both hold their first lock before either wants its second. */
 static void lock_first(pthread_mutex_t *a, pthread_mutex_t *b)
 {
 	pthread_mutex_lock(a);
-	pause_us(20000);
+	pthread_barrier_wait(&barrier);
 	pthread_mutex_lock(b);
 }
 
