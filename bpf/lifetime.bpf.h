@@ -20,8 +20,8 @@ static __always_inline void target_add(struct task_struct *task)
 {
 	struct target_process process = {.tgid = proc_tgid(task)};
 	struct global_pid tgid = global_tgid(task);
-
-	long err = bpf_map_update_elem(&targets, &tgid, &process, BPF_NOEXIST);
+	/* Before 6.4 the kernel's functions behind it return an int, and the register's upper half is 0. */
+	int err = (int)bpf_map_update_elem(&targets, &tgid, &process, BPF_NOEXIST);
 
 	if (!err)
 		__sync_fetch_and_add(&control.live_targets, 1);
