@@ -493,7 +493,7 @@ void heap_doors_detach(struct heap_doors *d)
 		process_free(d, p);
 	}
 	uprobe_pins_detach(d->p.pins, &d->links);
-	uprobe_pins_wait_gone(d->p.pins, tgids.data, tgids.len, UPROBE_GONE_MS);
+	uprobe_pins_wait_gone(d->p.pins, tgids.data, tgids.len);
 	vec_release(&tgids);
 }
 

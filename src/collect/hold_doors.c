@@ -379,7 +379,7 @@ void hold_doors_detach(struct hold_doors *d)
 			log_debug(d->p.log, "PID %d is not waited for", (int)p->tgid);
 		process_free(d, p);
 	}
-	uprobe_pins_wait_gone(d->p.pins, tgids.data, tgids.len, UPROBE_GONE_MS);
+	uprobe_pins_wait_gone(d->p.pins, tgids.data, tgids.len);
 	vec_release(&tgids);
 }
 

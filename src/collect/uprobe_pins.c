@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -23,6 +24,10 @@
 #include "target/process.h"
 
 #define KTHREADD 2
+#define LEAVING_MAX 65536
+#define WAIT_MS 2000 /* far more than it takes */
+#define WAIT_STEP_NS 1000000
+#define GONE_MS 200 /* for the breakpoints of links that have gone */
 
 /* A place where probes are or were. */
 struct guarded {
@@ -43,6 +48,7 @@ struct uprobe_pins {
 	u32 next;
 	bool unpinned; /* some probes are: guards stay */
 	uprobe_links guards;
+	VEC(u32) leaving; /* ids of links that were detached */
 	struct guarded *guarded;
 };
 
@@ -62,9 +68,18 @@ static int mount_bpf(void)
 	return fd;
 }
 
+static u32 link_id(int fd)
+{
+	struct bpf_link_info info = {0};
+	u32 size = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(fd, &info, &size) ? 0 : info.id;
+}
+
 static struct uprobe_link pin(struct uprobe_pins *p, int fd)
 {
 	struct uprobe_link link = {.fd = fd};
+	u32 id = link_id(fd);
 	char path[64];
 
 	if (p->mount < 0)
@@ -74,7 +89,7 @@ static struct uprobe_link pin(struct uprobe_pins *p, int fd)
 	if (bpf_obj_pin(fd, path))
 		return link; /* a descriptor that is kept serves, too */
 	close(fd);
-	return (struct uprobe_link){.fd = -1, .pin = p->next++};
+	return (struct uprobe_link){.fd = -1, .pin = p->next++, .id = id};
 }
 
 static void unpin(struct uprobe_pins *p, u32 number)
@@ -256,13 +271,22 @@ void uprobe_pins_rest(struct uprobe_pins *p)
 		g->held = false;
 }
 
+static void leave(struct uprobe_pins *p, const struct uprobe_link *link)
+{
+	unpin(p, link->pin);
+	if (p->leaving.len >= LEAVING_MAX)
+		p->leaving.len = 0; /* most of them have gone long ago */
+	if (link->id && vec_push(&p->leaving, link->id))
+		p->leaving.len = 0; /* nobody waits for it */
+}
+
 void uprobe_pins_detach(struct uprobe_pins *p, uprobe_links *links)
 {
 	uprobe_fds fds = {0};
 
 	vec_for_each(links, link) {
 		if (link->fd < 0)
-			unpin(p, link->pin);
+			leave(p, link);
 		else if (vec_push(&fds, link->fd))
 			close(link->fd);
 	}
@@ -287,7 +311,57 @@ static int add_places(const struct uprobe_pins *p, const struct map_entry *e, st
 	return err;
 }
 
-static u32 wait_for(const struct uprobe_pins *p, pid_t tgid, u64 deadline)
+/* Asking for the link itself would keep it. */
+static bool is_there(u32 id)
+{
+	u32 next;
+
+	return !bpf_link_get_next_id(id - 1, &next) && next == id;
+}
+
+/* A link loses its number just before its breakpoints are removed. */
+static void wait_for_links(struct uprobe_pins *p, u64 deadline)
+{
+	const struct timespec step = {.tv_nsec = WAIT_STEP_NS};
+
+	while (p->leaving.len) {
+		if (!is_there(p->leaving.data[p->leaving.len - 1]))
+			p->leaving.len--;
+		else if (breakpoints_deadline(0) >= deadline || nanosleep(&step, NULL))
+			break;
+	}
+}
+
+static void sweep_mapping(struct uprobe_pins *p, pid_t tgid, const struct map_entry *e)
+{
+	VEC(struct uprobe_place) places = {0};
+	char path[80];
+
+	for (const struct guarded *g = p->guarded; g; g = g->hh.next) {
+		if (g->key.inode == e->inode &&
+		    vec_push(&places, (struct uprobe_place){.offset = g->key.offset}))
+			break;
+	}
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", (int)tgid,
+		 (unsigned long long)e->start, (unsigned long long)e->end);
+	if (places.len)
+		uprobe_pins_sweep(p, path, places.data, (u32)places.len);
+	vec_release(&places);
+}
+
+static u32 wait_for_code(struct uprobe_pins *p, pid_t tgid, const map_vec *maps,
+			 struct breakpoints *b)
+{
+	u32 left = breakpoints_wait_gone(b, breakpoints_deadline(GONE_MS));
+
+	vec_for_each(maps, e) {
+		if (left && e->executable && e->inode)
+			sweep_mapping(p, tgid, e);
+	}
+	return left ? breakpoints_wait_gone(b, breakpoints_deadline(GONE_MS)) : 0;
+}
+
+static void wait_for_process(struct uprobe_pins *p, pid_t tgid)
 {
 	struct breakpoints b = {.memory = -1};
 	map_vec maps = {0};
@@ -301,26 +375,21 @@ static u32 wait_for(const struct uprobe_pins *p, pid_t tgid, u64 deadline)
 			err = add_places(p, e, &b);
 	}
 	if (!err) /* else it has ended, most likely */
-		left = breakpoints_wait_gone(&b, deadline);
+		left = wait_for_code(p, tgid, &maps, &b);
+	if (left)
+		log_info(p->log, "PID %d: %u breakpoints in its code are another program's",
+			 (int)tgid, left);
 	breakpoints_release(&b);
 	maps_release(&maps);
-	return left;
 }
 
-void uprobe_pins_wait_gone(const struct uprobe_pins *p, const pid_t *tgids, size_t n,
-			   u32 timeout_ms)
+void uprobe_pins_wait_gone(struct uprobe_pins *p, const pid_t *tgids, size_t n)
 {
-	u64 deadline = breakpoints_deadline(timeout_ms);
+	u64 deadline = breakpoints_deadline(WAIT_MS);
 
-	for (size_t i = 0; i < n; i++) {
-		u32 left = wait_for(p, tgids[i], deadline);
-
-		if (left)
-			log_warn(p->log,
-				 "PID %d still has %u breakpoints where cprof had probes: another "
-				 "program's, or the kernel could not remove them",
-				 (int)tgids[i], left);
-	}
+	wait_for_links(p, deadline);
+	for (size_t i = 0; i < n && breakpoints_deadline(0) < deadline; i++)
+		wait_for_process(p, tgids[i]);
 }
 
 /* ---- life ---- */
@@ -349,6 +418,7 @@ void uprobe_pins_free(struct uprobe_pins *p)
 		free(g);
 	}
 	uprobe_pins_detach(p, &p->guards);
+	vec_release(&p->leaving);
 	if (p->program >= 0)
 		close(p->program);
 	if (p->mount >= 0)

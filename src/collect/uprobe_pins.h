@@ -29,6 +29,7 @@ struct uprobe_pins;
 struct uprobe_link {
 	int fd;
 	u32 pin;
+	u32 id; /* the kernel's number for a pinned one; 0: not known */
 };
 
 typedef VEC(struct uprobe_link) uprobe_links;
@@ -61,13 +62,10 @@ void uprobe_pins_detach(struct uprobe_pins *p, uprobe_links *links);
 void uprobe_pins_sweep(struct uprobe_pins *p, const char *path, const struct uprobe_place *places,
 		       u32 n);
 
-#define UPROBE_GONE_MS 2000 /* far more than it takes */
-
 /*
- * Waits until these processes have no breakpoints where probes were attached, for `timeout_ms` in all. Those that
- * are there still are another program's, or ones that the kernel could not remove: `log` is told.
+ * Waits until what was detached is gone and these processes have no breakpoints where probes were; for two
+ * seconds at most. Those that are there after that, in spite of a sweep, are another program's.
  */
-void uprobe_pins_wait_gone(const struct uprobe_pins *p, const pid_t *tgids, size_t n,
-			   u32 timeout_ms);
+void uprobe_pins_wait_gone(struct uprobe_pins *p, const pid_t *tgids, size_t n);
 
 #endif

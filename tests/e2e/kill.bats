@@ -11,15 +11,15 @@ setup_file() {
 # The kernel's workers take the probes away, some milliseconds after the death of cprof.
 code_is_whole() {
 	local end=$((SECONDS + 30))
-	until python3 "$BATS_TEST_DIRNAME/code_bytes.py" "$PID" >"$BATS_TEST_TMPDIR/bytes"; do
-		[ $SECONDS -lt $end ] || { cat "$BATS_TEST_TMPDIR/bytes"; return 1; }
+	until python3 "$BATS_TEST_DIRNAME/code_bytes.py" "$PID" >"$BATS_TEST_TMPDIR/bytes" 2>&1; do
+		kill -0 "$PID" && [ $SECONDS -lt $end ] || { cat "$BATS_TEST_TMPDIR/bytes"; return 1; }
 		sleep 0.05
 	done
 }
 
 # killed MOMENT SIGNAL WHOM COMMAND...: runs cprof in a process group of its own, lets MOMENT pass (attach: some time
 # after its start; record: some time into the recording; detach: some milliseconds after it was told to end),
-# and sends the signal to it (cprof) or to the whole group.
+# and sends the signal (INT: twice more, which ends it at once) to it (cprof) or to the whole group.
 killed() {
 	local moment=$1 signal=$2 whom=$3 profiler ms
 	shift 3
@@ -40,14 +40,18 @@ killed() {
 	sleep "0.$(printf '%03d' "$ms")"
 	[ "$whom" = cprof ] || profiler=-$profiler
 	kill "-$signal" -- "$profiler" 2>/dev/null || true
+	[ "$signal" = KILL ] || { sleep 0.01; kill "-$signal" -- "$profiler" 2>/dev/null || true; }
 	wait "${profiler#-}" || true
 }
 
-# many_kills COUNT VERB...: at all moments in turns; the last word on breakpoints after each.
+# many_kills COUNT VERB...: at all moments in turns; the last word on breakpoints after each. Targets live for some
+# minutes only.
 many_kills() {
 	local count=$1 i moment signal whom
 	shift
+	target heap_pairs 2
 	for ((i = 0; i < count; i++)); do
+		[ $((i % 20)) != 19 ] || { target_end; target heap_pairs 2; }
 		signal=KILL
 		case $((i % 5)) in
 		0 | 1) moment=attach ;;
@@ -65,15 +69,14 @@ many_kills() {
 # `make check-cycles` does two hundred of each.
 @test "kill: heap at any moment of attaching, recording and detaching leaves no breakpoint" {
 	need_root
-	target heap_pairs 2
 	many_kills $((KILLS / 2)) heap --force -v
+	target_end
 	CPROF_UPROBES=perf many_kills $((KILLS / 4)) heap --force -v
 	target_end
 }
 
 @test "kill: mutex --holds at any moment leaves no breakpoint" {
 	need_root
-	target heap_pairs 2
 	many_kills $((KILLS / 4)) mutex --holds --force -v
 	target_end
 }
@@ -104,6 +107,19 @@ changed_code() { { python3 "$BATS_TEST_DIRNAME/code_bytes.py" "$PID" || true; } 
 	! grep 'still has' "$ERR"
 	[ "$(changed_code)" -gt 0 ]
 	kill "$tool"
+	code_is_whole
+	target_end
+}
+
+@test "kill: the end of one recording takes nothing from another of the same process" {
+	need_root
+	target heap_pairs 1
+	profiler heap --force -p "$PID" -d 0 -o a.pb.gz
+	"$CPROF" heap --force -v -p "$PID" -d 300ms -o b.pb.gz 2>b.err
+	! grep 'removed' b.err
+	grep -q 'breakpoints in its code are another program' b.err
+	[ "$(changed_code)" -gt 0 ]
+	profiler_end
 	code_is_whole
 	target_end
 }
