@@ -319,25 +319,32 @@ static struct door_process *process_of(struct heap_doors *d, pid_t tgid)
 	return NULL;
 }
 
-/* cprof's way to find out whether a kernel has the remedy would be to risk the target's life. */
-static bool would_kill(const struct heap_doors *d, pid_t tgid)
+/* Whether this kernel has the fix for filters cannot be tried without risking the target. */
+static int refuse_to_kill(const struct heap_doors *d, pid_t tgid, struct error *err)
 {
-	return (d->p.kernel & PROBE_KERNEL_RETURNS_FILTERED) && !d->p.force &&
-	       process_filters_syscalls(tgid);
+	if ((d->p.kernel & PROBE_KERNEL_RETURNS_FILTERED) && !d->p.force &&
+	    process_filters_syscalls(tgid))
+		return error_set(
+			err, -EPERM,
+			"cannot put probes into PID %d: it has a seccomp filter, which may kill it "
+			"for that on kernels 6.11 to 6.13 (if yours has the remedy: --force)",
+			(int)tgid);
+	if ((d->p.kernel & PROBE_KERNEL_RETURNS_SHADOWED) && process_has_shadow_stack(tgid))
+		return error_set(err, -EPERM,
+				 "cannot put probes into PID %d: it has a shadow stack, which "
+				 "would kill it for that on kernels 6.6 to 6.10",
+				 (int)tgid);
+	return 0;
 }
 
 int heap_doors_add_process(struct heap_doors *d, pid_t tgid, struct error *err)
 {
 	struct door_process *p = process_of(d, tgid);
 	map_vec maps = {0};
-	int code;
+	int code = refuse_to_kill(d, tgid, err);
 
-	if (would_kill(d, tgid))
-		return error_set(
-			err, -EPERM,
-			"cannot put probes into PID %d: it has a seccomp filter, which may kill it "
-			"for that on kernels 6.11 to 6.13 (if yours has the remedy: --force)",
-			(int)tgid);
+	if (code)
+		return code;
 	code = p ? maps_read(tgid, &maps) : -ENOMEM;
 	if (!code)
 		code = maps.len ? attach_new(d, p, &maps) : -ESRCH;

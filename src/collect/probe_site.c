@@ -193,9 +193,11 @@ u32 probe_kernel_flags(u32 major, u32 minor)
 	bool nops = major > 6 || (major == 6 && minor >= 18);
 	bool filtered = major == 6 && minor >= 11 && minor <= 13;
 	bool calls = nops || major < 6 || minor < 6;
+	bool shadowed = major == 6 && minor >= 6 && minor <= 10;
 
 	return (nops ? PROBE_KERNEL_NOPS | PROBE_KERNEL_NOP5 : 0) |
-	       (calls ? PROBE_KERNEL_CALLS : 0) | (filtered ? PROBE_KERNEL_RETURNS_FILTERED : 0);
+	       (calls ? PROBE_KERNEL_CALLS : 0) | (filtered ? PROBE_KERNEL_RETURNS_FILTERED : 0) |
+	       (shadowed ? PROBE_KERNEL_RETURNS_SHADOWED : 0);
 }
 
 u32 probe_cost_ns(enum probe_cost cost, enum probe_purpose purpose)

@@ -54,6 +54,8 @@ enum probe_kernel {
 	 * would be killed.
 	 */
 	PROBE_KERNEL_CALLS = 1u << 3,
+	/* A return probe misses the shadow stack, which kills: 6.6, the first to have any, to 6.10. */
+	PROBE_KERNEL_RETURNS_SHADOWED = 1u << 4,
 };
 
 enum probe_cost {

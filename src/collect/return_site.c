@@ -34,15 +34,21 @@ static u8 value_meet(u8 a, u8 b)
 	return b == VALUE_ANY || a == b ? a : VALUE_NONE;
 }
 
+/* A register of code_node, which may be none, against one that is known. */
+static bool is_same(s8 reg, u8 value)
+{
+	return reg >= 0 && (u8)reg == value;
+}
+
 static u8 value_before(const struct code_node *n, u8 after)
 {
 	if (!is_register(after))
 		return after;
 	if (n->kind == CODE_CALL)
 		return CALLEE_SAVED & 1u << after ? after : VALUE_NONE;
-	if (n->moved_to == after)
+	if (is_same(n->moved_to, after))
 		return (u8)n->moved_from;
-	if (n->cleared == after)
+	if (is_same(n->cleared, after))
 		return VALUE_ZERO;
 	return n->written & 1u << after ? VALUE_NONE : after;
 }

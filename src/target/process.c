@@ -165,7 +165,21 @@ static void status_mask(const char *value, u64 *out)
 struct status_fields {
 	long tgid, uid, ns_pid, seccomp, tracer; /* -1: no such line */
 	u64 caught, ignored; /* signals, the first one lowest; all bits: no such line */
+	bool shadow_stack;
 };
+
+static bool has_word(const char *value, const char *word)
+{
+	size_t len = strlen(word);
+	const char *at = value;
+
+	while (at && (at = strstr(at, word))) {
+		if (isspace((unsigned char)at[-1]) && (!at[len] || isspace((unsigned char)at[len])))
+			return true;
+		at += len;
+	}
+	return false;
+}
 
 static void take_status_line(const char *line, struct status_fields *s)
 {
@@ -176,6 +190,7 @@ static void take_status_line(const char *line, struct status_fields *s)
 	status_number(status_value(line, "TracerPid"), 0, &s->tracer);
 	status_mask(status_value(line, "SigCgt"), &s->caught);
 	status_mask(status_value(line, "SigIgn"), &s->ignored);
+	s->shadow_stack |= has_word(status_value(line, "x86_Thread_features"), "shstk");
 }
 
 /* By the line: the groups before NSpid may take 700 KB (NGROUPS_MAX of them). */
@@ -186,7 +201,7 @@ static int read_status(int dir, struct status_fields *s)
 	char *line = NULL;
 	size_t size = 0;
 
-	*s = (struct status_fields){-1, -1, -1, -1, -1, ~0ull, ~0ull};
+	*s = (struct status_fields){-1, -1, -1, -1, -1, ~0ull, ~0ull, false};
 	if (!f) {
 		result = proc_errno();
 		if (fd >= 0)
@@ -241,6 +256,19 @@ bool process_filters_syscalls(pid_t tgid)
 	filters = !read_status(dir, &s) && s.seccomp > 0;
 	close(dir);
 	return filters;
+}
+
+bool process_has_shadow_stack(pid_t tgid)
+{
+	int dir = proc_dir_open(tgid);
+	struct status_fields s;
+	bool has;
+
+	if (dir < 0)
+		return false;
+	has = !read_status(dir, &s) && s.shadow_stack;
+	close(dir);
+	return has;
 }
 
 int process_tgid_of(pid_t tid, pid_t *tgid)

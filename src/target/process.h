@@ -36,6 +36,8 @@ int process_tgid_of(pid_t tid, pid_t *tgid) MUST_CHECK;
  */
 bool process_expects_traps(pid_t tgid);
 bool process_filters_syscalls(pid_t tgid); /* its first thread has a seccomp filter (seccomp(2)) */
+/* Its first thread has a shadow stack (Documentation/arch/x86/shstk.rst). */
+bool process_has_shadow_stack(pid_t tgid);
 int process_threads(pid_t tgid, pid_vec *out) MUST_CHECK; /* appends */
 int process_children(pid_t tgid, pid_vec *out) MUST_CHECK; /* appends all descendants, not itself */
 int process_list(pid_vec *out) MUST_CHECK; /* every tgid of the machine that has user memory */

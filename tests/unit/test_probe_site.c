@@ -103,7 +103,7 @@ TEST(probe_site, takes_calls_where_the_kernel_can)
 	check_site(code, &calls, 0, PROBE_COST_EMULATED);
 	CHECK_INT(probe_kernel_flags(5, 15), PROBE_KERNEL_CALLS);
 	CHECK_INT(probe_kernel_flags(6, 5), PROBE_KERNEL_CALLS);
-	CHECK_INT(probe_kernel_flags(6, 6), 0);
+	CHECK_INT(probe_kernel_flags(6, 6), PROBE_KERNEL_RETURNS_SHADOWED);
 }
 
 TEST(probe_site, goes_on_to_the_next_place)
@@ -222,7 +222,7 @@ TEST(probe_site, uses_nops_where_the_kernel_does)
 	struct bytes late = CODE(0x48, 0xff, 0xc0, 0x0f, 0x1f, 0x44, 0x00, 0x00, 0x53, 0xc3);
 	struct probe_site site;
 
-	CHECK_INT(probe_kernel_flags(6, 10), 0);
+	CHECK_INT(probe_kernel_flags(6, 10), PROBE_KERNEL_RETURNS_SHADOWED);
 	CHECK_INT(probe_kernel_flags(6, 11), PROBE_KERNEL_RETURNS_FILTERED);
 	CHECK_INT(probe_kernel_flags(6, 13), PROBE_KERNEL_RETURNS_FILTERED);
 	CHECK_INT(probe_kernel_flags(6, 14), 0);

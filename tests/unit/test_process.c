@@ -306,6 +306,35 @@ static void sleep_plainly(int ready)
 	pause();
 }
 
+/* Not by a call, which would have no place on the new shadow stack to return to. */
+static void with_shadow_stack(int ready)
+{
+	long result;
+
+	/* arch_prctl(ARCH_SHSTK_ENABLE, ARCH_SHSTK_SHSTK): arch/x86/include/uapi/asm/prctl.h */
+	__asm__ volatile("syscall"
+			 : "=a"(result)
+			 : "a"(158L), "D"(0x5001L), "S"(1L)
+			 : "rcx", "r11", "memory");
+	CHECK_INT(write(ready, result ? "-" : "+", 1), 1);
+	for (;;)
+		pause();
+}
+
+TEST(process, has_a_shadow_stack_or_not)
+{
+	pid_t pid;
+
+	pid = spawn(with_shadow_stack);
+	if (!process_has_shadow_stack(pid)) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		unit_skip("no shadow stacks here");
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
 TEST(process, traps_are_expected_by_who_handles_them_and_under_a_debugger)
 {
 	pid_t plain = spawn(sleep_plainly), handler = spawn(sleep_with_handler);
