@@ -147,7 +147,7 @@ heap leaks /targets/heap_leaks 1 2000
 for site in leak_small leak_medium leak_large keep_third; do
 	site leaks $site
 done
-# Return probes are in the way of every exception: what is under them is put back.
+# Operator new has no return probe, which an exception would not pass.
 if [ -e /targets/libtcmalloc.so.4 ]; then
 	heap throw env LD_PRELOAD=/targets/libtcmalloc.so.4 /targets/heap_cxx 20 throw
 	site throw new_aligned
