@@ -8,18 +8,8 @@ setup_file() { [ "$(id -u)" = 0 ] || skip 'needs root'; }
 
 # watch VERB OPTIONS...: cprof in the background, PROFILER, until it records PID.
 watch() {
-	local tries=0
-	: >"$ERR"
-	"$CPROF" "$@" -p "$PID" -d 0 -v -o wait.pb.gz 2>"$ERR" >cprof.out 3>&- </dev/null &
-	PROFILER=$!
-	STARTED+=("$PROFILER")
-	until [ "$(entries targets)" = 1 ]; do
-		kill -0 "$PROFILER" || { echo 'cprof is gone'; return 1; }
-		tries=$((tries + 1))
-		[ "$tries" -lt 200 ] || { echo 'cprof does not record'; return 1; }
-		sleep 0.05
-	done
-	sleep 1 # for the programs to be attached, and probes
+	profiler "$@" -p "$PID" -d 0 -o wait.pb.gz
+	[ "$(entries targets)" = 1 ]
 }
 
 # entries MAP: how many entries it has now.
@@ -31,7 +21,7 @@ mortals() {
 	kill -USR1 "$PID"
 	until grep -q done target.out; do
 		tries=$((tries + 1))
-		[ "$tries" -lt 600 ] && ! grep -q failed target.out || { cat target.out; return 1; }
+		[ "$tries" -lt 2000 ] && ! grep -q failed target.out || { cat target.out; return 1; }
 		sleep 0.1
 	done
 	sleep 0.2

@@ -68,11 +68,7 @@ contained() {
 	while ((levels--)); do wrap+=(unshare --pid --fork --mount-proc --kill-child); done
 	: >"$BATS_TEST_TMPDIR/target.out"
 	start "${wrap[@]}" "$TARGETS/$1" "${@:2}"
-	until grep -q ready "$BATS_TEST_TMPDIR/target.out"; do
-		tries=$((tries + 1))
-		[ "$tries" -lt 500 ] || { echo "$1 does not get ready"; return 1; }
-		sleep 0.02
-	done
+	said ready
 	TARGET=$PID
 	until [ "$(</proc/"$TARGET"/comm)" != unshare ]; do TARGET=$(pgrep -P "$TARGET"); done
 	holds "$(grep NSpid /proc/"$TARGET"/status | wc -w) > 2"
@@ -82,7 +78,7 @@ contained() {
 	local levels
 	for levels in 1 2; do
 		contained "$levels" locks deadlock
-		sleep 0.2
+		PID=$TARGET soon in_futex 2
 		profile_wait block -p "$TARGET" -d 1s
 		grep -q 'deadlock: 2 threads' "$ERR"
 		grep -q 'orders_lock' "$ERR"
@@ -114,10 +110,7 @@ takes() {
 		"$CPROF" mutex --holds --force -p "$TARGET" -d 0 -o wait.pb.gz >cprof.out 2>"$ERR" 3>&- &
 		profiler=$!
 		STARTED+=("$profiler")
-		for ((tries = 0; tries < 500; tries++)); do
-			! grep -q 'expect .*slowdown' "$ERR" || break
-			sleep 0.02
-		done
+		soon grep -q 'expect .*slowdown' "$ERR"
 		kill -USR1 "$TARGET"
 		wait "$profiler"
 		TRUTH=$BATS_TEST_TMPDIR/target.out
@@ -151,9 +144,9 @@ takes() {
 		END
 		: >"$ERR"
 		if [ "$where" = outside ]; then
-			ERR=$ERR CPROF=$CPROF TARGETS=$TARGETS timeout 60 bash setns.sh
+			ERR=$ERR CPROF=$CPROF TARGETS=$TARGETS timeout 250 bash setns.sh
 		else
-			ERR=$ERR CPROF=$CPROF TARGETS=$TARGETS timeout 60 unshare --pid --fork --mount-proc \
+			ERR=$ERR CPROF=$CPROF TARGETS=$TARGETS timeout 250 unshare --pid --fork --mount-proc \
 				--kill-child bash setns.sh
 		fi
 		python3 "$BATS_TEST_DIRNAME/heap_truth.py" target.out heap.pb.gz

@@ -60,10 +60,9 @@ load helper
 @test "target: names that would act on a terminal are shown as escapes" {
 	local odd=$'a\e]0;b\a\xc2\x9b\xff'
 	cp "$TARGETS/shares" "$odd"
-	start "./$odd"
+	start_ready "./$odd"
 	# shellcheck disable=SC2016
-	start bash -c 'exec -a "$1" "./$2"' - $'\e[2J\n\xe2\x80\xaeevil' "$odd"
-	sleep 0.5
+	start_ready bash -c 'exec -a "$1" "./$2"' - $'\e[2J\n\xe2\x80\xaeevil' "$odd"
 	run -1 --separate-stderr "$CPROF" cpu -n "$odd" -d 1s
 	echo "$stderr" >several
 	only_shown several
