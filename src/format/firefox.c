@@ -110,11 +110,11 @@ static int find_funcs(struct firefox *f)
 		const struct view_node *n = &f->v->nodes.data[i];
 		const string_id key[] = {n->function, n->file};
 		struct wanted_func w = {f->v, n};
-		u64 hash = hash_bytes(0, key, sizeof(key));
+		u64 hash = hash_keyed(0, key, sizeof(key));
 		s64 id;
 
 		if (!n->function)
-			hash = hash_bytes(hash, n->name, strlen(n->name));
+			hash = hash_keyed(hash, n->name, strlen(n->name));
 		id = id_table_find(&index, hash_fold(hash), same_func, &w);
 		f->func_of[i] = id < 0 ? i : (u32)id;
 		if (id < 0)
@@ -144,7 +144,7 @@ static bool same_entry(const void *arg, u32 id)
 static s64 entry_of(struct thread *t, u32 prefix, u32 frame)
 {
 	struct wanted_entry w = {t, {prefix, frame}};
-	u32 hash = hash_fold(hash_bytes(0, &w.e, sizeof(w.e)));
+	u32 hash = hash_fold(hash_keyed(0, &w.e, sizeof(w.e)));
 	s64 id = id_table_find(&t->index, hash, same_entry, &w);
 
 	if (id >= 0)

@@ -84,7 +84,7 @@ static s64 name_number(struct folder *f, const char *raw, const char *suffix)
 
 	if (!name)
 		return -ENOMEM;
-	hash = hash_fold(hash_bytes(0, name, strlen(name)));
+	hash = hash_fold(hash_keyed(0, name, strlen(name)));
 	id = id_table_find(&f->by_name, hash, same_name, &w);
 	if (id >= 0) {
 		free(name);

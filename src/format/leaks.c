@@ -66,7 +66,7 @@ static int count_sample(struct leak_list *l, size_t number)
 	struct wanted_stack w = {l, number};
 	size_t size;
 	const u32 *stack = stack_of(l, number, &size);
-	u32 hash = hash_fold(hash_bytes(0, stack, size));
+	u32 hash = hash_fold(hash_keyed(0, stack, size));
 	s64 id = id_table_find(&l->by_stack, hash, same_stack, &w);
 
 	if (!values[l->bytes_type] && !values[l->blocks_type])

@@ -61,7 +61,7 @@ static bool same_text(const void *arg, u32 id)
 static s64 text_number(struct page_texts *t, const void *data, size_t len)
 {
 	struct wanted_text w = {t, data, len};
-	u32 hash = hash_fold(hash_bytes(0, data, len));
+	u32 hash = hash_fold(hash_keyed(0, data, len));
 	struct page_text fresh = {.len = len};
 	s64 id = id_table_find(&t->index, hash, same_text, &w);
 
@@ -109,7 +109,7 @@ static s64 item_number(struct id_table *t, void **data, size_t *len, size_t *cap
 		       size_t size)
 {
 	struct wanted_item w = {*data, item, size};
-	u32 hash = hash_fold(hash_bytes(0, item, size));
+	u32 hash = hash_fold(hash_keyed(0, item, size));
 	s64 id = id_table_find(t, hash, same_item, &w);
 
 	if (id >= 0)

@@ -148,7 +148,7 @@ static s64 id_sparse(const struct id_map *m, u64 id)
 		u64 id;
 	} w = {m->ids.data, id};
 
-	return id_table_find(&m->sparse, hash_fold(hash_bytes(0, &id, sizeof(id))), same_id, &w);
+	return id_table_find(&m->sparse, hash_fold(hash_keyed(0, &id, sizeof(id))), same_id, &w);
 }
 
 /* The index of an id; -1 when there is none. */
@@ -201,7 +201,7 @@ static int id_map_build(struct reader *r, struct id_map *m, const char *what)
 			return bad(r, "two %ss have the id %" PRIu64, what, id);
 		if (id_table_reserve(&m->sparse))
 			return no_memory(r);
-		id_table_add(&m->sparse, hash_fold(hash_bytes(0, &id, sizeof(id))), (u32)i);
+		id_table_add(&m->sparse, hash_fold(hash_keyed(0, &id, sizeof(id))), (u32)i);
 	}
 	return 0;
 }

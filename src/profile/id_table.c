@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 #define FIRST_CAP 64u
 
@@ -63,6 +64,50 @@ void id_table_add(struct id_table *t, u32 hash, u32 id)
 {
 	slot_put(t->slots, t->cap, (struct id_slot){.hash = hash, .id_plus_one = id + 1});
 	t->len++;
+}
+
+/* ---- hashes ----------------------------------------------------------------------------------- */
+
+__extension__ typedef unsigned __int128 u128;
+
+/*
+ * Constants of this process: sixteen random bytes that the kernel gives to each (getauxval(3),
+ * AT_RANDOM).
+ */
+static u64 secret[2];
+
+__attribute__((constructor)) static void secret_init(void)
+{
+	const void *random = (const void *)getauxval(AT_RANDOM);
+
+	if (random)
+		memcpy(secret, random, sizeof(secret));
+	secret[1] |= 1;
+}
+
+/* A secret factor: which words cancel out each other depends on it, unlike with a secret seed. */
+static u64 mix_keyed(u64 hash, u64 word)
+{
+	u128 product = (u128)(hash ^ word) * secret[1];
+
+	return (u64)product ^ (u64)(product >> 64);
+}
+
+u64 hash_keyed(u64 seed, const void *data, size_t len)
+{
+	u64 hash = mix_keyed(seed ^ secret[0], len), word;
+	const u8 *at = data;
+
+	for (; len >= sizeof(word); at += sizeof(word), len -= sizeof(word)) {
+		memcpy(&word, at, sizeof(word));
+		hash = mix_keyed(hash, word);
+	}
+	if (len) {
+		word = 0;
+		memcpy(&word, at, len);
+		hash = mix_keyed(hash, word);
+	}
+	return mix_keyed(hash, secret[0]);
 }
 
 static u64 mix(u64 hash, u64 word)

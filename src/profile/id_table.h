@@ -34,8 +34,13 @@ s64 id_table_find(const struct id_table *t, u32 hash, bool (*same)(const void *a
 /* Room must have been reserved; `id` at most ID_TABLE_MAX_ID. */
 void id_table_add(struct id_table *t, u32 hash, u32 id);
 
-/* Continue a hash over `len` bytes; begin with any seed. */
+/* Continue a hash over `len` bytes; begin with any seed. The same in every process. */
 u64 hash_bytes(u64 seed, const void *data, size_t len);
+/*
+ * The same for tables: another one in every process. Names, ids and labels come from files whose author
+ * could choose millions of them with one hash, and linear probing would take the square of that.
+ */
+u64 hash_keyed(u64 seed, const void *data, size_t len);
 
 static inline u32 hash_fold(u64 hash)
 {

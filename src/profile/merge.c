@@ -17,6 +17,7 @@ struct merger {
 	struct profile *out;
 	const struct profile *in;
 	struct merge_map map;
+	struct id_table mappings; /* by file and place in it */
 	struct id_table locations; /* by module, offset and lines */
 	VEC(struct profile_line) lines;
 	VEC(struct profile_label) labels;
@@ -66,8 +67,16 @@ static int merge_string_to(struct merger *m, string_id id, string_id *to)
 	return 0;
 }
 
-static bool same_mapping(const struct profile_mapping *a, const struct profile_mapping *b)
+struct wanted_mapping {
+	const struct profile *p;
+	const struct profile_mapping *m;
+};
+
+static bool same_mapping(const void *arg, u32 id)
 {
+	const struct wanted_mapping *w = arg;
+	const struct profile_mapping *a = &w->p->mappings.data[id], *b = w->m;
+
 	if (a->kind != b->kind || a->limit - a->start != b->limit - b->start ||
 	    a->offset != b->offset)
 		return false;
@@ -76,10 +85,29 @@ static bool same_mapping(const struct profile_mapping *a, const struct profile_m
 	return a->path == b->path;
 }
 
+static u32 mapping_hash(const struct profile_mapping *m)
+{
+	const u64 key[] = {m->kind, m->limit - m->start, m->offset, m->build_id,
+			   m->build_id ? 0 : m->path};
+
+	return hash_fold(hash_keyed(0, key, sizeof(key)));
+}
+
+static s64 add_mapping(struct merger *m, const struct profile_mapping *fresh, u32 hash)
+{
+	s64 id = id_table_reserve(&m->mappings) ? -ENOMEM : profile_add_mapping(m->out, fresh);
+
+	if (id >= 0)
+		id_table_add(&m->mappings, hash, (u32)id);
+	return id;
+}
+
 static s64 merge_mapping(struct merger *m, u32 number)
 {
-	struct profile_mapping fresh = m->in->mappings.data[number];
-	u32 *slot = &m->map.mappings[number];
+	struct profile_mapping fresh = m->in->mappings.data[number], *known;
+	const struct wanted_mapping w = {m->out, &fresh};
+	u32 *slot = &m->map.mappings[number], hash;
+	s64 id;
 	int ret;
 
 	if (*slot)
@@ -89,18 +117,16 @@ static s64 merge_mapping(struct merger *m, u32 number)
 		ret = merge_string_to(m, fresh.build_id, &fresh.build_id);
 	if (ret)
 		return ret;
-	for (size_t i = 0; i < m->out->mappings.len; i++) {
-		struct profile_mapping *known = &m->out->mappings.data[i];
-
-		if (!same_mapping(known, &fresh))
-			continue;
-		known->has_functions &= fresh.has_functions;
-		known->has_filenames &= fresh.has_filenames;
-		known->has_line_numbers &= fresh.has_line_numbers;
-		known->has_inline_frames &= fresh.has_inline_frames;
-		return keep(slot, (s64)i);
-	}
-	return keep(slot, profile_add_mapping(m->out, &fresh));
+	hash = mapping_hash(&fresh);
+	id = id_table_find(&m->mappings, hash, same_mapping, &w);
+	if (id < 0)
+		return keep(slot, add_mapping(m, &fresh, hash));
+	known = &m->out->mappings.data[id];
+	known->has_functions &= fresh.has_functions;
+	known->has_filenames &= fresh.has_filenames;
+	known->has_line_numbers &= fresh.has_line_numbers;
+	known->has_inline_frames &= fresh.has_inline_frames;
+	return keep(slot, id);
 }
 
 static s64 merge_function(struct merger *m, u32 number)
@@ -162,13 +188,13 @@ static int merge_lines(struct merger *m, const struct profile_location *l)
 static s64 location_find_or_add(struct merger *m, struct wanted_location *w)
 {
 	u64 key[] = {w->l.mapping, w->l.address, m->lines.len};
-	u64 hash = hash_bytes(0, key, sizeof(key));
+	u64 hash = hash_keyed(0, key, sizeof(key));
 	s64 id;
 
 	vec_for_each(&m->lines, line) {
 		u64 words[] = {line->function, (u64)line->line};
 
-		hash = hash_bytes(hash, words, sizeof(words));
+		hash = hash_keyed(hash, words, sizeof(words));
 	}
 	id = id_table_find(&m->locations, hash_fold(hash), same_location, w);
 	if (id >= 0)
@@ -363,6 +389,7 @@ int profile_merge(const struct profile *const *from, size_t n, struct profile **
 	ret = take_types(&m, from[0]);
 	for (size_t i = 0; i < n && !ret; i++)
 		ret = merge_one(&m, from[i]);
+	id_table_release(&m.mappings);
 	id_table_release(&m.locations);
 	vec_release(&m.lines);
 	vec_release(&m.labels);

@@ -75,7 +75,7 @@ static bool numbers_left(size_t len, size_t more)
 
 static u32 hash_item(const void *item, size_t size)
 {
-	return hash_fold(hash_bytes(0, item, size));
+	return hash_fold(hash_keyed(0, item, size));
 }
 
 /* ---- strings ---------------------------------------------------------------------------------- */
@@ -340,13 +340,13 @@ static int label_compare(const void *left, const void *right)
 
 static u32 stack_hash(const struct stack_key *key)
 {
-	u64 hash = hash_bytes(0, key->locations, key->nlocations * sizeof(*key->locations));
+	u64 hash = hash_keyed(0, key->locations, key->nlocations * sizeof(*key->locations));
 
 	for (u32 i = 0; i < key->nlabels; i++) {
 		const struct profile_label *l = &key->labels[i];
 		const u64 words[] = {l->key, l->str, (u64)l->num, l->num_unit};
 
-		hash = hash_bytes(hash, words, sizeof(words));
+		hash = hash_keyed(hash, words, sizeof(words));
 	}
 	return hash_fold(hash);
 }

@@ -201,10 +201,10 @@ static int add_row(struct compare *c, struct id_table *index, const struct compa
 		   struct compare_row **out)
 {
 	struct wanted_row w = {c, row};
-	u64 hash = hash_bytes(0, row->name, strlen(row->name));
+	u64 hash = hash_keyed(0, row->name, strlen(row->name));
 	s64 id;
 
-	hash = hash_bytes(hash, row->module, strlen(row->module));
+	hash = hash_keyed(hash, row->module, strlen(row->module));
 	id = id_table_find(index, hash_fold(hash), same_row, &w);
 	if (id < 0) {
 		if (id_table_reserve(index) || vec_push(&c->rows, *row))

@@ -22,7 +22,7 @@ static bool same_child(const void *arg, u32 id)
 static s64 child(struct tree *t, struct id_table *index, u32 parent, struct view_frame frame)
 {
 	const u32 key[] = {parent, frame.node};
-	u32 hash = hash_fold(hash_bytes(0, key, sizeof(key)));
+	u32 hash = hash_fold(hash_keyed(0, key, sizeof(key)));
 	struct wanted_child w = {t, parent, frame.node};
 	struct tree_node n = {.parent = parent,
 			      .first_child = TREE_NONE,

@@ -93,11 +93,11 @@ static s64 node_named(struct view *v, const char *name, string_id module, u8 kin
 	const char *base = view_basename(profile_text(v->p, module));
 	struct wanted_node w = {v, name, base};
 	struct view_node n = {.module = module, .kind = kind};
-	u64 hash = hash_bytes(0, name, strlen(name));
+	u64 hash = hash_keyed(0, name, strlen(name));
 	s64 id;
 
 	if (v->o.by_module)
-		hash = hash_bytes(hash, base, strlen(base));
+		hash = hash_keyed(hash, base, strlen(base));
 	id = id_table_find(&v->by_name, hash_fold(hash), same_node, &w);
 	if (id >= 0)
 		return id;
@@ -324,7 +324,7 @@ static int count_edge(struct view *v, u32 from, u32 to, size_t sample, s64 value
 {
 	const u32 key[] = {from, to};
 	struct wanted_edge w = {v, from, to};
-	u32 hash = hash_fold(hash_bytes(0, key, sizeof(key)));
+	u32 hash = hash_fold(hash_keyed(0, key, sizeof(key)));
 	struct view_edge fresh = {.from = from, .to = to, .inlined = true}, *e;
 	s64 id = id_table_find(&v->by_edge, hash, same_edge, &w);
 

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "format_fixture.h"
 #include "profile/merge.h"
@@ -78,4 +79,31 @@ TEST(merge, kinds_do_not_mix)
 	CHECK(strstr(err.text, "different kinds"));
 	profile_free(a);
 	profile_free(b);
+}
+
+/* Each was compared with all before it: half a minute for these. */
+TEST(merge, as_many_mappings_as_a_file_may_have)
+{
+	enum { MAPPINGS = 200000 };
+	struct profile *p = fixture_profile(), *m;
+	const struct profile *list[] = {p};
+	const u32 first = (u32)p->mappings.len;
+	s64 values[16] = {1, 1};
+	struct timespec cpu;
+
+	CHECK(p->sample_types.len <= ARRAY_LEN(values));
+	for (u32 i = 0; i < MAPPINGS; i++) {
+		const struct profile_mapping mapping = {.limit = 4096, .offset = 4096ull * i};
+		u32 location;
+
+		CHECK_INT(profile_add_mapping(p, &mapping), first + i);
+		location = (u32)profile_location(p, first + i, 1);
+		CHECK_INT(profile_add_sample(p, &location, 1, values, NULL, 0), 0);
+	}
+	CHECK_INT(profile_merge(list, 1, &m, NULL), 0);
+	CHECK_INT(m->mappings.len, p->mappings.len);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
+	CHECK(cpu.tv_sec < 10);
+	profile_free(p);
+	profile_free(m);
 }
