@@ -121,13 +121,18 @@ static void print_waits(struct terminal *t, const struct wait_stats *w)
 			(unsigned long long)w->lost_holds);
 }
 
-static void print_left_out(struct terminal *t, const struct symbolize_stats *n)
+void summary_left_out(struct terminal *t, const struct left_out *l)
 {
 	char parts[LEFT_OUT_TEXT];
 
-	left_out_text(&n->left_out, parts, sizeof(parts));
+	left_out_text(l, parts, sizeof(parts));
 	if (parts[0])
 		terminal_note(t, "cprof: left out: %s", parts);
+}
+
+static void print_left_out(struct terminal *t, const struct symbolize_stats *n)
+{
+	summary_left_out(t, &n->left_out);
 	if (n->unread)
 		terminal_note(t, "cprof: interrupted: %llu addresses were not named",
 			      (unsigned long long)n->unread);

@@ -22,4 +22,7 @@ void summary_print(struct terminal *t, const struct summary *s);
 /* One line for each file that did not answer, at most four lines; none when all did. */
 void summary_unanswered(struct terminal *t, const struct readers_unanswered *u);
 
+/* One line that says which parts of files were not read; none when all were. */
+void summary_left_out(struct terminal *t, const struct left_out *l);
+
 #endif

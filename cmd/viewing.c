@@ -18,13 +18,15 @@ static int name_from_files(struct profile *p, struct terminal *t)
 {
 	struct readers_unanswered unanswered;
 	struct readers *readers;
+	struct left_out lost;
 	int code = readers_new(&readers);
 
 	if (code)
 		return code;
-	code = symbolize_from_files(p, readers);
+	code = symbolize_from_files(p, readers, &lost);
 	readers_unanswered(readers, &unanswered);
 	summary_unanswered(t, &unanswered);
+	summary_left_out(t, &lost);
 	readers_free(readers);
 	return code;
 }

@@ -3,10 +3,12 @@
 #include "symbol/symbolize_files.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "symbol/symbolize.h"
 #include "target/module.h"
+
+#define FILES_MAX 4096u
 
 /* Another build of the file would give wrong names. */
 static bool same_build(const struct profile *p, const struct profile_mapping *m,
@@ -19,18 +21,64 @@ static bool same_build(const struct profile *p, const struct profile_mapping *m,
 	return !*wanted || !strcmp(wanted, have);
 }
 
-static void find_file(const struct profile *p, struct readers *readers, struct profile_mapping *m)
-{
-	const char *path = profile_text(p, m->path);
-	struct module *file;
+/* The files of a profile's mappings, each opened once: a profile may name one of them a million times. */
+struct files {
+	struct profile *p;
+	struct readers *readers;
+	struct module **by_path; /* indexed by string; NULL: not opened, or it could not be */
+	bool *tried, *wanted; /* indexed by string, and by mapping */
+	size_t ntried;
+};
 
-	if (m->kind != PROFILE_MAPPING_FILE || m->has_functions || *path != '/' ||
-	    module_open_file(readers, path, &file))
-		return;
-	if (same_build(p, m, file))
-		m->source = file;
-	else
-		module_free(file);
+static struct module *open_file(struct files *f, string_id path)
+{
+	const char *text = profile_text(f->p, path);
+
+	if (f->tried[path] || *text != '/' || f->ntried == FILES_MAX)
+		return f->by_path[path];
+	f->tried[path] = true;
+	f->ntried++;
+	if (module_open_file(f->readers, text, &f->by_path[path]))
+		f->by_path[path] = NULL;
+	return f->by_path[path];
+}
+
+static void find_files(struct files *f)
+{
+	struct profile *p = f->p;
+
+	vec_for_each(&p->locations, l) {
+		if (!l->nlines && l->mapping < p->mappings.len)
+			f->wanted[l->mapping] = true;
+	}
+	vec_for_each(&p->mappings, m) {
+		struct module *file = NULL;
+
+		if (f->wanted[m - p->mappings.data] && m->kind == PROFILE_MAPPING_FILE &&
+		    !m->has_functions)
+			file = open_file(f, m->path);
+		m->source = file && same_build(p, m, file) ? file : NULL;
+	}
+}
+
+static int files_init(struct files *f, struct profile *p, struct readers *readers)
+{
+	*f = (struct files){.p = p, .readers = readers};
+	f->by_path = calloc(p->strings.len + 1, sizeof(*f->by_path));
+	f->tried = calloc(p->strings.len + 1, sizeof(*f->tried));
+	f->wanted = calloc(p->mappings.len + 1, sizeof(*f->wanted));
+	return f->by_path && f->tried && f->wanted ? 0 : -ENOMEM;
+}
+
+static void files_release(struct files *f, size_t nstrings)
+{
+	for (size_t i = 0; f->by_path && i < nstrings; i++)
+		module_free(f->by_path[i]);
+	vec_for_each(&f->p->mappings, m)
+		m->source = NULL;
+	free(f->by_path);
+	free(f->tried);
+	free(f->wanted);
 }
 
 static bool lacks_names(const struct profile *p)
@@ -44,20 +92,23 @@ static bool lacks_names(const struct profile *p)
 	return false;
 }
 
-int symbolize_from_files(struct profile *p, struct readers *readers)
+int symbolize_from_files(struct profile *p, struct readers *readers, struct left_out *lost)
 {
 	const struct symbolize_options options = {0};
+	size_t nstrings = p->strings.len; /* names add some */
 	struct symbolize_stats stats = {0};
-	int ret = 0;
+	struct files files;
+	int ret;
 
+	*lost = (struct left_out){0};
 	if (!lacks_names(p))
 		return 0;
-	vec_for_each(&p->mappings, m)
-		find_file(p, readers, m);
-	ret = symbolize_profile(p, &options, &stats);
-	vec_for_each(&p->mappings, m) {
-		module_free(m->source);
-		m->source = NULL;
+	ret = files_init(&files, p, readers);
+	if (!ret) {
+		find_files(&files);
+		ret = symbolize_profile(p, &options, &stats);
 	}
+	files_release(&files, nstrings);
+	*lost = stats.left_out;
 	return ret;
 }

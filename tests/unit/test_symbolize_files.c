@@ -48,7 +48,7 @@ TEST(symbolize_files, our_own_program)
 	const struct profile_location *l = &p->locations.data[0];
 
 	CHECK_INT(a_function_with_a_name(3), 3);
-	CHECK_INT(symbolize_from_files(p, NULL), 0);
+	CHECK_INT(symbolize_from_files(p, NULL, &(struct left_out){0}), 0);
 	CHECK_INT(l->nlines, 1);
 	CHECK_STR(profile_text(p, p->functions.data[p->lines.data[l->first_line].function].name),
 		  "a_function_with_a_name");
@@ -60,7 +60,7 @@ TEST(symbolize_files, another_build_gives_no_names)
 {
 	struct profile *p = profile_of_ourselves("00112233445566778899aabbccddeeff00112233");
 
-	CHECK_INT(symbolize_from_files(p, NULL), 0);
+	CHECK_INT(symbolize_from_files(p, NULL, &(struct left_out){0}), 0);
 	CHECK_INT(p->locations.data[0].nlines, 0);
 	CHECK(!p->mappings.data[0].source);
 	profile_free(p);
@@ -82,4 +82,27 @@ TEST(symbolize_files, paths_that_are_no_programs)
 	CHECK_INT(module_open_file(NULL, "/etc/passwd", &m), -ENOEXEC);
 	unlink(fifo);
 	rmdir(dir);
+}
+
+/* A file is opened once however many mappings name it, and not for mappings whose addresses have names. */
+TEST(symbolize_files, many_mappings_of_one_file)
+{
+	enum { MAPPINGS = 20000 };
+	struct profile *p = profile_of_ourselves("");
+	struct profile_mapping again = p->mappings.data[0];
+	u64 address = p->locations.data[0].address;
+	struct left_out lost;
+
+	for (u64 i = 1; i < MAPPINGS; i++) {
+		again.start += 1ull << 32;
+		again.limit += 1ull << 32;
+		CHECK_INT(profile_add_mapping(p, &again), i);
+		CHECK_INT(profile_location(p, (u32)i, address + (i << 32)), i);
+	}
+	CHECK_INT(symbolize_from_files(p, NULL, &lost), 0);
+	CHECK_INT(lost.parts, 0);
+	for (size_t i = 0; i < MAPPINGS; i++)
+		CHECK_INT(p->locations.data[i].nlines, 1);
+	CHECK_INT(p->functions.len, 1);
+	profile_free(p);
 }
