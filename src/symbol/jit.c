@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 #define LINE_MAX_BYTES (64u << 10)
+#define BYTE_STEPS 3
+#define NAME_STEPS 2000 /* a system call */
 #define HEX_DIGITS 16
 #define LINE_HEAD_MAX (2 * (2 + HEX_DIGITS + 1)) /* "0xSTART 0xSIZE " */
 
@@ -32,6 +34,7 @@ struct jit_names {
 
 struct lines {
 	struct input_file *in;
+	struct budget *budget;
 	u64 at; /* file offset of data[0] */
 	size_t used, len;
 	bool skipping; /* inside a line that did not fit */
@@ -99,6 +102,8 @@ static int lines_fill(struct lines *l)
 		l->cut = true;
 		return 0;
 	}
+	if (!budget_look(l->budget, BUDGET_NAMES, BYTE_STEPS * sizeof(l->data)))
+		return -E2BIG;
 	got = (int)input_file_read(l->in, l->data + l->len, sizeof(l->data) - l->len,
 				   l->at + l->len);
 	if (got > 0)
@@ -172,7 +177,8 @@ static u64 last_line_of(const struct jit_names *m, size_t i)
 	return last;
 }
 
-static int mark_lines(struct jit_names *m, struct input_file *in, const u64 *addresses)
+static int mark_lines(struct jit_names *m, struct input_file *in, struct budget *budget,
+		      const u64 *addresses)
 {
 	struct lines *l = calloc(1, sizeof(*l));
 	struct range r;
@@ -183,6 +189,7 @@ static int mark_lines(struct jit_names *m, struct input_file *in, const u64 *add
 	if (!l)
 		return -ENOMEM;
 	l->in = in;
+	l->budget = budget;
 	while ((more = lines_next(l, &line, &offset)) > 0) {
 		if (parse_line(line, &r))
 			mark(m, addresses, &r, offset);
@@ -211,7 +218,8 @@ static int read_name(struct input_file *in, u64 offset, u64 address, char **name
 	return *name ? 0 : -ENOMEM;
 }
 
-static int read_names(struct jit_names *m, struct input_file *in, const u64 *addresses)
+static int read_names(struct jit_names *m, struct input_file *in, struct budget *budget,
+		      const u64 *addresses)
 {
 	u64 before = 0, last;
 	int err = 0;
@@ -220,13 +228,16 @@ static int read_names(struct jit_names *m, struct input_file *in, const u64 *add
 		last = last_line_of(m, i);
 		if (last && last == before)
 			m->name[i] = m->name[i - 1];
+		else if (last && !budget_look(budget, BUDGET_NAMES, NAME_STEPS))
+			err = -E2BIG;
 		else if (last)
 			err = read_name(in, last - 1, addresses[i], &m->name[i]);
 	}
 	return err;
 }
 
-static int scan(struct input_file *in, const u64 *addresses, size_t n, struct jit_names **out)
+static int scan(struct input_file *in, struct budget *budget, const u64 *addresses, size_t n,
+		struct jit_names **out)
 {
 	struct jit_names *m = calloc(1, sizeof(*m));
 	int err = -ENOMEM;
@@ -237,9 +248,9 @@ static int scan(struct input_file *in, const u64 *addresses, size_t n, struct ji
 	m->name = calloc(n + 1, sizeof(*m->name));
 	m->last = calloc(n + 1, 2 * sizeof(*m->last));
 	if (m->name && m->last)
-		err = mark_lines(m, in, addresses);
+		err = mark_lines(m, in, budget, addresses);
 	if (!err)
-		err = read_names(m, in, addresses);
+		err = read_names(m, in, budget, addresses);
 	if (err) {
 		jit_names_free(m);
 		return err;
@@ -250,11 +261,12 @@ static int scan(struct input_file *in, const u64 *addresses, size_t n, struct ji
 	return 0;
 }
 
-int jit_names_scan(int fd, const u64 *addresses, size_t n, struct jit_names **out)
+int jit_names_scan(int fd, struct budget *budget, const u64 *addresses, size_t n,
+		   struct jit_names **out)
 {
 	struct input_file in = {.fd = fd};
 
-	return scan(&in, addresses, n, out);
+	return scan(&in, budget, addresses, n, out);
 }
 
 /* ---- finding the file ------------------------------------------------------------------------- */
@@ -265,8 +277,8 @@ static bool is_trusted(const struct input_file *in, uid_t uid)
 	return in->links == 1 && (!in->uid || in->uid == uid);
 }
 
-int jit_names_read(const struct target_root *root, struct inner_pid pid, const u64 *addresses,
-		   size_t n, struct jit_names **out)
+int jit_names_read(const struct target_root *root, struct inner_pid pid, struct budget *budget,
+		   const u64 *addresses, size_t n, struct jit_names **out)
 {
 	struct input_file in;
 	char path[64];
@@ -276,7 +288,7 @@ int jit_names_read(const struct target_root *root, struct inner_pid pid, const u
 	err = target_root_input(root, path, TARGET_PATH_NO_LINKS, &in);
 	if (err)
 		return err == -ELOOP || err == -EINVAL ? -EPERM : err;
-	err = is_trusted(&in, root->user.uid) ? scan(&in, addresses, n, out) : -EPERM;
+	err = is_trusted(&in, root->user.uid) ? scan(&in, budget, addresses, n, out) : -EPERM;
 	input_file_close(&in);
 	return err;
 }

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "base/bpf_shared.h"
+#include "base/budget.h"
 #include "base/target_root.h"
 
 #define JIT_MAP_MAX (256u << 20) /* bytes of a map that are read; the rest is left out */
@@ -20,16 +21,17 @@ struct jit_names;
 
 /*
  * Names `n` distinct ascending addresses by the map in `fd`, of which only these names are kept. Lines
- * that do not parse, and those longer than 64 KiB, are skipped.
+ * that do not parse, and those longer than 64 KiB, are skipped. -E2BIG: `budget` (BUDGET_NAMES) ended.
  */
-int jit_names_scan(int fd, const u64 *addresses, size_t n, struct jit_names **out) MUST_CHECK;
+int jit_names_scan(int fd, struct budget *budget, const u64 *addresses, size_t n,
+		   struct jit_names **out) MUST_CHECK;
 /*
  * The same for /tmp/perf-`pid`.map below `root`, read with the rights of the process' user. -ENOENT: there
  * is none; -EACCES: that user may not read it; -EPERM: a symlink, a special file, a file with other names
  * besides, or one owned by neither root nor that user.
  */
-int jit_names_read(const struct target_root *root, struct inner_pid pid, const u64 *addresses,
-		   size_t n, struct jit_names **out) MUST_CHECK;
+int jit_names_read(const struct target_root *root, struct inner_pid pid, struct budget *budget,
+		   const u64 *addresses, size_t n, struct jit_names **out) MUST_CHECK;
 void jit_names_free(struct jit_names *names); /* NULL is fine */
 bool jit_names_are_cut(const struct jit_names *names); /* the map was longer than JIT_MAP_MAX */
 

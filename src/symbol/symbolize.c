@@ -49,7 +49,7 @@ struct namer {
 	bool *real; /* locations that have a name of their own, not just their module's */
 	u64 total_weight, worst_weight; /* for the note */
 	u64 end_ns; /* by CLOCK_MONOTONIC */
-	struct budget own_budget; /* of what has no file */
+	struct budget own_budget; /* of a module without an ELF file */
 };
 
 /* The places of one module while it is asked. */
@@ -293,22 +293,23 @@ static int name_jit(struct module_batch *b)
 {
 	struct module *m = b->module;
 	struct jit_names *names = NULL;
-	int err = jit_names_read(&m->root, m->inner, b->vaddrs, b->n, &names);
+	int err = jit_names_read(&m->root, m->inner, b->budget, b->vaddrs, b->n, &names);
+	char map[40];
 
-	if (err && err != -ENOENT)
-		log_warn(b->namer->opt->log,
-			 "JIT names of process %d are not used: perf-%u.map: %s", (int)m->tgid,
-			 m->inner.nr,
+	snprintf(map, sizeof(map), "perf-%u.map", m->inner.nr);
+	left_out_note(&b->namer->stats->left_out, map, b->budget);
+	if (err && err != -ENOENT && err != -E2BIG)
+		log_warn(b->namer->opt->log, "JIT names of process %d are not used: %s: %s",
+			 (int)m->tgid, map,
 			 err == -EPERM    ? "not a plain file of the process' user"
 			 : err == -EACCES ? "the process' user may not read it"
 					  : error_reason(err));
 	if (names && jit_names_are_cut(names))
-		log_warn(b->namer->opt->log,
-			 "perf-%u.map is longer than %u MiB: the rest is not read", m->inner.nr,
+		log_warn(b->namer->opt->log, "%s is longer than %u MiB: the rest is not read", map,
 			 JIT_MAP_MAX >> 20);
 	err = 0;
-	for (size_t i = 0; i < b->n && !err; i++)
-		err = name_plain(b, i, names ? jit_names_at(names, i) : NULL);
+	for (size_t i = 0; i < b->n && !err && names; i++)
+		err = name_plain(b, i, jit_names_at(names, i));
 	jit_names_free(names);
 	return err;
 }
@@ -430,8 +431,11 @@ static int name_module(struct namer *nm, struct place *places, size_t n)
 {
 	struct module_batch b = {
 		.namer = nm, .module = places[0].module, .places = places, .nplaces = n};
+	const struct budget_watch watch = watch_of(nm);
 	int err = list_distinct(&b);
 
+	budget_init(&nm->own_budget, 0);
+	budget_watch(&nm->own_budget, &watch);
 	b.budget = b.module->elf ? elf_file_budget(b.module->elf) : &nm->own_budget;
 	if (!err)
 		err = name_batch(&b);
@@ -490,7 +494,6 @@ int symbolize_profile(struct profile *p, const struct symbolize_options *opt,
 
 	*stats = (struct symbolize_stats){0};
 	nm.end_ns = now_ns() + ALL_TIME_NS;
-	budget_init(&nm.own_budget, 0);
 	err = shown_names_new(&nm.names);
 	if (!err)
 		err = weigh_leaves(&nm);

@@ -85,10 +85,12 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	int fd = file_of(data, size);
 	struct jit_names *names;
 	u64 addresses[0x200];
+	struct budget budget;
 
+	budget_init(&budget, size);
 	for (size_t i = 0; i < ARRAY_LEN(addresses); i++)
 		addresses[i] = i;
-	if (jit_names_scan(fd, addresses, ARRAY_LEN(addresses), &names))
+	if (jit_names_scan(fd, &budget, addresses, ARRAY_LEN(addresses), &names))
 		abort();
 	for (size_t i = 0; i < ARRAY_LEN(addresses); i++) {
 		const char *name = jit_names_at(names, i);

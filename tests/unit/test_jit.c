@@ -24,13 +24,21 @@ static int file_of(const char *text, size_t len)
 	return fd;
 }
 
+static struct budget *fresh_budget(void)
+{
+	static struct budget budget;
+
+	budget_init(&budget, 0);
+	return &budget;
+}
+
 /* What the one address is called by the lines of `text`. */
 static void check_name(const char *text, u64 address, const char *want)
 {
 	int fd = file_of(text, strlen(text));
 	struct jit_names *names;
 
-	CHECK_INT(jit_names_scan(fd, &address, 1, &names), 0);
+	CHECK_INT(jit_names_scan(fd, fresh_budget(), &address, 1, &names), 0);
 	CHECK_STR(jit_names_at(names, 0), want);
 	CHECK(!jit_names_are_cut(names));
 	jit_names_free(names);
@@ -68,7 +76,7 @@ TEST(jit, the_last_of_overlapping_lines_wins)
 	int fd = file_of(text, sizeof(text) - 1);
 	struct jit_names *names;
 
-	CHECK_INT(jit_names_scan(fd, addresses, ARRAY_LEN(addresses), &names), 0);
+	CHECK_INT(jit_names_scan(fd, fresh_budget(), addresses, ARRAY_LEN(addresses), &names), 0);
 	for (size_t i = 0; i < ARRAY_LEN(addresses); i++)
 		CHECK_STR(jit_names_at(names, i), want[i]);
 	jit_names_free(names);
@@ -95,7 +103,7 @@ static void check_like_plain_search(size_t n)
 	for (size_t i = 0; i < n; i++)
 		addresses[i] = 3 * i;
 	fd = file_of(text, len);
-	CHECK_INT(jit_names_scan(fd, addresses, n, &names), 0);
+	CHECK_INT(jit_names_scan(fd, fresh_budget(), addresses, n, &names), 0);
 	for (size_t at = 0; at < n; at++) {
 		const char *want = NULL;
 
@@ -165,7 +173,7 @@ TEST(jit, long_names_are_cut)
 	memcpy(text, "0x11112222333344f0 0x0000000000000010 ", 38);
 	text[sizeof(text) - 1] = '\n';
 	fd = file_of(text, sizeof(text));
-	CHECK_INT(jit_names_scan(fd, &address, 1, &names), 0);
+	CHECK_INT(jit_names_scan(fd, fresh_budget(), &address, 1, &names), 0);
 	CHECK_INT(strlen(jit_names_at(names, 0)), JIT_NAME_MAX - 1);
 	jit_names_free(names);
 	close(fd);
@@ -191,7 +199,7 @@ TEST(jit, a_large_map_costs_little_memory)
 	fputs("7fff0000 1 last\n", f);
 	CHECK_INT(fclose(f), 0);
 	getrusage(RUSAGE_SELF, &before);
-	CHECK_INT(jit_names_scan(fd, addresses, ARRAY_LEN(addresses), &names), 0);
+	CHECK_INT(jit_names_scan(fd, fresh_budget(), addresses, ARRAY_LEN(addresses), &names), 0);
 	getrusage(RUSAGE_SELF, &after);
 	CHECK_STR(jit_names_at(names, 0), "first");
 	CHECK_STR(jit_names_at(names, 1), NULL);
@@ -208,7 +216,7 @@ TEST(jit, what_lies_beyond_the_bound_is_said_to_be_cut)
 	u64 address = 0x10;
 
 	CHECK_INT(pwrite(fd, "\n10 8 beyond\n", 13, JIT_MAP_MAX + (1 << 20)), 13);
-	CHECK_INT(jit_names_scan(fd, &address, 1, &names), 0);
+	CHECK_INT(jit_names_scan(fd, fresh_budget(), &address, 1, &names), 0);
 	CHECK(jit_names_are_cut(names));
 	CHECK_STR(jit_names_at(names, 0), "first");
 	jit_names_free(names);
@@ -223,7 +231,7 @@ TEST(jit, memory_that_runs_out_is_an_error)
 
 	for (long n = 0; code; n++) {
 		short_memory_after(n);
-		code = jit_names_scan(fd, addresses, 2, &names);
+		code = jit_names_scan(fd, fresh_budget(), addresses, 2, &names);
 		short_memory_after(-1);
 		CHECK(!code || code == -ENOMEM);
 	}
@@ -250,10 +258,13 @@ TEST(jit, reads_a_plain_file_of_the_user)
 	struct jit_names *names;
 	u64 address = 0x10;
 
-	CHECK_INT(jit_names_read(&root, (struct inner_pid){7}, &address, 1, &names), -ENOENT);
-	CHECK_INT(jit_names_read(&none, (struct inner_pid){7}, &address, 1, &names), -ENOENT);
+	CHECK_INT(jit_names_read(&root, (struct inner_pid){7}, fresh_budget(), &address, 1, &names),
+		  -ENOENT);
+	CHECK_INT(jit_names_read(&none, (struct inner_pid){7}, fresh_budget(), &address, 1, &names),
+		  -ENOENT);
 	fixture_write("tmp/perf-7.map", "10 10 f\n", 8);
-	CHECK_INT(jit_names_read(&root, (struct inner_pid){7}, &address, 1, &names), 0);
+	CHECK_INT(jit_names_read(&root, (struct inner_pid){7}, fresh_budget(), &address, 1, &names),
+		  0);
 	CHECK_STR(jit_names_at(names, 0), "f");
 	CHECK(!jit_names_are_cut(names));
 	jit_names_free(names);
@@ -268,13 +279,18 @@ TEST(jit, refuses_symlinks_and_special_files)
 
 	fixture_write("secret", "10 10 f\n", 8);
 	CHECK(!symlink("../secret", fixture_path("tmp/perf-7.map")));
-	CHECK_INT(jit_names_read(&root, (struct inner_pid){7}, &address, 1, &names), -EPERM);
+	CHECK_INT(jit_names_read(&root, (struct inner_pid){7}, fresh_budget(), &address, 1, &names),
+		  -EPERM);
 	CHECK(!mkfifo(fixture_path("tmp/perf-8.map"), 0600));
-	CHECK_INT(jit_names_read(&root, (struct inner_pid){8}, &address, 1, &names), -EPERM);
+	CHECK_INT(jit_names_read(&root, (struct inner_pid){8}, fresh_budget(), &address, 1, &names),
+		  -EPERM);
 	CHECK(!mkdir(fixture_path("tmp/perf-9.map"), 0700));
-	CHECK_INT(jit_names_read(&root, (struct inner_pid){9}, &address, 1, &names), -EPERM);
+	CHECK_INT(jit_names_read(&root, (struct inner_pid){9}, fresh_budget(), &address, 1, &names),
+		  -EPERM);
 	fixture_run("ln secret tmp/perf-10.map");
-	CHECK_INT(jit_names_read(&root, (struct inner_pid){10}, &address, 1, &names), -EPERM);
+	CHECK_INT(
+		jit_names_read(&root, (struct inner_pid){10}, fresh_budget(), &address, 1, &names),
+		-EPERM);
 	target_root_release(&root);
 }
 
@@ -289,12 +305,39 @@ TEST(jit, refuses_files_of_other_users)
 	fixture_write("tmp/perf-7.map", "10 10 f\n", 8);
 	CHECK(!chown(fixture_path("tmp/perf-7.map"), 4711, 4711));
 	root.user.uid = 1234;
-	CHECK_INT(jit_names_read(&root, (struct inner_pid){7}, &address, 1, &names), -EPERM);
+	CHECK_INT(jit_names_read(&root, (struct inner_pid){7}, fresh_budget(), &address, 1, &names),
+		  -EPERM);
 	root.user.uid = 4711;
-	CHECK_INT(jit_names_read(&root, (struct inner_pid){7}, &address, 1, &names), 0);
+	CHECK_INT(jit_names_read(&root, (struct inner_pid){7}, fresh_budget(), &address, 1, &names),
+		  0);
 	jit_names_free(names);
 	/* Its owner may not read it itself: then nothing is read on its behalf. */
 	CHECK(!chmod(fixture_path("tmp/perf-7.map"), 0));
-	CHECK_INT(jit_names_read(&root, (struct inner_pid){7}, &address, 1, &names), -EACCES);
+	CHECK_INT(jit_names_read(&root, (struct inner_pid){7}, fresh_budget(), &address, 1, &names),
+		  -EACCES);
 	target_root_release(&root);
+}
+
+static bool stop_at_once(void *arg)
+{
+	return true;
+}
+
+TEST(jit, a_map_ends_with_its_budget)
+{
+	const struct budget_watch watch = {.stop = stop_at_once};
+	int fd = file_of("10 8 a\n20 8 b\n", 14);
+	struct budget budget;
+	struct jit_names *names;
+	u64 addresses[] = {0x10, 0x20};
+
+	budget_init(&budget, 0);
+	budget_limit(&budget, 1000, 1 << 20);
+	CHECK_INT(jit_names_scan(fd, &budget, addresses, 2, &names), -E2BIG);
+	CHECK_INT(budget_lost(&budget, BUDGET_NAMES), BUDGET_STEPS);
+	budget_init(&budget, 0);
+	budget_watch(&budget, &watch);
+	CHECK_INT(jit_names_scan(fd, &budget, addresses, 2, &names), -E2BIG);
+	CHECK_INT(budget_lost(&budget, BUDGET_NAMES), BUDGET_STOPPED);
+	close(fd);
 }
