@@ -23,7 +23,6 @@ static void print_features(const struct features *f)
 		{"bpf", !f->bpf_load},
 		{"btf", f->btf},
 		{"tp_btf", f->tp_btf},
-		{"bpf_loop", f->bpf_loop},
 		{"perf", f->cpu_perf},
 		{"uprobe", f->uprobe_pmu},
 		{"uprobe_multi", f->uprobe_multi},

@@ -2,7 +2,7 @@
 /*
  * What every BPF collector shares, whatever its entry programs are: settings, map sizes, the first
  * look at what the targets have mapped, loading tables when the kernel asks for them, draining counts.
- * It works on the maps that bpf/stacks.bpf.h and bpf/lifetime.bpf.h define, found by name.
+ * It works on the maps that bpf/maps.bpf.h, bpf/vma.bpf.h and bpf/lifetime.bpf.h define, found by name.
  */
 #ifndef CPROF_COLLECT_BPF_SESSION_H
 #define CPROF_COLLECT_BPF_SESSION_H

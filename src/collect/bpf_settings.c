@@ -120,7 +120,7 @@ static int configure_cgroup(const struct target_cgroup *cg, struct sample_config
 	return 0;
 }
 
-/* In a container the user's PIDs are not the kernel's: it must translate (seen_tgid in stacks.bpf.h). */
+/* In a container the user's PIDs are not the kernel's: it must translate (bpf/targets.bpf.h). */
 static void configure_pidns(struct sample_config *settings)
 {
 	struct stat st;

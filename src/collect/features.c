@@ -142,7 +142,6 @@ static void probe_bpf(struct features *f)
 		return;
 	close(fd);
 	f->tp_btf = f->btf && tp_btf_loads();
-	f->bpf_loop = libbpf_probe_bpf_helper(BPF_PROG_TYPE_PERF_EVENT, BPF_FUNC_loop, NULL) == 1;
 	f->uprobe_multi = knows_link(ATTACH_UPROBE_MULTI);
 	f->uprobe_session = knows_link(ATTACH_UPROBE_SESSION);
 }
@@ -326,8 +325,6 @@ static void list_bpf(struct lister *l)
 		return;
 	explain(add(l, "BPF tracepoints", f->tp_btf, "tp_btf/sched_switch: %s", yes_no(f->tp_btf)),
 		FEATURE_MISSING, "--mode bpf cannot follow new processes and libraries", NULL);
-	explain(add(l, "bpf_loop", f->bpf_loop, "%s", yes_no(f->bpf_loop)), FEATURE_LIMITED,
-		"from kernel 5.17 on; deep stacks are walked in several programs instead", NULL);
 }
 
 static void list_uprobes(struct lister *l)

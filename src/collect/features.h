@@ -26,7 +26,6 @@ struct features {
 	int bpf_load; /* 0, or the negative errno of a one-instruction perf_event program */
 	bool btf; /* /sys/kernel/btf/vmlinux */
 	bool tp_btf; /* a program on tp_btf/sched_switch loads */
-	bool bpf_loop; /* helper, 5.17 */
 	bool uprobe_pmu, uprobe_multi, uprobe_session; /* 4.17, 6.6, 6.13 */
 	int perf_event_paranoid; /* INT_MAX when it cannot be read: no perf events in this kernel */
 	u32 perf_max_sample_rate; /* Hz; 0: not known */
