@@ -27,7 +27,7 @@ $(foreach lib,jemalloc tcmalloc_minimal mimalloc,$(if $(wildcard $(HEAP_LIBDIR)l
 ifneq ($(wildcard $(HEAP_LIBDIR)libjemalloc.a),)
 $(eval $(call heap_target,heap_leaks-jemalloc-static,heap_leaks.c,gcc,-l:libjemalloc.a -lstdc++))
 endif
-ifneq ($(wildcard $(HEAP_LIBDIR)libtcmalloc_minimal.a -lstdc++),)
+ifneq ($(wildcard $(HEAP_LIBDIR)libtcmalloc_minimal.a),)
 $(eval $(call heap_target,heap_leaks-tcmalloc-static,heap_leaks.c,gcc,-l:libtcmalloc_minimal.a -lstdc++))
 endif
 
