@@ -6,15 +6,6 @@ load helper
 
 setup_file() { [ "$(id -u)" = 0 ] || skip 'needs root'; }
 
-# watch VERB OPTIONS...: cprof in the background, PROFILER, until it records PID.
-watch() {
-	profiler "$@" -p "$PID" -d 0 -o wait.pb.gz
-	[ "$(entries targets)" = 1 ]
-}
-
-# entries MAP: how many entries it has now.
-entries() { "$BATS_TEST_DIRNAME/map_entries.py" "$PROFILER" | awk -v name="$1" '$1 == name { n = $2 } END { print n + 0 }'; }
-
 # mortals N: 2 * N threads and processes end while they are recorded, and 8 processes stay.
 mortals() {
 	local tries=0
@@ -29,11 +20,6 @@ mortals() {
 	cat maps
 }
 
-stop() {
-	kill -INT "$PROFILER"
-	wait "$PROFILER"
-}
-
 has() { awk -v name="$1" '$1 == name { n = $2 } END { print n + 0 }' maps; }
 
 # A thread of each process that is left has an entry; a few are of those that end at this moment.
@@ -42,12 +28,12 @@ has() { awk -v name="$1" '$1 == name { n = $2 } END { print n + 0 }' maps; }
 	local how
 	for how in block 'mutex --owners' offcpu; do
 		target mortals 60
-		watch $how
+		profiler $how -p "$PID" -d 0 -o wait.pb.gz
 		mortals
 		holds "$(has targets) == 9"
 		holds "$(has thread_waits) <= 10"
 		[ "$(has inner_threads)" = 0 ]
-		stop
+		profiler_end
 		target_end
 	done
 	! grep 'table' "$ERR"
@@ -56,12 +42,12 @@ has() { awk -v name="$1" '$1 == name { n = $2 } END { print n + 0 }' maps; }
 @test "lifetimes: locks that a thread held when it ended are in no table" {
 	[ -x "$TARGETS/mortals" ] || skip 'mortals was not built here'
 	target mortals 60
-	watch mutex --holds --force
+	profiler mutex --holds --force -p "$PID" -d 0 -o wait.pb.gz
 	mortals
 	holds "$(has targets) == 9"
 	holds "$(has helds) <= 10"
 	[ "$(awk '$2 > 20 && !/^(counts_|modules)/' maps)" = '' ]
-	stop
+	profiler_end
 	grep -q 'holds have no known end' "$ERR"
 }
 
@@ -81,15 +67,15 @@ count_of() { grep -o "[0-9]* $1" "$ERR" | grep -o '^[0-9]*'; }
 	[ -x "$TARGETS/mortals" ] || skip 'mortals was not built here'
 	# 5 of the 8 that stay find no room; nobody else needs more than 4 at once.
 	target mortals 20
-	CPROF_TABLES=4 watch block
+	CPROF_TABLES=4 profiler block -p "$PID" -d 0 -o wait.pb.gz
 	mortals
-	stop
+	profiler_end
 	target_end
 	near "$(count_of 'child processes are not recorded')" 5 0
 	target mortals 20
-	CPROF_TABLES=4 watch mutex --holds --force
+	CPROF_TABLES=4 profiler mutex --holds --force -p "$PID" -d 0 -o wait.pb.gz
 	mortals
-	stop
+	profiler_end
 	holds "$(count_of 'holds have no known end') >= 20 && $(count_of 'holds have no known end') <= 48"
 	target_end
 	target locks crowd

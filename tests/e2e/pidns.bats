@@ -104,15 +104,12 @@ takes() {
 }
 
 @test "pidns: from outside: how long locks are held, recursive ones, too" {
-	local levels profiler tries way
+	local levels way
 	for levels in 1 2; do
 		contained "$levels" holds 1
-		"$CPROF" mutex --holds --force -p "$TARGET" -d 0 -o wait.pb.gz >cprof.out 2>"$ERR" 3>&- &
-		profiler=$!
-		STARTED+=("$profiler")
-		soon grep -q 'expect .*slowdown' "$ERR"
+		profiler mutex --holds --force -p "$TARGET" -d 0 -o wait.pb.gz
 		kill -USR1 "$TARGET"
-		wait "$profiler"
+		wait "$PROFILER"
 		TRUTH=$BATS_TEST_TMPDIR/target.out
 		for way in plain recursive read write spin semaphore around_wait; do
 			near "$(takes acquisitions $way)" "$(truth ${way}_taken)" 2
