@@ -66,8 +66,11 @@ static __always_inline u64 env_hidden_return(u64 *slot)
 	return 0;
 }
 
-/* Asks user space for a table, once per file; until it is there, stacks through it are pending. */
-static __always_inline void module_request(const struct vma_found *vma)
+/*
+ * Asks user space for a table, once per file; until it is there, stacks through it are pending. False:
+ * the process is outside of cprof's PID namespace, where user space reaches none of its files.
+ */
+static __always_inline bool module_request(const struct vma_found *vma)
 {
 	struct module_record record = {
 		.kind = RECORD_MODULE,
@@ -79,11 +82,14 @@ static __always_inline void module_request(const struct vma_found *vma)
 	};
 	u32 loading = 0;
 
+	if (!record.tgid.nr)
+		return false;
 	if (bpf_map_update_elem(&modules, &vma->inode, &loading, BPF_NOEXIST))
-		return;
+		return true;
 	stat_add(STAT_MODULE_MISSES, 1);
 	if (bpf_ringbuf_output(&records, &record, sizeof(record), BPF_RB_FORCE_WAKEUP))
 		bpf_map_delete_elem(&modules, &vma->inode); /* ring full: ask again next time */
+	return true;
 }
 
 /* Turns a mapping into a module number and the distance to its offsets. */
@@ -104,13 +110,11 @@ static __always_inline bool range_of(struct stack_walk *st, struct mm_struct *mm
 		return true;
 	}
 	module = bpf_map_lookup_elem(&modules, &vma->inode);
-	if (!module || !*module) {
-		if (!module)
-			module_request(vma);
+	out->module = module ? *module : MODULE_OUTSIDE;
+	if (!out->module || (!module && module_request(vma))) {
 		st->missing_module = 1;
 		return false;
 	}
-	out->module = *module;
 	out->shift = vma->offset - vma->start;
 	return true;
 }

@@ -175,6 +175,8 @@ enum module_id {
 	MODULE_PROCESS = 7, /* not code: the process whose JIT frames follow, offset = its tgid */
 	MODULE_MERGED = 8, /* not code: the leaf of rare stacks that were merged to save memory */
 	MODULE_PATH = 9, /* not code: stands for a path elsewhere in the tree of user space */
+	MODULE_OUTSIDE =
+		10, /* a file of processes outside cprof's PID namespace only: file offset */
 	MODULE_FIRST_FILE = 16,
 	MODULE_MAX = 8192,
 };
@@ -200,7 +202,8 @@ enum module_id {
 	X(STACK_COMPAT, "32-bit code")                                          \
 	X(STACK_COPY_TOO_SHORT, "stack larger than the copied part")            \
 	X(STACK_SWITCH, "went on on another stack")                             \
-	X(STACK_UNREAD, "file could not be read in time")
+	X(STACK_UNREAD, "file could not be read in time")                       \
+	X(STACK_OUTSIDE, "process outside of cprof's PID namespace")
 
 #define STACK_END_ENUM_(name, text) name,
 enum stack_end { STACK_ENDS(STACK_END_ENUM_) STACK_END_COUNT };

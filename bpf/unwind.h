@@ -547,6 +547,8 @@ static __always_inline enum stack_end why_uncovered(u32 module)
 {
 	const struct module_table *mt = env_module_table(module);
 
+	if (module == MODULE_OUTSIDE)
+		return STACK_OUTSIDE;
 	if (mt && mt->unread)
 		return STACK_UNREAD;
 	return mt && mt->has_table ? STACK_NO_ROW : STACK_NO_TABLE;

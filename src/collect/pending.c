@@ -163,9 +163,9 @@ int pending_finish(struct pending *p, const struct pending_record *r, size_t siz
 	restore(&p->walk, r);
 	if (!read_maps(p, r->tgid)) {
 		walk_stack(&p->walk, &env, &copy);
-	} else { /* the process is gone, and with it what was mapped where */
-		p->walk.end = STACK_LOADING;
-		walk_push(&p->walk, FRAME(MODULE_CUT, STACK_LOADING));
+	} else { /* the process is gone, and with it what was mapped where; or out of reach */
+		p->walk.end = r->tgid.nr ? STACK_LOADING : STACK_OUTSIDE;
+		walk_push(&p->walk, FRAME(MODULE_CUT, p->walk.end));
 	}
 	*end = (enum stack_end)p->walk.end;
 	key = r->key;

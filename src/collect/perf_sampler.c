@@ -362,6 +362,18 @@ static void push_kernel(struct stack_walk *st, const struct perf_sample *s)
 	}
 }
 
+/* Of a process that is not in cprof's PID namespace; what it has mapped cannot be read. */
+static void walk_outside(struct perf_collector *c, const struct perf_sample *s)
+{
+	walk_reset(&c->walk);
+	if (c->opt.kernel)
+		push_kernel(&c->walk, s);
+	if (!c->opt.user)
+		return;
+	c->walk.end = STACK_OUTSIDE;
+	walk_push(&c->walk, FRAME(MODULE_CUT, STACK_OUTSIDE));
+}
+
 static void walk_sample(struct perf_collector *c, const struct perf_sample *s,
 			const struct perf_process *proc)
 {
@@ -435,8 +447,10 @@ static void on_sample(struct perf_collector *c, const struct perf_sample *s)
 {
 	struct perf_process *proc = process_of(c, s->pid);
 	struct sample_count n = {.samples = 1, .weight = s->period};
+	/* The idle task has this number, too, but never was in user mode. */
+	bool outside = !s->pid && s->abi != PERF_SAMPLE_REGS_ABI_NONE;
 
-	if (!proc || perf_tasks_is_double(c->tasks, s->tid, s->id))
+	if ((!proc && !outside) || perf_tasks_is_double(c->tasks, s->tid, s->id))
 		return;
 	if (c->thinning.period) {
 		n.samples = thin(&c->thinning, s->period);
@@ -444,7 +458,10 @@ static void on_sample(struct perf_collector *c, const struct perf_sample *s)
 	}
 	if (!n.samples)
 		return;
-	walk_sample(c, s, proc);
+	if (proc)
+		walk_sample(c, s, proc);
+	else
+		walk_outside(c, s);
 	/* A mapping that we were not told of, because its record was lost. */
 	if (c->walk.end == STACK_NOT_MAPPED && perf_process_may_refresh(proc, now_ns()) &&
 	    !perf_processes_read(c->processes, (pid_t)s->pid))

@@ -66,6 +66,8 @@ static const char *synthetic_path(u32 module)
 		return "[stack cut]";
 	case MODULE_WAKER:
 		return "[waker]";
+	case MODULE_OUTSIDE:
+		return "[outside]";
 	case MODULE_MERGED:
 		return "[too many stacks]";
 	default:
@@ -234,6 +236,14 @@ static void add_number(struct conversion *c, struct label_list *l, const char *k
 	add_label(c, l, (struct sample_label){.key = key, .number = number});
 }
 
+/* A process outside of cprof's PID namespace has no number that would mean something to the user. */
+static void add_pid(struct conversion *c, struct label_list *l, const char *key,
+		    struct proc_pid pid)
+{
+	if (pid.nr)
+		add_number(c, l, key, pid.nr);
+}
+
 static void add_labels_of_kind(struct conversion *c, const struct stack_entry *e,
 			       const struct stack_owner *owner, struct label_list *l)
 {
@@ -253,11 +263,11 @@ static int labels_of(struct conversion *c, const struct stack_entry *e, struct l
 
 	if (c->opt->by_process && (o->tgid.nr || !e->merged)) {
 		add_text(c, l, "comm", o->leader_comm);
-		add_number(c, l, "pid", o->tgid.nr);
+		add_pid(c, l, "pid", o->tgid);
 	}
 	if (c->opt->by_thread && (o->tid.nr || !e->merged)) {
 		add_text(c, l, "thread", o->comm);
-		add_number(c, l, "tid", o->tid.nr);
+		add_pid(c, l, "tid", o->tid);
 	}
 	if (c->opt->by_cpu && e->key.cpu)
 		add_number(c, l, "cpu", e->key.cpu - 1);

@@ -149,3 +149,34 @@ takes() {
 		python3 "$BATS_TEST_DIRNAME/heap_truth.py" target.out heap.pb.gz
 	done
 }
+
+# label_numbers KEY: the values of a numeric label in outside.pb.gz.
+label_numbers() { "$ROOT/tests/e2e/pprof_decode.py" outside.pb.gz --labels | awk -v key="$1" '$1 == key { print $2 }'; }
+
+@test "pidns: the whole machine from inside: processes outside are there, by name, and their stacks cut" {
+	[ -x "$TARGETS/shares-static" ] || skip 'shares-static was not built here'
+	cp "$TARGETS/shares-static" outside
+	cp "$TARGETS/shares" within
+	start ./outside
+	cat >inside.sh <<-'END'
+		./within >/dev/null &
+		target=$!
+		sleep 0.3
+		for mode in bpf perf; do
+			"$CPROF" cpu -a --user --mode $mode -d 1s -F 499 --label pid -f folded -o $mode.folded 2>$mode.err || exit 1
+			grep -q 'cut stacks:.*process outside of cprof.s PID namespace' $mode.err || exit 1
+		done
+		"$CPROF" cpu -a -d 500ms --label pid -o outside.pb.gz 2>/dev/null
+		kill "$target"
+	END
+	CPROF=$CPROF inside bash inside.sh
+	FOLDED=bpf.folded
+	holds "$(percent '^outside;.stack cut: process outside') > 0"
+	holds "$(percent '^outside;' '^outside;') - $(percent '^outside;.stack cut: process outside' '^outside;') == 0"
+	at_least 98 '^within;.*main;run;level_01' '^within;.*work_'
+	FOLDED=perf.folded
+	holds "$(percent 'stack cut: process outside') > 0"
+	at_least 98 '^within;.*main;run;level_01' '^within;.*work_'
+	[ -n "$(label_numbers pid)" ]
+	! label_numbers pid | grep -x 0
+}
