@@ -6,6 +6,7 @@
 #include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -21,6 +22,19 @@ static long own_number(void)
 	return strtol(text, NULL, 10);
 }
 
+/*
+ * After unshare(CLONE_NEWPID) or setns() the caller stays where it is, and what it starts is
+ * elsewhere: threads cannot be (clone(2), EINVAL), and the first process is the init of the others.
+ */
+static bool children_are_elsewhere(void)
+{
+	struct stat own, children;
+
+	return !stat("/proc/self/ns/pid", &own) &&
+	       !stat("/proc/self/ns/pid_for_children", &children) && /* 4.12 */
+	       own.st_ino != children.st_ino;
+}
+
 int proc_fs_check(struct error *err)
 {
 	struct statfs fs;
@@ -33,6 +47,10 @@ int proc_fs_check(struct error *err)
 		return error_set(err, -ESRCH,
 				 "cannot read about processes: /proc is that of another PID "
 				 "namespace (as root: mount -t proc proc /proc)");
+	if (children_are_elsewhere())
+		return error_set(err, -EINVAL,
+				 "cannot record: what cprof starts would be in another PID "
+				 "namespace than itself (unshare --pid: add --fork)");
 	return 0;
 }
 

@@ -10,7 +10,10 @@
 #include "base/error.h"
 #include "base/types.h"
 
-/* 0 when /proc shows the processes of this PID namespace; else *err says what it is and what helps. */
+/*
+ * 0 when /proc shows the processes of this PID namespace, and what is started is in it as well; else
+ * *err says what it is and what helps.
+ */
 int proc_fs_check(struct error *err) MUST_CHECK;
 
 /* Other users' processes are not shown to us: it is mounted with hidepid (proc(5)). */

@@ -150,6 +150,12 @@ takes() {
 	done
 }
 
+@test "pidns: cprof says so where what it starts would be in another namespace" {
+	run --separate-stderr unshare --pid "$CPROF" cpu -p $$ -d 100ms
+	[ "$status" -eq 1 ]
+	[[ $stderr == *'another PID namespace than itself (unshare --pid: add --fork)'* ]]
+}
+
 # label_numbers KEY: the values of a numeric label in outside.pb.gz.
 label_numbers() { "$ROOT/tests/e2e/pprof_decode.py" outside.pb.gz --labels | awk -v key="$1" '$1 == key { print $2 }'; }
 
