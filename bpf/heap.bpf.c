@@ -26,6 +26,7 @@ u32 stopped;
 
 #include "heap_args.bpf.h"
 #include "heap_draw.bpf.h"
+#include "heap_thread.bpf.h"
 #include "heap_live.bpf.h"
 #include "heap_return.bpf.h"
 
@@ -40,7 +41,6 @@ struct {
 
 struct allocation {
 	u64 address, size, weight;
-	struct global_pid tgid;
 	u16 cause; /* enum heap_cause */
 	u16 exact; /* the registers are those of a probe, not of a return */
 };
@@ -55,7 +55,7 @@ static __always_inline void count_allocation(struct scratch *s, const struct all
 	key.cause = a->cause;
 	count_key(s, &key, a->weight, task);
 	if (heap.live)
-		block_new(a->address, a->tgid, &key, a->weight);
+		block_new(a->address, task, &key, a->weight);
 }
 
 static __always_inline void take_stack(struct pt_regs *regs, const struct allocation *a,
@@ -154,25 +154,26 @@ static __always_inline u64 bytes_asked(struct pt_regs *regs, const struct heap_s
 	return size;
 }
 
-static __always_inline void count_block(struct heap_thread *t, u64 address, struct global_pid tgid)
+static __always_inline void count_block(struct heap_thread *t, u64 address,
+					struct task_struct *task)
 {
 	t->key.object = t->size;
 	t->key.cause = HEAP_DRAWN;
 	count_add(&t->key, 1, 1);
 	if (heap.live && address)
-		block_new(address, tgid, &t->key, 1);
+		block_new(address, task, &t->key, 1);
 }
 
 /* Nothing will tell what it returns: it counts now, and its block is not followed. */
 static __always_inline bool count_unfollowed(struct heap_thread *t, struct pt_regs *regs,
-					     struct global_pid tgid)
+					     struct task_struct *task)
 {
-	block_gone(t->old, tgid);
+	block_gone(t->old, task);
 	if (!t->sampled)
 		return false;
 	stat_add(STAT_HEAP_UNFOLLOWED, 1);
 	if (take_caller(regs, &t->key))
-		count_block(t, 0, tgid);
+		count_block(t, 0, task);
 	return false;
 }
 
@@ -191,10 +192,10 @@ static __always_inline bool wait_for_result(struct heap_thread *t, struct pt_reg
 }
 
 static __always_inline bool wait_for_return(struct heap_thread *t, struct pt_regs *regs,
-					    struct task_struct *task, struct global_pid tgid)
+					    struct task_struct *task)
 {
 	if (returns_elsewhere(task, regs->sp)) {
-		block_gone(t->old, tgid);
+		block_gone(t->old, task);
 		stat_add(STAT_HEAP_DECLINED, t->sampled);
 		return false;
 	}
@@ -221,7 +222,7 @@ static __always_inline bool takes_over(struct heap_thread *t, const struct heap_
 
 /* An allocating call begins; true when a return probe is wanted. */
 static __always_inline bool alloc_begins(struct pt_regs *regs, const struct heap_site *site,
-					 struct task_struct *task, struct global_pid tgid)
+					 struct task_struct *task)
 {
 	struct heap_thread *t = thread_of(task);
 	u64 size, old = 0;
@@ -237,7 +238,7 @@ static __always_inline bool alloc_begins(struct pt_regs *regs, const struct heap
 		old = argument(regs, &site->args[2]);
 	if (old)
 		stat_add(STAT_HEAP_FREES, 1);
-	known = heap.live && block_known(old, tgid);
+	known = heap.live && block_known(old, task);
 	t->sampled = is_sampled(&t->distance, size) && (size || !old);
 	if (t->sampled && jumped_to(t, site, regs))
 		t->sampled = 0;
@@ -249,10 +250,10 @@ static __always_inline bool alloc_begins(struct pt_regs *regs, const struct heap
 	t->stored_at = site->flags & HEAP_DOOR_STORED ? argument(regs, &site->args[2]) : 0;
 	t->armed_site = site->number;
 	if (site->flags & HEAP_DOOR_UNSEEN)
-		return count_unfollowed(t, regs, tgid);
+		return count_unfollowed(t, regs, task);
 	if (site->flags & HEAP_DOOR_RESULTS)
 		return wait_for_result(t, regs);
-	return wait_for_return(t, regs, task, tgid);
+	return wait_for_return(t, regs, task);
 }
 
 /* The block that a call gave; 0: it failed. */
@@ -267,11 +268,10 @@ static __always_inline u64 block_given(const struct heap_thread *t, u64 result)
 	return address;
 }
 
-static __always_inline void alloc_ends(struct pt_regs *regs, struct task_struct *task,
-				       struct global_pid tgid)
+static __always_inline void alloc_ends(struct pt_regs *regs, struct task_struct *task)
 {
 	struct heap_thread *t = thread_of(task);
-	struct allocation a = {.tgid = tgid, .cause = HEAP_DRAWN, .weight = 1};
+	struct allocation a = {.cause = HEAP_DRAWN, .weight = 1};
 
 	/* Its return address has been taken from the stack; a nested call's lies deeper. */
 	if (!t || !t->armed_sp || t->armed_return || regs->sp <= t->armed_sp)
@@ -280,13 +280,13 @@ static __always_inline void alloc_ends(struct pt_regs *regs, struct task_struct 
 	a.address = block_given(t, regs->ax);
 	a.size = t->size;
 	if (t->old && (a.address || !t->size))
-		block_gone(t->old, tgid);
+		block_gone(t->old, task);
 	if (!t->sampled)
 		return;
 	if (!a.address)
 		stat_add(STAT_HEAP_FAILED, 1);
 	else if (t->key.stack)
-		count_block(t, a.address, tgid);
+		count_block(t, a.address, task);
 	else
 		take_stack(regs, &a, task);
 }
@@ -305,28 +305,26 @@ SEC("kprobe")
 int on_session(struct pt_regs *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct global_pid tgid = current_tgid();
 	struct heap_site *site;
 
 	if (stopped || !is_target(task))
 		return 1;
 	if (bpf_session_is_return()) {
-		alloc_ends(ctx, task, tgid);
+		alloc_ends(ctx, task);
 		return 0;
 	}
 	site = site_of(ctx);
-	return !site || !alloc_begins(ctx, site, task, tgid);
+	return !site || !alloc_begins(ctx, site, task);
 }
 
 SEC("kprobe")
 int on_alloc(struct pt_regs *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct global_pid tgid = current_tgid();
 	struct heap_site *site = site_of(ctx);
 
 	if (site && !stopped && is_target(task))
-		alloc_begins(ctx, site, task, tgid);
+		alloc_begins(ctx, site, task);
 	return 0;
 }
 
@@ -334,10 +332,9 @@ SEC("kprobe")
 int on_return(struct pt_regs *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct global_pid tgid = current_tgid();
 
 	if (!stopped && is_target(task))
-		alloc_ends(ctx, task, tgid);
+		alloc_ends(ctx, task);
 	return 0;
 }
 
@@ -346,7 +343,6 @@ SEC("kprobe")
 int on_result(struct pt_regs *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct global_pid tgid = current_tgid();
 	struct heap_site *site = site_of(ctx);
 	struct heap_thread *t;
 	u64 address;
@@ -364,11 +360,11 @@ int on_result(struct pt_regs *ctx)
 	t->armed_sp = 0;
 	address = block_given(t, argument(ctx, &site->args[!jumps]));
 	if (t->old && (address || !t->size))
-		block_gone(t->old, tgid);
+		block_gone(t->old, task);
 	if (!t->sampled)
 		return 0;
 	if (address)
-		count_block(t, address, tgid);
+		count_block(t, address, task);
 	else
 		stat_add(STAT_HEAP_FAILED, 1);
 	return 0;
@@ -377,13 +373,13 @@ int on_result(struct pt_regs *ctx)
 SEC("kprobe")
 int on_free(struct pt_regs *ctx)
 {
-	struct global_pid tgid = current_tgid();
+	struct task_struct *task = bpf_get_current_task_btf();
 	struct heap_site *site = site_of(ctx);
 
 	if (!site || stopped)
 		return 0;
 	stat_add(STAT_HEAP_FREES, 1);
-	block_gone(argument(ctx, &site->args[0]), tgid);
+	block_gone(argument(ctx, &site->args[0]), task);
 	return 0;
 }
 
@@ -393,9 +389,8 @@ SEC("kprobe")
 int on_weighed(struct pt_regs *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct global_pid tgid = current_tgid();
 	struct heap_site *site = site_of(ctx);
-	struct allocation a = {.tgid = tgid, .cause = HEAP_WEIGHED, .exact = 1};
+	struct allocation a = {.cause = HEAP_WEIGHED, .exact = 1};
 
 	if (!site || stopped || !is_target(task))
 		return 0;

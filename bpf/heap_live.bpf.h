@@ -96,29 +96,47 @@ static __always_inline bool live_take(struct heap_block *block)
 	return true;
 }
 
-static __always_inline void block_gone(u64 address, struct global_pid tgid)
+/* Of a process, whichever thread it is; exec does not change it. */
+static __always_inline u32 process_began(struct task_struct *task)
 {
-	struct heap_block block = {.address = address, .tgid = tgid};
+	return (u32)(BPF_CORE_READ(task, group_leader, start_time) >> 20);
+}
 
-	if (address && may_be_live(address, tgid) && live_take(&block))
+static __always_inline struct heap_block block_of(u64 address, struct task_struct *task)
+{
+	return (struct heap_block){
+		.address = address, .tgid = global_tgid(task), .began = process_began(task)};
+}
+
+static __always_inline void block_gone(u64 address, struct task_struct *task)
+{
+	struct heap_block block;
+
+	if (!address || !may_be_live(address, global_tgid(task)))
+		return;
+	block = block_of(address, task);
+	if (live_take(&block))
 		stat_add(STAT_HEAP_FREED, 1);
 }
 
-static __always_inline bool block_known(u64 address, struct global_pid tgid)
+static __always_inline bool block_known(u64 address, struct task_struct *task)
 {
-	struct heap_block block = {.address = address, .tgid = tgid};
+	struct heap_block block;
 
-	return address && may_be_live(address, tgid) && bpf_map_lookup_elem(&live, &block);
+	if (!address || !may_be_live(address, global_tgid(task)))
+		return false;
+	block = block_of(address, task);
+	return bpf_map_lookup_elem(&live, &block);
 }
 
-static __always_inline void block_new(u64 address, struct global_pid tgid,
+static __always_inline void block_new(u64 address, struct task_struct *task,
 				      const struct sample_key *key, u64 weight)
 {
-	struct heap_block block = {.address = address, .tgid = tgid};
+	struct heap_block block = block_of(address, task);
 	struct heap_live value = {.key = *key, .weight = weight, .time = bpf_ktime_get_ns()};
 
 	if (live_put(&block, &value))
-		filter_add(address, tgid);
+		filter_add(address, block.tgid);
 }
 
 /* ---- processes ---- */
@@ -137,18 +155,26 @@ static __always_inline void tell_birth(struct task_struct *task, bool exec)
 }
 
 struct live_walk {
-	struct global_pid parent, child; /* or the process whose blocks end, in `parent` */
+	struct heap_block parent,
+		child; /* or the process whose blocks end, in `parent`; no address */
 	u32 inherited_only, pad;
 };
+
+static __always_inline bool is_block_of(const struct heap_block *block,
+					const struct heap_block *process)
+{
+	return block->tgid.nr == process->tgid.nr && block->began == process->began;
+}
 
 static long inherit_block(void *map, struct heap_block *block, struct heap_live *value,
 			  struct live_walk *walk)
 {
-	struct heap_block copy = {.address = block->address, .tgid = walk->child};
+	struct heap_block copy = walk->child;
 	struct heap_live inherited = *value;
 
-	if (block->tgid.nr != walk->parent.nr)
+	if (!is_block_of(block, &walk->parent))
 		return 0;
+	copy.address = block->address;
 	inherited.inherited = 1;
 	if (!live_put(&copy, &inherited))
 		return 0;
@@ -162,7 +188,7 @@ static long forget_block(void *map, struct heap_block *block, struct heap_live *
 {
 	struct heap_block key = *block;
 
-	if (key.tgid.nr == walk->parent.nr && (!walk->inherited_only || value->inherited))
+	if (is_block_of(&key, &walk->parent) && (!walk->inherited_only || value->inherited))
 		live_take(&key);
 	return 0;
 }
@@ -171,11 +197,11 @@ static long forget_block(void *map, struct heap_block *block, struct heap_live *
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork_live, struct task_struct *parent, struct task_struct *child)
 {
-	struct live_walk walk = {.parent = global_tgid(parent), .child = global_tgid(child)};
+	struct live_walk walk = {.parent = block_of(0, parent), .child = block_of(0, child)};
 
 	/* vfork's child uses its parent's memory until it execs. */
-	if (!settings.follow_children || walk.parent.nr == walk.child.nr ||
-	    parent->mm == child->mm || !bpf_map_lookup_elem(&targets, &walk.parent))
+	if (!settings.follow_children || walk.parent.tgid.nr == walk.child.tgid.nr ||
+	    parent->mm == child->mm || !bpf_map_lookup_elem(&targets, &walk.parent.tgid))
 		return 0;
 	if (live_blocks)
 		bpf_for_each_map_elem(&live, inherit_block, &walk, 0);
@@ -186,10 +212,11 @@ int BPF_PROG(on_fork_live, struct task_struct *parent, struct task_struct *child
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec_live, struct task_struct *task)
 {
-	struct live_walk walk = {.parent = global_tgid(task)};
+	struct live_walk walk = {.parent = block_of(0, task)};
 
-	if (!bpf_map_lookup_elem(&targets, &walk.parent))
+	if (!bpf_map_lookup_elem(&targets, &walk.parent.tgid))
 		return 0;
+	bpf_task_storage_delete(&threads, task);
 	if (live_blocks)
 		bpf_for_each_map_elem(&live, forget_block, &walk, 0);
 	tell_birth(task, true);
@@ -200,11 +227,11 @@ int BPF_PROG(on_exec_live, struct task_struct *task)
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit_live, struct task_struct *task)
 {
-	struct live_walk walk = {.parent = global_tgid(task), .inherited_only = 1};
+	struct live_walk walk = {.parent = block_of(0, task), .inherited_only = 1};
 
 	if (!settings.follow_children || !live_blocks ||
 	    BPF_CORE_READ(task, signal, live.counter) > 0 ||
-	    !bpf_map_lookup_elem(&targets, &walk.parent))
+	    !bpf_map_lookup_elem(&targets, &walk.parent.tgid))
 		return 0;
 	bpf_for_each_map_elem(&live, forget_block, &walk, 0);
 	return 0;

@@ -7,29 +7,6 @@
 #ifndef CPROF_BPF_HEAP_RETURN_BPF_H
 #define CPROF_BPF_HEAP_RETURN_BPF_H
 
-/* What a thread has left of its distance, and the sampled call that it is in. */
-struct heap_thread {
-	struct heap_distance distance;
-	u64 size; /* of the sampled call; valid while armed_sp */
-	u64 armed_sp; /* stack pointer at its entry; 0: in none */
-	u64 armed_return; /* its return address, if no return probe waits for it; else 0 */
-	u64 old; /* the block that a realloc would move */
-	u64 stored_at; /* where the block's address will be stored; 0: it is returned */
-	u64 outer_sp, outer_return; /* of the last door that may have jumped to another */
-	u32 outer_site, armed_site;
-	u32 sampled; /* 0: armed only because `old` is a block that we know */
-	u32 pad;
-	struct sample_key
-		key; /* of the call's stack, which was taken at its entry; with armed_return */
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct heap_thread);
-} threads SEC(".maps");
-
 static __always_inline u64 return_address(const struct pt_regs *regs)
 {
 	u64 address = 0;

@@ -439,7 +439,7 @@ struct heap_config { /* written once, before the programs are loaded */
 struct heap_block { /* the key of a live block */
 	u64 address;
 	struct global_pid tgid;
-	u32 pad;
+	u32 began; /* when the process did, in units of 2^20 ns: its number comes again */
 };
 
 struct heap_live {

@@ -214,6 +214,7 @@ struct task_struct {
 	struct task_struct *real_parent;
 	struct task_struct *group_leader;
 	struct pid *thread_pid;
+	u64 start_time;
 	char comm[16];
 	struct signal_struct *signal;
 	struct css_set *cgroups;

@@ -132,6 +132,14 @@ decode() { python3 "$BATS_TEST_DIRNAME/pprof_decode.py" "$@"; }
 	exactly heap_fork 1000
 	! grep -q 'from before' "$ERR"
 }
+@test "heap exact: a child whose number is another one's again, which held the same addresses" {
+	need_root
+	beside_me heap_reuse 1000
+	heap --rate 1
+	! grep -q ^skip target.out || skip 'no process gets the number again here'
+	compare heap.pb.gz
+	nothing_lost
+}
 @test "heap exact: a library with an allocator of its own, opened meanwhile" {
 	exactly heap_dlopen "$TARGETS/libheap_own.so" 1000
 }
@@ -454,6 +462,13 @@ old_enough() { awk -v time="$1" '$1 == "step" && time - $2 > 1.5 { n += 10 } END
 @test "heap finds: an allocator that is named with --alloc" {
 	need_root
 	beside_me heap_named 2000
+	heap --rate 1 --alloc malloc=pool_get,free=pool_put
+	compare heap.pb.gz
+}
+
+@test "heap finds: the same after an exec from inside an allocation" {
+	need_root
+	beside_me heap_named 2000 exec
 	heap --rate 1 --alloc malloc=pool_get,free=pool_put
 	compare heap.pb.gz
 }

@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* heap_named N: a pool with names of its own beside libc's. */
+/*
+ * heap_named N [exec]: a pool with names of its own beside libc's. "exec": it runs itself anew from inside
+ * an allocation, and allocates deeper in the stack then.
+ */
 #include "heap_truth.h"
+
+#include <sys/personality.h>
 
 static struct site pooled = {.name = "from_pool"};
 static char arena[16 << 20];
 static size_t used;
 static void *idle;
+static const char *program; /* to be run by the next allocation */
+static char size_text[16];
 
 #define POOL_BLOCK 256
 
@@ -13,6 +20,10 @@ NOINLINE void *pool_get(size_t size)
 {
 	char *p = idle;
 
+	if (program) {
+		execl(program, program, size_text, "again", NULL);
+		_exit(1);
+	}
 	if (size > POOL_BLOCK)
 		return NULL;
 	if (p) {
@@ -45,14 +56,49 @@ static NOINLINE void from_pool(long i)
 	}
 }
 
+static NOINLINE void deeper(int levels, long n)
+{
+	volatile char room[64];
+
+	room[0] = 0;
+	if (levels)
+		deeper(levels - 1, n);
+	for (long i = 0; !levels && i < n; i++)
+		from_pool(i);
+	room[1] = room[0];
+}
+
+/* Its stack then begins where it did before. */
+static void run_without_randomization(char **argv)
+{
+	int now = personality(0xffffffff);
+
+	if (now & ADDR_NO_RANDOMIZE)
+		return;
+	personality((unsigned long)now | ADDR_NO_RANDOMIZE);
+	execv(argv[0], argv);
+	exit(1);
+}
+
 int main(int argc, char **argv)
 {
+	const struct timespec notice = {.tv_nsec = 500000000};
+	const char *how = argc > 2 ? argv[2] : "";
 	long n = argc > 1 ? atol(argv[1]) : 1000;
 
+	if (!strcmp(how, "exec"))
+		run_without_randomization(argv);
 	site_known(&pooled);
-	heap_begin();
-	for (long i = 0; i < n; i++)
-		from_pool(i);
+	if (!strcmp(how, "again"))
+		nanosleep(&notice, NULL);
+	else
+		heap_begin();
+	if (!strcmp(how, "exec")) {
+		snprintf(size_text, sizeof(size_text), "%ld", n);
+		program = argv[0];
+		pool_get(1);
+	}
+	deeper(how[0] ? 50 : 0, n);
 	heap_end();
 	return 0;
 }
