@@ -39,8 +39,9 @@ killed() {
 	esac
 	sleep "0.$(printf '%03d' "$ms")"
 	[ "$whom" = cprof ] || profiler=-$profiler
-	kill "-$signal" -- "$profiler" 2>/dev/null || true
-	[ "$signal" = KILL ] || { sleep 0.01; kill "-$signal" -- "$profiler" 2>/dev/null || true; }
+	# Its group may not be there yet.
+	kill "-$signal" -- "$profiler" 2>/dev/null || kill "-$signal" "${profiler#-}" 2>/dev/null || true
+	[ "$signal" = KILL ] || { sleep 0.01; kill "-$signal" "${profiler#-}" 2>/dev/null || true; }
 	wait "${profiler#-}" || true
 }
 
