@@ -52,6 +52,13 @@ struct rows {
 int rows_build(struct elf_file *f, struct elf_file *debug, struct rule_set *set,
 	       struct rows **out) MUST_CHECK;
 void rows_free(struct rows *rows);
+/*
+ * Changes the rows from the numbers of `rules`, with which they were built, to those of `set`: so a module can be
+ * compiled by another thread than the one that has the set. What does not fit gets UNWIND_RULE_NONE.
+ * 0 or -ENOMEM, with nothing changed.
+ */
+int rows_renumber(struct rows *rows, const struct unwind_rule *rules, u32 nrules,
+		  struct rule_set *set) MUST_CHECK;
 
 /* The rule number for a file offset, by the very search the kernel does. */
 u32 rows_find(const struct rows *rows, u64 off);

@@ -109,3 +109,39 @@ u32 rule_set_number(struct rule_set *set, const struct unwind_rule *rule)
 	set->slots[slot] = (u16)set->len;
 	return set->len++;
 }
+
+/* Rules in use are few, and their rows many: each is looked up once. */
+struct renumbering {
+	const struct unwind_rule *rules;
+	u32 nrules;
+	struct rule_set *set;
+	u16 numbers[UNWIND_MAX_RULES]; /* 0: not looked up yet, or UNWIND_RULE_NONE */
+};
+
+static u16 new_number(struct renumbering *r, u32 old)
+{
+	if (old >= r->nrules)
+		return UNWIND_RULE_NONE;
+	if (!r->numbers[old])
+		r->numbers[old] = (u16)rule_set_number(r->set, &r->rules[old]);
+	return r->numbers[old];
+}
+
+int rows_renumber(struct rows *rows, const struct unwind_rule *rules, u32 nrules,
+		  struct rule_set *set)
+{
+	struct renumbering *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return -ENOMEM;
+	r->rules = rules;
+	r->nrules = nrules;
+	r->set = set;
+	for (u32 i = 0; i < rows->nwords; i++)
+		rows->words[i] = UNWIND_ROW(rows->words[i] >> 16,
+					    new_number(r, UNWIND_ROW_RULE(rows->words[i])));
+	for (u32 i = 0; i < rows->nblocks; i++)
+		rows->blocks[i].rule = new_number(r, rows->blocks[i].rule);
+	free(r);
+	return 0;
+}

@@ -125,6 +125,51 @@ TEST(rule_set, one_module_cannot_use_it_up)
 	rule_set_free(set);
 }
 
+/* Every address has the rule that it had, under the number that the other set knows it by. */
+TEST(rule_set, rows_go_over_to_another_set)
+{
+	struct unwind_rule first = {.cfa = UNWIND_CFA_RSP, .cfa_off = 123456};
+	struct unwind_rule *others = calloc(UNWIND_MAX_RULES, sizeof(*others));
+	struct module m = module_open("/proc/self/exe"), before;
+	struct rule_set *set;
+	u64 end;
+
+	CHECK(others);
+	before = module_open("/proc/self/exe");
+	end = m.rows->base_off + ((u64)m.rows->nblocks << UNWIND_BLOCK_SHIFT);
+	CHECK_INT(rule_set_new(others, UNWIND_MAX_RULES, &set), 0);
+	CHECK_INT(rule_set_number(set, &first), UNWIND_RULE_FIRST_FREE);
+	CHECK_INT(rows_renumber(m.rows, rules, rule_set_len(m.set), set), 0);
+	for (u64 off = m.rows->base_off; off < end; off += 7) {
+		u32 had = rows_find(before.rows, off), has = rows_find(m.rows, off);
+
+		CHECK(!memcmp(&rules[had], &others[has], sizeof(*others)));
+	}
+	CHECK_INT(rule_set_len(set), rule_set_len(m.set) + 1);
+	CHECK_INT(rule_set_overflows(set), 0);
+	rule_set_free(set);
+	free(others);
+	module_close(&before);
+	module_close(&m);
+}
+
+/* Where the other set is full, nothing is known rather than something wrong. */
+TEST(rule_set, a_full_set_takes_no_rules_over)
+{
+	struct unwind_rule few[8] = {{0}};
+	struct module m = module_open("/proc/self/exe");
+	struct rule_set *set;
+	u64 end = m.rows->base_off + ((u64)m.rows->nblocks << UNWIND_BLOCK_SHIFT);
+
+	CHECK_INT(rule_set_new(few, ARRAY_LEN(few), &set), 0);
+	CHECK_INT(rows_renumber(m.rows, rules, rule_set_len(m.set), set), 0);
+	for (u64 off = m.rows->base_off; off < end; off += 64)
+		CHECK(rows_find(m.rows, off) < ARRAY_LEN(few));
+	CHECK(rule_set_overflows(set) > 0);
+	rule_set_free(set);
+	module_close(&m);
+}
+
 /* ---- layout ----------------------------------------------------------------------------------- */
 
 static void check_layout(const struct rows *r)
