@@ -18,7 +18,6 @@
 #include "base/served_file.h"
 
 #define HUNG_MAX 8u /* readers that are left hanging; then nothing new is tried */
-#define AGAIN_MS 10000u /* how long after it did not answer a device is asked again */
 #define COPIED_MAX (2ull << 30) /* bytes of all files together: they take memory */
 /* A file system that answers each step just in time may not keep us forever either. */
 #define SLOW_AFTER_MS 10000u
@@ -35,8 +34,8 @@ struct reader_link {
 };
 
 struct readers {
-	pthread_mutex_t lock;
-	bool kept; /* a thread that nobody waits for has it */
+	pthread_mutex_t lock; /* of all below */
+	u32 owners;
 	pid_t spawner; /* 0: not started */
 	int control;
 	struct reader_link *links; /* also those that hang, until the end */
@@ -210,7 +209,7 @@ static struct reader_link *link_for(struct readers *r, const struct file_opener 
 		link = link->next;
 	if (link && link->sock >= 0)
 		return !known && is_silent(r, place) ? NULL : link;
-	if (link && known && now_ms() - link->died_ms < AGAIN_MS)
+	if (link && known && now_ms() - link->died_ms < READERS_AGAIN_MS)
 		return NULL;
 	if (r->hung >= HUNG_MAX || (!known && is_silent(r, place)))
 		return NULL;
@@ -462,6 +461,7 @@ int readers_new(struct readers **out)
 	if (!r)
 		return -ENOMEM;
 	r->control = r->mountinfo = -1;
+	r->owners = 1;
 	pthread_mutex_init(&r->lock, NULL);
 	*out = r;
 	return 0;
@@ -480,16 +480,24 @@ static void free_links(struct readers *r)
 	}
 }
 
-void readers_keep(struct readers *r)
+struct readers *readers_share(struct readers *r)
 {
 	pthread_mutex_lock(&r->lock);
-	r->kept = true;
+	r->owners++;
 	pthread_mutex_unlock(&r->lock);
+	return r;
 }
 
 void readers_free(struct readers *r)
 {
-	if (!r || r->kept)
+	u32 left;
+
+	if (!r)
+		return;
+	pthread_mutex_lock(&r->lock);
+	left = --r->owners;
+	pthread_mutex_unlock(&r->lock);
+	if (left)
 		return;
 	free_links(r);
 	if (r->spawner) {

@@ -19,6 +19,7 @@
 #include "base/input_file.h"
 
 #define READERS_ANSWER_MS 3000u /* for one step: an open, or a megabyte */
+#define READERS_AGAIN_MS 10000u /* how long after it did not answer a device is asked again */
 #define READERS_PATH_MAX 256 /* of a path in messages */
 
 struct readers;
@@ -29,12 +30,10 @@ int readers_new(struct readers **out) MUST_CHECK;
  * BPF maps mapped, which a reader that hangs would keep. Else the first request does it.
  */
 int readers_start(struct readers *r);
-void readers_free(struct readers *r); /* NULL is fine; input files are closed before */
-/*
- * A thread that nobody waits for may still use it: readers_free() leaves everything to the end of
- * the process.
- */
-void readers_keep(struct readers *r);
+/* One more owner, who frees it, too; returns `r`. */
+struct readers *readers_share(struct readers *r);
+/* With the last owner they go. NULL is fine; input files are closed before. */
+void readers_free(struct readers *r);
 
 /* Whether files that `tgid` maps from this device can be read without help. */
 bool readers_device_is_local(struct readers *r, pid_t tgid, u32 dev_major, u32 dev_minor);

@@ -165,7 +165,7 @@ static void wait_for(struct job *job, pthread_t thread)
 static void give_up(struct module *m)
 {
 	if (m->root.readers)
-		readers_keep(m->root.readers);
+		(void)readers_share(m->root.readers); /* for good: the thread may still use them */
 	m->elf = NULL;
 	m->root = TARGET_ROOT_NONE;
 }

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Files that are opened and compiled by other threads: each request has its answer, in time. */
+#include "unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/readers.h"
+#include "collect/module_loader.h"
+
+#define PATIENCE_MS 60000u
+
+static double seconds(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec + ts.tv_nsec * 1e-9;
+}
+
+/* The executable mapping of our own that holds an address; the path is the caller's. */
+static struct map_entry mapping_of(const void *address)
+{
+	struct map_entry found = {0};
+	map_vec maps = {0};
+
+	CHECK_INT(maps_read(getpid(), &maps), 0);
+	vec_for_each(&maps, e) {
+		if (e->start <= (u64)(uintptr_t)address && (u64)(uintptr_t)address < e->end) {
+			found = *e;
+			found.path = strdup(e->path);
+		}
+	}
+	maps_release(&maps);
+	CHECK(found.path);
+	return found;
+}
+
+static struct module_loader *new_loader(struct readers *readers)
+{
+	struct module_loader *l;
+
+	CHECK_INT(module_loader_new(readers, &l), 0);
+	return l;
+}
+
+static void ask(struct module_loader *l, pid_t tgid, u64 start, u64 end, u64 token)
+{
+	const struct module_request q = {
+		.tgid = tgid, .entry = {.start = start, .end = end}, .token = token};
+
+	CHECK_INT(module_loader_ask(l, &q), 0);
+}
+
+static struct module_result next(struct module_loader *l)
+{
+	struct module_result r;
+
+	while (!module_loader_take(l, &r))
+		CHECK(module_loader_wait(l, PATIENCE_MS));
+	return r;
+}
+
+static void release(struct module_result *r)
+{
+	module_free(r->module);
+	module_rows_release(&r->rows);
+}
+
+static void check_loaded(const struct module_result *r, const struct map_entry *e)
+{
+	CHECK_INT(r->err, 0);
+	CHECK_INT(r->inode, e->inode);
+	CHECK(r->module && r->module->elf && !r->module->unread);
+	CHECK_STR(r->module->path, e->path);
+	CHECK_INT(r->rows_err, 0);
+	CHECK(r->rows.rows && r->rows.rows->nrows > 1000 && r->rows.nrules > 50);
+}
+
+TEST(module_loader, a_mapping_of_which_only_the_place_is_known)
+{
+	struct module_loader *l = new_loader(NULL);
+	struct map_entry e = mapping_of((void *)(uintptr_t)new_loader);
+	struct module_result r;
+
+	ask(l, getpid(), e.start, e.end, 4711);
+	r = next(l);
+	CHECK_INT(r.token, 4711);
+	CHECK_INT(r.tgid, getpid());
+	CHECK_INT(r.start, e.start);
+	check_loaded(&r, &e);
+	release(&r);
+	/* It is not compiled again, whoever maps it. */
+	ask(l, getpid(), e.start, e.end, 4712);
+	r = next(l);
+	CHECK_INT(r.token, 4712);
+	CHECK_INT(r.err, 0);
+	CHECK_INT(r.inode, e.inode);
+	CHECK(!r.module && !r.rows.rows);
+	CHECK(!module_loader_take(l, &r));
+	free(e.path);
+	module_loader_free(l);
+}
+
+TEST(module_loader, what_is_not_there)
+{
+	struct module_loader *l = new_loader(NULL);
+	struct map_entry e = mapping_of((void *)(uintptr_t)new_loader);
+	struct module_result r;
+
+	ask(l, 0x7ffffff0, e.start, e.end, 1);
+	r = next(l);
+	CHECK_INT(r.err, -ESRCH);
+	CHECK_INT(r.inode, 0);
+	ask(l, getpid(), 4096, 8192, 2);
+	r = next(l);
+	CHECK_INT(r.err, -ESTALE);
+	CHECK_INT(r.token, 2);
+	free(e.path);
+	module_loader_free(l);
+}
+
+/* Also with requests in the queue, and with answers that nobody took. */
+TEST(module_loader, is_freed_at_any_time)
+{
+	struct map_entry e = mapping_of((void *)(uintptr_t)new_loader);
+
+	for (int round = 0; round < 20; round++) {
+		struct module_loader *l = new_loader(NULL);
+
+		for (int i = 0; i < round; i++)
+			ask(l, getpid(), e.start, e.end, (u64)i);
+		if (round % 3 == 1)
+			(void)module_loader_wait(l, PATIENCE_MS);
+		module_loader_free(l);
+	}
+	free(e.path);
+}
+
+TEST(module_loader, without_threads_the_asking_one_loads)
+{
+	const struct rlimit none = {0, 0};
+	struct map_entry e = mapping_of((void *)(uintptr_t)new_loader);
+	struct module_loader *l;
+	struct module_result r;
+
+	/* The limit does not bind root. */
+	if (!geteuid() && (setresgid(65534, 65534, 65534) || setresuid(65534, 65534, 65534)))
+		unit_skip("cannot become an ordinary user");
+	if (setrlimit(RLIMIT_NPROC, &none) || access(e.path, R_OK))
+		unit_skip("this program cannot be read by an ordinary user");
+	l = new_loader(NULL);
+	ask(l, getpid(), e.start, e.end, 1);
+	CHECK(module_loader_take(l, &r));
+	check_loaded(&r, &e);
+	release(&r);
+	free(e.path);
+	module_loader_free(l);
+}
+
+/* A FUSE file system that nobody serves, in a mount namespace of its own; its device. */
+static dev_t mount_silence(void)
+{
+	int fuse = open("/dev/fuse", O_RDWR), minor = -1;
+	char options[100], line[1000];
+	FILE *f;
+
+	if (geteuid() || fuse < 0 || unshare(CLONE_NEWNS))
+		unit_skip("needs root and /dev/fuse");
+	CHECK(!mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0", fuse);
+	if (mount("silent", "/mnt", "fuse", 0, options))
+		unit_skip("cannot mount FUSE here");
+	f = fopen("/proc/self/mountinfo", "re");
+	while (f && fgets(line, sizeof(line), f)) {
+		if (strstr(line, " /mnt ") && strstr(line, " fuse silent "))
+			sscanf(line, "%*d %*d 0:%d", &minor);
+	}
+	CHECK(f && minor >= 0);
+	fclose(f);
+	return makedev(0, (unsigned)minor);
+}
+
+TEST(module_loader, a_file_that_does_not_answer_keeps_no_other)
+{
+	struct map_entry e = mapping_of((void *)(uintptr_t)new_loader);
+	dev_t dev = mount_silence();
+	struct module_request silent = {.tgid = getpid(),
+					.entry = {.start = 4096,
+						  .end = 8192,
+						  .inode = 5,
+						  .dev_major = major(dev),
+						  .dev_minor = minor(dev),
+						  .path = (char *)"/mnt/file"},
+					.token = 1};
+	double begin = seconds(), first;
+	struct module_loader *l;
+	struct readers *readers;
+	struct module_result r;
+
+	CHECK_INT(readers_new(&readers), 0);
+	l = new_loader(readers);
+	CHECK_INT(module_loader_ask(l, &silent), 0);
+	ask(l, getpid(), e.start, e.end, 2);
+	r = next(l);
+	first = seconds() - begin;
+	CHECK_INT(r.token, 2);
+	check_loaded(&r, &e);
+	release(&r);
+	r = next(l);
+	CHECK_INT(r.token, 1);
+	CHECK_INT(r.err, 0);
+	CHECK(r.module && r.module->unread && !r.module->elf);
+	CHECK_STR(r.module->path, "/mnt/file");
+	CHECK(first < seconds() - begin);
+	CHECK(seconds() - begin >= READERS_ANSWER_MS * 1e-3);
+	release(&r);
+	module_loader_free(l);
+	readers_free(readers);
+	free(e.path);
+	CHECK(!umount2("/mnt", MNT_DETACH));
+}
