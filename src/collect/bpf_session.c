@@ -4,6 +4,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -11,16 +12,23 @@
 #include <unistd.h>
 
 #include "base/regular_file.h"
+#include "collect/bpf_modules.h"
 #include "collect/memory_bound.h"
-#include "collect/module_rows.h"
-#include "collect/module_set.h"
 #include "collect/pending.h"
 #include "collect/stack_store.h"
-#include "collect/tables.h"
 #include "target/pid_space.h"
 
 #define BATCH 1024
 #define ITER_RECORDS 64
+#define ORPHANS_MAX 65536u
+#define POLL_MOST_NS 50000000ull
+
+struct orphan { /* a count whose frames have not come yet */
+	struct sample_key key;
+	struct sample_count count;
+};
+
+typedef VEC(struct orphan) orphan_vec;
 
 struct count_batch {
 	struct sample_key keys[BATCH];
@@ -31,24 +39,23 @@ struct bpf_session {
 	struct bpf_object *obj;
 	struct sample_control *control;
 	const struct collect_options *opt;
-	struct tables *tables;
-	struct module_set *modules;
+	struct bpf_modules *modules;
 	struct stack_store *store;
 	struct pending *pending;
-	u64 pending_ends[STACK_END_COUNT];
+	orphan_vec orphans;
+	u64 whole; /* stacks that came from user space */
 	struct ring_buffer *ring;
 	struct memory_bound bound;
 	size_t room; /* bytes that stacks may have; 0: any */
 	bpf_session_merge_fn before_merge; /* may be NULL */
 	void *before_merge_arg;
 	bool merging; /* or it is not the time for that */
-	int counts_fd[2], modules_fd, stats_fd, seeds_fd;
+	u64 drain_until_ns; /* CLOCK_MONOTONIC; 0: until nothing is left */
+	int counts_fd[2], stats_fd, seeds_fd;
 	u32 counts_max;
 	struct count_batch *batch; /* made in time, so that counts need no memory to be read */
 	struct gaps gaps;
-	u64 nmodules, late_modules;
 	u64 lost_frames; /* samples whose frames had not come when their counts were read */
-	bool recording; /* discovery is over: further modules are late */
 };
 
 static int map_fd(struct bpf_object *obj, const char *name)
@@ -56,86 +63,34 @@ static int map_fd(struct bpf_object *obj, const char *name)
 	return bpf_object__find_map_fd_by_name(obj, name);
 }
 
-/* ---- tables ---- */
-
-static int load_table(struct bpf_session *s, u32 number, struct module *m)
-{
-	struct rows *rows = NULL;
-	int err;
-
-	err = module_rows_build(m, tables_rules(s->tables), &rows);
-	if (!err)
-		err = tables_load(s->tables, number, rows);
-	if (err)
-		log_info(s->opt->log, "no unwind table for %s: %s", m->path, error_reason(err));
-	else
-		log_debug(s->opt->log, "%s: %u rows", m->path, rows->nrows);
-	rows_free(rows);
-	return err;
-}
-
-/*
- * Numbers a file and loads its table; `m` is taken over. Without a table it still gets a number, so that its
- * frames have a name. A file that is known already keeps its number.
- */
-static int module_add(struct bpf_session *s, struct module *m)
-{
-	u32 known = module_set_find_same(s->modules, m);
-	int number;
-
-	if (known != MODULE_NONE) {
-		module_free(m);
-		return (int)known;
-	}
-	number = module_set_add(s->modules, m);
-	if (number < 0) {
-		module_free(m);
-		return number;
-	}
-	if (m->unread)
-		tables_set_unread(s->tables, (u32)number);
-	else
-		load_table(s, (u32)number, m);
-	s->nmodules++;
-	s->late_modules += s->recording;
-	return number;
-}
-
-/* A file that some target maps. */
-static void module_arrived(struct bpf_session *s, const struct module_record *r)
-{
-	struct module *m;
-	pid_t tgid;
-	int number = pid_from_proc(r->tgid, &tgid);
-	u32 value;
-
-	if (!number)
-		number = module_open_mapped(s->opt->readers, tgid, r->start, r->end, &m);
-
-	if (number) {
-		/* Most likely gone already: whoever maps the file next may ask again. */
-		log_debug(s->opt->log, "cannot open what PID %u maps at %llx: %s", r->tgid.nr,
-			  (unsigned long long)r->start, error_reason(number));
-		bpf_map_delete_elem(s->modules_fd, &r->inode);
-		return;
-	}
-	number = module_add(s, m);
-	/* Left as "loading", each of its samples would come to user space, for nothing. */
-	value = number < 0 ? MODULE_UNKNOWN : (u32)number;
-	bpf_map_update_elem(s->modules_fd, &r->inode, &value, BPF_ANY);
-}
-
-/* A file that a pending walk came upon before the kernel did. */
-static int module_met(void *arg, pid_t tgid, const struct map_entry *e)
+/* A file that a pending walk came upon. */
+static int module_number(void *arg, pid_t tgid, const struct map_entry *e)
 {
 	struct bpf_session *s = arg;
-	struct module *m;
-	int err = module_open_entry(s->opt->readers, tgid, e, &m);
 
-	return err ? err : module_add(s, m);
+	return bpf_modules_number(s->modules, tgid, e);
 }
 
 /* ---- what comes through the ring buffer ---- */
+
+/* Once no stack waits any more, whose frames they could be. */
+static void place_orphans(struct bpf_session *s)
+{
+	if (!s->orphans.len || pending_waiting(s->pending))
+		return;
+	vec_for_each(&s->orphans, o) {
+		if (stack_store_add(s->store, &o->key, TALLY_COUNT, &o->count))
+			s->lost_frames += o->count.samples;
+	}
+	vec_release(&s->orphans);
+}
+
+static void take_modules(struct bpf_session *s)
+{
+	if (bpf_modules_take(s->modules))
+		pending_retry(s->pending);
+	place_orphans(s);
+}
 
 static bool has_jit_frame(const struct sample_record *r)
 {
@@ -157,7 +112,8 @@ static int stack_arrived(struct bpf_session *s, const struct sample_record *r, s
 	memcpy(owner.leader_comm, r->leader_comm, sizeof(owner.leader_comm));
 	owner.comm[COMM_LEN - 1] = owner.leader_comm[COMM_LEN - 1] = 0;
 	if (has_jit_frame(r))
-		module_set_jit(s->modules, r->tgid); /* while its root can still be opened */
+		module_set_jit(bpf_modules_set(s->modules),
+			       r->tgid); /* while its root can still be opened */
 	stack_store_put(s->store, &r->key, &owner, r->frames, r->nframes);
 	return 0;
 }
@@ -165,18 +121,29 @@ static int stack_arrived(struct bpf_session *s, const struct sample_record *r, s
 void bpf_session_put(struct bpf_session *s, const struct sample_key *key,
 		     const struct stack_owner *owner, const u64 *frames, u32 nframes)
 {
-	s->pending_ends[STACK_WHOLE]++;
+	s->whole++;
 	stack_store_put(s->store, key, owner, frames, nframes);
 }
 
 int bpf_session_finish(struct bpf_session *s, const struct pending_record *r, size_t size)
 {
-	enum stack_end end;
-	int err = pending_finish(s->pending, r, size, &end);
+	return pending_finish(s->pending, r, size);
+}
 
-	if (!err && end < STACK_END_COUNT)
-		s->pending_ends[end]++;
-	return err;
+static u64 now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
+}
+
+/* A negative result ends the draining, behind this record. */
+static int may_go_on(const struct bpf_session *s)
+{
+	if (!s->merging && stack_store_is_tight(s->store))
+		return -EAGAIN;
+	return s->drain_until_ns && now_ns() > s->drain_until_ns ? -EINTR : 0;
 }
 
 static int record_arrived(void *ctx, void *data, size_t size)
@@ -185,26 +152,39 @@ static int record_arrived(void *ctx, void *data, size_t size)
 	const u32 *kind = data;
 	int err = 0;
 
+	/* Until the kernel has a file's table, every stack in it comes here, faster than they can be taken. */
+	if (bpf_modules_ready(s->modules))
+		take_modules(s);
 	if (*kind == RECORD_MODULE && size >= sizeof(struct module_record))
-		module_arrived(s, data);
+		bpf_modules_record(s->modules, data);
 	else if (*kind == RECORD_STACK && size >= offsetof(struct sample_record, frames))
 		err = stack_arrived(s, data, size);
 	else if (*kind == RECORD_PENDING)
 		err = bpf_session_finish(s, data, size);
 	gaps_note(&s->gaps, GAP_RECORDS, err);
-	/* A negative result ends the draining, behind this record. */
-	return !s->merging && stack_store_is_tight(s->store) ? -EAGAIN : 0;
+	return may_go_on(s);
 }
 
 /* ---- counts ---- */
 
+/*
+ * No frames came: those of a stack that waits for a file are still to come. Else a program was held up for longer
+ * than the grace of a flip, which is a loss, no failure.
+ */
+static void take_orphan(struct bpf_session *s, const struct sample_key *key,
+			const struct sample_count *count)
+{
+	if (!pending_waiting(s->pending) || s->orphans.len >= ORPHANS_MAX ||
+	    vec_push(&s->orphans, (struct orphan){*key, *count}))
+		s->lost_frames += count->samples;
+}
+
 static void take_counts(struct bpf_session *s, const struct sample_key *keys,
 			const struct sample_count *counts, u32 n)
 {
-	/* No frames came: a program was held up for longer than the grace of a flip. A loss, no failure. */
 	for (u32 i = 0; i < n; i++) {
 		if (stack_store_add(s->store, &keys[i], TALLY_COUNT, &counts[i]))
-			s->lost_frames += counts[i].samples;
+			take_orphan(s, &keys[i], &counts[i]);
 	}
 }
 
@@ -285,23 +265,48 @@ int bpf_session_listen(struct bpf_session *s, int ring_fd, ring_buffer_sample_fn
 	return ring_buffer__add(s->ring, ring_fd, fn, arg);
 }
 
+/* Until the ring buffer or the loader of files has something. */
+static void wait_for_news(struct bpf_session *s, int timeout_ms)
+{
+	struct pollfd fds[] = {
+		{.fd = ring_buffer__epoll_fd(s->ring), .events = POLLIN},
+		{.fd = bpf_modules_fd(s->modules), .events = POLLIN},
+	};
+
+	(void)poll(fds, ARRAY_LEN(fds),
+		   timeout_ms); /* interrupted: what is there is worth taking */
+}
+
 int bpf_session_poll(struct bpf_session *s, int timeout_ms)
 {
 	make_room(s); /* what has been taken in since may have been too much */
-	if (ring_buffer__poll(s->ring, timeout_ms) == -EAGAIN)
-		make_room(s);
+	wait_for_news(s, timeout_ms);
+	/* Whoever polls has other things to do, too: what comes faster than it can be taken waits, or is lost. */
+	s->drain_until_ns = now_ns() + POLL_MOST_NS;
 	consume(s); /* stacks come without a wake-up */
+	s->drain_until_ns = 0;
+	take_modules(s);
 	if (__atomic_load_n(&s->control->active_keys, __ATOMIC_RELAXED) > s->counts_max / 2)
 		flip_counts(s);
 	return s->opt->target->scope == TARGET_PROCESSES &&
 	       __atomic_load_n(&s->control->live_targets, __ATOMIC_RELAXED) == 0;
 }
 
+/* The stacks that wait, once no more will come. */
+static void finish_pending(struct bpf_session *s)
+{
+	while (pending_waiting(s->pending) && bpf_modules_wait(s->modules))
+		pending_retry(s->pending);
+	pending_give_up(s->pending);
+}
+
 void bpf_session_drain(struct bpf_session *s)
 {
 	consume(s);
+	finish_pending(s);
 	drain_counts(s, s->counts_fd[0]);
 	drain_counts(s, s->counts_fd[1]);
+	place_orphans(s);
 	make_room(s);
 }
 
@@ -314,13 +319,14 @@ void bpf_session_add(struct bpf_session *s, const struct sample_key *key, enum t
 
 u32 bpf_session_module(const struct bpf_session *s, const struct map_entry *e)
 {
-	return module_set_find(s->modules, e);
+	return module_set_find(bpf_modules_set(s->modules), e);
 }
 
 int bpf_session_read(struct bpf_session *s, const struct sample_meaning *meaning, struct profile *p,
 		     struct error *err)
 {
-	int code = stack_store_to_profile(s->store, s->modules, s->opt, meaning, p);
+	int code =
+		stack_store_to_profile(s->store, bpf_modules_set(s->modules), s->opt, meaning, p);
 
 	if (!code)
 		stack_store_clear(s->store);
@@ -339,14 +345,17 @@ struct stack_store *bpf_session_store(struct bpf_session *s)
 
 void bpf_session_take_stacks(struct bpf_session *s)
 {
+	u64 until = s->drain_until_ns;
 	bool merging = s->merging;
 
 	/* Not now: so everything finds room, which is at most what the ring buffer holds. */
+	s->drain_until_ns = 0;
 	s->merging = true;
 	stack_store_limit(s->store, 0);
 	ring_buffer__consume(s->ring);
 	stack_store_limit(s->store, s->room);
 	s->merging = merging;
+	s->drain_until_ns = until;
 }
 
 void bpf_session_reuse_maps(struct bpf_session *s, bool on)
@@ -361,7 +370,7 @@ void bpf_session_scale(struct bpf_session *s, enum wait_cause cause, u64 total)
 
 const struct module_set *bpf_session_modules(const struct bpf_session *s)
 {
-	return s->modules;
+	return bpf_modules_set(s->modules);
 }
 
 /* ---- who and what, before recording ---- */
@@ -404,7 +413,8 @@ static int list_and_load(struct bpf_session *s, struct bpf_program *list_mapping
 	if (got < 0)
 		err = -errno;
 	vec_for_each(&all, r)
-		module_arrived(s, r);
+		bpf_modules_record(s->modules, r);
+	bpf_modules_wait(s->modules);
 	vec_release(&all);
 out:
 	if (fd >= 0)
@@ -431,15 +441,6 @@ static void *map_for_listing(struct readers *readers, const char *path)
 	return mem == MAP_FAILED ? NULL : mem;
 }
 
-static int load_special_tables(struct bpf_session *s)
-{
-	struct module *vdso = module_set_get(s->modules, MODULE_VDSO);
-
-	if (vdso && vdso->elf)
-		load_table(s, MODULE_VDSO, vdso);
-	return 0;
-}
-
 int bpf_session_discover(struct bpf_session *s, struct bpf_program *list_mappings,
 			 char *const *extra, struct error *err)
 {
@@ -458,7 +459,6 @@ int bpf_session_discover(struct bpf_session *s, struct bpf_program *list_mapping
 	}
 	if (mapped.len && !code)
 		code = seed(s, getpid(), SEED_LIST_ONLY);
-	load_special_tables(s);
 	if (!code)
 		code = list_and_load(s, list_mappings);
 	vec_for_each(&mapped, mem)
@@ -470,7 +470,7 @@ int bpf_session_discover(struct bpf_session *s, struct bpf_program *list_mapping
 	if (s->opt->target->scope == TARGET_PROCESSES && !s->control->live_targets)
 		return error_set(err, -ESRCH, "cannot profile %s: it has exited",
 				 s->opt->target->title);
-	s->recording = true;
+	bpf_modules_begin(s->modules);
 	return 0;
 }
 
@@ -478,10 +478,9 @@ int bpf_session_discover(struct bpf_session *s, struct bpf_program *list_mapping
 
 static int new_pending(struct bpf_session *s)
 {
-	const struct pending_env env = {.tables = s->tables,
-					.modules = s->modules,
+	const struct pending_env env = {.tables = bpf_modules_tables(s->modules),
 					.store = s->store,
-					.load = module_met,
+					.number = module_number,
 					.arg = s};
 
 	return pending_new(&env, &s->pending);
@@ -491,9 +490,12 @@ int bpf_session_new(struct bpf_object *obj, struct sample_control *control,
 		    const struct collect_options *opt, const struct stack_kind *kind,
 		    struct bpf_session **out, struct error *err)
 {
-	struct tables_maps maps = {.chunks_fd = map_fd(obj, "table_chunks"),
-				   .rules_fd = map_fd(obj, "rules"),
-				   .modules_fd = map_fd(obj, "module_tables")};
+	const struct bpf_modules_env env = {.maps = {.chunks_fd = map_fd(obj, "table_chunks"),
+						     .rules_fd = map_fd(obj, "rules"),
+						     .modules_fd = map_fd(obj, "module_tables")},
+					    .modules_fd = map_fd(obj, "modules"),
+					    .readers = opt->readers,
+					    .log = opt->log};
 	struct bpf_session *s = calloc(1, sizeof(*s));
 	int code;
 
@@ -506,12 +508,9 @@ int bpf_session_new(struct bpf_object *obj, struct sample_control *control,
 	s->counts_fd[0] = map_fd(obj, "counts_a");
 	s->counts_fd[1] = map_fd(obj, "counts_b");
 	s->counts_max = bpf_map__max_entries(bpf_object__find_map_by_name(obj, "counts_a"));
-	s->modules_fd = map_fd(obj, "modules");
 	s->stats_fd = map_fd(obj, "stats");
 	s->seeds_fd = map_fd(obj, "seeds");
-	code = tables_new(&maps, &s->tables);
-	if (!code)
-		code = module_set_new(opt->readers, &s->modules);
+	code = bpf_modules_new(&env, &s->modules);
 	if (!code)
 		code = stack_store_new(opt, kind, &s->store);
 	if (!code) {
@@ -541,8 +540,8 @@ void bpf_session_free(struct bpf_session *s)
 	stack_store_free(s->store);
 	memory_bound_release(&s->bound);
 	free(s->batch);
-	module_set_free(s->modules);
-	tables_free(s->tables);
+	vec_release(&s->orphans);
+	bpf_modules_free(s->modules);
 	free(s);
 }
 
@@ -584,12 +583,14 @@ void bpf_session_stats(struct bpf_session *s, struct collect_stats *out)
 		.late = bpf_session_stat(s, STAT_LATE_TICKS),
 		.frames = bpf_session_stat(s, STAT_FRAMES),
 		.kernel_ns = bpf_session_stat(s, STAT_NANOSECONDS),
-		.modules = s->nmodules,
-		.late_modules = s->late_modules,
-		.rows = tables_rows(s->tables),
+		.modules = bpf_modules_count(s->modules),
+		.late_modules = bpf_modules_late(s->modules),
+		.rows = tables_rows(bpf_modules_tables(s->modules)),
 		.merged = stack_store_merged(s->store),
 		.gaps = s->gaps,
 	};
 	for (u32 end = 0; end < STACK_END_COUNT; end++)
-		out->ends[end] = stat_slot(s, STAT_ENDS_FIRST + end) + s->pending_ends[end];
+		out->ends[end] = stat_slot(s, STAT_ENDS_FIRST + end);
+	out->ends[STACK_WHOLE] += s->whole;
+	pending_ends(s->pending, out->ends);
 }

@@ -49,8 +49,10 @@ static bool env_find_module(struct stack_walk *st, u64 pc, u32 *module, u64 *off
 {
 	const struct walk_env *env = current->env;
 
-	(void)st;
-	return env->find_module(env->arg, pc, module, off);
+	if (env->find_module(env->arg, pc, module, off))
+		return true;
+	st->missing_module = env->loading && *env->loading;
+	return false;
 }
 
 static const struct module_table *env_module_table(u32 module)

@@ -14,6 +14,11 @@
 struct walk_env {
 	/* Which module is mapped executable at `pc`, and pc's offset in it (FRAME() of shared.h). */
 	bool (*find_module)(void *arg, u64 pc, u32 *module, u64 *off);
+	/*
+	 * Whether find_module found nothing because a file is being loaded, which is what the stack's end says
+	 * then. May be NULL: that does not occur.
+	 */
+	const bool *loading;
 	/* A module's tables; NULL: nothing is known about its code. They stay while the walk lasts. */
 	const struct rows *(*rows)(void *arg, u32 module);
 	/* Target memory outside of the copied stack; may be NULL: there is none. */

@@ -116,6 +116,15 @@ cpu_ticks() {
 	TICKS=$((${12} + ${13} + ${14} + ${15}))
 }
 
+# child_of PID: the command that a cprof has started, as against the process that reads files for it.
+child_of() {
+	local pid
+	for pid in $(pgrep -P "$1"); do
+		[ "$(cat "/proc/$pid/comm" 2>/dev/null)" = cprof-reader ] || { echo "$pid"; return 0; }
+	done
+	return 1
+}
+
 # opens_something PID: whether it waits in a system call of the open family: open, openat, openat2.
 opens_something() { grep -qE '^(2|257|437) ' "/proc/$1/syscall" 2>/dev/null; }
 

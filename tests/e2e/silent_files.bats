@@ -64,7 +64,7 @@ says_silent() { grep -q "could not read .*mnt/${1:-libraries}: its file system d
 	copy_of storm
 	file_system "$PWD/source"
 	"$CPROF" cpu -F 999 -f folded -o "$FOLDED" -- bash -c 'for i in {1..40}; do mnt/storm child; done' 2>"$ERR"
-	whole 90
+	whole 98
 	at_least 20 ';child_work[; ]'
 }
 

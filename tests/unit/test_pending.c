@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stacks that wait in user space until a file is loaded: none is lost, whatever comes first. */
+#include "unit.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "collect/pending.h"
+#include "target/pid_space.h"
+
+#define TICKET 4711
+
+struct fixture {
+	struct pending *pending;
+	struct tables *tables;
+	struct stack_store *store;
+	struct collect_options opt;
+	struct target target;
+	int number; /* what the file's number is said to be */
+	pid_t asked_for;
+	u32 asked;
+};
+
+static int number_of(void *arg, pid_t tgid, const struct map_entry *e)
+{
+	struct fixture *f = arg;
+
+	CHECK(e->inode && e->executable && e->path[0] == '/');
+	f->asked_for = tgid;
+	f->asked++;
+	return f->number;
+}
+
+static int mapped_array(u32 value, u32 entries)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
+	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "test", 4, value, entries, &opts);
+
+	if (fd < 0 && (errno == EPERM || errno == ENOSYS))
+		unit_skip("BPF maps need root");
+	CHECK(fd >= 0);
+	return fd;
+}
+
+static void setup(struct fixture *f)
+{
+	const struct tables_maps maps = {
+		.chunks_fd = -1,
+		.rules_fd = mapped_array(sizeof(struct unwind_rule), UNWIND_MAX_RULES),
+		.modules_fd = mapped_array(sizeof(struct module_table), MODULE_MAX)};
+	struct pending_env env = {.number = number_of, .arg = f};
+
+	memset(f, 0, sizeof(*f));
+	f->opt.target = &f->target;
+	CHECK_INT(tables_new(&maps, &f->tables), 0);
+	CHECK_INT(stack_store_new(&f->opt, NULL, &f->store), 0);
+	env.tables = f->tables;
+	env.store = f->store;
+	CHECK_INT(pending_new(&env, &f->pending), 0);
+	close(maps.rules_fd);
+	close(maps.modules_fd);
+}
+
+static void teardown(struct fixture *f)
+{
+	pending_free(f->pending);
+	stack_store_free(f->store);
+	tables_free(f->tables);
+}
+
+static void ends(const struct fixture *f, u64 out[STACK_END_COUNT])
+{
+	memset(out, 0, STACK_END_COUNT * sizeof(*out));
+	pending_ends(f->pending, out);
+}
+
+static bool is_stored(const struct fixture *f, u64 ticket)
+{
+	const struct sample_key key = {.stack = ticket};
+
+	return stack_store_knows(f->store, &key);
+}
+
+/* A thread of `tgid` that runs in this program's own code. */
+static size_t finish(struct fixture *f, pid_t tgid, u64 ticket)
+{
+	struct pending_record r = {.kind = RECORD_PENDING,
+				   .key = {.stack = ticket},
+				   .count = {.samples = 1, .weight = 1},
+				   .ticket = ticket,
+				   .tgid = pid_to_proc(tgid),
+				   .pc = (u64)(uintptr_t)number_of,
+				   .sp = 0x7fff00000000,
+				   .exact = 1,
+				   .copied = 4096};
+	size_t size = offsetof(struct pending_record, data) + r.copied;
+
+	CHECK_INT(pending_finish(f->pending, &r, size), 0);
+	return size;
+}
+
+TEST(pending, a_stack_waits_until_its_file_is_there)
+{
+	u64 n[STACK_END_COUNT];
+	struct fixture f;
+
+	setup(&f);
+	f.number = -EAGAIN;
+	finish(&f, getpid(), TICKET);
+	CHECK_INT(pending_waiting(f.pending), 1);
+	CHECK(!is_stored(&f, TICKET));
+	pending_retry(f.pending); /* another file came */
+	CHECK_INT(pending_waiting(f.pending), 1);
+	f.number = MODULE_FIRST_FILE;
+	pending_retry(f.pending);
+	CHECK_INT(pending_waiting(f.pending), 0);
+	CHECK(is_stored(&f, TICKET));
+	ends(&f, n);
+	CHECK_INT(n[STACK_NO_TABLE], 1); /* the file has none here */
+	CHECK_INT(n[STACK_LOADING], 0);
+	CHECK_INT(f.asked_for, getpid());
+	teardown(&f);
+}
+
+TEST(pending, what_is_left_is_cut_where_it_waits)
+{
+	u64 n[STACK_END_COUNT];
+	struct fixture f;
+
+	setup(&f);
+	f.number = -EAGAIN;
+	for (u64 i = 1; i <= 10; i++)
+		finish(&f, getpid(), i);
+	CHECK_INT(pending_waiting(f.pending), 10);
+	pending_give_up(f.pending);
+	CHECK_INT(pending_waiting(f.pending), 0);
+	ends(&f, n);
+	CHECK_INT(n[STACK_LOADING], 10);
+	for (u64 i = 1; i <= 10; i++)
+		CHECK(is_stored(&f, i));
+	teardown(&f);
+}
+
+TEST(pending, a_file_that_cannot_be_opened_keeps_nobody)
+{
+	u64 n[STACK_END_COUNT];
+	struct fixture f;
+
+	setup(&f);
+	f.number = -EACCES;
+	finish(&f, getpid(), TICKET);
+	CHECK_INT(pending_waiting(f.pending), 0);
+	ends(&f, n);
+	CHECK_INT(n[STACK_NO_TABLE], 1);
+	teardown(&f);
+}
+
+/* What was mapped where is read when the record comes: later the process may be gone. */
+TEST(pending, a_process_that_is_gone_by_then)
+{
+	pid_t pid = fork();
+	u64 n[STACK_END_COUNT];
+	struct fixture f;
+
+	if (!pid) {
+		pause();
+		_exit(0);
+	}
+	setup(&f);
+	f.number = -EAGAIN;
+	finish(&f, pid, TICKET);
+	CHECK_INT(pending_waiting(f.pending), 1);
+	CHECK(!kill(pid, SIGKILL) && waitpid(pid, NULL, 0) == pid);
+	f.number = MODULE_FIRST_FILE;
+	pending_retry(f.pending);
+	CHECK(is_stored(&f, TICKET));
+	ends(&f, n);
+	CHECK_INT(n[STACK_NO_TABLE], 1);
+	/* Of one that is gone already nothing can be known. */
+	finish(&f, pid, TICKET + 1);
+	ends(&f, n);
+	CHECK_INT(n[STACK_LOADING], 1);
+	teardown(&f);
+}
+
+TEST(pending, those_that_wait_have_a_bound)
+{
+	size_t size, n = 0, more = 20;
+	u64 seen[STACK_END_COUNT];
+	struct fixture f;
+
+	setup(&f);
+	f.number = -EAGAIN;
+	do
+		size = finish(&f, getpid(), ++n);
+	while (pending_waiting(f.pending) == n && n < 2 * PENDING_BYTES_MAX / size);
+	CHECK(pending_waiting(f.pending) * size <= PENDING_BYTES_MAX);
+	CHECK((pending_waiting(f.pending) + 2) * size > PENDING_BYTES_MAX);
+	for (size_t i = 0; i < more; i++)
+		finish(&f, getpid(), ++n);
+	ends(&f, seen);
+	CHECK_INT(seen[STACK_LOADING], n - pending_waiting(f.pending));
+	teardown(&f);
+}
+
+TEST(pending, records_that_make_no_sense)
+{
+	struct pending_record r = {.kind = RECORD_PENDING, .tgid = pid_to_proc(getpid())};
+	size_t head = offsetof(struct pending_record, data);
+	struct fixture f;
+
+	setup(&f);
+	CHECK_INT(pending_finish(f.pending, &r, head - 1), -EBADMSG);
+	r.copied = 100;
+	CHECK_INT(pending_finish(f.pending, &r, head + 99), -EBADMSG);
+	r.copied = 0;
+	r.nframes = 2;
+	CHECK_INT(pending_finish(f.pending, &r, head + 15), -EBADMSG);
+	r.nframes = STACK_MAX_FRAMES;
+	CHECK_INT(pending_finish(f.pending, &r, sizeof(r)), -EBADMSG);
+	CHECK_INT(pending_waiting(f.pending), 0);
+	teardown(&f);
+}
