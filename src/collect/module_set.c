@@ -65,6 +65,16 @@ int module_set_add(struct module_set *set, struct module *m)
 	return (int)set->next++;
 }
 
+int module_set_reserve(struct module_set *set)
+{
+	return module_set_add(set, NULL);
+}
+
+void module_set_fill(struct module_set *set, u32 number, struct module *m)
+{
+	set->by_number[number] = m;
+}
+
 struct module *module_set_get(const struct module_set *set, u32 number)
 {
 	return number < MODULE_MAX ? set->by_number[number] : NULL;
@@ -75,7 +85,8 @@ static u32 find_file(const struct module_set *set, u64 inode, u32 dev_major, u32
 	for (u32 i = MODULE_FIRST_FILE; i < set->next; i++) {
 		const struct module *m = set->by_number[i];
 
-		if (m->inode == inode && m->dev_major == dev_major && m->dev_minor == dev_minor)
+		if (m && m->inode == inode && m->dev_major == dev_major &&
+		    m->dev_minor == dev_minor)
 			return i;
 	}
 	return MODULE_NONE;

@@ -16,6 +16,9 @@ void module_set_free(struct module_set *set);
 
 /* Takes `m` over and gives its number (from MODULE_FIRST_FILE on); -ENOSPC at MODULE_MAX. */
 int module_set_add(struct module_set *set, struct module *m);
+/* A number for a module that is still being opened; it has none until it is filled. */
+int module_set_reserve(struct module_set *set);
+void module_set_fill(struct module_set *set, u32 number, struct module *m); /* takes `m` over */
 struct module *module_set_get(const struct module_set *set, u32 number); /* NULL: none */
 
 /* The number of the file that a mapping shows; MODULE_NONE when it is not in the set. */

@@ -217,10 +217,10 @@ static bool cut_deleted(char *path)
 	return true;
 }
 
-static int on_mapped(struct perf_processes *p, const struct perf_mapped *m)
+/* False: it makes no sense. The path is copied. */
+static bool entry_of(const struct perf_mapped *m, struct map_entry *e)
 {
-	struct perf_process *proc = perf_processes_find(p, m->pid);
-	struct map_entry e = {
+	*e = (struct map_entry){
 		.start = m->start,
 		.offset = m->offset,
 		.inode = m->inode,
@@ -229,14 +229,33 @@ static int on_mapped(struct perf_processes *p, const struct perf_mapped *m)
 		.readable = true,
 		.executable = true,
 	};
+	if (__builtin_add_overflow(m->start, m->len, &e->end))
+		return false;
+	e->path = strdup(m->path);
+	if (!e->path)
+		return false;
+	e->deleted = cut_deleted(e->path);
+	return true;
+}
+
+void perf_processes_ask(struct perf_processes *p, const struct perf_mapped *m)
+{
+	struct map_entry e;
+
+	if (!entry_of(m, &e))
+		return;
+	(void)perf_modules_map(p->modules, (pid_t)m->pid, &e);
+	free(e.path);
+}
+
+static int on_mapped(struct perf_processes *p, const struct perf_mapped *m)
+{
+	struct perf_process *proc = perf_processes_find(p, m->pid);
+	struct map_entry e;
 	struct space_map map;
 
-	if (!proc || __builtin_add_overflow(m->start, m->len, &e.end))
+	if (!proc || !entry_of(m, &e))
 		return 0;
-	e.path = strdup(m->path);
-	if (!e.path)
-		return -ENOMEM;
-	e.deleted = cut_deleted(e.path);
 	map = perf_modules_map(p->modules, (pid_t)m->pid, &e);
 	free(e.path);
 	return address_space_add(&proc->space, &map);

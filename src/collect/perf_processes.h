@@ -26,6 +26,9 @@ int perf_processes_add_thread(struct perf_processes *p, pid_t tgid, pid_t tid) M
 /* Takes in any record that is not a sample. 0 or -ENOMEM. */
 int perf_processes_update(struct perf_processes *p, const struct perf_record *r) MUST_CHECK;
 
+/* Has the file of a mapping loaded whose record is taken in later. */
+void perf_processes_ask(struct perf_processes *p, const struct perf_mapped *m);
+
 /* NULL: not known. */
 struct perf_process *perf_processes_find(struct perf_processes *p, u32 tgid);
 /* Added without mappings when it is not known; NULL: no memory. */

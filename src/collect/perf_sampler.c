@@ -7,21 +7,22 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "collect/collector.h"
 #include "collect/events.h"
 #include "collect/memory_bound.h"
+#include "collect/perf_backlog.h"
 #include "collect/perf_event.h"
 #include "collect/perf_modules.h"
 #include "collect/perf_processes.h"
 #include "collect/perf_record.h"
 #include "collect/perf_rings.h"
 #include "collect/perf_tasks.h"
+#include "collect/perf_thinning.h"
+#include "collect/perf_walk.h"
 #include "collect/stack_store.h"
-#include "unwind/walk.h"
 
 /*
  * A ring must hold what a busy CPU writes until we get to run, or samples are lost: so the copied
@@ -33,23 +34,7 @@
 #define STACK_BYTES_MIN 8192u
 #define STACK_BYTES_MAX 64512u
 
-/*
- * A new thread's events begin with a whole period before their first sample (inherit_event() in
- * kernel/events/core.c), so that threads which live for less are never seen: at 99 Hz, a program that
- * spent 2 s of CPU time in threads of 10 ms had no sample at all. So clocks tick at this rate at least,
- * and of their ticks so many are taken, at random, as were asked for.
- */
-#define TICKS_HZ_MIN 997u
-
 #define LISTING_ROUNDS 16 /* threads are listed until no new ones turn up, so often at most */
-
-struct thinning {
-	u64 period; /* ns between samples that are wanted; 0: all are taken */
-	u64 passed; /* CPU time that ticks stood for so far */
-	u64 window; /* where the window begins in which the next sample is taken, */
-	u64 pick; /* and at which point of it */
-	u64 random;
-};
 
 struct perf_collector {
 	struct collector base;
@@ -61,7 +46,9 @@ struct perf_collector {
 	struct stack_store *store;
 	struct memory_bound bound;
 	struct collect_stats stats;
-	struct thinning thinning;
+	struct perf_thinning thinning;
+	struct perf_backlog *backlog; /* records behind one whose file is being loaded */
+	bool giving_up; /* such a record is not waited for any longer */
 	u32 ticks_hz;
 	u64 lost_ticks;
 	struct stack_walk walk;
@@ -92,39 +79,16 @@ static u32 stack_bytes(const struct perf_collector *c)
 	return bytes > STACK_BYTES_MAX ? STACK_BYTES_MAX : (u32)(bytes & ~7ull);
 }
 
-/* xorshift64: enough to keep step with nothing that the target does. */
-static void next_pick(struct thinning *t)
-{
-	t->random ^= t->random << 13;
-	t->random ^= t->random >> 7;
-	t->random ^= t->random << 17;
-	t->pick = t->window + t->random % t->period;
-}
-
 static void choose_rate(struct perf_collector *c)
 {
 	u32 limit = perf_max_frequency();
-	u32 ticks = limit < TICKS_HZ_MIN ? limit : TICKS_HZ_MIN;
+	u32 ticks = limit < PERF_TICKS_HZ_MIN ? limit : PERF_TICKS_HZ_MIN;
 
 	c->ticks_hz = c->opt.frequency;
 	if (!c->opt.event->clock || c->opt.frequency >= ticks)
 		return;
 	c->ticks_hz = ticks;
-	c->thinning = (struct thinning){.period = NSEC_PER_SEC / c->opt.frequency,
-					.random = now_ns() | 1};
-	next_pick(&c->thinning);
-}
-
-/* How many samples a tick that stands for `ns` of CPU time is: mostly none. */
-static u64 thin(struct thinning *t, u64 ns)
-{
-	u64 taken = 0;
-
-	for (t->passed += ns; t->pick < t->passed; taken++) {
-		t->window += t->period;
-		next_pick(t);
-	}
-	return taken;
+	perf_thinning_init(&c->thinning, c->opt.frequency, now_ns());
 }
 
 /* One thread; 1: new, 0: known already or gone, or a negative errno. */
@@ -251,6 +215,8 @@ static int make_parts(struct perf_collector *c, struct error *err)
 	if (!code)
 		code = perf_processes_new(c->modules, &c->processes);
 	if (!code)
+		code = perf_backlog_new(&c->backlog);
+	if (!code)
 		code = stack_store_new(&c->opt, NULL, &c->store);
 	return code ? error_set(err, code, "cannot record: %s", error_reason(code)) : 0;
 }
@@ -271,7 +237,8 @@ static int perf_prepare(struct collector *base, struct error *err)
 				 "cannot sample the kernel: permission denied (as root: sysctl "
 				 "kernel.perf_event_paranoid=1)");
 	read_targets(c);
-	perf_modules_compile(c->modules);
+	perf_modules_wait(c->modules);
+	perf_modules_begin(c->modules);
 	return 0;
 }
 
@@ -291,120 +258,6 @@ static int perf_start(struct collector *base, struct error *err)
 }
 
 /* ---- a sample --------------------------------------------------------------------------------- */
-
-struct lookup {
-	pid_t tgid;
-	struct perf_modules *modules;
-	const struct address_space *space;
-};
-
-static bool find_module(void *arg, u64 pc, u32 *module, u64 *off)
-{
-	const struct lookup *l = arg;
-	const struct space_map *map = address_space_find(l->space, pc);
-
-	if (!map)
-		return false;
-	*module = map->module;
-	*off = pc + map->shift;
-	return true;
-}
-
-static const struct rows *rows_of(void *arg, u32 module)
-{
-	return perf_modules_rows(((struct lookup *)arg)->modules, module);
-}
-
-/* Code stays what it was when the sample was taken; the stack does not, so it is never read late. */
-static bool read_code(void *arg, void *dst, u32 size, u64 addr)
-{
-	const struct lookup *l = arg;
-	struct iovec local = {dst, size}, remote = {(void *)(uintptr_t)addr, size};
-
-	return address_space_find(l->space, addr) &&
-	       process_vm_readv(l->tgid, &local, 1, &remote, 1, 0) == (ssize_t)size;
-}
-
-/* From asm/perf_regs.h's order to DWARF's (psABI figure 3.36). */
-static void set_registers(struct stack_walk *st, const struct perf_sample *s)
-{
-	static const u8 dwarf[PERF_REG_R8] = {
-		[PERF_REG_AX] = 0, [PERF_REG_DX] = 1, [PERF_REG_CX] = 2,
-		[PERF_REG_BX] = 3, [PERF_REG_SI] = 4, [PERF_REG_DI] = 5,
-		[PERF_REG_BP] = 6, [PERF_REG_SP] = 7, [PERF_REG_IP] = 16,
-	};
-
-	for (int i = 0; i < PERF_REG_IP; i++)
-		st->regs[dwarf[i]] = s->regs[i];
-	for (int i = 0; i < 8; i++)
-		st->regs[8 + i] = s->regs[PERF_REG_R8 + i];
-	st->pc = s->regs[PERF_REG_IP];
-	st->sp = s->regs[PERF_REG_SP];
-	st->bp = s->regs[PERF_REG_BP];
-	st->bx = s->regs[PERF_REG_BX];
-	st->regs_known = st->bx_known = 1;
-	st->exact = 1;
-}
-
-/* The kernel's frames: the leaf exact, callers inside their calls. */
-static void push_kernel(struct stack_walk *st, const struct perf_sample *s)
-{
-	u32 pushed = 0;
-
-	for (u64 i = 0; i < s->chain_len && pushed < STACK_MAX_KERNEL; i++) {
-		u64 ip;
-
-		memcpy(&ip, s->chain + i * sizeof(ip), sizeof(ip));
-		if (ip >= (u64)PERF_CONTEXT_MAX) /* a marker between contexts */
-			continue;
-		walk_push(st, FRAME(MODULE_KERNEL, ip - (pushed > 0)));
-		pushed++;
-	}
-}
-
-/* Of a process that is not in cprof's PID namespace; what it has mapped cannot be read. */
-static void walk_outside(struct perf_collector *c, const struct perf_sample *s)
-{
-	walk_reset(&c->walk);
-	if (c->opt.kernel)
-		push_kernel(&c->walk, s);
-	if (!c->opt.user)
-		return;
-	c->walk.end = STACK_OUTSIDE;
-	walk_push(&c->walk, FRAME(MODULE_CUT, STACK_OUTSIDE));
-}
-
-static void walk_sample(struct perf_collector *c, const struct perf_sample *s,
-			const struct perf_process *proc)
-{
-	struct lookup lookup = {(pid_t)s->pid, c->modules, perf_process_space(proc)};
-	const struct walk_env env = {
-		.find_module = find_module,
-		.rows = rows_of,
-		.read = read_code,
-		.arg = &lookup,
-		.rules = perf_modules_rules(c->modules),
-		.nrules = UNWIND_MAX_RULES,
-	};
-	const struct walk_copy copy = {.copy = s->stack, .sp = s->regs[PERF_REG_SP]};
-
-	walk_reset(&c->walk);
-	if (c->opt.kernel)
-		push_kernel(&c->walk, s);
-	if (!c->opt.user || s->abi == PERF_SAMPLE_REGS_ABI_NONE)
-		return;
-	if (s->abi != PERF_SAMPLE_REGS_ABI_64) {
-		c->walk.end = STACK_COMPAT;
-		walk_push(&c->walk, FRAME(MODULE_CUT, STACK_COMPAT));
-		return;
-	}
-	/* In the kernel, half way through an exec: the program that the registers are of is gone. */
-	if (!s->user_mode &&
-	    (!s->stack.len || !address_space_find(lookup.space, s->regs[PERF_REG_IP])))
-		return;
-	set_registers(&c->walk, s);
-	walk_stack(&c->walk, &env, &copy);
-}
 
 /* Keys only tell apart what is counted; all numbers of perf events are of cprof's own namespace. */
 static struct global_pid told_apart_by(u32 nr)
@@ -443,35 +296,53 @@ static struct perf_process *process_of(struct perf_collector *c, u32 tgid)
 	return perf_processes_ensure(c->processes, tgid);
 }
 
-static void on_sample(struct perf_collector *c, const struct perf_sample *s)
+/* How many samples a record is; decided once, however often it is looked at. */
+static struct sample_count worth(struct perf_collector *c, const struct perf_sample *s, u64 *taken)
 {
-	struct perf_process *proc = process_of(c, s->pid);
-	struct sample_count n = {.samples = 1, .weight = s->period};
-	/* The idle task has this number, too, but never was in user mode. */
-	bool outside = !s->pid && s->abi != PERF_SAMPLE_REGS_ABI_NONE;
+	if (*taken == PERF_BACKLOG_UNDECIDED)
+		*taken = c->thinning.period ? perf_thinning_take(&c->thinning, s->period) : 1;
+	return (struct sample_count){.samples = *taken,
+				     .weight = c->thinning.period ? *taken * c->thinning.period
+								  : s->period};
+}
 
-	if ((!proc && !outside) || perf_tasks_is_double(c->tasks, s->tid, s->id))
-		return;
-	if (c->thinning.period) {
-		n.samples = thin(&c->thinning, s->period);
-		n.weight = n.samples * c->thinning.period;
-	}
-	if (!n.samples)
-		return;
-	if (proc)
-		walk_sample(c, s, proc);
-	else
-		walk_outside(c, s);
+/* False: a file that its stack is in is being loaded. */
+static bool walk(struct perf_collector *c, const struct perf_sample *s, struct perf_process *proc)
+{
+	const struct perf_walk w = {.modules = c->modules,
+				    .space = proc ? perf_process_space(proc) : NULL,
+				    .kernel = c->opt.kernel,
+				    .user = c->opt.user};
+	bool loading = perf_walk_sample(&w, s, &c->walk);
+
 	/* A mapping that we were not told of, because its record was lost. */
 	if (c->walk.end == STACK_NOT_MAPPED && perf_process_may_refresh(proc, now_ns()) &&
 	    !perf_processes_read(c->processes, (pid_t)s->pid))
-		walk_sample(c, s, proc);
+		loading = perf_walk_sample(&w, s, &c->walk);
+	return !loading || c->giving_up;
+}
+
+static bool on_sample(struct perf_collector *c, const struct perf_sample *s, u64 *taken)
+{
+	struct perf_process *proc = process_of(c, s->pid);
+	/* The idle task has this number, too, but never was in user mode. */
+	bool outside = !s->pid && s->abi != PERF_SAMPLE_REGS_ABI_NONE;
+	struct sample_count n;
+
+	if ((!proc && !outside) || perf_tasks_is_double(c->tasks, s->tid, s->id))
+		return true;
+	n = worth(c, s, taken);
+	if (!n.samples)
+		return true;
+	if (!walk(c, s, proc))
+		return false;
 	if (!c->walk.nframes)
-		return; /* only the kernel is wanted, and it was not there */
+		return true; /* only the kernel is wanted, and it was not there */
 	c->stats.samples += n.samples;
 	c->stats.ends[c->walk.end] += n.samples;
 	c->stats.frames += c->walk.nframes;
 	count(c, s, &n);
+	return true;
 }
 
 /* ---- while the clock runs --------------------------------------------------------------------- */
@@ -481,35 +352,106 @@ static void note_process(struct perf_collector *c, const struct perf_record *r)
 	gaps_note(&c->stats.gaps, GAP_MAPPINGS, perf_processes_update(c->processes, r));
 }
 
-static void on_record(struct perf_collector *c, const struct perf_record *r)
+/* False: it has to wait. */
+static bool on_record(struct perf_collector *c, const struct perf_record *r, u64 *taken)
 {
 	switch (r->type) {
 	case PERF_RECORD_SAMPLE:
-		on_sample(c, &r->sample);
-		break;
+		return on_sample(c, &r->sample, taken);
 	case PERF_RECORD_LOST:
 	case PERF_RECORD_LOST_SAMPLES:
 		c->lost_ticks += r->lost;
-		break;
+		return true;
 	case PERF_RECORD_EXIT:
 		perf_tasks_forget(c->tasks, r->task.tid);
-		note_process(c, r);
 		break;
 	default:
-		note_process(c, r);
 		break;
+	}
+	note_process(c, r);
+	return true;
+}
+
+static bool take(struct perf_collector *c, struct bytes raw, u64 *taken)
+{
+	struct perf_record record;
+
+	return perf_record_decode(raw, perf_tasks_kernel(c->tasks), &record) ||
+	       on_record(c, &record, taken);
+}
+
+/* Those that wait, as far as they need not wait any longer. */
+static void take_backlog(struct perf_collector *c)
+{
+	struct bytes raw;
+	u64 *taken;
+
+	(void)perf_modules_take(c->modules);
+	while (perf_backlog_first(c->backlog, &raw, &taken) && take(c, raw, taken))
+		perf_backlog_drop(c->backlog);
+}
+
+/* The stack of the oldest is cut where it waits. */
+static void give_up_first(struct perf_collector *c)
+{
+	struct bytes raw;
+	u64 *taken;
+
+	c->giving_up = true;
+	if (perf_backlog_first(c->backlog, &raw, &taken)) {
+		(void)take(c, raw, taken);
+		perf_backlog_drop(c->backlog);
+	}
+	c->giving_up = false;
+}
+
+/* A file is asked for at once, also by a record that has to wait: its process may be gone later. */
+static void ask_early(struct perf_collector *c, struct bytes raw)
+{
+	struct perf_record record;
+
+	if (!perf_record_decode(raw, perf_tasks_kernel(c->tasks), &record) &&
+	    record.type == PERF_RECORD_MMAP2)
+		perf_processes_ask(c->processes, &record.mapped);
+}
+
+static void put_back(struct perf_collector *c, struct bytes raw, u64 taken)
+{
+	ask_early(c, raw);
+	while (!perf_backlog_put(c->backlog, raw, taken)) {
+		if (perf_backlog_is_empty(c->backlog)) {
+			c->giving_up = true;
+			(void)take(c, raw, &taken);
+			c->giving_up = false;
+			return;
+		}
+		give_up_first(c);
 	}
 }
 
 static void drain(struct perf_collector *c, bool all)
 {
-	struct perf_record record;
 	struct bytes raw;
 
+	take_backlog(c);
 	perf_rings_begin(c->rings, all);
 	while (perf_rings_next(c->rings, &raw)) {
-		if (!perf_record_decode(raw, perf_tasks_kernel(c->tasks), &record))
-			on_record(c, &record);
+		u64 taken = PERF_BACKLOG_UNDECIDED;
+
+		if (!perf_backlog_is_empty(c->backlog) || !take(c, raw, &taken))
+			put_back(c, raw, taken);
+	}
+}
+
+/* What still waits when recording has ended is waited for. */
+static void finish_backlog(struct perf_collector *c)
+{
+	perf_modules_wait(c->modules);
+	take_backlog(c);
+	while (!perf_backlog_is_empty(c->backlog)) {
+		perf_modules_wait(c->modules);
+		give_up_first(c);
+		take_backlog(c);
 	}
 }
 
@@ -542,6 +484,7 @@ static void perf_stop(struct collector *base)
 
 	perf_tasks_stop(c->tasks);
 	drain(c, true);
+	finish_backlog(c);
 }
 
 static int perf_read(struct collector *base, struct profile *p, struct error *err)
@@ -580,6 +523,7 @@ static void perf_free(struct collector *base)
 
 	perf_tasks_free(c->tasks);
 	perf_rings_free(c->rings);
+	perf_backlog_free(c->backlog);
 	perf_processes_free(c->processes);
 	perf_modules_free(c->modules);
 	stack_store_free(c->store);

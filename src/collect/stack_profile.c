@@ -380,9 +380,7 @@ static int main_mapping_first(struct conversion *c)
 		struct module *m = module_set_get(c->modules, number);
 		s64 mapping;
 
-		if (!m)
-			break;
-		if (strcmp(m->path, t->processes.data[0].exe) != 0)
+		if (!m || strcmp(m->path, t->processes.data[0].exe) != 0)
 			continue;
 		mapping = mapping_of(c, number, (struct proc_pid){0});
 		return mapping < 0 ? (int)mapping : 0;

@@ -131,6 +131,7 @@ static void read_maps(struct stepper *s)
 		map = perf_modules_map(s->modules, s->pid, e);
 		CHECK(!address_space_add(&s->space, &map));
 	}
+	perf_modules_wait(s->modules);
 	maps_release(&maps);
 }
 
