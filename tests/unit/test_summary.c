@@ -157,8 +157,9 @@ TEST(summary, every_reason_at_its_longest_fits_a_line)
 		b.stats.ends[i] = 999999;
 	print(&b);
 	CHECK_INT(b.nlines, 3);
-	CHECK_STR(b.lines[1] + strlen(b.lines[1]) - strlen("file could not be read in time 999999"),
-		  "file could not be read in time 999999");
+	CHECK_STR(b.lines[1] + strlen(b.lines[1]) -
+			  strlen("process outside of cprof's PID namespace 999999"),
+		  "process outside of cprof's PID namespace 999999");
 	free(b.text);
 }
 
