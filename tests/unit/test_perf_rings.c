@@ -44,6 +44,7 @@ static void work(double seconds)
 
 struct tally {
 	u64 samples, others, last;
+	u64 late; /* records older than the one before */
 };
 
 static void take_all(struct perf_rings *rings, bool kernel, bool all, struct tally *t)
@@ -53,7 +54,7 @@ static void take_all(struct perf_rings *rings, bool kernel, bool all, struct tal
 
 	perf_rings_begin(rings, all);
 	while (perf_rings_next(rings, &raw)) {
-		CHECK(time_of(raw) >= t->last);
+		t->late += time_of(raw) < t->last;
 		t->last = time_of(raw);
 		CHECK_INT(perf_record_decode(raw, kernel, &r), 0);
 		if (r.type != PERF_RECORD_SAMPLE) {
@@ -96,6 +97,11 @@ TEST(perf_rings, one_stream_in_the_order_of_time)
 	take_all(rings, perf_tasks_kernel(tasks), true, &t);
 	CHECK(t.samples > 10); /* of 200, on a machine that has other work */
 	CHECK(t.others >= 100);
+	/*
+	 * The kernel takes a record's time before its place in the ring, so an interrupt in between, or a CPU that
+	 * a hypervisor holds up, makes a few of them late. Without merging the rings half of them would be.
+	 */
+	CHECK(t.late <= (t.samples + t.others) / 10);
 	perf_tasks_free(tasks);
 	perf_rings_free(rings);
 }
