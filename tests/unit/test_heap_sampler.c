@@ -132,7 +132,7 @@ TEST(heap_sampler, estimates_are_unbiased)
 		s.left = sampler_draw(&s, 8192);
 	}
 	check_near(estimated_bytes, bytes, 0.01);
-	check_near(estimated_blocks, blocks, 0.02);
+	check_near(estimated_blocks, blocks, 0.05); /* five standard errors */
 }
 
 /* ---- the set */
