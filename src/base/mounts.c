@@ -240,7 +240,7 @@ static int add_kernel_tmpfs(struct mounts *out)
 {
 	struct mount_point m = {.local = true};
 	int fd = memfd_create("cprof", MFD_CLOEXEC);
-	struct stat st;
+	struct stat st = {0};
 	int err = fd < 0 || fstat(fd, &st) ? -errno : 0;
 
 	if (fd >= 0)

@@ -8,7 +8,8 @@
 #include "collect/chains.h"
 
 #define OWNER_NONE 0u /* all fields are 0 */
-#define OWNERS_MAX (1u << 24)
+#define OWNER_BITS 24 /* of a number in the table */
+#define OWNERS_MAX (1u << OWNER_BITS)
 
 struct stack_owner { /* the first thread that was seen with a key */
 	struct proc_pid tgid, tid;

@@ -15,7 +15,7 @@ struct stack_entry {
 	struct sample_count count;
 	u32 node; /* of the leaf */
 	u32 waker; /* of the leaf of the waker's stack; TREE_ROOT: none */
-	u32 owner : 24;
+	u32 owner : OWNER_BITS;
 	u32 epoch : 5; /* when the kernel sent its frames */
 	u32 merged : 1; /* it is not a key of the kernel's */
 	u32 awaited : 1; /* more counts will come */
@@ -24,7 +24,6 @@ struct stack_entry {
 };
 
 _Static_assert(sizeof(struct stack_entry) == 64, "no padding");
-_Static_assert(OWNERS_MAX == 1u << 24, "the bits of stack_entry.owner");
 
 /* Of kinds with lives: for each entry. */
 struct stack_lives {
