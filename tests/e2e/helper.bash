@@ -245,6 +245,15 @@ holds() { awk "BEGIN { exit !($1) }" || { echo "not true: $1"; return 1; }; }
 # near HAVE WANT TOLERANCE
 near() { holds "$1 - $2 <= $3 && $2 - $1 <= $3"; }
 
+# held_as_told WAY: the probes lie outside of the program's own clock, so a thread that is preempted between the two
+# is seen to hold for longer, by a time slice or some.
+held_as_told() {
+	local took told
+	took=$(takes held "$1")
+	told=$(truth "$1"_held)
+	holds "$took >= 0.95 * $told - 2000000 && $took <= 1.05 * $told + 60000000"
+}
+
 # chance PERCENT: four standard errors of a share of that size among the samples there are.
 chance() { awk -v p="$1" -v n="$(samples "$FOLDED")" 'BEGIN { print 4 * sqrt(p * (100 - p) / (n ? n : 1)) }'; }
 
