@@ -239,8 +239,10 @@ inlined='deep::hot[^;]*;[^;]*first[^;]*;[^;]*second[^;]*;[^;]*third[^;]*;[^;]*in
 	said 'cprof: recording' heap.err $!
 	record_cpu 1.5 -F 999
 	holds "$(percent 'realloc') > 20"
-	at_least 99.5 'main;grow;.*realloc' 'realloc'
-	whole
+	# Recordings of other tests that watch the same libc put probes of their own upon these, and a return address
+	# that several have replaced is not always found: up to 1.5 % of the stacks. Unseen, it would be nearly all.
+	at_least 97 'main;grow;.*realloc' 'realloc'
+	whole 97
 }
 @test "kernel: its frames above the whole user stack" {
 	target syscall
