@@ -41,24 +41,26 @@ static void print_gaps(struct terminal *t, const struct gaps *g)
 		log_warn(&t->log, "the profile is incomplete: %s", text);
 }
 
-static void print_cost(struct terminal *t, const struct collect_stats *s)
+static void print_cost(struct terminal *t, const struct collect_stats *s,
+		       const struct names_cost *names)
 {
 	struct rusage u;
+	long memory;
 	double cpu;
 
 	getrusage(RUSAGE_SELF, &u);
 	cpu = (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
-	      (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+	      (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6 + (double)names->cpu_ns / 1e9;
+	memory = u.ru_maxrss > (long)names->memory_kb ? u.ru_maxrss : (long)names->memory_kb;
 	if (s->kernel_ns && s->samples)
 		terminal_note(
 			t,
 			"cprof: cost: %.2f s of CPU, %ld MB of memory, %.1f us per sample in the "
 			"kernel",
-			cpu, u.ru_maxrss / 1024,
-			(double)s->kernel_ns / 1000.0 / (double)s->samples);
+			cpu, memory / 1024, (double)s->kernel_ns / 1000.0 / (double)s->samples);
 	else
 		terminal_note(t, "cprof: cost: %.2f s of CPU, %ld MB of memory", cpu,
-			      u.ru_maxrss / 1024);
+			      memory / 1024);
 }
 
 static void print_heap(struct terminal *t, const struct heap_stats *h)
@@ -171,7 +173,7 @@ void summary_print(struct terminal *t, const struct summary *sum)
 	/* Three lines at most: what was cut matters more than what could be named better. */
 	if (!print_cuts(t, s) && !s->heap.probes && n->note[0])
 		terminal_note(t, "cprof: %s", n->note);
-	print_cost(t, s);
+	print_cost(t, s, &n->cost);
 }
 
 void summary_unanswered(struct terminal *t, const struct readers_unanswered *u)

@@ -157,6 +157,19 @@ bool budget_look(struct budget *b, enum budget_part part, u64 steps)
 	return false;
 }
 
+void budget_learn(struct budget *b, const struct budget *from)
+{
+	b->bytes = from->bytes < b->bytes ? from->bytes : b->bytes;
+	for (int i = 0; i < BUDGET_PARTS; i++) {
+		u8 lost = from->lost[i] < BUDGET_ENDS ? from->lost[i] : BUDGET_FAILED;
+
+		if (from->steps[i] < b->steps[i])
+			b->steps[i] = from->steps[i];
+		if (lost)
+			budget_lose(b, (enum budget_part)i, (enum budget_end)lost);
+	}
+}
+
 bool budget_reserve(struct budget *b, enum budget_part part, u64 bytes)
 {
 	if (bytes <= b->bytes) {
@@ -185,6 +198,7 @@ const char *budget_end_text(enum budget_end end)
 		[BUDGET_BYTES] = "it needs too much memory",
 		[BUDGET_TIME] = "it takes too long",
 		[BUDGET_STOPPED] = "interrupted",
+		[BUDGET_FAILED] = "reading it failed",
 	};
 
 	return texts[end];

@@ -36,6 +36,8 @@ enum budget_end {
 	BUDGET_BYTES,
 	BUDGET_TIME,
 	BUDGET_STOPPED, /* the caller's wish */
+	BUDGET_FAILED, /* a library crashed on it, or gave up for want of memory */
+	BUDGET_ENDS,
 };
 
 struct budget_watch {
@@ -94,6 +96,9 @@ static inline bool budget_take(struct budget *b, enum budget_part part, u64 step
 
 /* May `bytes` more be allocated? They are not given back: a file is read once. */
 bool budget_reserve(struct budget *b, enum budget_part part, u64 bytes);
+
+/* Takes over what a fork of this process has used up and lost. What makes no sense counts as lost. */
+void budget_learn(struct budget *b, const struct budget *from);
 
 /* For a reader that leaves out a part for a reason of its own. */
 void budget_lose(struct budget *b, enum budget_part part, enum budget_end end);

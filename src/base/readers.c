@@ -445,6 +445,36 @@ int readers_open(struct readers *r, const struct file_opener *o, struct input_fi
 	return err ? err : take_answer(link, &a, fd, o->path, out);
 }
 
+void readers_learn(struct readers *r, const struct readers_unanswered *from)
+{
+	pthread_mutex_lock(&r->lock);
+	if (from->files > r->unanswered.files)
+		r->unanswered = *from;
+	pthread_mutex_unlock(&r->lock);
+}
+
+void readers_forked(struct readers *r)
+{
+	pthread_mutex_init(&r->lock, NULL);
+	for (struct reader_link *link = r->links; link; link = link->next)
+		pthread_mutex_init(&link->lock, NULL);
+}
+
+void readers_renew(struct readers *r)
+{
+	struct reader_link *link;
+
+	pthread_mutex_lock(&r->lock);
+	link = r->links; /* new ones come in front */
+	pthread_mutex_unlock(&r->lock);
+	for (; link; link = link->next) {
+		pthread_mutex_lock(&link->lock);
+		if (link->sock >= 0)
+			(void)lose(link);
+		pthread_mutex_unlock(&link->lock);
+	}
+}
+
 /* ---- life ------------------------------------------------------------------------------------- */
 
 void readers_unanswered(struct readers *r, struct readers_unanswered *out)

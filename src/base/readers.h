@@ -75,5 +75,11 @@ struct readers_unanswered {
 };
 
 void readers_unanswered(struct readers *r, struct readers_unanswered *out);
+/* What a fork of this process found out with its copy of `r`. */
+void readers_learn(struct readers *r, const struct readers_unanswered *from);
+/* First thing in such a fork, where nobody holds a lock any more. */
+void readers_forked(struct readers *r);
+/* Such a fork was killed, perhaps in the middle of an exchange: every file is asked of new readers. */
+void readers_renew(struct readers *r);
 
 #endif

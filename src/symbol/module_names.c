@@ -260,26 +260,42 @@ static int ask_function_starts(struct request *r)
 	return err;
 }
 
+static int resolve(struct request *r, bool dwarf, struct module_names_info *info)
+{
+	int err;
+
+	*info = (struct module_names_info){0};
+	r->done = calloc(r->n ? r->n : 1, sizeof(*r->done));
+	if (!r->done)
+		return -ENOMEM;
+	err = dwarf ? ask_dwarf(r, info) : 0;
+	if (!err)
+		err = ask_symtabs(r);
+	if (!err)
+		err = ask_gopclntab(r);
+	if (!err)
+		err = ask_function_starts(r);
+	sources_release(r->sources);
+	free(r->done);
+	return err;
+}
+
 int module_names_resolve(struct module *m, const u64 *vaddrs, size_t n, module_name_fn found,
 			 void *arg, struct module_names_info *info)
 {
 	struct sources sources = {.module = m};
 	struct request r = {
 		.sources = &sources, .vaddrs = vaddrs, .n = n, .found = found, .arg = arg};
-	int err;
 
-	*info = (struct module_names_info){0};
-	r.done = calloc(n ? n : 1, sizeof(*r.done));
-	if (!r.done)
-		return -ENOMEM;
-	err = ask_dwarf(&r, info);
-	if (!err)
-		err = ask_symtabs(&r);
-	if (!err)
-		err = ask_gopclntab(&r);
-	if (!err)
-		err = ask_function_starts(&r);
-	sources_release(&sources);
-	free(r.done);
-	return err;
+	return resolve(&r, true, info);
+}
+
+int module_names_from_symbols(struct module *m, const u64 *vaddrs, size_t n, module_name_fn found,
+			      void *arg, struct module_names_info *info)
+{
+	struct sources sources = {.module = m};
+	struct request r = {
+		.sources = &sources, .vaddrs = vaddrs, .n = n, .found = found, .arg = arg};
+
+	return resolve(&r, false, info);
 }

@@ -29,4 +29,8 @@ struct module_names_info {
 int module_names_resolve(struct module *m, const u64 *vaddrs, size_t n, module_name_fn found,
 			 void *arg, struct module_names_info *info) MUST_CHECK;
 
+/* The same without DWARF, which is read by a library. */
+int module_names_from_symbols(struct module *m, const u64 *vaddrs, size_t n, module_name_fn found,
+			      void *arg, struct module_names_info *info) MUST_CHECK;
+
 #endif

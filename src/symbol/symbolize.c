@@ -14,7 +14,7 @@
 #include "symbol/demangle.h"
 #include "symbol/jit.h"
 #include "symbol/kernel.h"
-#include "symbol/names_thread.h"
+#include "symbol/names_process.h"
 #include "symbol/shown_names.h"
 #include "symbol/source_path.h"
 #include "target/module.h"
@@ -43,6 +43,7 @@ struct namer {
 	struct symbolize_stats *stats;
 	VEC(struct place) places; /* sorted by module, then address */
 	struct shown_names *names;
+	struct names_process *process;
 	struct kernel_symbols *kernel;
 	int kernel_err;
 	u64 *weight; /* samples by their leaf location */
@@ -379,12 +380,13 @@ static int name_file(struct module_batch *b)
 	const char *file = base_name(b->module->path);
 	struct left_out *lost = &b->namer->stats->left_out;
 	struct module_names_info info;
-	int err = names_thread_resolve(b->module, b->vaddrs, b->n, &watch, set_frames, b, &info);
+	int err = names_process_resolve(b->namer->process, b->module, b->vaddrs, b->n, &watch,
+					set_frames, b, &info);
 
-	if (err == -ETIMEDOUT) {
-		b->budget = &b->namer->own_budget;
+	if (err == -ETIMEDOUT || err == -EIO) {
 		if (!stopped(b->namer))
-			left_out_add(lost, file, BUDGET_NAMES, BUDGET_TIME);
+			left_out_add(lost, file, BUDGET_INFO,
+				     err == -EIO ? BUDGET_FAILED : BUDGET_TIME);
 		return 0;
 	}
 	/*
@@ -496,6 +498,8 @@ int symbolize_profile(struct profile *p, const struct symbolize_options *opt,
 	nm.end_ns = now_ns() + ALL_TIME_NS;
 	err = shown_names_new(&nm.names);
 	if (!err)
+		err = names_process_new(&nm.process);
+	if (!err)
 		err = weigh_leaves(&nm);
 	if (!err)
 		err = collect_places(&nm);
@@ -504,6 +508,9 @@ int symbolize_profile(struct profile *p, const struct symbolize_options *opt,
 	if (!err)
 		set_flags(&nm);
 	vec_release(&nm.places);
+	if (nm.process)
+		stats->cost = names_process_end(nm.process);
+	names_process_free(nm.process);
 	shown_names_free(nm.names);
 	kernel_symbols_free(nm.kernel);
 	free(nm.weight);

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "profile/profile.h"
 #include "symbol/left_out.h"
+#include "symbol/names_process.h"
 
 struct symbolize_options {
 	bool no_inlines; /* only physical functions */
@@ -28,14 +29,14 @@ struct symbolize_stats {
 	u64 kernel_hidden; /* kernel addresses without names because of kptr_restrict */
 	u64 unread; /* addresses that were not looked up any more, as the caller wanted to stop */
 	struct left_out left_out; /* what was not read of their files */
+	struct names_cost cost; /* beside that of this process */
 	char note
 		[256]; /* one thing the user could mend ("debug symbols: install libc6-dbg"), or "" */
 };
 
 /*
  * Fills the lines of every location whose mapping has a source (struct module) and no lines yet. A
- * file that takes too long or too much memory loses names and not the profile; its module may lose
- * the file.
+ * file that takes too long or too much memory loses names and not the profile.
  */
 int symbolize_profile(struct profile *p, const struct symbolize_options *opt,
 		      struct symbolize_stats *stats);
