@@ -14,6 +14,7 @@
 #include "terminal.h"
 
 #define POLL_MS 100
+#define RESERVE (1u << 20) /* more than a pprof file takes to be written */
 #define PROGRESS_NS 500000000ull /* between two looks at the counters, for the progress line */
 
 struct session {
@@ -23,6 +24,7 @@ struct session {
 	struct output out;
 	struct recording *recording;
 	int signals; /* that ended the recording */
+	void *reserve; /* memory that writing is to find when there is no other */
 	struct error err;
 };
 
@@ -195,6 +197,8 @@ static int finish(struct session *s)
 	if (!code) {
 		recording_stats(s->recording, &stats);
 		empty = !p->samples.len;
+		free(s->reserve);
+		s->reserve = NULL;
 		code = write_profile(s, p, &stats);
 		profile_free(p);
 	}
@@ -219,6 +223,7 @@ int record_main(const struct profile_kind *kind, enum verb verb, int argc, char 
 	if (!command_line_read(verb, argc, argv, &s.o, &s.term, &status))
 		return status;
 	interrupt_install();
+	s.reserve = malloc(RESERVE);
 	code = output_init(&s.out, &s.o, &s.term, &s.err);
 	if (!code)
 		code = make_recording(&s);
@@ -228,6 +233,7 @@ int record_main(const struct profile_kind *kind, enum verb verb, int argc, char 
 		code = finish(&s);
 	if (code < 0 && code != -EPIPE) /* whoever closed the pipe knows */
 		terminal_failed(&s.term, &s.err, code);
+	free(s.reserve);
 	recording_free(s.recording);
 	return code < 0 ? CPROF_EXIT_FAILED : code;
 }

@@ -54,6 +54,7 @@ $(eval $(call target,locks-cxx,locks.cpp,g++,-std=c++20))
 $(eval $(call target,lock_server,lock_server.c,gcc,))
 $(eval $(call target,holds,holds.c,gcc,))
 $(eval $(call target,paths,paths.c,gcc,))
+$(eval $(call target,libshort.so,short_malloc.c,gcc,-shared -fPIC))
 $(eval $(call target,mortals,mortals.c,gcc,))
 $(eval $(call target,locks_many,locks_many.c,gcc,))
 

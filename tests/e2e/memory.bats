@@ -63,3 +63,61 @@ merged() { grep -qE 'too little memory for all stacks .*: [1-9][0-9]* rare ones 
 	run -2 --separate-stderr "$CPROF" heap -p $$ --max-memory 31M
 	[[ $stderr == *'"31M" is not a number of bytes from 32M on'* ]]
 }
+
+# ---- memory that runs out
+
+# endless: a target whose stacks never repeat, until the end of the test.
+endless() { start "$TARGETS/paths" 1000000000 1000 200; }
+
+# with_failing NUMBER VERB...: a recording of 200 ms in which the allocation of that number fails.
+with_failing() {
+	local number=$1
+	shift
+	rm -f short.pb.gz
+	TMPDIR=$PWD timeout 60 env LD_PRELOAD="$TARGETS/libshort.so" SHORT_FIRST="$number" SHORT_COUNT=count \
+		"$CPROF" "$@" -v -p "$PID" -d 200ms -o short.pb.gz >out 2>"$ERR"
+}
+
+# Once recording has begun there is a profile, here or saved elsewhere; before that there is a message.
+survives() {
+	local status=0 saved
+	with_failing "$@" || status=$?
+	if ! grep -q '^cprof: recording ' "$ERR"; then
+		[ "$status" = 1 ] && grep -q '^cprof: ' "$ERR"
+		return
+	fi
+	saved=$(sed -n 's/.*; the profile was saved as //p' "$ERR")
+	[ "$status" = 0 ] || [ "$status" = 3 ] || [ -n "$saved" ] || { echo "allocation $1 failed: status $status"; return 1; }
+	python3 "$BATS_TEST_DIRNAME/pprof_decode.py" "${saved:-short.pb.gz}" --check
+}
+
+# in_each_part VERB...: once without a failure, then with failures all over the recording and what comes after it.
+in_each_part() {
+	local all i
+	endless
+	with_failing 1000000000 "$@"
+	all=$(cat count)
+	for ((i = 0; i < 7; i++)); do
+		# Most of what comes before loads programs.
+		survives $((all * 7 / 10 + all * (4 * i + RANDOM % 4) / 100)) "$@" || return 1
+	done
+}
+
+@test "memory: one allocation that fails costs no recording: offcpu" { in_each_part offcpu; }
+@test "memory: one allocation that fails costs no recording: heap" { in_each_part heap --rate 1 --force --leaks --peak; }
+@test "memory: one allocation that fails costs no recording: wall" { in_each_part wall; }
+@test "memory: one allocation that fails costs no recording: perf mode" { in_each_part cpu --mode perf -F 499; }
+
+# in_addresses KILOBYTES VERB...: stacks come until the address space is used up, for which the bound is too high.
+in_addresses() {
+	local kilobytes=$1
+	shift
+	start "$TARGETS/paths" 1000000000 1000 0
+	bash -c 'ulimit -v "$1"; shift; exec "$@"' - "$kilobytes" "$CPROF" "$@" -p "$PID" -d 1s -o small.pb.gz 2>"$ERR"
+	merged
+	python3 "$BATS_TEST_DIRNAME/pprof_decode.py" small.pb.gz --check
+}
+
+@test "memory: with too few addresses stacks are merged, and the profile is written" {
+	in_addresses 90000 heap --rate 1 --force
+}
