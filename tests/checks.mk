@@ -5,7 +5,7 @@ TEST_ENV = CPROF=$(abspath $(O)/cprof) TARGETS=$(abspath $(O)/targets) BUILD=$(a
 RUN = $(TEST_ENV) tests/run.sh
 UNIT_PART = 'unit=$(O)/unit'
 # Each test holds beside others: a third one works while two wait.
-E2E_PART = 'e2e=bats --tap $(if $(shell command -v parallel),--jobs 3) tests/e2e'
+E2E_PART = 'e2e=bats --tap $(if $(shell command -v parallel),--jobs 2) tests/e2e'
 KERNELS_PART = 'kernels=tests/kernels/run.sh'
 FUZZ_PART = 'fuzz corpus=tests/fuzz/run.sh corpus $(O)/fuzz'
 
