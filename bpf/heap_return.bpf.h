@@ -2,7 +2,7 @@
 /*
  * How a sampled call is seen to return. By a return probe, where nothing can leave the function but
  * its return; by breakpoints inside the function, at places where the result is known, everywhere
- * else (src/collect/return_site.h).
+ * else (src/collect/probe/return_site.h).
  */
 #ifndef CPROF_BPF_HEAP_RETURN_BPF_H
 #define CPROF_BPF_HEAP_RETURN_BPF_H

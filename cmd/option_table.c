@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/bpf_shared.h"
-#include "collect/memory_bound.h"
+#include "collect/session/memory_bound.h"
 #include "target/allocator.h"
 #include "target/select.h"
 

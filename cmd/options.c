@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "collect/memory_bound.h"
+#include "collect/session/memory_bound.h"
 #include "nearest.h"
 #include "option_checks.h"
 

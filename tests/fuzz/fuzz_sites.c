@@ -3,8 +3,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "collect/probe_site.h"
-#include "collect/return_site.h"
+#include "collect/probe/probe_site.h"
+#include "collect/probe/return_site.h"
 #include "elf/usdt.h"
 #include "target/allocator.h"
 

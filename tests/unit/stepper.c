@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/vec.h"
-#include "collect/perf_modules.h"
+#include "collect/perf/perf_modules.h"
 #include "unit.h"
 #include "unwind/walk.h"
 

@@ -2,7 +2,7 @@
 /* Mappings of a process in perf mode: what is mapped last counts. */
 #include <stdlib.h>
 
-#include "collect/address_space.h"
+#include "collect/perf/address_space.h"
 #include "unit.h"
 
 static void add(struct address_space *s, u64 start, u64 end, u32 module)

@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "collect/bpf_modules.h"
+#include "collect/session/bpf_modules.h"
 #include "target/maps.h"
 #include "target/pid_space.h"
 

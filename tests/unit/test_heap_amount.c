@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What samples of blocks stand for. */
-#include "collect/heap_amount.h"
+#include "collect/heap/heap_amount.h"
 
 #include "unit.h"
 

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "collect/lock_names.h"
+#include "collect/wait/lock_names.h"
 #include "symbol/data_symbol.h"
 #include "unit.h"
 

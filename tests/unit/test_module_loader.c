@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "base/readers.h"
-#include "collect/module_loader.h"
+#include "collect/session/module_loader.h"
 
 #define PATIENCE_MS 60000u
 

@@ -2,7 +2,7 @@
 /* Owners of stacks: one number for equal ones, and none for those that nobody needs. */
 #include <string.h>
 
-#include "collect/owner_table.h"
+#include "collect/session/owner_table.h"
 #include "short_memory.h"
 #include "unit.h"
 

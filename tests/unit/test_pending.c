@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "collect/pending.h"
+#include "collect/session/pending.h"
 #include "target/pid_space.h"
 
 #define TICKET 4711

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "collect/perf_backlog.h"
+#include "collect/perf/perf_backlog.h"
 
 static struct perf_backlog *new_backlog(void)
 {

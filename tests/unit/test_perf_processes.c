@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "collect/perf_processes.h"
+#include "collect/perf/perf_processes.h"
 #include "short_memory.h"
 #include "unit.h"
 

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "collect/perf_record.h"
+#include "collect/perf/perf_record.h"
 #include "unit.h"
 
 struct writer {

@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include "collect/events.h"
-#include "collect/perf_record.h"
-#include "collect/perf_rings.h"
-#include "collect/perf_tasks.h"
+#include "collect/perf/perf_record.h"
+#include "collect/perf/perf_rings.h"
+#include "collect/perf/perf_tasks.h"
 #include "unit.h"
 
 static u64 time_of(struct bytes raw)

@@ -14,7 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "collect/probe_site.h"
+#include "collect/probe/probe_site.h"
 #include "elf/symbols.h"
 #include "unit.h"
 

@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "collect/return_site.h"
+#include "collect/probe/return_site.h"
 #include "elf/symbols.h"
 #include "target/allocator.h"
 #include "unit.h"

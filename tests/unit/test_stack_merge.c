@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "collect/stack_store.h"
+#include "collect/session/stack_store.h"
 #include "short_memory.h"
 #include "unit.h"
 

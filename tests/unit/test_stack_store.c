@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "collect/stack_store.h"
+#include "collect/session/stack_store.h"
 #include "short_memory.h"
 #include "target/pid_space.h"
 #include "unit.h"

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "collect/stack_tree.h"
+#include "collect/session/stack_tree.h"
 #include "short_memory.h"
 #include "unit.h"
 

@@ -8,7 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "collect/tables.h"
+#include "collect/session/tables.h"
 #include "unit.h"
 
 #define PAGE sizeof(struct unwind_page)

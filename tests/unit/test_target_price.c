@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What probes cost the target, from counted calls. */
-#include "collect/target_price.h"
+#include "collect/probe/probe_overhead.h"
 
 #include <unistd.h>
 
-#include "collect/probe_price.h"
+#include "collect/probe/probe_cost.h"
 #include "unit.h"
 
 #define SECOND 1000000000ull

@@ -4,7 +4,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "collect/wait_ring.h"
+#include "collect/wait/wait_ring.h"
 #include "unit.h"
 
 #define TGID 7

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* CPU time by BPF: a perf event ticks on every CPU, bpf/cpu.bpf.c counts the running stack. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/bpf_shared.h"
+#include "collect/session/bpf_session.h"
+#include "collect/kind.h"
+#include "collect/libbpf_log.h"
+#include "collect/perf_event.h"
+#include "cpu.skel.h"
+#include "target/needed.h"
+
+struct cpu_collector {
+	struct collector base;
+	struct collect_options opt;
+	struct cpu_bpf *skel;
+	struct bpf_session *session;
+	struct perf_ticker *ticker;
+};
+
+static struct cpu_collector *of(struct collector *c)
+{
+	return (struct cpu_collector *)c;
+}
+
+static int load(struct cpu_collector *c, struct error *err)
+{
+	int code;
+
+	libbpf_log_begin(c->opt.log);
+	c->skel = cpu_bpf__open();
+	if (!c->skel)
+		return bpf_session_load_error(-errno, err);
+	code = bpf_session_configure(c->skel->obj, &c->opt, &c->skel->rodata->settings, err);
+	if (code)
+		return code;
+	code = cpu_bpf__load(c->skel);
+	if (code)
+		return bpf_session_load_error(code, err);
+	return bpf_session_new(c->skel->obj, &c->skel->bss->control, &c->opt, NULL, &c->session,
+			       err);
+}
+
+/* Before the targets are listed, so that no child is forked unseen in between. */
+static int follow_processes(struct cpu_collector *c, struct error *err)
+{
+	c->skel->links.on_fork = bpf_program__attach(c->skel->progs.on_fork);
+	c->skel->links.on_exit = bpf_program__attach(c->skel->progs.on_exit);
+	if (!c->skel->links.on_fork || !c->skel->links.on_exit)
+		return error_set(err, -errno, "cannot follow forks and exits: %s",
+				 error_reason(errno));
+	return 0;
+}
+
+static int cpu_prepare(struct collector *base, struct error *err)
+{
+	struct cpu_collector *c = of(base);
+	struct needed_files needed = {0};
+	int code;
+
+	code = perf_ticker_new(c->opt.event, c->opt.frequency, &c->ticker, err);
+
+	if (!code)
+		code = load(c, err);
+	if (!code)
+		code = follow_processes(c, err);
+	if (code)
+		return code;
+	if (c->opt.command)
+		needed_files_of(c->opt.command, c->opt.readers, &needed);
+	code = bpf_session_discover(c->session, c->skel->progs.list_mappings, needed.paths, err);
+	needed_files_release(&needed);
+	return code;
+}
+
+static int cpu_start(struct collector *base, struct error *err)
+{
+	struct cpu_collector *c = of(base);
+
+	return perf_ticker_start(c->ticker, c->skel->progs.on_tick, err);
+}
+
+static int cpu_poll(struct collector *base, int timeout_ms)
+{
+	return bpf_session_poll(of(base)->session, timeout_ms);
+}
+
+static void cpu_stop(struct collector *base)
+{
+	struct cpu_collector *c = of(base);
+
+	perf_ticker_stop(c->ticker);
+	bpf_session_drain(c->session);
+}
+
+static int cpu_read(struct collector *base, struct profile *p, struct error *err)
+{
+	struct cpu_collector *c = of(base);
+	int code = event_describe(c->opt.event, c->opt.frequency, p);
+
+	if (code)
+		return error_set(err, code, "cannot build the profile: %s", error_reason(code));
+	return bpf_session_read(c->session, NULL, p, err);
+}
+
+static void cpu_shrink(struct collector *base)
+{
+	bpf_session_shrink(of(base)->session);
+}
+
+static void cpu_stats(struct collector *base, struct collect_stats *out)
+{
+	bpf_session_stats(of(base)->session, out);
+}
+
+static void cpu_free(struct collector *base)
+{
+	struct cpu_collector *c = of(base);
+
+	perf_ticker_free(c->ticker);
+	bpf_session_free(c->session);
+	cpu_bpf__destroy(c->skel);
+	free(c);
+}
+
+static const struct collector_ops cpu_ops = {
+	.name = "bpf",
+	.prepare = cpu_prepare,
+	.start = cpu_start,
+	.poll = cpu_poll,
+	.stop = cpu_stop,
+	.read = cpu_read,
+	.shrink = cpu_shrink,
+	.stats = cpu_stats,
+	.free = cpu_free,
+};
+
+int cpu_collector_new(const struct collect_options *opt, struct collector **out, struct error *err)
+{
+	struct cpu_collector *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return error_set(err, -ENOMEM, "cannot record: out of memory");
+	c->base.ops = &cpu_ops;
+	c->opt = *opt;
+	*out = &c->base;
+	return 0;
+}
+
+const struct profile_kind kind_cpu = {
+	.name = "cpu",
+	.collector_new = cpu_collector_new,
+	.fallback_new = perf_collector_new,
+	.sampled = true,
+};

@@ -1,0 +1,566 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Memory by BPF: probes on the doors of allocators, bpf/heap.bpf.c draws the samples and keeps the blocks
+ * that are alive; here is what they stand for.
+ */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/bpf_shared.h"
+#include "collect/session/bpf_session.h"
+#include "collect/features.h"
+#include "collect/heap/alloc_probes.h"
+#include "collect/heap/heap_amount.h"
+#include "collect/heap/live_set.h"
+#include "collect/heap/heap_ranges.h"
+#include "collect/heap/heap_samples.h"
+#include "collect/probe/leftovers.h"
+#include "collect/libbpf_log.h"
+#include "collect/probe/probe_site.h"
+#include "collect/session/process_watch.h"
+#include "collect/probe/probe_overhead.h"
+#include "collect/probe/uprobe_pins.h"
+#include "heap.skel.h"
+#include "target/needed.h"
+
+#define MANY_SAMPLES_RATE 4096
+
+struct heap_collector {
+	struct collector base;
+	struct collect_options opt;
+	struct heap_bpf *skel;
+	struct bpf_session *session;
+	struct uprobe_pins *pins;
+	struct heap_doors *doors;
+	struct needed_files command_files; /* of a command without a sampler; or none */
+	struct heap_lives *lives;
+	struct heap_ranges ranges;
+	struct alloc_names names;
+	enum uprobe_way way;
+	struct process_watch *processes;
+	struct price_watch watch;
+	struct target_price price; /* of the whole recording */
+	double ended; /* blocks that were seen to begin and to end */
+	struct gaps gaps;
+};
+
+static struct heap_collector *of(struct collector *c)
+{
+	return (struct heap_collector *)c;
+}
+
+static u64 now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
+}
+
+/* ---- loading ---- */
+
+static void fill_config(struct heap_collector *c)
+{
+	struct heap_config *config = &c->skel->rodata->heap;
+	const u32 n = 1u << HEAP_LOG_BITS;
+
+	config->rate = c->opt.heap.rate;
+	config->live = c->opt.heap.live;
+	for (u32 i = 0; i <= n; i++)
+		config->log2_table[i] =
+			(u32)lround(log2(1.0 + (double)i / n) * (1u << HEAP_LOG_ONE));
+}
+
+/* The best way that this kernel has, and that the user allows. */
+static int choose_way(struct heap_collector *c, const struct features *f, struct error *err)
+{
+	const char *most = c->opt.heap.uprobes;
+
+	c->way = f->uprobe_session ? UPROBE_WAY_SESSION
+		 : f->uprobe_multi ? UPROBE_WAY_MULTI
+				   : UPROBE_WAY_PERF;
+	if (most && !strcmp(most, "perf"))
+		c->way = UPROBE_WAY_PERF;
+	else if (most && !strcmp(most, "multi") && c->way > UPROBE_WAY_MULTI)
+		c->way = UPROBE_WAY_MULTI;
+	else if (most && strcmp(most, "multi") != 0)
+		return error_set(err, -EINVAL, "CPROF_UPROBES is \"%.40s\": neither perf nor multi",
+				 most);
+	log_info(c->opt.log, "probes by %s", uprobe_way_name(c->way));
+	return 0;
+}
+
+/* Programs are loaded for the way in which they will be attached. */
+static void choose_programs(struct heap_collector *c)
+{
+	struct heap_bpf *skel = c->skel;
+
+	struct bpf_program *const entered[] = {skel->progs.on_alloc, skel->progs.on_return,
+					       skel->progs.on_result, skel->progs.on_free,
+					       skel->progs.on_weighed};
+	bool session = c->way == UPROBE_WAY_SESSION;
+
+	bpf_program__set_autoload(skel->progs.on_session, session);
+	bpf_program__set_autoload(skel->progs.on_return, !session);
+	bpf_program__set_expected_attach_type(skel->progs.on_session,
+					      (enum bpf_attach_type)UPROBE_ATTACH_SESSION);
+	for (size_t i = 0; i < ARRAY_LEN(entered) && c->way != UPROBE_WAY_PERF; i++)
+		bpf_program__set_expected_attach_type(entered[i],
+						      (enum bpf_attach_type)UPROBE_ATTACH_MULTI);
+}
+
+/*
+ * Not the clock but the target says how many samples there are: every size of a site is a key of its own, and
+ * at low rates each call may bring a new one.
+ */
+static int size_maps(struct heap_collector *c)
+{
+	const bool many = c->opt.heap.rate < MANY_SAMPLES_RATE;
+	struct heap_bpf *skel = c->skel;
+	int err = bpf_map__set_max_entries(skel->maps.live,
+					   c->opt.heap.live ? c->opt.heap.max_live : 1);
+
+	if (!err)
+		err = bpf_map__set_max_entries(skel->maps.counts_a, many ? 65536 : 16384);
+	if (!err)
+		err = bpf_map__set_max_entries(skel->maps.counts_b, many ? 65536 : 16384);
+	if (!err)
+		err = bpf_map__set_max_entries(skel->maps.records, many ? 8 << 20 : 2 << 20);
+	return err;
+}
+
+static double worth(void *arg, const struct sample_key *key, const struct sample_count *n)
+{
+	const struct heap_collector *c = arg;
+
+	return heap_amount_of(c->opt.heap.rate, key, n).bytes;
+}
+
+static void forget_size(void *arg, struct sample_key *key, struct sample_count *n)
+{
+	const struct heap_collector *c = arg;
+
+	heap_amount_merge(c->opt.heap.rate, key, n);
+}
+
+static u32 skip(void *arg, const u64 *frames, u32 nframes)
+{
+	const struct heap_collector *c = arg;
+
+	return heap_ranges_skip(&c->ranges, frames, nframes);
+}
+
+/* What is alive is worth keeping apart, and blocks that end are counted under their keys. */
+static void before_merge(void *arg, struct stack_store *store)
+{
+	struct heap_collector *c = arg;
+
+	if (heap_ranges_find(&c->ranges, c->session, c->doors) ||
+	    (c->opt.heap.live && heap_lives_await(c->lives, store)))
+		log_info(c->opt.log, "out of memory while rare stacks are merged");
+}
+
+static int load(struct heap_collector *c, struct error *err)
+{
+	const struct stack_kind kind = {
+		.lives = c->opt.heap.live,
+		.worth = worth,
+		.forget_object = forget_size,
+		.skip = skip,
+		.arg = c,
+	};
+	int code;
+
+	libbpf_log_begin(c->opt.log);
+	c->skel = heap_bpf__open();
+	if (!c->skel)
+		return bpf_session_load_error(-errno, err);
+	code = bpf_session_configure(c->skel->obj, &c->opt, &c->skel->rodata->settings, err);
+	if (code)
+		return code;
+	fill_config(c);
+	choose_programs(c);
+	code = size_maps(c);
+	if (!code)
+		code = heap_bpf__load(c->skel);
+	if (code)
+		return bpf_session_load_error(code, err);
+	code = bpf_session_new(c->skel->obj, &c->skel->bss->control, &c->opt, &kind, &c->session,
+			       err);
+	if (!code)
+		bpf_session_on_merge(c->session, before_merge, c);
+	return code;
+}
+
+/* In this order: on_exit takes a process from the targets, and on_exit_live asks for it there. */
+static int follow_processes(struct heap_collector *c, struct error *err)
+{
+	struct heap_bpf *skel = c->skel;
+
+	skel->links.on_fork_live = bpf_program__attach(skel->progs.on_fork_live);
+	skel->links.on_exec_live = bpf_program__attach(skel->progs.on_exec_live);
+	skel->links.on_exit_live = bpf_program__attach(skel->progs.on_exit_live);
+	skel->links.on_fork = bpf_program__attach(skel->progs.on_fork);
+	skel->links.on_exit = bpf_program__attach(skel->progs.on_exit);
+	if (!skel->links.on_fork_live || !skel->links.on_exec_live || !skel->links.on_exit_live ||
+	    !skel->links.on_fork || !skel->links.on_exit)
+		return error_set(err, -errno, "cannot follow forks and exits: %s",
+				 error_reason(errno));
+	return 0;
+}
+
+/* ---- new processes, and new files in them ---- */
+
+static bool has_ended(pid_t tgid)
+{
+	return kill(tgid, 0) && errno == ESRCH;
+}
+
+static bool look_through(void *arg, pid_t tgid)
+{
+	struct heap_collector *c = arg;
+	struct error err;
+	int code = heap_doors_add_process(c->doors, tgid, &err);
+
+	if (code == -ESRCH || (code && has_ended(tgid)))
+		return false;
+	if (code)
+		log_info(c->opt.log, "%s", err.text);
+	return true;
+}
+
+static void forget(void *arg, pid_t tgid)
+{
+	heap_doors_forget(((struct heap_collector *)arg)->doors, tgid);
+}
+
+static void forget_ended(void *arg)
+{
+	heap_doors_forget_ended(((struct heap_collector *)arg)->doors);
+}
+
+static void rest(void *arg)
+{
+	uprobe_pins_rest(((struct heap_collector *)arg)->pins);
+}
+
+static int watch_processes(struct heap_collector *c, struct error *err)
+{
+	static const struct process_watch_ops ops = {
+		.look = look_through, .forget = forget, .forget_ended = forget_ended, .rest = rest};
+	const struct process_watch_options opt = {
+		.ops = &ops,
+		.arg = c,
+		.targets_fd = bpf_map__fd(c->skel->maps.targets),
+		.births_fd = bpf_map__fd(c->skel->maps.births),
+	};
+	int code = c->opt.heap.sampler ? 0 : process_watch_start(&opt, &c->processes);
+
+	return code ? error_set(err, code, "cannot follow the target's children: %s",
+				error_reason(code))
+		    : 0;
+}
+
+static int make_doors(struct heap_collector *c, const struct features *f, struct error *err)
+{
+	const struct heap_programs programs = {
+		.sites_fd = bpf_map__fd(c->skel->maps.sites),
+		.session = c->way == UPROBE_WAY_SESSION ? bpf_program__fd(c->skel->progs.on_session)
+							: -1,
+		.entry = bpf_program__fd(c->skel->progs.on_alloc),
+		.returns = bpf_program__fd(c->skel->progs.on_return),
+		.results = bpf_program__fd(c->skel->progs.on_result),
+		.frees = bpf_program__fd(c->skel->progs.on_free),
+		.weighed = bpf_program__fd(c->skel->progs.on_weighed),
+		.links = c->way != UPROBE_WAY_PERF,
+		.pins = c->pins,
+		.live = c->opt.heap.live,
+		.force = !c->opt.heap.max_slowdown,
+		.kernel = probe_kernel_flags(f->kernel_major, f->kernel_minor),
+		.names = c->opt.heap.names ? &c->names : NULL,
+		.library = c->opt.heap.library,
+		.readers = c->opt.readers,
+		.log = c->opt.log,
+	};
+	int code = 0;
+
+	if (c->opt.heap.names)
+		code = alloc_names_parse(c->opt.heap.names, &c->names, err);
+	if (code)
+		return code;
+	code = heap_doors_new(&programs, &c->doors);
+	return code ? error_set(err, code, "cannot record: %s", error_reason(code)) : 0;
+}
+
+static int make_lives(struct heap_collector *c, struct error *err)
+{
+	const struct heap_lives_options opt = {
+		.map_fd = bpf_map__fd(c->skel->maps.live),
+		.session = c->session,
+		.rate = c->opt.heap.rate,
+		.older_than_ns = c->opt.heap.older_than_ns,
+		.leaks = c->opt.heap.leaks,
+		.peak = c->opt.heap.peak,
+	};
+	int code = heap_lives_new(&opt, &c->lives);
+
+	return code ? error_set(err, code, "cannot record: %s", error_reason(code)) : 0;
+}
+
+static int heap_prepare(struct collector *base, struct error *err)
+{
+	struct heap_collector *c = of(base);
+	struct needed_files needed = {0};
+	struct features f;
+	int code;
+
+	if (c->opt.target->scope != TARGET_PROCESSES)
+		return error_set(err, -ENOTSUP,
+				 "cannot put probes into every process: name some with -p or -n");
+	features_probe(&f);
+	code = choose_way(c, &f, err);
+	if (!code)
+		code = load(c, err);
+	if (!code)
+		code = follow_processes(c, err);
+	if (!code && uprobe_pins_new(f.uprobe_multi, c->opt.log, &c->pins))
+		code = error_set(err, -ENOMEM, "cannot record: out of memory");
+	if (!code)
+		code = make_doors(c, &f, err);
+	if (!code)
+		code = make_lives(c, err);
+	if (code)
+		return code;
+	if (c->opt.command)
+		needed_files_of(c->opt.command, c->opt.readers, &needed);
+	if (c->opt.heap.sampler && needed_files_add(&needed, c->opt.heap.sampler))
+		log_debug(c->opt.log, "the table of %s is loaded when it is met",
+			  c->opt.heap.sampler);
+	code = bpf_session_discover(c->session, c->skel->progs.list_mappings, needed.paths, err);
+	if (!c->opt.heap.sampler && !c->opt.heap.library)
+		c->command_files = needed;
+	else
+		needed_files_release(&needed);
+	return code;
+}
+
+/* ---- recording ---- */
+
+static int attach_targets(struct heap_collector *c, struct error *err)
+{
+	int code = 0;
+
+	vec_for_each(&c->opt.target->processes, p) {
+		if (!code)
+			leftovers_remove(c->pins, c->opt.readers, p->tgid, c->opt.log);
+		if (!code)
+			code = heap_doors_add_process(c->doors, p->tgid, err);
+		if (code == -ESRCH || (code && has_ended(p->tgid)))
+			code = 0;
+	}
+	if (!code && !heap_doors_count(c->doors))
+		code = error_set(
+			err, -ENOENT,
+			"no allocator found in %s (looked for %s): name its functions with "
+			"--alloc malloc=NAME,free=NAME",
+			c->opt.target->title, heap_doors_text(c->doors));
+	return code;
+}
+
+static void count_calls(void *arg, struct probed_calls *now)
+{
+	struct heap_collector *c = arg;
+
+	now->begins = bpf_session_stat(c->session, STAT_HEAP_ALLOCS);
+	now->ends = bpf_session_stat(c->session, STAT_HEAP_FREES);
+	now->more_ns = bpf_session_stat(c->session, STAT_HEAP_RESULTS_NS);
+	now->sampled_ns = bpf_session_stat(c->session, STAT_NANOSECONDS);
+	heap_doors_cost(c->doors, &now->begin_ns, &now->end_ns);
+}
+
+/* The price, before more of it is paid. */
+static int say_price(struct heap_collector *c, struct error *err)
+{
+	int code;
+
+	c->base.began_ns = now_ns();
+	if (c->opt.begins)
+		c->opt.begins();
+	code = price_watch_trial(&c->watch, err);
+	if (code)
+		heap_doors_detach(c->doors);
+	return code;
+}
+
+/* The allocators of a command, in itself or in what it is linked with, before they are mapped. */
+static int attach_command(struct heap_collector *c)
+{
+	const pid_t tgid = c->opt.target->processes.data[0].tgid;
+	struct error err;
+
+	for (char **path = c->command_files.paths; path && *path; path++) {
+		if (heap_doors_add_file(c->doors, *path, tgid, &err))
+			log_debug(c->opt.log, "%s", err.text);
+	}
+	return 0;
+}
+
+static int heap_start(struct collector *base, struct error *err)
+{
+	struct heap_collector *c = of(base);
+	int code;
+
+	c->watch = (struct price_watch){
+		.opt = &c->opt, .calls = "allocations/s", .count = count_calls, .arg = c};
+	price_watch_begin(&c->watch, bpf_program__fd(c->skel->progs.on_free), HEAP_MAX_SITES,
+			  c->way != UPROBE_WAY_PERF);
+	if (c->opt.heap.sampler)
+		code = heap_doors_add_file(c->doors, c->opt.heap.sampler, 0, err);
+	else if (c->opt.command)
+		code = attach_command(c);
+	else
+		code = attach_targets(c, err);
+	uprobe_pins_rest(c->pins);
+	if (!code && heap_doors_count(c->doors))
+		log_note(c->opt.log, "allocator: %s", heap_doors_text(c->doors));
+	if (!code && !c->opt.command)
+		code = say_price(c, err);
+	return code ? code : watch_processes(c, err);
+}
+
+static int heap_poll(struct collector *base, int timeout_ms)
+{
+	struct heap_collector *c = of(base);
+	gaps_note(&c->gaps, GAP_LOOKS,
+		  heap_lives_watch(c->lives, now_ns(), c->skel->bss->live_bytes));
+	return bpf_session_poll(c->session, timeout_ms);
+}
+
+/* ---- the end ---- */
+
+static void heap_stop(struct collector *base)
+{
+	struct heap_collector *c = of(base);
+	u64 end = now_ns();
+
+	c->price = price_watch_now(&c->watch);
+	c->skel->bss->stopped = 1;
+	process_watch_stop(c->processes);
+	heap_doors_detach(c->doors);
+	bpf_session_drain(c->session);
+	gaps_note(&c->gaps, GAP_RANGES, heap_ranges_find(&c->ranges, c->session, c->doors));
+	if (c->opt.heap.live)
+		gaps_note(&c->gaps, GAP_LIVE, heap_lives_finish(c->lives, end));
+}
+
+static int heap_read(struct collector *base, struct profile *p, struct error *err)
+{
+	struct heap_collector *c = of(base);
+	struct heap_reading *reading = NULL;
+	struct sample_meaning meaning;
+	int code = heap_describe(&c->opt, p);
+
+	if (!code)
+		code = heap_reading_new(&c->opt, c->lives, &reading);
+	if (code)
+		return error_set(err, code, "cannot build the profile: %s", error_reason(code));
+	meaning = heap_meaning(reading);
+	code = bpf_session_read(c->session, &meaning, p, err);
+	c->ended = heap_reading_ended(reading);
+	heap_reading_free(reading);
+	return code;
+}
+
+static void heap_shrink(struct collector *base)
+{
+	bpf_session_shrink(of(base)->session);
+}
+
+/*
+ * Of the calls that freed something, those whose block nobody saw beginning; 0 when the samples are too few
+ * to tell that from chance (three standard errors), or when children freed copies: what ended is no longer
+ * what began and is not alive.
+ */
+static double unknown_share(const struct heap_stats *s, u64 rate, double ended, bool copies)
+{
+	if (rate <= 1)
+		return s->frees ? 1 - (double)s->freed / (double)s->frees : 0;
+	if (copies)
+		return 0;
+	double share = s->frees ? 1 - ended / (double)s->frees : 0;
+	double chance = rate > 1 && s->freed ? 3 / sqrt((double)s->freed) : 0;
+
+	return share > chance ? share : 0;
+}
+
+static void heap_stats(struct collector *base, struct collect_stats *out)
+{
+	struct heap_collector *c = of(base);
+	struct process_watch_stats watched = process_watch_stats(c->processes);
+	struct bpf_session *s = c->session;
+
+	bpf_session_stats(s, out);
+	gaps_add(&out->gaps, &c->gaps);
+	out->heap = (struct heap_stats){
+		.allocs = bpf_session_stat(s, STAT_HEAP_ALLOCS),
+		.frees = bpf_session_stat(s, STAT_HEAP_FREES),
+		.freed = bpf_session_stat(s, STAT_HEAP_FREED),
+		.failed = bpf_session_stat(s, STAT_HEAP_FAILED),
+		.dropped = bpf_session_stat(s, STAT_HEAP_DROPPED),
+		.begun = watched.begun,
+		.missed = watched.missed,
+		.unfollowed = c->opt.heap.live ? bpf_session_stat(s, STAT_HEAP_UNFOLLOWED) : 0,
+		.declined = bpf_session_stat(s, STAT_HEAP_DECLINED),
+		.probes = heap_doors_count(c->doors),
+		.slowdown = c->price.slowdown,
+		.at_least = c->price.at_least,
+	};
+	out->heap.unknown = unknown_share(&out->heap, c->opt.heap.rate, c->ended,
+					  c->skel->bss->live_inherited > 0);
+}
+
+static void heap_free(struct collector *base)
+{
+	struct heap_collector *c = of(base);
+
+	process_watch_free(c->processes);
+	heap_doors_free(c->doors);
+	uprobe_pins_free(c->pins);
+	needed_files_release(&c->command_files);
+	heap_lives_free(c->lives);
+	heap_ranges_release(&c->ranges);
+	alloc_names_release(&c->names);
+	bpf_session_free(c->session);
+	heap_bpf__destroy(c->skel);
+	free(c);
+}
+
+static const struct collector_ops heap_ops = {
+	.name = "bpf",
+	.prepare = heap_prepare,
+	.start = heap_start,
+	.poll = heap_poll,
+	.stop = heap_stop,
+	.read = heap_read,
+	.shrink = heap_shrink,
+	.stats = heap_stats,
+	.free = heap_free,
+};
+
+int heap_collector_new(const struct collect_options *opt, struct collector **out, struct error *err)
+{
+	struct heap_collector *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return error_set(err, -ENOMEM, "cannot record: out of memory");
+	c->base.ops = &heap_ops;
+	c->opt = *opt;
+	*out = &c->base;
+	return 0;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What sampled allocations stand for: see heap_reading.h. */
+#include "collect/heap/heap_samples.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "collect/heap/heap_amount.h"
+#include "profile/labels.h"
+
+struct heap_reading {
+	u64 rate;
+	u64 seed; /* of heap_amount_round() */
+	const struct heap_lives *lives;
+	double allocated, alive; /* blocks, over all keys */
+};
+
+int heap_describe(const struct collect_options *opt, struct profile *p)
+{
+	s64 chosen;
+	int err = profile_add_sample_type(p, "alloc_objects", "count");
+
+	if (!err)
+		err = profile_add_sample_type(p, "alloc_space", "bytes");
+	if (!err)
+		err = profile_add_sample_type(p, "inuse_objects", "count");
+	if (!err)
+		err = profile_add_sample_type(p, "inuse_space", "bytes");
+	if (!err)
+		err = profile_set_period(p, "space", "bytes", (s64)opt->heap.rate);
+	if (!err && opt->heap.peak)
+		err = profile_add_sample_type(p, "peak_objects", "count");
+	if (!err && opt->heap.peak)
+		err = profile_add_sample_type(p, "peak_space", "bytes");
+	if (err)
+		return err;
+	chosen = profile_string(p, opt->heap.live ? "inuse_space" : "alloc_space");
+	if (chosen < 0)
+		return (int)chosen;
+	p->default_sample_type = (string_id)chosen;
+	return 0;
+}
+
+static struct heap_amount value_pair(const struct heap_reading *r, const struct sample_key *key,
+				     const struct sample_count *n, s64 out[2])
+{
+	struct heap_amount amount = heap_amount_of(r->rate, key, n);
+
+	out[0] = heap_amount_round(r->seed, key, amount.blocks);
+	out[1] = (s64)llround(amount.bytes);
+	return amount;
+}
+
+static void values(void *arg, const struct sample_key *key, const struct sample_tally *tally,
+		   s64 out[SAMPLE_VALUES_MAX])
+{
+	struct heap_reading *r = arg;
+
+	r->allocated += value_pair(r, key, &tally->count, out).blocks;
+	r->alive += value_pair(r, key, &tally->live, out + 2).blocks;
+	value_pair(r, key, &tally->peak, out + 4);
+}
+
+static u32 labels(void *arg, const struct sample_key *key, const struct stack_owner *owner,
+		  struct sample_label out[SAMPLE_LABELS_MAX])
+{
+	const struct heap_reading *r = arg;
+	const struct heap_growth *g = heap_lives_growth(r->lives, key);
+	u32 n = 0;
+
+	if (key->cause != HEAP_MERGED)
+		out[n++] = (struct sample_label){.key = "bytes", .number = (s64)key->object};
+	if (!g)
+		return n;
+	out[n++] = (struct sample_label){LABEL_OLDEST, NULL, (s64)(g->oldest_ns / 1000000),
+					 "milliseconds"};
+	out[n++] = (struct sample_label){LABEL_YOUNGEST, NULL, (s64)(g->youngest_ns / 1000000),
+					 "milliseconds"};
+	out[n++] = (struct sample_label){LABEL_GROWTH, NULL, (s64)llround(g->grown), "bytes"};
+	if (g->only_grew)
+		out[n++] = (struct sample_label){.key = LABEL_TREND, .text = LABEL_TREND_GROWING};
+	return n;
+}
+
+int heap_reading_new(const struct collect_options *opt, const struct heap_lives *lives,
+		     struct heap_reading **out)
+{
+	struct heap_reading *r = calloc(1, sizeof(*r));
+	struct timespec now;
+
+	if (!r)
+		return -ENOMEM;
+	r->rate = opt->heap.rate;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	r->seed = (u64)now.tv_sec << 30 ^ (u64)now.tv_nsec;
+	r->lives = lives;
+	*out = r;
+	return 0;
+}
+
+double heap_reading_ended(const struct heap_reading *r)
+{
+	return r->allocated > r->alive ? r->allocated - r->alive : 0;
+}
+
+void heap_reading_free(struct heap_reading *r)
+{
+	free(r);
+}
+
+struct sample_meaning heap_meaning(struct heap_reading *r)
+{
+	return (struct sample_meaning){
+		.values = values,
+		.labels = labels,
+		.arg = r,
+	};
+}

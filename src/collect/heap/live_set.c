@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The blocks that are alive: see heap_lives.h. */
+#include "collect/heap/live_set.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/hash.h"
+#include "collect/heap/heap_amount.h"
+#include "collect/session/map_walk.h"
+
+#define LOOK_NS 500000000ull /* between two looks for growth */
+#define COST_SHARE 20 /* looks take at most one part in so many of cprof's time */
+#define FALLEN_WORDS 8192u /* of 64 bits */
+#define PEAK_STEP 100 /* a peak is looked at anew when it has grown by one part in so many */
+
+struct live_stack_key {
+	u64 stack;
+	struct global_pid tgid;
+	u32 pad;
+};
+
+struct live_stack { /* blocks with one stack of one process, of all sizes */
+	struct live_stack_key key;
+	struct heap_growth growth; /* ages are times of allocation until the end */
+	double bytes, before, first;
+	u32 looks, rises;
+	bool fell;
+	UT_hash_handle hh;
+};
+
+struct heap_lives {
+	struct heap_lives_options opt;
+	struct stack_store *store;
+	struct live_stack *stacks;
+	u64 *fallen; /* a bit for each stack that was forgotten when it held nothing, by hash */
+	u64 next_look_ns, look_cost_ns;
+	u64 peak_gauge; /* the kernel's estimate when the peak was last read */
+	double peak_bytes;
+};
+
+static u64 now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
+}
+
+/* ---- reading the map ---- */
+
+typedef int (*live_fn)(struct heap_lives *l, const struct heap_live *block, void *arg);
+
+struct block_walk {
+	struct heap_lives *lives;
+	live_fn fn;
+	void *arg;
+};
+
+static int hand_block(void *arg, const void *key, const void *value)
+{
+	const struct block_walk *w = arg;
+
+	return w->fn(w->lives, value, w->arg);
+}
+
+/* A block is put into the map after its frames have been sent. */
+static void take_stacks(void *arg)
+{
+	bpf_session_take_stacks(((const struct block_walk *)arg)->lives->opt.session);
+}
+
+static int each_block(struct heap_lives *l, live_fn fn, void *arg)
+{
+	struct block_walk w = {l, fn, arg};
+
+	return map_walk(&(struct map_walk){.fd = l->opt.map_fd,
+					   .key_size = sizeof(struct heap_block),
+					   .value_size = sizeof(struct heap_live),
+					   .entry = hand_block,
+					   .batch = take_stacks,
+					   .arg = &w});
+}
+
+static struct live_stack_key stack_key(const struct sample_key *key)
+{
+	return (struct live_stack_key){.stack = key->stack, .tgid = key->tgid};
+}
+
+static u64 fallen_bit(const struct live_stack_key *key, u64 *mask)
+{
+	u64 hash = (key->stack ^ key->tgid.nr) * 0x9e3779b97f4a7c15ull;
+
+	*mask = 1ull << (hash >> 58);
+	return (hash >> 32) & (FALLEN_WORDS - 1);
+}
+
+static struct live_stack *stack_new(struct heap_lives *l, const struct live_stack_key *key)
+{
+	struct live_stack *s = calloc(1, sizeof(*s));
+	u64 mask, word = fallen_bit(key, &mask);
+
+	if (!s)
+		return NULL;
+	s->key = *key;
+	s->fell = l->fallen[word] & mask;
+	HASH_ADD(hh, l->stacks, key, sizeof(s->key), s);
+	if (HASH_ADDED(s))
+		return s;
+	free(s);
+	return NULL;
+}
+
+static struct live_stack *stack_of(struct heap_lives *l, const struct sample_key *key)
+{
+	struct live_stack_key want = stack_key(key);
+	struct live_stack *s;
+
+	HASH_FIND(hh, l->stacks, &want, sizeof(want), s);
+	return s ? s : stack_new(l, &want);
+}
+
+static void stack_free(struct heap_lives *l, struct live_stack *s)
+{
+	HASH_DEL(l->stacks, s);
+	free(s);
+}
+
+/* There is no end of stacks that once held something. All that need be known is that they did. */
+static void forget(struct heap_lives *l, struct live_stack *s)
+{
+	u64 mask, word = fallen_bit(&s->key, &mask);
+
+	l->fallen[word] |= mask;
+	stack_free(l, s);
+}
+
+/* ---- looks ---- */
+
+static int note_growth(struct heap_lives *l, const struct heap_live *block, double bytes)
+{
+	struct live_stack *s = stack_of(l, &block->key);
+
+	if (!s)
+		return -ENOMEM;
+	if (s->bytes == 0 || block->time < s->growth.oldest_ns)
+		s->growth.oldest_ns = block->time;
+	if (s->bytes == 0 || block->time > s->growth.youngest_ns)
+		s->growth.youngest_ns = block->time;
+	s->bytes += bytes;
+	return 0;
+}
+
+static double bytes_of(const struct heap_lives *l, const struct heap_live *block)
+{
+	const struct sample_count one = {.samples = 1, .weight = block->weight};
+
+	return heap_amount_of(l->opt.rate, &block->key, &one).bytes;
+}
+
+/* Frames that were lost are counted as lost samples already. */
+static void count_live(struct heap_lives *l, const struct heap_live *block)
+{
+	const struct sample_count one = {.samples = 1, .weight = block->weight};
+
+	(void)stack_store_add(l->store, &block->key, TALLY_LIVE, &one);
+}
+
+static int look_at(struct heap_lives *l, const struct heap_live *block, void *arg)
+{
+	double *total = arg, bytes = bytes_of(l, block);
+
+	*total += bytes;
+	if (l->opt.peak)
+		count_live(l, block);
+	return l->opt.leaks ? note_growth(l, block, bytes) : 0;
+}
+
+static void look_begins(struct heap_lives *l)
+{
+	struct live_stack *s, *next;
+
+	stack_store_forget_lives(l->store);
+	HASH_ITER(hh, l->stacks, s, next) {
+		s->before = s->bytes;
+		s->bytes = 0;
+	}
+}
+
+static void look_ends(struct heap_lives *l, double total)
+{
+	struct live_stack *s, *next;
+
+	HASH_ITER(hh, l->stacks, s, next) {
+		if (!s->looks++)
+			s->first = s->bytes;
+		s->fell |= s->bytes < s->before;
+		s->rises += s->bytes > s->before;
+		if (s->bytes == 0)
+			forget(l, s);
+	}
+	if (!l->opt.peak || total <= l->peak_bytes)
+		return;
+	l->peak_bytes = total;
+	stack_store_lives_are_peak(l->store);
+}
+
+static int look(struct heap_lives *l)
+{
+	double total = 0;
+	int err;
+
+	look_begins(l);
+	err = each_block(l, look_at, &total);
+	look_ends(l, total);
+	return err;
+}
+
+int heap_lives_watch(struct heap_lives *l, u64 now_ns, u64 bytes)
+{
+	bool rose = l->opt.peak && bytes > l->peak_gauge + l->peak_gauge / PEAK_STEP;
+	int err;
+
+	if ((!l->opt.leaks && !rose) || now_ns < l->next_look_ns)
+		return 0;
+	err = look(l);
+	l->look_cost_ns = now() - now_ns;
+	l->next_look_ns = now_ns + l->look_cost_ns * COST_SHARE;
+	if (l->opt.leaks && l->next_look_ns < now_ns + LOOK_NS && !l->opt.peak)
+		l->next_look_ns = now_ns + LOOK_NS;
+	if (bytes > l->peak_gauge)
+		l->peak_gauge = bytes;
+	return err;
+}
+
+/* ---- the end ---- */
+
+static int count_block(struct heap_lives *l, const struct heap_live *block, void *arg)
+{
+	const u64 *now_ns = arg;
+
+	if (!l->opt.older_than_ns || block->time + l->opt.older_than_ns <= *now_ns)
+		count_live(l, block);
+	return 0;
+}
+
+static void finish_growth(struct heap_lives *l, u64 now_ns)
+{
+	struct live_stack *s, *next;
+
+	HASH_ITER(hh, l->stacks, s, next) {
+		struct heap_growth *g = &s->growth;
+
+		g->oldest_ns = now_ns > g->oldest_ns ? now_ns - g->oldest_ns : 0;
+		g->youngest_ns = now_ns > g->youngest_ns ? now_ns - g->youngest_ns : 0;
+		g->grown = s->bytes - s->first;
+		g->only_grew = !s->fell && s->rises > 1;
+	}
+}
+
+int heap_lives_finish(struct heap_lives *l, u64 now_ns)
+{
+	int err = 0, code;
+
+	if (l->opt.leaks || l->opt.peak)
+		err = look(l);
+	if (l->opt.leaks)
+		finish_growth(l, now_ns);
+	stack_store_forget_lives(l->store);
+	code = each_block(l, count_block, &now_ns);
+	return err ? err : code;
+}
+
+static int await_block(struct heap_lives *l, const struct heap_live *block, void *arg)
+{
+	stack_store_await(arg, &block->key, bytes_of(l, block));
+	return 0;
+}
+
+int heap_lives_await(struct heap_lives *l, struct stack_store *store)
+{
+	return each_block(l, await_block, store);
+}
+
+const struct heap_growth *heap_lives_growth(const struct heap_lives *l,
+					    const struct sample_key *key)
+{
+	struct live_stack_key want = stack_key(key);
+	struct live_stack *s;
+
+	if (!l || !l->opt.leaks)
+		return NULL;
+	HASH_FIND(hh, l->stacks, &want, sizeof(want), s);
+	return s && s->bytes > 0 ? &s->growth : NULL;
+}
+
+/* ---- life ---- */
+
+int heap_lives_new(const struct heap_lives_options *opt, struct heap_lives **out)
+{
+	struct heap_lives *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return -ENOMEM;
+	l->fallen = calloc(FALLEN_WORDS, sizeof(*l->fallen));
+	if (!l->fallen) {
+		free(l);
+		return -ENOMEM;
+	}
+	l->opt = *opt;
+	l->store = bpf_session_store(opt->session);
+	*out = l;
+	return 0;
+}
+
+void heap_lives_free(struct heap_lives *l)
+{
+	struct live_stack *s, *next;
+
+	if (!l)
+		return;
+	HASH_ITER(hh, l->stacks, s, next)
+		stack_free(l, s);
+	free(l->fallen);
+	free(l);
+}

@@ -1,0 +1,557 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * CPU time without privileges: the kernel copies registers and a piece of the stack with each sample
+ * (PERF_SAMPLE_REGS_USER, PERF_SAMPLE_STACK_USER), and the stack is unwound here as soon as it comes in.
+ * What is kept is counts, as in BPF mode; a copied stack is never stored.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "collect/collector.h"
+#include "collect/events.h"
+#include "collect/session/memory_bound.h"
+#include "collect/perf/perf_backlog.h"
+#include "collect/perf_event.h"
+#include "collect/perf/perf_modules.h"
+#include "collect/perf/perf_processes.h"
+#include "collect/perf/perf_record.h"
+#include "collect/perf/perf_rings.h"
+#include "collect/perf/perf_tasks.h"
+#include "collect/perf/perf_thinning.h"
+#include "collect/perf/perf_walk.h"
+#include "collect/session/stack_store.h"
+
+/*
+ * A ring must hold what a busy CPU writes until we get to run, or samples are lost: so the copied
+ * stacks are the larger the slower the sampling. 63 KiB is what a record can hold.
+ */
+#define NSEC_PER_SEC 1000000000ull
+#define RING_HOLDS_MS 32
+#define RING_BYTES_WANTED (4u << 20)
+#define STACK_BYTES_MIN 8192u
+#define STACK_BYTES_MAX 64512u
+
+#define LISTING_ROUNDS 16 /* threads are listed until no new ones turn up, so often at most */
+
+struct perf_collector {
+	struct collector base;
+	struct collect_options opt;
+	struct perf_rings *rings;
+	struct perf_tasks *tasks;
+	struct perf_modules *modules;
+	struct perf_processes *processes;
+	struct stack_store *store;
+	struct memory_bound bound;
+	struct collect_stats stats;
+	struct perf_thinning thinning;
+	struct perf_backlog *backlog; /* records behind one whose file is being loaded */
+	bool giving_up; /* such a record is not waited for any longer */
+	u32 ticks_hz;
+	u64 lost_ticks;
+	struct stack_walk walk;
+};
+
+static struct perf_collector *of(struct collector *c)
+{
+	return (struct perf_collector *)c;
+}
+
+static u64 now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(PERF_RINGS_CLOCK, &ts);
+	return (u64)ts.tv_sec * NSEC_PER_SEC + (u64)ts.tv_nsec;
+}
+
+/* ---- before the clock runs -------------------------------------------------------------------- */
+
+static u32 stack_bytes(const struct perf_collector *c)
+{
+	u64 samples = (u64)c->ticks_hz * RING_HOLDS_MS / 1000 + 1;
+	u64 bytes = perf_rings_size(c->rings) / samples;
+
+	if (bytes < STACK_BYTES_MIN)
+		return STACK_BYTES_MIN;
+	return bytes > STACK_BYTES_MAX ? STACK_BYTES_MAX : (u32)(bytes & ~7ull);
+}
+
+static void choose_rate(struct perf_collector *c)
+{
+	u32 limit = perf_max_frequency();
+	u32 ticks = limit < PERF_TICKS_HZ_MIN ? limit : PERF_TICKS_HZ_MIN;
+
+	c->ticks_hz = c->opt.frequency;
+	if (!c->opt.event->clock || c->opt.frequency >= ticks)
+		return;
+	c->ticks_hz = ticks;
+	perf_thinning_init(&c->thinning, c->opt.frequency, now_ns());
+}
+
+/* One thread; 1: new, 0: known already or gone, or a negative errno. */
+static int add_thread(struct perf_collector *c, pid_t tgid, pid_t tid, struct error *err)
+{
+	int code = perf_tasks_add(c->tasks, tid, err);
+
+	if (code == -EEXIST || code == -ESRCH)
+		return 0;
+	if (!code)
+		code = perf_processes_add_thread(c->processes, tgid, tid);
+	return code ? code : 1;
+}
+
+/* All threads of a process, until none is new. Those born in between inherit (perf_tasks_is_double). */
+static int add_process(struct perf_collector *c, pid_t tgid, struct error *err)
+{
+	int added = 1, code = 0;
+
+	for (int round = 0; round < LISTING_ROUNDS && added && code >= 0; round++) {
+		pid_vec tids = {0};
+
+		added = 0;
+		code = process_threads(tgid, &tids);
+		for (size_t i = 0; i < tids.len && code >= 0; i++) {
+			code = add_thread(c, tgid, tids.data[i], err);
+			added += code > 0;
+		}
+		vec_release(&tids);
+	}
+	return code < 0 ? code : 0;
+}
+
+static int add_with_children(struct perf_collector *c, const struct process_info *info,
+			     struct error *err)
+{
+	pid_vec children = {0};
+	int code = add_process(c, info->tgid, err);
+
+	/* Forked after the target was selected, and before its threads had events to inherit. */
+	if (!code && c->opt.target->follow_children && !process_children(info->tgid, &children)) {
+		for (size_t i = 0; i < children.len && !code; i++) {
+			code = add_process(c, children.data[i], err);
+			if (code == -ESRCH)
+				code = 0;
+		}
+	}
+	vec_release(&children);
+	return code;
+}
+
+static int add_processes(struct perf_collector *c, struct error *err)
+{
+	const struct target *t = c->opt.target;
+	size_t gone = 0;
+
+	vec_for_each(&t->processes, info) {
+		int code = add_with_children(c, info, err);
+
+		gone += code == -ESRCH;
+		if (code && code != -ESRCH)
+			return err && err->code ? code
+						: error_set(err, code, "cannot profile PID %d: %s",
+							    (int)info->tgid, error_reason(code));
+	}
+	if (gone && gone == t->processes.len)
+		return error_set(err, -ESRCH, "cannot profile PID %d: no such process",
+				 (int)t->processes.data[0].tgid);
+	return 0;
+}
+
+static int add_targets(struct perf_collector *c, struct error *err)
+{
+	switch (c->opt.target->scope) {
+	case TARGET_ALL:
+		return perf_tasks_add_machine(c->tasks, err);
+	case TARGET_CGROUP:
+		return perf_tasks_add_cgroup(c->tasks, c->opt.target->cgroup.fd, err);
+	default:
+		return add_processes(c, err);
+	}
+}
+
+static void read_process(struct perf_collector *c, pid_t tgid)
+{
+	int code = perf_processes_read(c->processes, tgid);
+
+	if (code && code != -ESRCH)
+		log_info(c->opt.log, "cannot read the mappings of PID %d: %s", (int)tgid,
+			 error_reason(code));
+}
+
+static void read_targets(struct perf_collector *c)
+{
+	vec_for_each(&c->opt.target->processes, info) {
+		pid_vec children = {0};
+
+		read_process(c, info->tgid);
+		if (c->opt.target->follow_children && !process_children(info->tgid, &children)) {
+			vec_for_each(&children, child)
+				read_process(c, *child);
+		}
+		vec_release(&children);
+	}
+}
+
+static int make_parts(struct perf_collector *c, struct error *err)
+{
+	struct perf_tasks_options tasks = {
+		.event = c->opt.event,
+		.frequency = c->ticks_hz,
+		.children = c->opt.target->follow_children,
+	};
+	int code = perf_rings_new(RING_BYTES_WANTED, &c->rings, err);
+
+	if (code)
+		return code;
+	tasks.stack_bytes = stack_bytes(c);
+	log_debug(c->opt.log, "rings of %zu bytes, stacks of %u bytes", perf_rings_size(c->rings),
+		  tasks.stack_bytes);
+	code = perf_tasks_new(&tasks, c->rings, &c->tasks);
+	if (!code)
+		code = perf_modules_new(c->opt.log, c->opt.readers, &c->modules);
+	if (!code)
+		code = perf_processes_new(c->modules, &c->processes);
+	if (!code)
+		code = perf_backlog_new(&c->backlog);
+	if (!code)
+		code = stack_store_new(&c->opt, NULL, &c->store);
+	return code ? error_set(err, code, "cannot record: %s", error_reason(code)) : 0;
+}
+
+static int perf_prepare(struct collector *base, struct error *err)
+{
+	struct perf_collector *c = of(base);
+	int code;
+
+	choose_rate(c);
+	code = make_parts(c, err);
+	if (!code)
+		code = add_targets(c, err);
+	if (code)
+		return code;
+	if (!c->opt.user && !perf_tasks_kernel(c->tasks))
+		return error_set(err, -EACCES,
+				 "cannot sample the kernel: permission denied (as root: sysctl "
+				 "kernel.perf_event_paranoid=1)");
+	read_targets(c);
+	perf_modules_wait(c->modules);
+	perf_modules_begin(c->modules);
+	return 0;
+}
+
+static int perf_start(struct collector *base, struct error *err)
+{
+	struct perf_collector *c = of(base);
+	int code = perf_tasks_start(c->tasks, err);
+
+	if (code)
+		return code;
+	/* What was mapped and forked since they were read, and before the kernel began to tell of it. */
+	read_targets(c);
+	if (c->opt.kernel && !perf_tasks_kernel(c->tasks))
+		log_warn(c->opt.log, "without privileges the kernel's share is left out: only time "
+				     "in user mode is sampled");
+	return 0;
+}
+
+/* ---- a sample --------------------------------------------------------------------------------- */
+
+/* Keys only tell apart what is counted; all numbers of perf events are of cprof's own namespace. */
+static struct global_pid told_apart_by(u32 nr)
+{
+	return (struct global_pid){nr};
+}
+
+static void count(struct perf_collector *c, const struct perf_sample *s,
+		  const struct sample_count *n)
+{
+	const struct stack_walk *st = &c->walk;
+	struct sample_key key = {.stack = st->hash};
+	struct stack_owner owner;
+
+	if (c->opt.by_process || st->has_anon)
+		key.tgid = told_apart_by(s->pid);
+	if (c->opt.by_thread)
+		key.tid = told_apart_by(s->tid);
+	if (c->opt.by_cpu)
+		key.cpu = s->cpu + 1;
+	if (!stack_store_knows(c->store, &key)) {
+		perf_processes_owner(c->processes, s->pid, s->tid, &owner);
+		stack_store_put(c->store, &key, &owner, st->frames, st->nframes);
+	}
+	(void)stack_store_add(c->store, &key, TALLY_COUNT, n);
+}
+
+/* One that we were not told of: of the whole machine, or forked before the events were enabled. */
+static struct perf_process *process_of(struct perf_collector *c, u32 tgid)
+{
+	struct perf_process *proc = perf_processes_find(c->processes, tgid);
+
+	if (proc || tgid == 0 || tgid == (u32)getpid())
+		return proc;
+	read_process(c, (pid_t)tgid);
+	return perf_processes_ensure(c->processes, tgid);
+}
+
+/* How many samples a record is; decided once, however often it is looked at. */
+static struct sample_count worth(struct perf_collector *c, const struct perf_sample *s, u64 *taken)
+{
+	if (*taken == PERF_BACKLOG_UNDECIDED)
+		*taken = c->thinning.period ? perf_thinning_take(&c->thinning, s->period) : 1;
+	return (struct sample_count){.samples = *taken,
+				     .weight = c->thinning.period ? *taken * c->thinning.period
+								  : s->period};
+}
+
+/* False: a file that its stack is in is being loaded. */
+static bool walk(struct perf_collector *c, const struct perf_sample *s, struct perf_process *proc)
+{
+	const struct perf_walk w = {.modules = c->modules,
+				    .space = proc ? perf_process_space(proc) : NULL,
+				    .kernel = c->opt.kernel,
+				    .user = c->opt.user};
+	bool loading = perf_walk_sample(&w, s, &c->walk);
+
+	/* A mapping that we were not told of, because its record was lost. */
+	if (c->walk.end == STACK_NOT_MAPPED && perf_process_may_refresh(proc, now_ns()) &&
+	    !perf_processes_read(c->processes, (pid_t)s->pid))
+		loading = perf_walk_sample(&w, s, &c->walk);
+	return !loading || c->giving_up;
+}
+
+static bool on_sample(struct perf_collector *c, const struct perf_sample *s, u64 *taken)
+{
+	struct perf_process *proc = process_of(c, s->pid);
+	/* The idle task has this number, too, but never was in user mode. */
+	bool outside = !s->pid && s->abi != PERF_SAMPLE_REGS_ABI_NONE;
+	struct sample_count n;
+
+	if ((!proc && !outside) || perf_tasks_is_double(c->tasks, s->tid, s->id))
+		return true;
+	n = worth(c, s, taken);
+	if (!n.samples)
+		return true;
+	if (!walk(c, s, proc))
+		return false;
+	if (!c->walk.nframes)
+		return true; /* only the kernel is wanted, and it was not there */
+	c->stats.samples += n.samples;
+	c->stats.ends[c->walk.end] += n.samples;
+	c->stats.frames += c->walk.nframes;
+	count(c, s, &n);
+	return true;
+}
+
+/* ---- while the clock runs --------------------------------------------------------------------- */
+
+static void note_process(struct perf_collector *c, const struct perf_record *r)
+{
+	gaps_note(&c->stats.gaps, GAP_MAPPINGS, perf_processes_update(c->processes, r));
+}
+
+/* False: it has to wait. */
+static bool on_record(struct perf_collector *c, const struct perf_record *r, u64 *taken)
+{
+	switch (r->type) {
+	case PERF_RECORD_SAMPLE:
+		return on_sample(c, &r->sample, taken);
+	case PERF_RECORD_LOST:
+	case PERF_RECORD_LOST_SAMPLES:
+		c->lost_ticks += r->lost;
+		return true;
+	case PERF_RECORD_EXIT:
+		perf_tasks_forget(c->tasks, r->task.tid);
+		break;
+	default:
+		break;
+	}
+	note_process(c, r);
+	return true;
+}
+
+static bool take(struct perf_collector *c, struct bytes raw, u64 *taken)
+{
+	struct perf_record record;
+
+	return perf_record_decode(raw, perf_tasks_kernel(c->tasks), &record) ||
+	       on_record(c, &record, taken);
+}
+
+/* Those that wait, as far as they need not wait any longer. */
+static void take_backlog(struct perf_collector *c)
+{
+	struct bytes raw;
+	u64 *taken;
+
+	(void)perf_modules_take(c->modules);
+	while (perf_backlog_first(c->backlog, &raw, &taken) && take(c, raw, taken))
+		perf_backlog_drop(c->backlog);
+}
+
+/* The stack of the oldest is cut where it waits. */
+static void give_up_first(struct perf_collector *c)
+{
+	struct bytes raw;
+	u64 *taken;
+
+	c->giving_up = true;
+	if (perf_backlog_first(c->backlog, &raw, &taken)) {
+		(void)take(c, raw, taken);
+		perf_backlog_drop(c->backlog);
+	}
+	c->giving_up = false;
+}
+
+/* A file is asked for at once, also by a record that has to wait: its process may be gone later. */
+static void ask_early(struct perf_collector *c, struct bytes raw)
+{
+	struct perf_record record;
+
+	if (!perf_record_decode(raw, perf_tasks_kernel(c->tasks), &record) &&
+	    record.type == PERF_RECORD_MMAP2)
+		perf_processes_ask(c->processes, &record.mapped);
+}
+
+static void put_back(struct perf_collector *c, struct bytes raw, u64 taken)
+{
+	ask_early(c, raw);
+	while (!perf_backlog_put(c->backlog, raw, taken)) {
+		if (perf_backlog_is_empty(c->backlog)) {
+			c->giving_up = true;
+			(void)take(c, raw, &taken);
+			c->giving_up = false;
+			return;
+		}
+		give_up_first(c);
+	}
+}
+
+static void drain(struct perf_collector *c, bool all)
+{
+	struct bytes raw;
+
+	take_backlog(c);
+	perf_rings_begin(c->rings, all);
+	while (perf_rings_next(c->rings, &raw)) {
+		u64 taken = PERF_BACKLOG_UNDECIDED;
+
+		if (!perf_backlog_is_empty(c->backlog) || !take(c, raw, &taken))
+			put_back(c, raw, taken);
+	}
+}
+
+/* What still waits when recording has ended is waited for. */
+static void finish_backlog(struct perf_collector *c)
+{
+	perf_modules_wait(c->modules);
+	take_backlog(c);
+	while (!perf_backlog_is_empty(c->backlog)) {
+		perf_modules_wait(c->modules);
+		give_up_first(c);
+		take_backlog(c);
+	}
+}
+
+/* No count comes later than its stack, so nothing need be noted before. */
+static void make_room(struct perf_collector *c)
+{
+	size_t room = memory_bound_room(&c->bound, stack_store_size(c->store).held);
+
+	stack_store_limit(c->store, room);
+	if (!stack_store_is_tight(c->store))
+		return;
+	stack_store_merge_begin(c->store);
+	stack_store_merge(c->store, room / 2);
+}
+
+static int perf_poll(struct collector *base, int timeout_ms)
+{
+	struct perf_collector *c = of(base);
+
+	(void)perf_rings_wait(c->rings,
+			      timeout_ms); /* interrupted: what is there is worth taking */
+	drain(c, false);
+	make_room(c);
+	return c->opt.target->scope == TARGET_PROCESSES && !perf_processes_alive(c->processes);
+}
+
+static void perf_stop(struct collector *base)
+{
+	struct perf_collector *c = of(base);
+
+	perf_tasks_stop(c->tasks);
+	drain(c, true);
+	finish_backlog(c);
+}
+
+static int perf_read(struct collector *base, struct profile *p, struct error *err)
+{
+	struct perf_collector *c = of(base);
+	int code = event_describe(c->opt.event, c->opt.frequency, p);
+
+	if (!code)
+		code = stack_store_to_profile(c->store, perf_modules_set(c->modules), &c->opt, NULL,
+					      p);
+	if (!code)
+		stack_store_clear(c->store);
+	return code ? error_set(err, code, "cannot build the profile: %s", error_reason(code)) : 0;
+}
+
+static void perf_shrink(struct collector *base)
+{
+	stack_store_halve(of(base)->store);
+}
+
+static void perf_stats(struct collector *base, struct collect_stats *out)
+{
+	struct perf_collector *c = of(base);
+
+	*out = c->stats;
+	out->merged = stack_store_merged(c->store);
+	out->lost_ring = (c->lost_ticks * c->opt.frequency + c->ticks_hz - 1) / c->ticks_hz;
+	out->modules = perf_modules_count(c->modules);
+	out->late_modules = perf_modules_late(c->modules);
+	out->rows = perf_modules_row_count(c->modules);
+}
+
+static void perf_free(struct collector *base)
+{
+	struct perf_collector *c = of(base);
+
+	perf_tasks_free(c->tasks);
+	perf_rings_free(c->rings);
+	perf_backlog_free(c->backlog);
+	perf_processes_free(c->processes);
+	perf_modules_free(c->modules);
+	stack_store_free(c->store);
+	memory_bound_release(&c->bound);
+	free(c);
+}
+
+static const struct collector_ops perf_ops = {
+	.name = "perf",
+	.prepare = perf_prepare,
+	.start = perf_start,
+	.poll = perf_poll,
+	.stop = perf_stop,
+	.read = perf_read,
+	.shrink = perf_shrink,
+	.stats = perf_stats,
+	.free = perf_free,
+};
+
+int perf_collector_new(const struct collect_options *opt, struct collector **out, struct error *err)
+{
+	struct perf_collector *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return error_set(err, -ENOMEM, "cannot record: out of memory");
+	c->base.ops = &perf_ops;
+	c->opt = *opt;
+	memory_bound_init(&c->bound, opt->max_memory);
+	*out = &c->base;
+	return 0;
+}

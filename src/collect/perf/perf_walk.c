@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Walks the stacks of perf samples: see perf_walk.h. */
+#include "collect/perf/perf_walk.h"
+
+#include <string.h>
+#include <sys/uio.h>
+
+#include "unwind/walk.h"
+
+struct lookup {
+	const struct perf_walk *w;
+	pid_t tgid;
+	bool loading;
+};
+
+static bool find_module(void *arg, u64 pc, u32 *module, u64 *off)
+{
+	struct lookup *l = arg;
+	const struct space_map *map = address_space_find(l->w->space, pc);
+
+	l->loading = map && perf_modules_is_loading(l->w->modules, map->module);
+	if (!map || l->loading)
+		return false;
+	*module = map->module;
+	*off = pc + map->shift;
+	return true;
+}
+
+static const struct rows *rows_of(void *arg, u32 module)
+{
+	return perf_modules_rows(((struct lookup *)arg)->w->modules, module);
+}
+
+/* Code stays what it was when the sample was taken; the stack does not, so it is never read late. */
+static bool read_code(void *arg, void *dst, u32 size, u64 addr)
+{
+	const struct lookup *l = arg;
+	struct iovec local = {dst, size}, remote = {(void *)(uintptr_t)addr, size};
+
+	return address_space_find(l->w->space, addr) &&
+	       process_vm_readv(l->tgid, &local, 1, &remote, 1, 0) == (ssize_t)size;
+}
+
+/* From asm/perf_regs.h's order to DWARF's (psABI figure 3.36). */
+static void set_registers(struct stack_walk *st, const struct perf_sample *s)
+{
+	static const u8 dwarf[PERF_REG_R8] = {
+		[PERF_REG_AX] = 0, [PERF_REG_DX] = 1, [PERF_REG_CX] = 2,
+		[PERF_REG_BX] = 3, [PERF_REG_SI] = 4, [PERF_REG_DI] = 5,
+		[PERF_REG_BP] = 6, [PERF_REG_SP] = 7, [PERF_REG_IP] = 16,
+	};
+
+	for (int i = 0; i < PERF_REG_IP; i++)
+		st->regs[dwarf[i]] = s->regs[i];
+	for (int i = 0; i < 8; i++)
+		st->regs[8 + i] = s->regs[PERF_REG_R8 + i];
+	st->pc = s->regs[PERF_REG_IP];
+	st->sp = s->regs[PERF_REG_SP];
+	st->bp = s->regs[PERF_REG_BP];
+	st->bx = s->regs[PERF_REG_BX];
+	st->regs_known = st->bx_known = 1;
+	st->exact = 1;
+}
+
+/* The kernel's frames: the leaf exact, callers inside their calls. */
+static void push_kernel(struct stack_walk *st, const struct perf_sample *s)
+{
+	u32 pushed = 0;
+
+	for (u64 i = 0; i < s->chain_len && pushed < STACK_MAX_KERNEL; i++) {
+		u64 ip;
+
+		memcpy(&ip, s->chain + i * sizeof(ip), sizeof(ip));
+		if (ip >= (u64)PERF_CONTEXT_MAX) /* a marker between contexts */
+			continue;
+		walk_push(st, FRAME(MODULE_KERNEL, ip - (pushed > 0)));
+		pushed++;
+	}
+}
+
+static bool walk_user(const struct perf_walk *w, const struct perf_sample *s, struct stack_walk *st)
+{
+	struct lookup lookup = {.w = w, .tgid = (pid_t)s->pid};
+	const struct walk_env env = {
+		.find_module = find_module,
+		.loading = &lookup.loading,
+		.rows = rows_of,
+		.read = read_code,
+		.arg = &lookup,
+		.rules = perf_modules_rules(w->modules),
+		.nrules = UNWIND_MAX_RULES,
+	};
+	const struct walk_copy copy = {.copy = s->stack, .sp = s->regs[PERF_REG_SP]};
+
+	set_registers(st, s);
+	walk_stack(st, &env, &copy);
+	return st->end == STACK_LOADING;
+}
+
+static bool cut(struct stack_walk *st, enum stack_end end)
+{
+	st->end = end;
+	walk_push(st, FRAME(MODULE_CUT, end));
+	return false;
+}
+
+bool perf_walk_sample(const struct perf_walk *w, const struct perf_sample *s, struct stack_walk *st)
+{
+	walk_reset(st);
+	if (w->kernel)
+		push_kernel(st, s);
+	if (!w->user || s->abi == PERF_SAMPLE_REGS_ABI_NONE)
+		return false;
+	if (!w->space)
+		return cut(st, STACK_OUTSIDE);
+	if (s->abi != PERF_SAMPLE_REGS_ABI_64)
+		return cut(st, STACK_COMPAT);
+	/* In the kernel, half way through an exec: the program that the registers are of is gone. */
+	if (!s->user_mode && (!s->stack.len || !address_space_find(w->space, s->regs[PERF_REG_IP])))
+		return false;
+	return walk_user(w, s, st);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Breakpoints in the code of a process: see breakpoints.h. */
+#include "collect/probe/breakpoints.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "target/process.h"
+
+#define CALL 0xe8
+#define CALL_LEN 5
+#define TRAMPOLINE "[uprobes-trampoline]"
+#define STEP_NS 1000000
+
+static u64 now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
+}
+
+u64 breakpoints_deadline(u32 timeout_ms)
+{
+	return now_ns() + (u64)timeout_ms * 1000000;
+}
+
+int breakpoints_open(struct breakpoints *b, pid_t tgid, const map_vec *maps)
+{
+	char path[PROCESS_PATH_MAX];
+
+	*b = (struct breakpoints){.memory = -1};
+	vec_for_each(maps, e) {
+		if (strcmp(e->path, TRAMPOLINE) != 0)
+			continue;
+		b->trampoline = e->start;
+		b->trampoline_end = e->end;
+	}
+	process_path(tgid, "mem", path);
+	b->memory = open(path, O_RDONLY | O_CLOEXEC);
+	return b->memory < 0 ? -errno : 0;
+}
+
+void breakpoints_release(struct breakpoints *b)
+{
+	vec_release(&b->addresses);
+	if (b->memory >= 0)
+		close(b->memory);
+	b->memory = -1;
+}
+
+bool breakpoints_is_call(const struct breakpoints *b, u64 address, const u8 *code, size_t len)
+{
+	s32 distance;
+	u64 goal;
+
+	if (len < CALL_LEN || code[0] != CALL)
+		return false;
+	memcpy(&distance, code + 1, sizeof(distance));
+	goal = address + CALL_LEN + (u64)(s64)distance;
+	return goal >= b->trampoline && goal < b->trampoline_end;
+}
+
+static bool is_probed(const struct breakpoints *b, u64 address)
+{
+	u8 code[CALL_LEN];
+	ssize_t got = pread(b->memory, code, sizeof(code), (off_t)address);
+
+	return got > 0 && /* else it has been unmapped */
+	       (code[0] == BREAKPOINT || breakpoints_is_call(b, address, code, (size_t)got));
+}
+
+static u32 count(const struct breakpoints *b)
+{
+	u32 n = 0;
+
+	vec_for_each(&b->addresses, address)
+		n += is_probed(b, *address);
+	return n;
+}
+
+u32 breakpoints_wait_gone(const struct breakpoints *b, u64 deadline_ns)
+{
+	const struct timespec step = {.tv_nsec = STEP_NS};
+	u32 left;
+
+	while ((left = count(b)) && now_ns() < deadline_ns)
+		nanosleep(&step, NULL);
+	return left;
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Breakpoints that nobody holds: see leftovers.h. */
+#include "collect/probe/leftovers.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "collect/probe/breakpoints.h"
+#include "target/mapped_file.h"
+#include "target/process.h"
+
+#define PAGE 4096u
+#define PAGES_MAX 4096u /* of changed code in a process, that are compared with the file */
+#define GONE_MS 300 /* the kernel needs a few; those of another program's probes stay */
+
+/* An entry of /proc/PID/pagemap (Documentation/admin-guide/mm/pagemap.rst). */
+#define ENTRY_PRESENT (1ull << 63)
+#define ENTRY_SWAPPED (1ull << 62)
+#define ENTRY_OF_FILE (1ull << 61)
+#define ENTRIES 512
+
+typedef VEC(struct uprobe_place) place_vec;
+
+struct search {
+	struct uprobe_pins *pins;
+	struct readers *readers;
+	pid_t tgid;
+	struct breakpoints found;
+	int pagemap;
+	u32 pages; /* compared so far */
+};
+
+/* A page of code that the kernel has written to is the process' own copy. */
+static bool is_copy(u64 entry)
+{
+	return (entry & ENTRY_SWAPPED) || ((entry & ENTRY_PRESENT) && !(entry & ENTRY_OF_FILE));
+}
+
+/*
+ * Takes the places of a page where the memory has a breakpoint and the file has not. A page that differs in any
+ * other way was changed by somebody else, who may have written such bytes, too: none of it is taken.
+ */
+static int compare_page(struct search *s, const u8 *memory, const u8 *file, u64 address, u64 offset,
+			place_vec *out)
+{
+	static const u8 nop5[] = {0x0f, 0x1f, 0x44, 0x00, 0x00};
+	size_t before = out->len, before_found = s->found.addresses.len;
+	u32 i = 0;
+
+	while (i < PAGE) {
+		bool call = memory[i] != file[i] && i + sizeof(nop5) <= PAGE &&
+			    !memcmp(file + i, nop5, sizeof(nop5)) &&
+			    breakpoints_is_call(&s->found, address + i, memory + i, PAGE - i);
+
+		if (memory[i] == file[i]) {
+			i++;
+			continue;
+		}
+		if (!call && memory[i] != BREAKPOINT) {
+			out->len = before;
+			s->found.addresses.len = before_found;
+			return 0;
+		}
+		if (vec_push(out, (struct uprobe_place){.offset = offset + i}) ||
+		    vec_push(&s->found.addresses, address + i))
+			return -ENOMEM;
+		i += call ? sizeof(nop5) : 1;
+	}
+	return 0;
+}
+
+static int look_at_page(struct search *s, const struct map_entry *e, u64 index,
+			struct input_file *file, place_vec *out)
+{
+	u64 address = e->start + index * PAGE, offset = e->offset + index * PAGE;
+	u8 memory[PAGE], wanted[PAGE];
+
+	if (s->pages++ >= PAGES_MAX)
+		return -E2BIG;
+	if (pread(s->found.memory, memory, PAGE, (off_t)address) != PAGE)
+		return 0;
+	memset(wanted, 0, PAGE);
+	if (input_file_read(file, wanted, PAGE, offset) < 0)
+		return -EIO;
+	return compare_page(s, memory, wanted, address, offset, out);
+}
+
+/* The file is opened when there is something to compare, which is rare. */
+static int open_once(struct search *s, const struct map_entry *e, struct input_file *file,
+		     bool *is_open)
+{
+	struct target_root root = TARGET_ROOT_NONE;
+	int err = 0;
+
+	root.readers = s->readers;
+	if (!*is_open)
+		err = mapped_file_open(s->tgid, &root, e, file);
+	*is_open = !err;
+	return err;
+}
+
+static int look_at_mapping(struct search *s, const struct map_entry *e, place_vec *out)
+{
+	u64 pages = (e->end - e->start) / PAGE, entries[ENTRIES];
+	struct input_file file = INPUT_FILE_NONE;
+	bool is_open = false;
+	int err = 0;
+
+	for (u64 first = 0; first < pages && !err; first += ENTRIES) {
+		u64 n = pages - first < ENTRIES ? pages - first : ENTRIES;
+		ssize_t got = pread(s->pagemap, entries, n * sizeof(u64),
+				    (off_t)((e->start / PAGE + first) * sizeof(u64)));
+
+		for (u64 i = 0; got > 0 && i < (u64)got / sizeof(u64) && !err; i++) {
+			if (!is_copy(entries[i]))
+				continue;
+			err = open_once(s, e, &file, &is_open);
+			if (!err)
+				err = look_at_page(s, e, first + i, &file, out);
+		}
+	}
+	if (is_open)
+		input_file_close(&file);
+	return err;
+}
+
+static void sweep_mapping(struct search *s, const struct map_entry *e)
+{
+	place_vec places = {0};
+	char path[80];
+
+	/* What cannot be compared is left as it is; there is no harm in that. */
+	(void)look_at_mapping(s, e, &places);
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", (int)s->tgid,
+		 (unsigned long long)e->start, (unsigned long long)e->end);
+	if (places.len)
+		uprobe_pins_sweep(s->pins, path, places.data, (u32)places.len);
+	vec_release(&places);
+}
+
+static void tell(const struct search *s, const struct log *log)
+{
+	size_t found = s->found.addresses.len;
+	u32 left;
+
+	if (!found)
+		return;
+	left = breakpoints_wait_gone(&s->found, breakpoints_deadline(GONE_MS));
+	if (left < found)
+		log_note(log,
+			 "PID %d: removed %zu breakpoints from its code that a program killed "
+			 "earlier had left there",
+			 (int)s->tgid, found - left);
+	if (left)
+		log_info(log, "PID %d: %u breakpoints in its code are another program's",
+			 (int)s->tgid, left);
+}
+
+void leftovers_remove(struct uprobe_pins *pins, struct readers *readers, pid_t tgid,
+		      const struct log *log)
+{
+	struct search s = {.pins = pins,
+			   .readers = readers,
+			   .tgid = tgid,
+			   .pagemap = -1,
+			   .found = {.memory = -1}};
+	char path[PROCESS_PATH_MAX];
+	map_vec maps = {0};
+
+	if (process_expects_traps(tgid) || maps_read(tgid, &maps))
+		goto out;
+	process_path(tgid, "pagemap", path);
+	s.pagemap = open(path, O_RDONLY | O_CLOEXEC);
+	if (s.pagemap < 0 || breakpoints_open(&s.found, tgid, &maps))
+		goto out_open;
+	vec_for_each(&maps, e) {
+		if (e->executable && e->inode && !e->shared)
+			sweep_mapping(&s, e);
+	}
+	tell(&s, log);
+out_open:
+	breakpoints_release(&s.found);
+	if (s.pagemap >= 0)
+		close(s.pagemap);
+out:
+	maps_release(&maps);
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a probe costs on this machine: see probe_price.h. */
+#include "collect/probe/probe_cost.h"
+
+#include <errno.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "collect/probe/uprobe.h"
+#include "target/maps.h"
+
+#define CALLS 500
+#define ROUNDS 5 /* the best counts: anything else that ran is not the probe's */
+
+/* A push is emulated by every kernel since 4.18 (arch/x86/kernel/uprobes.c, push_setup_xol_ops). */
+void probe_price_place(void);
+__asm__(".pushsection .text\n"
+	".globl probe_price_place\n"
+	".hidden probe_price_place\n"
+	".type probe_price_place, @function\n"
+	"probe_price_place:\n"
+	"	.cfi_startproc\n"
+	"	push %rbp\n"
+	"	.cfi_adjust_cfa_offset 8\n"
+	"	pop %rbp\n"
+	"	.cfi_adjust_cfa_offset -8\n"
+	"	ret\n"
+	"	.cfi_endproc\n"
+	".size probe_price_place, . - probe_price_place\n"
+	".popsection\n");
+
+static u64 now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
+}
+
+static u64 best_round(void)
+{
+	u64 best = UINT64_MAX;
+
+	for (int round = 0; round < ROUNDS; round++) {
+		u64 begin = now_ns(), took;
+
+		for (int i = 0; i < CALLS; i++)
+			probe_price_place();
+		took = now_ns() - begin;
+		best = took < best ? took : best;
+	}
+	return best;
+}
+
+static int own_offset(u64 *offset)
+{
+	u64 address = (u64)(uintptr_t)&probe_price_place;
+	map_vec maps = {0};
+	int err = maps_read(getpid(), &maps);
+
+	if (!err)
+		err = -ENOENT;
+	vec_for_each(&maps, e) {
+		if (address < e->start || address >= e->end)
+			continue;
+		*offset = address - e->start + e->offset;
+		err = 0;
+	}
+	maps_release(&maps);
+	return err;
+}
+
+int probe_price_measure(int prog_fd, u64 cookie, bool links, u32 *ns)
+{
+	struct uprobe_place place = {.cookie = cookie};
+	uprobe_fds fds = {0};
+	u64 without, with;
+	int err = own_offset(&place.offset);
+
+	if (err)
+		return err;
+	without = best_round();
+	err = uprobe_attach(prog_fd, UPROBE_ENTRY, links, "/proc/self/exe", getpid(), &place, 1,
+			    &fds);
+	with = err ? 0 : best_round();
+	uprobe_detach(&fds);
+	if (!err)
+		*ns = with > without ? (u32)((with - without) / CALLS) : 0;
+	return err;
+}

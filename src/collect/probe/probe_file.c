@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The doors of one file: see door_file.h. */
+#include "collect/probe/probe_file.h"
+
+#include <bpf/bpf.h>
+#include <elf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "collect/probe/probe_site.h"
+#include "collect/probe/return_site.h"
+#include "elf/symbols.h"
+#include "elf/usdt.h"
+
+#define PROVIDER "otel_memory"
+
+struct reading {
+	struct door_reader *r;
+	struct elf_file *elf;
+	const char *path;
+	struct door_file *f;
+	struct code_file *code; /* for functions without a return probe; NULL: none was met yet */
+	VEC(u64) entries; /* of the allocating functions, sorted */
+	VEC(struct return_site) results; /* that have a probe already: functions share their ends */
+};
+
+static int site_put(struct reading *in, struct heap_site *site, u64 offset, uprobe_places *places)
+{
+	struct door_reader *r = in->r;
+	u32 number = r->nsites;
+
+	if (number >= HEAP_MAX_SITES)
+		return -ENOSPC;
+	site->number = number;
+	if (bpf_map_update_elem(r->sites_fd, &number, site, BPF_ANY))
+		return -errno;
+	r->nsites++;
+	return vec_push(places, (struct uprobe_place){.offset = offset, .cookie = number});
+}
+
+/* ---- an allocator's functions ---- */
+
+static u8 heap_register(u8 dwarf)
+{
+	int offset = usdt_reg_pt_regs_offset(dwarf);
+
+	return offset < 0 ? HEAP_REG_NONE : (u8)(offset / 8);
+}
+
+static struct heap_arg register_arg(const struct probe_site *at, s8 argument)
+{
+	return (struct heap_arg){
+		.kind = HEAP_ARG_REG, .size = 8, .reg = heap_register(at->arg_reg[argument])};
+}
+
+static void fill_site(struct heap_site *site, const struct alloc_door *door,
+		      const struct probe_site *at)
+{
+	const struct alloc_signature *sig = alloc_signature(door->kind);
+
+	*site = (struct heap_site){.door = HEAP_DOOR_ALLOC};
+	if (!sig->allocates) {
+		site->door = HEAP_DOOR_FREE;
+		site->args[0] = register_arg(at, sig->old);
+		return;
+	}
+	site->args[0] = register_arg(at, sig->size);
+	if (sig->count >= 0) {
+		site->flags |= HEAP_DOOR_PRODUCT;
+		site->args[1] = register_arg(at, sig->count);
+	}
+	if (sig->block >= 0) {
+		site->flags |= HEAP_DOOR_STORED;
+		site->args[2] = register_arg(at, sig->block);
+	}
+	if (sig->old >= 0) {
+		site->door = HEAP_DOOR_REALLOC;
+		site->args[2] = register_arg(at, sig->old);
+	}
+	if (door->kind == ALLOC_PVALLOC)
+		site->flags |= HEAP_DOOR_PAGES;
+	if (door->kind != ALLOC_MALLOC || door->named)
+		site->flags |= HEAP_DOOR_JUMPS;
+}
+
+static u32 args_needed(const struct alloc_signature *sig)
+{
+	u32 mask = 0;
+
+	mask |= sig->size >= 0 ? 1u << sig->size : 0;
+	mask |= sig->count >= 0 ? 1u << sig->count : 0;
+	mask |= sig->old >= 0 ? 1u << sig->old : 0;
+	mask |= sig->block >= 0 ? 1u << sig->block : 0;
+	return mask;
+}
+
+static void note_cost(struct door_file *f, enum alloc_kind kind, u32 ns)
+{
+	if (kind == ALLOC_MALLOC && ns > f->alloc_ns)
+		f->alloc_ns = ns;
+	if (kind == ALLOC_FREE && ns > f->free_ns)
+		f->free_ns = ns;
+}
+
+/* ---- functions that must not have a return probe ---- */
+
+static int compare_addresses(const void *a, const void *b)
+{
+	const u64 *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/* Without code (its budget ended) every function hides its returns. */
+static int code_begin(struct reading *in, const struct allocator *a)
+{
+	int err;
+
+	if (in->code || in->entries.len)
+		return 0;
+	vec_for_each(&a->doors, door) {
+		if (alloc_signature(door->kind)->allocates && vec_push(&in->entries, door->vaddr))
+			return -ENOMEM;
+	}
+	qsort(in->entries.data, in->entries.len, sizeof(*in->entries.data), compare_addresses);
+	err = code_file_new(in->elf,
+			    &(struct code_request){.stoppers = in->entries.data,
+						   .nstoppers = in->entries.len,
+						   .imports = !in->r->alone,
+						   .kernel = in->r->kernel},
+			    &in->code);
+	return err == -E2BIG ? 0 : err;
+}
+
+static struct heap_arg result_arg(u8 dwarf)
+{
+	if (dwarf == RETURN_REG_NONE)
+		return (struct heap_arg){.kind = HEAP_ARG_NONE};
+	return (struct heap_arg){.kind = HEAP_ARG_REG, .size = 8, .reg = heap_register(dwarf)};
+}
+
+static bool has_result(const struct reading *in, const struct return_site *site)
+{
+	vec_for_each(&in->results, r) {
+		if (r->vaddr == site->vaddr && r->taken == site->taken &&
+		    r->passed == site->passed && r->stack_bytes == site->stack_bytes)
+			return true;
+	}
+	return false;
+}
+
+static int result_add(struct reading *in, const struct return_site *at)
+{
+	struct heap_site site = {
+		.door = HEAP_DOOR_RESULT,
+		.args = {result_arg(at->taken), result_arg(at->passed)},
+		.condition = at->condition,
+		.stack_bytes = at->stack_bytes,
+		.cost_ns = probe_cost_ns(at->cost, PROBE_ENTRY),
+	};
+
+	if (has_result(in, at))
+		return 0;
+	if (vec_push(&in->results, *at))
+		return -ENOMEM;
+	return site_put(in, &site, at->file_offset, &in->f->results);
+}
+
+/* How the returns of a function are seen. */
+enum door_returns {
+	RETURNS_PROBED, /* by a return probe: it can be left in no other way */
+	RETURNS_AT_RESULTS, /* by probes where its result is known */
+	RETURNS_HIDDEN, /* not at all: it counts when it is called */
+	RETURNS_ELSEWHERE, /* all that it returns comes from another function, which is seen */
+};
+
+static int add_results(struct reading *in, const struct alloc_door *door,
+		       const struct return_sites *sites)
+{
+	int err = 0;
+
+	vec_for_each(&sites->sites, site) {
+		log_info(in->r->log, "%s returns at %#llx: %s (%s)", door->name,
+			 (unsigned long long)site->vaddr, site->text, probe_cost_name(site->cost));
+		if (!err)
+			err = result_add(in, site);
+	}
+	return err;
+}
+
+static void say_hidden(const struct reading *in, const struct alloc_door *door,
+		       const struct return_sites *sites)
+{
+	if (!in->r->live)
+		return;
+	log_warn(in->r->log,
+		 "%s of %s: its allocations are counted, but not followed until they are freed: "
+		 "a return probe would be fatal if it is left otherwise than by a return, and %s "
+		 "(at %#llx) hides where it returns; \"cprof allocs\" needs no more, and --alloc "
+		 "malloc=NAME can name the function that it calls",
+		 door->name, in->path, sites->why, (unsigned long long)sites->where);
+}
+
+/*
+ * No return probe on what an exception or a switch of stacks may leave: it would kill. But
+ * single-stepping every return costs twenty times as much, so code that is closed may have one:
+ * only a signal handler can come between, and the session's program sees that
+ * (bpf/heap_return.bpf.h).
+ */
+static enum door_returns judge(const struct reading *in, const struct alloc_door *door,
+			       const struct return_sites *sites)
+{
+	bool cheap = sites->answer == RETURN_SEEN && !sites->stepped, sessions = !in->r->returns;
+
+	if (sites->delegated && door->kind == ALLOC_NEW && !door->named)
+		return RETURNS_ELSEWHERE;
+	if (!cheap && sites->closed && sessions)
+		return RETURNS_PROBED;
+	return sites->answer == RETURN_SEEN ? RETURNS_AT_RESULTS : RETURNS_HIDDEN;
+}
+
+static int find_returns(struct reading *in, const struct alloc_door *door, u64 entry_site,
+			enum door_returns *out)
+{
+	const struct return_request request = {
+		.vaddr = door->vaddr,
+		.size = door->size,
+		.entry_site = entry_site,
+		.in_memory = alloc_signature(door->kind)->block >= 0,
+	};
+	struct return_sites sites = {
+		.answer = RETURN_UNSEEN, .why = "too much code", .where = door->vaddr};
+	int err = in->code ? return_sites_find(in->code, &request, &sites) : 0;
+
+	if (err)
+		return err;
+	*out = judge(in, door, &sites);
+	if (*out == RETURNS_AT_RESULTS)
+		err = add_results(in, door, &sites);
+	else if (*out == RETURNS_HIDDEN)
+		say_hidden(in, door, &sites);
+	return_sites_release(&sites);
+	return err;
+}
+
+/*
+ * Of an allocator that is not known, signal handlers might be allowed to call malloc while it runs.
+ * Without sessions nobody decides, call by call, whether a second return probe would do harm.
+ */
+static bool needs_results(const struct reading *in, const struct allocator *a,
+			  const struct alloc_door *door)
+{
+	bool known = a->id != ALLOCATOR_UNKNOWN && a->id != ALLOCATOR_NAMED;
+
+	return door->may_throw || (in->r->returns && !known);
+}
+
+/* ---- every function ---- */
+
+static uprobe_places *places_of(struct door_file *f, const struct alloc_signature *sig,
+				enum door_returns returns)
+{
+	if (!sig->allocates)
+		return &f->frees;
+	return returns == RETURNS_PROBED ? &f->allocs : &f->entries;
+}
+
+static int door_put(struct reading *in, const struct alloc_door *door, const struct probe_site *at,
+		    enum door_returns returns)
+{
+	const struct alloc_signature *sig = alloc_signature(door->kind);
+	struct door_file *f = in->f;
+	struct heap_site site;
+	int err;
+
+	fill_site(&site, door, at);
+	site.flags |= returns == RETURNS_AT_RESULTS ? HEAP_DOOR_RESULTS : 0;
+	site.flags |= returns == RETURNS_HIDDEN ? HEAP_DOOR_UNSEEN : 0;
+	note_cost(f, door->kind,
+		  probe_cost_ns(at->cost,
+				returns == RETURNS_PROBED && sig->allocates && in->r->returns
+					? PROBE_RETURN
+					: PROBE_ENTRY));
+	err = site_put(in, &site, at->file_offset, places_of(f, sig, returns));
+	if (err || !sig->allocates)
+		return err;
+	return vec_push(
+		&f->ranges,
+		(struct door_range){door->offset, door->offset + (door->size ? door->size : 1)});
+}
+
+static int door_add(struct reading *in, const struct allocator *a, const struct alloc_door *door)
+{
+	const struct alloc_signature *sig = alloc_signature(door->kind);
+	struct probe_request request = {
+		.args = args_needed(sig),
+		.moved_args = true,
+		.purpose = sig->allocates ? PROBE_RETURN : PROBE_ENTRY,
+		.kernel = in->r->kernel,
+	};
+	enum door_returns returns = RETURNS_PROBED;
+	struct probe_site at;
+	int err = probe_site_in_file(in->elf, door->vaddr, door->size, &request, &at);
+
+	if (err) {
+		log_warn(in->r->log, "no probe fits on %s of %s: its calls are not seen",
+			 door->name, in->path);
+		return 0;
+	}
+	if (sig->allocates && needs_results(in, a, door)) {
+		err = code_begin(in, a);
+		if (!err)
+			err = find_returns(in, door, door->vaddr + at.offset, &returns);
+	}
+	if (err || returns == RETURNS_ELSEWHERE)
+		return err;
+	log_info(in->r->log, "%s+%u: %s (%s)", door->name, at.offset, at.text,
+		 probe_cost_name(at.cost));
+	return door_put(in, door, &at, returns);
+}
+
+/* glibc's and musl's only call realloc, whose probe sees them. */
+static bool is_covered(const struct allocator *a, const struct alloc_door *door)
+{
+	return door->kind == ALLOC_REALLOCARRAY &&
+	       (a->id == ALLOCATOR_GLIBC || a->id == ALLOCATOR_MUSL);
+}
+
+/* Where a user would look for an allocator: in the program, and in a C library. */
+static bool is_expected(const struct reading *in)
+{
+	const char *base = strrchr(in->path, '/');
+
+	return elf_file_type(in->elf) == ET_EXEC || (base && !strncmp(base, "/libc", 5));
+}
+
+static int read_allocator(struct reading *in)
+{
+	struct door_file *f = in->f;
+	struct allocator a = {0};
+	int err = allocator_find(in->elf, in->r->names, &a);
+
+	if (err == -ENOENT) {
+		err = 0;
+		if (is_expected(in) && asprintf(&f->searched, "%s: %s", in->path, a.searched) < 0)
+			err = -ENOMEM;
+	} else if (!err && asprintf(&f->title, "%s (%s)", a.text, in->path) < 0) {
+		err = -ENOMEM;
+	}
+	vec_for_each(&a.doors, door) {
+		if (!err && !is_covered(&a, door) &&
+		    (in->r->live || alloc_signature(door->kind)->allocates))
+			err = door_add(in, &a, door);
+	}
+	allocator_release(&a);
+	return err;
+}
+
+/* ---- a sampler's probes ---- */
+
+static struct heap_arg usdt_argument(const struct usdt_arg *arg)
+{
+	struct heap_arg out = {.size = arg->size,
+			       .is_signed = arg->is_signed,
+			       .reg = heap_register(arg->reg),
+			       .shift = arg->shift,
+			       .value = arg->value};
+
+	switch (arg->kind) {
+	case USDT_ARG_REG:
+		out.kind = HEAP_ARG_REG;
+		break;
+	case USDT_ARG_CONST:
+		out.kind = HEAP_ARG_CONST;
+		break;
+	case USDT_ARG_MEM:
+		out.kind = HEAP_ARG_MEM;
+		out.reg = heap_register(arg->base);
+		out.index = heap_register(arg->index);
+		out.scale = arg->scale;
+		break;
+	default:
+		break;
+	}
+	return out;
+}
+
+static bool is_understood(const struct usdt_probe *probe, u8 nargs)
+{
+	for (u8 i = 0; i < nargs; i++) {
+		if (i >= probe->argc || probe->args[i].kind == USDT_ARG_UNKNOWN)
+			return false;
+	}
+	return true;
+}
+
+static int usdt_add(struct reading *in, const struct usdt_probe *probe)
+{
+	bool alloc = !strcmp(probe->name, "alloc"), frees = !strcmp(probe->name, "free");
+	struct heap_site site = {.door = alloc ? HEAP_DOOR_USDT_ALLOC : HEAP_DOOR_USDT_FREE};
+	struct door_file *f = in->f;
+	u8 nargs = alloc ? 3 : 1;
+
+	if (strcmp(probe->provider, PROVIDER) != 0 || (!alloc && !frees) || (frees && !in->r->live))
+		return 0;
+	if (!is_understood(probe, nargs) || probe->semaphore) {
+		log_warn(in->r->log, "cannot use the probe %s:%s of %s", probe->provider,
+			 probe->name, in->path);
+		return 0;
+	}
+	for (u8 i = 0; i < nargs; i++)
+		site.args[i] = usdt_argument(&probe->args[i]);
+	return site_put(in, &site, probe->offset, alloc ? &f->weighed : &f->frees);
+}
+
+static bool has_sampler(const struct usdt_list *list)
+{
+	vec_for_each(&list->probes, probe) {
+		if (!strcmp(probe->provider, PROVIDER) && !strcmp(probe->name, "alloc"))
+			return true;
+	}
+	return false;
+}
+
+static int read_sampler(struct reading *in, const struct usdt_list *list)
+{
+	int err = 0;
+
+	in->f->sampler = true;
+	vec_for_each(&list->probes, probe) {
+		if (!err)
+			err = usdt_add(in, probe);
+	}
+	if (!err && asprintf(&in->f->title, "the sampler of %s", in->path) < 0)
+		err = -ENOMEM;
+	return err;
+}
+
+int door_file_new(struct door_reader *r, struct elf_file *elf, const char *path,
+		  struct door_file **out)
+{
+	struct reading in = {.r = r, .elf = elf, .path = path};
+	struct usdt_list list = {0};
+	int err;
+
+	in.f = calloc(1, sizeof(*in.f));
+	if (!in.f)
+		return -ENOMEM;
+	if (!usdt_read(elf, &list) && has_sampler(&list))
+		err = read_sampler(&in, &list);
+	else
+		err = read_allocator(&in);
+	usdt_release(&list);
+	code_file_free(in.code);
+	vec_release(&in.entries);
+	vec_release(&in.results);
+	if (err)
+		door_file_free(in.f);
+	else
+		*out = in.f;
+	return err;
+}
+
+void door_file_free(struct door_file *f)
+{
+	if (!f)
+		return;
+	vec_release(&f->allocs);
+	vec_release(&f->frees);
+	vec_release(&f->weighed);
+	vec_release(&f->entries);
+	vec_release(&f->results);
+	vec_release(&f->ranges);
+	free(f->title);
+	free(f->searched);
+	free(f);
+}

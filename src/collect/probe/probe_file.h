@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The doors of one file: the functions of an allocator, or the otel_memory probes of a sampler,
+ * each with the place for a probe, numbered in the kernel's table of sites. Read once for a file,
+ * whoever maps it.
+ */
+#ifndef CPROF_COLLECT_DOOR_FILE_H
+#define CPROF_COLLECT_DOOR_FILE_H
+
+#include "base/bpf_shared.h"
+#include "base/log.h"
+#include "collect/probe/uprobe.h"
+#include "elf/elf_file.h"
+#include "target/allocator.h"
+
+typedef VEC(struct uprobe_place) uprobe_places;
+
+struct door_range { /* of file offsets */
+	u64 start, end;
+};
+
+struct door_file {
+	u64 inode;
+	u32 dev_major, dev_minor;
+	bool sampler; /* a sampler's library: its own frames are not the program's */
+	uprobe_places allocs, frees, weighed; /* cookies are site numbers */
+	/* Allocating functions that have no return probe, since an exception may leave them. */
+	uprobe_places entries;
+	uprobe_places results; /* inside their code, where what they return is known */
+	VEC(struct door_range) ranges; /* the code of allocating functions */
+	u32 alloc_ns, free_ns; /* what a probe on malloc and on free costs here */
+	char *title; /* "jemalloc 5.3.0 (/usr/lib/libjemalloc.so.2)"; NULL: no allocator is in it */
+	char *searched; /* what was looked for where there is none and one was to be expected, or NULL */
+};
+
+/* What reading needs of the recording; all borrowed. */
+struct door_reader {
+	int sites_fd; /* the map of struct heap_site, by number */
+	u32 nsites; /* numbers that are taken */
+	bool live; /* frees are wanted */
+	bool alone; /* allocation functions of other files have no probes */
+	bool returns; /* a return probe is there for every call: the kernel has no sessions */
+	u32 kernel; /* enum probe_kernel */
+	const struct alloc_names *names; /* of --alloc; NULL: the known ones */
+	const struct log *log;
+};
+
+/*
+ * Reads the doors of `elf`, which is called `path` in messages. A file without any is no error.
+ */
+int door_file_new(struct door_reader *r, struct elf_file *elf, const char *path,
+		  struct door_file **out) MUST_CHECK;
+void door_file_free(struct door_file *f);
+
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What probes cost the target: see target_price.h. */
+#include "collect/probe/probe_overhead.h"
+
+#include <errno.h>
+#include <time.h>
+
+#include "collect/probe/probe_cost.h"
+#include "collect/probe/probe_site.h"
+#include "target/process.h"
+
+/* Of the programs, measured on Linux 6.18 in a VM (docs/heap.md). */
+#define BEGIN_PROGRAM_NS 90
+#define END_PROGRAM_NS 60
+#define NEARLY_ALL 0.98 /* of the time: beyond it the estimate means nothing */
+
+#define TRIAL_STEP_NS 5000000
+#define TRIAL_STEPS 20 /* the price is told after so many steps at most */
+#define TRIAL_STEPS_LEAST 6 /* programs work in bursts */
+#define TRIAL_CALLS 20000 /* or after so many calls */
+
+void probed_calls_since(struct probed_calls *calls, const struct probed_calls *before)
+{
+	calls->begins -= before->begins;
+	calls->ends -= before->ends;
+	calls->sampled_ns -= before->sampled_ns;
+	calls->more_ns -= before->more_ns;
+	calls->elapsed_ns -= before->elapsed_ns;
+	/* Those of processes and threads which have ended are gone from the sums. */
+	calls->cpu_ns = calls->cpu_ns > before->cpu_ns ? calls->cpu_ns - before->cpu_ns : 0;
+	calls->queued_ns =
+		calls->queued_ns > before->queued_ns ? calls->queued_ns - before->queued_ns : 0;
+}
+
+struct target_price target_price_of(const struct probed_calls *c)
+{
+	double added = (double)c->begins * (c->begin_ns + BEGIN_PROGRAM_NS) +
+		       (double)c->ends * (c->end_ns + END_PROGRAM_NS) + (double)c->more_ns +
+		       (double)c->sampled_ns;
+	double seconds = (double)c->elapsed_ns / 1e9, share;
+	/*
+	 * Threads that run in parallel pay in parallel; a mostly idle thread absorbs the cost in its idle time.
+	 * A thread that waits for a CPU is not idle: on a busy machine probes cost a share of its CPU time.
+	 */
+	u64 idle_or_running = c->elapsed_ns > c->queued_ns ? c->elapsed_ns - c->queued_ns : 0;
+	u64 time = c->cpu_ns > idle_or_running ? c->cpu_ns : idle_or_running;
+
+	if (!time || !c->elapsed_ns)
+		return (struct target_price){0};
+	share = added / (double)time < NEARLY_ALL ? added / (double)time : NEARLY_ALL;
+	return (struct target_price){
+		.calls_per_second = (double)c->begins / (seconds * (1 - share)),
+		.slowdown = share / (1 - share),
+		.at_least = share >= NEARLY_ALL,
+	};
+}
+
+/* ---- watching a target ------------------------------------------------------------------------ */
+
+static u64 cpu_time(const struct target *t)
+{
+	u64 sum = 0;
+
+	vec_for_each(&t->processes, p) {
+		struct timespec ts;
+		clockid_t clock;
+
+		if (!clock_getcpuclockid(p->tgid, &clock) && !clock_gettime(clock, &ts))
+			sum += (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
+	}
+	return sum;
+}
+
+static u64 queued_time(const struct target *t)
+{
+	pid_vec threads = {0};
+	u64 sum = 0;
+
+	vec_for_each(&t->processes, p) {
+		threads.len = 0;
+		if (process_threads(p->tgid, &threads))
+			continue;
+		vec_for_each(&threads, tid)
+			sum += thread_queued_ns(p->tgid, *tid);
+	}
+	vec_release(&threads);
+	return sum;
+}
+
+/* Without the time in queues, which takes a file for each thread. */
+static struct probed_calls calls_now(const struct price_watch *w)
+{
+	struct probed_calls calls = {.cpu_ns = cpu_time(w->opt->target)};
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	calls.elapsed_ns = (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
+	w->count(w->arg, &calls);
+	return calls;
+}
+
+void price_watch_begin(struct price_watch *w, int prog_fd, u64 cookie, bool links)
+{
+	int err = probe_price_measure(prog_fd, cookie, links, &w->probe_ns);
+
+	/* Unknown, the figures of another machine serve. */
+	if (err)
+		log_info(w->opt->log, "cannot measure what a probe costs: %s", error_reason(err));
+	else
+		log_info(w->opt->log, "a probe costs %u ns on this machine", w->probe_ns);
+	w->before = calls_now(w);
+	w->before.queued_ns = queued_time(w->opt->target);
+}
+
+struct target_price price_watch_now(const struct price_watch *w)
+{
+	u32 known_ns = probe_cost_ns(PROBE_COST_EMULATED, PROBE_ENTRY);
+	struct probed_calls calls = calls_now(w);
+
+	calls.queued_ns = queued_time(w->opt->target);
+	probed_calls_since(&calls, &w->before);
+	if (w->probe_ns) {
+		calls.begin_ns = calls.begin_ns * w->probe_ns / known_ns;
+		calls.end_ns = calls.end_ns * w->probe_ns / known_ns;
+		calls.more_ns = calls.more_ns * w->probe_ns / known_ns;
+	}
+	return target_price_of(&calls);
+}
+
+/* Not longer than the whole recording, for which -d may ask for less. */
+static bool is_over(const struct price_watch *w, u32 step)
+{
+	struct probed_calls calls = calls_now(w);
+
+	if (w->opt->duration_ns && calls.elapsed_ns - w->before.elapsed_ns >= w->opt->duration_ns)
+		return true;
+	return step >= TRIAL_STEPS_LEAST && calls.begins - w->before.begins > TRIAL_CALLS;
+}
+
+int price_watch_trial(struct price_watch *w, struct error *err)
+{
+	const struct timespec pause = {.tv_nsec = TRIAL_STEP_NS};
+	const char *title = w->opt->target->title, *about;
+	u32 limit = w->opt->heap.max_slowdown;
+	struct target_price price;
+	double percent;
+
+	w->before = calls_now(w);
+	w->before.queued_ns = queued_time(w->opt->target);
+	/* A signal ends it: somebody wants the recording to end. */
+	for (u32 step = 0; step < TRIAL_STEPS && !is_over(w, step); step++) {
+		if (nanosleep(&pause, NULL))
+			break;
+	}
+	price = price_watch_now(w);
+	percent = price.slowdown * 100;
+	about = price.at_least ? "more than" : "about";
+	log_note(w->opt->log, "%s: %.0f %s: expect %s %.0f%% slowdown", title,
+		 price.calls_per_second, w->calls, about, percent);
+	if (!limit || percent <= limit)
+		return 0;
+	return error_set(err, -EBUSY,
+			 "cannot profile %s: it would be slowed by %s %.0f%%, the limit is %u%% "
+			 "(--max-slowdown sets it, --force goes on anyway)",
+			 title, about, percent, limit);
+}

@@ -1,0 +1,596 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What every BPF collector shares: see bpf_session.h. Settings are in bpf_settings.c. */
+#include "collect/session/bpf_session.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/regular_file.h"
+#include "collect/session/bpf_modules.h"
+#include "collect/session/memory_bound.h"
+#include "collect/session/pending.h"
+#include "collect/session/stack_store.h"
+#include "target/pid_space.h"
+
+#define BATCH 1024
+#define ITER_RECORDS 64
+#define ORPHANS_MAX 65536u
+#define POLL_MOST_NS 50000000ull
+
+struct orphan { /* a count whose frames have not come yet */
+	struct sample_key key;
+	struct sample_count count;
+};
+
+typedef VEC(struct orphan) orphan_vec;
+
+struct count_batch {
+	struct sample_key keys[BATCH];
+	struct sample_count counts[BATCH];
+};
+
+struct bpf_session {
+	struct bpf_object *obj;
+	struct sample_control *control;
+	const struct collect_options *opt;
+	struct bpf_modules *modules;
+	struct stack_store *store;
+	struct pending *pending;
+	orphan_vec orphans;
+	u64 whole; /* stacks that came from user space */
+	struct ring_buffer *ring;
+	struct memory_bound bound;
+	size_t room; /* bytes that stacks may have; 0: any */
+	bpf_session_merge_fn before_merge; /* may be NULL */
+	void *before_merge_arg;
+	bool merging; /* or it is not the time for that */
+	u64 drain_until_ns; /* CLOCK_MONOTONIC; 0: until nothing is left */
+	int counts_fd[2], stats_fd, seeds_fd;
+	u32 counts_max;
+	struct count_batch *batch; /* made in time, so that counts need no memory to be read */
+	struct gaps gaps;
+	u64 lost_frames; /* samples whose frames had not come when their counts were read */
+};
+
+static int map_fd(struct bpf_object *obj, const char *name)
+{
+	return bpf_object__find_map_fd_by_name(obj, name);
+}
+
+/* A file that a pending walk came upon. */
+static int module_number(void *arg, pid_t tgid, const struct map_entry *e)
+{
+	struct bpf_session *s = arg;
+
+	return bpf_modules_number(s->modules, tgid, e);
+}
+
+/* ---- what comes through the ring buffer ---- */
+
+/* Once no stack waits any more, whose frames they could be. */
+static void place_orphans(struct bpf_session *s)
+{
+	if (!s->orphans.len || pending_waiting(s->pending))
+		return;
+	vec_for_each(&s->orphans, o) {
+		if (stack_store_add(s->store, &o->key, TALLY_COUNT, &o->count))
+			s->lost_frames += o->count.samples;
+	}
+	vec_release(&s->orphans);
+}
+
+static void take_modules(struct bpf_session *s)
+{
+	if (bpf_modules_take(s->modules))
+		pending_retry(s->pending);
+	place_orphans(s);
+}
+
+static bool has_jit_frame(const struct sample_record *r)
+{
+	for (u32 i = 0; i < r->nframes; i++) {
+		if (FRAME_MODULE(r->frames[i]) == MODULE_ANON)
+			return true;
+	}
+	return false;
+}
+
+static int stack_arrived(struct bpf_session *s, const struct sample_record *r, size_t size)
+{
+	size_t need = offsetof(struct sample_record, frames) + r->nframes * sizeof(u64);
+	struct stack_owner owner = {.tgid = r->tgid, .tid = r->tid};
+
+	if (r->nframes > STACK_MAX_FRAMES || size < need)
+		return -EBADMSG;
+	memcpy(owner.comm, r->comm, sizeof(owner.comm));
+	memcpy(owner.leader_comm, r->leader_comm, sizeof(owner.leader_comm));
+	owner.comm[COMM_LEN - 1] = owner.leader_comm[COMM_LEN - 1] = 0;
+	if (has_jit_frame(r))
+		module_set_jit(bpf_modules_set(s->modules),
+			       r->tgid); /* while its root can still be opened */
+	stack_store_put(s->store, &r->key, &owner, r->frames, r->nframes);
+	return 0;
+}
+
+void bpf_session_put(struct bpf_session *s, const struct sample_key *key,
+		     const struct stack_owner *owner, const u64 *frames, u32 nframes)
+{
+	s->whole++;
+	stack_store_put(s->store, key, owner, frames, nframes);
+}
+
+int bpf_session_finish(struct bpf_session *s, const struct pending_record *r, size_t size)
+{
+	return pending_finish(s->pending, r, size);
+}
+
+static u64 now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
+}
+
+/* A negative result ends the draining, behind this record. */
+static int may_go_on(const struct bpf_session *s)
+{
+	if (!s->merging && stack_store_is_tight(s->store))
+		return -EAGAIN;
+	return s->drain_until_ns && now_ns() > s->drain_until_ns ? -EINTR : 0;
+}
+
+static int record_arrived(void *ctx, void *data, size_t size)
+{
+	struct bpf_session *s = ctx;
+	const u32 *kind = data;
+	int err = 0;
+
+	/* Until the kernel has a file's table, every stack in it comes here, faster than they can be taken. */
+	if (bpf_modules_ready(s->modules))
+		take_modules(s);
+	if (*kind == RECORD_MODULE && size >= sizeof(struct module_record))
+		bpf_modules_record(s->modules, data);
+	else if (*kind == RECORD_STACK && size >= offsetof(struct sample_record, frames))
+		err = stack_arrived(s, data, size);
+	else if (*kind == RECORD_PENDING)
+		err = bpf_session_finish(s, data, size);
+	gaps_note(&s->gaps, GAP_RECORDS, err);
+	return may_go_on(s);
+}
+
+/* ---- counts ---- */
+
+/*
+ * No frames came: those of a stack that waits for a file are still to come. Else a program was held up for longer
+ * than the grace of a flip, which is a loss, no failure.
+ */
+static void take_orphan(struct bpf_session *s, const struct sample_key *key,
+			const struct sample_count *count)
+{
+	if (!pending_waiting(s->pending) || s->orphans.len >= ORPHANS_MAX ||
+	    vec_push(&s->orphans, (struct orphan){*key, *count}))
+		s->lost_frames += count->samples;
+}
+
+static void take_counts(struct bpf_session *s, const struct sample_key *keys,
+			const struct sample_count *counts, u32 n)
+{
+	for (u32 i = 0; i < n; i++) {
+		if (stack_store_add(s->store, &keys[i], TALLY_COUNT, &counts[i]))
+			take_orphan(s, &keys[i], &counts[i]);
+	}
+}
+
+/* Empties one count map into the store. Nobody may be writing to it. */
+static void drain_counts(struct bpf_session *s, int fd)
+{
+	struct count_batch *b = s->batch;
+	u64 position = 0; /* opaque to us; the kernel keeps a bucket number there */
+	bool first = true;
+	int err = 0;
+
+	while (!err) {
+		u32 n = BATCH;
+
+		err = bpf_map_lookup_and_delete_batch(fd, first ? NULL : &position, &position,
+						      b->keys, b->counts, &n, NULL);
+		if (!err || err == -ENOENT)
+			take_counts(s, b->keys, b->counts, n);
+		first = false;
+	}
+	/* ENOENT: that was the last batch. */
+	gaps_note(&s->gaps, GAP_COUNTS, err == -ENOENT ? 0 : err);
+}
+
+/* Half full: new samples go to the other map while this one is emptied. */
+static void flip_counts(struct bpf_session *s)
+{
+	const struct timespec grace = {.tv_nsec = 2000000}; /* programs run for microseconds */
+	u32 full = s->control->active_counts;
+
+	__atomic_store_n(&s->control->active_counts, !full, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&s->control->active_keys, 0, __ATOMIC_SEQ_CST);
+	nanosleep(&grace, NULL);
+	bpf_session_take_stacks(s); /* the frames behind the counts */
+	stack_store_epoch(s->store);
+	drain_counts(s, s->counts_fd[full]);
+}
+
+/* ---- memory ---- */
+
+void bpf_session_on_merge(struct bpf_session *s, bpf_session_merge_fn fn, void *arg)
+{
+	s->before_merge = fn;
+	s->before_merge_arg = arg;
+}
+
+/* See stack_store.h: between the two flips every key that the kernel may count under is noted. */
+static void merge_stacks(struct bpf_session *s)
+{
+	s->merging = true;
+	flip_counts(s);
+	stack_store_merge_begin(s->store);
+	if (s->before_merge)
+		s->before_merge(s->before_merge_arg, s->store);
+	flip_counts(s);
+	stack_store_merge(s->store, s->room / 2);
+	s->merging = false;
+	log_info(s->opt->log, "rare stacks have been merged to keep within --max-memory");
+}
+
+static void make_room(struct bpf_session *s)
+{
+	s->room = memory_bound_room(&s->bound, stack_store_size(s->store).held);
+	stack_store_limit(s->store, s->room);
+	if (stack_store_is_tight(s->store))
+		merge_stacks(s);
+}
+
+/* Takes in what has come, in pieces where record_arrived() asks for room. */
+static void consume(struct bpf_session *s)
+{
+	while (ring_buffer__consume(s->ring) == -EAGAIN)
+		make_room(s);
+}
+
+int bpf_session_listen(struct bpf_session *s, int ring_fd, ring_buffer_sample_fn fn, void *arg)
+{
+	return ring_buffer__add(s->ring, ring_fd, fn, arg);
+}
+
+/* Until the ring buffer or the loader of files has something. */
+static void wait_for_news(struct bpf_session *s, int timeout_ms)
+{
+	struct pollfd fds[] = {
+		{.fd = ring_buffer__epoll_fd(s->ring), .events = POLLIN},
+		{.fd = bpf_modules_fd(s->modules), .events = POLLIN},
+	};
+
+	(void)poll(fds, ARRAY_LEN(fds),
+		   timeout_ms); /* interrupted: what is there is worth taking */
+}
+
+int bpf_session_poll(struct bpf_session *s, int timeout_ms)
+{
+	make_room(s); /* what has been taken in since may have been too much */
+	wait_for_news(s, timeout_ms);
+	/* Whoever polls has other things to do, too: what comes faster than it can be taken waits, or is lost. */
+	s->drain_until_ns = now_ns() + POLL_MOST_NS;
+	consume(s); /* stacks come without a wake-up */
+	s->drain_until_ns = 0;
+	take_modules(s);
+	if (__atomic_load_n(&s->control->active_keys, __ATOMIC_RELAXED) > s->counts_max / 2)
+		flip_counts(s);
+	return s->opt->target->scope == TARGET_PROCESSES &&
+	       __atomic_load_n(&s->control->live_targets, __ATOMIC_RELAXED) == 0;
+}
+
+/* The stacks that wait, once no more will come. */
+static void finish_pending(struct bpf_session *s)
+{
+	while (pending_waiting(s->pending) && bpf_modules_wait(s->modules))
+		pending_retry(s->pending);
+	pending_give_up(s->pending);
+}
+
+void bpf_session_drain(struct bpf_session *s)
+{
+	consume(s);
+	finish_pending(s);
+	drain_counts(s, s->counts_fd[0]);
+	drain_counts(s, s->counts_fd[1]);
+	place_orphans(s);
+	make_room(s);
+}
+
+void bpf_session_add(struct bpf_session *s, const struct sample_key *key, enum tally_part part,
+		     const struct sample_count *n)
+{
+	/* Frames that were lost are counted as lost samples already. */
+	(void)stack_store_add(s->store, key, part, n);
+}
+
+u32 bpf_session_module(const struct bpf_session *s, const struct map_entry *e)
+{
+	return module_set_find(bpf_modules_set(s->modules), e);
+}
+
+int bpf_session_read(struct bpf_session *s, const struct sample_meaning *meaning, struct profile *p,
+		     struct error *err)
+{
+	int code =
+		stack_store_to_profile(s->store, bpf_modules_set(s->modules), s->opt, meaning, p);
+
+	if (!code)
+		stack_store_clear(s->store);
+	return code ? error_set(err, code, "cannot build the profile: %s", error_reason(code)) : 0;
+}
+
+void bpf_session_shrink(struct bpf_session *s)
+{
+	stack_store_halve(s->store);
+}
+
+struct stack_store *bpf_session_store(struct bpf_session *s)
+{
+	return s->store;
+}
+
+void bpf_session_take_stacks(struct bpf_session *s)
+{
+	u64 until = s->drain_until_ns;
+	bool merging = s->merging;
+
+	/* Not now: so everything finds room, which is at most what the ring buffer holds. */
+	s->drain_until_ns = 0;
+	s->merging = true;
+	stack_store_limit(s->store, 0);
+	ring_buffer__consume(s->ring);
+	stack_store_limit(s->store, s->room);
+	s->merging = merging;
+	s->drain_until_ns = until;
+}
+
+void bpf_session_reuse_maps(struct bpf_session *s, bool on)
+{
+	pending_reuse_maps(s->pending, on);
+}
+
+void bpf_session_scale(struct bpf_session *s, enum wait_cause cause, u64 total)
+{
+	stack_store_scale(s->store, (u16)cause, total);
+}
+
+const struct module_set *bpf_session_modules(const struct bpf_session *s)
+{
+	return bpf_modules_set(s->modules);
+}
+
+/* ---- who and what, before recording ---- */
+
+static int seed(struct bpf_session *s, pid_t tgid, u32 value)
+{
+	struct proc_pid key = pid_to_proc(tgid);
+
+	return bpf_map_update_elem(s->seeds_fd, &key, &value, BPF_ANY);
+}
+
+/* Reads what list_mappings writes; every record is a file whose table is loaded at once. */
+static int list_and_load(struct bpf_session *s, struct bpf_program *list_mappings)
+{
+	struct module_record *records = calloc(ITER_RECORDS, sizeof(*records));
+	struct bpf_link *link = NULL;
+	int fd = -1, err = 0;
+	ssize_t got;
+
+	if (!records)
+		return -ENOMEM;
+	link = bpf_program__attach_iter(list_mappings, NULL);
+	if (!link) {
+		err = -errno;
+		goto out;
+	}
+	fd = bpf_iter_create(bpf_link__fd(link));
+	if (fd < 0) {
+		err = -errno;
+		goto out;
+	}
+	VEC(struct module_record) all = {0};
+
+	/* First all of it, then the files: the target's mmap lock is held while the iterator runs. */
+	while ((got = read(fd, records, ITER_RECORDS * sizeof(*records))) > 0 ||
+	       (got < 0 && errno == EAGAIN)) {
+		for (ssize_t i = 0; !err && i < got / (ssize_t)sizeof(*records); i++)
+			err = vec_push(&all, records[i]);
+	}
+	if (got < 0)
+		err = -errno;
+	vec_for_each(&all, r)
+		bpf_modules_record(s->modules, r);
+	bpf_modules_wait(s->modules);
+	vec_release(&all);
+out:
+	if (fd >= 0)
+		close(fd);
+	bpf_link__destroy(link);
+	free(records);
+	return err;
+}
+
+/*
+ * The kernel's name for a file is its inode, and only mappings show it: so the files of a command that
+ * has not begun are mapped here, for as long as it takes to list them.
+ */
+static void *map_for_listing(struct readers *readers, const char *path)
+{
+	struct input_file in;
+	void *mem = MAP_FAILED;
+
+	if (regular_file_input(readers, path, &in))
+		return NULL;
+	if (in.fd >= 0) /* else it is met when the command maps it */
+		mem = mmap(NULL, 1, PROT_READ | PROT_EXEC, MAP_PRIVATE, in.fd, 0);
+	input_file_close(&in);
+	return mem == MAP_FAILED ? NULL : mem;
+}
+
+int bpf_session_discover(struct bpf_session *s, struct bpf_program *list_mappings,
+			 char *const *extra, struct error *err)
+{
+	VEC(void *) mapped = {0};
+	int code = 0;
+
+	vec_for_each(&s->opt->target->processes, p) {
+		if (!code)
+			code = seed(s, p->tgid, SEED_TARGET);
+	}
+	for (; extra && *extra; extra++) {
+		void *mem = map_for_listing(s->opt->readers, *extra);
+
+		if (mem && vec_push(&mapped, mem))
+			munmap(mem, 1);
+	}
+	if (mapped.len && !code)
+		code = seed(s, getpid(), SEED_LIST_ONLY);
+	if (!code)
+		code = list_and_load(s, list_mappings);
+	vec_for_each(&mapped, mem)
+		munmap(*mem, 1);
+	vec_release(&mapped);
+	if (code)
+		return error_set(err, code, "cannot list what the target has mapped: %s",
+				 error_reason(code));
+	if (s->opt->target->scope == TARGET_PROCESSES && !s->control->live_targets)
+		return error_set(err, -ESRCH, "cannot profile %s: it has exited",
+				 s->opt->target->title);
+	bpf_modules_begin(s->modules);
+	return 0;
+}
+
+/* ---- life ---- */
+
+static int new_pending(struct bpf_session *s)
+{
+	const struct pending_env env = {.tables = bpf_modules_tables(s->modules),
+					.store = s->store,
+					.number = module_number,
+					.arg = s};
+
+	return pending_new(&env, &s->pending);
+}
+
+int bpf_session_new(struct bpf_object *obj, struct sample_control *control,
+		    const struct collect_options *opt, const struct stack_kind *kind,
+		    struct bpf_session **out, struct error *err)
+{
+	const struct bpf_modules_env env = {.maps = {.chunks_fd = map_fd(obj, "table_chunks"),
+						     .rules_fd = map_fd(obj, "rules"),
+						     .modules_fd = map_fd(obj, "module_tables")},
+					    .modules_fd = map_fd(obj, "modules"),
+					    .readers = opt->readers,
+					    .log = opt->log};
+	struct bpf_session *s = calloc(1, sizeof(*s));
+	int code;
+
+	if (!s)
+		return error_set(err, -ENOMEM, "cannot record: out of memory");
+	s->obj = obj;
+	s->control = control;
+	s->opt = opt;
+	memory_bound_init(&s->bound, opt->max_memory);
+	s->counts_fd[0] = map_fd(obj, "counts_a");
+	s->counts_fd[1] = map_fd(obj, "counts_b");
+	s->counts_max = bpf_map__max_entries(bpf_object__find_map_by_name(obj, "counts_a"));
+	s->stats_fd = map_fd(obj, "stats");
+	s->seeds_fd = map_fd(obj, "seeds");
+	code = bpf_modules_new(&env, &s->modules);
+	if (!code)
+		code = stack_store_new(opt, kind, &s->store);
+	if (!code) {
+		s->batch = malloc(sizeof(*s->batch));
+		code = s->batch ? 0 : -ENOMEM;
+	}
+	if (!code)
+		code = new_pending(s);
+	if (!code) {
+		s->ring = ring_buffer__new(map_fd(obj, "records"), record_arrived, s, NULL);
+		code = s->ring ? 0 : -errno;
+	}
+	if (code) {
+		bpf_session_free(s);
+		return error_set(err, code, "cannot set up the BPF maps: %s", error_reason(code));
+	}
+	*out = s;
+	return 0;
+}
+
+void bpf_session_free(struct bpf_session *s)
+{
+	if (!s)
+		return;
+	ring_buffer__free(s->ring);
+	pending_free(s->pending);
+	stack_store_free(s->store);
+	memory_bound_release(&s->bound);
+	free(s->batch);
+	vec_release(&s->orphans);
+	bpf_modules_free(s->modules);
+	free(s);
+}
+
+/* ---- numbers ---- */
+
+#define MOST_CPUS 8192 /* arch/x86/Kconfig: NR_CPUS_RANGE_END */
+
+static u64 stat_slot(struct bpf_session *s, u32 slot)
+{
+	int ncpus = libbpf_num_possible_cpus();
+	u64 *values, sum = 0;
+
+	/* It is read from /sys, which may be missing. The kernel writes as many values as it has CPUs. */
+	if (ncpus < 1)
+		ncpus = MOST_CPUS;
+	values = calloc((size_t)ncpus, sizeof(*values));
+	if (values && !bpf_map_lookup_elem(s->stats_fd, &slot, values)) {
+		for (int i = 0; i < ncpus; i++)
+			sum += values[i];
+	}
+	free(values);
+	return sum;
+}
+
+u64 bpf_session_stat(struct bpf_session *s, enum sample_stat stat)
+{
+	return stat_slot(s, stat);
+}
+
+void bpf_session_stats(struct bpf_session *s, struct collect_stats *out)
+{
+	*out = (struct collect_stats){
+		.samples = bpf_session_stat(s, STAT_SAMPLES),
+		.lost_ring = bpf_session_stat(s, STAT_LOST_RING) + s->lost_frames,
+		.lost_table = bpf_session_stat(s, STAT_LOST_TABLE),
+		.lost_busy = bpf_session_stat(s, STAT_LOST_SCRATCH),
+		.lost_targets = bpf_session_stat(s, STAT_LOST_TARGET),
+		.ticks = bpf_session_stat(s, STAT_TICKS),
+		.late = bpf_session_stat(s, STAT_LATE_TICKS),
+		.frames = bpf_session_stat(s, STAT_FRAMES),
+		.kernel_ns = bpf_session_stat(s, STAT_NANOSECONDS),
+		.modules = bpf_modules_count(s->modules),
+		.late_modules = bpf_modules_late(s->modules),
+		.rows = tables_rows(bpf_modules_tables(s->modules)),
+		.merged = stack_store_merged(s->store),
+		.gaps = s->gaps,
+	};
+	for (u32 end = 0; end < STACK_END_COUNT; end++)
+		out->ends[end] = stat_slot(s, STAT_ENDS_FIRST + end);
+	out->ends[STACK_WHOLE] += s->whole;
+	pending_ends(s->pending, out->ends);
+}

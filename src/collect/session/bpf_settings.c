@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is decided before BPF programs are loaded: settings, map sizes, and what to say if it fails. */
+#include <bpf/btf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "collect/session/bpf_session.h"
+#include "collect/events.h"
+
+#define PIDNS_INITIAL 0xEFFFFFFCu /* include/linux/proc_ns.h: PROC_PID_INIT_INO */
+#define CGROUP_UNIFIED ~0u
+#define MIN_KEYS 1024u
+#define MAX_KEYS 65536u
+#define MIN_RING (1u << 20) /* some 50 pending records */
+#define MAX_RING (16u << 20)
+#define RECORD_BYTES 512u /* a stack of some 50 frames */
+#define UNKNOWN_SECONDS 30u
+#define NSEC_PER_SEC 1000000000ull
+
+static u32 power_of_two(u64 want, u32 min, u32 max)
+{
+	u32 size = min;
+
+	while (size < want && size < max)
+		size *= 2;
+	return size;
+}
+
+/* Every sample may be a new stack at worst; a quarter second of them must fit the ring. */
+static int size_maps(struct bpf_object *obj, const struct collect_options *opt)
+{
+	u64 seconds = opt->duration_ns ? opt->duration_ns / NSEC_PER_SEC + 1 : UNKNOWN_SECONDS;
+	u64 per_second = (u64)opt->frequency * (u64)sysconf(_SC_NPROCESSORS_ONLN);
+	u32 keys = power_of_two(per_second * seconds, MIN_KEYS, MAX_KEYS);
+	u32 ring = power_of_two(per_second * RECORD_BYTES / 4, MIN_RING, MAX_RING);
+	int err;
+
+	err = bpf_map__set_max_entries(bpf_object__find_map_by_name(obj, "counts_a"), keys);
+	if (!err)
+		err = bpf_map__set_max_entries(bpf_object__find_map_by_name(obj, "counts_b"), keys);
+	if (!err)
+		err = bpf_map__set_max_entries(bpf_object__find_map_by_name(obj, "records"), ring);
+	return err;
+}
+
+/* So that tests can fill them. Locks with waiters have a table of another kind. */
+static int shrink_tables(struct bpf_object *obj, u32 entries)
+{
+	static const char *const names[] = {"targets", "thread_waits", "inner_threads", "helds"};
+	int err = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(names) && !err; i++) {
+		struct bpf_map *map = bpf_object__find_map_by_name(obj, names[i]);
+
+		if (map)
+			err = bpf_map__set_max_entries(map, entries);
+	}
+	return err;
+}
+
+int bpf_session_size_counts(struct bpf_object *obj)
+{
+	int err = bpf_map__set_max_entries(bpf_object__find_map_by_name(obj, "counts_a"), MAX_KEYS);
+
+	if (!err)
+		err = bpf_map__set_max_entries(bpf_object__find_map_by_name(obj, "counts_b"),
+					       MAX_KEYS);
+	if (!err)
+		err = bpf_map__set_max_entries(bpf_object__find_map_by_name(obj, "records"),
+					       MAX_RING / 2);
+	return err;
+}
+
+/* The place of a v1 controller in css_set.subsys[]: it depends on how the kernel was built. */
+static int controller_index(const char *controllers, u32 *index)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	const struct btf_type *type;
+	char want[64];
+	int id, found = -ENOENT;
+
+	if (!btf)
+		return -errno;
+	snprintf(want, sizeof(want), "%.*s_cgrp_id", (int)strcspn(controllers, ","), controllers);
+	id = btf__find_by_name_kind(btf, "cgroup_subsys_id", BTF_KIND_ENUM);
+	type = id < 0 ? NULL : btf__type_by_id(btf, (u32)id);
+	for (u32 i = 0; type && i < btf_vlen(type); i++) {
+		const char *name = btf__name_by_offset(btf, btf_enum(type)[i].name_off);
+
+		if (name && !strcmp(name, want)) {
+			*index = (u32)btf_enum(type)[i].val;
+			found = 0;
+		}
+	}
+	btf__free(btf);
+	return found;
+}
+
+static int configure_cgroup(const struct target_cgroup *cg, struct sample_config *settings,
+			    struct error *err)
+{
+	int code;
+
+	settings->mode = SAMPLE_CGROUP;
+	settings->cgroup_id = cg->id;
+	settings->cgroup_level = cg->level;
+	settings->cgroup_subsys = CGROUP_UNIFIED;
+	if (cg->v2)
+		return 0;
+	code = controller_index(cg->controllers, &settings->cgroup_subsys);
+	if (code)
+		return error_set(
+			err, code,
+			"cannot follow a cgroup of the hierarchy \"%s\": the kernel has no "
+			"controller of that name",
+			cg->controllers);
+	return 0;
+}
+
+/* In a container the user's PIDs are not the kernel's: it must translate (bpf/targets.bpf.h). */
+static void configure_pidns(struct sample_config *settings)
+{
+	struct stat st;
+
+	if (stat("/proc/self/ns/pid", &st))
+		return;
+	settings->pidns_inode = (u32)st.st_ino;
+	settings->pidns_nested = settings->pidns_inode != PIDNS_INITIAL;
+}
+
+int bpf_session_configure(struct bpf_object *obj, const struct collect_options *opt,
+			  struct sample_config *settings, struct error *err)
+{
+	const struct target *t = opt->target;
+	int code = size_maps(obj, opt);
+
+	if (!code && opt->table_entries)
+		code = shrink_tables(obj, opt->table_entries);
+	if (code)
+		return error_set(err, code, "cannot size the BPF maps: %s", error_reason(code));
+	settings->mode = t->scope == TARGET_ALL ? SAMPLE_ALL : SAMPLE_TARGETS;
+	settings->follow_children = t->follow_children;
+	settings->clock_period = opt->event->clock ? NSEC_PER_SEC / opt->frequency : 0;
+	settings->by_tgid = opt->by_process;
+	settings->by_tid = opt->by_thread;
+	settings->by_cpu = opt->by_cpu;
+	settings->user = opt->user;
+	settings->kernel = opt->kernel;
+	configure_pidns(settings);
+	return t->scope == TARGET_CGROUP ? configure_cgroup(&t->cgroup, settings, err) : 0;
+}
+
+#define KERNEL_TYPES "/sys/kernel/btf/vmlinux"
+
+int bpf_session_load_error(int code, struct error *err)
+{
+	switch (code) {
+	case -ESRCH: /* libbpf's word for it */
+		return error_set(
+			err, code,
+			"cannot load BPF programs: the kernel's types are not at " KERNEL_TYPES
+			" (%s; cprof cpu --mode perf does without them)",
+			access("/sys/kernel", F_OK)
+				? "as root: mount -t sysfs none /sys"
+				: "it takes a kernel with CONFIG_DEBUG_INFO_BTF");
+	case -EPERM:
+	case -EACCES:
+		return error_set(
+			err, code,
+			"cannot load BPF programs: %s (run cprof as root; --mode perf works "
+			"for your own processes)",
+			error_reason(code));
+	case -ENOMEM:
+		return error_set(
+			err, code,
+			"cannot load BPF programs: %s (on kernels before 5.11 raise ulimit "
+			"-l)",
+			error_reason(code));
+	default:
+		return error_set(
+			err, code,
+			"cannot load BPF programs: %s (cprof doctor shows what this kernel "
+			"can do)",
+			error_reason(code));
+	}
+}

@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Threads that open and compile mapped files: see module_loader.h. */
+#include "collect/session/module_loader.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "base/readers.h"
+
+/* Of addresses; a limit of the stack's size (RLIMIT_STACK) may be smaller or as large as all memory. */
+#define STACK_BYTES (1u << 20)
+#define JOIN_SECONDS 4 /* longer than a reader may take to answer */
+
+struct answer {
+	struct module_result result;
+	struct answer *next;
+};
+
+struct job {
+	struct module_request q;
+	struct answer *answer; /* made when it was asked for, so that it cannot fail to come */
+	struct job *next;
+};
+
+struct queue {
+	struct job *first, **last;
+};
+
+struct file_key {
+	u64 inode;
+	u32 dev_major, dev_minor;
+};
+
+struct known_file { /* that was handed out */
+	struct file_key key;
+	UT_hash_handle hh;
+};
+
+struct worker {
+	struct module_loader *loader;
+	pthread_t thread;
+	bool started, remote;
+	struct queue queue;
+	/* What the process of the last job has mapped; used by the thread alone. */
+	pid_t tgid;
+	map_vec maps;
+};
+
+struct module_loader {
+	struct readers *readers;
+	int event;
+	pthread_mutex_t lock; /* of all below */
+	pthread_cond_t asked;
+	bool stopping;
+	struct worker local, remote;
+	struct answer *first, **last;
+	struct known_file *files;
+	u32 ready; /* answers; read without the lock */
+};
+
+/* ---- queues ----------------------------------------------------------------------------------- */
+
+static void put_job(struct queue *queue, struct job *job)
+{
+	job->next = NULL;
+	*queue->last = job;
+	queue->last = &job->next;
+}
+
+static struct job *take_job(struct queue *queue)
+{
+	struct job *job = queue->first;
+
+	if (!job)
+		return NULL;
+	queue->first = job->next;
+	if (!queue->first)
+		queue->last = &queue->first;
+	return job;
+}
+
+static void job_free(struct job *job)
+{
+	free(job->answer);
+	free(job->q.entry.path);
+	free(job);
+}
+
+static struct job *job_new(const struct module_request *q)
+{
+	struct job *job = calloc(1, sizeof(*job));
+
+	if (!job)
+		return NULL;
+	job->q = *q;
+	job->q.entry.path = q->entry.path ? strdup(q->entry.path) : NULL;
+	job->answer = calloc(1, sizeof(*job->answer));
+	if (job->answer && (job->q.entry.path || !q->entry.path))
+		return job;
+	job_free(job);
+	return NULL;
+}
+
+static void release_result(struct module_result *r)
+{
+	module_free(r->module);
+	module_rows_release(&r->rows);
+}
+
+/* ---- one job ---------------------------------------------------------------------------------- */
+
+static const struct map_entry *find_entry(const struct worker *w, const struct module_request *q)
+{
+	vec_for_each(&w->maps, e) {
+		if (e->start == q->entry.start && e->end == q->entry.end)
+			return e;
+	}
+	return NULL;
+}
+
+static void forget_maps(struct worker *w)
+{
+	maps_release(&w->maps);
+	w->tgid = 0;
+}
+
+/* Several files of one process mostly come one after the other: its mappings are read once for them. */
+static int resolve(struct worker *w, struct module_request *q)
+{
+	const struct map_entry *found = w->tgid == q->tgid ? find_entry(w, q) : NULL;
+	int err;
+
+	if (!found) {
+		forget_maps(w);
+		err = maps_read(q->tgid, &w->maps);
+		if (err)
+			return err;
+		w->tgid = q->tgid;
+		found = find_entry(w, q);
+	}
+	if (!found)
+		return -ESTALE;
+	q->entry = *found;
+	q->entry.path = strdup(found->path);
+	return q->entry.path ? 0 : -ENOMEM;
+}
+
+static struct file_key key_of(const struct map_entry *e)
+{
+	struct file_key key;
+
+	memset(&key, 0, sizeof(key));
+	key.inode = e->inode;
+	key.dev_major = e->dev_major;
+	key.dev_minor = e->dev_minor;
+	return key;
+}
+
+static bool is_known(struct module_loader *l, const struct map_entry *e)
+{
+	const struct file_key key = key_of(e);
+	struct known_file *f;
+
+	pthread_mutex_lock(&l->lock);
+	HASH_FIND(hh, l->files, &key, sizeof(key), f);
+	pthread_mutex_unlock(&l->lock);
+	return f != NULL;
+}
+
+/* Without memory it may be compiled again. */
+static void note_known(struct module_loader *l, const struct map_entry *e)
+{
+	struct known_file *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return;
+	f->key = key_of(e);
+	pthread_mutex_lock(&l->lock);
+	HASH_ADD(hh, l->files, key, sizeof(f->key), f);
+	if (!HASH_ADDED(f))
+		free(f);
+	pthread_mutex_unlock(&l->lock);
+}
+
+/*
+ * The process may be gone already, or have replaced its program: then the file is looked for by its
+ * name below our own root, where device and inode must fit, too. No mapping is ever at 0-0, so that
+ * our own map_files cannot answer.
+ */
+static int open_module(struct module_loader *l, const struct module_request *q, struct module **out)
+{
+	struct map_entry here = q->entry;
+	int err = module_open_entry(l->readers, q->tgid, &q->entry, out);
+
+	if (!err || err == -ENOMEM)
+		return err;
+	here.start = here.end = 0;
+	if (module_open_entry(l->readers, getpid(), &here, out))
+		return err;
+	(*out)->start = q->entry.start;
+	(*out)->end = q->entry.end;
+	return 0;
+}
+
+static void load(struct module_loader *l, const struct module_request *q, struct module_result *r)
+{
+	const struct map_entry *e = &q->entry;
+
+	r->inode = e->inode;
+	r->dev_major = e->dev_major;
+	r->dev_minor = e->dev_minor;
+	if (is_known(l, e))
+		return;
+	r->err = open_module(l, q, &r->module);
+	if (r->err)
+		return;
+	if (r->module->unread) /* it may answer some other time */
+		return;
+	r->rows_err = module_rows_compile(r->module, &r->rows);
+	note_known(l, e);
+}
+
+static bool is_remote(struct module_loader *l, const struct module_request *q)
+{
+	return l->readers && q->entry.inode &&
+	       !readers_device_is_local(l->readers, q->tgid, q->entry.dev_major,
+					q->entry.dev_minor);
+}
+
+static void deliver(struct module_loader *l, struct answer *a)
+{
+	u64 one = 1;
+
+	pthread_mutex_lock(&l->lock);
+	*l->last = a;
+	l->last = &a->next;
+	__atomic_fetch_add(&l->ready, 1, __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&l->lock);
+	if (write(l->event, &one, sizeof(one)) < 0)
+		return; /* it is full, and so readable anyway */
+}
+
+static void pass_on(struct module_loader *l, struct job *job)
+{
+	pthread_mutex_lock(&l->lock);
+	put_job(&l->remote.queue, job);
+	pthread_cond_broadcast(&l->asked);
+	pthread_mutex_unlock(&l->lock);
+}
+
+/* `job` is taken over. */
+static void work_off(struct worker *w, struct job *job)
+{
+	struct module_loader *l = w->loader;
+	struct answer *a = job->answer;
+
+	a->result = (struct module_result){.tgid = job->q.tgid,
+					   .token = job->q.token,
+					   .start = job->q.entry.start,
+					   .end = job->q.entry.end};
+	if (!job->q.entry.path)
+		a->result.err = resolve(w, &job->q);
+	if (!a->result.err && !w->remote && l->remote.started && is_remote(l, &job->q)) {
+		pass_on(l, job);
+		return;
+	}
+	if (!a->result.err)
+		load(l, &job->q, &a->result);
+	job->answer = NULL;
+	job_free(job);
+	deliver(l, a);
+}
+
+/* ---- the threads ------------------------------------------------------------------------------ */
+
+static struct job *next_job(struct worker *w)
+{
+	struct module_loader *l = w->loader;
+	struct job *job = NULL;
+
+	pthread_mutex_lock(&l->lock);
+	while (!l->stopping && !(job = take_job(&w->queue))) {
+		/* What a process has mapped now may be another thing when somebody asks next. */
+		pthread_mutex_unlock(&l->lock);
+		forget_maps(w);
+		pthread_mutex_lock(&l->lock);
+		if (!l->stopping && !w->queue.first)
+			pthread_cond_wait(&l->asked, &l->lock);
+	}
+	pthread_mutex_unlock(&l->lock);
+	return job;
+}
+
+static void *run(void *arg)
+{
+	struct worker *w = arg;
+	struct job *job;
+
+	while ((job = next_job(w)))
+		work_off(w, job);
+	return NULL;
+}
+
+static void start(struct worker *w, struct module_loader *l, bool remote)
+{
+	pthread_attr_t attr;
+	sigset_t all, before;
+
+	w->loader = l;
+	w->remote = remote;
+	w->queue.last = &w->queue.first;
+	if (pthread_attr_init(&attr))
+		return;
+	/* Signals are for the thread that takes samples, which they wake. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	w->started = !pthread_attr_setstacksize(&attr, STACK_BYTES) &&
+		     !pthread_create(&w->thread, &attr, run, w);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
+}
+
+/* False: it hangs, in the kernel. */
+static bool join(struct worker *w)
+{
+	struct timespec until;
+
+	if (!w->started)
+		return true;
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += JOIN_SECONDS;
+	if (!pthread_timedjoin_np(w->thread, NULL, &until))
+		return true;
+	pthread_detach(w->thread);
+	return false;
+}
+
+/* ---- for who asks ----------------------------------------------------------------------------- */
+
+int module_loader_new(struct readers *readers, struct module_loader **out)
+{
+	struct module_loader *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return -ENOMEM;
+	l->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (l->event < 0) {
+		free(l);
+		return -errno;
+	}
+	l->readers = readers ? readers_share(readers) : NULL;
+	l->last = &l->first;
+	pthread_mutex_init(&l->lock, NULL);
+	pthread_cond_init(&l->asked, NULL);
+	start(&l->remote, l, true);
+	start(&l->local, l, false);
+	*out = l;
+	return 0;
+}
+
+static void drop_queue(struct queue *queue)
+{
+	struct job *job;
+
+	while ((job = take_job(queue)))
+		job_free(job);
+}
+
+static void drop_files(struct module_loader *l)
+{
+	struct known_file *f, *next;
+
+	HASH_ITER(hh, l->files, f, next) {
+		HASH_DEL(l->files, f);
+		free(f);
+	}
+}
+
+void module_loader_free(struct module_loader *l)
+{
+	struct module_result r;
+	bool idle;
+
+	if (!l)
+		return;
+	pthread_mutex_lock(&l->lock);
+	l->stopping = true;
+	pthread_cond_broadcast(&l->asked);
+	pthread_mutex_unlock(&l->lock);
+	idle = join(&l->local);
+	idle &= join(&l->remote);
+	if (!idle)
+		return;
+	while (module_loader_take(l, &r))
+		release_result(&r);
+	drop_queue(&l->local.queue);
+	drop_queue(&l->remote.queue);
+	drop_files(l);
+	forget_maps(&l->local);
+	forget_maps(&l->remote);
+	readers_free(l->readers);
+	pthread_cond_destroy(&l->asked);
+	pthread_mutex_destroy(&l->lock);
+	close(l->event);
+	free(l);
+}
+
+int module_loader_ask(struct module_loader *l, const struct module_request *q)
+{
+	struct job *job = job_new(q);
+
+	if (!job)
+		return -ENOMEM;
+	if (!l->local.started) {
+		work_off(&l->local, job);
+		return 0;
+	}
+	pthread_mutex_lock(&l->lock);
+	put_job(&l->local.queue, job);
+	pthread_cond_broadcast(&l->asked);
+	pthread_mutex_unlock(&l->lock);
+	return 0;
+}
+
+int module_loader_fd(const struct module_loader *l)
+{
+	return l->event;
+}
+
+bool module_loader_ready(const struct module_loader *l)
+{
+	return __atomic_load_n(&l->ready, __ATOMIC_ACQUIRE) > 0;
+}
+
+bool module_loader_take(struct module_loader *l, struct module_result *out)
+{
+	struct answer *a;
+	u64 count;
+
+	pthread_mutex_lock(&l->lock);
+	a = l->first;
+	if (a) {
+		__atomic_fetch_sub(&l->ready, 1, __ATOMIC_RELEASE);
+		l->first = a->next;
+		if (!l->first)
+			l->last = &l->first;
+	} else if (read(l->event, &count, sizeof(count)) < 0) {
+		count = 0; /* it was not readable: so be it */
+	}
+	pthread_mutex_unlock(&l->lock);
+	if (!a)
+		return false;
+	*out = a->result;
+	free(a);
+	return true;
+}
+
+bool module_loader_wait(struct module_loader *l, u32 timeout_ms)
+{
+	struct pollfd p = {.fd = l->event, .events = POLLIN};
+
+	return poll(&p, 1, (int)timeout_ms) > 0;
+}

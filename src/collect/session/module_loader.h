@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Opens and compiles mapped files in threads of its own, so that whoever takes samples does not wait: 200 MB of
+ * a browser take a second, and a file system that does not answer takes what readers.h says. Files of such file
+ * systems have a thread for themselves. Who asks takes the results when the descriptor is readable.
+ *
+ * It knows no recording: what it hands out can join any (module_rows.h).
+ */
+#ifndef CPROF_COLLECT_MODULE_LOADER_H
+#define CPROF_COLLECT_MODULE_LOADER_H
+
+#include "collect/session/module_rows.h"
+
+struct module_loader;
+
+/* A mapping of `tgid`. Of one that the kernel tells of, only where it begins and ends is known (.path is NULL). */
+struct module_request {
+	pid_t tgid;
+	struct map_entry entry; /* the path is copied */
+	u64 token; /* comes back with the result */
+};
+
+struct module_result {
+	pid_t tgid;
+	u64 token;
+	u64 start, end; /* as asked for */
+	u64 inode; /* of the file, as maps shows it; 0: that could not be found out */
+	u32 dev_major, dev_minor;
+	int err; /* why there is no module; -ESTALE: nothing is mapped there any more */
+	/* The taker's. NULL without an error: an earlier result, or one that is on its way, has this file. */
+	struct module *module;
+	struct module_rows rows; /* the taker's */
+	int rows_err; /* why there are no rows */
+};
+
+/* Readers may be NULL. Where no thread can be started, asking takes as long as loading does. */
+int module_loader_new(struct readers *readers, struct module_loader **out) MUST_CHECK;
+/* What was asked for and not taken is dropped. A thread that hangs is left alone, with what it uses. */
+void module_loader_free(struct module_loader *l);
+
+int module_loader_ask(struct module_loader *l, const struct module_request *q) MUST_CHECK;
+int module_loader_fd(const struct module_loader *l); /* readable: there are results */
+bool module_loader_ready(const struct module_loader *l); /* the same, without a system call */
+/* The next result, in the order in which they became ready; false: there is none now. */
+bool module_loader_take(struct module_loader *l, struct module_result *out);
+/* Waits until there is a result; false: none within `timeout_ms`. */
+bool module_loader_wait(struct module_loader *l, u32 timeout_ms);
+
+#endif

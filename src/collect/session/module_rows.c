@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a module to its rows: see module_rows.h. */
+#include "collect/session/module_rows.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "elf/debug_file.h"
+
+static int build(const struct module *m, struct rule_set *set, struct rows **out)
+{
+	struct elf_file *debug = NULL;
+	struct rows *better;
+	int code;
+
+	code = rows_build(m->elf, NULL, set, out);
+	/* .debug_frame may lie in a separate file, which is only worth a look where there is no table. */
+	if (code || !(*out)->frame_pointers || debug_file_find(m->elf, m->path, &m->root, &debug))
+		return code;
+	if (!rows_build(m->elf, debug, set, &better)) {
+		rows_free(*out);
+		*out = better;
+	}
+	elf_file_free(debug);
+	return 0;
+}
+
+int module_rows_compile(const struct module *m, struct module_rows *out)
+{
+	struct rule_set *set = NULL;
+	int code;
+
+	*out = (struct module_rows){0};
+	if (!m->elf)
+		return -ENOEXEC;
+	out->rules = calloc(UNWIND_MAX_RULES, sizeof(*out->rules));
+	code = out->rules ? rule_set_new(out->rules, UNWIND_MAX_RULES, &set) : -ENOMEM;
+	if (!code)
+		code = build(m, set, &out->rows);
+	out->nrules = set ? rule_set_len(set) : 0;
+	rule_set_free(set);
+	if (code)
+		out->rows = NULL;
+	return code;
+}
+
+void module_rows_release(struct module_rows *r)
+{
+	rows_free(r->rows);
+	free(r->rules);
+	*r = (struct module_rows){0};
+}
+
+int module_rows_join(struct module_rows *r, struct rule_set *set, struct rows **out)
+{
+	int code = rows_renumber(r->rows, r->rules, r->nrules, set);
+
+	if (code)
+		return code;
+	*out = r->rows;
+	r->rows = NULL;
+	return 0;
+}
+
+int module_rows_build(const struct module *m, struct rule_set *set, struct rows **out)
+{
+	return m->elf ? build(m, set, out) : -ENOEXEC;
+}

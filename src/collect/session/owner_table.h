@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The threads that stacks belong to, each stored once and known by its number. */
+#ifndef CPROF_COLLECT_OWNER_TABLE_H
+#define CPROF_COLLECT_OWNER_TABLE_H
+
+#include "base/bpf_shared.h"
+#include "base/vec.h"
+#include "collect/session/chains.h"
+
+#define OWNER_NONE 0u /* all fields are 0 */
+#define OWNER_BITS 24 /* of a number in the table */
+#define OWNERS_MAX (1u << OWNER_BITS)
+
+struct stack_owner { /* the first thread that was seen with a key */
+	struct proc_pid tgid, tid;
+	char comm[COMM_LEN]; /* the thread's name; zeroes behind its end */
+	char leader_comm[COMM_LEN]; /* that of its process; likewise */
+};
+
+struct owner_item {
+	struct stack_owner owner;
+	u32 next;
+	u32 moved; /* while owners are dropped: 0, or the new number plus one */
+};
+
+struct owner_table {
+	VEC(struct owner_item) items;
+	struct chains index;
+};
+
+int owner_table_init(struct owner_table *t) MUST_CHECK;
+void owner_table_release(struct owner_table *t);
+size_t owner_table_bytes(const struct owner_table *t);
+
+/* -ENOMEM: nothing has changed. */
+int owner_table_put(struct owner_table *t, const struct stack_owner *owner, u32 *number) MUST_CHECK;
+const struct stack_owner *owner_table_get(const struct owner_table *t, u32 number);
+
+/*
+ * Drops the owners that nobody needs any more, which takes no memory: begin, mark each one in use, renumber, ask for the
+ * number that each will have, end.
+ */
+void owner_table_begin(struct owner_table *t);
+void owner_table_mark(struct owner_table *t, u32 number);
+void owner_table_renumber(struct owner_table *t);
+u32 owner_table_moved(const struct owner_table *t, u32 number);
+void owner_table_end(struct owner_table *t);
+
+#endif

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stacks that the kernel could not finish: see pending.h. */
+#include "collect/session/pending.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "target/pid_space.h"
+#include "unwind/walk.h"
+
+/* What a process had mapped executable when its record came; shared by its records as long as it is the same. */
+struct mappings {
+	u32 users;
+	pid_t tgid;
+	map_vec maps;
+};
+
+struct waiting {
+	struct waiting *next;
+	struct mappings *in;
+	const struct map_entry *wanted; /* one of them: the file that is being loaded */
+	size_t size;
+	struct pending_record record; /* `size` bytes of it */
+};
+
+struct pending {
+	struct pending_env env;
+	struct mappings *in; /* of the record that is being walked; NULL: its process is gone */
+	struct mappings *latest; /* of the record before; may be NULL */
+	const struct map_entry *wanted; /* where the walk met a file that is being loaded */
+	bool loading, giving_up;
+	bool reuse; /* `latest` is good for the same process' next record, too */
+	struct rows view; /* of the module asked for last */
+	struct waiting *first, **last;
+	size_t waiting, bytes;
+	u64 ends[STACK_END_COUNT];
+	struct stack_walk walk;
+};
+
+int pending_new(const struct pending_env *env, struct pending **out)
+{
+	struct pending *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return -ENOMEM;
+	p->env = *env;
+	p->last = &p->first;
+	*out = p;
+	return 0;
+}
+
+/* ---- mappings --------------------------------------------------------------------------------- */
+
+static void let_go(struct mappings *m)
+{
+	if (!m || --m->users)
+		return;
+	maps_release(&m->maps);
+	free(m);
+}
+
+static void drop_data(map_vec *maps)
+{
+	size_t kept = 0;
+
+	vec_for_each(maps, e) {
+		if (e->executable)
+			maps->data[kept++] = *e;
+		else
+			free(e->path);
+	}
+	maps->len = kept;
+}
+
+static bool are_same(const struct mappings *a, const struct mappings *b)
+{
+	if (a->tgid != b->tgid || a->maps.len != b->maps.len)
+		return false;
+	for (size_t i = 0; i < a->maps.len; i++) {
+		const struct map_entry *x = &a->maps.data[i], *y = &b->maps.data[i];
+
+		if (x->start != y->start || x->end != y->end || x->offset != y->offset ||
+		    x->inode != y->inode || x->dev_major != y->dev_major ||
+		    x->dev_minor != y->dev_minor)
+			return false;
+	}
+	return true;
+}
+
+static struct mappings *read_mappings(pid_t tgid)
+{
+	struct mappings *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return NULL;
+	m->users = 1;
+	m->tgid = tgid;
+	if (maps_read(tgid, &m->maps))
+		m->maps.len = 0;
+	drop_data(&m->maps);
+	if (m->maps.len)
+		return m;
+	let_go(m);
+	return NULL;
+}
+
+/* Read anew each time: a process that is still starting maps more from one record to the next. */
+static struct mappings *mappings_of(struct pending *p, struct proc_pid of)
+{
+	struct mappings *fresh;
+	pid_t tgid;
+
+	if (pid_from_proc(of, &tgid))
+		return NULL;
+	if (p->reuse && p->latest && p->latest->tgid == tgid)
+		return p->latest;
+	fresh = read_mappings(tgid);
+	if (fresh && p->latest && are_same(fresh, p->latest)) {
+		let_go(fresh);
+		return p->latest;
+	}
+	let_go(p->latest);
+	p->latest = fresh;
+	return fresh;
+}
+
+void pending_reuse_maps(struct pending *p, bool on)
+{
+	p->reuse = on;
+	let_go(p->latest);
+	p->latest = NULL;
+}
+
+/* ---- what the walk asks ----------------------------------------------------------------------- */
+
+/* The kernel stopped at the first file that it did not know; the callers' may be as new. */
+static bool find_file(struct pending *p, const struct map_entry *e, u32 *module)
+{
+	int number = p->env.number(p->env.arg, p->in->tgid, e);
+
+	if (number == -EAGAIN) {
+		p->wanted = e;
+		p->loading = true;
+		return false;
+	}
+	*module = number < 0 ? MODULE_UNKNOWN : (u32)number;
+	return true;
+}
+
+static bool find_module(void *arg, u64 pc, u32 *module, u64 *off)
+{
+	struct pending *p = arg;
+
+	vec_for_each(&p->in->maps, e) {
+		if (pc < e->start || pc >= e->end || !e->executable)
+			continue;
+		*off = pc - e->start + e->offset;
+		if (!strcmp(e->path, "[vdso]")) {
+			*module = MODULE_VDSO;
+			return true;
+		}
+		if (!e->inode) {
+			*module = MODULE_ANON;
+			*off = pc;
+			return true;
+		}
+		return find_file(p, e, module);
+	}
+	return false;
+}
+
+static const struct rows *find_rows(void *arg, u32 module)
+{
+	struct pending *p = arg;
+
+	return tables_view(p->env.tables, module, &p->view) ? &p->view : NULL;
+}
+
+static void restore(struct stack_walk *st, const struct pending_record *r)
+{
+	walk_reset(st);
+	for (u32 i = 0; i < r->nframes; i++) {
+		u64 frame;
+
+		memcpy(&frame, r->data + i * sizeof(frame), sizeof(frame));
+		walk_push(st, frame);
+		st->has_anon |= FRAME_MODULE(frame) == MODULE_ANON;
+	}
+	st->pc = r->pc;
+	st->sp = r->sp;
+	st->bp = r->bp;
+	st->bx = r->bx;
+	memcpy(st->regs, r->regs, sizeof(st->regs));
+	st->regs_known = r->regs_known;
+	st->bx_known = r->bx_known;
+	st->exact = r->exact;
+}
+
+static bool is_sound(const struct pending_record *r, size_t size)
+{
+	size_t head = offsetof(struct pending_record, data);
+
+	return size >= head && r->nframes < STACK_MAX_FRAMES &&
+	       size - head >= r->nframes * sizeof(u64) + (u64)r->copied;
+}
+
+/* ---- one stack -------------------------------------------------------------------------------- */
+
+static void walk(struct pending *p, const struct pending_record *r)
+{
+	const struct walk_env env = {.find_module = find_module,
+				     .rows = find_rows,
+				     .loading = &p->loading,
+				     .arg = p,
+				     .rules = tables_rule_array(p->env.tables),
+				     .nrules = UNWIND_MAX_RULES};
+	const struct walk_copy copy = {.copy = {r->data + r->nframes * sizeof(u64), r->copied},
+				       .sp = r->sp};
+
+	restore(&p->walk, r);
+	p->wanted = NULL;
+	p->loading = false;
+	if (p->in) {
+		walk_stack(&p->walk, &env, &copy);
+	} else { /* the process is gone, and with it what was mapped where; or out of reach */
+		p->walk.end = r->tgid.nr ? STACK_LOADING : STACK_OUTSIDE;
+		walk_push(&p->walk, FRAME(MODULE_CUT, p->walk.end));
+	}
+}
+
+static int store(struct pending *p, const struct pending_record *r)
+{
+	struct stack_owner owner = {.tgid = r->tgid, .tid = r->tid};
+	struct sample_key key = r->key;
+
+	if (!r->ticket) {
+		key.stack = p->walk.hash;
+		if (p->walk.has_anon)
+			key.tgid = r->key_tgid;
+	}
+	memcpy(owner.comm, r->comm, sizeof(owner.comm));
+	memcpy(owner.leader_comm, r->leader_comm, sizeof(owner.leader_comm));
+	owner.comm[COMM_LEN - 1] = owner.leader_comm[COMM_LEN - 1] = 0;
+	if (p->walk.end < STACK_END_COUNT)
+		p->ends[p->walk.end]++;
+	stack_store_put(p->env.store, &key, &owner, p->walk.frames, p->walk.nframes);
+	return stack_store_add(p->env.store, &key, TALLY_COUNT, &r->count);
+}
+
+static void enqueue(struct pending *p, struct waiting *w)
+{
+	w->next = NULL;
+	*p->last = w;
+	p->last = &w->next;
+	p->waiting++;
+	p->bytes += w->size;
+}
+
+/* False: there is no room, so that the stack is stored as it is. */
+static bool keep(struct pending *p, const struct pending_record *r, size_t size)
+{
+	struct waiting *w;
+
+	if (size > PENDING_BYTES_MAX - p->bytes)
+		return false;
+	w = malloc(offsetof(struct waiting, record) + size);
+	if (!w)
+		return false;
+	w->in = p->in;
+	w->in->users++;
+	w->wanted = p->wanted;
+	w->size = size;
+	memcpy(&w->record, r, size);
+	enqueue(p, w);
+	return true;
+}
+
+int pending_finish(struct pending *p, const struct pending_record *r, size_t size)
+{
+	if (!is_sound(r, size))
+		return -EBADMSG;
+	p->in = mappings_of(p, r->tgid);
+	walk(p, r);
+	if (p->wanted && !p->giving_up && keep(p, r, size))
+		return 0;
+	return store(p, r);
+}
+
+/* ---- those that wait -------------------------------------------------------------------------- */
+
+static void discard(struct waiting *w)
+{
+	let_go(w->in);
+	free(w);
+}
+
+/* `w` is not in the queue. It goes back there when it has to wait for another file. */
+static void try_again(struct pending *p, struct waiting *w)
+{
+	p->in = w->in;
+	walk(p, &w->record);
+	if (p->wanted && !p->giving_up) {
+		w->wanted = p->wanted;
+		enqueue(p, w);
+		return;
+	}
+	(void)store(p, &w->record); /* it was sound when it came */
+	discard(w);
+}
+
+static bool still_waits(struct pending *p, const struct waiting *w)
+{
+	return !p->giving_up && p->env.number(p->env.arg, w->in->tgid, w->wanted) == -EAGAIN;
+}
+
+void pending_retry(struct pending *p)
+{
+	struct waiting *w = p->first, *next;
+
+	p->first = NULL;
+	p->last = &p->first;
+	p->waiting = p->bytes = 0;
+	for (; w; w = next) {
+		next = w->next;
+		if (still_waits(p, w))
+			enqueue(p, w);
+		else
+			try_again(p, w);
+	}
+}
+
+void pending_give_up(struct pending *p)
+{
+	p->giving_up = true;
+	pending_retry(p);
+	p->giving_up = false;
+}
+
+size_t pending_waiting(const struct pending *p)
+{
+	return p->waiting;
+}
+
+void pending_ends(const struct pending *p, u64 ends[STACK_END_COUNT])
+{
+	for (u32 i = 0; i < STACK_END_COUNT; i++)
+		ends[i] += p->ends[i];
+}
+
+void pending_free(struct pending *p)
+{
+	struct waiting *next;
+
+	if (!p)
+		return;
+	for (struct waiting *w = p->first; w; w = next) {
+		next = w->next;
+		discard(w);
+	}
+	let_go(p->latest);
+	free(p);
+}

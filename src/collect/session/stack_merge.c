@@ -1,0 +1,557 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Merging rare stacks (stack_store_merge). It runs when memory is nearly used up, so it allocates next to
+ * nothing: arrays of which there is one item for each node or entry have had their room from the beginning.
+ */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "collect/session/stack_store_impl.h"
+#include "profile/id_table.h"
+
+/*
+ * One round, for what is worth less than `least`:
+ *
+ *	- Worth is summed up by node, from the leaves to the root, and by labels.
+ *	- Nodes below `least` are dropped. Where a stack goes that has lost its leaf side is known by then: to
+ *	  its deepest node that stays, with the mark MODULE_MERGED below.
+ *	- Entries are written again, in place, those that have become equal as one. A rare one keeps the labels that are
+ *	  worth enough by themselves; it keeps its frames where only its labels are rare.
+ */
+
+#define FLOAT_ONE 0x3f800000u
+#define STEP_BITS 20u
+#define STEPS 1024u /* more than there are from 1 to the largest float */
+#define LEVELS 3u /* of labels, beside that of no labels at all */
+#define LABEL_SLOTS (1u << 16)
+/*
+ * Counts come in the epoch of their frames. A program that was preempted in between is later, and each merging
+ * goes through two epochs in milliseconds.
+ */
+#define RECENT_EPOCHS 4u
+#define LEAF_FRAMES 16u /* enough to tell whether a stack becomes a sample */
+#define GONE UINT32_MAX
+#define STEP 1.5f
+
+struct merging {
+	struct stack_store *s;
+	float least; /* what is worth less is merged */
+	u32 kept; /* entries so far */
+};
+
+int stack_merge_reserve(struct stack_store *s)
+{
+	s->label_worth = calloc((size_t)LEVELS * LABEL_SLOTS, sizeof(*s->label_worth));
+	return s->label_worth ? 0 : -ENOMEM;
+}
+
+/* ---- what is needed still ---- */
+
+static bool is_recent(const struct stack_store *s, u32 epoch)
+{
+	return (s->epoch - epoch) % EPOCHS < RECENT_EPOCHS;
+}
+
+void stack_store_epoch(struct stack_store *s)
+{
+	s->epoch = (s->epoch + 1) % EPOCHS;
+}
+
+void stack_store_merge_begin(struct stack_store *s)
+{
+	for (size_t i = 0; i < s->entries.len; i++) {
+		s->entries.data[i].awaited = 0;
+		s->worth.data[i] = 0;
+	}
+	vec_for_each(&s->aliases, a)
+		a->awaited = false;
+}
+
+/* Its own entry, or that of the frames which it will share. */
+static struct stack_entry *entry_awaited(struct stack_store *s, const struct sample_key *key,
+					 const struct sample_key *base)
+{
+	struct stack_entry *e = stack_entry_find(s, key, false);
+
+	return e ? e : stack_entry_find(s, base, false);
+}
+
+void stack_store_await(struct stack_store *s, const struct sample_key *key, double worth)
+{
+	const struct sample_key base = stack_key_base(key);
+	struct stack_entry *e = entry_awaited(s, key, &base);
+	struct stack_alias *a = e ? NULL : stack_alias_find(s, key);
+
+	if (!e && !a)
+		a = stack_alias_find(s, &base);
+	if (e)
+		e->awaited = 1;
+	else if (a)
+		a->awaited = true;
+	else
+		return;
+	s->worth.data[e ? (u32)(e - s->entries.data) : a->entry] += (float)worth;
+}
+
+/* Keys that were merged earlier keep their entries alive. */
+static void drop_aliases(struct stack_store *s)
+{
+	size_t kept = 0;
+
+	vec_for_each(&s->aliases, a) {
+		if (!a->awaited && !is_recent(s, a->epoch))
+			continue;
+		s->entries.data[a->entry].awaited = 1;
+		s->aliases.data[kept++] = *a;
+	}
+	s->aliases.len = kept;
+}
+
+/* ---- what is worth how much ---- */
+
+static double worth_of(const struct stack_store *s, const struct stack_entry *e)
+{
+	if (s->kind.worth)
+		return s->kind.worth(s->kind.arg, &e->key, &e->count);
+	return (double)(e->count.weight ? e->count.weight : e->count.samples);
+}
+
+/* Labels at a level: those that are most often rare go first. */
+static struct sample_key labels_at(const struct stack_store *s, const struct sample_key *key,
+				   u32 level)
+{
+	struct sample_key labels = {.stack = 0};
+
+	if (level == 0) {
+		labels.tid = key->tid;
+		labels.cpu = key->cpu;
+	}
+	if (level <= 1 && !s->kind.chained)
+		labels.object = key->object;
+	if (level <= 2)
+		labels.tgid = key->tgid;
+	return labels;
+}
+
+/* Labels that share a slot may be thought to be worth more than they are; never less. */
+static float *label_slot(struct stack_store *s, const struct sample_key *key, u32 level)
+{
+	struct sample_key labels = labels_at(s, key, level);
+	u64 hash = hash_bytes(s->tree.seed, &labels, sizeof(labels));
+
+	return &s->label_worth[level * LABEL_SLOTS + (hash & (LABEL_SLOTS - 1))];
+}
+
+static u32 level_of(const struct merging *m, const struct stack_entry *e)
+{
+	u32 level = 0;
+
+	while (level < LEVELS && *label_slot(m->s, &e->key, level) < m->least)
+		level++;
+	return level;
+}
+
+static void sum_up(struct stack_store *s)
+{
+	struct stack_tree *t = &s->tree;
+
+	for (size_t i = 0; i < t->nodes.len; i++)
+		t->side.data[i].worth = 0;
+	memset(s->label_worth, 0, sizeof(float) * LEVELS * LABEL_SLOTS);
+	for (size_t i = 0; i < s->entries.len; i++) {
+		const struct stack_entry *e = &s->entries.data[i];
+
+		t->side.data[e->node].worth += s->worth.data[i];
+		if (e->waker != TREE_ROOT)
+			t->side.data[e->waker].worth += s->worth.data[i];
+		for (u32 level = 0; level < LEVELS; level++)
+			*label_slot(s, &e->key, level) += s->worth.data[i];
+	}
+	stack_tree_sum(t);
+}
+
+/* Eight steps from one power of two to the next: the first bits of a float from 1 on (IEEE 754). */
+static u32 step_of(float worth)
+{
+	u32 bits;
+
+	if (!(worth >= 1))
+		return 0;
+	memcpy(&bits, &worth, sizeof(bits));
+	return (bits >> STEP_BITS) - (FLOAT_ONE >> STEP_BITS);
+}
+
+/* The least of a step. */
+static float worth_at(u32 step)
+{
+	u32 bits = (step << STEP_BITS) + FLOAT_ONE;
+	float worth;
+
+	memcpy(&worth, &bits, sizeof(worth));
+	return worth;
+}
+
+/* Such that about `target` bytes are worth as much. Merging shows how well that was guessed. */
+static float first_guess(const struct stack_store *s, size_t target)
+{
+	const struct stack_store_size size = stack_store_size(s);
+	const double tree = (double)stack_tree_bytes(&s->tree);
+	const double node = tree / (double)s->tree.nodes.len;
+	const double entry = ((double)(size.held + size.planned) - tree) /
+			     (double)(s->entries.len + 1);
+	u32 nodes[STEPS] = {0}, entries[STEPS] = {0}, at = STEPS - 1;
+	double bytes = 0;
+
+	for (size_t i = 0; i < s->tree.nodes.len; i++)
+		nodes[step_of(s->tree.side.data[i].worth)]++;
+	for (size_t i = 0; i < s->entries.len; i++)
+		entries[step_of(s->worth.data[i])]++;
+	while (at > 0) {
+		bytes += node * nodes[at] + entry * entries[at];
+		if (bytes > (double)target)
+			break;
+		at--;
+	}
+	return worth_at(at + 1);
+}
+
+/* ---- where entries go ---- */
+
+static void add_parts(struct stack_store *s, u32 to, const struct stack_entry *e,
+		      const struct stack_lives *lives, bool forget)
+{
+	const struct sample_count parts[] = {e->count, lives->live, lives->peak};
+
+	for (u32 part = TALLY_COUNT; part <= TALLY_PEAK; part++) {
+		struct sample_count n = parts[part];
+		struct sample_key key = e->key;
+
+		if (!n.samples && !n.weight)
+			continue;
+		if (forget)
+			stack_key_forget_object(s, &key, &n);
+		stack_entry_add(s, &s->entries.data[to], (enum tally_part)part, &n);
+	}
+}
+
+/* The next place in the vector: never behind that of the entry which is being looked at. */
+static u32 keep(struct merging *m, const struct stack_entry *e, float worth)
+{
+	struct stack_store *s = m->s;
+	u32 number = m->kept++;
+
+	s->entries.data[number] = *e;
+	s->entries.data[number].count = (struct sample_count){0};
+	s->worth.data[number] = worth;
+	if (s->kind.lives)
+		s->lives.data[number] = (struct stack_lives){.live = {0}};
+	stack_entry_link(s, number);
+	return number;
+}
+
+static u32 keep_merged(struct merging *m, const struct stack_entry *e, float worth)
+{
+	struct stack_entry *known = stack_entry_find(m->s, &e->key, true);
+	u32 number;
+
+	if (!known)
+		return keep(m, e, worth);
+	number = (u32)(known - m->s->entries.data);
+	known->awaited |= e->awaited;
+	m->s->worth.data[number] += worth;
+	return number;
+}
+
+static u32 merged_node(struct stack_store *s, u32 moved)
+{
+	u32 node = moved & ~TREE_CUT;
+
+	if (node == moved || node == s->nowhere)
+		return node;
+	return stack_tree_child(&s->tree, node, FRAME(MODULE_MERGED, MERGED_STACKS));
+}
+
+/* It stands for nothing, and nothing will come. */
+static bool is_needless(const struct stack_store *s, const struct stack_entry *e,
+			const struct stack_lives *lives)
+{
+	return !e->count.samples && !e->count.weight && !lives->live.samples &&
+	       !lives->peak.samples && !e->awaited && (e->merged || !is_recent(s, e->epoch));
+}
+
+/* Later counts of a key that is merged find their way; without memory they are counted at the root. */
+static void add_alias(struct stack_store *s, const struct stack_entry *e, u32 to)
+{
+	const struct stack_alias a = {.hash = stack_key_hash(s, &e->key, false),
+				      .entry = to,
+				      .epoch = (u8)e->epoch,
+				      .awaited = e->awaited};
+
+	if (!e->merged && (e->awaited || is_recent(s, e->epoch)))
+		(void)vec_push(&s->aliases, a);
+}
+
+/* An owner at a level of labels. Without memory it has none. */
+static u32 owner_at(struct stack_store *s, u32 owner, u32 level)
+{
+	struct stack_owner less = *owner_table_get(&s->owners, owner);
+	u32 number;
+
+	if (level == 0)
+		return owner;
+	if (level == LEVELS)
+		return OWNER_NONE;
+	less.tid.nr = 0;
+	memset(less.comm, 0, sizeof(less.comm));
+	return owner_table_put(&s->owners, &less, &number) ? OWNER_NONE : number;
+}
+
+/* Makes the merged entry that stands for `e` from now on, or finds it. */
+static u32 merge_entry(struct merging *m, const struct stack_entry *e,
+		       const struct stack_lives *lives, u32 level, float worth)
+{
+	struct stack_store *s = m->s;
+	struct sample_key key = e->key, labels = labels_at(s, &e->key, level);
+	struct stack_entry to = *e;
+	bool forget = labels.object != key.object && !s->kind.chained;
+	u32 number;
+
+	if (forget)
+		stack_key_forget_object(s, &key, &(struct sample_count){0});
+	to.key = labels;
+	to.key.cause = key.cause;
+	to.key.outcome = key.outcome;
+	to.merged = 1;
+	to.shared = 0;
+	to.owner = owner_at(s, e->owner, level);
+	to.node = to.key.stack = merged_node(s, e->node);
+	to.waker = merged_node(s, e->waker);
+	if (s->kind.chained)
+		to.key.object = to.waker;
+	number = keep_merged(m, &to, worth);
+	add_parts(s, number, e, lives, forget);
+	add_alias(s, e, number);
+	if (!e->merged && to.node != e->node && to.node != s->nowhere &&
+	    (e->count.samples || e->count.weight))
+		s->merged.stacks++;
+	return number;
+}
+
+/* The nodes of an entry have been renumbered. */
+static u32 stay(struct merging *m, struct stack_entry *e, const struct stack_lives *lives,
+		float worth)
+{
+	u32 number;
+
+	if (e->merged) {
+		e->key.stack = e->node;
+		if (m->s->kind.chained)
+			e->key.object = e->waker;
+		number = keep_merged(m, e, worth);
+	} else {
+		number = keep(m, e, worth);
+	}
+	add_parts(m->s, number, e, lives, false);
+	return number;
+}
+
+static u32 place(struct merging *m, struct stack_entry *e, const struct stack_lives *lives,
+		 float worth)
+{
+	bool cut = (e->node | e->waker) & TREE_CUT;
+	u32 level;
+
+	if (is_needless(m->s, e, lives))
+		return GONE;
+	if (worth >= m->least && !cut)
+		return stay(m, e, lives, worth);
+	level = level_of(m, e);
+	if (!cut && !level)
+		return stay(m, e, lives, worth);
+	return merge_entry(m, e, lives, level, worth);
+}
+
+static void place_all(struct merging *m)
+{
+	struct stack_store *s = m->s;
+	size_t n = s->entries.len;
+
+	chains_clear(&s->index);
+	s->counted = s->shown = 0;
+	for (size_t i = 0; i < n; i++) {
+		struct stack_entry e = s->entries.data[i];
+		struct stack_lives lives = {.live = {0}};
+
+		if (s->kind.lives)
+			lives = s->lives.data[i];
+		s->moved.data[i] = place(m, &e, &lives, s->worth.data[i]);
+	}
+	s->entries.len = s->worth.len = m->kept;
+	if (s->kind.lives)
+		s->lives.len = m->kept;
+}
+
+/* ---- one round ---- */
+
+static bool is_left_out(const struct stack_store *s, u32 node)
+{
+	u64 frames[LEAF_FRAMES];
+	u32 n = stack_tree_frames(&s->tree, node, frames, LEAF_FRAMES);
+
+	return n && s->kind.skip && s->kind.skip(s->kind.arg, frames, n) >= n;
+}
+
+/* While the old nodes are still there. What becomes no sample must not be merged with what does. */
+static void renumber_nodes(struct merging *m)
+{
+	struct stack_store *s = m->s;
+
+	vec_for_each(&s->entries, e) {
+		u32 moved = stack_tree_moved(&s->tree, e->node);
+
+		if (moved & TREE_CUT && is_left_out(s, e->node))
+			moved = stack_tree_moved(&s->tree, s->nowhere) | TREE_CUT;
+		e->node = moved;
+		e->waker = stack_tree_moved(&s->tree, e->waker);
+	}
+	vec_for_each(&s->wakers, w)
+		w->node = stack_tree_moved(&s->tree, w->node);
+}
+
+static void move_aliases(struct stack_store *s, size_t old)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < s->aliases.len; i++) {
+		struct stack_alias a = s->aliases.data[i];
+
+		if (i < old)
+			a.entry = s->moved.data[a.entry];
+		if (a.entry != GONE)
+			s->aliases.data[kept++] = a;
+	}
+	s->aliases.len = kept;
+}
+
+/* The kernel sends a waker's stack again after each change of maps. */
+static void move_wakers(struct stack_store *s)
+{
+	size_t kept = 0;
+
+	vec_for_each(&s->wakers, w) {
+		if (!is_recent(s, w->epoch))
+			continue;
+		w->node = merged_node(s, w->node);
+		s->wakers.data[kept++] = *w;
+	}
+	s->wakers.len = kept;
+}
+
+static void move_owners(struct stack_store *s)
+{
+	owner_table_begin(&s->owners);
+	vec_for_each(&s->entries, e)
+		owner_table_mark(&s->owners, e->owner);
+	owner_table_renumber(&s->owners);
+	vec_for_each(&s->entries, e)
+		e->owner = owner_table_moved(&s->owners, e->owner);
+	owner_table_end(&s->owners);
+}
+
+static void merge_once(struct merging *m)
+{
+	struct stack_store *s = m->s;
+	size_t aliases = s->aliases.len;
+
+	sum_up(s);
+	/* These two stay, as the root does: what finds no room must have a place to go. */
+	s->tree.side.data[TREE_ROOT].worth = s->tree.side.data[s->nowhere].worth =
+		s->tree.side.data[s->overflow].worth = INFINITY;
+	stack_tree_mark(&s->tree, m->least);
+	renumber_nodes(m);
+	s->nowhere = stack_tree_moved(&s->tree, s->nowhere);
+	s->overflow = stack_tree_moved(&s->tree, s->overflow);
+	stack_tree_compact(&s->tree);
+	m->kept = 0;
+	place_all(m);
+	move_aliases(s, aliases);
+	move_wakers(s);
+	move_owners(s);
+}
+
+/* ---- all of it ---- */
+
+static void link_aliases(struct stack_store *s)
+{
+	chains_shrink(&s->alias_index, s->aliases.len);
+	/* Without memory for heads the old ones do: they are only fewer. */
+	(void)!chains_reserve(&s->alias_index, s->aliases.len);
+	for (size_t i = 0; s->alias_index.count && i < s->aliases.len; i++) {
+		struct stack_alias *a = &s->aliases.data[i];
+		u32 *head = chains_head(&s->alias_index, a->hash);
+
+		a->next = *head;
+		*head = (u32)i + 1;
+	}
+}
+
+static void trim(struct stack_store *s)
+{
+	const size_t room = s->entries.len + SPARE_ENTRIES;
+
+	stack_tree_trim(&s->tree);
+	vec_shrink(&s->entries, room);
+	vec_shrink(&s->worth, room);
+	vec_shrink(&s->moved, room);
+	vec_shrink(&s->lives, room);
+	vec_shrink(&s->aliases, s->aliases.len);
+	vec_shrink(&s->wakers, s->wakers.len);
+	chains_shrink(&s->index, room);
+	for (size_t i = 0; i < s->entries.len; i++)
+		stack_entry_link(s, (u32)i);
+	chains_shrink(&s->waker_index, s->wakers.len);
+	for (size_t i = 0; i < s->wakers.len; i++)
+		stack_waker_link(s, (u32)i);
+	link_aliases(s);
+}
+
+static size_t bytes_of(const struct stack_store *s)
+{
+	struct stack_store_size size = stack_store_size(s);
+
+	return size.held + size.planned;
+}
+
+void stack_store_merge(struct stack_store *s, size_t target)
+{
+	struct merging m = {.s = s};
+
+	/* Where memory ran out below the limit, the limit is no guide. */
+	if (s->starved && target > bytes_of(s) / 2)
+		target = bytes_of(s) / 2;
+	drop_aliases(s);
+	for (size_t i = 0; i < s->entries.len; i++)
+		s->worth.data[i] += (float)worth_of(s, &s->entries.data[i]);
+	sum_up(s);
+	m.least = first_guess(s, target);
+	do {
+		merge_once(&m);
+		trim(s);
+		s->merged_size = bytes_of(s);
+		m.least *= STEP;
+	} while (s->merged_size > target && isfinite(m.least));
+	s->starved = false;
+}
+
+void stack_store_halve(struct stack_store *s)
+{
+	stack_store_merge_begin(s);
+	stack_store_merge(s, bytes_of(s) / 2);
+}
+
+struct stack_merge_stats stack_store_merged(const struct stack_store *s)
+{
+	return s->merged;
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What was counted, in user space: stacks in a tree, counts by key, and who they belong to. Filled from
+ * the kernel's maps or by the perf sampler; turned into a profile at the end.
+ *
+ * Memory never runs out here. What finds no room is counted all the same, under one stack that says "[too many
+ * stacks]"; and stack_store_merge() makes room by merging what is rare.
+ */
+#ifndef CPROF_COLLECT_STACK_STORE_H
+#define CPROF_COLLECT_STACK_STORE_H
+
+#include "collect/collector.h"
+#include "collect/session/module_set.h"
+#include "collect/session/owner_table.h"
+
+struct stack_store;
+
+/* What the store must know of a kind of profile. Functions may be NULL where nothing is special. */
+struct stack_kind {
+	bool chained; /* objects are hashes of wakers' stacks */
+	bool lives; /* what is alive is counted, too (TALLY_LIVE, TALLY_PEAK) */
+	/* What a count is worth, so that the least is merged first; NULL: its weight. */
+	double (*worth)(void *arg, const struct sample_key *key, const struct sample_count *n);
+	/*
+	 * Before the object of a key is given up: makes the key's cause and the count such that counts of
+	 * different objects add up.
+	 */
+	void (*forget_object)(void *arg, struct sample_key *key, struct sample_count *n);
+	/*
+	 * How many frames at the leaf are left out, of those that are shown; all of them: the stack becomes
+	 * no sample, and is not merged.
+	 */
+	u32 (*skip)(void *arg, const u64 *frames, u32 nframes);
+	void *arg;
+};
+
+int stack_store_new(const struct collect_options *opt, const struct stack_kind *kind,
+		    struct stack_store **out) MUST_CHECK;
+void stack_store_free(struct stack_store *s);
+
+/* Remembers the frames behind a key (leaf first; copied). Again for a known key: nothing happens. */
+void stack_store_put(struct stack_store *s, const struct sample_key *key,
+		     const struct stack_owner *owner, const u64 *frames, u32 nframes);
+
+bool stack_store_knows(const struct stack_store *s, const struct sample_key *key);
+
+struct sample_tally {
+	struct sample_count count;
+	struct sample_count live,
+		peak; /* of these: alive at the end, alive at the peak (heap profiles) */
+};
+
+enum tally_part { TALLY_COUNT, TALLY_LIVE, TALLY_PEAK };
+
+/*
+ * Adds to what a key stands for; -ENOENT when its frames never came. Frames of a key without cause, outcome
+ * and object are those of every key that has some.
+ */
+int stack_store_add(struct stack_store *s, const struct sample_key *key, enum tally_part part,
+		    const struct sample_count *n);
+/* Of kinds with lives: nothing is alive; what is alive is what was at the peak. */
+void stack_store_forget_lives(struct stack_store *s);
+void stack_store_lives_are_peak(struct stack_store *s);
+/* Makes the weights under a cause add up to `total`, each in proportion. */
+void stack_store_scale(struct stack_store *s, u16 cause, u64 total);
+
+/* ---- memory ---- */
+
+struct stack_store_size {
+	size_t held; /* bytes that the store has */
+	size_t planned; /* bytes that its profile will have, about */
+};
+
+struct stack_store_size stack_store_size(const struct stack_store *s);
+/* Above this size (held and planned) no new stack is taken in. 0: there is none. */
+void stack_store_limit(struct stack_store *s, size_t bytes);
+/* Whether it is time to merge: near the limit, or memory has run out; and grown since the last time. */
+bool stack_store_is_tight(const struct stack_store *s);
+
+/*
+ * Rare stacks are merged: what is worth least loses its leaf side up to the first frame below which enough has come
+ * together, and MODULE_MERGED stands there; labels that tell few from many apart go likewise. All sums stay
+ * what they are. What is merged may come again as a stack of its own.
+ *
+ * The kernel still counts under keys whose frames it has sent. Those of the last four epochs are remembered by
+ * themselves, those that are older by stack_store_await():
+ *
+ *	stack_store_epoch()        when the kernel's counts have been changed over
+ *	stack_store_merge_begin()
+ *	stack_store_await()        for each key that is waiting in some other map
+ *	stack_store_epoch()        once more, and the old counts are taken in
+ *	stack_store_merge()
+ *
+ * Where the kernel keeps no keys, stack_store_merge_begin() and stack_store_merge() are enough.
+ */
+void stack_store_epoch(struct stack_store *s);
+void stack_store_merge_begin(struct stack_store *s);
+/* Counts will come under `key`, and be worth so much. */
+void stack_store_await(struct stack_store *s, const struct sample_key *key, double worth);
+/* After recording: merges until half of the memory is enough. */
+void stack_store_halve(struct stack_store *s);
+/* Merges until at most `target` bytes are held and planned, if that can be done at all. */
+void stack_store_merge(struct stack_store *s, size_t target);
+
+/* The share is that of the profile that stack_store_to_profile() made last. */
+struct stack_merge_stats stack_store_merged(const struct stack_store *s);
+
+/* ---- the profile ---- */
+
+#define SAMPLE_VALUES_MAX 6
+#define SAMPLE_LABELS_MAX 6
+
+struct sample_label {
+	const char *key;
+	const char *text; /* NULL: `number` */
+	s64 number;
+	const char *unit; /* of the number; NULL: none */
+};
+
+/* What a kind makes of a key; without one the values are the counts. */
+struct sample_meaning {
+	/* One value for each of the profile's sample types. */
+	void (*values)(void *arg, const struct sample_key *key, const struct sample_tally *tally,
+		       s64 values[SAMPLE_VALUES_MAX]);
+	/* Labels of its own, whose number is returned; NULL: it has none. */
+	u32 (*labels)(void *arg, const struct sample_key *key, const struct stack_owner *owner,
+		      struct sample_label labels[SAMPLE_LABELS_MAX]);
+	/* Whether a key becomes a sample. NULL: every one does. */
+	bool (*wanted)(void *arg, const struct sample_key *key);
+	void *arg;
+};
+
+/*
+ * Adds every key as a sample. Without `meaning` values are { samples, weight } when the profile has two
+ * sample types, { weight } when it has one. Of a chained kind the waker's stack comes first, upside down, and
+ * "--". Mappings get their module as source; JIT modules are asked of `modules`.
+ */
+int stack_store_to_profile(struct stack_store *s, struct module_set *modules,
+			   const struct collect_options *opt, const struct sample_meaning *meaning,
+			   struct profile *p) MUST_CHECK;
+/* Gives its memory back once the profile has been made. */
+void stack_store_clear(struct stack_store *s);
+
+#endif

@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mutex --holds: locks from inside, by probes on their functions and bpf/holds.bpf.c. */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "collect/session/bpf_session.h"
+#include "collect/features.h"
+#include "collect/wait/lock_probes.h"
+#include "collect/probe/leftovers.h"
+#include "collect/libbpf_log.h"
+#include "collect/wait/lock_names.h"
+#include "collect/session/map_walk.h"
+#include "collect/probe/probe_site.h"
+#include "collect/session/process_watch.h"
+#include "collect/session/target_list.h"
+#include "collect/probe/probe_overhead.h"
+#include "collect/probe/uprobe_pins.h"
+#include "collect/wait/wait_samples.h"
+#include "collect/wait/wait_ring.h"
+#include "holds.skel.h"
+#include "target/needed.h"
+#include "target/pid_space.h"
+
+/* How often the files that locks may lie in are noted: soon after the start, then less and less. */
+#define NAMES_FIRST_NS 2000000ull
+#define NAMES_LAST_NS 500000000ull
+
+struct holds_collector {
+	struct collector base;
+	struct collect_options opt;
+	struct holds_bpf *skel;
+	struct bpf_session *session;
+	struct uprobe_pins *pins;
+	struct hold_doors *doors;
+	struct lock_names *names;
+	bool links;
+	struct process_watch *processes;
+	u64 names_at, names_step; /* CLOCK_MONOTONIC ns */
+	pid_vec unnamed; /* whose files are still to be noted this time */
+	struct price_watch watch;
+	struct target_price price; /* of the whole recording */
+};
+
+static struct holds_collector *of(struct collector *c)
+{
+	return (struct holds_collector *)c;
+}
+
+static u64 now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
+}
+
+/* ---- before ---- */
+
+static int await_hold(void *arg, const void *key, const void *value)
+{
+	const struct held *h = value;
+	u64 now = now_ns();
+
+	stack_store_await(arg, &h->key, now > h->since ? (double)(now - h->since) : 0);
+	return 0;
+}
+
+static void before_merge(void *arg, struct stack_store *store)
+{
+	struct holds_collector *c = arg;
+	int code = map_walk(&(struct map_walk){.fd = bpf_map__fd(c->skel->maps.helds),
+					       .key_size = sizeof(struct held_key),
+					       .value_size = sizeof(struct held),
+					       .entry = await_hold,
+					       .arg = store});
+
+	/* Their counts are not lost: they go to the root. */
+	if (code)
+		log_info(c->opt.log, "locks that are held lose their stacks: %s",
+			 error_reason(code));
+}
+
+static int load(struct holds_collector *c, struct error *err)
+{
+	int code;
+
+	libbpf_log_begin(c->opt.log);
+	c->skel = holds_bpf__open();
+	if (!c->skel)
+		return bpf_session_load_error(-errno, err);
+	code = bpf_session_configure(c->skel->obj, &c->opt, &c->skel->rodata->settings, err);
+	if (code)
+		return code;
+	/* The address of a lock means something in one process only. */
+	c->skel->rodata->settings.by_tgid = true;
+	if (c->links)
+		bpf_program__set_expected_attach_type(c->skel->progs.on_door,
+						      (enum bpf_attach_type)UPROBE_ATTACH_MULTI);
+	code = bpf_session_size_counts(c->skel->obj);
+	if (!code)
+		code = holds_bpf__load(c->skel);
+	if (code)
+		return bpf_session_load_error(code, err);
+	code = bpf_session_new(c->skel->obj, &c->skel->bss->control, &c->opt, NULL, &c->session,
+			       err);
+	if (!code)
+		bpf_session_on_merge(c->session, before_merge, c);
+	return code;
+}
+
+static int follow(struct holds_collector *c, struct error *err)
+{
+	struct holds_bpf *skel = c->skel;
+
+	skel->links.on_fork = bpf_program__attach(skel->progs.on_fork);
+	skel->links.on_exit = bpf_program__attach(skel->progs.on_exit);
+	skel->links.on_come = bpf_program__attach(skel->progs.on_come);
+	skel->links.on_exit_holds = bpf_program__attach(skel->progs.on_exit_holds);
+	skel->links.on_exec_holds = bpf_program__attach(skel->progs.on_exec_holds);
+	if (!skel->links.on_fork || !skel->links.on_exit || !skel->links.on_come ||
+	    !skel->links.on_exit_holds || !skel->links.on_exec_holds)
+		return error_set(err, -errno, "cannot follow the scheduler: %s",
+				 error_reason(errno));
+	return 0;
+}
+
+static int make_doors(struct holds_collector *c, const struct features *f, struct error *err)
+{
+	const struct hold_programs programs = {
+		.entry = bpf_program__fd(c->skel->progs.on_door),
+		.links = c->links,
+		.pins = c->pins,
+		.kernel = probe_kernel_flags(f->kernel_major, f->kernel_minor),
+		.readers = c->opt.readers,
+		.log = c->opt.log,
+	};
+	int code = hold_doors_new(&programs, &c->doors);
+
+	if (!code)
+		code = lock_names_new(bpf_session_modules(c->session), &c->names);
+	return code ? error_set(err, code, "cannot record: %s", error_reason(code)) : 0;
+}
+
+/* CPROF_UPROBES=perf: the way of older kernels. */
+static bool wants_events(const struct collect_options *opt)
+{
+	return opt->heap.uprobes && !strcmp(opt->heap.uprobes, "perf");
+}
+
+static int holds_prepare(struct collector *base, struct error *err)
+{
+	struct holds_collector *c = of(base);
+	struct needed_files needed = {0};
+	struct features f;
+	int code;
+
+	if (c->opt.target->scope != TARGET_PROCESSES)
+		return error_set(err, -ENOTSUP,
+				 "cannot put probes into every process: name some with -p or -n");
+	features_probe(&f);
+	c->links = f.uprobe_multi && !wants_events(&c->opt);
+	code = load(c, err);
+	if (!code)
+		code = follow(c, err);
+	if (!code && uprobe_pins_new(f.uprobe_multi, c->opt.log, &c->pins))
+		code = error_set(err, -ENOMEM, "cannot record: out of memory");
+	if (!code)
+		code = make_doors(c, &f, err);
+	if (code)
+		return code;
+	if (c->opt.command)
+		needed_files_of(c->opt.command, c->opt.readers, &needed);
+	code = bpf_session_discover(c->session, c->skel->progs.list_mappings, needed.paths, err);
+	needed_files_release(&needed);
+	return code;
+}
+
+/* ---- the price ---- */
+
+static void count_calls(void *arg, struct probed_calls *now)
+{
+	struct holds_collector *c = arg;
+
+	now->begins = bpf_session_stat(c->session, STAT_HOLD_LOCKS);
+	now->ends = bpf_session_stat(c->session, STAT_HOLD_UNLOCKS);
+	now->sampled_ns = bpf_session_stat(c->session, STAT_NANOSECONDS);
+	now->begin_ns = now->end_ns = hold_doors_cost(c->doors);
+}
+
+/* The price, before more of it is paid. */
+static int say_price(struct holds_collector *c, struct error *err)
+{
+	int code;
+
+	c->base.began_ns = now_ns();
+	if (c->opt.begins)
+		c->opt.begins();
+	code = price_watch_trial(&c->watch, err);
+	if (code)
+		hold_doors_detach(c->doors);
+	return code;
+}
+
+/* ---- meanwhile ---- */
+
+static bool look_through(void *arg, pid_t tgid)
+{
+	struct holds_collector *c = arg;
+	struct error err;
+	int code = hold_doors_add_process(c->doors, tgid, &err);
+
+	/* One that has ended meanwhile is no matter; what else fails is worth knowing. */
+	if (code && code != -ESRCH)
+		log_info(c->opt.log, "%s", err.text);
+	return code != -ESRCH;
+}
+
+static void forget(void *arg, pid_t tgid)
+{
+	hold_doors_forget(((struct holds_collector *)arg)->doors, tgid);
+}
+
+static void forget_ended(void *arg)
+{
+	hold_doors_forget_ended(((struct holds_collector *)arg)->doors);
+}
+
+static void rest(void *arg)
+{
+	uprobe_pins_rest(((struct holds_collector *)arg)->pins);
+}
+
+/* A command's libraries come now; it has none yet. */
+static int watch_processes(struct holds_collector *c, struct error *err)
+{
+	static const struct process_watch_ops ops = {
+		.look = look_through, .forget = forget, .forget_ended = forget_ended, .rest = rest};
+	struct process_watch_options opt = {
+		.ops = &ops,
+		.arg = c,
+		.targets_fd = bpf_map__fd(c->skel->maps.targets),
+		.births_fd = -1,
+	};
+	int code;
+
+	if (c->opt.command) {
+		opt.begun = &c->opt.target->processes.data[0].tgid;
+		opt.nbegun = 1;
+	}
+	code = process_watch_start(&opt, &c->processes);
+	return code ? error_set(err, code, "cannot follow the target's children: %s",
+				error_reason(code))
+		    : 0;
+}
+
+static int attach_targets(struct holds_collector *c, struct error *err)
+{
+	vec_for_each(&c->opt.target->processes, p) {
+		leftovers_remove(c->pins, c->opt.readers, p->tgid, c->opt.log);
+		if (look_through(c, p->tgid))
+			lock_names_note(c->names, p->tgid);
+	}
+	uprobe_pins_rest(c->pins);
+	if (!hold_doors_count(c->doors))
+		return error_set(err, -ENOENT, "no lock functions found in %s",
+				 c->opt.target->title);
+	return say_price(c, err);
+}
+
+static int holds_start(struct collector *base, struct error *err)
+{
+	struct holds_collector *c = of(base);
+	int code = 0;
+
+	c->watch = (struct price_watch){.opt = &c->opt,
+					.calls = "calls/s of locking functions",
+					.count = count_calls,
+					.arg = c};
+	price_watch_begin(&c->watch, bpf_program__fd(c->skel->progs.on_door), 0, c->links);
+	if (!c->opt.command)
+		code = attach_targets(c, err);
+	return code ? code : watch_processes(c, err);
+}
+
+/* Where locks may lie, of one process after the other, until `deadline`. */
+static void note_names(struct holds_collector *c, u64 deadline)
+{
+	u64 now = now_ns();
+
+	if (!c->unnamed.len && now >= c->names_at) {
+		if (target_list(bpf_map__fd(c->skel->maps.targets), &c->unnamed))
+			log_debug(c->opt.log, "not all processes could be listed");
+		c->names_step = c->names_step < NAMES_FIRST_NS      ? NAMES_FIRST_NS
+				: c->names_step * 2 < NAMES_LAST_NS ? c->names_step * 2
+								    : NAMES_LAST_NS;
+		c->names_at = now + c->names_step;
+	}
+	while (c->unnamed.len && now_ns() < deadline)
+		lock_names_note(c->names, c->unnamed.data[--c->unnamed.len]);
+}
+
+static int holds_poll(struct collector *base, int timeout_ms)
+{
+	struct holds_collector *c = of(base);
+	u64 deadline = now_ns() + (u64)timeout_ms * 1000000, now;
+
+	note_names(c, deadline);
+	now = now_ns();
+	timeout_ms = now < deadline ? (int)((deadline - now) / 1000000) : 0;
+	if (c->unnamed.len)
+		timeout_ms = 0;
+	else if (timeout_ms > (int)(c->names_step / 1000000))
+		timeout_ms = (int)(c->names_step / 1000000);
+	return bpf_session_poll(c->session, timeout_ms);
+}
+
+/* ---- the end ---- */
+
+/* Only a mutex says whether it is held still; of other locks, and of calls that failed, nothing is known. */
+static bool is_held(const struct held_key *key, const struct held *h)
+{
+	struct ring_waiter w = {.lock = key->object};
+
+	if (h->kind != HOLD_MUTEX || h->opaque || pid_from_proc(h->proc_tgid, &w.tgid))
+		return false;
+	wait_ring_owners(&w);
+	return w.owner[0].nr == h->inner.nr || w.owner[1].nr == h->inner.nr;
+}
+
+static void add_unfinished(struct holds_collector *c, u64 now)
+{
+	int fd = bpf_map__fd(c->skel->maps.helds);
+	struct held_key key, *from = NULL, next;
+	struct held h;
+
+	while (!bpf_map_get_next_key(fd, from, &next)) {
+		struct sample_count n = {.samples = 1};
+		struct sample_key counted;
+
+		key = next;
+		from = &key;
+		if (bpf_map_lookup_elem(fd, &key, &h) || now <= h.since || !is_held(&key, &h))
+			continue;
+		counted = h.key;
+		counted.object = key.object;
+		counted.cause = HOLD_CAUSE(h.kind);
+		counted.outcome = h.contended;
+		n.weight = now - h.since;
+		bpf_session_add(c->session, &counted, TALLY_COUNT, &n);
+	}
+}
+
+static void holds_stop(struct collector *base)
+{
+	struct holds_collector *c = of(base);
+	u64 now = now_ns();
+
+	c->price = price_watch_now(&c->watch);
+	c->skel->bss->stopped = 1;
+	process_watch_stop(c->processes);
+	bpf_link__destroy(c->skel->links.on_come);
+	c->skel->links.on_come = NULL;
+	hold_doors_detach(c->doors);
+	bpf_session_drain(c->session);
+	add_unfinished(c, now);
+}
+
+static int holds_read(struct collector *base, struct profile *p, struct error *err)
+{
+	struct holds_collector *c = of(base);
+	struct wait_reading reading = {.kind = WAIT_READ_HOLDS, .names = c->names};
+	struct sample_meaning meaning = wait_meaning(&reading);
+	int code = profile_add_sample_type(p, "acquisitions", "count");
+
+	if (!code)
+		code = profile_add_sample_type(p, "contentions", "count");
+	if (!code)
+		code = profile_add_sample_type(p, "held", "nanoseconds");
+	if (!code)
+		code = profile_set_period(p, "acquisitions", "count", 1);
+	if (code)
+		return error_set(err, code, "cannot build the profile: %s", error_reason(code));
+	return bpf_session_read(c->session, &meaning, p, err);
+}
+
+static void holds_shrink(struct collector *base)
+{
+	bpf_session_shrink(of(base)->session);
+}
+
+static void holds_stats(struct collector *base, struct collect_stats *out)
+{
+	struct holds_collector *c = of(base);
+
+	bpf_session_stats(c->session, out);
+	out->wait.lock_calls = bpf_session_stat(c->session, STAT_HOLD_LOCKS) +
+			       bpf_session_stat(c->session, STAT_HOLD_UNLOCKS);
+	out->wait.lost_threads = bpf_session_stat(c->session, STAT_LOST_WAIT);
+	out->wait.lost_holds = bpf_session_stat(c->session, STAT_LOST_HOLD);
+	out->wait.slowdown = c->price.slowdown;
+}
+
+static void holds_free(struct collector *base)
+{
+	struct holds_collector *c = of(base);
+
+	process_watch_free(c->processes);
+	hold_doors_free(c->doors);
+	uprobe_pins_free(c->pins);
+	lock_names_free(c->names);
+	vec_release(&c->unnamed);
+	bpf_session_free(c->session);
+	holds_bpf__destroy(c->skel);
+	free(c);
+}
+
+static const struct collector_ops holds_ops = {
+	.name = "bpf",
+	.prepare = holds_prepare,
+	.start = holds_start,
+	.poll = holds_poll,
+	.stop = holds_stop,
+	.read = holds_read,
+	.shrink = holds_shrink,
+	.stats = holds_stats,
+	.free = holds_free,
+};
+
+int holds_collector_new(const struct collect_options *opt, struct collector **out,
+			struct error *err)
+{
+	struct holds_collector *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return error_set(err, -ENOMEM, "cannot record: out of memory");
+	c->base.ops = &holds_ops;
+	c->opt = *opt;
+	c->opt.kernel = false; /* probes are hit in user mode */
+	*out = &c->base;
+	return 0;
+}

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Lock functions, with probes on them: see hold_doors.h. */
+#include "collect/wait/lock_probes.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bpf_shared.h"
+#include "base/hash.h"
+#include "base/vec.h"
+#include "collect/probe/probe_site.h"
+#include "elf/symbols.h"
+#include "elf/usdt.h"
+#include "target/maps.h"
+#include "target/module.h"
+
+#define PATH_SIZE 80
+#define NAME_LONGEST 64
+#define FOUND_MAX 256 /* of a hostile file; a static program has some 30 */
+
+static const struct hold_function {
+	const char *name;
+	u8 door, kind; /* enum hold_door, enum hold_kind */
+} functions[] = {
+	{"pthread_mutex_lock", HOLD_LOCK, HOLD_MUTEX},
+	{"pthread_mutex_timedlock", HOLD_LOCK, HOLD_MUTEX},
+	{"pthread_mutex_clocklock", HOLD_LOCK, HOLD_MUTEX},
+	{"pthread_mutex_trylock", HOLD_TRY, HOLD_MUTEX},
+	{"pthread_mutex_unlock", HOLD_UNLOCK, HOLD_MUTEX},
+	{"pthread_cond_wait", HOLD_WAIT, HOLD_MUTEX},
+	{"pthread_cond_timedwait", HOLD_WAIT, HOLD_MUTEX},
+	{"pthread_cond_clockwait", HOLD_WAIT, HOLD_MUTEX},
+	{"pthread_rwlock_rdlock", HOLD_LOCK, HOLD_RWLOCK},
+	{"pthread_rwlock_wrlock", HOLD_LOCK, HOLD_RWLOCK},
+	{"pthread_rwlock_timedrdlock", HOLD_LOCK, HOLD_RWLOCK},
+	{"pthread_rwlock_timedwrlock", HOLD_LOCK, HOLD_RWLOCK},
+	{"pthread_rwlock_clockrdlock", HOLD_LOCK, HOLD_RWLOCK},
+	{"pthread_rwlock_clockwrlock", HOLD_LOCK, HOLD_RWLOCK},
+	{"pthread_rwlock_tryrdlock", HOLD_TRY, HOLD_RWLOCK},
+	{"pthread_rwlock_trywrlock", HOLD_TRY, HOLD_RWLOCK},
+	{"pthread_rwlock_unlock", HOLD_UNLOCK, HOLD_RWLOCK},
+	{"pthread_spin_lock", HOLD_LOCK, HOLD_SPIN},
+	{"pthread_spin_trylock", HOLD_TRY, HOLD_SPIN},
+	{"pthread_spin_unlock", HOLD_UNLOCK, HOLD_SPIN},
+	{"sem_wait", HOLD_LOCK, HOLD_SEMAPHORE},
+	{"sem_timedwait", HOLD_LOCK, HOLD_SEMAPHORE},
+	{"sem_clockwait", HOLD_LOCK, HOLD_SEMAPHORE},
+	{"sem_trywait", HOLD_TRY, HOLD_SEMAPHORE},
+	{"sem_post", HOLD_UNLOCK, HOLD_SEMAPHORE},
+};
+
+typedef VEC(struct uprobe_place) uprobe_places;
+
+struct hold_file {
+	u64 inode;
+	u32 dev_major, dev_minor;
+	uprobe_places places; /* none: it is no C library */
+};
+
+typedef VEC(struct hold_file *) hold_files;
+
+struct hold_process {
+	pid_t tgid;
+	hold_files seen;
+	uprobe_links links;
+	UT_hash_handle hh;
+};
+
+struct hold_doors {
+	struct hold_programs p;
+	hold_files files;
+	struct hold_process *processes;
+	u32 nprobes, cost_ns;
+};
+
+/* ---- files ---- */
+
+struct found {
+	const struct hold_function *function;
+	u64 vaddr, size;
+};
+
+struct reading {
+	struct hold_doors *d;
+	struct elf_file *elf;
+	const char *path;
+	bool musl; /* whose locks look different */
+	struct hold_file *file;
+	VEC(struct found) found;
+};
+
+static const struct hold_function *function_called(const char *name)
+{
+	size_t len = elf_name_length(name, NAME_LONGEST);
+
+	for (size_t i = 0; i < ARRAY_LEN(functions); i++) {
+		if (strlen(functions[i].name) == len && !strncmp(functions[i].name, name, len))
+			return &functions[i];
+	}
+	return NULL;
+}
+
+/* Versions and tables name the same address several times. */
+static int symbol_visited(void *arg, const struct elf_symbol *symbol)
+{
+	struct reading *in = arg;
+	const struct hold_function *function;
+
+	if (symbol->type != STT_FUNC)
+		return 0;
+	function = function_called(symbol->name);
+	if (!function)
+		return 0;
+	vec_for_each(&in->found, f) {
+		if (f->vaddr == symbol->vaddr)
+			return 0;
+	}
+	if (in->found.len == FOUND_MAX)
+		return 0;
+	return vec_push(&in->found, (struct found){function, symbol->vaddr, symbol->size});
+}
+
+static u8 register_word(const struct probe_site *at, u32 argument)
+{
+	int offset = usdt_reg_pt_regs_offset(at->arg_reg[argument]);
+
+	return offset < 0 ? 0xff : (u8)(offset / 8);
+}
+
+static int place_probe(struct reading *in, const struct found *f)
+{
+	bool waits = f->function->door == HOLD_WAIT;
+	const struct probe_request request = {
+		.args = waits ? PROBE_ARG_RDI | PROBE_ARG_RSI : PROBE_ARG_RDI,
+		.moved_args = true,
+		.purpose = PROBE_ENTRY,
+		.kernel = in->d->p.kernel,
+	};
+	struct probe_site at;
+	u32 ns;
+
+	if (probe_site_in_file(in->elf, f->vaddr, f->size, &request, &at)) {
+		log_warn(in->d->p.log, "no probe fits on %s of %s: its calls are not seen",
+			 f->function->name, in->path);
+		return 0;
+	}
+	log_info(in->d->p.log, "%s+%u: %s (%s)", f->function->name, at.offset, at.text,
+		 probe_cost_name(at.cost));
+	if (f->function->door == HOLD_TRY && f->function->kind == HOLD_SPIN && at.offset)
+		return 0; /* whether it was free cannot be told any more */
+	ns = probe_cost_ns(at.cost, PROBE_ENTRY);
+	if (ns > in->d->cost_ns)
+		__atomic_store_n(&in->d->cost_ns, ns, __ATOMIC_RELAXED);
+	return vec_push(&in->file->places,
+			(struct uprobe_place){
+				.offset = at.file_offset,
+				.cookie = HOLD_COOKIE(f->function->door, f->function->kind,
+						      register_word(&at, waits ? 1 : 0),
+						      register_word(&at, 0)) |
+					  (in->musl ? HOLD_OPAQUE : 0) |
+					  (at.offset ? HOLD_BEGUN : 0),
+			});
+}
+
+static bool is_unreadable(int err)
+{
+	return err == -ENOENT || err == -EBADMSG || err == -E2BIG;
+}
+
+static int read_file(struct hold_doors *d, struct elf_file *elf, const char *path,
+		     struct hold_file *file)
+{
+	struct reading in = {
+		.d = d, .elf = elf, .path = path, .musl = strstr(path, "musl"), .file = file};
+	int err = elf_symbols_visit(elf, ".dynsym", symbol_visited, &in);
+
+	if (!err || is_unreadable(err))
+		err = elf_symbols_visit(elf, ".symtab", symbol_visited, &in);
+	if (is_unreadable(err))
+		err = 0;
+	vec_for_each(&in.found, f) {
+		if (!err)
+			err = place_probe(&in, f);
+	}
+	vec_release(&in.found);
+	return err;
+}
+
+static struct hold_file *file_of(const struct hold_doors *d, const struct map_entry *e)
+{
+	vec_for_each(&d->files, it) {
+		struct hold_file *f = *it;
+
+		if (f->inode == e->inode && f->dev_major == e->dev_major &&
+		    f->dev_minor == e->dev_minor)
+			return f;
+	}
+	return NULL;
+}
+
+static void file_free(struct hold_file *f)
+{
+	vec_release(&f->places);
+	free(f);
+}
+
+/* *out is NULL when the file cannot be read. */
+static int file_open(struct hold_doors *d, pid_t tgid, const struct map_entry *e,
+		     struct hold_file **out)
+{
+	struct module *m;
+	int err;
+
+	*out = file_of(d, e);
+	if (*out || module_open_entry(d->p.readers, tgid, e, &m))
+		return 0;
+	*out = calloc(1, sizeof(**out));
+	err = *out ? 0 : -ENOMEM;
+	if (!err) {
+		(*out)->inode = e->inode;
+		(*out)->dev_major = e->dev_major;
+		(*out)->dev_minor = e->dev_minor;
+		err = m->elf ? read_file(d, m->elf, e->path, *out) : 0;
+		if (!err)
+			err = vec_push(&d->files, *out);
+		if (err)
+			file_free(*out);
+	}
+	module_free(m);
+	return err;
+}
+
+/* ---- processes ---- */
+
+static struct hold_process *process_of(struct hold_doors *d, pid_t tgid)
+{
+	struct hold_process *p;
+
+	HASH_FIND(hh, d->processes, &tgid, sizeof(tgid), p);
+	if (p)
+		return p;
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return NULL;
+	p->tgid = tgid;
+	HASH_ADD(hh, d->processes, tgid, sizeof(p->tgid), p);
+	if (HASH_ADDED(p))
+		return p;
+	free(p);
+	return NULL;
+}
+
+static void process_free(struct hold_doors *d, struct hold_process *p)
+{
+	HASH_DEL(d->processes, p);
+	uprobe_pins_detach(d->p.pins, &p->links);
+	vec_release(&p->seen);
+	free(p);
+}
+
+static bool seen_before(const struct hold_process *p, const struct hold_file *f)
+{
+	vec_for_each(&p->seen, it) {
+		if (*it == f)
+			return true;
+	}
+	return false;
+}
+
+/* The kernel takes all places of a link or none: one that it refuses costs that place only. */
+static int attach_file(struct hold_doors *d, struct hold_process *p, const struct hold_file *f,
+		       const struct map_entry *e)
+{
+	char path[PATH_SIZE];
+
+	if (!f->places.len)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", (int)p->tgid,
+		 (unsigned long long)e->start, (unsigned long long)e->end);
+	if (!uprobe_pins_attach(d->p.pins, d->p.entry, UPROBE_ENTRY, d->p.links, path, p->tgid,
+				f->places.data, (u32)f->places.len, &p->links)) {
+		__atomic_fetch_add(&d->nprobes, (u32)f->places.len, __ATOMIC_RELAXED);
+		return 0;
+	}
+	vec_for_each(&f->places, place) {
+		int err = uprobe_pins_attach(d->p.pins, d->p.entry, UPROBE_ENTRY, d->p.links, path,
+					     p->tgid, place, 1, &p->links);
+
+		__atomic_fetch_add(&d->nprobes, !err, __ATOMIC_RELAXED);
+		if (err && err != -ENOTSUP && err != -EINVAL)
+			return err;
+		if (err)
+			log_warn(d->p.log, "the kernel refuses a probe at %s+%#llx: %s", e->path,
+				 (unsigned long long)place->offset, error_reason(err));
+	}
+	return 0;
+}
+
+static int add_entry(struct hold_doors *d, struct hold_process *p, const struct map_entry *e)
+{
+	struct hold_file *f;
+	int err = file_open(d, p->tgid, e, &f);
+
+	if (err || !f || seen_before(p, f))
+		return err;
+	err = vec_push(&p->seen, f);
+	return err ? err : attach_file(d, p, f, e);
+}
+
+int hold_doors_add_process(struct hold_doors *d, pid_t tgid, struct error *err)
+{
+	struct hold_process *p = process_of(d, tgid);
+	map_vec maps = {0};
+	int code = p ? maps_read(tgid, &maps) : -ENOMEM;
+
+	if (!code && !maps.len)
+		code = -ESRCH;
+	vec_for_each(&maps, e) {
+		if (!code && e->executable && e->inode)
+			code = add_entry(d, p, e);
+	}
+	maps_release(&maps);
+	return code ? error_set(err, code, "cannot put probes into PID %d: %s", (int)tgid,
+				error_reason(code))
+		    : 0;
+}
+
+void hold_doors_forget(struct hold_doors *d, pid_t tgid)
+{
+	struct hold_process *p;
+
+	HASH_FIND(hh, d->processes, &tgid, sizeof(tgid), p);
+	if (p)
+		process_free(d, p);
+}
+
+void hold_doors_forget_ended(struct hold_doors *d)
+{
+	struct hold_process *p, *next;
+
+	HASH_ITER(hh, d->processes, p, next) {
+		if (kill(p->tgid, 0) && errno == ESRCH)
+			process_free(d, p);
+	}
+}
+
+/* ---- life ---- */
+
+u32 hold_doors_count(const struct hold_doors *d)
+{
+	return __atomic_load_n(&d->nprobes, __ATOMIC_RELAXED);
+}
+
+u32 hold_doors_cost(const struct hold_doors *d)
+{
+	return __atomic_load_n(&d->cost_ns, __ATOMIC_RELAXED);
+}
+
+int hold_doors_new(const struct hold_programs *programs, struct hold_doors **out)
+{
+	*out = calloc(1, sizeof(**out));
+	if (!*out)
+		return -ENOMEM;
+	(*out)->p = *programs;
+	return 0;
+}
+
+void hold_doors_detach(struct hold_doors *d)
+{
+	struct hold_process *p, *next;
+	VEC(pid_t) tgids = {0};
+
+	HASH_ITER(hh, d->processes, p, next) {
+		if (vec_push(&tgids, p->tgid))
+			log_debug(d->p.log, "PID %d is not waited for", (int)p->tgid);
+		process_free(d, p);
+	}
+	uprobe_pins_wait_gone(d->p.pins, tgids.data, tgids.len);
+	vec_release(&tgids);
+}
+
+void hold_doors_free(struct hold_doors *d)
+{
+	if (!d)
+		return;
+	hold_doors_detach(d);
+	vec_for_each(&d->files, f)
+		file_free(*f);
+	vec_release(&d->files);
+	free(d);
+}

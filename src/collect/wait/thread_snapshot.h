@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The threads that sleep already when a recording of waits begins: their stacks are taken here. */
+#ifndef CPROF_COLLECT_WAIT_SEEDS_H
+#define CPROF_COLLECT_WAIT_SEEDS_H
+
+#include "collect/session/bpf_session.h"
+
+/*
+ * Runs the iterator (list_threads in bpf/wait.bpf.c) and copies and walks the stacks of what it lists. A
+ * thread that has gone on meanwhile leaves a cut stack.
+ */
+int wait_seeds_take(struct bpf_session *s, struct bpf_program *list_threads) MUST_CHECK;
+
+#endif

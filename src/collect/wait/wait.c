@@ -1,0 +1,533 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Waits by BPF: block, mutex, offcpu and wall are four views of what bpf/wait.bpf.c sees. */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/bpf_shared.h"
+#include "collect/session/bpf_session.h"
+#include "collect/libbpf_log.h"
+#include "collect/perf_event.h"
+#include "collect/wait/lock_names.h"
+#include "collect/session/map_walk.h"
+#include "collect/wait/wait_samples.h"
+#include "collect/wait/wait_ring.h"
+#include "collect/wait/thread_snapshot.h"
+#include "target/needed.h"
+#include "target/pid_space.h"
+#include "wait.skel.h"
+
+#define NSEC_PER_SEC 1000000000ull
+#define NOTED_PROCESSES 64u
+#define OWNER_TICKS 997 /* Hz: how soon an owner that runs is found */
+#define RING_AGE_NS 100000000ull /* a deadlock does not pass */
+
+struct wait_view {
+	u32 mode; /* enum wait_mode */
+	bool ticks; /* running time, too, by a clock */
+	bool locks; /* waits for locks, by lock */
+	enum wait_reading_kind reading;
+	const char *types[4], *units[4]; /* sample types */
+};
+
+static const struct wait_view block_view = {
+	.mode = WAIT_MODE_BLOCK,
+	.locks = true,
+	.types = {"contentions", "delay"},
+	.units = {"count", "nanoseconds"},
+};
+
+static const struct wait_view mutex_view = {
+	.mode = WAIT_MODE_MUTEX,
+	.locks = true,
+	.types = {"contentions", "delay"},
+	.units = {"count", "nanoseconds"},
+};
+
+static const struct wait_view offcpu_view = {
+	.mode = WAIT_MODE_OFFCPU,
+	.reading = WAIT_READ_CAUSES,
+	.types = {"waits", "offcpu"},
+	.units = {"count", "nanoseconds"},
+};
+
+static const struct wait_view wall_view = {
+	.mode = WAIT_MODE_OFFCPU,
+	.ticks = true,
+	.reading = WAIT_READ_STATES,
+	.types = {"cpu", "runnable", "blocked", "wall"},
+	.units = {"nanoseconds", "nanoseconds", "nanoseconds", "nanoseconds"},
+};
+
+struct wait_collector {
+	struct collector base;
+	const struct wait_view *view;
+	struct collect_options opt;
+	struct wait_bpf *skel;
+	struct bpf_session *session;
+	struct perf_ticker *ticker;
+	struct gaps gaps;
+	u64 running_ns; /* of threads that still ran at the end */
+	u64 unfinished, unfinished_ns;
+	struct lock_names *names; /* where locks are told apart, else NULL */
+	u64 begun; /* ns: from when on time counts */
+	u64 started, noted; /* ns: when recording began, and when mappings were read last */
+	ring_waiter_vec waiters; /* who waited for locks in the end */
+	struct wait_ring_member ring[WAIT_RING_MAX];
+	u32 ring_len;
+};
+
+static struct wait_collector *of(struct collector *c)
+{
+	return (struct wait_collector *)c;
+}
+
+static u64 now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts); /* what bpf_ktime_get_ns() gives */
+	return (u64)ts.tv_sec * NSEC_PER_SEC + (u64)ts.tv_nsec;
+}
+
+static bool wants_owners(const struct wait_collector *c)
+{
+	return c->view->mode == WAIT_MODE_MUTEX && c->opt.wait.owners;
+}
+
+static u32 mode_of(const struct wait_collector *c)
+{
+	u32 mode = c->view->mode;
+
+	if (wants_owners(c))
+		mode |= WAIT_MODE_OWNERS;
+	if (mode == WAIT_MODE_OFFCPU && c->opt.wait.wakers)
+		mode |= WAIT_MODE_WAKERS;
+	return mode;
+}
+
+static int new_ticker(struct wait_collector *c, struct error *err)
+{
+	if (c->view->ticks)
+		return perf_ticker_new(c->opt.event, c->opt.frequency, &c->ticker, err);
+	if (wants_owners(c))
+		return perf_ticker_new(c->opt.event, OWNER_TICKS, &c->ticker, err);
+	return 0;
+}
+
+/* ---- keys under which the kernel will count ---- */
+
+struct waits_due {
+	struct stack_store *store;
+	u64 now;
+};
+
+static int await_thread(void *arg, const void *key, const void *value)
+{
+	const struct waits_due *due = arg;
+	const struct thread_wait *t = value;
+
+	if (t->counted)
+		stack_store_await(due->store, &t->key,
+				  due->now > t->since ? (double)(due->now - t->since) : 0);
+	if (t->first)
+		stack_store_await(due->store, &t->past, (double)(t->came - t->first));
+	return 0;
+}
+
+static int await_owner(void *arg, const void *key, const void *value)
+{
+	const struct waits_due *due = arg;
+	const struct lock_slot *slot = value;
+
+	if (slot->owned_object)
+		stack_store_await(due->store, &slot->owner, 0);
+	return 0;
+}
+
+static void before_merge(void *arg, struct stack_store *store)
+{
+	struct wait_collector *c = arg;
+	struct waits_due due = {store, now_ns()};
+	int code = map_walk(&(struct map_walk){.fd = bpf_map__fd(c->skel->maps.thread_waits),
+					       .key_size = sizeof(struct global_pid),
+					       .value_size = sizeof(struct thread_wait),
+					       .entry = await_thread,
+					       .arg = &due});
+
+	if (!code && wants_owners(c))
+		code = map_walk(&(struct map_walk){.fd = bpf_map__fd(c->skel->maps.locks),
+						   .key_size = sizeof(u32),
+						   .value_size = sizeof(struct lock_slot),
+						   .entry = await_owner,
+						   .arg = &due});
+	/* Their counts are not lost: they go to the root. */
+	if (code)
+		log_info(c->opt.log, "waits that go on lose their stacks: %s", error_reason(code));
+}
+
+/* ---- before ---- */
+
+static int load(struct wait_collector *c, struct error *err)
+{
+	const struct stack_kind kind = {.chained = mode_of(c) & WAIT_MODE_WAKERS};
+	int code;
+
+	libbpf_log_begin(c->opt.log);
+	c->skel = wait_bpf__open();
+	if (!c->skel)
+		return bpf_session_load_error(-errno, err);
+	code = bpf_session_configure(c->skel->obj, &c->opt, &c->skel->rodata->settings, err);
+	if (code)
+		return code;
+	/* The address of a lock means something in one process only. */
+	c->skel->rodata->settings.by_tgid |= c->view->locks;
+	c->skel->rodata->wait_settings.mode = mode_of(c);
+	c->skel->rodata->wait_settings.min_ns = c->opt.wait.min_ns;
+	bpf_program__set_autoload(c->skel->progs.on_tick, c->view->ticks);
+	bpf_program__set_autoload(c->skel->progs.on_owner_tick, wants_owners(c));
+	if (!wants_owners(c))
+		bpf_map__set_max_entries(c->skel->maps.inner_threads, 1);
+	if (!(mode_of(c) & WAIT_MODE_MUTEX))
+		bpf_map__set_max_entries(c->skel->maps.locks, 1);
+	code = bpf_session_size_counts(c->skel->obj);
+	if (!code)
+		code = wait_bpf__load(c->skel);
+	if (code)
+		return bpf_session_load_error(code, err);
+	code = bpf_session_new(c->skel->obj, &c->skel->bss->control, &c->opt, &kind, &c->session,
+			       err);
+	if (!code)
+		bpf_session_on_merge(c->session, before_merge, c);
+	return code;
+}
+
+static int attach(struct bpf_program *prog, struct bpf_link **link, struct error *err)
+{
+	*link = bpf_program__attach(prog);
+	if (*link)
+		return 0;
+	return error_set(err, -errno, "cannot follow the scheduler: %s", error_reason(errno));
+}
+
+static int wait_prepare(struct collector *base, struct error *err)
+{
+	struct wait_collector *c = of(base);
+	struct needed_files needed = {0};
+	int code;
+
+	code = new_ticker(c, err);
+	if (!code)
+		code = load(c, err);
+	if (!code)
+		code = attach(c->skel->progs.on_fork, &c->skel->links.on_fork, err);
+	if (!code)
+		code = attach(c->skel->progs.on_exit, &c->skel->links.on_exit, err);
+	if (!code)
+		code = attach(c->skel->progs.on_exec_wait, &c->skel->links.on_exec_wait, err);
+	if (code)
+		return code;
+	if (c->view->locks)
+		code = lock_names_new(bpf_session_modules(c->session), &c->names);
+	if (code)
+		return error_set(err, code, "cannot record: %s", error_reason(code));
+	if (c->opt.command)
+		needed_files_of(c->opt.command, c->opt.readers, &needed);
+	code = bpf_session_discover(c->session, c->skel->progs.list_mappings, needed.paths, err);
+	needed_files_release(&needed);
+	return code;
+}
+
+/* ---- meanwhile ---- */
+
+static int wait_start(struct collector *base, struct error *err)
+{
+	struct wait_collector *c = of(base);
+	int code;
+
+	c->skel->bss->clock_base = c->started = c->noted = now_ns();
+	code = attach(c->skel->progs.on_switch, &c->skel->links.on_switch, err);
+
+	if (!code)
+		code = attach(c->skel->progs.on_waking, &c->skel->links.on_waking, err);
+	if (!code && c->ticker)
+		code = perf_ticker_start(c->ticker,
+					 c->view->ticks ? c->skel->progs.on_tick
+							: c->skel->progs.on_owner_tick,
+					 err);
+	if (code)
+		return code;
+	code = wait_seeds_take(c->session, c->skel->progs.list_threads);
+	c->skel->data->begun = c->begun = now_ns();
+	return code ? error_set(err, code, "cannot list the target's threads: %s",
+				error_reason(code))
+		    : 0;
+}
+
+/* The mappings of the target now; the first moments matter most, when a command loads its libraries. */
+static void note_mappings(struct wait_collector *c)
+{
+	const struct target *t = c->opt.target;
+
+	for (size_t i = 0; i < t->processes.len && i < NOTED_PROCESSES; i++)
+		lock_names_note(c->names, t->processes.data[i].tgid);
+	c->noted = now_ns();
+}
+
+static int wait_poll(struct collector *base, int timeout_ms)
+{
+	struct wait_collector *c = of(base);
+	int ended = bpf_session_poll(c->session, timeout_ms);
+
+	if (c->names && now_ns() - c->noted > c->noted - c->started)
+		note_mappings(c);
+	return ended;
+}
+
+/* ---- the end: what still goes on counts up to now ---- */
+
+static u64 passed(const struct wait_collector *c, u64 from, u64 to)
+{
+	from = from > c->begun ? from : c->begun;
+	return to > from ? to - from : 0;
+}
+
+static void add(struct wait_collector *c, const struct sample_key *key, u64 samples, u64 ns)
+{
+	struct sample_count n = {.samples = samples, .weight = ns};
+
+	if (c->view->mode != WAIT_MODE_BLOCK || ns >= c->opt.wait.min_ns)
+		bpf_session_add(c->session, key, TALLY_COUNT, &n);
+}
+
+/* Who waits without limit, and has for a while, may be part of a deadlock. */
+static int note_waiter(struct wait_collector *c, const struct thread_wait *t, u64 now)
+{
+	struct ring_waiter w = {.inner = t->inner, .lock = t->object};
+
+	if (c->view->mode != WAIT_MODE_BLOCK || t->running || t->cause != WAIT_LOCK || t->woken ||
+	    t->timed || !t->counted || now - t->since < RING_AGE_NS)
+		return 0;
+	if (pid_from_proc(t->proc_tgid, &w.tgid) || pid_from_proc(t->proc_tid, &w.tid))
+		return 0;
+	wait_ring_owners(&w);
+	return vec_push(&c->waiters, w);
+}
+
+/* block: a wait that goes on, and one that was over but for what the thread would do next. */
+static void end_lock_wait(struct wait_collector *c, const struct thread_wait *t, u64 now)
+{
+	bool waits = !t->running && t->counted && t->cause == WAIT_LOCK;
+	struct sample_key key = t->key;
+
+	if (t->first && !waits)
+		add(c, &t->past, 1, passed(c, t->first, t->came));
+	if (!waits)
+		return;
+	key.object = t->object;
+	key.cause = WAIT_LOCK;
+	key.outcome = WAIT_UNFINISHED;
+	add(c, &key, 1, passed(c, t->first ? t->first : t->since, now));
+}
+
+static void end_off_cpu(struct wait_collector *c, const struct thread_wait *t, u64 now)
+{
+	u64 woken = t->woken >= t->since && t->woken <= now ? t->woken : now;
+	struct sample_key key = t->key;
+
+	if (t->running || !t->counted || now - t->since < c->opt.wait.min_ns)
+		return;
+	key.cause = t->cause;
+	key.object = t->waker;
+	if (t->cause != WAIT_RUNNABLE)
+		add(c, &key, 1, passed(c, t->since, woken));
+	key.cause = WAIT_RUNNABLE;
+	key.object = 0;
+	if (woken < now || t->cause == WAIT_RUNNABLE)
+		add(c, &key, t->cause == WAIT_RUNNABLE, passed(c, woken, now));
+}
+
+static void end_wait(struct wait_collector *c, const struct thread_wait *t, u64 now)
+{
+	if (now <= t->since)
+		return;
+	if (t->running)
+		c->running_ns += passed(c, t->since, now);
+	if (c->view->mode == WAIT_MODE_BLOCK)
+		end_lock_wait(c, t, now);
+	else if (c->view->mode == WAIT_MODE_OFFCPU)
+		end_off_cpu(c, t, now);
+	else if (!t->running && t->cause == WAIT_LOCK && !t->woken) {
+		c->unfinished++;
+		c->unfinished_ns += passed(c, t->since, now);
+	}
+}
+
+struct wait_end {
+	struct wait_collector *c;
+	u64 now;
+};
+
+static int end_thread(void *arg, const void *key, const void *value)
+{
+	const struct wait_end *e = arg;
+
+	end_wait(e->c, value, e->now);
+	return note_waiter(e->c, value, e->now);
+}
+
+static int end_waits(struct wait_collector *c, u64 now)
+{
+	struct wait_end e = {c, now};
+
+	return map_walk(&(struct map_walk){.fd = bpf_map__fd(c->skel->maps.thread_waits),
+					   .key_size = sizeof(struct global_pid),
+					   .value_size = sizeof(struct thread_wait),
+					   .entry = end_thread,
+					   .arg = &e});
+}
+
+static void wait_stop(struct collector *base)
+{
+	struct wait_collector *c = of(base);
+	u64 now = now_ns();
+
+	bpf_link__destroy(c->skel->links.on_switch);
+	bpf_link__destroy(c->skel->links.on_waking);
+	c->skel->links.on_switch = c->skel->links.on_waking = NULL;
+	if (c->ticker)
+		perf_ticker_stop(c->ticker);
+	bpf_session_drain(c->session);
+	gaps_note(&c->gaps, GAP_WAITS, end_waits(c, now));
+	c->ring_len = wait_ring_find(c->waiters.data, (u32)c->waiters.len, c->ring, WAIT_RING_MAX);
+	/* Ticks say where time goes, the scheduler how much it is. */
+	if (c->view->ticks)
+		bpf_session_scale(c->session, WAIT_NONE,
+				  bpf_session_stat(c->session, STAT_RUNNING) + c->running_ns);
+}
+
+/* ---- the profile ---- */
+
+static int add_types(const struct wait_collector *c, struct profile *p)
+{
+	const struct wait_view *v = c->view;
+	int code = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(v->types) && v->types[i] && !code; i++)
+		code = profile_add_sample_type(p, v->types[i], v->units[i]);
+	if (!code && v->mode != WAIT_MODE_OFFCPU)
+		code = profile_set_period(p, "contentions", "count", 1);
+	if (code || !wants_owners(c))
+		return code;
+	code = profile_add_sample_type(p, "owner_waits", "count");
+	if (!code)
+		code = profile_add_sample_type(p, "owner_delay", "nanoseconds");
+	if (!code)
+		p->default_sample_type = p->sample_types.data[1].type;
+	return code;
+}
+
+static int wait_read(struct collector *base, struct profile *p, struct error *err)
+{
+	struct wait_collector *c = of(base);
+	struct wait_reading reading = {
+		.kind = c->view->reading,
+		.causes = c->opt.wait.causes,
+		.names = c->names,
+	};
+	struct sample_meaning meaning = wait_meaning(&reading);
+	int code = add_types(c, p);
+
+	if (code)
+		return error_set(err, code, "cannot build the profile: %s", error_reason(code));
+	return bpf_session_read(c->session, &meaning, p, err);
+}
+
+static void wait_shrink(struct collector *base)
+{
+	bpf_session_shrink(of(base)->session);
+}
+
+static void wait_stats(struct collector *base, struct collect_stats *out)
+{
+	struct wait_collector *c = of(base);
+	struct wait_stats *w = &out->wait;
+
+	bpf_session_stats(c->session, out);
+	gaps_add(&out->gaps, &c->gaps);
+	w->lost_threads = bpf_session_stat(c->session, STAT_LOST_WAIT);
+	w->lost_locks = bpf_session_stat(c->session, STAT_LOST_LOCK);
+	w->no_holder = bpf_session_stat(c->session, STAT_NO_HOLDER) + c->unfinished;
+	w->no_holder_ns = bpf_session_stat(c->session, STAT_NO_HOLDER_TIME) + c->unfinished_ns;
+	w->ring_len = c->ring_len;
+	memcpy(w->ring, c->ring, sizeof(w->ring));
+}
+
+static void wait_free(struct collector *base)
+{
+	struct wait_collector *c = of(base);
+
+	perf_ticker_free(c->ticker);
+	lock_names_free(c->names);
+	bpf_session_free(c->session);
+	wait_bpf__destroy(c->skel);
+	vec_release(&c->waiters);
+	free(c);
+}
+
+static const struct collector_ops wait_ops = {
+	.name = "bpf",
+	.prepare = wait_prepare,
+	.start = wait_start,
+	.poll = wait_poll,
+	.stop = wait_stop,
+	.read = wait_read,
+	.shrink = wait_shrink,
+	.stats = wait_stats,
+	.free = wait_free,
+};
+
+static int wait_new(const struct collect_options *opt, const struct wait_view *view,
+		    struct collector **out, struct error *err)
+{
+	struct wait_collector *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return error_set(err, -ENOMEM, "cannot record: out of memory");
+	c->base.ops = &wait_ops;
+	c->view = view;
+	c->opt = *opt;
+	/* The kernel's frames of a futex call tell nothing, and take as long as twenty of the user's. */
+	c->opt.kernel &= !view->locks || !opt->user;
+	/* Who held the lock is half of the answer. */
+	c->opt.by_thread |= view->mode == WAIT_MODE_MUTEX;
+	*out = &c->base;
+	return 0;
+}
+
+int block_collector_new(const struct collect_options *opt, struct collector **out,
+			struct error *err)
+{
+	return wait_new(opt, &block_view, out, err);
+}
+
+int mutex_collector_new(const struct collect_options *opt, struct collector **out,
+			struct error *err)
+{
+	if (opt->wait.holds)
+		return holds_collector_new(opt, out, err);
+	return wait_new(opt, &mutex_view, out, err);
+}
+
+int offcpu_collector_new(const struct collect_options *opt, struct collector **out,
+			 struct error *err)
+{
+	return wait_new(opt, &offcpu_view, out, err);
+}
+
+int wall_collector_new(const struct collect_options *opt, struct collector **out, struct error *err)
+{
+	return wait_new(opt, &wall_view, out, err);
+}
