@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /*
- * cprof heap, cprof allocs: probes on the doors of allocators. Which allocations are sampled is
+ * cprof heap, cprof allocs: probes on the functions of allocators. Which allocations are sampled is
  * decided when they are asked for, by a Poisson process over the bytes of each thread; only those
  * pay for a return probe and a stack. Blocks that were sampled are kept until they are freed.
  */
@@ -114,7 +114,7 @@ static __noinline bool take_caller(struct pt_regs *regs, struct sample_key *key)
 	return taken;
 }
 
-/* ---- the doors ---- */
+/* ---- the functions ---- */
 
 static __always_inline struct heap_thread *thread_of(struct task_struct *task)
 {
@@ -122,8 +122,8 @@ static __always_inline struct heap_thread *thread_of(struct task_struct *task)
 }
 
 /*
- * A door may jump to another one (realloc of nothing to malloc): the call then counts twice, at the
- * same place of the stack with the same return address. To know, a door that may leaves both
+ * A function may jump to another one (realloc of nothing to malloc): the call then counts twice, at the
+ * same place of the stack with the same return address. To know, a function that may leaves both
  * behind.
  */
 static __always_inline bool jumped_to(const struct heap_thread *t, const struct heap_site *site,
@@ -133,10 +133,10 @@ static __always_inline bool jumped_to(const struct heap_thread *t, const struct 
 	       t->outer_return == return_address(regs);
 }
 
-static __always_inline void remember_door(struct heap_thread *t, const struct heap_site *site,
-					  const struct pt_regs *regs)
+static __always_inline void remember_function(struct heap_thread *t, const struct heap_site *site,
+					      const struct pt_regs *regs)
 {
-	bool jumps = site->flags & HEAP_DOOR_JUMPS;
+	bool jumps = site->flags & ALLOC_FN_JUMPS;
 
 	t->outer_return = jumps ? return_address(regs) : 0;
 	t->outer_sp = jumps ? regs->sp : 0;
@@ -147,9 +147,9 @@ static __always_inline u64 bytes_asked(struct pt_regs *regs, const struct heap_s
 {
 	u64 size = argument(regs, &site->args[0]);
 
-	if (site->flags & HEAP_DOOR_PRODUCT)
+	if (site->flags & ALLOC_FN_PRODUCT)
 		size *= argument(regs, &site->args[1]);
-	if (site->flags & HEAP_DOOR_PAGES)
+	if (site->flags & ALLOC_FN_PAGES)
 		size = (size + 4095) & ~4095ull;
 	return size;
 }
@@ -213,8 +213,7 @@ static __always_inline bool takes_over(struct heap_thread *t, const struct heap_
 				       const struct pt_regs *regs, struct task_struct *task)
 {
 	if (!t->armed_return || regs->sp != t->armed_sp ||
-	    site->flags & (HEAP_DOOR_RESULTS | HEAP_DOOR_UNSEEN) ||
-	    returns_elsewhere(task, regs->sp))
+	    site->flags & (ALLOC_FN_RESULTS | ALLOC_FN_UNSEEN) || returns_elsewhere(task, regs->sp))
 		return false;
 	t->armed_return = 0;
 	return true;
@@ -234,7 +233,7 @@ static __always_inline bool alloc_begins(struct pt_regs *regs, const struct heap
 	if (is_nested(t, site, regs, task))
 		return takes_over(t, site, regs, task);
 	size = bytes_asked(regs, site);
-	if (site->door == HEAP_DOOR_REALLOC)
+	if (site->function == ALLOC_FN_REALLOC)
 		old = argument(regs, &site->args[2]);
 	if (old)
 		stat_add(STAT_HEAP_FREES, 1);
@@ -242,16 +241,16 @@ static __always_inline bool alloc_begins(struct pt_regs *regs, const struct heap
 	t->sampled = is_sampled(&t->distance, size) && (size || !old);
 	if (t->sampled && jumped_to(t, site, regs))
 		t->sampled = 0;
-	remember_door(t, site, regs);
+	remember_function(t, site, regs);
 	if (!t->sampled && !known)
 		return false;
 	t->size = size;
 	t->old = known ? old : 0;
-	t->stored_at = site->flags & HEAP_DOOR_STORED ? argument(regs, &site->args[2]) : 0;
+	t->stored_at = site->flags & ALLOC_FN_STORED ? argument(regs, &site->args[2]) : 0;
 	t->armed_site = site->number;
-	if (site->flags & HEAP_DOOR_UNSEEN)
+	if (site->flags & ALLOC_FN_UNSEEN)
 		return count_unfollowed(t, regs, task);
-	if (site->flags & HEAP_DOOR_RESULTS)
+	if (site->flags & ALLOC_FN_RESULTS)
 		return wait_for_result(t, regs);
 	return wait_for_return(t, regs, task);
 }

@@ -144,14 +144,14 @@ static __always_inline void block_new(u64 address, struct task_struct *task,
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 64 << 10);
-} births SEC(".maps");
+} new_processes SEC(".maps");
 
 /* At once: until user space has looked, a new process' allocations are not seen. */
-static __always_inline void tell_birth(struct task_struct *task, bool exec)
+static __always_inline void report_new_process(struct task_struct *task, bool exec)
 {
-	struct heap_birth birth = {.tgid = proc_tgid(task), .exec = exec};
+	struct new_process new_process = {.tgid = proc_tgid(task), .exec = exec};
 
-	bpf_ringbuf_output(&births, &birth, sizeof(birth), BPF_RB_FORCE_WAKEUP);
+	bpf_ringbuf_output(&new_processes, &new_process, sizeof(new_process), BPF_RB_FORCE_WAKEUP);
 }
 
 struct live_walk {
@@ -205,7 +205,7 @@ int BPF_PROG(on_fork_live, struct task_struct *parent, struct task_struct *child
 		return 0;
 	if (live_blocks)
 		bpf_for_each_map_elem(&live, inherit_block, &walk, 0);
-	tell_birth(child, false);
+	report_new_process(child, false);
 	return 0;
 }
 
@@ -219,7 +219,7 @@ int BPF_PROG(on_exec_live, struct task_struct *task)
 	bpf_task_storage_delete(&threads, task);
 	if (live_blocks)
 		bpf_for_each_map_elem(&live, forget_block, &walk, 0);
-	tell_birth(task, true);
+	report_new_process(task, true);
 	return 0;
 }
 

@@ -11,7 +11,7 @@ struct heap_thread {
 	u64 armed_return; /* its return address, if no return probe waits for it; else 0 */
 	u64 old; /* the block that a realloc would move */
 	u64 stored_at; /* where the block's address will be stored; 0: it is returned */
-	u64 outer_sp, outer_return; /* of the last door that may have jumped to another */
+	u64 outer_sp, outer_return; /* of the last function that may have jumped to another */
 	u32 outer_site, armed_site;
 	u32 sampled; /* 0: armed only because `old` is a block that we know */
 	u32 pad;

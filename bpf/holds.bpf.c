@@ -126,7 +126,7 @@ static __always_inline void hold_begins(struct pt_regs *regs, u64 cookie,
 	if (h && !cond && goes_deeper(h, words, key->object))
 		return;
 	fresh.contended = !cond && is_taken(words, cookie);
-	if (fresh.contended && HOLD_COOKIE_DOOR(cookie) == HOLD_TRY)
+	if (fresh.contended && HOLD_COOKIE_FN(cookie) == HOLD_TRY)
 		return;
 	if (!take_stack(regs, &fresh.key, fresh.since))
 		return;
@@ -137,15 +137,15 @@ static __always_inline void hold_begins(struct pt_regs *regs, u64 cookie,
 }
 
 SEC("kprobe")
-int on_door(struct pt_regs *ctx)
+int on_function(struct pt_regs *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	u64 cookie = bpf_get_attach_cookie(ctx), cond;
-	u32 door = HOLD_COOKIE_DOOR(cookie);
+	u32 function = HOLD_COOKIE_FN(cookie);
 	struct hold_thread *thread;
 	struct held_key key;
 
-	if (!door || stopped)
+	if (!function || stopped)
 		return 0;
 	thread = hold_thread_make(task);
 	if (!thread) {
@@ -153,11 +153,11 @@ int on_door(struct pt_regs *ctx)
 		return 0;
 	}
 	key = held_key_of(register_of(ctx, HOLD_COOKIE_LOCK(cookie)), task, thread);
-	stat_add(door == HOLD_UNLOCK ? STAT_HOLD_UNLOCKS : STAT_HOLD_LOCKS, 1);
-	cond = door == HOLD_WAIT ? register_of(ctx, HOLD_COOKIE_COND(cookie)) : 0;
-	if (door == HOLD_UNLOCK || door == HOLD_WAIT)
+	stat_add(function == HOLD_UNLOCK ? STAT_HOLD_UNLOCKS : STAT_HOLD_LOCKS, 1);
+	cond = function == HOLD_WAIT ? register_of(ctx, HOLD_COOKIE_COND(cookie)) : 0;
+	if (function == HOLD_UNLOCK || function == HOLD_WAIT)
 		hold_ends(thread, &key);
-	if (door != HOLD_UNLOCK)
+	if (function != HOLD_UNLOCK)
 		hold_begins(ctx, cookie, thread, &key, cond);
 	return 0;
 }

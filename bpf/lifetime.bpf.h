@@ -12,7 +12,7 @@ struct {
 	__uint(max_entries, 16384);
 	__type(key, struct proc_pid);
 	__type(value, u32);
-} seeds SEC(".maps");
+} initial_threads SEC(".maps");
 
 #define EEXIST 17 /* include/uapi/asm-generic/errno-base.h */
 
@@ -72,20 +72,20 @@ static __always_inline bool child_of_target(struct task_struct *task)
 	return settings.follow_children && bpf_map_lookup_elem(&targets, &parent);
 }
 
-static __always_inline enum seed wanted_at_start(struct task_struct *task)
+static __always_inline enum initial_task wanted_at_start(struct task_struct *task)
 {
 	struct proc_pid tgid = proc_tgid(task);
-	u32 *value = bpf_map_lookup_elem(&seeds, &tgid);
+	u32 *value = bpf_map_lookup_elem(&initial_threads, &tgid);
 
 	if (value)
-		return *value == SEED_LIST_ONLY ? SEED_LIST_ONLY : SEED_TARGET;
+		return *value == INITIAL_LIST_ONLY ? INITIAL_LIST_ONLY : INITIAL_TARGET;
 	switch (settings.mode) {
 	case SAMPLE_ALL:
-		return SEED_TARGET;
+		return INITIAL_TARGET;
 	case SAMPLE_CGROUP:
-		return in_cgroup(task) ? SEED_TARGET : SEED_NONE;
+		return in_cgroup(task) ? INITIAL_TARGET : INITIAL_NONE;
 	default:
-		return child_of_target(task) ? SEED_TARGET : SEED_NONE;
+		return child_of_target(task) ? INITIAL_TARGET : INITIAL_NONE;
 	}
 }
 
@@ -99,7 +99,7 @@ int list_mappings(struct bpf_iter__task_vma *ctx)
 	struct vm_area_struct *vma = ctx->vma;
 	struct task_struct *task = ctx->task;
 	struct module_record record = {.kind = RECORD_MODULE};
-	enum seed wanted;
+	enum initial_task wanted;
 	struct file *file;
 	u32 loading = 0;
 
@@ -107,9 +107,9 @@ int list_mappings(struct bpf_iter__task_vma *ctx)
 	if (!task || !vma)
 		return 0;
 	wanted = wanted_at_start(task);
-	if (wanted == SEED_NONE)
+	if (wanted == INITIAL_NONE)
 		return 0;
-	if (settings.mode == SAMPLE_TARGETS && wanted == SEED_TARGET) {
+	if (settings.mode == SAMPLE_TARGETS && wanted == INITIAL_TARGET) {
 		target_add(task);
 		/* Its exit may have passed on_exit() just before, and will not come again. */
 		if (process_has_ended(task))

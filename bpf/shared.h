@@ -375,23 +375,23 @@ enum heap_cause { /* sample_key.cause */
 		  HEAP_MERGED, /* blocks of several sizes, by user space (heap_amount_merge) */
 };
 
-enum heap_door {
-	HEAP_DOOR_ALLOC = 1, /* size in args[0]; * args[1] with HEAP_DOOR_PRODUCT */
-	HEAP_DOOR_FREE, /* the block in args[0] */
-	HEAP_DOOR_REALLOC, /* size in args[0], the old block in args[2] */
-	HEAP_DOOR_USDT_ALLOC, /* block, size, weighed bytes */
-	HEAP_DOOR_USDT_FREE,
-	HEAP_DOOR_RESULT, /* the result of a HEAP_DOOR_RESULTS is known here */
+enum alloc_fn {
+	ALLOC_FN_ALLOC = 1, /* size in args[0]; * args[1] with ALLOC_FN_PRODUCT */
+	ALLOC_FN_FREE, /* the block in args[0] */
+	ALLOC_FN_REALLOC, /* size in args[0], the old block in args[2] */
+	ALLOC_FN_USDT_ALLOC, /* block, size, weighed bytes */
+	ALLOC_FN_USDT_FREE,
+	ALLOC_FN_RESULT, /* the result of a ALLOC_FN_RESULTS is known here */
 };
 
-#define HEAP_DOOR_PRODUCT 1u /* the size is args[0] * args[1] */
-#define HEAP_DOOR_STORED \
+#define ALLOC_FN_PRODUCT 1u /* the size is args[0] * args[1] */
+#define ALLOC_FN_STORED \
 	2u /* the block comes back through the pointer in args[2], and 0 is success */
-#define HEAP_DOOR_PAGES 4u /* the size is rounded up to whole pages */
-#define HEAP_DOOR_JUMPS 8u /* it may end in a jump to another door */
+#define ALLOC_FN_PAGES 4u /* the size is rounded up to whole pages */
+#define ALLOC_FN_JUMPS 8u /* it may end in a jump to another function */
 /* It may be left by an exception or a switch of stacks, so it has no return probe. */
-#define HEAP_DOOR_RESULTS 16u /* its returns are seen by HEAP_DOOR_RESULT */
-#define HEAP_DOOR_UNSEEN 32u /* they are not seen */
+#define ALLOC_FN_RESULTS 16u /* its returns are seen by ALLOC_FN_RESULT */
+#define ALLOC_FN_UNSEEN 32u /* they are not seen */
 
 enum heap_arg_kind { HEAP_ARG_NONE, HEAP_ARG_REG, HEAP_ARG_MEM, HEAP_ARG_CONST };
 
@@ -413,8 +413,8 @@ struct heap_arg {
 /* A place with a probe; its number is the probe's cookie. */
 struct heap_site {
 	u32 number;
-	u16 door; /* enum heap_door */
-	u16 flags; /* HEAP_DOOR_* */
+	u16 function; /* enum alloc_fn */
+	u16 flags; /* ALLOC_FN_* */
 	/* Of a RESULT: the result where its jcc jumps, and where it does not; NONE: not known there. */
 	struct heap_arg args[3];
 	u32 condition; /* RESULT: of the jcc, its condition code; with equal args any */
@@ -451,7 +451,7 @@ struct heap_live {
 };
 
 /* A process to look through for allocators: a child of a target, or a target that runs another program. */
-struct heap_birth {
+struct new_process {
 	struct proc_pid tgid;
 	u32 exec; /* it is another program now */
 };
@@ -557,7 +557,7 @@ struct lock_slot {
  * A thread that slept already when recording began, from an iterator: user space copies and walks its
  * stack, and keeps the frames under the ticket that its wait has in the kernel.
  */
-struct seed_record {
+struct thread_record {
 	struct sample_key key; /* .stack is the ticket */
 	struct proc_pid tgid, tid;
 	char comm[COMM_LEN];
@@ -574,7 +574,7 @@ _Static_assert(sizeof(struct thread_wait) == 192, "map values have no padding");
 
 /* ---- holds: locks seen from inside, by probes on their functions --------------------------------- */
 
-enum hold_door {
+enum lock_function {
 	HOLD_NONE,
 	HOLD_LOCK, /* takes the lock, sooner or later */
 	HOLD_TRY, /* takes it, if it is free */
@@ -588,11 +588,11 @@ enum hold_kind { HOLD_MUTEX, HOLD_RWLOCK, HOLD_SPIN, HOLD_SEMAPHORE };
  * The cookie of a probe: what the function does, to what, and in which words of struct pt_regs the lock and the
  * condition variable are.
  */
-#define HOLD_COOKIE(door, kind, lock, cond) \
-	((u64)(door) | (u64)(kind) << 8 | (u64)(lock) << 16 | (u64)(cond) << 24)
+#define HOLD_COOKIE(function, kind, lock, cond) \
+	((u64)(function) | (u64)(kind) << 8 | (u64)(lock) << 16 | (u64)(cond) << 24)
 #define HOLD_OPAQUE (1ull << 32) /* the lock's words are not glibc's: they tell nothing */
 #define HOLD_BEGUN (1ull << 33) /* the probe sits behind the instruction that takes a spin lock */
-#define HOLD_COOKIE_DOOR(cookie) ((u32)(cookie)&0xff)
+#define HOLD_COOKIE_FN(cookie) ((u32)(cookie)&0xff)
 #define HOLD_COOKIE_KIND(cookie) ((u32)((cookie) >> 8) & 0xff)
 #define HOLD_COOKIE_LOCK(cookie) ((u8)((cookie) >> 16))
 #define HOLD_COOKIE_COND(cookie) ((u8)((cookie) >> 24))
@@ -620,10 +620,10 @@ struct held {
 
 _Static_assert(sizeof(struct held) == 80, "map values have no padding");
 
-enum seed { /* what user space asks of a process before recording */
-	    SEED_NONE = 0,
-	    SEED_TARGET = 1, /* profile it */
-	    SEED_LIST_ONLY = 2, /* only list what it has mapped */
+enum initial_task { /* what user space asks of a process before recording */
+		    INITIAL_NONE = 0,
+		    INITIAL_TARGET = 1, /* profile it */
+		    INITIAL_LIST_ONLY = 2, /* only list what it has mapped */
 };
 
 enum sample_mode {

@@ -26,7 +26,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, u32);
-	__type(value, struct seed_record);
+	__type(value, struct thread_record);
 } seed_buffer SEC(".maps");
 
 /* ---- leaving and coming ------------------------------------------------------------------------ */
@@ -294,8 +294,8 @@ int on_owner_tick(struct bpf_perf_event_data *ctx)
 
 /* ---- the beginning ----------------------------------------------------------------------------- */
 
-static __always_inline void fill_seed(struct seed_record *r, struct task_struct *task,
-				      const struct pt_regs *regs, u64 ticket)
+static __always_inline void fill_record(struct thread_record *r, struct task_struct *task,
+					const struct pt_regs *regs, u64 ticket)
 {
 	long bytes;
 
@@ -334,7 +334,7 @@ int list_threads(struct bpf_iter__task *ctx)
 	struct task_struct *task = ctx->task;
 	u64 now = bpf_ktime_get_ns();
 	struct thread_wait *t;
-	struct seed_record *r;
+	struct thread_record *r;
 	struct pt_regs *regs;
 	u32 zero = 0;
 
@@ -348,7 +348,7 @@ int list_threads(struct bpf_iter__task *ctx)
 	if (!t || BPF_CORE_READ(task, on_cpu))
 		return 0;
 	find_cause(task, t, false);
-	fill_seed(r, task, regs, ticket_of(task->pid, now));
+	fill_record(r, task, regs, ticket_of(task->pid, now));
 	t->key = r->key;
 	t->woken = t->cause == WAIT_RUNNABLE ? now : 0;
 	t->counted = stack_wanted(t);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What every door of the allocator does before and after it lets a call through.
+ * What every function of the allocator does before and after it lets a call through.
  *
  * It takes the thread's countdown out of its place and leaves a distance there that nobody reaches: what
- * the allocator calls of itself meanwhile, through the doors again, counts as a part of this call.
+ * the allocator calls of itself meanwhile, through the functions again, counts as a part of this call.
  * Afterwards the countdown comes back, less by this size. No flag to test, no lock.
  */
 #ifndef CPROF_PRELOAD_HEAP_H
@@ -18,7 +18,7 @@
 
 /* Hidden also where it is only declared: used without a detour over the GOT. */
 #define HIDDEN __attribute__((visibility("hidden")))
-#define DOOR __attribute__((visibility("default")))
+#define EXPORTED __attribute__((visibility("default")))
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 /* Not worth a register on the way that all take; a probe in it is in the library once. */

@@ -87,7 +87,7 @@ static RARE void delete_alone(enum real_operator op, uintptr_t p, uintptr_t b, u
 }
 
 #define NEW(name)                                                                                  \
-	DOOR void *name(uintptr_t size, uintptr_t b, uintptr_t c)                                  \
+	EXPORTED void *name(uintptr_t size, uintptr_t b, uintptr_t c)                              \
 	{                                                                                          \
 		if (UNLIKELY(!real.call.operators[REAL##name]))                                    \
 			return new_alone(REAL##name, size, b, c, __builtin_return_address(0));     \
@@ -96,7 +96,7 @@ static RARE void delete_alone(enum real_operator op, uintptr_t p, uintptr_t b, u
 	}
 
 #define DELETE(name)                                              \
-	DOOR void name(uintptr_t p, uintptr_t b, uintptr_t c)     \
+	EXPORTED void name(uintptr_t p, uintptr_t b, uintptr_t c) \
 	{                                                         \
 		if (!heap_free((void *)p))                        \
 			return;                                   \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* User space's door to bpf/shared.h: brings the integer types that the kernel side has by itself. */
+/* User space's function to bpf/shared.h: brings the integer types that the kernel side has by itself. */
 #ifndef CPROF_BASE_BPF_SHARED_H
 #define CPROF_BASE_BPF_SHARED_H
 

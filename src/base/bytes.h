@@ -71,7 +71,7 @@ CURSOR_READ_(s64)
 u64 cursor_uleb(struct cursor *c);
 s64 cursor_sleb(struct cursor *c);
 
-/* A NUL-terminated string, lent; NULL (and bad) when no NUL comes before the end. */
+/* A NUL-terminated string, borrowed; NULL (and bad) when no NUL comes before the end. */
 const char *cursor_string(struct cursor *c);
 
 #endif

@@ -40,7 +40,7 @@ bool mounts_are_local(const struct mounts *m);
 /* What lies at an absolute path that holds no symbolic links. */
 bool mounts_path_is_local(const struct mounts *m, const char *path);
 
-/* The mount point of what lies there, when that may not answer; else NULL. Lent. */
+/* The mount point of what lies there, when that may not answer; else NULL. Borrowed. */
 const char *mounts_remote_point(const struct mounts *m, const char *path);
 
 /* A file system type by its name in mountinfo, or by f_type of statfs(2). Overlays are not local here. */

@@ -137,7 +137,7 @@ static int directory_length(const char *path)
 	return path[0] == '/' && slash - path < PATH_MAX ? (int)(slash - path) : -1;
 }
 
-/* The name and the CRC in .gnu_debuglink; the name is lent. */
+/* The name and the CRC in .gnu_debuglink; the name is borrowed. */
 static const char *debuglink(struct elf_file *f, u32 *crc)
 {
 	struct elf_section s;

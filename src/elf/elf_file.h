@@ -31,7 +31,8 @@ struct elf_segment { /* one PT_LOAD */
 };
 
 struct elf_section {
-	struct bytes data; /* lent by the elf_file; decompressed when the section was compressed */
+	struct bytes
+		data; /* borrowed by the elf_file; decompressed when the section was compressed */
 	u64 vaddr, offset;
 	u64 flags; /* SHF_* */
 	u32 type; /* SHT_* */
@@ -76,7 +77,7 @@ u64 elf_file_entry(const struct elf_file *f); /* vaddr of the first instruction 
 u64 elf_file_size(const struct elf_file *f); /* in bytes, when it was opened */
 
 /*
- * What is loaded from the file at `vaddr`, at most `len` bytes and none behind the segment's end; lent,
+ * What is loaded from the file at `vaddr`, at most `len` bytes and none behind the segment's end; borrowed,
  * empty when the file has nothing there.
  */
 struct bytes elf_file_loaded(struct elf_file *f, u64 vaddr, u64 len);
@@ -102,7 +103,7 @@ int elf_file_visit_sections(struct elf_file *f,
 					 const GElf_Shdr *shdr),
 			    void *arg) MUST_CHECK;
 
-/* libelf's handle; lent. What a reader copies must be fetched before sections are read by it. */
+/* libelf's handle; borrowed. What a reader copies must be fetched before sections are read by it. */
 Elf *elf_file_handle(struct elf_file *f);
 /* All that libdw may read: the sections of debug information. 0, -ETIMEDOUT, ... */
 int elf_file_fetch_debug(struct elf_file *f) MUST_CHECK;

@@ -28,7 +28,7 @@ struct elf_file {
 	GElf_Phdr eh_frame_hdr; /* PT_GNU_EH_FRAME; p_filesz is 0 when there is none */
 };
 
-/* `len` bytes of the file, lent by libelf until the file is closed; empty when they are not there. */
+/* `len` bytes of the file, borrowed by libelf until the file is closed; empty when they are not there. */
 struct bytes elf_file_bytes(struct elf_file *f, u64 offset, u64 len);
 
 #endif

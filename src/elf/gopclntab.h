@@ -12,7 +12,7 @@
 struct gopclntab;
 
 struct go_line {
-	const char *name, *file; /* lent by the elf_file; file is NULL when unknown */
+	const char *name, *file; /* borrowed by the elf_file; file is NULL when unknown */
 	u64 start; /* of the function */
 	u32 line; /* 0: unknown */
 };
@@ -26,7 +26,7 @@ void gopclntab_free(struct gopclntab *t); /* NULL is fine */
 
 struct go_function {
 	u64 start, end;
-	const char *name; /* lent; NULL when it cannot be read */
+	const char *name; /* borrowed; NULL when it cannot be read */
 };
 
 u64 gopclntab_count(const struct gopclntab *t);

@@ -15,7 +15,7 @@
 #define ELF_NAME_MAX 65536u
 
 struct elf_symbol {
-	const char *name; /* lent by the elf_file; may carry "@VERSION" */
+	const char *name; /* borrowed by the elf_file; may carry "@VERSION" */
 	u64 vaddr, size;
 	u8 type, bind; /* STT_*, STB_* */
 };

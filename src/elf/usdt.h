@@ -42,7 +42,7 @@ struct usdt_arg {
 };
 
 struct usdt_probe {
-	const char *provider, *name; /* lent by the elf_file */
+	const char *provider, *name; /* borrowed by the elf_file */
 	u64 vaddr, offset; /* of the probe's instruction; offset is where a uprobe goes */
 	u64 semaphore; /* vaddr; 0: the probe has none and is always on */
 	u64 semaphore_offset; /* file offset, for the uprobe's ref_ctr_offset; 0 with semaphore == 0 */

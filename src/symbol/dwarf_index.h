@@ -40,7 +40,7 @@ void dwarf_index_free(struct dwarf_index *index); /* NULL is fine */
 
 /*
  * Called for each address of which anything is known: its place in the batch, and its frames, innermost
- * first (the last one is the physical function). Frames and their strings are lent. Non-zero stops.
+ * first (the last one is the physical function). Frames and their strings are borrowed. Non-zero stops.
  */
 typedef int (*dwarf_found_fn)(void *arg, size_t which, const struct dwarf_frame *frames, u32 n);
 

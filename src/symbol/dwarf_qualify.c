@@ -25,7 +25,7 @@
 struct container {
 	Dwarf_Off start, end;
 	u32 parent;
-	const char *name; /* lent by libdw; NULL: it has none */
+	const char *name; /* borrowed by libdw; NULL: it has none */
 	bool is_namespace;
 };
 

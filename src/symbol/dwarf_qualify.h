@@ -17,7 +17,7 @@ int dwarf_qualifier_new(struct budget *budget, struct dwarf_qualifier **out) MUS
 void dwarf_qualifier_free(struct dwarf_qualifier *q); /* and with it all the names it gave */
 
 /*
- * The full name of `function`, whose own name is `name`: lent until the qualifier is freed. NULL when there is
+ * The full name of `function`, whose own name is `name`: borrowed until the qualifier is freed. NULL when there is
  * nothing to add (not C++, declared at the top) or no memory. A unit's tree is read once, at its first question.
  */
 const char *dwarf_qualify(struct dwarf_qualifier *q, Dwarf_Die *function, const char *name);

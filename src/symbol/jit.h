@@ -35,7 +35,7 @@ int jit_names_read(const struct target_root *root, struct inner_pid pid, struct 
 void jit_names_free(struct jit_names *names); /* NULL is fine */
 bool jit_names_are_cut(const struct jit_names *names); /* the map was longer than JIT_MAP_MAX */
 
-/* The name of addresses[i], lent; NULL when no line covers it. */
+/* The name of addresses[i], borrowed; NULL when no line covers it. */
 const char *jit_names_at(const struct jit_names *names, size_t i);
 
 #endif

@@ -18,7 +18,7 @@ void kernel_symbols_free(struct kernel_symbols *k); /* NULL is fine */
 
 /*
  * Name and start of the function that covers `address`; NULL when none does. `module` is "" for the
- * kernel itself. All lent.
+ * kernel itself. All borrowed.
  */
 const char *kernel_symbols_find(const struct kernel_symbols *k, u64 address, const char **module);
 

@@ -17,7 +17,7 @@ enum name_source {
 	NAME_FROM_DWARF,
 };
 
-/* Called exactly once for each address, in no particular order. Frames as in dwarf_index.h, lent. */
+/* Called exactly once for each address, in no particular order. Frames as in dwarf_index.h, borrowed. */
 typedef int (*module_name_fn)(void *arg, size_t which, enum name_source source,
 			      const struct dwarf_frame *frames, u32 n);
 

@@ -54,7 +54,7 @@ enum names_message { NAMES_INCOMPLETE, NAMES_ANSWER, NAMES_FINISH };
 struct names_answer {
 	size_t which;
 	enum name_source source;
-	const struct dwarf_frame *frames; /* lent until the next message */
+	const struct dwarf_frame *frames; /* borrowed until the next message */
 	u32 n;
 };
 

@@ -18,7 +18,7 @@
 
 struct slot { /* of the GOT */
 	u64 vaddr;
-	const char *name; /* lent by the elf_file */
+	const char *name; /* borrowed by the elf_file */
 };
 
 struct stub {

@@ -10,7 +10,7 @@
 
 struct symbol {
 	u64 start, end;
-	const char *name; /* lent by the elf_file */
+	const char *name; /* borrowed by the elf_file */
 };
 
 struct symtab;

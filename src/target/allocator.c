@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finds an allocator's doors by their names. Which allocator it is, allocator_identify.c finds out. */
+/* Finds an allocator's functions by their names. Which allocator it is, allocator_identify.c finds out. */
 #include "target/allocator.h"
 
 #include <elf.h>
@@ -14,7 +14,7 @@
 /* What is known by its name has a shorter one; a hostile file's may be of any length. */
 #define NAME_LONGEST 128u
 /* Of a hostile file. No allocator has as many. */
-#define DOORS_MAX 256
+#define FUNCTIONS_MAX 256
 
 static const struct alloc_signature signatures[ALLOC_KINDS] = {
 	[ALLOC_MALLOC] = {"malloc", 0, -1, -1, -1, true, false},
@@ -39,13 +39,13 @@ enum rank {
 	RANK_LAST_RESORT, /* __libc_malloc: the same function as malloc, where that name is free */
 };
 
-struct door_name {
+struct function_name {
 	const char *name;
 	enum alloc_kind kind;
 };
 
 struct candidate {
-	struct alloc_door door;
+	struct alloc_function function;
 	enum rank rank;
 };
 
@@ -60,7 +60,7 @@ struct search {
 };
 
 /* With and without a prefix of the allocator's: je_malloc, tc_memalign, mi_free. */
-static const struct door_name c_names[] = {
+static const struct function_name c_names[] = {
 	{"malloc", ALLOC_MALLOC},
 	{"calloc", ALLOC_CALLOC},
 	{"realloc", ALLOC_REALLOC},
@@ -81,7 +81,7 @@ static const struct door_name c_names[] = {
 };
 
 /* With a prefix only: gperftools' and mimalloc's own. */
-static const struct door_name own_names[] = {
+static const struct function_name own_names[] = {
 	{"new", ALLOC_NEW},
 	{"new_n", ALLOC_CALLOC},
 	{"new_nothrow", ALLOC_NEW},
@@ -136,7 +136,7 @@ static bool name_equals(const char *name, size_t len, const char *want)
 	return strlen(want) == len && !memcmp(name, want, len);
 }
 
-static bool lookup(const struct door_name *names, size_t n, const char *name, size_t len,
+static bool lookup(const struct function_name *names, size_t n, const char *name, size_t len,
 		   enum alloc_kind *kind)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -165,14 +165,14 @@ static bool lookup_prefixed(const char *const *known, size_t n, const char *name
 
 /*
  * operator new and delete as the standard library declares them (Itanium C++ ABI 5.1.3 has the names).
- * Placement forms and a program's own overloads are nobody's door.
+ * Placement forms and a program's own overloads are nobody's function.
  */
 static bool lookup_operator(const char *name, size_t len, enum alloc_kind *kind)
 {
-	static const struct door_name heads[] = {{"_Znwm", ALLOC_NEW},
-						 {"_Znam", ALLOC_NEW},
-						 {"_ZdlPv", ALLOC_DELETE},
-						 {"_ZdaPv", ALLOC_DELETE}};
+	static const struct function_name heads[] = {{"_Znwm", ALLOC_NEW},
+						     {"_Znam", ALLOC_NEW},
+						     {"_ZdlPv", ALLOC_DELETE},
+						     {"_ZdaPv", ALLOC_DELETE}};
 	static const char *const tails[] = {"",
 					    "m",
 					    "RKSt9nothrow_t",
@@ -208,7 +208,7 @@ static bool lookup_named(const struct alloc_names *names, const char *name, size
 
 static bool classify_known(const char *name, size_t len, struct candidate *c)
 {
-	enum alloc_kind *kind = &c->door.kind;
+	enum alloc_kind *kind = &c->function.kind;
 
 	if (lookup(c_names, ARRAY_LEN(c_names), name, len, kind))
 		c->rank = RANK_PLAIN;
@@ -224,21 +224,21 @@ static bool classify_known(const char *name, size_t len, struct candidate *c)
 }
 
 /* mimalloc's mi_new_n() counts like calloc. */
-static bool throws(const struct alloc_door *door, const char *name, size_t len)
+static bool throws(const struct alloc_function *function, const char *name, size_t len)
 {
-	return door->kind == ALLOC_NEW || (len > 6 && !memcmp(name + len - 6, "_new_n", 6));
+	return function->kind == ALLOC_NEW || (len > 6 && !memcmp(name + len - 6, "_new_n", 6));
 }
 
 static bool classify(const struct search *s, const char *name, size_t len, struct candidate *c)
 {
 	bool known = classify_known(name, len, c);
 
-	c->door.may_throw = known && throws(&c->door, name, len);
-	if (!lookup_named(s->names, name, len, &c->door.kind))
+	c->function.may_throw = known && throws(&c->function, name, len);
+	if (!lookup_named(s->names, name, len, &c->function.kind))
 		return known;
 	c->rank = RANK_NAMED;
-	c->door.named = !known;
-	c->door.may_throw |= !known;
+	c->function.named = !known;
+	c->function.may_throw |= !known;
 	return true;
 }
 
@@ -260,22 +260,22 @@ static int visit(void *arg, const struct elf_symbol *symbol)
 {
 	struct search *s = arg;
 	size_t len = elf_name_length(symbol->name, s->longest);
-	struct candidate c = {.door = {.vaddr = symbol->vaddr, .size = symbol->size}};
+	struct candidate c = {.function = {.vaddr = symbol->vaddr, .size = symbol->size}};
 
 	allocator_marks_note(&s->marks, symbol->name, len, symbol->vaddr);
 	if (symbol->type != STT_FUNC && symbol->type != STT_GNU_IFUNC)
 		return 0;
 	s->functions++;
 	if (!classify(s, symbol->name, len, &c) || !executable(s->f, symbol->vaddr) ||
-	    !elf_file_vaddr_to_offset(s->f, symbol->vaddr, &c.door.offset))
+	    !elf_file_vaddr_to_offset(s->f, symbol->vaddr, &c.function.offset))
 		return 0;
 	if (symbol->type == STT_GNU_IFUNC) {
 		s->ifuncs++;
 		return 0;
 	}
-	if (s->found.len == DOORS_MAX)
+	if (s->found.len == FUNCTIONS_MAX)
 		return 0;
-	c.door.name = symbol->name;
+	c.function.name = symbol->name;
 	return vec_push(&s->found, c);
 }
 
@@ -307,33 +307,33 @@ static int search_tables(struct search *s, char *searched, size_t size)
 	return err;
 }
 
-/* ---- which of them are doors */
+/* ---- which of them are functions */
 
 /* free, where the same function is also called cfree */
-static bool is_usual_name(const struct alloc_door *door)
+static bool is_usual_name(const struct alloc_function *function)
 {
-	return name_equals(door->name, elf_name_length(door->name, NAME_LONGEST),
-			   signatures[door->kind].name);
+	return name_equals(function->name, elf_name_length(function->name, NAME_LONGEST),
+			   signatures[function->kind].name);
 }
 
 static int compare_places(const void *a, const void *b)
 {
 	const struct candidate *x = a, *y = b;
 
-	if (x->door.vaddr != y->door.vaddr)
-		return x->door.vaddr < y->door.vaddr ? -1 : 1;
+	if (x->function.vaddr != y->function.vaddr)
+		return x->function.vaddr < y->function.vaddr ? -1 : 1;
 	if (x->rank != y->rank)
 		return x->rank < y->rank ? -1 : 1;
-	if (x->door.kind != y->door.kind)
-		return x->door.kind < y->door.kind ? -1 : 1;
-	if (is_usual_name(&x->door) != is_usual_name(&y->door))
-		return is_usual_name(&x->door) ? -1 : 1;
-	return strcmp(x->door.name, y->door.name);
+	if (x->function.kind != y->function.kind)
+		return x->function.kind < y->function.kind ? -1 : 1;
+	if (is_usual_name(&x->function) != is_usual_name(&y->function))
+		return is_usual_name(&x->function) ? -1 : 1;
+	return strcmp(x->function.name, y->function.name);
 }
 
 static int compare_kinds(const void *a, const void *b)
 {
-	const struct alloc_door *x = a, *y = b;
+	const struct alloc_function *x = a, *y = b;
 
 	if (x->kind != y->kind)
 		return x->kind < y->kind ? -1 : 1;
@@ -351,13 +351,14 @@ static void drop_aliases(struct search *s)
 		struct candidate *c = &s->found.data[i];
 		struct candidate *last = kept ? &s->found.data[kept - 1] : NULL;
 
-		if (!last || last->door.vaddr != c->door.vaddr) {
+		if (!last || last->function.vaddr != c->function.vaddr) {
 			s->found.data[kept++] = *c;
 			continue;
 		}
-		if (!last->door.size)
-			last->door.size = c->door.size;
-		last->door.may_throw |= c->door.may_throw; /* linkers fold equal functions */
+		if (!last->function.size)
+			last->function.size = c->function.size;
+		last->function.may_throw |=
+			c->function.may_throw; /* linkers fold equal functions */
 	}
 	s->found.len = kept;
 }
@@ -370,8 +371,8 @@ static bool makes_an_allocator(const struct search *s)
 	vec_for_each(&s->found, c) {
 		if (c->rank == RANK_NAMED || c->rank == RANK_OPERATOR)
 			continue;
-		allocates |= signatures[c->door.kind].allocates;
-		frees |= c->door.kind == ALLOC_FREE;
+		allocates |= signatures[c->function.kind].allocates;
+		frees |= c->function.kind == ALLOC_FREE;
 	}
 	return allocates && frees;
 }
@@ -379,13 +380,13 @@ static bool makes_an_allocator(const struct search *s)
 static bool has_plain(const struct search *s, enum alloc_kind kind)
 {
 	vec_for_each(&s->found, c) {
-		if (c->rank == RANK_PLAIN && c->door.kind == kind)
+		if (c->rank == RANK_PLAIN && c->function.kind == kind)
 			return true;
 	}
 	return false;
 }
 
-static bool is_door(const struct search *s, const struct candidate *c, enum allocator_id id)
+static bool is_function(const struct search *s, const struct candidate *c, enum allocator_id id)
 {
 	switch (c->rank) {
 	case RANK_NAMED:
@@ -393,21 +394,21 @@ static bool is_door(const struct search *s, const struct candidate *c, enum allo
 	case RANK_OPERATOR: /* a C library has none: it is the C++ library's, linked in statically */
 		return id != ALLOCATOR_NAMED && id != ALLOCATOR_GLIBC && id != ALLOCATOR_MUSL;
 	case RANK_LAST_RESORT:
-		return id != ALLOCATOR_NAMED && !has_plain(s, c->door.kind);
+		return id != ALLOCATOR_NAMED && !has_plain(s, c->function.kind);
 	default:
 		return id != ALLOCATOR_NAMED;
 	}
 }
 
-static int keep_doors(const struct search *s, struct allocator *out)
+static int keep_functions(const struct search *s, struct allocator *out)
 {
 	vec_for_each(&s->found, c) {
-		if (is_door(s, c, out->id) && vec_push(&out->doors, c->door))
+		if (is_function(s, c, out->id) && vec_push(&out->functions, c->function))
 			return -ENOMEM;
 	}
-	if (!out->doors.len)
+	if (!out->functions.len)
 		return -ENOENT;
-	qsort(out->doors.data, out->doors.len, sizeof(*out->doors.data), compare_kinds);
+	qsort(out->functions.data, out->functions.len, sizeof(*out->functions.data), compare_kinds);
 	return 0;
 }
 
@@ -435,7 +436,7 @@ int allocator_find(struct elf_file *f, const struct alloc_names *names, struct a
 		drop_aliases(&s);
 		if (makes_an_allocator(&s) && !allocator_is_dynamic_linker(&s.marks))
 			out->id = allocator_identify(f, &s.marks, out->text, sizeof(out->text));
-		err = keep_doors(&s, out);
+		err = keep_functions(&s, out);
 	}
 	vec_release(&s.found);
 	return err;
@@ -450,5 +451,5 @@ bool allocator_is_c_name(const char *name)
 
 void allocator_release(struct allocator *a)
 {
-	vec_release(&a->doors);
+	vec_release(&a->functions);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The memory allocator in a mapped file: which one it is, and its doors, the functions through
+ * The memory allocator in a mapped file: which one it is, and its functions, the functions through
  * which memory goes out and comes back. Found by symbol (.dynsym and .symtab), so that an allocator
  * that is linked into the program is found like a shared one.
  *
@@ -53,9 +53,9 @@ enum allocator_id {
 	ALLOCATOR_SANITIZER, /* AddressSanitizer and its like */
 };
 
-struct alloc_door {
+struct alloc_function {
 	enum alloc_kind kind;
-	const char *name; /* lent by the elf_file; the plainest of the names at this address */
+	const char *name; /* borrowed by the elf_file; the plainest of the names at this address */
 	u64 vaddr, offset; /* of the entry; offset is the file's */
 	u64 size; /* of the function in bytes; 0: unknown */
 	/*
@@ -87,8 +87,8 @@ void alloc_names_release(struct alloc_names *names);
 struct allocator {
 	enum allocator_id id;
 	char text[64]; /* "jemalloc 5.3.0", "glibc 2.36", "jemalloc" without a version */
-	VEC(struct alloc_door) doors; /* sorted by kind, then address; one per address */
-	u32 ifuncs; /* doors that are chosen at load time (STT_GNU_IFUNC): not in `doors` */
+	VEC(struct alloc_function) functions; /* sorted by kind, then address; one per address */
+	u32 ifuncs; /* functions that are chosen at load time (STT_GNU_IFUNC): not in `functions` */
 	/* What was searched, also when nothing was found: "43 functions in .dynsym, no .symtab". */
 	char searched[96];
 };

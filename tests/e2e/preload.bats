@@ -75,12 +75,12 @@ need_jemalloc() { [ -e "$JEMALLOC" ] || skip 'no jemalloc here'; }
 
 @test "preload: at rate 1 every door counts once" {
 	need_root
-	exactly 16 16 "$(program doors)"
+	exactly 16 16 "$(program wrappers)"
 }
 
 @test "preload: at rate 1 each hit says where and how much" {
 	need_root
-	probes 1 -l "$(program doors)" 10
+	probes 1 -l "$(program wrappers)" 10
 	awk '
 		$1 == "alloc" { if ($2 in live) bad = bad " twice " $2; live[$2]; n++; bytes += $3
 				if ($3 != $4) bad = bad " weight " $4 }
@@ -123,11 +123,11 @@ need_jemalloc() { [ -e "$JEMALLOC" ] || skip 'no jemalloc here'; }
 	need_root
 	need_jemalloc
 	PRELOAD=$JEMALLOC
-	AFTER=no-pvalloc exactly 16 16 "$(program doors)"
+	AFTER=no-pvalloc exactly 16 16 "$(program wrappers)"
 	exactly 4 4 "$(program exchange)"
 }
 
-@test "preload: an allocator whose doors go through each other counts once" {
+@test "preload: an allocator whose functions go through each other counts once" {
 	need_root
 	local seen want
 	PRELOAD=$BUILD/preload-tests/libentering.so
@@ -148,7 +148,7 @@ need_jemalloc() { [ -e "$JEMALLOC" ] || skip 'no jemalloc here'; }
 @test "preload: linked with a program, it does the same" {
 	need_root
 	library
-	gcc -o linked -O2 -fno-builtin -w "$ROOT/tests/preload/doors.c" "$LIBRARY" -Wl,-rpath,"$BATS_TEST_TMPDIR"
+	gcc -o linked -O2 -fno-builtin -w "$ROOT/tests/preload/wrappers.c" "$LIBRARY" -Wl,-rpath,"$BATS_TEST_TMPDIR"
 	LINKED=LINKED=1 exactly 16 16 ./linked
 }
 
@@ -171,7 +171,7 @@ need_jemalloc() { [ -e "$JEMALLOC" ] || skip 'no jemalloc here'; }
 
 @test "preload: a rate of nothing samples nothing, and a wrong one is the default" {
 	need_root
-	probes 0 "$(program doors)" 1000
+	probes 0 "$(program wrappers)" 1000
 	[ "$(hits alloc)" = 0 ]
 	probes none "$(program stream)" 100000
 	holds "$(hits alloc) > 300 && $(hits alloc) < 600" # 212 MB / 512 KiB

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes as a record of a perf ring; everything that is lent must lie inside it. */
+/* Any bytes as a record of a perf ring; everything that is borrowed must lie inside it. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -37,7 +37,7 @@ static void read_probes(struct elf_file *f)
 	usdt_release(&list);
 }
 
-static void find_returns(struct elf_file *f, const struct alloc_door *d)
+static void find_returns(struct elf_file *f, const struct alloc_function *d)
 {
 	const struct return_request returns = {.vaddr = d->vaddr, .size = d->size};
 	const struct code_request code = {.imports = true, .kernel = probe_kernel_flags(6, 18)};
@@ -65,7 +65,7 @@ static void read_allocator(struct elf_file *f)
 	struct allocator a;
 
 	if (!allocator_find(f, NULL, &a)) {
-		vec_for_each(&a.doors, d) {
+		vec_for_each(&a.functions, d) {
 			if (!probe_site_in_file(f, d->vaddr, d->size, &request, &site) &&
 			    site.file_offset < d->offset)
 				abort();

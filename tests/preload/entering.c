@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A library with an allocator whose doors go through each other, as in some that look for errors:
+ * A library with an allocator whose functions go through each other, as in some that look for errors:
  * malloc() and calloc() by memalign(), realloc() by malloc() and free(). It never reuses memory.
  */
 #include <stdatomic.h>

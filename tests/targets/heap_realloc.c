@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * heap_realloc N: each door of malloc's family, N times. A realloc that succeeds counts as an allocation of all
+ * heap_realloc N: each function of malloc's family, N times. A realloc that succeeds counts as an allocation of all
  * the new bytes and gives the old block back; one of no bytes only gives back; one that fails does nothing.
  */
 #include "heap_truth.h"

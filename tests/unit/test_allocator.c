@@ -45,9 +45,9 @@ static void release(struct found *found)
 	elf_file_free(found->f);
 }
 
-static const struct alloc_door *door(const struct found *found, const char *name)
+static const struct alloc_function *function(const struct found *found, const char *name)
 {
-	vec_for_each(&found->a.doors, d) {
+	vec_for_each(&found->a.functions, d) {
 		if (strlen(name) == strcspn(d->name, "@") && !strncmp(d->name, name, strlen(name)))
 			return d;
 	}
@@ -58,7 +58,7 @@ static size_t count_kind(const struct found *found, enum alloc_kind kind)
 {
 	size_t n = 0;
 
-	vec_for_each(&found->a.doors, d)
+	vec_for_each(&found->a.functions, d)
 		n += d->kind == kind;
 	return n;
 }
@@ -67,27 +67,27 @@ static void check_consistent(const struct found *found)
 {
 	u64 offset;
 
-	for (size_t i = 0; i < found->a.doors.len; i++) {
-		const struct alloc_door *d = &found->a.doors.data[i];
+	for (size_t i = 0; i < found->a.functions.len; i++) {
+		const struct alloc_function *d = &found->a.functions.data[i];
 
 		CHECK(elf_file_vaddr_to_offset(found->f, d->vaddr, &offset));
 		CHECK_INT(offset, d->offset);
 		CHECK(d->size > 0);
 		CHECK(!i || d[-1].kind <= d->kind);
 		for (size_t j = 0; j < i; j++)
-			CHECK(found->a.doors.data[j].vaddr != d->vaddr);
+			CHECK(found->a.functions.data[j].vaddr != d->vaddr);
 	}
 }
 
-static void check_c_doors(const struct found *found)
+static void check_c_functions(const struct found *found)
 {
 	CHECK_INT(found->code, 0);
 	check_consistent(found);
-	CHECK(door(found, "malloc"));
-	CHECK(door(found, "calloc"));
-	CHECK(door(found, "realloc"));
-	CHECK(door(found, "free"));
-	CHECK(door(found, "posix_memalign"));
+	CHECK(function(found, "malloc"));
+	CHECK(function(found, "calloc"));
+	CHECK(function(found, "realloc"));
+	CHECK(function(found, "free"));
+	CHECK(function(found, "posix_memalign"));
 	CHECK(count_kind(found, ALLOC_ALIGNED) > 0);
 	CHECK(count_kind(found, ALLOC_VALLOC) > 0);
 }
@@ -117,12 +117,12 @@ TEST(allocator, finds_glibc)
 	if (!dladdr((void *)gnu_get_libc_version, &info))
 		unit_skip("no shared glibc");
 	found = find(info.dli_fname);
-	check_c_doors(&found);
+	check_c_functions(&found);
 	snprintf(want, sizeof(want), "glibc %s", gnu_get_libc_version());
 	CHECK_STR(found.a.text, want);
 	CHECK_INT(found.a.id, ALLOCATOR_GLIBC);
-	CHECK(door(&found, "reallocarray"));
-	CHECK(!door(&found, "cfree")); /* it is free */
+	CHECK(function(&found, "reallocarray"));
+	CHECK(!function(&found, "cfree")); /* it is free */
 	CHECK_INT(count_kind(&found, ALLOC_NEW), 0);
 	release(&found);
 }
@@ -131,7 +131,7 @@ TEST(allocator, finds_musl)
 {
 	struct found found = find("/lib/ld-musl-x86_64.so.1");
 
-	check_c_doors(&found);
+	check_c_functions(&found);
 	CHECK_INT(found.a.id, ALLOCATOR_MUSL);
 	CHECK(!strncmp(found.a.text, "musl 1.", 7));
 	release(&found);
@@ -141,12 +141,12 @@ TEST(allocator, finds_jemalloc)
 {
 	struct found found = find(LIB "libjemalloc.so.2");
 
-	check_c_doors(&found);
+	check_c_functions(&found);
 	CHECK_INT(found.a.id, ALLOCATOR_JEMALLOC);
 	CHECK(!strncmp(found.a.text, "jemalloc 5.", 11));
-	CHECK(door(&found, "mallocx"));
-	CHECK(door(&found, "_Znwm"));
-	CHECK(door(&found, "_ZdlPvmSt11align_val_t"));
+	CHECK(function(&found, "mallocx"));
+	CHECK(function(&found, "_Znwm"));
+	CHECK(function(&found, "_ZdlPvmSt11align_val_t"));
 	CHECK_INT(count_kind(&found, ALLOC_NEW), 8);
 	release(&found);
 }
@@ -155,10 +155,10 @@ TEST(allocator, finds_tcmalloc)
 {
 	struct found found = find(LIB "libtcmalloc_minimal.so.4");
 
-	check_c_doors(&found);
+	check_c_functions(&found);
 	CHECK_INT(found.a.id, ALLOCATOR_TCMALLOC);
 	CHECK(!strncmp(found.a.text, "tcmalloc (gperftools 2.", 23));
-	CHECK(!door(&found, "tc_malloc")); /* it is malloc */
+	CHECK(!function(&found, "tc_malloc")); /* it is malloc */
 	CHECK(count_kind(&found, ALLOC_NEW) >= 4);
 	CHECK(count_kind(&found, ALLOC_PVALLOC) == 1);
 	release(&found);
@@ -168,11 +168,11 @@ TEST(allocator, finds_mimalloc)
 {
 	struct found found = find(LIB "libmimalloc.so.2");
 
-	check_c_doors(&found);
+	check_c_functions(&found);
 	CHECK_INT(found.a.id, ALLOCATOR_MIMALLOC);
 	CHECK(!strncmp(found.a.text, "mimalloc 2.", 11));
-	CHECK(door(&found, "mi_zalloc"));
-	CHECK(!door(&found, "mi_malloc")); /* it is malloc */
+	CHECK(function(&found, "mi_zalloc"));
+	CHECK(!function(&found, "mi_malloc")); /* it is malloc */
 	CHECK(count_kind(&found, ALLOC_NEW) >= 4);
 	release(&found);
 }
@@ -182,7 +182,7 @@ static void check_none(const char *path)
 	struct found found = find(path);
 
 	CHECK_INT(found.code, -ENOENT);
-	CHECK_INT(found.a.doors.len, 0);
+	CHECK_INT(found.a.functions.len, 0);
 	CHECK(strstr(found.a.searched, ".dynsym"));
 	CHECK(strstr(found.a.searched, ".symtab"));
 	release(&found);
@@ -195,18 +195,19 @@ TEST(allocator, tells_what_an_exception_may_leave)
 	struct error err;
 	struct found found = find(LIB "libmimalloc.so.2");
 
-	CHECK(door(&found, "_Znam")->may_throw);
-	CHECK(door(&found, "mi_new_n")->may_throw); /* its kind is calloc's */
-	CHECK(!door(&found, "malloc")->may_throw);
-	CHECK(!door(&found, "calloc")->named);
+	CHECK(function(&found, "_Znam")->may_throw);
+	CHECK(function(&found, "mi_new_n")->may_throw); /* its kind is calloc's */
+	CHECK(!function(&found, "malloc")->may_throw);
+	CHECK(!function(&found, "calloc")->named);
 	release(&found);
 	CHECK_INT(alloc_names_parse(list, &names, &err), 0);
 	found = find_with(LIB "libtcmalloc_minimal.so.4", &names);
-	CHECK(door(&found, "_ZnamRKSt9nothrow_t")->may_throw);
-	CHECK(!door(&found, "calloc")->may_throw); /* C's, whoever names it */
-	CHECK(!door(&found, "calloc")->named);
-	CHECK(door(&found, "tc_malloc_size")->may_throw); /* by --alloc: nothing is known of it */
-	CHECK(door(&found, "tc_malloc_size")->named);
+	CHECK(function(&found, "_ZnamRKSt9nothrow_t")->may_throw);
+	CHECK(!function(&found, "calloc")->may_throw); /* C's, whoever names it */
+	CHECK(!function(&found, "calloc")->named);
+	CHECK(function(&found, "tc_malloc_size")
+		      ->may_throw); /* by --alloc: nothing is known of it */
+	CHECK(function(&found, "tc_malloc_size")->named);
 	alloc_names_release(&names);
 	release(&found);
 	CHECK(allocator_is_c_name("aligned_alloc"));
@@ -253,9 +254,9 @@ TEST(allocator, finds_a_static_one)
 	check_consistent(&found);
 	CHECK_INT(found.a.id, ALLOCATOR_GLIBC);
 	CHECK(!strncmp(found.a.text, "glibc", 5));
-	CHECK(door(&found, "malloc"));
-	CHECK(door(&found, "free"));
-	CHECK(!door(&found, "__libc_malloc"));
+	CHECK(function(&found, "malloc"));
+	CHECK(function(&found, "free"));
+	CHECK(!function(&found, "__libc_malloc"));
 	release(&found);
 	fixture_run("strip p");
 	found = find(fixture_path("p"));
@@ -287,8 +288,8 @@ TEST(allocator, finds_a_static_one_of_musl)
 	found = find(fixture_path("m"));
 	CHECK_INT(found.code, 0);
 	CHECK_INT(found.a.id, ALLOCATOR_MUSL);
-	CHECK(door(&found, "malloc"));
-	CHECK(door(&found, "free"));
+	CHECK(function(&found, "malloc"));
+	CHECK(function(&found, "free"));
 	release(&found);
 }
 
@@ -318,11 +319,11 @@ TEST(allocator, finds_a_private_one_by_its_prefix)
 
 	CHECK_INT(found.code, 0);
 	CHECK_STR(found.a.text, "jemalloc");
-	CHECK_INT(door(&found, "je_malloc")->kind, ALLOC_MALLOC);
-	CHECK_INT(door(&found, "je_free")->kind, ALLOC_FREE);
-	CHECK(door(&found, "_Znwm")); /* local names count, too */
-	CHECK(!door(&found, "_ZnwmPv"));
-	CHECK_INT(found.a.doors.len, 3);
+	CHECK_INT(function(&found, "je_malloc")->kind, ALLOC_MALLOC);
+	CHECK_INT(function(&found, "je_free")->kind, ALLOC_FREE);
+	CHECK(function(&found, "_Znwm")); /* local names count, too */
+	CHECK(!function(&found, "_ZnwmPv"));
+	CHECK_INT(found.a.functions.len, 3);
 	release(&found);
 }
 
@@ -334,9 +335,9 @@ TEST(allocator, finds_named_functions)
 	CHECK_INT(alloc_names_parse("malloc=arena_take,free=arena_release", &names, NULL), 0);
 	found = find_private(&names);
 	CHECK_INT(found.code, 0);
-	CHECK_INT(found.a.doors.len, 5);
-	CHECK_INT(door(&found, "arena_take")->kind, ALLOC_MALLOC);
-	CHECK_INT(door(&found, "arena_release")->kind, ALLOC_FREE);
+	CHECK_INT(found.a.functions.len, 5);
+	CHECK_INT(function(&found, "arena_take")->kind, ALLOC_MALLOC);
+	CHECK_INT(function(&found, "arena_release")->kind, ALLOC_FREE);
 	release(&found);
 	alloc_names_release(&names);
 	CHECK_INT(alloc_names_parse("malloc=main", &names, NULL), 0);
@@ -345,7 +346,7 @@ TEST(allocator, finds_named_functions)
 	found = find_with(fixture_path("e"), &names);
 	CHECK_INT(found.code, 0);
 	CHECK_INT(found.a.id, ALLOCATOR_NAMED);
-	CHECK_INT(found.a.doors.len, 1);
+	CHECK_INT(found.a.functions.len, 1);
 	release(&found);
 	alloc_names_release(&names);
 }
@@ -366,8 +367,8 @@ TEST(allocator, counts_what_is_chosen_at_load_time)
 	found = find(fixture_path("i.so"));
 	CHECK_INT(found.code, 0);
 	CHECK_INT(found.a.ifuncs, 2); /* in both tables */
-	CHECK(!door(&found, "malloc"));
-	CHECK(door(&found, "calloc"));
+	CHECK(!function(&found, "malloc"));
+	CHECK(function(&found, "calloc"));
 	CHECK_INT(found.a.id, ALLOCATOR_UNKNOWN);
 	release(&found);
 }

@@ -356,7 +356,7 @@ static void check_emulated(const char *path, const char *function, u32 args,
 		CHECK_INT(site.stack_bytes, 0);
 }
 
-static void check_main_doors(const char *path)
+static void check_main_functions(const char *path)
 {
 	check_emulated(path, "malloc", PROBE_ARG_RDI, PROBE_RETURN);
 	check_emulated(path, "calloc", RDI_RSI, PROBE_RETURN);
@@ -368,27 +368,27 @@ static void check_main_doors(const char *path)
 
 TEST(probe_site, finds_cheap_places_in_glibc)
 {
-	check_main_doors(glibc_path());
+	check_main_functions(glibc_path());
 }
 
 TEST(probe_site, finds_cheap_places_in_jemalloc)
 {
-	check_main_doors("/usr/lib/x86_64-linux-gnu/libjemalloc.so.2");
+	check_main_functions("/usr/lib/x86_64-linux-gnu/libjemalloc.so.2");
 }
 
 TEST(probe_site, finds_cheap_places_in_tcmalloc)
 {
-	check_main_doors("/usr/lib/x86_64-linux-gnu/libtcmalloc_minimal.so.4");
+	check_main_functions("/usr/lib/x86_64-linux-gnu/libtcmalloc_minimal.so.4");
 }
 
 TEST(probe_site, finds_cheap_places_in_mimalloc)
 {
-	check_main_doors("/usr/lib/x86_64-linux-gnu/libmimalloc.so.2");
+	check_main_functions("/usr/lib/x86_64-linux-gnu/libmimalloc.so.2");
 }
 
 TEST(probe_site, finds_cheap_places_in_musl)
 {
-	check_main_doors("/lib/ld-musl-x86_64.so.1");
+	check_main_functions("/lib/ld-musl-x86_64.so.1");
 }
 
 /* ---- the kernel counts the hits */

@@ -72,9 +72,9 @@ static void pass_epochs(struct bench *b)
 		stack_store_epoch(b->store);
 }
 
-static void convert(struct bench *b, const struct sample_meaning *meaning)
+static void convert(struct bench *b, const struct sample_mapping *mapping)
 {
-	CHECK_INT(stack_store_to_profile(b->store, b->modules, &b->opt, meaning, b->p), 0);
+	CHECK_INT(stack_store_to_profile(b->store, b->modules, &b->opt, mapping, b->p), 0);
 }
 
 static s64 total(const struct bench *b, u32 type)
@@ -333,8 +333,8 @@ static void bytes(void *arg, const struct sample_key *key, const struct sample_t
 }
 
 static const struct stack_kind heap_like = {
-	.lives = true, .forget_object = add_sizes, .skip = skip_marked};
-static const struct sample_meaning bytes_meaning = {.values = bytes};
+	.live = true, .forget_object = add_sizes, .skip = skip_marked};
+static const struct sample_mapping bytes_mapping = {.values = bytes};
 
 static void allocate(struct bench *b, u64 number, u64 size, u64 leaf)
 {
@@ -370,7 +370,7 @@ TEST(stack_merge, sizes_add_up_and_what_is_alive_finds_its_stack)
 			  0);
 		alive += (s64)i;
 	}
-	convert(&b, &bytes_meaning);
+	convert(&b, &bytes_mapping);
 	CHECK_INT(total(&b, 0), allocated);
 	CHECK_INT(total(&b, 1), alive);
 	/* None was counted without its callers. */
@@ -388,7 +388,7 @@ TEST(stack_merge, what_is_left_out_is_merged_with_nothing_that_is_shown)
 		allocate(&b, i, 100, i % 2 ? 0xbad : 0x1000 + i);
 	pass_epochs(&b);
 	merge(&b, size_of(&b) / 8);
-	convert(&b, &bytes_meaning);
+	convert(&b, &bytes_mapping);
 	CHECK_INT(total(&b, 0), 2500 * 100);
 	bench_release(&b);
 }

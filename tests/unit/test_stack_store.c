@@ -365,7 +365,7 @@ static void both_values(void *arg, const struct sample_key *key, const struct sa
 TEST(stack_store, a_wakers_stack_follows_upside_down)
 {
 	const struct stack_kind kind = {.chained = true};
-	struct sample_meaning meaning = {.values = both_values};
+	struct sample_mapping mapping = {.values = both_values};
 	struct sample_key waiter = {.stack = 7}, waker = {.stack = 9},
 			  both = {.stack = 7, .object = 9};
 	struct sample_key gone = {.stack = 7, .object = 11};
@@ -385,7 +385,7 @@ TEST(stack_store, a_wakers_stack_follows_upside_down)
 	stack_store_put(b.store, &waker, &owner, wakes, 2);
 	CHECK_INT(stack_store_add(b.store, &both, TALLY_COUNT, &one), 0);
 	CHECK_INT(stack_store_add(b.store, &gone, TALLY_COUNT, &one), 0);
-	CHECK_INT(stack_store_to_profile(b.store, b.modules, &b.opt, &meaning, b.p), 0);
+	CHECK_INT(stack_store_to_profile(b.store, b.modules, &b.opt, &mapping, b.p), 0);
 	CHECK_INT(b.p->samples.len, 2);
 	CHECK_INT(b.p->samples.data[1].nlocations, 5);
 	CHECK_INT(location_of(&b, 1, 0)->address, 0x400040);

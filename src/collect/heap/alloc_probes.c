@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The doors of allocators, with probes on them: see heap_doors.h. */
+/* The functions of allocators, with probes on them: see alloc_probes.h. */
 #include "collect/heap/alloc_probes.h"
 
 #include <errno.h>
@@ -22,21 +22,21 @@
 
 #define TEXT_SIZE 900
 
-typedef VEC(struct door_file *) door_files;
+typedef VEC(struct probe_file *) probe_files;
 
-struct door_process {
+struct probed_process {
 	pid_t tgid;
 	bool sampled; /* by a sampler of its own: no allocator is probed, too */
-	door_files seen;
+	probe_files seen;
 	uprobe_links links;
 	UT_hash_handle hh;
 };
 
-struct heap_doors {
+struct alloc_probes {
 	struct heap_programs p;
-	struct door_reader reader;
-	door_files files;
-	struct door_process *processes;
+	struct function_reader reader;
+	probe_files files;
+	struct probed_process *processes;
 	uprobe_links links; /* for every process */
 	u32 nprobes;
 	char text[TEXT_SIZE]; /* of what was found */
@@ -45,12 +45,12 @@ struct heap_doors {
 };
 
 /* Asking changes nothing that one asks for. */
-static void lock(const struct heap_doors *d)
+static void lock(const struct alloc_probes *d)
 {
 	pthread_mutex_lock((pthread_mutex_t *)&d->lock);
 }
 
-static void unlock(const struct heap_doors *d)
+static void unlock(const struct alloc_probes *d)
 {
 	pthread_mutex_unlock((pthread_mutex_t *)&d->lock);
 }
@@ -74,7 +74,7 @@ static void say(char text[TEXT_SIZE], const char *fmt, ...)
 /* ---- attaching ---- */
 
 /* Where probes go: to one process (tgid 0: to all), through a path that the kernel can follow. */
-struct door_goal {
+struct attach_target {
 	pid_t tgid;
 	const char *path;
 	uprobe_links *links;
@@ -82,70 +82,73 @@ struct door_goal {
 };
 
 /* The kernel takes all places of a link or none: one that it refuses costs that place only. */
-static int attach_all(struct heap_doors *d, struct door_goal *goal, int prog, enum uprobe_type type,
-		      bool links, const uprobe_places *places)
+static int attach_all(struct alloc_probes *d, struct attach_target *target, int prog,
+		      enum uprobe_type type, bool links, const uprobe_places *places)
 {
 	int err;
 
 	if (!places->len)
 		return 0;
-	err = uprobe_pins_attach(d->p.pins, prog, type, links, goal->path, goal->tgid, places->data,
-				 (u32)places->len, goal->links);
+	err = uprobe_pins_attach(d->p.pins, prog, type, links, target->path, target->tgid,
+				 places->data, (u32)places->len, target->links);
 	if (!err)
-		goal->attached += (u32)places->len;
+		target->attached += (u32)places->len;
 	if (!err || err == -ENOENT || err == -ESRCH)
 		return err;
 	err = 0;
 	vec_for_each(places, place) {
-		int one = uprobe_pins_attach(d->p.pins, prog, type, links, goal->path, goal->tgid,
-					     place, 1, goal->links);
+		int one = uprobe_pins_attach(d->p.pins, prog, type, links, target->path,
+					     target->tgid, place, 1, target->links);
 
-		goal->attached += !one;
+		target->attached += !one;
 		if (one)
-			log_warn(d->p.log, "the kernel refuses a probe at %s+%#llx: %s", goal->path,
-				 (unsigned long long)place->offset, error_reason(one));
+			log_warn(d->p.log, "the kernel refuses a probe at %s+%#llx: %s",
+				 target->path, (unsigned long long)place->offset,
+				 error_reason(one));
 		if (one && one != -ENOTSUP && one != -EINVAL)
 			err = one;
 	}
 	return err;
 }
 
-static int attach_allocs(struct heap_doors *d, const uprobe_places *places, struct door_goal *goal)
+static int attach_allocs(struct alloc_probes *d, const uprobe_places *places,
+			 struct attach_target *target)
 {
 	const struct heap_programs *p = &d->p;
 	int err;
 
 	if (p->session >= 0)
-		return attach_all(d, goal, p->session, UPROBE_SESSION, true, places);
-	err = attach_all(d, goal, p->returns, UPROBE_RETURN, p->links, places);
-	return err ? err : attach_all(d, goal, p->entry, UPROBE_ENTRY, p->links, places);
+		return attach_all(d, target, p->session, UPROBE_SESSION, true, places);
+	err = attach_all(d, target, p->returns, UPROBE_RETURN, p->links, places);
+	return err ? err : attach_all(d, target, p->entry, UPROBE_ENTRY, p->links, places);
 }
 
-static int attach_file(struct heap_doors *d, const struct door_file *f, struct door_goal *goal)
+static int attach_file(struct alloc_probes *d, const struct probe_file *f,
+		       struct attach_target *target)
 {
 	const struct heap_programs *p = &d->p;
 	int err;
 
 	/* Frees before allocations: a block must not end unseen. */
-	err = attach_all(d, goal, p->frees, UPROBE_ENTRY, p->links, &f->frees);
+	err = attach_all(d, target, p->frees, UPROBE_ENTRY, p->links, &f->frees);
 	if (!err)
-		err = attach_all(d, goal, p->weighed, UPROBE_ENTRY, p->links, &f->weighed);
+		err = attach_all(d, target, p->weighed, UPROBE_ENTRY, p->links, &f->weighed);
 	/* Returns before calls, so that every call which is sampled is seen to return. */
 	if (!err)
-		err = attach_all(d, goal, p->results, UPROBE_ENTRY, p->links, &f->results);
+		err = attach_all(d, target, p->results, UPROBE_ENTRY, p->links, &f->results);
 	if (!err)
-		err = attach_all(d, goal, p->entry, UPROBE_ENTRY, p->links, &f->entries);
+		err = attach_all(d, target, p->entry, UPROBE_ENTRY, p->links, &f->entries);
 	if (!err)
-		err = attach_allocs(d, &f->allocs, goal);
+		err = attach_allocs(d, &f->allocs, target);
 	return err;
 }
 
 /* ---- files ---- */
 
-static struct door_file *file_of(const struct heap_doors *d, const struct map_entry *e)
+static struct probe_file *file_of(const struct alloc_probes *d, const struct map_entry *e)
 {
 	vec_for_each(&d->files, it) {
-		struct door_file *f = *it;
+		struct probe_file *f = *it;
 
 		if (f->inode == e->inode && f->dev_major == e->dev_major &&
 		    f->dev_minor == e->dev_minor)
@@ -154,10 +157,10 @@ static struct door_file *file_of(const struct heap_doors *d, const struct map_en
 	return NULL;
 }
 
-static int file_add(struct heap_doors *d, struct elf_file *elf, const struct map_entry *e,
-		    struct door_file **out)
+static int file_add(struct alloc_probes *d, struct elf_file *elf, const struct map_entry *e,
+		    struct probe_file **out)
 {
-	int err = door_file_new(&d->reader, elf, e->path, out);
+	int err = probe_file_new(&d->reader, elf, e->path, out);
 
 	if (err)
 		return err;
@@ -168,13 +171,13 @@ static int file_add(struct heap_doors *d, struct elf_file *elf, const struct map
 	err = vec_push(&d->files, *out);
 	unlock(d);
 	if (err)
-		door_file_free(*out);
+		probe_file_free(*out);
 	else if ((*out)->searched)
 		say(d->searched, "%s", (*out)->searched);
 	return err;
 }
 
-static void say_found(struct heap_doors *d, struct door_file *f, u32 probes)
+static void say_found(struct alloc_probes *d, struct probe_file *f, u32 probes)
 {
 	__atomic_fetch_add(&d->nprobes, probes, __ATOMIC_RELAXED);
 	if (!probes || !f->title)
@@ -186,7 +189,7 @@ static void say_found(struct heap_doors *d, struct door_file *f, u32 probes)
 
 /* ---- processes ---- */
 
-static bool is_wanted(const struct heap_doors *d, const struct map_entry *e)
+static bool is_wanted(const struct alloc_probes *d, const struct map_entry *e)
 {
 	const char *base;
 
@@ -198,7 +201,7 @@ static bool is_wanted(const struct heap_doors *d, const struct map_entry *e)
 	return !strcmp(e->path, d->p.library) || (base && !strcmp(base + 1, d->p.library));
 }
 
-static bool seen_before(const door_files *files, const struct door_file *f)
+static bool seen_before(const probe_files *files, const struct probe_file *f)
 {
 	vec_for_each(files, it) {
 		if (*it == f)
@@ -208,7 +211,7 @@ static bool seen_before(const door_files *files, const struct door_file *f)
 }
 
 /* It may be mapped again. */
-static void unsee(struct door_process *p, const struct door_file *f)
+static void forget_file(struct probed_process *p, const struct probe_file *f)
 {
 	for (size_t i = 0; i < p->seen.len; i++) {
 		if (p->seen.data[i] == f)
@@ -216,9 +219,9 @@ static void unsee(struct door_process *p, const struct door_file *f)
 	}
 }
 
-/* A file's doors, read when nobody has read them yet; NULL: it cannot be read. */
-static int doors_of(struct heap_doors *d, pid_t tgid, const struct map_entry *e,
-		    struct door_file **out)
+/* A file's functions, read when nobody has read them yet; NULL: it cannot be read. */
+static int functions_of(struct alloc_probes *d, pid_t tgid, const struct map_entry *e,
+			struct probe_file **out)
 {
 	struct module *m;
 	int err = 0;
@@ -233,23 +236,23 @@ static int doors_of(struct heap_doors *d, pid_t tgid, const struct map_entry *e,
 }
 
 struct candidate {
-	struct door_file *file;
+	struct probe_file *file;
 	const struct map_entry *entry;
 };
 
 typedef VEC(struct candidate) candidate_vec;
 
-static int find_new(struct heap_doors *d, struct door_process *p, const map_vec *maps,
+static int find_new(struct alloc_probes *d, struct probed_process *p, const map_vec *maps,
 		    candidate_vec *out)
 {
 	int err = 0;
 
 	vec_for_each(maps, e) {
-		struct door_file *f;
+		struct probe_file *f;
 
 		if (err || !is_wanted(d, e))
 			continue;
-		err = doors_of(d, p->tgid, e, &f);
+		err = functions_of(d, p->tgid, e, &f);
 		if (err || !f || seen_before(&p->seen, f))
 			continue;
 		err = vec_push(&p->seen, f);
@@ -261,32 +264,33 @@ static int find_new(struct heap_doors *d, struct door_process *p, const map_vec 
 
 #define PATH_SIZE 80
 
-static void mapped_path(char path[PATH_SIZE], const struct door_process *p,
+static void mapped_path(char path[PATH_SIZE], const struct probed_process *p,
 			const struct map_entry *e)
 {
 	snprintf(path, PATH_SIZE, "/proc/%d/map_files/%llx-%llx", (int)p->tgid,
 		 (unsigned long long)e->start, (unsigned long long)e->end);
 }
 
-static int attach_candidate(struct heap_doors *d, struct door_process *p, const struct candidate *c)
+static int attach_candidate(struct alloc_probes *d, struct probed_process *p,
+			    const struct candidate *c)
 {
 	char path[PATH_SIZE];
-	struct door_goal goal = {.tgid = p->tgid, .path = path, .links = &p->links};
+	struct attach_target target = {.tgid = p->tgid, .path = path, .links = &p->links};
 	int err;
 
 	mapped_path(path, p, c->entry);
-	err = attach_file(d, c->file, &goal);
-	say_found(d, c->file, goal.attached);
+	err = attach_file(d, c->file, &target);
+	say_found(d, c->file, target.attached);
 	/* It was unmapped (dlclose) since we looked, perhaps half way through. */
 	if (err == -ENOENT) {
-		unsee(p, c->file);
+		forget_file(p, c->file);
 		return 0;
 	}
 	return err;
 }
 
 /* The first look decides whether a process is sampled by its own sampler or by its allocators. */
-static int attach_new(struct heap_doors *d, struct door_process *p, const map_vec *maps)
+static int attach_new(struct alloc_probes *d, struct probed_process *p, const map_vec *maps)
 {
 	candidate_vec candidates = {0};
 	int err = find_new(d, p, maps, &candidates);
@@ -301,9 +305,9 @@ static int attach_new(struct heap_doors *d, struct door_process *p, const map_ve
 	return err;
 }
 
-static struct door_process *process_of(struct heap_doors *d, pid_t tgid)
+static struct probed_process *process_of(struct alloc_probes *d, pid_t tgid)
 {
-	struct door_process *p;
+	struct probed_process *p;
 
 	HASH_FIND(hh, d->processes, &tgid, sizeof(tgid), p);
 	if (p)
@@ -320,7 +324,7 @@ static struct door_process *process_of(struct heap_doors *d, pid_t tgid)
 }
 
 /* Whether this kernel has the fix for filters cannot be tried without risking the target. */
-static int refuse_to_kill(const struct heap_doors *d, pid_t tgid, struct error *err)
+static int refuse_to_kill(const struct alloc_probes *d, pid_t tgid, struct error *err)
 {
 	if ((d->p.kernel & PROBE_KERNEL_RETURNS_FILTERED) && !d->p.force &&
 	    process_filters_syscalls(tgid))
@@ -337,9 +341,9 @@ static int refuse_to_kill(const struct heap_doors *d, pid_t tgid, struct error *
 	return 0;
 }
 
-int heap_doors_add_process(struct heap_doors *d, pid_t tgid, struct error *err)
+int alloc_probes_add_process(struct alloc_probes *d, pid_t tgid, struct error *err)
 {
-	struct door_process *p = process_of(d, tgid);
+	struct probed_process *p = process_of(d, tgid);
 	map_vec maps = {0};
 	int code = refuse_to_kill(d, tgid, err);
 
@@ -354,7 +358,7 @@ int heap_doors_add_process(struct heap_doors *d, pid_t tgid, struct error *err)
 		    : 0;
 }
 
-static void process_free(struct heap_doors *d, struct door_process *p)
+static void process_free(struct alloc_probes *d, struct probed_process *p)
 {
 	HASH_DEL(d->processes, p);
 	uprobe_pins_detach(d->p.pins, &p->links);
@@ -362,18 +366,18 @@ static void process_free(struct heap_doors *d, struct door_process *p)
 	free(p);
 }
 
-void heap_doors_forget(struct heap_doors *d, pid_t tgid)
+void alloc_probes_forget(struct alloc_probes *d, pid_t tgid)
 {
-	struct door_process *p;
+	struct probed_process *p;
 
 	HASH_FIND(hh, d->processes, &tgid, sizeof(tgid), p);
 	if (p)
 		process_free(d, p);
 }
 
-void heap_doors_forget_ended(struct heap_doors *d)
+void alloc_probes_forget_ended(struct alloc_probes *d)
 {
-	struct door_process *p, *next;
+	struct probed_process *p, *next;
 
 	HASH_ITER(hh, d->processes, p, next) {
 		if (kill(p->tgid, 0) && errno == ESRCH)
@@ -381,7 +385,7 @@ void heap_doors_forget_ended(struct heap_doors *d)
 	}
 }
 
-static int read_file(struct heap_doors *d, const char *path, struct door_file **out)
+static int read_file(struct alloc_probes *d, const char *path, struct probe_file **out)
 {
 	struct map_entry e = {.path = (char *)path};
 	struct elf_file *elf = NULL;
@@ -405,27 +409,27 @@ static int read_file(struct heap_doors *d, const char *path, struct door_file **
 }
 
 /* The probes are there when it execs, and its files are not looked at for them again. */
-static int attach_for(struct heap_doors *d, struct door_process *p, struct door_file *f,
-		      struct door_goal *goal)
+static int attach_for(struct alloc_probes *d, struct probed_process *p, struct probe_file *f,
+		      struct attach_target *target)
 {
 	int err = vec_push(&p->seen, f);
 
-	goal->tgid = p->tgid;
-	goal->links = &p->links;
-	return err ? err : attach_file(d, f, goal);
+	target->tgid = p->tgid;
+	target->links = &p->links;
+	return err ? err : attach_file(d, f, target);
 }
 
-int heap_doors_add_file(struct heap_doors *d, const char *path, pid_t tgid, struct error *err)
+int alloc_probes_add_file(struct alloc_probes *d, const char *path, pid_t tgid, struct error *err)
 {
-	struct door_process *p = tgid ? process_of(d, tgid) : NULL;
-	struct door_goal goal = {.path = path, .links = &d->links};
-	struct door_file *f = NULL;
+	struct probed_process *p = tgid ? process_of(d, tgid) : NULL;
+	struct attach_target target = {.path = path, .links = &d->links};
+	struct probe_file *f = NULL;
 	int code = tgid && !p ? -ENOMEM : read_file(d, path, &f);
 
 	if (!code)
-		code = p ? attach_for(d, p, f, &goal) : attach_file(d, f, &goal);
+		code = p ? attach_for(d, p, f, &target) : attach_file(d, f, &target);
 	if (!code)
-		say_found(d, f, goal.attached);
+		say_found(d, f, target.attached);
 	return code ? error_set(err, code, "cannot put probes into %s: %s", path,
 				error_reason(code))
 		    : 0;
@@ -433,17 +437,17 @@ int heap_doors_add_file(struct heap_doors *d, const char *path, pid_t tgid, stru
 
 /* ---- what was found ---- */
 
-const char *heap_doors_text(const struct heap_doors *d)
+const char *alloc_probes_text(const struct alloc_probes *d)
 {
 	return d->text[0] ? d->text : d->searched;
 }
 
-u32 heap_doors_count(const struct heap_doors *d)
+u32 alloc_probes_count(const struct alloc_probes *d)
 {
 	return __atomic_load_n(&d->nprobes, __ATOMIC_RELAXED);
 }
 
-void heap_doors_cost(const struct heap_doors *d, u32 *alloc_ns, u32 *free_ns)
+void alloc_probes_cost(const struct alloc_probes *d, u32 *alloc_ns, u32 *free_ns)
 {
 	*alloc_ns = *free_ns = 0;
 	lock(d);
@@ -454,9 +458,9 @@ void heap_doors_cost(const struct heap_doors *d, u32 *alloc_ns, u32 *free_ns)
 	unlock(d);
 }
 
-const struct door_file *heap_doors_file(const struct heap_doors *d, size_t index)
+const struct probe_file *alloc_probes_file(const struct alloc_probes *d, size_t index)
 {
-	const struct door_file *f;
+	const struct probe_file *f;
 
 	lock(d);
 	f = index < d->files.len ? d->files.data[index] : NULL;
@@ -466,26 +470,26 @@ const struct door_file *heap_doors_file(const struct heap_doors *d, size_t index
 
 /* ---- life ---- */
 
-int heap_doors_new(const struct heap_programs *programs, struct heap_doors **out)
+int alloc_probes_new(const struct heap_programs *programs, struct alloc_probes **out)
 {
 	*out = calloc(1, sizeof(**out));
 	if (!*out)
 		return -ENOMEM;
 	pthread_mutex_init(&(*out)->lock, NULL);
 	(*out)->p = *programs;
-	(*out)->reader = (struct door_reader){.sites_fd = programs->sites_fd,
-					      .live = programs->live,
-					      .alone = programs->library,
-					      .returns = programs->session < 0,
-					      .kernel = programs->kernel,
-					      .names = programs->names,
-					      .log = programs->log};
+	(*out)->reader = (struct function_reader){.sites_fd = programs->sites_fd,
+						  .live = programs->live,
+						  .alone = programs->library,
+						  .returns = programs->session < 0,
+						  .kernel = programs->kernel,
+						  .names = programs->names,
+						  .log = programs->log};
 	return 0;
 }
 
-void heap_doors_detach(struct heap_doors *d)
+void alloc_probes_detach(struct alloc_probes *d)
 {
-	struct door_process *p, *next;
+	struct probed_process *p, *next;
 	VEC(pid_t) tgids = {0};
 
 	/* All at once: one after the other takes seconds where many processes are. */
@@ -504,13 +508,13 @@ void heap_doors_detach(struct heap_doors *d)
 	vec_release(&tgids);
 }
 
-void heap_doors_free(struct heap_doors *d)
+void alloc_probes_free(struct alloc_probes *d)
 {
 	if (!d)
 		return;
-	heap_doors_detach(d);
+	alloc_probes_detach(d);
 	vec_for_each(&d->files, f)
-		door_file_free(*f);
+		probe_file_free(*f);
 	vec_release(&d->files);
 	pthread_mutex_destroy(&d->lock);
 	free(d);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Memory by BPF: probes on the doors of allocators, bpf/heap.bpf.c draws the samples and keeps the blocks
+ * Memory by BPF: probes on the functions of allocators, bpf/heap.bpf.c draws the samples and keeps the blocks
  * that are alive; here is what they stand for.
  */
 #include <bpf/bpf.h>
@@ -37,15 +37,15 @@ struct heap_collector {
 	struct heap_bpf *skel;
 	struct bpf_session *session;
 	struct uprobe_pins *pins;
-	struct heap_doors *doors;
+	struct alloc_probes *probes;
 	struct needed_files command_files; /* of a command without a sampler; or none */
-	struct heap_lives *lives;
+	struct live_set *live;
 	struct heap_ranges ranges;
 	struct alloc_names names;
 	enum uprobe_way way;
 	struct process_watch *processes;
-	struct price_watch watch;
-	struct target_price price; /* of the whole recording */
+	struct overhead_watch watch;
+	struct probe_overhead overhead; /* of the whole recording */
 	double ended; /* blocks that were seen to begin and to end */
 	struct gaps gaps;
 };
@@ -161,15 +161,15 @@ static void before_merge(void *arg, struct stack_store *store)
 {
 	struct heap_collector *c = arg;
 
-	if (heap_ranges_find(&c->ranges, c->session, c->doors) ||
-	    (c->opt.heap.live && heap_lives_await(c->lives, store)))
+	if (heap_ranges_find(&c->ranges, c->session, c->probes) ||
+	    (c->opt.heap.live && live_set_await(c->live, store)))
 		log_info(c->opt.log, "out of memory while rare stacks are merged");
 }
 
 static int load(struct heap_collector *c, struct error *err)
 {
 	const struct stack_kind kind = {
-		.lives = c->opt.heap.live,
+		.live = c->opt.heap.live,
 		.worth = worth,
 		.forget_object = forget_size,
 		.skip = skip,
@@ -226,7 +226,7 @@ static bool look_through(void *arg, pid_t tgid)
 {
 	struct heap_collector *c = arg;
 	struct error err;
-	int code = heap_doors_add_process(c->doors, tgid, &err);
+	int code = alloc_probes_add_process(c->probes, tgid, &err);
 
 	if (code == -ESRCH || (code && has_ended(tgid)))
 		return false;
@@ -237,12 +237,12 @@ static bool look_through(void *arg, pid_t tgid)
 
 static void forget(void *arg, pid_t tgid)
 {
-	heap_doors_forget(((struct heap_collector *)arg)->doors, tgid);
+	alloc_probes_forget(((struct heap_collector *)arg)->probes, tgid);
 }
 
 static void forget_ended(void *arg)
 {
-	heap_doors_forget_ended(((struct heap_collector *)arg)->doors);
+	alloc_probes_forget_ended(((struct heap_collector *)arg)->probes);
 }
 
 static void rest(void *arg)
@@ -258,7 +258,7 @@ static int watch_processes(struct heap_collector *c, struct error *err)
 		.ops = &ops,
 		.arg = c,
 		.targets_fd = bpf_map__fd(c->skel->maps.targets),
-		.births_fd = bpf_map__fd(c->skel->maps.births),
+		.new_processes_fd = bpf_map__fd(c->skel->maps.new_processes),
 	};
 	int code = c->opt.heap.sampler ? 0 : process_watch_start(&opt, &c->processes);
 
@@ -267,7 +267,7 @@ static int watch_processes(struct heap_collector *c, struct error *err)
 		    : 0;
 }
 
-static int make_doors(struct heap_collector *c, const struct features *f, struct error *err)
+static int make_probes(struct heap_collector *c, const struct features *f, struct error *err)
 {
 	const struct heap_programs programs = {
 		.sites_fd = bpf_map__fd(c->skel->maps.sites),
@@ -294,13 +294,13 @@ static int make_doors(struct heap_collector *c, const struct features *f, struct
 		code = alloc_names_parse(c->opt.heap.names, &c->names, err);
 	if (code)
 		return code;
-	code = heap_doors_new(&programs, &c->doors);
+	code = alloc_probes_new(&programs, &c->probes);
 	return code ? error_set(err, code, "cannot record: %s", error_reason(code)) : 0;
 }
 
-static int make_lives(struct heap_collector *c, struct error *err)
+static int make_live_set(struct heap_collector *c, struct error *err)
 {
-	const struct heap_lives_options opt = {
+	const struct live_set_options opt = {
 		.map_fd = bpf_map__fd(c->skel->maps.live),
 		.session = c->session,
 		.rate = c->opt.heap.rate,
@@ -308,7 +308,7 @@ static int make_lives(struct heap_collector *c, struct error *err)
 		.leaks = c->opt.heap.leaks,
 		.peak = c->opt.heap.peak,
 	};
-	int code = heap_lives_new(&opt, &c->lives);
+	int code = live_set_new(&opt, &c->live);
 
 	return code ? error_set(err, code, "cannot record: %s", error_reason(code)) : 0;
 }
@@ -332,9 +332,9 @@ static int heap_prepare(struct collector *base, struct error *err)
 	if (!code && uprobe_pins_new(f.uprobe_multi, c->opt.log, &c->pins))
 		code = error_set(err, -ENOMEM, "cannot record: out of memory");
 	if (!code)
-		code = make_doors(c, &f, err);
+		code = make_probes(c, &f, err);
 	if (!code)
-		code = make_lives(c, err);
+		code = make_live_set(c, err);
 	if (code)
 		return code;
 	if (c->opt.command)
@@ -360,16 +360,16 @@ static int attach_targets(struct heap_collector *c, struct error *err)
 		if (!code)
 			leftovers_remove(c->pins, c->opt.readers, p->tgid, c->opt.log);
 		if (!code)
-			code = heap_doors_add_process(c->doors, p->tgid, err);
+			code = alloc_probes_add_process(c->probes, p->tgid, err);
 		if (code == -ESRCH || (code && has_ended(p->tgid)))
 			code = 0;
 	}
-	if (!code && !heap_doors_count(c->doors))
+	if (!code && !alloc_probes_count(c->probes))
 		code = error_set(
 			err, -ENOENT,
 			"no allocator found in %s (looked for %s): name its functions with "
 			"--alloc malloc=NAME,free=NAME",
-			c->opt.target->title, heap_doors_text(c->doors));
+			c->opt.target->title, alloc_probes_text(c->probes));
 	return code;
 }
 
@@ -381,20 +381,20 @@ static void count_calls(void *arg, struct probed_calls *now)
 	now->ends = bpf_session_stat(c->session, STAT_HEAP_FREES);
 	now->more_ns = bpf_session_stat(c->session, STAT_HEAP_RESULTS_NS);
 	now->sampled_ns = bpf_session_stat(c->session, STAT_NANOSECONDS);
-	heap_doors_cost(c->doors, &now->begin_ns, &now->end_ns);
+	alloc_probes_cost(c->probes, &now->begin_ns, &now->end_ns);
 }
 
 /* The price, before more of it is paid. */
-static int say_price(struct heap_collector *c, struct error *err)
+static int report_overhead(struct heap_collector *c, struct error *err)
 {
 	int code;
 
 	c->base.began_ns = now_ns();
 	if (c->opt.begins)
 		c->opt.begins();
-	code = price_watch_trial(&c->watch, err);
+	code = overhead_watch_trial(&c->watch, err);
 	if (code)
-		heap_doors_detach(c->doors);
+		alloc_probes_detach(c->probes);
 	return code;
 }
 
@@ -405,7 +405,7 @@ static int attach_command(struct heap_collector *c)
 	struct error err;
 
 	for (char **path = c->command_files.paths; path && *path; path++) {
-		if (heap_doors_add_file(c->doors, *path, tgid, &err))
+		if (alloc_probes_add_file(c->probes, *path, tgid, &err))
 			log_debug(c->opt.log, "%s", err.text);
 	}
 	return 0;
@@ -416,29 +416,28 @@ static int heap_start(struct collector *base, struct error *err)
 	struct heap_collector *c = of(base);
 	int code;
 
-	c->watch = (struct price_watch){
+	c->watch = (struct overhead_watch){
 		.opt = &c->opt, .calls = "allocations/s", .count = count_calls, .arg = c};
-	price_watch_begin(&c->watch, bpf_program__fd(c->skel->progs.on_free), HEAP_MAX_SITES,
-			  c->way != UPROBE_WAY_PERF);
+	overhead_watch_begin(&c->watch, bpf_program__fd(c->skel->progs.on_free), HEAP_MAX_SITES,
+			     c->way != UPROBE_WAY_PERF);
 	if (c->opt.heap.sampler)
-		code = heap_doors_add_file(c->doors, c->opt.heap.sampler, 0, err);
+		code = alloc_probes_add_file(c->probes, c->opt.heap.sampler, 0, err);
 	else if (c->opt.command)
 		code = attach_command(c);
 	else
 		code = attach_targets(c, err);
 	uprobe_pins_rest(c->pins);
-	if (!code && heap_doors_count(c->doors))
-		log_note(c->opt.log, "allocator: %s", heap_doors_text(c->doors));
+	if (!code && alloc_probes_count(c->probes))
+		log_note(c->opt.log, "allocator: %s", alloc_probes_text(c->probes));
 	if (!code && !c->opt.command)
-		code = say_price(c, err);
+		code = report_overhead(c, err);
 	return code ? code : watch_processes(c, err);
 }
 
 static int heap_poll(struct collector *base, int timeout_ms)
 {
 	struct heap_collector *c = of(base);
-	gaps_note(&c->gaps, GAP_LOOKS,
-		  heap_lives_watch(c->lives, now_ns(), c->skel->bss->live_bytes));
+	gaps_note(&c->gaps, GAP_LOOKS, live_set_watch(c->live, now_ns(), c->skel->bss->live_bytes));
 	return bpf_session_poll(c->session, timeout_ms);
 }
 
@@ -449,31 +448,31 @@ static void heap_stop(struct collector *base)
 	struct heap_collector *c = of(base);
 	u64 end = now_ns();
 
-	c->price = price_watch_now(&c->watch);
+	c->overhead = overhead_watch_now(&c->watch);
 	c->skel->bss->stopped = 1;
 	process_watch_stop(c->processes);
-	heap_doors_detach(c->doors);
+	alloc_probes_detach(c->probes);
 	bpf_session_drain(c->session);
-	gaps_note(&c->gaps, GAP_RANGES, heap_ranges_find(&c->ranges, c->session, c->doors));
+	gaps_note(&c->gaps, GAP_RANGES, heap_ranges_find(&c->ranges, c->session, c->probes));
 	if (c->opt.heap.live)
-		gaps_note(&c->gaps, GAP_LIVE, heap_lives_finish(c->lives, end));
+		gaps_note(&c->gaps, GAP_LIVE, live_set_finish(c->live, end));
 }
 
 static int heap_read(struct collector *base, struct profile *p, struct error *err)
 {
 	struct heap_collector *c = of(base);
-	struct heap_reading *reading = NULL;
-	struct sample_meaning meaning;
+	struct heap_samples *reading = NULL;
+	struct sample_mapping mapping;
 	int code = heap_describe(&c->opt, p);
 
 	if (!code)
-		code = heap_reading_new(&c->opt, c->lives, &reading);
+		code = heap_samples_new(&c->opt, c->live, &reading);
 	if (code)
 		return error_set(err, code, "cannot build the profile: %s", error_reason(code));
-	meaning = heap_meaning(reading);
-	code = bpf_session_read(c->session, &meaning, p, err);
-	c->ended = heap_reading_ended(reading);
-	heap_reading_free(reading);
+	mapping = heap_mapping(reading);
+	code = bpf_session_read(c->session, &mapping, p, err);
+	c->ended = heap_samples_ended(reading);
+	heap_samples_free(reading);
 	return code;
 }
 
@@ -517,9 +516,9 @@ static void heap_stats(struct collector *base, struct collect_stats *out)
 		.missed = watched.missed,
 		.unfollowed = c->opt.heap.live ? bpf_session_stat(s, STAT_HEAP_UNFOLLOWED) : 0,
 		.declined = bpf_session_stat(s, STAT_HEAP_DECLINED),
-		.probes = heap_doors_count(c->doors),
-		.slowdown = c->price.slowdown,
-		.at_least = c->price.at_least,
+		.probes = alloc_probes_count(c->probes),
+		.slowdown = c->overhead.slowdown,
+		.at_least = c->overhead.at_least,
 	};
 	out->heap.unknown = unknown_share(&out->heap, c->opt.heap.rate, c->ended,
 					  c->skel->bss->live_inherited > 0);
@@ -530,10 +529,10 @@ static void heap_free(struct collector *base)
 	struct heap_collector *c = of(base);
 
 	process_watch_free(c->processes);
-	heap_doors_free(c->doors);
+	alloc_probes_free(c->probes);
 	uprobe_pins_free(c->pins);
 	needed_files_release(&c->command_files);
-	heap_lives_free(c->lives);
+	live_set_free(c->live);
 	heap_ranges_release(&c->ranges);
 	alloc_names_release(&c->names);
 	bpf_session_free(c->session);

@@ -24,7 +24,7 @@ u32 heap_ranges_skip(const struct heap_ranges *r, const u64 *frames, u32 nframes
 }
 
 static int add_file(struct heap_ranges *r, const struct bpf_session *session,
-		    const struct door_file *f)
+		    const struct probe_file *f)
 {
 	const struct map_entry e = {
 		.inode = f->inode, .dev_major = f->dev_major, .dev_minor = f->dev_minor};
@@ -44,13 +44,13 @@ static int add_file(struct heap_ranges *r, const struct bpf_session *session,
 }
 
 int heap_ranges_find(struct heap_ranges *r, const struct bpf_session *session,
-		     const struct heap_doors *doors)
+		     const struct alloc_probes *functions)
 {
 	struct heap_ranges found = {.items = {0}}, *old = &found;
-	const struct door_file *f;
+	const struct probe_file *f;
 	int err = 0;
 
-	for (size_t i = 0; !err && (f = heap_doors_file(doors, i)); i++)
+	for (size_t i = 0; !err && (f = alloc_probes_file(functions, i)); i++)
 		err = add_file(&found, session, f);
 	if (!err) {
 		struct heap_ranges swap = *r;

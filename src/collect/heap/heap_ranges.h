@@ -19,7 +19,7 @@ struct heap_ranges {
 
 /* Those of all files that have probes by now. -ENOMEM: the ranges stay what they were. */
 int heap_ranges_find(struct heap_ranges *r, const struct bpf_session *session,
-		     const struct heap_doors *doors) MUST_CHECK;
+		     const struct alloc_probes *functions) MUST_CHECK;
 void heap_ranges_release(struct heap_ranges *r);
 
 /*

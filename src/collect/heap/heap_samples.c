@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What sampled allocations stand for: see heap_reading.h. */
+/* What sampled allocations stand for: see heap_samples.h. */
 #include "collect/heap/heap_samples.h"
 
 #include <errno.h>
@@ -10,10 +10,10 @@
 #include "collect/heap/heap_amount.h"
 #include "profile/labels.h"
 
-struct heap_reading {
+struct heap_samples {
 	u64 rate;
 	u64 seed; /* of heap_amount_round() */
-	const struct heap_lives *lives;
+	const struct live_set *live;
 	double allocated, alive; /* blocks, over all keys */
 };
 
@@ -43,7 +43,7 @@ int heap_describe(const struct collect_options *opt, struct profile *p)
 	return 0;
 }
 
-static struct heap_amount value_pair(const struct heap_reading *r, const struct sample_key *key,
+static struct heap_amount value_pair(const struct heap_samples *r, const struct sample_key *key,
 				     const struct sample_count *n, s64 out[2])
 {
 	struct heap_amount amount = heap_amount_of(r->rate, key, n);
@@ -56,7 +56,7 @@ static struct heap_amount value_pair(const struct heap_reading *r, const struct 
 static void values(void *arg, const struct sample_key *key, const struct sample_tally *tally,
 		   s64 out[SAMPLE_VALUES_MAX])
 {
-	struct heap_reading *r = arg;
+	struct heap_samples *r = arg;
 
 	r->allocated += value_pair(r, key, &tally->count, out).blocks;
 	r->alive += value_pair(r, key, &tally->live, out + 2).blocks;
@@ -66,8 +66,8 @@ static void values(void *arg, const struct sample_key *key, const struct sample_
 static u32 labels(void *arg, const struct sample_key *key, const struct stack_owner *owner,
 		  struct sample_label out[SAMPLE_LABELS_MAX])
 {
-	const struct heap_reading *r = arg;
-	const struct heap_growth *g = heap_lives_growth(r->lives, key);
+	const struct heap_samples *r = arg;
+	const struct heap_growth *g = live_set_growth(r->live, key);
 	u32 n = 0;
 
 	if (key->cause != HEAP_MERGED)
@@ -84,10 +84,10 @@ static u32 labels(void *arg, const struct sample_key *key, const struct stack_ow
 	return n;
 }
 
-int heap_reading_new(const struct collect_options *opt, const struct heap_lives *lives,
-		     struct heap_reading **out)
+int heap_samples_new(const struct collect_options *opt, const struct live_set *live,
+		     struct heap_samples **out)
 {
-	struct heap_reading *r = calloc(1, sizeof(*r));
+	struct heap_samples *r = calloc(1, sizeof(*r));
 	struct timespec now;
 
 	if (!r)
@@ -95,24 +95,24 @@ int heap_reading_new(const struct collect_options *opt, const struct heap_lives 
 	r->rate = opt->heap.rate;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	r->seed = (u64)now.tv_sec << 30 ^ (u64)now.tv_nsec;
-	r->lives = lives;
+	r->live = live;
 	*out = r;
 	return 0;
 }
 
-double heap_reading_ended(const struct heap_reading *r)
+double heap_samples_ended(const struct heap_samples *r)
 {
 	return r->allocated > r->alive ? r->allocated - r->alive : 0;
 }
 
-void heap_reading_free(struct heap_reading *r)
+void heap_samples_free(struct heap_samples *r)
 {
 	free(r);
 }
 
-struct sample_meaning heap_meaning(struct heap_reading *r)
+struct sample_mapping heap_mapping(struct heap_samples *r)
 {
-	return (struct sample_meaning){
+	return (struct sample_mapping){
 		.values = values,
 		.labels = labels,
 		.arg = r,

@@ -3,22 +3,22 @@
  * What sampled allocations stand for: four values in Go's order (alloc_objects, alloc_space,
  * inuse_objects, inuse_space), scaled by the probability with which a block of its size is sampled.
  */
-#ifndef CPROF_COLLECT_HEAP_READING_H
-#define CPROF_COLLECT_HEAP_READING_H
+#ifndef CPROF_COLLECT_HEAP_SAMPLES_H
+#define CPROF_COLLECT_HEAP_SAMPLES_H
 
 #include "collect/session/bpf_session.h"
 #include "collect/heap/live_set.h"
 
-struct heap_reading;
+struct heap_samples;
 
 /* Gives a profile the sample types and the period. */
 int heap_describe(const struct collect_options *opt, struct profile *p) MUST_CHECK;
 
-int heap_reading_new(const struct collect_options *opt, const struct heap_lives *lives,
-		     struct heap_reading **out) MUST_CHECK;
-void heap_reading_free(struct heap_reading *r);
-struct sample_meaning heap_meaning(struct heap_reading *r); /* borrows `r` */
+int heap_samples_new(const struct collect_options *opt, const struct live_set *live,
+		     struct heap_samples **out) MUST_CHECK;
+void heap_samples_free(struct heap_samples *r);
+struct sample_mapping heap_mapping(struct heap_samples *r); /* borrows `r` */
 /* After the profile was read: how many of the blocks that were seen being allocated have ended. */
-double heap_reading_ended(const struct heap_reading *r);
+double heap_samples_ended(const struct heap_samples *r);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The blocks that are alive: see heap_lives.h. */
+/* The blocks that are alive: see live_set.h. */
 #include "collect/heap/live_set.h"
 
 #include <errno.h>
@@ -30,8 +30,8 @@ struct live_stack { /* blocks with one stack of one process, of all sizes */
 	UT_hash_handle hh;
 };
 
-struct heap_lives {
-	struct heap_lives_options opt;
+struct live_set {
+	struct live_set_options opt;
 	struct stack_store *store;
 	struct live_stack *stacks;
 	u64 *fallen; /* a bit for each stack that was forgotten when it held nothing, by hash */
@@ -50,10 +50,10 @@ static u64 now(void)
 
 /* ---- reading the map ---- */
 
-typedef int (*live_fn)(struct heap_lives *l, const struct heap_live *block, void *arg);
+typedef int (*live_fn)(struct live_set *l, const struct heap_live *block, void *arg);
 
 struct block_walk {
-	struct heap_lives *lives;
+	struct live_set *live;
 	live_fn fn;
 	void *arg;
 };
@@ -62,16 +62,16 @@ static int hand_block(void *arg, const void *key, const void *value)
 {
 	const struct block_walk *w = arg;
 
-	return w->fn(w->lives, value, w->arg);
+	return w->fn(w->live, value, w->arg);
 }
 
 /* A block is put into the map after its frames have been sent. */
 static void take_stacks(void *arg)
 {
-	bpf_session_take_stacks(((const struct block_walk *)arg)->lives->opt.session);
+	bpf_session_take_stacks(((const struct block_walk *)arg)->live->opt.session);
 }
 
-static int each_block(struct heap_lives *l, live_fn fn, void *arg)
+static int each_block(struct live_set *l, live_fn fn, void *arg)
 {
 	struct block_walk w = {l, fn, arg};
 
@@ -96,7 +96,7 @@ static u64 fallen_bit(const struct live_stack_key *key, u64 *mask)
 	return (hash >> 32) & (FALLEN_WORDS - 1);
 }
 
-static struct live_stack *stack_new(struct heap_lives *l, const struct live_stack_key *key)
+static struct live_stack *stack_new(struct live_set *l, const struct live_stack_key *key)
 {
 	struct live_stack *s = calloc(1, sizeof(*s));
 	u64 mask, word = fallen_bit(key, &mask);
@@ -112,7 +112,7 @@ static struct live_stack *stack_new(struct heap_lives *l, const struct live_stac
 	return NULL;
 }
 
-static struct live_stack *stack_of(struct heap_lives *l, const struct sample_key *key)
+static struct live_stack *stack_of(struct live_set *l, const struct sample_key *key)
 {
 	struct live_stack_key want = stack_key(key);
 	struct live_stack *s;
@@ -121,14 +121,14 @@ static struct live_stack *stack_of(struct heap_lives *l, const struct sample_key
 	return s ? s : stack_new(l, &want);
 }
 
-static void stack_free(struct heap_lives *l, struct live_stack *s)
+static void stack_free(struct live_set *l, struct live_stack *s)
 {
 	HASH_DEL(l->stacks, s);
 	free(s);
 }
 
 /* There is no end of stacks that once held something. All that need be known is that they did. */
-static void forget(struct heap_lives *l, struct live_stack *s)
+static void forget(struct live_set *l, struct live_stack *s)
 {
 	u64 mask, word = fallen_bit(&s->key, &mask);
 
@@ -138,7 +138,7 @@ static void forget(struct heap_lives *l, struct live_stack *s)
 
 /* ---- looks ---- */
 
-static int note_growth(struct heap_lives *l, const struct heap_live *block, double bytes)
+static int note_growth(struct live_set *l, const struct heap_live *block, double bytes)
 {
 	struct live_stack *s = stack_of(l, &block->key);
 
@@ -152,7 +152,7 @@ static int note_growth(struct heap_lives *l, const struct heap_live *block, doub
 	return 0;
 }
 
-static double bytes_of(const struct heap_lives *l, const struct heap_live *block)
+static double bytes_of(const struct live_set *l, const struct heap_live *block)
 {
 	const struct sample_count one = {.samples = 1, .weight = block->weight};
 
@@ -160,14 +160,14 @@ static double bytes_of(const struct heap_lives *l, const struct heap_live *block
 }
 
 /* Frames that were lost are counted as lost samples already. */
-static void count_live(struct heap_lives *l, const struct heap_live *block)
+static void count_live(struct live_set *l, const struct heap_live *block)
 {
 	const struct sample_count one = {.samples = 1, .weight = block->weight};
 
 	(void)stack_store_add(l->store, &block->key, TALLY_LIVE, &one);
 }
 
-static int look_at(struct heap_lives *l, const struct heap_live *block, void *arg)
+static int look_at(struct live_set *l, const struct heap_live *block, void *arg)
 {
 	double *total = arg, bytes = bytes_of(l, block);
 
@@ -177,18 +177,18 @@ static int look_at(struct heap_lives *l, const struct heap_live *block, void *ar
 	return l->opt.leaks ? note_growth(l, block, bytes) : 0;
 }
 
-static void look_begins(struct heap_lives *l)
+static void look_begins(struct live_set *l)
 {
 	struct live_stack *s, *next;
 
-	stack_store_forget_lives(l->store);
+	stack_store_forget_live(l->store);
 	HASH_ITER(hh, l->stacks, s, next) {
 		s->before = s->bytes;
 		s->bytes = 0;
 	}
 }
 
-static void look_ends(struct heap_lives *l, double total)
+static void look_ends(struct live_set *l, double total)
 {
 	struct live_stack *s, *next;
 
@@ -203,10 +203,10 @@ static void look_ends(struct heap_lives *l, double total)
 	if (!l->opt.peak || total <= l->peak_bytes)
 		return;
 	l->peak_bytes = total;
-	stack_store_lives_are_peak(l->store);
+	stack_store_live_is_peak(l->store);
 }
 
-static int look(struct heap_lives *l)
+static int look(struct live_set *l)
 {
 	double total = 0;
 	int err;
@@ -217,7 +217,7 @@ static int look(struct heap_lives *l)
 	return err;
 }
 
-int heap_lives_watch(struct heap_lives *l, u64 now_ns, u64 bytes)
+int live_set_watch(struct live_set *l, u64 now_ns, u64 bytes)
 {
 	bool rose = l->opt.peak && bytes > l->peak_gauge + l->peak_gauge / PEAK_STEP;
 	int err;
@@ -236,7 +236,7 @@ int heap_lives_watch(struct heap_lives *l, u64 now_ns, u64 bytes)
 
 /* ---- the end ---- */
 
-static int count_block(struct heap_lives *l, const struct heap_live *block, void *arg)
+static int count_block(struct live_set *l, const struct heap_live *block, void *arg)
 {
 	const u64 *now_ns = arg;
 
@@ -245,7 +245,7 @@ static int count_block(struct heap_lives *l, const struct heap_live *block, void
 	return 0;
 }
 
-static void finish_growth(struct heap_lives *l, u64 now_ns)
+static void finish_growth(struct live_set *l, u64 now_ns)
 {
 	struct live_stack *s, *next;
 
@@ -259,7 +259,7 @@ static void finish_growth(struct heap_lives *l, u64 now_ns)
 	}
 }
 
-int heap_lives_finish(struct heap_lives *l, u64 now_ns)
+int live_set_finish(struct live_set *l, u64 now_ns)
 {
 	int err = 0, code;
 
@@ -267,24 +267,23 @@ int heap_lives_finish(struct heap_lives *l, u64 now_ns)
 		err = look(l);
 	if (l->opt.leaks)
 		finish_growth(l, now_ns);
-	stack_store_forget_lives(l->store);
+	stack_store_forget_live(l->store);
 	code = each_block(l, count_block, &now_ns);
 	return err ? err : code;
 }
 
-static int await_block(struct heap_lives *l, const struct heap_live *block, void *arg)
+static int await_block(struct live_set *l, const struct heap_live *block, void *arg)
 {
 	stack_store_await(arg, &block->key, bytes_of(l, block));
 	return 0;
 }
 
-int heap_lives_await(struct heap_lives *l, struct stack_store *store)
+int live_set_await(struct live_set *l, struct stack_store *store)
 {
 	return each_block(l, await_block, store);
 }
 
-const struct heap_growth *heap_lives_growth(const struct heap_lives *l,
-					    const struct sample_key *key)
+const struct heap_growth *live_set_growth(const struct live_set *l, const struct sample_key *key)
 {
 	struct live_stack_key want = stack_key(key);
 	struct live_stack *s;
@@ -297,9 +296,9 @@ const struct heap_growth *heap_lives_growth(const struct heap_lives *l,
 
 /* ---- life ---- */
 
-int heap_lives_new(const struct heap_lives_options *opt, struct heap_lives **out)
+int live_set_new(const struct live_set_options *opt, struct live_set **out)
 {
-	struct heap_lives *l = calloc(1, sizeof(*l));
+	struct live_set *l = calloc(1, sizeof(*l));
 
 	if (!l)
 		return -ENOMEM;
@@ -314,7 +313,7 @@ int heap_lives_new(const struct heap_lives_options *opt, struct heap_lives **out
 	return 0;
 }
 
-void heap_lives_free(struct heap_lives *l)
+void live_set_free(struct live_set *l)
 {
 	struct live_stack *s, *next;
 

@@ -3,15 +3,15 @@
  * The blocks that are alive, read from the kernel's map: at the end, and while recording where somebody
  * wants to know which stacks only ever grew (--leaks) or what was alive at the highest point (--peak).
  */
-#ifndef CPROF_COLLECT_HEAP_LIVES_H
-#define CPROF_COLLECT_HEAP_LIVES_H
+#ifndef CPROF_COLLECT_LIVE_SET_H
+#define CPROF_COLLECT_LIVE_SET_H
 
 #include "base/bpf_shared.h"
 #include "collect/session/bpf_session.h"
 
-struct heap_lives;
+struct live_set;
 
-struct heap_lives_options {
+struct live_set_options {
 	int map_fd; /* struct heap_block to struct heap_live */
 	struct bpf_session *session; /* borrowed, outlives it */
 	u64 rate;
@@ -26,21 +26,20 @@ struct heap_growth {
 	bool only_grew; /* from each look to the next, and more than once */
 };
 
-int heap_lives_new(const struct heap_lives_options *opt, struct heap_lives **out) MUST_CHECK;
-void heap_lives_free(struct heap_lives *l);
+int live_set_new(const struct live_set_options *opt, struct live_set **out) MUST_CHECK;
+void live_set_free(struct live_set *l);
 
 /* While recording, again and again: looks at the map when it is time. `bytes`: what the kernel estimates. */
-int heap_lives_watch(struct heap_lives *l, u64 now_ns, u64 bytes) MUST_CHECK;
+int live_set_watch(struct live_set *l, u64 now_ns, u64 bytes) MUST_CHECK;
 /*
  * Once, when recording has stopped: adds what is alive, and what was at the peak, to the session's stacks. A negative
  * errno where some of it could not be read; the rest is there.
  */
-int heap_lives_finish(struct heap_lives *l, u64 now_ns) MUST_CHECK;
+int live_set_finish(struct live_set *l, u64 now_ns) MUST_CHECK;
 /* stack_store_await() for every block. */
-int heap_lives_await(struct heap_lives *l, struct stack_store *store) MUST_CHECK;
+int live_set_await(struct live_set *l, struct stack_store *store) MUST_CHECK;
 
-/* NULL when nobody asked, or when nothing of that stack is alive. After heap_lives_finish(). */
-const struct heap_growth *heap_lives_growth(const struct heap_lives *l,
-					    const struct sample_key *key);
+/* NULL when nobody asked, or when nothing of that stack is alive. After live_set_finish(). */
+const struct heap_growth *live_set_growth(const struct live_set *l, const struct sample_key *key);
 
 #endif

@@ -19,7 +19,7 @@ void perf_backlog_free(struct perf_backlog *b);
 bool perf_backlog_is_empty(const struct perf_backlog *b);
 /* Copies a record to the end. `taken`: how many samples it is, once that has been decided. False: no room. */
 bool perf_backlog_put(struct perf_backlog *b, struct bytes raw, u64 taken);
-/* The oldest one, lent until it is dropped; *taken may be changed there. False when there is none. */
+/* The oldest one, borrowed until it is dropped; *taken may be changed there. False when there is none. */
 bool perf_backlog_first(struct perf_backlog *b, struct bytes *raw, u64 **taken);
 void perf_backlog_drop(struct perf_backlog *b);
 

@@ -30,7 +30,7 @@ struct perf_rings {
 	u32 n;
 	size_t bytes;
 	u64 horizon;
-	struct ring *lent; /* its record at tail is in our caller's hands */
+	struct ring *borrowed; /* its record at tail is in our caller's hands */
 	u8 joined[RECORD_BYTES_MAX]; /* a record that wraps around */
 };
 
@@ -239,11 +239,11 @@ broken:
 
 static void give_back(struct perf_rings *r)
 {
-	struct ring *ring = r->lent;
+	struct ring *ring = r->borrowed;
 
 	if (!ring)
 		return;
-	r->lent = NULL;
+	r->borrowed = NULL;
 	ring->tail += ring->size;
 	if (ring->tail < ring->head)
 		look_ahead(r, ring);
@@ -298,6 +298,6 @@ bool perf_rings_next(struct perf_rings *r, struct bytes *record)
 		copy_out(r, ring, ring->tail, r->joined, ring->size);
 		record->data = r->joined;
 	}
-	r->lent = ring;
+	r->borrowed = ring;
 	return true;
 }

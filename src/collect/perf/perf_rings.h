@@ -39,7 +39,7 @@ int perf_rings_wait(struct perf_rings *r, int timeout_ms);
  * moment, so that no ring is read further than the others.
  */
 void perf_rings_begin(struct perf_rings *r, bool all);
-/* The oldest record of the round, lent until the next call; false when there is none. */
+/* The oldest record of the round, borrowed until the next call; false when there is none. */
 bool perf_rings_next(struct perf_rings *r, struct bytes *record);
 
 #endif

@@ -55,13 +55,13 @@ void breakpoints_release(struct breakpoints *b)
 bool breakpoints_is_call(const struct breakpoints *b, u64 address, const u8 *code, size_t len)
 {
 	s32 distance;
-	u64 goal;
+	u64 destination;
 
 	if (len < CALL_LEN || code[0] != CALL)
 		return false;
 	memcpy(&distance, code + 1, sizeof(distance));
-	goal = address + CALL_LEN + (u64)(s64)distance;
-	return goal >= b->trampoline && goal < b->trampoline_end;
+	destination = address + CALL_LEN + (u64)(s64)distance;
+	return destination >= b->trampoline && destination < b->trampoline_end;
 }
 
 static bool is_probed(const struct breakpoints *b, u64 address)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a probe costs on this machine: see probe_price.h. */
+/* What a probe costs on this machine: see probe_cost.h. */
 #include "collect/probe/probe_cost.h"
 
 #include <errno.h>
@@ -13,12 +13,12 @@
 #define ROUNDS 5 /* the best counts: anything else that ran is not the probe's */
 
 /* A push is emulated by every kernel since 4.18 (arch/x86/kernel/uprobes.c, push_setup_xol_ops). */
-void probe_price_place(void);
+void probe_cost_place(void);
 __asm__(".pushsection .text\n"
-	".globl probe_price_place\n"
-	".hidden probe_price_place\n"
-	".type probe_price_place, @function\n"
-	"probe_price_place:\n"
+	".globl probe_cost_place\n"
+	".hidden probe_cost_place\n"
+	".type probe_cost_place, @function\n"
+	"probe_cost_place:\n"
 	"	.cfi_startproc\n"
 	"	push %rbp\n"
 	"	.cfi_adjust_cfa_offset 8\n"
@@ -26,7 +26,7 @@ __asm__(".pushsection .text\n"
 	"	.cfi_adjust_cfa_offset -8\n"
 	"	ret\n"
 	"	.cfi_endproc\n"
-	".size probe_price_place, . - probe_price_place\n"
+	".size probe_cost_place, . - probe_cost_place\n"
 	".popsection\n");
 
 static u64 now_ns(void)
@@ -45,7 +45,7 @@ static u64 best_round(void)
 		u64 begin = now_ns(), took;
 
 		for (int i = 0; i < CALLS; i++)
-			probe_price_place();
+			probe_cost_place();
 		took = now_ns() - begin;
 		best = took < best ? took : best;
 	}
@@ -54,7 +54,7 @@ static u64 best_round(void)
 
 static int own_offset(u64 *offset)
 {
-	u64 address = (u64)(uintptr_t)&probe_price_place;
+	u64 address = (u64)(uintptr_t)&probe_cost_place;
 	map_vec maps = {0};
 	int err = maps_read(getpid(), &maps);
 
@@ -70,7 +70,7 @@ static int own_offset(u64 *offset)
 	return err;
 }
 
-int probe_price_measure(int prog_fd, u64 cookie, bool links, u32 *ns)
+int probe_cost_measure(int prog_fd, u64 cookie, bool links, u32 *ns)
 {
 	struct uprobe_place place = {.cookie = cookie};
 	uprobe_fds fds = {0};

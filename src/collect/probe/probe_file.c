@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The doors of one file: see door_file.h. */
+/* The functions of one file: see probe_file.h. */
 #include "collect/probe/probe_file.h"
 
 #include <bpf/bpf.h>
@@ -17,10 +17,10 @@
 #define PROVIDER "otel_memory"
 
 struct reading {
-	struct door_reader *r;
+	struct function_reader *r;
 	struct elf_file *elf;
 	const char *path;
-	struct door_file *f;
+	struct probe_file *f;
 	struct code_file *code; /* for functions without a return probe; NULL: none was met yet */
 	VEC(u64) entries; /* of the allocating functions, sorted */
 	VEC(struct return_site) results; /* that have a probe already: functions share their ends */
@@ -28,7 +28,7 @@ struct reading {
 
 static int site_put(struct reading *in, struct heap_site *site, u64 offset, uprobe_places *places)
 {
-	struct door_reader *r = in->r;
+	struct function_reader *r = in->r;
 	u32 number = r->nsites;
 
 	if (number >= HEAP_MAX_SITES)
@@ -55,34 +55,34 @@ static struct heap_arg register_arg(const struct probe_site *at, s8 argument)
 		.kind = HEAP_ARG_REG, .size = 8, .reg = heap_register(at->arg_reg[argument])};
 }
 
-static void fill_site(struct heap_site *site, const struct alloc_door *door,
+static void fill_site(struct heap_site *site, const struct alloc_function *function,
 		      const struct probe_site *at)
 {
-	const struct alloc_signature *sig = alloc_signature(door->kind);
+	const struct alloc_signature *sig = alloc_signature(function->kind);
 
-	*site = (struct heap_site){.door = HEAP_DOOR_ALLOC};
+	*site = (struct heap_site){.function = ALLOC_FN_ALLOC};
 	if (!sig->allocates) {
-		site->door = HEAP_DOOR_FREE;
+		site->function = ALLOC_FN_FREE;
 		site->args[0] = register_arg(at, sig->old);
 		return;
 	}
 	site->args[0] = register_arg(at, sig->size);
 	if (sig->count >= 0) {
-		site->flags |= HEAP_DOOR_PRODUCT;
+		site->flags |= ALLOC_FN_PRODUCT;
 		site->args[1] = register_arg(at, sig->count);
 	}
 	if (sig->block >= 0) {
-		site->flags |= HEAP_DOOR_STORED;
+		site->flags |= ALLOC_FN_STORED;
 		site->args[2] = register_arg(at, sig->block);
 	}
 	if (sig->old >= 0) {
-		site->door = HEAP_DOOR_REALLOC;
+		site->function = ALLOC_FN_REALLOC;
 		site->args[2] = register_arg(at, sig->old);
 	}
-	if (door->kind == ALLOC_PVALLOC)
-		site->flags |= HEAP_DOOR_PAGES;
-	if (door->kind != ALLOC_MALLOC || door->named)
-		site->flags |= HEAP_DOOR_JUMPS;
+	if (function->kind == ALLOC_PVALLOC)
+		site->flags |= ALLOC_FN_PAGES;
+	if (function->kind != ALLOC_MALLOC || function->named)
+		site->flags |= ALLOC_FN_JUMPS;
 }
 
 static u32 args_needed(const struct alloc_signature *sig)
@@ -96,7 +96,7 @@ static u32 args_needed(const struct alloc_signature *sig)
 	return mask;
 }
 
-static void note_cost(struct door_file *f, enum alloc_kind kind, u32 ns)
+static void note_cost(struct probe_file *f, enum alloc_kind kind, u32 ns)
 {
 	if (kind == ALLOC_MALLOC && ns > f->alloc_ns)
 		f->alloc_ns = ns;
@@ -120,8 +120,9 @@ static int code_begin(struct reading *in, const struct allocator *a)
 
 	if (in->code || in->entries.len)
 		return 0;
-	vec_for_each(&a->doors, door) {
-		if (alloc_signature(door->kind)->allocates && vec_push(&in->entries, door->vaddr))
+	vec_for_each(&a->functions, function) {
+		if (alloc_signature(function->kind)->allocates &&
+		    vec_push(&in->entries, function->vaddr))
 			return -ENOMEM;
 	}
 	qsort(in->entries.data, in->entries.len, sizeof(*in->entries.data), compare_addresses);
@@ -154,7 +155,7 @@ static bool has_result(const struct reading *in, const struct return_site *site)
 static int result_add(struct reading *in, const struct return_site *at)
 {
 	struct heap_site site = {
-		.door = HEAP_DOOR_RESULT,
+		.function = ALLOC_FN_RESULT,
 		.args = {result_arg(at->taken), result_arg(at->passed)},
 		.condition = at->condition,
 		.stack_bytes = at->stack_bytes,
@@ -169,20 +170,20 @@ static int result_add(struct reading *in, const struct return_site *at)
 }
 
 /* How the returns of a function are seen. */
-enum door_returns {
+enum function_returns {
 	RETURNS_PROBED, /* by a return probe: it can be left in no other way */
 	RETURNS_AT_RESULTS, /* by probes where its result is known */
 	RETURNS_HIDDEN, /* not at all: it counts when it is called */
 	RETURNS_ELSEWHERE, /* all that it returns comes from another function, which is seen */
 };
 
-static int add_results(struct reading *in, const struct alloc_door *door,
+static int add_results(struct reading *in, const struct alloc_function *function,
 		       const struct return_sites *sites)
 {
 	int err = 0;
 
 	vec_for_each(&sites->sites, site) {
-		log_info(in->r->log, "%s returns at %#llx: %s (%s)", door->name,
+		log_info(in->r->log, "%s returns at %#llx: %s (%s)", function->name,
 			 (unsigned long long)site->vaddr, site->text, probe_cost_name(site->cost));
 		if (!err)
 			err = result_add(in, site);
@@ -190,7 +191,7 @@ static int add_results(struct reading *in, const struct alloc_door *door,
 	return err;
 }
 
-static void say_hidden(const struct reading *in, const struct alloc_door *door,
+static void say_hidden(const struct reading *in, const struct alloc_function *function,
 		       const struct return_sites *sites)
 {
 	if (!in->r->live)
@@ -200,7 +201,7 @@ static void say_hidden(const struct reading *in, const struct alloc_door *door,
 		 "a return probe would be fatal if it is left otherwise than by a return, and %s "
 		 "(at %#llx) hides where it returns; \"cprof allocs\" needs no more, and --alloc "
 		 "malloc=NAME can name the function that it calls",
-		 door->name, in->path, sites->why, (unsigned long long)sites->where);
+		 function->name, in->path, sites->why, (unsigned long long)sites->where);
 }
 
 /*
@@ -209,38 +210,38 @@ static void say_hidden(const struct reading *in, const struct alloc_door *door,
  * only a signal handler can come between, and the session's program sees that
  * (bpf/heap_return.bpf.h).
  */
-static enum door_returns judge(const struct reading *in, const struct alloc_door *door,
-			       const struct return_sites *sites)
+static enum function_returns judge(const struct reading *in, const struct alloc_function *function,
+				   const struct return_sites *sites)
 {
 	bool cheap = sites->answer == RETURN_SEEN && !sites->stepped, sessions = !in->r->returns;
 
-	if (sites->delegated && door->kind == ALLOC_NEW && !door->named)
+	if (sites->delegated && function->kind == ALLOC_NEW && !function->named)
 		return RETURNS_ELSEWHERE;
 	if (!cheap && sites->closed && sessions)
 		return RETURNS_PROBED;
 	return sites->answer == RETURN_SEEN ? RETURNS_AT_RESULTS : RETURNS_HIDDEN;
 }
 
-static int find_returns(struct reading *in, const struct alloc_door *door, u64 entry_site,
-			enum door_returns *out)
+static int find_returns(struct reading *in, const struct alloc_function *function, u64 entry_site,
+			enum function_returns *out)
 {
 	const struct return_request request = {
-		.vaddr = door->vaddr,
-		.size = door->size,
+		.vaddr = function->vaddr,
+		.size = function->size,
 		.entry_site = entry_site,
-		.in_memory = alloc_signature(door->kind)->block >= 0,
+		.in_memory = alloc_signature(function->kind)->block >= 0,
 	};
 	struct return_sites sites = {
-		.answer = RETURN_UNSEEN, .why = "too much code", .where = door->vaddr};
+		.answer = RETURN_UNSEEN, .why = "too much code", .where = function->vaddr};
 	int err = in->code ? return_sites_find(in->code, &request, &sites) : 0;
 
 	if (err)
 		return err;
-	*out = judge(in, door, &sites);
+	*out = judge(in, function, &sites);
 	if (*out == RETURNS_AT_RESULTS)
-		err = add_results(in, door, &sites);
+		err = add_results(in, function, &sites);
 	else if (*out == RETURNS_HIDDEN)
-		say_hidden(in, door, &sites);
+		say_hidden(in, function, &sites);
 	return_sites_release(&sites);
 	return err;
 }
@@ -250,35 +251,35 @@ static int find_returns(struct reading *in, const struct alloc_door *door, u64 e
  * Without sessions nobody decides, call by call, whether a second return probe would do harm.
  */
 static bool needs_results(const struct reading *in, const struct allocator *a,
-			  const struct alloc_door *door)
+			  const struct alloc_function *function)
 {
 	bool known = a->id != ALLOCATOR_UNKNOWN && a->id != ALLOCATOR_NAMED;
 
-	return door->may_throw || (in->r->returns && !known);
+	return function->may_throw || (in->r->returns && !known);
 }
 
 /* ---- every function ---- */
 
-static uprobe_places *places_of(struct door_file *f, const struct alloc_signature *sig,
-				enum door_returns returns)
+static uprobe_places *places_of(struct probe_file *f, const struct alloc_signature *sig,
+				enum function_returns returns)
 {
 	if (!sig->allocates)
 		return &f->frees;
 	return returns == RETURNS_PROBED ? &f->allocs : &f->entries;
 }
 
-static int door_put(struct reading *in, const struct alloc_door *door, const struct probe_site *at,
-		    enum door_returns returns)
+static int function_put(struct reading *in, const struct alloc_function *function,
+			const struct probe_site *at, enum function_returns returns)
 {
-	const struct alloc_signature *sig = alloc_signature(door->kind);
-	struct door_file *f = in->f;
+	const struct alloc_signature *sig = alloc_signature(function->kind);
+	struct probe_file *f = in->f;
 	struct heap_site site;
 	int err;
 
-	fill_site(&site, door, at);
-	site.flags |= returns == RETURNS_AT_RESULTS ? HEAP_DOOR_RESULTS : 0;
-	site.flags |= returns == RETURNS_HIDDEN ? HEAP_DOOR_UNSEEN : 0;
-	note_cost(f, door->kind,
+	fill_site(&site, function, at);
+	site.flags |= returns == RETURNS_AT_RESULTS ? ALLOC_FN_RESULTS : 0;
+	site.flags |= returns == RETURNS_HIDDEN ? ALLOC_FN_UNSEEN : 0;
+	note_cost(f, function->kind,
 		  probe_cost_ns(at->cost,
 				returns == RETURNS_PROBED && sig->allocates && in->r->returns
 					? PROBE_RETURN
@@ -288,43 +289,45 @@ static int door_put(struct reading *in, const struct alloc_door *door, const str
 		return err;
 	return vec_push(
 		&f->ranges,
-		(struct door_range){door->offset, door->offset + (door->size ? door->size : 1)});
+		(struct function_range){function->offset,
+					function->offset + (function->size ? function->size : 1)});
 }
 
-static int door_add(struct reading *in, const struct allocator *a, const struct alloc_door *door)
+static int function_add(struct reading *in, const struct allocator *a,
+			const struct alloc_function *function)
 {
-	const struct alloc_signature *sig = alloc_signature(door->kind);
+	const struct alloc_signature *sig = alloc_signature(function->kind);
 	struct probe_request request = {
 		.args = args_needed(sig),
 		.moved_args = true,
 		.purpose = sig->allocates ? PROBE_RETURN : PROBE_ENTRY,
 		.kernel = in->r->kernel,
 	};
-	enum door_returns returns = RETURNS_PROBED;
+	enum function_returns returns = RETURNS_PROBED;
 	struct probe_site at;
-	int err = probe_site_in_file(in->elf, door->vaddr, door->size, &request, &at);
+	int err = probe_site_in_file(in->elf, function->vaddr, function->size, &request, &at);
 
 	if (err) {
 		log_warn(in->r->log, "no probe fits on %s of %s: its calls are not seen",
-			 door->name, in->path);
+			 function->name, in->path);
 		return 0;
 	}
-	if (sig->allocates && needs_results(in, a, door)) {
+	if (sig->allocates && needs_results(in, a, function)) {
 		err = code_begin(in, a);
 		if (!err)
-			err = find_returns(in, door, door->vaddr + at.offset, &returns);
+			err = find_returns(in, function, function->vaddr + at.offset, &returns);
 	}
 	if (err || returns == RETURNS_ELSEWHERE)
 		return err;
-	log_info(in->r->log, "%s+%u: %s (%s)", door->name, at.offset, at.text,
+	log_info(in->r->log, "%s+%u: %s (%s)", function->name, at.offset, at.text,
 		 probe_cost_name(at.cost));
-	return door_put(in, door, &at, returns);
+	return function_put(in, function, &at, returns);
 }
 
 /* glibc's and musl's only call realloc, whose probe sees them. */
-static bool is_covered(const struct allocator *a, const struct alloc_door *door)
+static bool is_covered(const struct allocator *a, const struct alloc_function *function)
 {
-	return door->kind == ALLOC_REALLOCARRAY &&
+	return function->kind == ALLOC_REALLOCARRAY &&
 	       (a->id == ALLOCATOR_GLIBC || a->id == ALLOCATOR_MUSL);
 }
 
@@ -338,7 +341,7 @@ static bool is_expected(const struct reading *in)
 
 static int read_allocator(struct reading *in)
 {
-	struct door_file *f = in->f;
+	struct probe_file *f = in->f;
 	struct allocator a = {0};
 	int err = allocator_find(in->elf, in->r->names, &a);
 
@@ -349,10 +352,10 @@ static int read_allocator(struct reading *in)
 	} else if (!err && asprintf(&f->title, "%s (%s)", a.text, in->path) < 0) {
 		err = -ENOMEM;
 	}
-	vec_for_each(&a.doors, door) {
-		if (!err && !is_covered(&a, door) &&
-		    (in->r->live || alloc_signature(door->kind)->allocates))
-			err = door_add(in, &a, door);
+	vec_for_each(&a.functions, function) {
+		if (!err && !is_covered(&a, function) &&
+		    (in->r->live || alloc_signature(function->kind)->allocates))
+			err = function_add(in, &a, function);
 	}
 	allocator_release(&a);
 	return err;
@@ -399,8 +402,8 @@ static bool is_understood(const struct usdt_probe *probe, u8 nargs)
 static int usdt_add(struct reading *in, const struct usdt_probe *probe)
 {
 	bool alloc = !strcmp(probe->name, "alloc"), frees = !strcmp(probe->name, "free");
-	struct heap_site site = {.door = alloc ? HEAP_DOOR_USDT_ALLOC : HEAP_DOOR_USDT_FREE};
-	struct door_file *f = in->f;
+	struct heap_site site = {.function = alloc ? ALLOC_FN_USDT_ALLOC : ALLOC_FN_USDT_FREE};
+	struct probe_file *f = in->f;
 	u8 nargs = alloc ? 3 : 1;
 
 	if (strcmp(probe->provider, PROVIDER) != 0 || (!alloc && !frees) || (frees && !in->r->live))
@@ -438,8 +441,8 @@ static int read_sampler(struct reading *in, const struct usdt_list *list)
 	return err;
 }
 
-int door_file_new(struct door_reader *r, struct elf_file *elf, const char *path,
-		  struct door_file **out)
+int probe_file_new(struct function_reader *r, struct elf_file *elf, const char *path,
+		   struct probe_file **out)
 {
 	struct reading in = {.r = r, .elf = elf, .path = path};
 	struct usdt_list list = {0};
@@ -457,13 +460,13 @@ int door_file_new(struct door_reader *r, struct elf_file *elf, const char *path,
 	vec_release(&in.entries);
 	vec_release(&in.results);
 	if (err)
-		door_file_free(in.f);
+		probe_file_free(in.f);
 	else
 		*out = in.f;
 	return err;
 }
 
-void door_file_free(struct door_file *f)
+void probe_file_free(struct probe_file *f)
 {
 	if (!f)
 		return;

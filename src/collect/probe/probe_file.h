@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The doors of one file: the functions of an allocator, or the otel_memory probes of a sampler,
+ * The functions of one file: the functions of an allocator, or the otel_memory probes of a sampler,
  * each with the place for a probe, numbered in the kernel's table of sites. Read once for a file,
  * whoever maps it.
  */
-#ifndef CPROF_COLLECT_DOOR_FILE_H
-#define CPROF_COLLECT_DOOR_FILE_H
+#ifndef CPROF_COLLECT_PROBE_FILE_H
+#define CPROF_COLLECT_PROBE_FILE_H
 
 #include "base/bpf_shared.h"
 #include "base/log.h"
@@ -15,11 +15,11 @@
 
 typedef VEC(struct uprobe_place) uprobe_places;
 
-struct door_range { /* of file offsets */
+struct function_range { /* of file offsets */
 	u64 start, end;
 };
 
-struct door_file {
+struct probe_file {
 	u64 inode;
 	u32 dev_major, dev_minor;
 	bool sampler; /* a sampler's library: its own frames are not the program's */
@@ -27,14 +27,14 @@ struct door_file {
 	/* Allocating functions that have no return probe, since an exception may leave them. */
 	uprobe_places entries;
 	uprobe_places results; /* inside their code, where what they return is known */
-	VEC(struct door_range) ranges; /* the code of allocating functions */
+	VEC(struct function_range) ranges; /* the code of allocating functions */
 	u32 alloc_ns, free_ns; /* what a probe on malloc and on free costs here */
 	char *title; /* "jemalloc 5.3.0 (/usr/lib/libjemalloc.so.2)"; NULL: no allocator is in it */
 	char *searched; /* what was looked for where there is none and one was to be expected, or NULL */
 };
 
 /* What reading needs of the recording; all borrowed. */
-struct door_reader {
+struct function_reader {
 	int sites_fd; /* the map of struct heap_site, by number */
 	u32 nsites; /* numbers that are taken */
 	bool live; /* frees are wanted */
@@ -46,10 +46,10 @@ struct door_reader {
 };
 
 /*
- * Reads the doors of `elf`, which is called `path` in messages. A file without any is no error.
+ * Reads the functions of `elf`, which is called `path` in messages. A file without any is no error.
  */
-int door_file_new(struct door_reader *r, struct elf_file *elf, const char *path,
-		  struct door_file **out) MUST_CHECK;
-void door_file_free(struct door_file *f);
+int probe_file_new(struct function_reader *r, struct elf_file *elf, const char *path,
+		   struct probe_file **out) MUST_CHECK;
+void probe_file_free(struct probe_file *f);
 
 #endif

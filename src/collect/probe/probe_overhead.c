@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What probes cost the target: see target_price.h. */
+/* What probes cost the target: see probe_overhead.h. */
 #include "collect/probe/probe_overhead.h"
 
 #include <errno.h>
@@ -32,7 +32,7 @@ void probed_calls_since(struct probed_calls *calls, const struct probed_calls *b
 		calls->queued_ns > before->queued_ns ? calls->queued_ns - before->queued_ns : 0;
 }
 
-struct target_price target_price_of(const struct probed_calls *c)
+struct probe_overhead probe_overhead_of(const struct probed_calls *c)
 {
 	double added = (double)c->begins * (c->begin_ns + BEGIN_PROGRAM_NS) +
 		       (double)c->ends * (c->end_ns + END_PROGRAM_NS) + (double)c->more_ns +
@@ -46,9 +46,9 @@ struct target_price target_price_of(const struct probed_calls *c)
 	u64 time = c->cpu_ns > idle_or_running ? c->cpu_ns : idle_or_running;
 
 	if (!time || !c->elapsed_ns)
-		return (struct target_price){0};
+		return (struct probe_overhead){0};
 	share = added / (double)time < NEARLY_ALL ? added / (double)time : NEARLY_ALL;
-	return (struct target_price){
+	return (struct probe_overhead){
 		.calls_per_second = (double)c->begins / (seconds * (1 - share)),
 		.slowdown = share / (1 - share),
 		.at_least = share >= NEARLY_ALL,
@@ -88,7 +88,7 @@ static u64 queued_time(const struct target *t)
 }
 
 /* Without the time in queues, which takes a file for each thread. */
-static struct probed_calls calls_now(const struct price_watch *w)
+static struct probed_calls calls_now(const struct overhead_watch *w)
 {
 	struct probed_calls calls = {.cpu_ns = cpu_time(w->opt->target)};
 	struct timespec ts;
@@ -99,9 +99,9 @@ static struct probed_calls calls_now(const struct price_watch *w)
 	return calls;
 }
 
-void price_watch_begin(struct price_watch *w, int prog_fd, u64 cookie, bool links)
+void overhead_watch_begin(struct overhead_watch *w, int prog_fd, u64 cookie, bool links)
 {
-	int err = probe_price_measure(prog_fd, cookie, links, &w->probe_ns);
+	int err = probe_cost_measure(prog_fd, cookie, links, &w->probe_ns);
 
 	/* Unknown, the figures of another machine serve. */
 	if (err)
@@ -112,7 +112,7 @@ void price_watch_begin(struct price_watch *w, int prog_fd, u64 cookie, bool link
 	w->before.queued_ns = queued_time(w->opt->target);
 }
 
-struct target_price price_watch_now(const struct price_watch *w)
+struct probe_overhead overhead_watch_now(const struct overhead_watch *w)
 {
 	u32 known_ns = probe_cost_ns(PROBE_COST_EMULATED, PROBE_ENTRY);
 	struct probed_calls calls = calls_now(w);
@@ -124,11 +124,11 @@ struct target_price price_watch_now(const struct price_watch *w)
 		calls.end_ns = calls.end_ns * w->probe_ns / known_ns;
 		calls.more_ns = calls.more_ns * w->probe_ns / known_ns;
 	}
-	return target_price_of(&calls);
+	return probe_overhead_of(&calls);
 }
 
 /* Not longer than the whole recording, for which -d may ask for less. */
-static bool is_over(const struct price_watch *w, u32 step)
+static bool is_over(const struct overhead_watch *w, u32 step)
 {
 	struct probed_calls calls = calls_now(w);
 
@@ -137,12 +137,12 @@ static bool is_over(const struct price_watch *w, u32 step)
 	return step >= TRIAL_STEPS_LEAST && calls.begins - w->before.begins > TRIAL_CALLS;
 }
 
-int price_watch_trial(struct price_watch *w, struct error *err)
+int overhead_watch_trial(struct overhead_watch *w, struct error *err)
 {
 	const struct timespec pause = {.tv_nsec = TRIAL_STEP_NS};
 	const char *title = w->opt->target->title, *about;
 	u32 limit = w->opt->heap.max_slowdown;
-	struct target_price price;
+	struct probe_overhead overhead;
 	double percent;
 
 	w->before = calls_now(w);
@@ -152,11 +152,11 @@ int price_watch_trial(struct price_watch *w, struct error *err)
 		if (nanosleep(&pause, NULL))
 			break;
 	}
-	price = price_watch_now(w);
-	percent = price.slowdown * 100;
-	about = price.at_least ? "more than" : "about";
+	overhead = overhead_watch_now(w);
+	percent = overhead.slowdown * 100;
+	about = overhead.at_least ? "more than" : "about";
 	log_note(w->opt->log, "%s: %.0f %s: expect %s %.0f%% slowdown", title,
-		 price.calls_per_second, w->calls, about, percent);
+		 overhead.calls_per_second, w->calls, about, percent);
 	if (!limit || percent <= limit)
 		return 0;
 	return error_set(err, -EBUSY,

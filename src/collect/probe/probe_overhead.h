@@ -3,8 +3,8 @@
  * What probes cost the target: from the number of calls that pass them and the price of each. Told after a
  * short trial, before more is paid, and again at the end.
  */
-#ifndef CPROF_COLLECT_TARGET_PRICE_H
-#define CPROF_COLLECT_TARGET_PRICE_H
+#ifndef CPROF_COLLECT_PROBE_OVERHEAD_H
+#define CPROF_COLLECT_PROBE_OVERHEAD_H
 
 #include "collect/collector.h"
 
@@ -18,17 +18,17 @@ struct probed_calls {
 	u64 queued_ns; /* its threads waited so long for a CPU, one after the other or side by side */
 };
 
-struct target_price {
+struct probe_overhead {
 	double calls_per_second; /* that begin, as they would be without probes */
 	double slowdown; /* time added to the target's: 0.12 is 12 % */
 	bool at_least; /* so much time goes into probes that nothing is left to compare it with */
 };
 
-struct target_price target_price_of(const struct probed_calls *calls);
+struct probe_overhead probe_overhead_of(const struct probed_calls *calls);
 /* Takes from `calls` what had been counted `before`. */
 void probed_calls_since(struct probed_calls *calls, const struct probed_calls *before);
 
-struct price_watch {
+struct overhead_watch {
 	const struct collect_options *opt; /* borrowed, with the arg */
 	const char *calls; /* "allocations/s" */
 	/* All but the times; prices as probe_cost_ns() has them. */
@@ -42,13 +42,13 @@ struct price_watch {
  * Before probes are attached: measures what one costs here, with a program that does nothing for that
  * `cookie`, and remembers what has been counted.
  */
-void price_watch_begin(struct price_watch *w, int prog_fd, u64 cookie, bool links);
+void overhead_watch_begin(struct overhead_watch *w, int prog_fd, u64 cookie, bool links);
 /*
  * Once they are attached: waits for a few calls, which are part of the recording, and tells the user.
  * -EBUSY: it is above the limit.
  */
-int price_watch_trial(struct price_watch *w, struct error *err) MUST_CHECK;
+int overhead_watch_trial(struct overhead_watch *w, struct error *err) MUST_CHECK;
 /* Since the trial began. */
-struct target_price price_watch_now(const struct price_watch *w);
+struct probe_overhead overhead_watch_now(const struct overhead_watch *w);
 
 #endif

@@ -51,7 +51,7 @@ struct bpf_session {
 	void *before_merge_arg;
 	bool merging; /* or it is not the time for that */
 	u64 drain_until_ns; /* CLOCK_MONOTONIC; 0: until nothing is left */
-	int counts_fd[2], stats_fd, seeds_fd;
+	int counts_fd[2], stats_fd, initial_threads_fd;
 	u32 counts_max;
 	struct count_batch *batch; /* made in time, so that counts need no memory to be read */
 	struct gaps gaps;
@@ -322,11 +322,11 @@ u32 bpf_session_module(const struct bpf_session *s, const struct map_entry *e)
 	return module_set_find(bpf_modules_set(s->modules), e);
 }
 
-int bpf_session_read(struct bpf_session *s, const struct sample_meaning *meaning, struct profile *p,
+int bpf_session_read(struct bpf_session *s, const struct sample_mapping *mapping, struct profile *p,
 		     struct error *err)
 {
 	int code =
-		stack_store_to_profile(s->store, bpf_modules_set(s->modules), s->opt, meaning, p);
+		stack_store_to_profile(s->store, bpf_modules_set(s->modules), s->opt, mapping, p);
 
 	if (!code)
 		stack_store_clear(s->store);
@@ -375,11 +375,11 @@ const struct module_set *bpf_session_modules(const struct bpf_session *s)
 
 /* ---- who and what, before recording ---- */
 
-static int seed(struct bpf_session *s, pid_t tgid, u32 value)
+static int mark_initial(struct bpf_session *s, pid_t tgid, u32 value)
 {
 	struct proc_pid key = pid_to_proc(tgid);
 
-	return bpf_map_update_elem(s->seeds_fd, &key, &value, BPF_ANY);
+	return bpf_map_update_elem(s->initial_threads_fd, &key, &value, BPF_ANY);
 }
 
 /* Reads what list_mappings writes; every record is a file whose table is loaded at once. */
@@ -449,7 +449,7 @@ int bpf_session_discover(struct bpf_session *s, struct bpf_program *list_mapping
 
 	vec_for_each(&s->opt->target->processes, p) {
 		if (!code)
-			code = seed(s, p->tgid, SEED_TARGET);
+			code = mark_initial(s, p->tgid, INITIAL_TARGET);
 	}
 	for (; extra && *extra; extra++) {
 		void *mem = map_for_listing(s->opt->readers, *extra);
@@ -458,7 +458,7 @@ int bpf_session_discover(struct bpf_session *s, struct bpf_program *list_mapping
 			munmap(mem, 1);
 	}
 	if (mapped.len && !code)
-		code = seed(s, getpid(), SEED_LIST_ONLY);
+		code = mark_initial(s, getpid(), INITIAL_LIST_ONLY);
 	if (!code)
 		code = list_and_load(s, list_mappings);
 	vec_for_each(&mapped, mem)
@@ -509,7 +509,7 @@ int bpf_session_new(struct bpf_object *obj, struct sample_control *control,
 	s->counts_fd[1] = map_fd(obj, "counts_b");
 	s->counts_max = bpf_map__max_entries(bpf_object__find_map_by_name(obj, "counts_a"));
 	s->stats_fd = map_fd(obj, "stats");
-	s->seeds_fd = map_fd(obj, "seeds");
+	s->initial_threads_fd = map_fd(obj, "initial_threads");
 	code = bpf_modules_new(&env, &s->modules);
 	if (!code)
 		code = stack_store_new(opt, kind, &s->store);

@@ -56,7 +56,7 @@ void bpf_session_add(struct bpf_session *s, const struct sample_key *key, enum t
 		     const struct sample_count *n);
 /* Makes the weights of a cause add up to `total`, each in proportion; before reading. */
 void bpf_session_scale(struct bpf_session *s, enum wait_cause cause, u64 total);
-/* Lent; grows while recording. */
+/* Borrowed; grows while recording. */
 const struct module_set *bpf_session_modules(const struct bpf_session *s);
 
 /*
@@ -65,7 +65,7 @@ const struct module_set *bpf_session_modules(const struct bpf_session *s);
  */
 typedef void (*bpf_session_merge_fn)(void *arg, struct stack_store *store);
 void bpf_session_on_merge(struct bpf_session *s, bpf_session_merge_fn fn, void *arg);
-struct stack_store *bpf_session_store(struct bpf_session *s); /* lent */
+struct stack_store *bpf_session_store(struct bpf_session *s); /* borrowed */
 /* Takes in the stacks whose frames the kernel has sent. */
 void bpf_session_take_stacks(struct bpf_session *s);
 
@@ -73,7 +73,7 @@ void bpf_session_take_stacks(struct bpf_session *s);
 int bpf_session_poll(struct bpf_session *s, int timeout_ms);
 void bpf_session_drain(struct bpf_session *s); /* once sampling stopped */
 /* Once, or again after a failure. `meaning`: see stack_store.h; may be NULL. */
-int bpf_session_read(struct bpf_session *s, const struct sample_meaning *meaning, struct profile *p,
+int bpf_session_read(struct bpf_session *s, const struct sample_mapping *mapping, struct profile *p,
 		     struct error *err) MUST_CHECK;
 void bpf_session_shrink(struct bpf_session *s);
 void bpf_session_stats(struct bpf_session *s, struct collect_stats *out);

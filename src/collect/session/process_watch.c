@@ -27,7 +27,7 @@ struct begun {
 
 struct process_watch {
 	struct process_watch_options opt;
-	struct ring_buffer *births;
+	struct ring_buffer *new_processes;
 	int wake; /* eventfd: the watch is to end */
 	pthread_t thread;
 	bool running;
@@ -86,11 +86,11 @@ static void begin(struct process_watch *w, pid_t tgid, bool same_process)
 
 static int process_born(void *ctx, void *data, size_t size)
 {
-	const struct heap_birth *birth = data;
+	const struct new_process *new_process = data;
 	pid_t tgid;
 
-	if (size >= sizeof(*birth) && !pid_from_proc(birth->tgid, &tgid))
-		begin(ctx, tgid, birth->exec);
+	if (size >= sizeof(*new_process) && !pid_from_proc(new_process->tgid, &tgid))
+		begin(ctx, tgid, new_process->exec);
 	return 0;
 }
 
@@ -137,8 +137,8 @@ static bool step(struct process_watch *w)
 	u64 now = now_ns();
 	struct begun *b;
 
-	if (w->births)
-		ring_buffer__consume(w->births);
+	if (w->new_processes)
+		ring_buffer__consume(w->new_processes);
 	b = next_begun(w, now);
 	if (b) {
 		look_at(w, b);
@@ -162,7 +162,8 @@ static void wait_for_work(struct process_watch *w)
 {
 	struct pollfd fds[] = {
 		{.fd = w->wake, .events = POLLIN},
-		{.fd = w->births ? ring_buffer__epoll_fd(w->births) : -1, .events = POLLIN},
+		{.fd = w->new_processes ? ring_buffer__epoll_fd(w->new_processes) : -1,
+		 .events = POLLIN},
 	};
 	u64 now = now_ns(), due = w->all_due_ns;
 
@@ -185,8 +186,8 @@ static void *watch(void *arg)
 		w->rested = true;
 		wait_for_work(w);
 	}
-	if (w->births)
-		ring_buffer__consume(w->births);
+	if (w->new_processes)
+		ring_buffer__consume(w->new_processes);
 	vec_for_each(&w->begun, b) {
 		if (!b->step_ns)
 			count(&w->stats.missed);
@@ -223,9 +224,9 @@ int process_watch_start(const struct process_watch_options *opt, struct process_
 	w->wake = eventfd(0, EFD_CLOEXEC);
 	if (w->wake < 0)
 		err = -errno;
-	if (!err && opt->births_fd >= 0) {
-		w->births = ring_buffer__new(opt->births_fd, process_born, w, NULL);
-		err = w->births ? 0 : -errno;
+	if (!err && opt->new_processes_fd >= 0) {
+		w->new_processes = ring_buffer__new(opt->new_processes_fd, process_born, w, NULL);
+		err = w->new_processes ? 0 : -errno;
 	}
 	for (size_t i = 0; i < opt->nbegun && !err; i++)
 		err = vec_push(&w->begun, (struct begun){.tgid = opt->begun[i],
@@ -269,7 +270,7 @@ void process_watch_free(struct process_watch *w)
 	if (!w)
 		return;
 	process_watch_stop(w);
-	ring_buffer__free(w->births);
+	ring_buffer__free(w->new_processes);
 	vec_release(&w->begun);
 	vec_release(&w->rest);
 	if (w->wake >= 0)

@@ -28,7 +28,7 @@ struct process_watch_options {
 	const struct process_watch_ops *ops;
 	void *arg;
 	int targets_fd; /* the BPF map of the processes that are recorded */
-	int births_fd; /* a BPF ring buffer of struct heap_birth; -1: nobody tells of new processes */
+	int new_processes_fd; /* a BPF ring buffer of struct new_process; -1: nobody tells of new processes */
 	const pid_t *begun; /* processes that have just begun */
 	size_t nbegun;
 };

@@ -220,9 +220,9 @@ static float first_guess(const struct stack_store *s, size_t target)
 /* ---- where entries go ---- */
 
 static void add_parts(struct stack_store *s, u32 to, const struct stack_entry *e,
-		      const struct stack_lives *lives, bool forget)
+		      const struct stack_live *live, bool forget)
 {
-	const struct sample_count parts[] = {e->count, lives->live, lives->peak};
+	const struct sample_count parts[] = {e->count, live->live, live->peak};
 
 	for (u32 part = TALLY_COUNT; part <= TALLY_PEAK; part++) {
 		struct sample_count n = parts[part];
@@ -245,8 +245,8 @@ static u32 keep(struct merging *m, const struct stack_entry *e, float worth)
 	s->entries.data[number] = *e;
 	s->entries.data[number].count = (struct sample_count){0};
 	s->worth.data[number] = worth;
-	if (s->kind.lives)
-		s->lives.data[number] = (struct stack_lives){.live = {0}};
+	if (s->kind.live)
+		s->live.data[number] = (struct stack_live){.live = {0}};
 	stack_entry_link(s, number);
 	return number;
 }
@@ -275,10 +275,10 @@ static u32 merged_node(struct stack_store *s, u32 moved)
 
 /* It stands for nothing, and nothing will come. */
 static bool is_needless(const struct stack_store *s, const struct stack_entry *e,
-			const struct stack_lives *lives)
+			const struct stack_live *live)
 {
-	return !e->count.samples && !e->count.weight && !lives->live.samples &&
-	       !lives->peak.samples && !e->awaited && (e->merged || !is_recent(s, e->epoch));
+	return !e->count.samples && !e->count.weight && !live->live.samples &&
+	       !live->peak.samples && !e->awaited && (e->merged || !is_recent(s, e->epoch));
 }
 
 /* Later counts of a key that is merged find their way; without memory they are counted at the root. */
@@ -310,7 +310,7 @@ static u32 owner_at(struct stack_store *s, u32 owner, u32 level)
 
 /* Makes the merged entry that stands for `e` from now on, or finds it. */
 static u32 merge_entry(struct merging *m, const struct stack_entry *e,
-		       const struct stack_lives *lives, u32 level, float worth)
+		       const struct stack_live *live, u32 level, float worth)
 {
 	struct stack_store *s = m->s;
 	struct sample_key key = e->key, labels = labels_at(s, &e->key, level);
@@ -331,7 +331,7 @@ static u32 merge_entry(struct merging *m, const struct stack_entry *e,
 	if (s->kind.chained)
 		to.key.object = to.waker;
 	number = keep_merged(m, &to, worth);
-	add_parts(s, number, e, lives, forget);
+	add_parts(s, number, e, live, forget);
 	add_alias(s, e, number);
 	if (!e->merged && to.node != e->node && to.node != s->nowhere &&
 	    (e->count.samples || e->count.weight))
@@ -340,7 +340,7 @@ static u32 merge_entry(struct merging *m, const struct stack_entry *e,
 }
 
 /* The nodes of an entry have been renumbered. */
-static u32 stay(struct merging *m, struct stack_entry *e, const struct stack_lives *lives,
+static u32 stay(struct merging *m, struct stack_entry *e, const struct stack_live *live,
 		float worth)
 {
 	u32 number;
@@ -353,24 +353,24 @@ static u32 stay(struct merging *m, struct stack_entry *e, const struct stack_liv
 	} else {
 		number = keep(m, e, worth);
 	}
-	add_parts(m->s, number, e, lives, false);
+	add_parts(m->s, number, e, live, false);
 	return number;
 }
 
-static u32 place(struct merging *m, struct stack_entry *e, const struct stack_lives *lives,
+static u32 place(struct merging *m, struct stack_entry *e, const struct stack_live *live,
 		 float worth)
 {
 	bool cut = (e->node | e->waker) & TREE_CUT;
 	u32 level;
 
-	if (is_needless(m->s, e, lives))
+	if (is_needless(m->s, e, live))
 		return GONE;
 	if (worth >= m->least && !cut)
-		return stay(m, e, lives, worth);
+		return stay(m, e, live, worth);
 	level = level_of(m, e);
 	if (!cut && !level)
-		return stay(m, e, lives, worth);
-	return merge_entry(m, e, lives, level, worth);
+		return stay(m, e, live, worth);
+	return merge_entry(m, e, live, level, worth);
 }
 
 static void place_all(struct merging *m)
@@ -382,15 +382,15 @@ static void place_all(struct merging *m)
 	s->counted = s->shown = 0;
 	for (size_t i = 0; i < n; i++) {
 		struct stack_entry e = s->entries.data[i];
-		struct stack_lives lives = {.live = {0}};
+		struct stack_live live = {.live = {0}};
 
-		if (s->kind.lives)
-			lives = s->lives.data[i];
-		s->moved.data[i] = place(m, &e, &lives, s->worth.data[i]);
+		if (s->kind.live)
+			live = s->live.data[i];
+		s->moved.data[i] = place(m, &e, &live, s->worth.data[i]);
 	}
 	s->entries.len = s->worth.len = m->kept;
-	if (s->kind.lives)
-		s->lives.len = m->kept;
+	if (s->kind.live)
+		s->live.len = m->kept;
 }
 
 /* ---- one round ---- */
@@ -505,7 +505,7 @@ static void trim(struct stack_store *s)
 	vec_shrink(&s->entries, room);
 	vec_shrink(&s->worth, room);
 	vec_shrink(&s->moved, room);
-	vec_shrink(&s->lives, room);
+	vec_shrink(&s->live, room);
 	vec_shrink(&s->aliases, s->aliases.len);
 	vec_shrink(&s->wakers, s->wakers.len);
 	chains_shrink(&s->index, room);

@@ -29,7 +29,7 @@ struct conversion {
 	struct profile *p;
 	struct module_set *modules;
 	const struct collect_options *opt;
-	const struct sample_meaning *meaning; /* may be NULL */
+	const struct sample_mapping *mapping; /* may be NULL */
 	struct mapping_entry *mappings;
 	struct tree_path path;
 	double total, merged; /* of the values of the type that is shown first */
@@ -250,8 +250,8 @@ static void add_labels_of_kind(struct conversion *c, const struct stack_entry *e
 	struct sample_label own[SAMPLE_LABELS_MAX];
 	u32 n = 0;
 
-	if (c->meaning && c->meaning->labels)
-		n = c->meaning->labels(c->meaning->arg, &e->key, owner, own);
+	if (c->mapping && c->mapping->labels)
+		n = c->mapping->labels(c->mapping->arg, &e->key, owner, own);
 	for (u32 i = 0; i < n; i++)
 		add_label(c, l, own[i]);
 }
@@ -281,14 +281,14 @@ static const s64 *values_of(const struct conversion *c, const struct stack_entry
 {
 	struct sample_tally tally = {.count = e->count};
 
-	if (c->store->kind.lives) {
-		const struct stack_lives *l = &c->store->lives.data[e - c->store->entries.data];
+	if (c->store->kind.live) {
+		const struct stack_live *l = &c->store->live.data[e - c->store->entries.data];
 
 		tally.live = l->live;
 		tally.peak = l->peak;
 	}
-	if (c->meaning) {
-		c->meaning->values(c->meaning->arg, &e->key, &tally, values);
+	if (c->mapping) {
+		c->mapping->values(c->mapping->arg, &e->key, &tally, values);
 		return values;
 	}
 	values[0] = (s64)tally.count.samples;
@@ -366,7 +366,7 @@ static bool is_wanted(const struct conversion *c, const struct stack_entry *e)
 {
 	if ((!e->count.samples && !e->count.weight) || e->node == c->store->nowhere)
 		return false;
-	return !c->meaning || !c->meaning->wanted || c->meaning->wanted(c->meaning->arg, &e->key);
+	return !c->mapping || !c->mapping->wanted || c->mapping->wanted(c->mapping->arg, &e->key);
 }
 
 /* pprof takes mapping 0 for the main binary: the first target's executable. */
@@ -411,7 +411,7 @@ static void sort_entries(struct stack_store *s)
 }
 
 int stack_store_to_profile(struct stack_store *s, struct module_set *modules,
-			   const struct collect_options *opt, const struct sample_meaning *meaning,
+			   const struct collect_options *opt, const struct sample_mapping *mapping,
 			   struct profile *p)
 {
 	struct conversion *c = calloc(1, sizeof(*c));
@@ -424,7 +424,7 @@ int stack_store_to_profile(struct stack_store *s, struct module_set *modules,
 	c->p = p;
 	c->modules = modules;
 	c->opt = opt;
-	c->meaning = meaning;
+	c->mapping = mapping;
 	err = main_mapping_first(c);
 	sort_entries(s);
 	for (size_t i = 0; i < s->entries.len && !err; i++) {

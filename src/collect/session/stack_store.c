@@ -51,7 +51,7 @@ static int reserve_entries(struct stack_store *s, size_t n)
 
 	if (want >= UINT32_MAX || vec_reserve(&s->entries, want) ||
 	    vec_reserve(&s->worth, s->entries.cap) || vec_reserve(&s->moved, s->entries.cap) ||
-	    (s->kind.lives && vec_reserve(&s->lives, s->entries.cap)))
+	    (s->kind.live && vec_reserve(&s->live, s->entries.cap)))
 		return -ENOMEM;
 	fresh = chains_reserve(&s->index, want);
 	for (size_t i = 0; fresh == 1 && i < s->entries.len; i++)
@@ -67,9 +67,9 @@ static struct stack_entry *append(struct stack_store *s, const struct stack_entr
 	s->entries.data[number] = *e;
 	s->worth.data[number] = 0;
 	s->worth.len = s->entries.len;
-	if (s->kind.lives) {
-		s->lives.data[number] = (struct stack_lives){.live = {0}};
-		s->lives.len = s->entries.len;
+	if (s->kind.live) {
+		s->live.data[number] = (struct stack_live){.live = {0}};
+		s->live.len = s->entries.len;
 	}
 	stack_entry_link(s, (u32)number);
 	return &s->entries.data[number];
@@ -80,12 +80,12 @@ void stack_entry_add(struct stack_store *s, struct stack_entry *e, enum tally_pa
 {
 	struct sample_count *to = &e->count;
 
-	if (part != TALLY_COUNT && !s->kind.lives)
+	if (part != TALLY_COUNT && !s->kind.live)
 		return;
 	if (part != TALLY_COUNT) {
-		struct stack_lives *lives = &s->lives.data[e - s->entries.data];
+		struct stack_live *live = &s->live.data[e - s->entries.data];
 
-		to = part == TALLY_LIVE ? &lives->live : &lives->peak;
+		to = part == TALLY_LIVE ? &live->live : &live->peak;
 	} else if (!to->samples && !to->weight && (n->samples || n->weight)) {
 		s->counted++;
 		s->shown += !e->shared;
@@ -168,7 +168,7 @@ struct stack_store_size stack_store_size(const struct stack_store *s)
 {
 	const size_t depth = s->stacks ? s->frames / s->stacks : 0;
 	const size_t entry = sizeof(struct stack_entry) + sizeof(float) + sizeof(u32) +
-			     (s->kind.lives ? sizeof(struct stack_lives) : 0);
+			     (s->kind.live ? sizeof(struct stack_live) : 0);
 
 	return (struct stack_store_size){
 		.held = stack_tree_bytes(&s->tree) + owner_table_bytes(&s->owners) +
@@ -376,15 +376,15 @@ int stack_store_add(struct stack_store *s, const struct sample_key *key, enum ta
 	return 0;
 }
 
-void stack_store_forget_lives(struct stack_store *s)
+void stack_store_forget_live(struct stack_store *s)
 {
-	vec_for_each(&s->lives, l)
+	vec_for_each(&s->live, l)
 		l->live = (struct sample_count){0};
 }
 
-void stack_store_lives_are_peak(struct stack_store *s)
+void stack_store_live_is_peak(struct stack_store *s)
 {
-	vec_for_each(&s->lives, l)
+	vec_for_each(&s->live, l)
 		l->peak = l->live;
 }
 
@@ -407,7 +407,7 @@ void stack_store_scale(struct stack_store *s, u16 cause, u64 total)
 static u32 sample_bytes(const struct collect_options *opt, const struct stack_kind *kind)
 {
 	u32 labels = 2 + 2 * opt->by_process + 2 * opt->by_thread + opt->by_cpu;
-	u32 values = kind && kind->lives ? SAMPLE_VALUES_MAX : 2;
+	u32 values = kind && kind->live ? SAMPLE_VALUES_MAX : 2;
 
 	return (u32)(sizeof(struct profile_sample) + values * sizeof(s64) +
 		     labels * sizeof(struct profile_label) + 2 * sizeof(u64));
@@ -450,7 +450,7 @@ void stack_store_clear(struct stack_store *s)
 	stack_tree_release(&s->tree);
 	owner_table_release(&s->owners);
 	vec_release(&s->entries);
-	vec_release(&s->lives);
+	vec_release(&s->live);
 	vec_release(&s->worth);
 	vec_release(&s->moved);
 	vec_release(&s->aliases);

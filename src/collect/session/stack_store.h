@@ -18,7 +18,7 @@ struct stack_store;
 /* What the store must know of a kind of profile. Functions may be NULL where nothing is special. */
 struct stack_kind {
 	bool chained; /* objects are hashes of wakers' stacks */
-	bool lives; /* what is alive is counted, too (TALLY_LIVE, TALLY_PEAK) */
+	bool live; /* what is alive is counted, too (TALLY_LIVE, TALLY_PEAK) */
 	/* What a count is worth, so that the least is merged first; NULL: its weight. */
 	double (*worth)(void *arg, const struct sample_key *key, const struct sample_count *n);
 	/*
@@ -59,8 +59,8 @@ enum tally_part { TALLY_COUNT, TALLY_LIVE, TALLY_PEAK };
 int stack_store_add(struct stack_store *s, const struct sample_key *key, enum tally_part part,
 		    const struct sample_count *n);
 /* Of kinds with lives: nothing is alive; what is alive is what was at the peak. */
-void stack_store_forget_lives(struct stack_store *s);
-void stack_store_lives_are_peak(struct stack_store *s);
+void stack_store_forget_live(struct stack_store *s);
+void stack_store_live_is_peak(struct stack_store *s);
 /* Makes the weights under a cause add up to `total`, each in proportion. */
 void stack_store_scale(struct stack_store *s, u16 cause, u64 total);
 
@@ -118,7 +118,7 @@ struct sample_label {
 };
 
 /* What a kind makes of a key; without one the values are the counts. */
-struct sample_meaning {
+struct sample_mapping {
 	/* One value for each of the profile's sample types. */
 	void (*values)(void *arg, const struct sample_key *key, const struct sample_tally *tally,
 		       s64 values[SAMPLE_VALUES_MAX]);
@@ -136,7 +136,7 @@ struct sample_meaning {
  * "--". Mappings get their module as source; JIT modules are asked of `modules`.
  */
 int stack_store_to_profile(struct stack_store *s, struct module_set *modules,
-			   const struct collect_options *opt, const struct sample_meaning *meaning,
+			   const struct collect_options *opt, const struct sample_mapping *mapping,
 			   struct profile *p) MUST_CHECK;
 /* Gives its memory back once the profile has been made. */
 void stack_store_clear(struct stack_store *s);

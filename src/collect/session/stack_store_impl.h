@@ -26,7 +26,7 @@ struct stack_entry {
 _Static_assert(sizeof(struct stack_entry) == 64, "no padding");
 
 /* Of kinds with lives: for each entry. */
-struct stack_lives {
+struct stack_live {
 	struct sample_count live, peak;
 };
 
@@ -53,7 +53,7 @@ struct stack_store {
 	struct stack_tree tree;
 	struct owner_table owners;
 	VEC(struct stack_entry) entries;
-	VEC(struct stack_lives) lives; /* empty, or as many */
+	VEC(struct stack_live) live; /* empty, or as many */
 	VEC(float) worth; /* likewise as many: of what is awaited, while merging */
 	VEC(u32) moved; /* room for as many: where entries go, while merging */
 	struct chains index;

@@ -34,14 +34,14 @@ struct holds_collector {
 	struct holds_bpf *skel;
 	struct bpf_session *session;
 	struct uprobe_pins *pins;
-	struct hold_doors *doors;
+	struct lock_probes *probes;
 	struct lock_names *names;
 	bool links;
 	struct process_watch *processes;
 	u64 names_at, names_step; /* CLOCK_MONOTONIC ns */
 	pid_vec unnamed; /* whose files are still to be noted this time */
-	struct price_watch watch;
-	struct target_price price; /* of the whole recording */
+	struct overhead_watch watch;
+	struct probe_overhead overhead; /* of the whole recording */
 };
 
 static struct holds_collector *of(struct collector *c)
@@ -97,7 +97,7 @@ static int load(struct holds_collector *c, struct error *err)
 	/* The address of a lock means something in one process only. */
 	c->skel->rodata->settings.by_tgid = true;
 	if (c->links)
-		bpf_program__set_expected_attach_type(c->skel->progs.on_door,
+		bpf_program__set_expected_attach_type(c->skel->progs.on_function,
 						      (enum bpf_attach_type)UPROBE_ATTACH_MULTI);
 	code = bpf_session_size_counts(c->skel->obj);
 	if (!code)
@@ -127,17 +127,17 @@ static int follow(struct holds_collector *c, struct error *err)
 	return 0;
 }
 
-static int make_doors(struct holds_collector *c, const struct features *f, struct error *err)
+static int make_probes(struct holds_collector *c, const struct features *f, struct error *err)
 {
 	const struct hold_programs programs = {
-		.entry = bpf_program__fd(c->skel->progs.on_door),
+		.entry = bpf_program__fd(c->skel->progs.on_function),
 		.links = c->links,
 		.pins = c->pins,
 		.kernel = probe_kernel_flags(f->kernel_major, f->kernel_minor),
 		.readers = c->opt.readers,
 		.log = c->opt.log,
 	};
-	int code = hold_doors_new(&programs, &c->doors);
+	int code = lock_probes_new(&programs, &c->probes);
 
 	if (!code)
 		code = lock_names_new(bpf_session_modules(c->session), &c->names);
@@ -168,7 +168,7 @@ static int holds_prepare(struct collector *base, struct error *err)
 	if (!code && uprobe_pins_new(f.uprobe_multi, c->opt.log, &c->pins))
 		code = error_set(err, -ENOMEM, "cannot record: out of memory");
 	if (!code)
-		code = make_doors(c, &f, err);
+		code = make_probes(c, &f, err);
 	if (code)
 		return code;
 	if (c->opt.command)
@@ -187,20 +187,20 @@ static void count_calls(void *arg, struct probed_calls *now)
 	now->begins = bpf_session_stat(c->session, STAT_HOLD_LOCKS);
 	now->ends = bpf_session_stat(c->session, STAT_HOLD_UNLOCKS);
 	now->sampled_ns = bpf_session_stat(c->session, STAT_NANOSECONDS);
-	now->begin_ns = now->end_ns = hold_doors_cost(c->doors);
+	now->begin_ns = now->end_ns = lock_probes_cost(c->probes);
 }
 
 /* The price, before more of it is paid. */
-static int say_price(struct holds_collector *c, struct error *err)
+static int report_overhead(struct holds_collector *c, struct error *err)
 {
 	int code;
 
 	c->base.began_ns = now_ns();
 	if (c->opt.begins)
 		c->opt.begins();
-	code = price_watch_trial(&c->watch, err);
+	code = overhead_watch_trial(&c->watch, err);
 	if (code)
-		hold_doors_detach(c->doors);
+		lock_probes_detach(c->probes);
 	return code;
 }
 
@@ -210,7 +210,7 @@ static bool look_through(void *arg, pid_t tgid)
 {
 	struct holds_collector *c = arg;
 	struct error err;
-	int code = hold_doors_add_process(c->doors, tgid, &err);
+	int code = lock_probes_add_process(c->probes, tgid, &err);
 
 	/* One that has ended meanwhile is no matter; what else fails is worth knowing. */
 	if (code && code != -ESRCH)
@@ -220,12 +220,12 @@ static bool look_through(void *arg, pid_t tgid)
 
 static void forget(void *arg, pid_t tgid)
 {
-	hold_doors_forget(((struct holds_collector *)arg)->doors, tgid);
+	lock_probes_forget(((struct holds_collector *)arg)->probes, tgid);
 }
 
 static void forget_ended(void *arg)
 {
-	hold_doors_forget_ended(((struct holds_collector *)arg)->doors);
+	lock_probes_forget_ended(((struct holds_collector *)arg)->probes);
 }
 
 static void rest(void *arg)
@@ -242,7 +242,7 @@ static int watch_processes(struct holds_collector *c, struct error *err)
 		.ops = &ops,
 		.arg = c,
 		.targets_fd = bpf_map__fd(c->skel->maps.targets),
-		.births_fd = -1,
+		.new_processes_fd = -1,
 	};
 	int code;
 
@@ -264,10 +264,10 @@ static int attach_targets(struct holds_collector *c, struct error *err)
 			lock_names_note(c->names, p->tgid);
 	}
 	uprobe_pins_rest(c->pins);
-	if (!hold_doors_count(c->doors))
+	if (!lock_probes_count(c->probes))
 		return error_set(err, -ENOENT, "no lock functions found in %s",
 				 c->opt.target->title);
-	return say_price(c, err);
+	return report_overhead(c, err);
 }
 
 static int holds_start(struct collector *base, struct error *err)
@@ -275,11 +275,11 @@ static int holds_start(struct collector *base, struct error *err)
 	struct holds_collector *c = of(base);
 	int code = 0;
 
-	c->watch = (struct price_watch){.opt = &c->opt,
-					.calls = "calls/s of locking functions",
-					.count = count_calls,
-					.arg = c};
-	price_watch_begin(&c->watch, bpf_program__fd(c->skel->progs.on_door), 0, c->links);
+	c->watch = (struct overhead_watch){.opt = &c->opt,
+					   .calls = "calls/s of locking functions",
+					   .count = count_calls,
+					   .arg = c};
+	overhead_watch_begin(&c->watch, bpf_program__fd(c->skel->progs.on_function), 0, c->links);
 	if (!c->opt.command)
 		code = attach_targets(c, err);
 	return code ? code : watch_processes(c, err);
@@ -358,12 +358,12 @@ static void holds_stop(struct collector *base)
 	struct holds_collector *c = of(base);
 	u64 now = now_ns();
 
-	c->price = price_watch_now(&c->watch);
+	c->overhead = overhead_watch_now(&c->watch);
 	c->skel->bss->stopped = 1;
 	process_watch_stop(c->processes);
 	bpf_link__destroy(c->skel->links.on_come);
 	c->skel->links.on_come = NULL;
-	hold_doors_detach(c->doors);
+	lock_probes_detach(c->probes);
 	bpf_session_drain(c->session);
 	add_unfinished(c, now);
 }
@@ -371,8 +371,8 @@ static void holds_stop(struct collector *base)
 static int holds_read(struct collector *base, struct profile *p, struct error *err)
 {
 	struct holds_collector *c = of(base);
-	struct wait_reading reading = {.kind = WAIT_READ_HOLDS, .names = c->names};
-	struct sample_meaning meaning = wait_meaning(&reading);
+	struct wait_samples reading = {.kind = WAIT_READ_HOLDS, .names = c->names};
+	struct sample_mapping mapping = wait_mapping(&reading);
 	int code = profile_add_sample_type(p, "acquisitions", "count");
 
 	if (!code)
@@ -383,7 +383,7 @@ static int holds_read(struct collector *base, struct profile *p, struct error *e
 		code = profile_set_period(p, "acquisitions", "count", 1);
 	if (code)
 		return error_set(err, code, "cannot build the profile: %s", error_reason(code));
-	return bpf_session_read(c->session, &meaning, p, err);
+	return bpf_session_read(c->session, &mapping, p, err);
 }
 
 static void holds_shrink(struct collector *base)
@@ -400,7 +400,7 @@ static void holds_stats(struct collector *base, struct collect_stats *out)
 			       bpf_session_stat(c->session, STAT_HOLD_UNLOCKS);
 	out->wait.lost_threads = bpf_session_stat(c->session, STAT_LOST_WAIT);
 	out->wait.lost_holds = bpf_session_stat(c->session, STAT_LOST_HOLD);
-	out->wait.slowdown = c->price.slowdown;
+	out->wait.slowdown = c->overhead.slowdown;
 }
 
 static void holds_free(struct collector *base)
@@ -408,7 +408,7 @@ static void holds_free(struct collector *base)
 	struct holds_collector *c = of(base);
 
 	process_watch_free(c->processes);
-	hold_doors_free(c->doors);
+	lock_probes_free(c->probes);
 	uprobe_pins_free(c->pins);
 	lock_names_free(c->names);
 	vec_release(&c->unnamed);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lock functions, with probes on them: see hold_doors.h. */
+/* Lock functions, with probes on them: see lock_probes.h. */
 #include "collect/wait/lock_probes.h"
 
 #include <elf.h>
@@ -24,7 +24,7 @@
 
 static const struct hold_function {
 	const char *name;
-	u8 door, kind; /* enum hold_door, enum hold_kind */
+	u8 function, kind; /* enum lock_function, enum hold_kind */
 } functions[] = {
 	{"pthread_mutex_lock", HOLD_LOCK, HOLD_MUTEX},
 	{"pthread_mutex_timedlock", HOLD_LOCK, HOLD_MUTEX},
@@ -70,7 +70,7 @@ struct hold_process {
 	UT_hash_handle hh;
 };
 
-struct hold_doors {
+struct lock_probes {
 	struct hold_programs p;
 	hold_files files;
 	struct hold_process *processes;
@@ -85,7 +85,7 @@ struct found {
 };
 
 struct reading {
-	struct hold_doors *d;
+	struct lock_probes *d;
 	struct elf_file *elf;
 	const char *path;
 	bool musl; /* whose locks look different */
@@ -133,7 +133,7 @@ static u8 register_word(const struct probe_site *at, u32 argument)
 
 static int place_probe(struct reading *in, const struct found *f)
 {
-	bool waits = f->function->door == HOLD_WAIT;
+	bool waits = f->function->function == HOLD_WAIT;
 	const struct probe_request request = {
 		.args = waits ? PROBE_ARG_RDI | PROBE_ARG_RSI : PROBE_ARG_RDI,
 		.moved_args = true,
@@ -150,7 +150,7 @@ static int place_probe(struct reading *in, const struct found *f)
 	}
 	log_info(in->d->p.log, "%s+%u: %s (%s)", f->function->name, at.offset, at.text,
 		 probe_cost_name(at.cost));
-	if (f->function->door == HOLD_TRY && f->function->kind == HOLD_SPIN && at.offset)
+	if (f->function->function == HOLD_TRY && f->function->kind == HOLD_SPIN && at.offset)
 		return 0; /* whether it was free cannot be told any more */
 	ns = probe_cost_ns(at.cost, PROBE_ENTRY);
 	if (ns > in->d->cost_ns)
@@ -158,7 +158,7 @@ static int place_probe(struct reading *in, const struct found *f)
 	return vec_push(&in->file->places,
 			(struct uprobe_place){
 				.offset = at.file_offset,
-				.cookie = HOLD_COOKIE(f->function->door, f->function->kind,
+				.cookie = HOLD_COOKIE(f->function->function, f->function->kind,
 						      register_word(&at, waits ? 1 : 0),
 						      register_word(&at, 0)) |
 					  (in->musl ? HOLD_OPAQUE : 0) |
@@ -171,7 +171,7 @@ static bool is_unreadable(int err)
 	return err == -ENOENT || err == -EBADMSG || err == -E2BIG;
 }
 
-static int read_file(struct hold_doors *d, struct elf_file *elf, const char *path,
+static int read_file(struct lock_probes *d, struct elf_file *elf, const char *path,
 		     struct hold_file *file)
 {
 	struct reading in = {
@@ -190,7 +190,7 @@ static int read_file(struct hold_doors *d, struct elf_file *elf, const char *pat
 	return err;
 }
 
-static struct hold_file *file_of(const struct hold_doors *d, const struct map_entry *e)
+static struct hold_file *file_of(const struct lock_probes *d, const struct map_entry *e)
 {
 	vec_for_each(&d->files, it) {
 		struct hold_file *f = *it;
@@ -209,7 +209,7 @@ static void file_free(struct hold_file *f)
 }
 
 /* *out is NULL when the file cannot be read. */
-static int file_open(struct hold_doors *d, pid_t tgid, const struct map_entry *e,
+static int file_open(struct lock_probes *d, pid_t tgid, const struct map_entry *e,
 		     struct hold_file **out)
 {
 	struct module *m;
@@ -236,7 +236,7 @@ static int file_open(struct hold_doors *d, pid_t tgid, const struct map_entry *e
 
 /* ---- processes ---- */
 
-static struct hold_process *process_of(struct hold_doors *d, pid_t tgid)
+static struct hold_process *process_of(struct lock_probes *d, pid_t tgid)
 {
 	struct hold_process *p;
 
@@ -254,7 +254,7 @@ static struct hold_process *process_of(struct hold_doors *d, pid_t tgid)
 	return NULL;
 }
 
-static void process_free(struct hold_doors *d, struct hold_process *p)
+static void process_free(struct lock_probes *d, struct hold_process *p)
 {
 	HASH_DEL(d->processes, p);
 	uprobe_pins_detach(d->p.pins, &p->links);
@@ -272,7 +272,7 @@ static bool seen_before(const struct hold_process *p, const struct hold_file *f)
 }
 
 /* The kernel takes all places of a link or none: one that it refuses costs that place only. */
-static int attach_file(struct hold_doors *d, struct hold_process *p, const struct hold_file *f,
+static int attach_file(struct lock_probes *d, struct hold_process *p, const struct hold_file *f,
 		       const struct map_entry *e)
 {
 	char path[PATH_SIZE];
@@ -300,7 +300,7 @@ static int attach_file(struct hold_doors *d, struct hold_process *p, const struc
 	return 0;
 }
 
-static int add_entry(struct hold_doors *d, struct hold_process *p, const struct map_entry *e)
+static int add_entry(struct lock_probes *d, struct hold_process *p, const struct map_entry *e)
 {
 	struct hold_file *f;
 	int err = file_open(d, p->tgid, e, &f);
@@ -311,7 +311,7 @@ static int add_entry(struct hold_doors *d, struct hold_process *p, const struct 
 	return err ? err : attach_file(d, p, f, e);
 }
 
-int hold_doors_add_process(struct hold_doors *d, pid_t tgid, struct error *err)
+int lock_probes_add_process(struct lock_probes *d, pid_t tgid, struct error *err)
 {
 	struct hold_process *p = process_of(d, tgid);
 	map_vec maps = {0};
@@ -329,7 +329,7 @@ int hold_doors_add_process(struct hold_doors *d, pid_t tgid, struct error *err)
 		    : 0;
 }
 
-void hold_doors_forget(struct hold_doors *d, pid_t tgid)
+void lock_probes_forget(struct lock_probes *d, pid_t tgid)
 {
 	struct hold_process *p;
 
@@ -338,7 +338,7 @@ void hold_doors_forget(struct hold_doors *d, pid_t tgid)
 		process_free(d, p);
 }
 
-void hold_doors_forget_ended(struct hold_doors *d)
+void lock_probes_forget_ended(struct lock_probes *d)
 {
 	struct hold_process *p, *next;
 
@@ -350,17 +350,17 @@ void hold_doors_forget_ended(struct hold_doors *d)
 
 /* ---- life ---- */
 
-u32 hold_doors_count(const struct hold_doors *d)
+u32 lock_probes_count(const struct lock_probes *d)
 {
 	return __atomic_load_n(&d->nprobes, __ATOMIC_RELAXED);
 }
 
-u32 hold_doors_cost(const struct hold_doors *d)
+u32 lock_probes_cost(const struct lock_probes *d)
 {
 	return __atomic_load_n(&d->cost_ns, __ATOMIC_RELAXED);
 }
 
-int hold_doors_new(const struct hold_programs *programs, struct hold_doors **out)
+int lock_probes_new(const struct hold_programs *programs, struct lock_probes **out)
 {
 	*out = calloc(1, sizeof(**out));
 	if (!*out)
@@ -369,7 +369,7 @@ int hold_doors_new(const struct hold_programs *programs, struct hold_doors **out
 	return 0;
 }
 
-void hold_doors_detach(struct hold_doors *d)
+void lock_probes_detach(struct lock_probes *d)
 {
 	struct hold_process *p, *next;
 	VEC(pid_t) tgids = {0};
@@ -383,11 +383,11 @@ void hold_doors_detach(struct hold_doors *d)
 	vec_release(&tgids);
 }
 
-void hold_doors_free(struct hold_doors *d)
+void lock_probes_free(struct lock_probes *d)
 {
 	if (!d)
 		return;
-	hold_doors_detach(d);
+	lock_probes_detach(d);
 	vec_for_each(&d->files, f)
 		file_free(*f);
 	vec_release(&d->files);

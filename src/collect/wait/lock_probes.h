@@ -3,8 +3,8 @@
  * The lock functions of the C libraries that targets have mapped (pthread mutexes, rwlocks, spin locks,
  * semaphores, condition variables: POSIX), with an entry probe on each, attached for one process at a time.
  */
-#ifndef CPROF_COLLECT_HOLD_DOORS_H
-#define CPROF_COLLECT_HOLD_DOORS_H
+#ifndef CPROF_COLLECT_LOCK_PROBES_H
+#define CPROF_COLLECT_LOCK_PROBES_H
 
 #include "base/error.h"
 #include "base/log.h"
@@ -13,7 +13,7 @@
 
 #include <sys/types.h>
 
-struct hold_doors;
+struct lock_probes;
 
 struct hold_programs {
 	int entry; /* the program's fd */
@@ -24,21 +24,21 @@ struct hold_programs {
 	const struct log *log;
 };
 
-int hold_doors_new(const struct hold_programs *programs, struct hold_doors **out) MUST_CHECK;
-void hold_doors_free(struct hold_doors *d); /* detaches; NULL is fine */
-void hold_doors_detach(struct hold_doors *d);
+int lock_probes_new(const struct hold_programs *programs, struct lock_probes **out) MUST_CHECK;
+void lock_probes_free(struct lock_probes *d); /* detaches; NULL is fine */
+void lock_probes_detach(struct lock_probes *d);
 
 /*
  * Attaches to what a process has mapped and had not when it was looked through before. -ESRCH: it has ended,
  * or is about to. One thread may do this while others ask for numbers.
  */
-int hold_doors_add_process(struct hold_doors *d, pid_t tgid, struct error *err) MUST_CHECK;
+int lock_probes_add_process(struct lock_probes *d, pid_t tgid, struct error *err) MUST_CHECK;
 /* Lets go of what was attached to a process: its number may be that of another one now. */
-void hold_doors_forget(struct hold_doors *d, pid_t tgid);
+void lock_probes_forget(struct lock_probes *d, pid_t tgid);
 /* The same for all that have ended. */
-void hold_doors_forget_ended(struct hold_doors *d);
+void lock_probes_forget_ended(struct lock_probes *d);
 
-u32 hold_doors_count(const struct hold_doors *d); /* probes attached so far */
-u32 hold_doors_cost(const struct hold_doors *d); /* nanoseconds of the dearest: an estimate */
+u32 lock_probes_count(const struct lock_probes *d); /* probes attached so far */
+u32 lock_probes_cost(const struct lock_probes *d); /* nanoseconds of the dearest: an estimate */
 
 #endif

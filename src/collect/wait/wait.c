@@ -28,7 +28,7 @@ struct wait_view {
 	u32 mode; /* enum wait_mode */
 	bool ticks; /* running time, too, by a clock */
 	bool locks; /* waits for locks, by lock */
-	enum wait_reading_kind reading;
+	enum wait_samples_kind reading;
 	const char *types[4], *units[4]; /* sample types */
 };
 
@@ -259,7 +259,7 @@ static int wait_start(struct collector *base, struct error *err)
 					 err);
 	if (code)
 		return code;
-	code = wait_seeds_take(c->session, c->skel->progs.list_threads);
+	code = thread_snapshot_take(c->session, c->skel->progs.list_threads);
 	c->skel->data->begun = c->begun = now_ns();
 	return code ? error_set(err, code, "cannot list the target's threads: %s",
 				error_reason(code))
@@ -432,17 +432,17 @@ static int add_types(const struct wait_collector *c, struct profile *p)
 static int wait_read(struct collector *base, struct profile *p, struct error *err)
 {
 	struct wait_collector *c = of(base);
-	struct wait_reading reading = {
+	struct wait_samples reading = {
 		.kind = c->view->reading,
 		.causes = c->opt.wait.causes,
 		.names = c->names,
 	};
-	struct sample_meaning meaning = wait_meaning(&reading);
+	struct sample_mapping mapping = wait_mapping(&reading);
 	int code = add_types(c, p);
 
 	if (code)
 		return error_set(err, code, "cannot build the profile: %s", error_reason(code));
-	return bpf_session_read(c->session, &meaning, p, err);
+	return bpf_session_read(c->session, &mapping, p, err);
 }
 
 static void wait_shrink(struct collector *base)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From counted waits to samples: see wait_reading.h. */
+/* From counted waits to samples: see wait_samples.h. */
 #include "collect/wait/wait_samples.h"
 
 #include <stdio.h>
@@ -10,7 +10,7 @@
 static void values(void *arg, const struct sample_key *key, const struct sample_tally *tally,
 		   s64 out[SAMPLE_VALUES_MAX])
 {
-	const struct wait_reading *r = arg;
+	const struct wait_samples *r = arg;
 	s64 samples = (s64)tally->count.samples, ns = (s64)tally->count.weight;
 	u32 at = 0;
 
@@ -40,7 +40,7 @@ static const char *hold_kind_text(u16 cause)
 	return kind < ARRAY_LEN(texts) ? texts[kind] : "unknown";
 }
 
-static u32 lock_labels(struct wait_reading *r, const struct sample_key *key,
+static u32 lock_labels(struct wait_samples *r, const struct sample_key *key,
 		       const struct stack_owner *owner, struct sample_label *out)
 {
 	const char *name = NULL;
@@ -67,7 +67,7 @@ static u32 lock_labels(struct wait_reading *r, const struct sample_key *key,
 static u32 labels(void *arg, const struct sample_key *key, const struct stack_owner *owner,
 		  struct sample_label out[SAMPLE_LABELS_MAX])
 {
-	struct wait_reading *r = arg;
+	struct wait_samples *r = arg;
 
 	if (r->kind == WAIT_READ_STATES)
 		return 0;
@@ -79,14 +79,14 @@ static u32 labels(void *arg, const struct sample_key *key, const struct stack_ow
 
 static bool wanted(void *arg, const struct sample_key *key)
 {
-	const struct wait_reading *r = arg;
+	const struct wait_samples *r = arg;
 
 	return !r->causes || (r->causes & 1u << key->cause);
 }
 
-struct sample_meaning wait_meaning(struct wait_reading *r)
+struct sample_mapping wait_mapping(struct wait_samples *r)
 {
-	return (struct sample_meaning){
+	return (struct sample_mapping){
 		.values = values,
 		.labels = labels,
 		.wanted = wanted,

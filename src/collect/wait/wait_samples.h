@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What counted waits mean in a profile: their values by kind of profile, their labels. */
-#ifndef CPROF_COLLECT_WAIT_READING_H
-#define CPROF_COLLECT_WAIT_READING_H
+#ifndef CPROF_COLLECT_WAIT_SAMPLES_H
+#define CPROF_COLLECT_WAIT_SAMPLES_H
 
 #include "collect/wait/lock_names.h"
 #include "collect/session/stack_store.h"
 
-enum wait_reading_kind {
+enum wait_samples_kind {
 	WAIT_READ_LOCKS, /* waits, time; those of owners in two values more; labels lock, address, result */
 	WAIT_READ_HOLDS, /* acquisitions, contentions, time held; labels lock, address, kind */
 	WAIT_READ_CAUSES, /* waits, time; label cause */
 	WAIT_READ_STATES, /* time running, runnable, blocked, all */
 };
 
-struct wait_reading {
-	enum wait_reading_kind kind;
+struct wait_samples {
+	enum wait_samples_kind kind;
 	u32 causes; /* 1 << enum wait_cause: the wanted ones; 0: all */
 	struct lock_names *names; /* of locks */
 	char address[32]; /* of the label that was asked for last */
 };
 
-struct sample_meaning wait_meaning(struct wait_reading *r);
+struct sample_mapping wait_mapping(struct wait_samples *r);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * doors ROUNDS [no-pvalloc]: goes through every door of the allocator that often. Each round is 16 allocations of
+ * functions ROUNDS [no-pvalloc]: goes through every function of the allocator that often. Each round is 16 allocations of
  * 401,579 bytes in all, and 16 frees; one of each more where realloc() to zero gives a block. jemalloc 5.3
  * has no pvalloc(), and crashes on being given glibc's: valloc() takes its place.
  */

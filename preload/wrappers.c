@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The malloc family in front of the allocator's. malloc() alone does not hold the countdown, unless
- * it is found at the start to go through other doors: it jumps to the allocator's, which costs a program that
+ * it is found at the start to go through other functions: it jumps to the allocator's, which costs a program that
  * waits for its memory half as much.
  */
 #include "heap.h"
@@ -19,7 +19,7 @@ static RARE void *malloc_reached(size_t size)
 	return p;
 }
 
-DOOR void *malloc(size_t size)
+EXPORTED void *malloc(size_t size)
 {
 	uint64_t left = heap_thread.left;
 	void *p;
@@ -33,13 +33,13 @@ DOOR void *malloc(size_t size)
 	return p;
 }
 
-DOOR void free(void *p)
+EXPORTED void free(void *p)
 {
 	if (heap_free(p))
 		real.call.free(p);
 }
 
-DOOR void *calloc(size_t n, size_t size)
+EXPORTED void *calloc(size_t n, size_t size)
 {
 	uint64_t left;
 	size_t bytes;
@@ -57,7 +57,7 @@ DOOR void *calloc(size_t n, size_t size)
  * A free of the old block and an allocation of the new size, moved or not. If the allocator then has no
  * memory, the old block lives on unfollowed; what fails for certain is not asked.
  */
-DOOR void *realloc(void *old, size_t size)
+EXPORTED void *realloc(void *old, size_t size)
 {
 	bool ours = false;
 	uint64_t left;
@@ -73,7 +73,7 @@ DOOR void *realloc(void *old, size_t size)
 	return p;
 }
 
-DOOR void *reallocarray(void *old, size_t n, size_t size)
+EXPORTED void *reallocarray(void *old, size_t n, size_t size)
 {
 	size_t bytes;
 
@@ -84,7 +84,7 @@ DOOR void *reallocarray(void *old, size_t n, size_t size)
 	return realloc(old, bytes);
 }
 
-DOOR int posix_memalign(void **p, size_t alignment, size_t size)
+EXPORTED int posix_memalign(void **p, size_t alignment, size_t size)
 {
 	uint64_t left = heap_enter();
 	int err = real.call.posix_memalign(p, alignment, size);
@@ -93,7 +93,7 @@ DOOR int posix_memalign(void **p, size_t alignment, size_t size)
 	return err;
 }
 
-DOOR void *aligned_alloc(size_t alignment, size_t size)
+EXPORTED void *aligned_alloc(size_t alignment, size_t size)
 {
 	uint64_t left = heap_enter();
 	void *p = real.call.aligned_alloc(alignment, size);
@@ -102,7 +102,7 @@ DOOR void *aligned_alloc(size_t alignment, size_t size)
 	return p;
 }
 
-DOOR void *memalign(size_t alignment, size_t size)
+EXPORTED void *memalign(size_t alignment, size_t size)
 {
 	uint64_t left = heap_enter();
 	void *p = real.call.memalign(alignment, size);
@@ -111,7 +111,7 @@ DOOR void *memalign(size_t alignment, size_t size)
 	return p;
 }
 
-DOOR void *valloc(size_t size)
+EXPORTED void *valloc(size_t size)
 {
 	uint64_t left = heap_enter();
 	void *p = real.call.valloc(size);
@@ -120,7 +120,7 @@ DOOR void *valloc(size_t size)
 	return p;
 }
 
-DOOR void *pvalloc(size_t size)
+EXPORTED void *pvalloc(size_t size)
 {
 	uint64_t left = heap_enter();
 	void *p = real.call.pvalloc(size);
@@ -129,19 +129,19 @@ DOOR void *pvalloc(size_t size)
 	return p;
 }
 
-/* Doors that only hand on: glibc has the first for old programs, C23 brings the others. */
-DOOR void cfree(void *p)
+/* Functions that only hand on: glibc has the first for old programs, C23 brings the others. */
+EXPORTED void cfree(void *p)
 {
 	free(p);
 }
 
-DOOR void free_sized(void *p, size_t size)
+EXPORTED void free_sized(void *p, size_t size)
 {
 	(void)size;
 	free(p);
 }
 
-DOOR void free_aligned_sized(void *p, size_t alignment, size_t size)
+EXPORTED void free_aligned_sized(void *p, size_t alignment, size_t size)
 {
 	(void)alignment, (void)size;
 	free(p);
@@ -159,7 +159,7 @@ static void *malloc_held(size_t size)
 }
 
 /* The second call: the first may set up the allocator. */
-static bool malloc_enters_doors(void)
+static bool malloc_enters_wrappers(void)
 {
 	uint64_t left = heap_enter();
 	bool enters = false;
@@ -177,7 +177,7 @@ static bool malloc_enters_doors(void)
 static __attribute__((constructor)) void start(void)
 {
 	real_find();
-	if (malloc_enters_doors()) {
+	if (malloc_enters_wrappers()) {
 		entering_malloc = real.call.malloc;
 		real.call.malloc = malloc_held;
 	}

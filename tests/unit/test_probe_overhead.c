@@ -9,21 +9,21 @@
 
 #define SECOND 1000000000ull
 
-static struct target_price price(u64 allocs, u64 cpu_ns)
+static struct probe_overhead overhead(u64 allocs, u64 cpu_ns)
 {
-	/* 300 + 90 and 340 + 60 ns a call (target_price.c): 800 ns a pair with 10 ns of sampling. */
-	return target_price_of(&(struct probed_calls){.begins = allocs,
-						      .ends = allocs,
-						      .begin_ns = 300,
-						      .end_ns = 340,
-						      .sampled_ns = allocs * 10,
-						      .elapsed_ns = SECOND,
-						      .cpu_ns = cpu_ns});
+	/* 300 + 90 and 340 + 60 ns a call (probe_overhead.c): 800 ns a pair with 10 ns of sampling. */
+	return probe_overhead_of(&(struct probed_calls){.begins = allocs,
+							.ends = allocs,
+							.begin_ns = 300,
+							.end_ns = 340,
+							.sampled_ns = allocs * 10,
+							.elapsed_ns = SECOND,
+							.cpu_ns = cpu_ns});
 }
 
-TEST(target_price, half_of_the_time_is_a_slowdown_of_one)
+TEST(probe_overhead, half_of_the_time_is_a_slowdown_of_one)
 {
-	struct target_price p = price(625000, SECOND);
+	struct probe_overhead p = overhead(625000, SECOND);
 
 	CHECK(p.slowdown > 0.99 && p.slowdown < 1.01);
 	CHECK(!p.at_least);
@@ -31,19 +31,19 @@ TEST(target_price, half_of_the_time_is_a_slowdown_of_one)
 	CHECK(p.calls_per_second > 1.24e6 && p.calls_per_second < 1.26e6);
 }
 
-TEST(target_price, threads_pay_side_by_side)
+TEST(probe_overhead, threads_pay_side_by_side)
 {
-	CHECK(price(625000, 4 * SECOND).slowdown < price(625000, SECOND).slowdown / 5);
+	CHECK(overhead(625000, 4 * SECOND).slowdown < overhead(625000, SECOND).slowdown / 5);
 }
 
-TEST(target_price, who_mostly_waits_pays_from_the_rest)
+TEST(probe_overhead, who_mostly_waits_pays_from_the_rest)
 {
-	struct target_price p = price(1250, SECOND / 1000);
+	struct probe_overhead p = overhead(1250, SECOND / 1000);
 
 	CHECK(p.slowdown > 0.0009 && p.slowdown < 0.0011);
 }
 
-TEST(target_price, a_queue_for_a_cpu_is_no_rest)
+TEST(probe_overhead, a_queue_for_a_cpu_is_no_rest)
 {
 	struct probed_calls calls = {.begins = 250000,
 				     .ends = 250000,
@@ -51,33 +51,33 @@ TEST(target_price, a_queue_for_a_cpu_is_no_rest)
 				     .end_ns = 340,
 				     .elapsed_ns = SECOND,
 				     .cpu_ns = SECOND * 2 / 5};
-	struct target_price idle = target_price_of(&calls), queued;
+	struct probe_overhead idle = probe_overhead_of(&calls), queued;
 
 	/* 0.2 s of probes: of a second, or of the 0.4 s in which it could run. */
 	calls.queued_ns = SECOND * 3 / 5;
-	queued = target_price_of(&calls);
+	queued = probe_overhead_of(&calls);
 	CHECK(idle.slowdown > 0.24 && idle.slowdown < 0.26);
 	CHECK(queued.slowdown > 0.99 && queued.slowdown < 1.01);
 	/* Many threads in the queue at once. */
 	calls.queued_ns = 5 * SECOND;
-	CHECK(target_price_of(&calls).slowdown > 0.99);
+	CHECK(probe_overhead_of(&calls).slowdown > 0.99);
 }
 
-TEST(target_price, beyond_what_can_be_told_it_says_at_least)
+TEST(probe_overhead, beyond_what_can_be_told_it_says_at_least)
 {
-	CHECK(price(2000000, SECOND).at_least);
-	CHECK(price(2000000, SECOND).slowdown > 10);
+	CHECK(overhead(2000000, SECOND).at_least);
+	CHECK(overhead(2000000, SECOND).slowdown > 10);
 }
 
-TEST(target_price, nothing_seen_costs_nothing)
+TEST(probe_overhead, nothing_seen_costs_nothing)
 {
 	struct probed_calls none = {0};
 
-	CHECK(target_price_of(&none).slowdown == 0);
-	CHECK(price(0, SECOND).slowdown == 0);
+	CHECK(probe_overhead_of(&none).slowdown == 0);
+	CHECK(overhead(0, SECOND).slowdown == 0);
 }
 
-TEST(target_price, time_of_processes_that_ended_is_not_negative)
+TEST(probe_overhead, time_of_processes_that_ended_is_not_negative)
 {
 	struct probed_calls now = {.begins = 5, .elapsed_ns = 9, .cpu_ns = 3};
 	const struct probed_calls before = {.begins = 2, .elapsed_ns = 4, .cpu_ns = 8};
@@ -88,11 +88,11 @@ TEST(target_price, time_of_processes_that_ended_is_not_negative)
 	CHECK_INT(now.cpu_ns, 0);
 }
 
-TEST(target_price, a_probe_that_cannot_be_attached_has_no_price)
+TEST(probe_overhead, a_probe_that_cannot_be_attached_has_no_price)
 {
 	u32 ns = 7;
 
-	CHECK(probe_price_measure(-1, 0, false, &ns) < 0);
+	CHECK(probe_cost_measure(-1, 0, false, &ns) < 0);
 	CHECK_INT(ns, 7);
 }
 
@@ -109,15 +109,15 @@ static u32 looks(u64 duration_ms)
 	struct target target = {.title = (char *)"nobody"};
 	const struct collect_options opt = {.target = &target,
 					    .duration_ns = duration_ms * 1000000};
-	struct price_watch w = {.opt = &opt, .calls = "calls/s", .count = count_nothing};
+	struct overhead_watch w = {.opt = &opt, .calls = "calls/s", .count = count_nothing};
 	struct error err;
 
 	asked = 0;
-	CHECK(!price_watch_trial(&w, &err));
+	CHECK(!overhead_watch_trial(&w, &err));
 	return asked;
 }
 
-TEST(target_price, a_trial_is_no_longer_than_the_recording)
+TEST(probe_overhead, a_trial_is_no_longer_than_the_recording)
 {
 	CHECK(looks(10) <= 5);
 	CHECK(looks(0) > 20);
