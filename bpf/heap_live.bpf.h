@@ -151,7 +151,10 @@ static __always_inline void report_new_process(struct task_struct *task, bool ex
 {
 	struct new_process new_process = {.tgid = proc_tgid(task), .exec = exec};
 
-	bpf_ringbuf_output(&new_processes, &new_process, sizeof(new_process), BPF_RB_FORCE_WAKEUP);
+	/* User space still finds it when it next looks through all targets. */
+	if (bpf_ringbuf_output(&new_processes, &new_process, sizeof(new_process),
+			       BPF_RB_FORCE_WAKEUP))
+		stat_add(STAT_UNANNOUNCED, 1);
 }
 
 struct live_walk {

@@ -357,6 +357,7 @@ struct pending_record {
 	X(STAT_HOLD_UNLOCKS, "calls of unlocking functions")                      \
 	X(STAT_LOST_LOCK, "locks whose waiters were not told apart: table full")  \
 	X(STAT_LOST_HOLD, "holds whose end was not seen")                         \
+	X(STAT_UNANNOUNCED, "new processes not announced: ring full")             \
 	X(STAT_LOST_TARGET, "processes that are not recorded: table of targets full")
 
 #define STAT_ENUM_(name, text) name,

@@ -81,7 +81,7 @@ static void print_heap(struct terminal *t, const struct heap_stats *h)
 	if (h->missed)
 		terminal_note(
 			t,
-			"cprof: %llu of %llu new processes had ended before they could be probed",
+			"cprof: %llu of %llu new processes were probed late, or ended before that",
 			(unsigned long long)h->missed, (unsigned long long)h->begun);
 	if (h->unfollowed)
 		terminal_note(t,

@@ -18,7 +18,7 @@ stormed() {
 	echo "storm $1 $2: $(recorded) ms"
 	[ "$(recorded)" -ge 2000 ]
 	[ "$(recorded)" -lt 4000 ]
-	grep -Eq 'cprof: [0-9]+ of [0-9]+ new processes had ended before they could be probed' "$ERR"
+	grep -Eq 'cprof: [0-9]+ of [0-9]+ new processes were probed late, or ended before that' "$ERR"
 	kill "$PID"
 	wait "$PID" || true
 }

@@ -503,6 +503,7 @@ static void heap_stats(struct collector *base, struct collect_stats *out)
 	struct heap_collector *c = of(base);
 	struct process_watch_stats watched = process_watch_stats(c->processes);
 	struct bpf_session *s = c->session;
+	u64 unannounced = bpf_session_stat(s, STAT_UNANNOUNCED);
 
 	bpf_session_stats(s, out);
 	gaps_add(&out->gaps, &c->gaps);
@@ -512,8 +513,8 @@ static void heap_stats(struct collector *base, struct collect_stats *out)
 		.freed = bpf_session_stat(s, STAT_HEAP_FREED),
 		.failed = bpf_session_stat(s, STAT_HEAP_FAILED),
 		.dropped = bpf_session_stat(s, STAT_HEAP_DROPPED),
-		.begun = watched.begun,
-		.missed = watched.missed,
+		.begun = watched.begun + unannounced,
+		.missed = watched.missed + unannounced,
 		.unfollowed = c->opt.heap.live ? bpf_session_stat(s, STAT_HEAP_UNFOLLOWED) : 0,
 		.declined = bpf_session_stat(s, STAT_HEAP_DECLINED),
 		.probes = alloc_probes_count(c->probes),
