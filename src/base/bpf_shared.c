@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The sentences of bpf/shared.h. */
+/* Gives the enums of bpf/shared.h the wording that users read. */
 #include "base/bpf_shared.h"
 
 const char *stack_end_text(u32 end)

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* User space's function to bpf/shared.h: brings the integer types that the kernel side has by itself. */
+/* Includes bpf/shared.h in user space with the integer types that the kernel side already has. */
 #ifndef CPROF_BASE_BPF_SHARED_H
 #define CPROF_BASE_BPF_SHARED_H
 
 #include "base/types.h"
 #include "../../bpf/shared.h"
 
-/* Why a stack ended, as users read it; `end` is an enum stack_end. */
+/* Returns why a stack ended, as users read it; `end` is an enum stack_end. */
 const char *stack_end_text(u32 end);
-const char *wait_cause_text(u32 cause); /* enum wait_cause: "lock" */
-const char *wait_outcome_text(u32 outcome); /* enum wait_outcome: "acquired" */
+/* Returns the text of an enum wait_cause, such as "lock". */
+const char *wait_cause_text(u32 cause);
+/* Returns the text of an enum wait_outcome, such as "acquired". */
+const char *wait_outcome_text(u32 outcome);
 
 #endif

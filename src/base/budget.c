@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Steps, bytes and time for one file: see budget.h. */
+/* Bounds the steps, bytes and time spent on one file: see budget.h. */
 #include "base/budget.h"
 
 #include <fcntl.h>
@@ -9,12 +9,12 @@
 
 #define NSEC_PER_SEC 1000000000ull
 #define SLICE (1u << 16)
-/* A look at CPU time and memory costs some microseconds: so often is it worth that. */
+/* Reading the CPU time and memory use costs some microseconds, so it is done this often at most. */
 #define LOOK_NS (10 * 1000000ull)
 
 /*
- * The largest programs stay well below: firefox's libxul.so takes 36 million steps for its call
- * frame information, and a gigabyte of DWARF some two billion.
+ * The largest programs stay well below these limits: firefox's libxul.so takes 36 million steps for
+ * its call frame information, and a gigabyte of DWARF takes some two billion.
  */
 static const struct {
 	const char *text;
@@ -30,7 +30,8 @@ static const struct {
 	[BUDGET_CODE] = {"code", 1000000000},
 };
 
-/* Unpacked sections, and what is made of them; the smallest file may have the first part. */
+/* These bytes cover unpacked sections and what is built from them. Even the smallest file may use
+ * the first part. */
 #define BYTES_ALWAYS (256ull << 20)
 #define BYTES_PER_BYTE 8
 
@@ -47,7 +48,8 @@ static u64 page_size(void)
 	return (u64)sysconf(_SC_PAGESIZE);
 }
 
-/* What this process occupies, the second number of /proc/self/statm (proc(5)); 0: unknown. */
+/* Returns the bytes that this process occupies, from the second number of /proc/self/statm
+ * (proc(5)), or 0 if that is unknown. */
 static u64 memory_used(void)
 {
 	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
@@ -116,7 +118,7 @@ static enum budget_end watch_look(struct budget *b)
 	if (b->next_look == UINT64_MAX)
 		return BUDGET_OPEN;
 	/*
-	 * Read from memory that the kernel shares, not by a system call, so it may be asked often.
+	 * The coarse clock is read from the vDSO and not by a system call, so it may be read often.
 	 */
 	now = now_ns(CLOCK_MONOTONIC_COARSE);
 	if (now < b->next_look)

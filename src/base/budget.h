@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What reading one foreign file may cost. Its tables may hold counts, sizes and references that
- * make a reader's work quadratic or endless, so every reader of foreign bytes pays for its steps
- * here and stops when there are none left. Which part of the file was left out for it is kept, for
- * the user to be told.
+ * Bounds what it may cost to read one foreign file. The tables of such a file may hold counts,
+ * sizes and references that make a reader's work quadratic or endless, so every reader of foreign
+ * bytes charges its steps here and stops when none are left. The budget records which part of the
+ * file was left out for that reason, so that the user can be told.
  *
- * Steps are counted rather than timed: the same file gives the same names on every machine, however
- * busy it is. Each part of a file has steps of its own, so that an endless line table does not cost
+ * Steps are counted rather than timed, so the same file gives the same names on every machine,
+ * however busy it is. Each part of a file has its own steps, so an endless line table does not cost
  * the names that the symbol table would have given. Bytes of memory are counted for the file as a
  * whole.
  *
- * Libraries cannot count for us. While one works on the file, a watch bounds what it takes: CPU
- * time, time, the growth of this process, and a caller who wants to stop.
+ * Libraries do not count for us. While one works on the file, a watch bounds the CPU time, the
+ * wall-clock time and the growth of this process, and lets the caller stop the work.
  */
 #ifndef CPROF_BASE_BUDGET_H
 #define CPROF_BASE_BUDGET_H
@@ -31,59 +31,65 @@ enum budget_part {
 };
 
 enum budget_end {
-	BUDGET_OPEN, /* there is something left */
+	BUDGET_OPEN, /* The budget is not used up. */
 	BUDGET_STEPS,
 	BUDGET_BYTES,
 	BUDGET_TIME,
-	BUDGET_STOPPED, /* the caller's wish */
-	BUDGET_FAILED, /* a library crashed on it, or gave up for want of memory */
+	BUDGET_STOPPED, /* The caller stopped the work. */
+	BUDGET_FAILED, /* A library crashed on the file, or gave up because memory ran out. */
 	BUDGET_ENDS,
 };
 
 struct budget_watch {
-	/* True: end now. NULL: nobody asks. It is called often, from the thread that reads. */
+	/* Returns true to stop now; NULL if the caller never stops the work. It is called often,
+	 * from the thread that reads. */
 	bool (*stop)(void *arg);
 	void *arg;
-	u64 cpu_ns, time_ns; /* of this thread from now on; 0: as long as it takes */
+	/* from now on: CPU time of this thread and wall-clock time; 0 for no limit */
+	u64 cpu_ns, time_ns;
 };
 
 struct budget {
 	/* private */
 	u64 steps[BUDGET_PARTS];
 	u64 bytes;
-	u32 slice; /* steps until the watch is looked at; 0: nothing may be done any more */
-	enum budget_end end; /* of the whole file: TIME, STOPPED or BYTES by growth; else OPEN */
+	u32 slice; /* steps until the watch is checked again; 0 once nothing more may be done */
+	/* for the whole file: TIME, STOPPED, or BYTES because the process grew; else OPEN */
+	enum budget_end end;
 	u8 lost[BUDGET_PARTS]; /* enum budget_end */
 	struct budget_watch watch;
 	u64 next_look, time_end, cpu_end, memory_end;
 };
 
 /*
- * For a file of `size` bytes on disk: some seconds of steps for each part, and memory for several
- * times the file, but for no more than half of this machine's memory.
+ * Sets up the budget for a file of `size` bytes on disk. Each part gets some seconds of steps. The
+ * memory is several times the size of the file, but at most half of this machine's memory.
  */
 void budget_init(struct budget *b, u64 size);
 /*
- * A second file of `size` bytes (separate debug information) is read on the account of the first.
+ * Extends the budget for a second file of `size` bytes (separate debug information), which is read
+ * on the same budget as the first one.
  */
 void budget_extend(struct budget *b, u64 size);
-/* For tests and tools: so many steps for each part and bytes for all of them. */
+/* Sets the steps of each part and the bytes of all of them, for tests and tools. */
 void budget_limit(struct budget *b, u64 steps, u64 bytes);
 
 /*
- * From now on `watch` bounds the work as well, and the process may not grow by more bytes than are
- * left. NULL ends that. Steps and bytes go on as they are.
+ * Makes `watch` bound the work as well from now on; the process may not grow by more bytes than are
+ * left. NULL removes the watch. Steps and bytes keep their values.
  */
 void budget_watch(struct budget *b, const struct budget_watch *watch);
 
 /*
- * Pays as budget_take() does, and looks at the watch: beside library calls whose cost is unknown.
+ * Charges steps as budget_take() does and checks the watch. Call it around library calls whose cost
+ * is unknown.
  */
 bool budget_look(struct budget *b, enum budget_part part, u64 steps);
 
 /*
- * Pays `steps` (1 or more, of about a nanosecond). False: they are used up, or the watch has ended;
- * then the reader returns -E2BIG, or what it has where that is not misleading.
+ * Charges `steps` (at least 1; a step takes about a nanosecond). Returns false once they are used
+ * up or the watch has ended the work; the reader then returns -E2BIG, or what it has so far if that
+ * is not misleading.
  */
 static inline bool budget_take(struct budget *b, enum budget_part part, u64 steps)
 {
@@ -94,18 +100,22 @@ static inline bool budget_take(struct budget *b, enum budget_part part, u64 step
 	return true;
 }
 
-/* May `bytes` more be allocated? They are not given back: a file is read once. */
+/* Returns whether another `bytes` may be allocated. They are never given back, because a file is
+ * read once. */
 bool budget_reserve(struct budget *b, enum budget_part part, u64 bytes);
 
-/* Takes over what a fork of this process has used up and lost. What makes no sense counts as lost. */
+/* Adopts what a fork of this process has used up and left out. Values that make no sense count as
+ * left out. */
 void budget_learn(struct budget *b, const struct budget *from);
 
-/* For a reader that leaves out a part for a reason of its own. */
+/* Records that a reader leaves out a part for its own reason. */
 void budget_lose(struct budget *b, enum budget_part part, enum budget_end end);
 
-/* Whether a part has been left out, and for what; BUDGET_OPEN: it was not. */
+/* Returns why a part was left out, or BUDGET_OPEN if it was not. */
 enum budget_end budget_lost(const struct budget *b, enum budget_part part);
-const char *budget_part_text(enum budget_part part); /* "symbol table" */
-const char *budget_end_text(enum budget_end end); /* "too large" */
+/* Returns the name of a part, such as "symbol table". */
+const char *budget_part_text(enum budget_part part);
+/* Returns the text of a reason, such as "too large". */
+const char *budget_end_text(enum budget_end end);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bounded reads: see bytes.h. */
+/* Reads within bounds: see bytes.h. */
 #include "base/bytes.h"
 
 #define LEB_MAX_BYTES 10

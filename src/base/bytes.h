@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A bounded view of memory that somebody else wrote, and a cursor over it that cannot run past the
- * end: the first read that would do so sets `bad` and every read from then on gives 0, so a parser
- * may check once per record. Little-endian, as everything cprof reads is.
+ * end. The first read that would do so sets `bad`, and every later read gives 0, so a parser may
+ * check once per record. Values are little-endian, as is everything that cprof reads.
  */
 #ifndef CPROF_BASE_BYTES_H
 #define CPROF_BASE_BYTES_H
@@ -23,7 +23,7 @@ struct cursor {
 
 static inline struct cursor cursor_over(struct bytes b)
 {
-	/* NULL + 0 is undefined in C. */
+	/* NULL + 0 is undefined in C, so an empty string stands for NULL. */
 	const u8 *at = b.data ? b.data : (const u8 *)"";
 
 	return (struct cursor){.pos = at, .end = at + (b.data ? b.len : 0)};
@@ -34,7 +34,7 @@ static inline size_t cursor_left(const struct cursor *c)
 	return (size_t)(c->end - c->pos);
 }
 
-/* Lends `len` bytes and steps over them; NULL (and bad) when fewer are left. */
+/* Steps over `len` bytes and returns them, borrowed; NULL (and bad) if fewer are left. */
 static inline const u8 *cursor_take(struct cursor *c, u64 len)
 {
 	const u8 *at = c->pos;
@@ -67,11 +67,13 @@ CURSOR_READ_(s32)
 CURSOR_READ_(s64)
 #undef CURSOR_READ_
 
-/* LEB128 (DWARF 5, section 7.6). Bits above 64 are dropped; more than 10 bytes are bad. */
+/* Reads LEB128 (DWARF 5, section 7.6). Bits above 64 are dropped, and more than 10 bytes are
+ * bad. */
 u64 cursor_uleb(struct cursor *c);
 s64 cursor_sleb(struct cursor *c);
 
-/* A NUL-terminated string, borrowed; NULL (and bad) when no NUL comes before the end. */
+/* Reads a NUL-terminated string, which is borrowed; NULL (and bad) if no NUL comes before the
+ * end. */
 const char *cursor_string(struct cursor *c);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Errors that a user will read: see error.h. */
+/* Builds the errors that a user reads: see error.h. */
 #include "base/error.h"
 
 #include <ctype.h>
@@ -40,11 +40,13 @@ const char *error_reason(int code)
 	static _Thread_local char text[128];
 	const char *plain = strerrordesc_np(code < 0 ? -code : code);
 
-	if (code == -ETIMEDOUT || code == ETIMEDOUT) /* no connections here: readers.h */
+	/* This program makes no network connections, so the error comes from readers.h. */
+	if (code == -ETIMEDOUT || code == ETIMEDOUT)
 		plain = "its file system did not answer in time";
 
 	snprintf(text, sizeof(text), "%s", plain ? plain : "unknown error");
-	/* "No such process" reads on after a colon; "I/O error" keeps its capitals. */
+	/* The text follows a colon, so "No such process" begins in lower case there; "I/O error"
+	 * keeps its capitals. */
 	if (isupper((unsigned char)text[0]) && islower((unsigned char)text[1]))
 		text[0] = (char)tolower((unsigned char)text[0]);
 	return text;
@@ -52,7 +54,8 @@ const char *error_reason(int code)
 
 const char *error_write_reason(int code)
 {
-	/* Today's file systems take files of terabytes: it is RLIMIT_FSIZE that a user meets. */
+	/* Today's file systems take files of terabytes, so the limit that a user meets is
+	 * RLIMIT_FSIZE. */
 	return code == -EFBIG ? "file too large (the limit is set by ulimit -f)"
 			      : error_reason(code);
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An error that a user will read: a negative errno that says what kind, and one line that says what
- * was being done, on what, why it failed and what would help. The library fills it, cmd/ prints it.
+ * An error that a user will read: a negative errno, which is its kind, and one line that says what
+ * was being done, on what, why it failed and what would help. The library fills it in, and cmd/
+ * prints it.
  *
- * Functions that can fail for a reason a user can act on take a `struct error *` (may be NULL);
- * those below them return a bare negative errno.
+ * Functions that can fail for a reason a user can act on take a `struct error *` (may be NULL).
+ * Those below them return a bare negative errno.
  */
 #ifndef CPROF_BASE_ERROR_H
 #define CPROF_BASE_ERROR_H
@@ -12,22 +13,27 @@
 #include "base/types.h"
 
 struct error {
-	int code; /* negative errno, 0 while nothing failed */
+	int code; /* negative errno; 0 if nothing has failed */
 	char text
-		[1000]; /* no program name; one line, save where it lists choices: "cannot profile PID 4711: no such process" */
+		/* One line without the program's name, except where it lists choices, such as
+		 * "cannot profile PID 4711: no such process". */
+		[1000];
 };
 
 /*
- * Sets code and text; returns code, so that `return error_set(err, -ENOENT, ...)` reads well. What a %s stands
- * for is escaped (text_format.h), so the text can be printed as it is; it has newlines only where the format has.
+ * Sets code and text. It returns the code, so that `return error_set(err, -ENOENT, ...)` works. The
+ * value of a %s is escaped (text_format.h), so the text can be printed as it is; only the format
+ * can contain newlines.
  */
 int error_set(struct error *err, int code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
-void error_append(struct error *err, const char *fmt, ...) PRINTF_LIKE(2, 3); /* to its text */
+/* Appends to the text. */
+void error_append(struct error *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-/* The text for a negative errno: "no such process" (lower case first letter, thread-safe). */
+/* Returns the text of a negative errno, such as "no such process", with a lower-case first letter.
+ * It is thread-safe. */
 const char *error_reason(int code);
-/* The same for a failed write, with the next step where there is one. */
+/* Returns the same for a failed write, with the next step where there is one. */
 const char *error_write_reason(int code);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Makes foreign text fit to be shown: see escape.h. */
+/* Escapes foreign text so that it can be shown: see escape.h. */
 #include "base/escape.h"
 
 #include <stdio.h>
@@ -7,15 +7,15 @@
 
 #include "base/utf8.h"
 
-#define ESCAPE_SIZE 12 /* "\U0010ffff" and a NUL */
+#define ESCAPE_SIZE 12 /* the length of "\U0010ffff" and a NUL */
 
 struct range {
 	u32 first, last;
 };
 
 /*
- * Unicode 15: categories Cc, Cf, Zl and Zp, noncharacters, and what takes no place although it counts as a
- * letter. Ascending.
+ * The ranges are in ascending order. They hold the Unicode 15 categories Cc, Cf, Zl and Zp, the
+ * noncharacters, and the characters that take no space although they count as letters.
  */
 static const struct range hidden[] = {
 	{0x0000, 0x001f},   {0x007f, 0x009f},   {0x00ad, 0x00ad},   {0x034f, 0x034f},
@@ -32,7 +32,7 @@ static bool is_hidden(u32 character)
 		if (character <= hidden[i].last)
 			return true;
 	}
-	/* The last two of every plane are noncharacters. */
+	/* The last two code points of every plane are noncharacters. */
 	return (character & 0xfffe) == 0xfffe;
 }
 
@@ -61,8 +61,8 @@ static void name_character(u32 character, char out[ESCAPE_SIZE])
 }
 
 /*
- * Steps over the character at `text`, or over a byte that belongs to none. `out` is its escape, or "" when it
- * can be shown.
+ * Steps over the character at `text`, or over a byte that does not belong to one. `out` receives
+ * its escape, or "" if it can be shown.
  */
 static size_t step(const char *text, size_t left, char out[ESCAPE_SIZE])
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Takes and gives back rights over files: see file_user.h. By system calls of this thread: glibc's setgroups
- * would change all threads.
+ * Takes and gives back rights over files: see file_user.h. It uses system calls that affect this
+ * thread alone, because glibc's setgroups would change all threads.
  */
 #include "base/file_user.h"
 
@@ -15,8 +15,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define CURRENT_ID \
-	((uid_t)-1) /* setfsuid(2): an invalid number changes nothing, and tells the present one */
+/* An invalid number changes nothing and returns the present one (setfsuid(2)). */
+#define CURRENT_ID ((uid_t)-1)
 
 /* ---- one right at a time ---------------------------------------------------------------------- */
 
@@ -74,7 +74,7 @@ static int set_capabilities(const u32 effective[2])
 	return syscall(SYS_capset, &head, data) ? -errno : 0;
 }
 
-/* setfsuid drops these by itself, but only when it leaves user 0. */
+/* setfsuid drops these by itself, but only when the thread leaves user 0. */
 static int drop_file_capabilities(const u32 effective[2])
 {
 	u32 left[2] = {effective[0], effective[1]};
@@ -105,7 +105,8 @@ static bool same_groups(const struct file_user *user, const struct file_rights *
 	       (!r->ngroups || !memcmp(user->groups, r->groups, r->ngroups * sizeof(*r->groups)));
 }
 
-/* For our own user it is no loss when it keeps our groups: it reads what it could read anyway. */
+/* Keeping our groups does no harm if the user is our own, because it could read those files
+ * anyway. */
 static int assume_groups(const struct file_user *user, struct file_rights *r)
 {
 	int err = 0;
@@ -134,14 +135,16 @@ int file_user_assume(const struct file_user *user, struct file_rights *saved)
 	return err;
 }
 
-/* These rights are the thread's own, so taking them back cannot fail; to go on without them would be wrong. */
+/* These rights belong to the thread, so taking them back cannot fail. Continuing without them would
+ * be wrong. */
 void file_user_return(struct file_rights *saved)
 {
 	if (become_user(saved->uid) || become_group(saved->gid) ||
 	    set_capabilities(saved->capabilities) ||
 	    (saved->regrouped && set_groups(saved->groups, saved->ngroups)))
 		abort();
-	/* The kernel takes a change of fsuid for that of a setuid program, whose memory is kept from others. */
+	/* The kernel treats a change of the fsuid like a setuid program and makes the process
+	 * undumpable, which hides its memory from others. */
 	if (prctl(PR_GET_DUMPABLE) != saved->dumpable)
 		prctl(PR_SET_DUMPABLE, saved->dumpable);
 	free(saved->groups);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * uthash, where memory may run out: without this its macros call exit(). An element that could not be
- * added is not in the table and still the caller's.
+ * Configures uthash for memory that may run out; by default its macros call exit(). An element that
+ * could not be added is not in the table and still belongs to the caller.
  */
 #ifndef CPROF_BASE_HASH_H
 #define CPROF_BASE_HASH_H
@@ -11,7 +11,7 @@
 
 #include "base/types.h"
 
-/* After HASH_ADD*(hh, ...): whether it succeeded (uthash user guide, "Out of memory"). */
+/* Returns, after HASH_ADD*(hh, ...), whether it succeeded (uthash user guide, "Out of memory"). */
 #define HASH_ADDED(element) ((element)->hh.tbl != NULL)
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading from a descriptor or from what a reader copied: see input_file.h. */
+/* Reads from a descriptor or from what a reader process has copied: see input_file.h. */
 #include "base/input_file.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The user who started cprof: see invoker.h. */
+/* Finds the user who started cprof: see invoker.h. */
 #include "base/invoker.h"
 
 #include <errno.h>
@@ -25,7 +25,7 @@ uid_t invoker_uid(void)
 {
 	uid_t uid;
 
-	/* Only root can have another user behind it; others could set the variables as they like. */
+	/* Only root can act for another user. Other users could set the variables as they like. */
 	if (!geteuid() &&
 	    (parse_uid(getenv("SUDO_UID"), &uid) || parse_uid(getenv("PKEXEC_UID"), &uid)))
 		return uid;

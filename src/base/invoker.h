@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The user who started cprof, also when sudo or pkexec made a root process of it. */
+/* Identifies the user who started cprof, also if sudo or pkexec made it a root process. */
 #ifndef CPROF_BASE_INVOKER_H
 #define CPROF_BASE_INVOKER_H
 
@@ -7,10 +7,12 @@
 
 #include "base/types.h"
 
-/* The user behind sudo or pkexec, by the variables that they set; the real user without them. */
+/* Returns the user behind sudo or pkexec from the variables that they set, or the real user without
+ * them. */
 uid_t invoker_uid(void);
 
-/* Whether what `owner` set up may lead cprof: root, the effective user and the invoker. */
+/* Returns whether cprof may follow what `owner` set up. It may for root, the effective user and the
+ * invoker. */
 bool invoker_trusts(uid_t owner);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lines that are neither result nor error: see log.h. */
+/* Formats lines that are neither a result nor an error: see log.h. */
 #include "base/log.h"
 
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sorts file systems by who answers for them: see mounts.h. */
+/* Sorts file systems by whether the kernel answers for them alone: see mounts.h. */
 #include "base/mounts.h"
 
 #include <errno.h>
@@ -13,11 +13,11 @@
 #include <unistd.h>
 
 #define TEXT_MAX (64u << 20)
-#define MAGIC_UNKNOWN 0 /* linux/magic.h has none for it, or several types share one */
+#define MAGIC_UNKNOWN 0 /* for types that have no number in linux/magic.h, or share one */
 
 /*
- * Those whose kernel code needs nobody else, however slow their disk is. A type that is not listed counts as
- * one that may not answer, which costs a copy of what is read.
+ * The kernel serves these types without anybody else's help, however slow their disk is. A type
+ * that is not listed counts as one that may not answer, which costs a copy of what is read.
  */
 static const struct local_type {
 	const char *name;
@@ -51,7 +51,7 @@ static const struct local_type {
 	{"minix", MINIX3_SUPER_MAGIC},
 	{"proc", PROC_SUPER_MAGIC},
 	{"sysfs", SYSFS_MAGIC},
-	/* No programs lie there, but every machine has them mounted. */
+	/* These hold no programs, but every machine has them mounted. */
 	{"cgroup", CGROUP_SUPER_MAGIC},
 	{"cgroup2", CGROUP2_SUPER_MAGIC},
 	{"devpts", DEVPTS_SUPER_MAGIC},
@@ -88,7 +88,7 @@ bool mounts_magic_is_local(u64 magic)
 	return false;
 }
 
-/* ---- the text --------------------------------------------------------------------------------- */
+/* ---- the text of mountinfo ------------------------------------------------------------------- */
 
 /* Spaces, tabs, newlines and backslashes are written in octal (fs/proc_namespace.c, mangle()). */
 static void unescape(char *text)
@@ -107,7 +107,8 @@ static void unescape(char *text)
 	*to = '\0';
 }
 
-/* "ID PARENT MAJOR:MINOR ROOT POINT OPTIONS [OPTIONAL...] - TYPE SOURCE OPTIONS"; false: it is none. */
+/* Splits "ID PARENT MAJOR:MINOR ROOT POINT OPTIONS [OPTIONAL...] - TYPE SOURCE OPTIONS"; false if
+ * the line does not have that form. */
 static bool split(char *line, struct mount_point *m, char **point, char **type, char **options)
 {
 	char *rest = strstr(line, " - "), *save = NULL, *save_rest = NULL, *device;
@@ -158,7 +159,7 @@ static const struct mount_point *point_of(const struct mounts *m, const char *pa
 
 		if (len && p->path[len - 1] == '/')
 			len--;
-		/* Of several at one place the last is the one that is seen. */
+		/* If several are mounted at one place, only the last one is visible. */
 		if (!strncmp(path, p->path, len) && (!path[len] || path[len] == '/') &&
 		    (!best || len >= longest)) {
 			best = p;
@@ -168,7 +169,7 @@ static const struct mount_point *point_of(const struct mounts *m, const char *pa
 	return best;
 }
 
-/* A layer of an overlay whose path means nothing to us is not known to answer. */
+/* If the path of an overlay's layer cannot be resolved here, the layer is not known to answer. */
 static bool layer_is_local(const struct mounts *ours, char *dir)
 {
 	const struct mount_point *p;
@@ -198,7 +199,7 @@ static bool option_is_local(const struct mounts *ours, char *option)
 	return true;
 }
 
-/* Where everything that we see answers, so do the layers that lie where we cannot see. */
+/* If everything that we see answers, then so do the layers that lie where we cannot see. */
 static bool overlay_is_local(const struct mounts *ours, char *dirs)
 {
 	char *save = NULL, *option = strtok_r(dirs, ",", &save);
@@ -219,7 +220,7 @@ static bool others_are_local(const struct mounts *m)
 	return true;
 }
 
-/* In the order in which they were mounted: an overlay's layers may lie on overlays before it. */
+/* The order is that of mounting, because the layers of an overlay may lie on earlier overlays. */
 static void judge_overlays(const struct mounts *ours, struct mounts *out)
 {
 	bool all = others_are_local(ours) && others_are_local(out);
@@ -233,8 +234,8 @@ static void judge_overlays(const struct mounts *ours, struct mounts *out)
 }
 
 /*
- * Files without a name (memfd_create(2), shared anonymous memory) lie on a tmpfs of the kernel's own, which is
- * mounted nowhere.
+ * Files without a name (memfd_create(2), shared anonymous memory) lie on the kernel's own tmpfs,
+ * which is not mounted anywhere.
  */
 static int add_kernel_tmpfs(struct mounts *out)
 {
@@ -247,7 +248,7 @@ static int add_kernel_tmpfs(struct mounts *out)
 		close(fd);
 	if (err)
 		return err == -ENOMEM ? err
-				      : 0; /* then such files are read as if they were remote */
+				      : 0; /* Such files are then read as if they were remote. */
 	m.dev_major = major(st.st_dev);
 	m.dev_minor = minor(st.st_dev);
 	m.path = strdup("memfd:");
@@ -257,7 +258,7 @@ static int add_kernel_tmpfs(struct mounts *out)
 	return -ENOMEM;
 }
 
-/* ---- all of it -------------------------------------------------------------------------------- */
+/* ---- all mounts ------------------------------------------------------------------------------ */
 
 int mounts_parse(struct bytes text, const struct mounts *ours, struct mounts *out)
 {

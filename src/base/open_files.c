@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* RLIMIT_NOFILE: see open_files.h. */
+/* Raises RLIMIT_NOFILE: see open_files.h. */
 #include "base/open_files.h"
 
 #include <sys/resource.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Values of options: see option.h. */
+/* Parses the values of options: see option.h. */
 #include "base/option.h"
 
 #include <ctype.h>
@@ -9,9 +9,9 @@
 
 #define MAX_DURATION_NS (366ull * 24 * 3600 * 1000000000)
 
-/* ---- what is typed ---- */
+/* ---- what the user typed ---- */
 
-/* Digits only, at most `max`; steps behind them. */
+/* Takes only digits, up to the value `max`, and steps past them. */
 static bool take_digits(const char **text, u64 max, u64 *out)
 {
 	const char *c = *text;
@@ -43,7 +43,8 @@ static const struct unit *unit_by_name(const struct unit *units, size_t n, const
 	return NULL;
 }
 
-/* ".25": the digits behind the point, as `*fraction` / `*scale`. No point: 0 / 1. */
+/* Reads the digits after the point, such as ".25", as `*fraction` / `*scale`. Without a point it
+ * gives 0 / 1. */
 static bool take_fraction(const char **text, u64 *fraction, u64 *scale)
 {
 	const char *start;
@@ -97,7 +98,7 @@ static bool bytes_parse(const char *text, u64 max, u64 *bytes)
 	return true;
 }
 
-/* The position of `word` among "one|two|three"; -1: it is not there. */
+/* Returns the position of `word` in "one|two|three", or -1 if it is not there. */
 static int choice_of(const char *choices, const char *word)
 {
 	for (int i = 0;; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One option of a command as a row of a table: what it is called, what help says about it, and which
- * member of an options struct it sets. A row says the type of its value, so that most need no code.
+ * One option of a command as a row of a table: its name, its help text, and the member of an
+ * options struct that it sets. The row gives the type of the value, so most options need no code.
  */
 #ifndef CPROF_BASE_OPTION_H
 #define CPROF_BASE_OPTION_H
@@ -10,15 +10,16 @@
 #include "base/types.h"
 
 enum option_type {
-	OPTION_CUSTOM, /* set() does it */
+	OPTION_CUSTOM, /* set() handles it */
 	OPTION_ON, /* bool: becomes true */
 	OPTION_OFF, /* bool: becomes false */
 	OPTION_COUNT, /* u32: counts how often it is given */
-	OPTION_TEXT, /* const char *: the argument itself; if min is 1, it may not be empty */
+	OPTION_TEXT, /* const char *: the argument itself, which may not be empty if min is 1 */
 	OPTION_DURATION, /* u64: nanoseconds */
 	OPTION_NUMBER, /* u32: from min to max */
-	OPTION_BYTES, /* u64: from min to max, with k, M or G behind the digits */
-	OPTION_CHOICE, /* an enum, as wide as an int: min for the first word of `value`, "auto|always" */
+	OPTION_BYTES, /* u64: from min to max, with k, M or G after the digits */
+	/* an enum, as wide as an int: the first word of `value` ("auto|always") sets it to min */
+	OPTION_CHOICE,
 };
 
 enum option_group { /* headings of help, in this order */
@@ -31,27 +32,30 @@ enum option_group { /* headings of help, in this order */
 };
 
 struct option_row {
-	char letter; /* 0: none */
-	const char *name; /* long form without its dashes */
-	const char *value; /* what help calls its value; NULL: it takes none */
+	char letter; /* 0 if it has no short form */
+	const char *name; /* the long form without its dashes */
+	const char *value; /* what help calls its value; NULL if it takes none */
 	const char *help;
-	u32 verbs; /* bits of the commands that take it */
+	u32 verbs; /* bits of the commands that accept it */
 	enum option_group group;
 	enum option_type type;
-	size_t offset; /* of the member, in the options struct */
-	u64 min, max; /* OPTION_NUMBER, OPTION_BYTES; min: OPTION_CHOICE, OPTION_TEXT */
-	/* For messages: '"X" is not EXPECTS', and of a choice 'unknown EXPECTS "X"'. */
+	size_t offset; /* offset of the member in the options struct */
+	/* used by OPTION_NUMBER and OPTION_BYTES; min also by OPTION_CHOICE and OPTION_TEXT */
+	u64 min, max;
+	/* This fills messages: '"X" is not EXPECTS', and for a choice 'unknown EXPECTS "X"'. */
 	const char *expects;
-	int (*set)(void *options, const char *value, struct error *err); /* OPTION_CUSTOM */
+	int (*set)(void *options, const char *value, struct error *err); /* for OPTION_CUSTOM */
 };
 
-#define OPTION_SHOWN 128 /* bytes of what the user typed that messages repeat */
+#define OPTION_SHOWN 128 /* how many bytes of the user's input are repeated in messages */
 
-/* Reads `value` (NULL where the row takes none) into the row's member. 0, or -EINVAL with a text. */
+/* Parses `value` (NULL if the row takes none) into the row's member. Returns 0, or -EINVAL with a
+ * text. */
 int option_set(const struct option_row *row, void *options, const char *value,
 	       struct error *err) MUST_CHECK;
 
-/* "5s", "500ms", "1.5m", "1h", plain seconds; false for anything else and for more than a year. */
+/* Parses "5s", "500ms", "1.5m", "1h" or plain seconds. It returns false for anything else and for
+ * more than a year. */
 bool duration_parse(const char *text, u64 *ns);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Paths resolved without other users' links: see path_walk.h. */
+/* Resolves paths without following other users' links: see path_walk.h. */
 #include "base/path_walk.h"
 
 #include <errno.h>
@@ -16,10 +16,9 @@
 #define LINKS_MAX 40 /* fs/namei.c: MAXSYMLINKS */
 
 struct walk {
-	struct path_end
-		at; /* where the walk has arrived; `name` is the component that comes next */
+	struct path_end at; /* how far the walk has come; `name` is the component that comes next */
 	u32 links;
-	char rest[2 * PATH_MAX]; /* what is left of the path behind `name` */
+	char rest[2 * PATH_MAX]; /* the rest of the path after `name` */
 };
 
 static void close_fd(int *fd)
@@ -36,7 +35,7 @@ static int open_dir(int at, const char *name, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Takes the next component from `rest` into `name`; false when there is none. */
+/* Takes the next component from `rest` into `name`; *more is false if there is none. */
 static int next_name(struct walk *w, bool *more)
 {
 	char *from = w->rest + strspn(w->rest, "/");
@@ -56,7 +55,7 @@ static bool is_last(const struct walk *w)
 	return !w->rest[strspn(w->rest, "/")];
 }
 
-/* Opens what `name` is, without following it; nothing there is no error. */
+/* Opens what `name` is, without following it. It is not an error if nothing is there. */
 static int look(struct path_end *e)
 {
 	e->fd = openat(e->dir, e->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -82,7 +81,7 @@ bool path_end_is_open_file(const struct path_end *end)
 	return S_ISLNK(end->st.st_mode) && !fstatfs(end->fd, &fs) && fs.f_type == PROC_SUPER_MAGIC;
 }
 
-/* Puts what the link at `w->at` says in front of the rest. */
+/* Puts the target of the link at `w->at` in front of the rest. */
 static int expand_link(struct walk *w)
 {
 	char aim[PATH_MAX], joined[sizeof(w->rest)];
@@ -100,7 +99,7 @@ static int expand_link(struct walk *w)
 	used = snprintf(joined, sizeof(joined), "%s/%s", aim, w->rest);
 	if (used < 0 || (size_t)used >= sizeof(joined))
 		return -ENAMETOOLONG;
-	/* A slash behind the last component would demand a directory. */
+	/* A slash after the last component would require a directory. */
 	if (is_last(w))
 		joined[len] = '\0';
 	strcpy(w->rest, joined);
@@ -127,7 +126,7 @@ static int follow(struct walk *w)
 	return enter(w, open_dir(w->at.dir, w->at.name, 0));
 }
 
-/* Follows what is left of the path, up to its last component, which may be a link. */
+/* Follows the rest of the path up to its last component, which may be a link. */
 static int advance(struct walk *w)
 {
 	for (;;) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A process that opens and reads files on behalf of another: see readers.h and reader_process.h. */
+/* A process that opens and reads files on behalf of another one: see readers.h and
+ * reader_process.h. */
 #include "base/reader_process.h"
 
 #include <errno.h>
@@ -22,7 +23,7 @@
 
 /* ---- messages --------------------------------------------------------------------------------- */
 
-union control { /* aligned as cmsg(3) wants it */
+union control { /* aligned as cmsg(3) requires */
 	char bytes[CMSG_SPACE(READERS_FDS_MAX * sizeof(int))];
 	struct cmsghdr align;
 };
@@ -87,7 +88,7 @@ ssize_t reader_receive(int sock, void *out, size_t size, int fds[READERS_FDS_MAX
 /* ---- a reader --------------------------------------------------------------------------------- */
 
 struct held_file {
-	int fd, memory; /* -1: none */
+	int fd, memory; /* -1 if not open */
 	u64 size;
 };
 
@@ -134,7 +135,8 @@ static int describe(int fd, struct reader_answer *a)
 	return 0;
 }
 
-/* A served file stays open here; of another the descriptor is handed over, and closed here. */
+/* A served file stays open here. For any other file the descriptor is handed over and closed
+ * here. */
 static int answer_open(struct reader *r, const struct reader_request *q)
 {
 	struct reader_answer a = {.file = (u32)r->files.len};
@@ -150,7 +152,7 @@ static int answer_open(struct reader *r, const struct reader_request *q)
 	return err;
 }
 
-/* The end of the file may have moved since: what is not there stays zero. */
+/* The file may have shrunk since; missing bytes stay zero. */
 static int read_whole(int fd, u8 *to, size_t len, u64 at)
 {
 	while (len) {
@@ -169,7 +171,8 @@ static int read_whole(int fd, u8 *to, size_t len, u64 at)
 	return 0;
 }
 
-/* Not by write(2), to which the limit of file sizes (RLIMIT_FSIZE) applies. */
+/* write(2) would be subject to the limit of file sizes (RLIMIT_FSIZE), so the memory is mapped
+ * instead. */
 static int copy_piece(const struct held_file *f, u64 at, size_t len)
 {
 	u8 *to = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, f->memory, (off_t)at);
@@ -202,7 +205,7 @@ static int answer_fetch(struct reader *r, const struct reader_request *q)
 		a.done += piece;
 		err = reader_send(r->sock, &a, sizeof(a), NULL, 0, NULL, 0);
 	}
-	/* An error before the first piece, or nothing to do. */
+	/* This answers an error before the first piece, and a request without any bytes. */
 	if (!err && !a.done)
 		err = reader_send(r->sock, &a, sizeof(a), NULL, 0, NULL, 0);
 	return err;
@@ -258,9 +261,10 @@ static void serve(int sock)
 	}
 }
 
-/* ---- where readers come from ------------------------------------------------------------------ */
+/* ---- starting readers ------------------------------------------------------------------------ */
 
-/* Nothing of cprof's may stay open in a process that hangs: neither its files nor the pipes it was given. */
+/* A process that hangs must not keep anything of cprof's open: neither its files nor the pipes that
+ * it was given. */
 static void leave_everything(int keep)
 {
 	struct rlimit none = {0, 0};
@@ -278,7 +282,7 @@ static void leave_everything(int keep)
 		close(keep);
 	}
 	close_range(STDERR_FILENO + 2, ~0u, 0);
-	/* Numbers 0 to 2 stay taken, by something that is not anybody's terminal or pipe. */
+	/* Numbers 0 to 2 stay in use, but not by anybody's terminal or pipe. */
 	for (int fd = 0; fd <= STDERR_FILENO; fd++)
 		dup3(STDERR_FILENO + 1, fd, O_CLOEXEC);
 }
@@ -299,7 +303,7 @@ void reader_spawner_run(int control)
 			serve(STDERR_FILENO + 1);
 			_exit(0);
 		}
-		/* When there is no process the other end sees that its socket is closed. */
+		/* If no process could be started, the other end sees that its socket is closed. */
 		for (u32 i = 0; i < nfds; i++)
 			close(fds[i]);
 	}

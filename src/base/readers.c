@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cprof's side of the processes that read for it: see readers.h. */
+/* cprof's side of the processes that read files for it: see readers.h. */
 #include "base/readers.h"
 
 #include <errno.h>
@@ -17,9 +17,9 @@
 #include "base/reader_process.h"
 #include "base/served_file.h"
 
-#define HUNG_MAX 8u /* readers that are left hanging; then nothing new is tried */
-#define COPIED_MAX (2ull << 30) /* bytes of all files together: they take memory */
-/* A file system that answers each step just in time may not keep us forever either. */
+#define HUNG_MAX 8u /* After this many readers were left hanging, no new one is tried. */
+#define COPIED_MAX (2ull << 30) /* the bytes of all files together, because they occupy memory */
+/* This bounds a file system that answers each step just in time. */
 #define SLOW_AFTER_MS 10000u
 #define SLOW_BYTES_PER_MS 500u
 
@@ -27,24 +27,24 @@ struct reader_link {
 	struct readers *owner;
 	struct reader_link *next;
 	u64 device;
-	int sock; /* -1: it did not answer, or has ended; changed with both locks */
-	u64 died_ms; /* with the owner's lock */
+	int sock; /* -1 if it did not answer or has ended; changed with both locks held */
+	u64 died_ms; /* guarded by the owner's lock */
 	u64 waited_ms, bytes;
-	pthread_mutex_t lock; /* of an exchange; taken before the owner's */
+	pthread_mutex_t lock; /* held during an exchange; taken before the owner's lock */
 };
 
 struct readers {
-	pthread_mutex_t lock; /* of all below */
+	pthread_mutex_t lock; /* guards everything below */
 	u32 owners;
-	pid_t spawner; /* 0: not started */
+	pid_t spawner; /* 0 if not started */
 	int control;
-	struct reader_link *links; /* also those that hang, until the end */
+	struct reader_link *links; /* includes those that hang, until the end */
 	u32 hung;
 	u64 copied;
 	VEC(char *) silent_places;
 	struct readers_unanswered unanswered;
 	struct mounts mounts;
-	int mountinfo; /* becomes readable with POLLPRI when something was mounted; -1: not open yet */
+	int mountinfo; /* signals POLLPRI when something was mounted; -1 if not open yet */
 };
 
 static u64 now_ms(void)
@@ -72,7 +72,7 @@ static void refresh_mounts(struct readers *r)
 		return;
 	mounts_release(&r->mounts);
 	if (mounts_read(0, NULL, &r->mounts))
-		mounts_release(&r->mounts); /* then nothing is known to be local */
+		mounts_release(&r->mounts); /* In that case no device is known to be local. */
 }
 
 bool readers_device_is_local(struct readers *r, pid_t tgid, u32 dev_major, u32 dev_minor)
@@ -83,7 +83,8 @@ bool readers_device_is_local(struct readers *r, pid_t tgid, u32 dev_major, u32 d
 	pthread_mutex_lock(&r->lock);
 	refresh_mounts(r);
 	local = mounts_is_local(&r->mounts, dev_major, dev_minor);
-	/* In another mount namespace there may be more. What is seen here is the same there. */
+	/* In another mount namespace there may be more of them. Those seen here are the same
+	 * there. */
 	if (!local && !mounts_has(&r->mounts, dev_major, dev_minor) &&
 	    !mounts_read(tgid, &r->mounts, &theirs))
 		local = mounts_is_local(&theirs, dev_major, dev_minor);
@@ -137,7 +138,7 @@ int readers_start(struct readers *r)
 	return err;
 }
 
-/* A socket to a new reader. */
+/* Returns a socket to a new reader. */
 static int spawn(struct readers *r)
 {
 	int pair[2], err = start(r);
@@ -148,7 +149,7 @@ static int spawn(struct readers *r)
 		return -errno;
 	err = reader_send(r->control, "r", 1, NULL, 0, &pair[1], 1);
 	close(pair[1]);
-	/* One that hangs takes no messages, and then sending would wait, too. */
+	/* A reader that hangs takes no messages, so a blocking send would hang as well. */
 	if (!err && !fcntl(pair[0], F_SETFL, O_NONBLOCK))
 		return pair[0];
 	close(pair[0]);
@@ -187,8 +188,9 @@ static bool is_silent(const struct readers *r, const char *place)
 }
 
 /*
- * One file in a file system that does not answer stands for all of it. Behind links, or in other mount
- * namespaces, a place is not known to lie there; then its directory is as good a word for it.
+ * One file on a file system that does not answer stands for all of it. Behind links, or in other
+ * mount namespaces, it is not known on which file system a place lies; its directory then stands
+ * for it.
  */
 static const char *place_of(const struct readers *r, const struct file_opener *o)
 {
@@ -231,7 +233,7 @@ static void note_unanswered(struct readers *r, const char *path)
 	u->files++;
 }
 
-/* It could not be forked, or was killed: the next request gets another one. */
+/* The reader could not be forked, or was killed; the next request gets another one. */
 static int lose(struct reader_link *link)
 {
 	pthread_mutex_lock(&link->owner->lock);
@@ -241,7 +243,7 @@ static int lose(struct reader_link *link)
 	return -EAGAIN;
 }
 
-/* It is left to itself. Its socket is closed, so that it ends as soon as its file system lets it. */
+/* Abandons the reader. Its socket is closed, so it ends as soon as its file system lets it. */
 static int give_up(struct reader_link *link, const char *path)
 {
 	struct readers *r = link->owner;
@@ -270,7 +272,7 @@ static bool wait_readable(int sock, u32 limit_ms)
 	}
 }
 
-/* The next answer. `fd` is -1 when none came along. With link->lock. */
+/* Receives the next answer. `fd` is -1 if it brought none. Call it with link->lock held. */
 static int next_answer(struct reader_link *link, struct reader_answer *a, int *fd, const char *path)
 {
 	int fds[READERS_FDS_MAX];
@@ -300,7 +302,7 @@ static bool is_too_slow(const struct reader_link *link)
 	return link->waited_ms > SLOW_AFTER_MS && link->bytes / link->waited_ms < SLOW_BYTES_PER_MS;
 }
 
-/* A promise of so many bytes; false: it would be too much. */
+/* Reserves that many bytes; false if that would be too much. */
 static bool may_copy(struct readers *r, u64 len)
 {
 	bool may;
@@ -431,7 +433,7 @@ int readers_open(struct readers *r, const struct file_opener *o, struct input_fi
 	refresh_mounts(r);
 	overlay_is_local = mounts_are_local(&r->mounts);
 	link = link_for(r, o, &err);
-	/* Of a place it is not known whether the file is there at all. */
+	/* Where only the place is known, it is not known whether the file exists at all. */
 	if (!link && err == -ETIMEDOUT && o->device != READERS_ANY_DEVICE)
 		note_unanswered(r, o->path);
 	pthread_mutex_unlock(&r->lock);
@@ -465,7 +467,7 @@ void readers_renew(struct readers *r)
 	struct reader_link *link;
 
 	pthread_mutex_lock(&r->lock);
-	link = r->links; /* new ones come in front */
+	link = r->links; /* New ones are put in front. */
 	pthread_mutex_unlock(&r->lock);
 	for (; link; link = link->next) {
 		pthread_mutex_lock(&link->lock);
@@ -475,7 +477,7 @@ void readers_renew(struct readers *r)
 	}
 }
 
-/* ---- life ------------------------------------------------------------------------------------- */
+/* ---- what did not answer, and the end -------------------------------------------------------- */
 
 void readers_unanswered(struct readers *r, struct readers_unanswered *out)
 {
@@ -531,7 +533,7 @@ void readers_free(struct readers *r)
 		return;
 	free_links(r);
 	if (r->spawner) {
-		/* It opens no files, so it always ends. */
+		/* The spawner opens no files, so it always ends. */
 		close(r->control);
 		while (waitpid(r->spawner, NULL, 0) < 0 && errno == EINTR)
 			;

@@ -47,7 +47,7 @@ static void directory_of(const char *path, char out[PATH_MAX])
 {
 	const char *slash = path[0] == '/' ? strrchr(path, '/') : NULL;
 
-	/* All that is below the working directory counts as one place. */
+	/* Everything below the working directory counts as one place. */
 	snprintf(out, PATH_MAX, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The copy of a file that a reader fills: see served_file.h. */
+/* The copy of a file that a reader fills in: see served_file.h. */
 #include "base/served_file.h"
 
 #include <errno.h>
@@ -10,21 +10,21 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Addresses, not memory: of a file only what is fetched takes any. */
+/* This reserves addresses and not memory; only the fetched parts of a file occupy any. */
 #define SIZE_MAX_SERVED (16ull << 30)
 
 struct served_file {
 	struct reader_link *link;
 	u32 number;
-	int memory; /* until the reader has it; then -1 */
+	int memory; /* until the reader has it; -1 after that */
 	u64 size;
 	u8 *image;
-	u8 *have; /* one for each block */
+	u8 *have; /* one flag per block */
 	pthread_mutex_t lock;
 	char path[READERS_PATH_MAX];
 };
 
-/* It cannot shrink: whoever reads the image must not be hit by SIGBUS. */
+/* The memory must not shrink, so that reading the image cannot raise SIGBUS. */
 static int make_memory(u64 size)
 {
 	int fd = memfd_create("cprof-file", MFD_CLOEXEC | MFD_ALLOW_SEALING);

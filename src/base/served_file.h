@@ -5,11 +5,12 @@
 
 #include "base/readers.h"
 
-struct reader_link; /* to one reader process, in readers.c; lives as long as its readers do */
+/* A connection to one reader process, defined in readers.c; it lives as long as its readers do. */
+struct reader_link;
 
-#define SERVED_BLOCK 65536u /* what is fetched is whole blocks, but for the last one */
+#define SERVED_BLOCK 65536u /* fetches are whole blocks, except for the last one */
 
-/* Tells the reader to close the file when it fails. `path` is for messages. */
+/* On failure it tells the reader to close the file. `path` is for messages. */
 int served_file_new(struct reader_link *link, u32 number, u64 size, const char *path,
 		    struct served_file **out) MUST_CHECK;
 void served_file_free(struct served_file *f);
@@ -19,7 +20,7 @@ int served_file_fetch(struct served_file *f, u64 at, u64 len) MUST_CHECK;
 
 /* ---- what served_file.c needs of readers.c ---- */
 
-/* Has the reader copy a part into `memory`, which is sent along the first time (else -1). */
+/* Makes the reader copy a part into `memory`, which is attached the first time (-1 after that). */
 int reader_link_fetch(struct reader_link *link, u32 number, int memory, u64 at, u64 len,
 		      const char *path) MUST_CHECK;
 void reader_link_close(struct reader_link *link, u32 number);

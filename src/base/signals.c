@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Signals of failed writes: see signals.h. */
+/* Handles the signals of failed writes: see signals.h. */
 #include "base/signals.h"
 
 #include <signal.h>

@@ -47,7 +47,7 @@ static int open_file(const struct target_root *root, const char *path, enum targ
 	return fd;
 }
 
-/* As ourselves, but only what the file's mode lets the user read. */
+/* Opens the file as ourselves, but only if its mode lets the user read it. */
 static int open_readable(const struct target_root *root, const char *path, enum target_path links)
 {
 	int fd = open_file(root, path, links);
@@ -76,7 +76,7 @@ int target_root_open(const struct target_root *root, const char *path, enum targ
 	return fd;
 }
 
-/* ---- by a reader ------------------------------------------------------------------------------ */
+/* ---- through a reader ------------------------------------------------------------------------ */
 
 struct packed_root {
 	u32 ours, uid, gid, ngroups; /* the groups follow */
@@ -120,7 +120,7 @@ ssize_t target_root_unpack(const void *packed, size_t size, int fd, struct targe
 	return (ssize_t)(sizeof(head) + groups);
 }
 
-/* What a reader is given: how links are treated, the root, the path with its NUL. */
+/* This is what a reader is given: how to treat links, the root, and the path with its NUL. */
 static int open_for_reader(const void *arg, size_t size, const int *fds, u32 nfds)
 {
 	struct target_root root;
@@ -172,7 +172,8 @@ static int open_by_reader(const struct target_root *root, const char *path, enum
 
 	if (!arg)
 		return -ENOMEM;
-	/* Directories of different roots are not told apart: one that does not answer stands for all. */
+	/* Directories of different roots are not told apart, so one that does not answer stands for
+	 * all of them. */
 	snprintf(place, sizeof(place), "%.*s", slash ? (int)(slash - path) : 0, path);
 	used = pack_request(root, path, links, arg, READERS_ARG_MAX);
 	o.size = used < 0 ? 0 : (size_t)used;

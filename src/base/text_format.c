@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* printf whose %s is known to be foreign: see text_format.h. */
+/* A printf that treats the value of every %s as foreign: see text_format.h. */
 #include "base/text_format.h"
 
 #include <stdio.h>
@@ -12,14 +12,14 @@
 #define NUMBER_SIZE 512 /* %f of DBL_MAX has 309 digits before the point */
 #define SPACES "                                "
 
-/* A va_list that functions can take values from in turn. */
+/* A va_list that functions can take values from one after another. */
 struct values {
 	va_list ap;
 };
 
 struct directive {
 	char flags[8];
-	int width, precision; /* -1: none */
+	int width, precision; /* -1 if not given */
 	char length[3];
 	char conversion;
 };
@@ -49,7 +49,7 @@ static const char *read_number(const char *at, struct values *v, int *number)
 	return end;
 }
 
-/* `at` is behind the '%'; returns what follows the directive. */
+/* `at` is just after the '%'; returns what follows the directive. */
 static const char *read_directive(const char *at, struct values *v, struct directive *d)
 {
 	*d = (struct directive){.width = -1, .precision = -1};
@@ -65,7 +65,7 @@ static const char *read_directive(const char *at, struct values *v, struct direc
 
 /* ---- numbers ---------------------------------------------------------------------------------- */
 
-/* The directive again, with its width and precision in digits. */
+/* Writes the directive again, with its width and precision in digits. */
 static void write_directive(const struct directive *d, char *out, size_t size)
 {
 	char width[16] = "", precision[16] = "";
@@ -88,7 +88,7 @@ static int print_integer(const struct directive *d, const char *spec, struct val
 	return snprintf(out, NUMBER_SIZE, spec, va_arg(v->ap, int));
 }
 
-/* An unknown conversion is a mistake of the caller's, of which the compiler warns. */
+/* An unknown conversion is a mistake of the caller, which the compiler warns about. */
 static int print_number(const struct directive *d, struct values *v, char *out)
 {
 	char spec[64];
@@ -138,7 +138,7 @@ static void emit_padding(const struct text_sink *to, size_t n)
 	}
 }
 
-/* How much of the text the precision allows, without a character that was cut in two. */
+/* Returns how much of the text the precision allows, without cutting a character in two. */
 static size_t allowed_length(const char *text, int precision)
 {
 	size_t len = precision < 0 ? strlen(text) : strnlen(text, (size_t)precision);
@@ -165,7 +165,7 @@ static void emit_string(const struct text_sink *to, const struct directive *d, c
 		emit_padding(to, padding);
 }
 
-/* ---- the whole -------------------------------------------------------------------------------- */
+/* ---- the whole format ------------------------------------------------------------------------ */
 
 void text_vformat(const struct text_sink *to, const char *fmt, va_list ap)
 {
@@ -182,7 +182,7 @@ void text_vformat(const struct text_sink *to, const char *fmt, va_list ap)
 		if (!*fmt)
 			break;
 		fmt = read_directive(fmt + 1, &v, &d);
-		if (d.width < -1) { /* a negative '*' */
+		if (d.width < -1) { /* from a negative '*' */
 			d.width = d.width == INT32_MIN ? 0 : -d.width;
 			d.flags[0] = '-';
 			d.flags[1] = '\0';

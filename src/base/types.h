@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Short fixed-width integer names, the same that vmlinux.h gives to BPF code. */
+/* Short names of the fixed-width integers, the same that vmlinux.h gives to BPF code. */
 #ifndef CPROF_BASE_TYPES_H
 #define CPROF_BASE_TYPES_H
 

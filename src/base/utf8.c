@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Well-formed UTF-8, which protobuf strings must be and symbol names need not: see utf8.h. */
+/* Checks for well-formed UTF-8, which protobuf strings must be and symbol names need not be: see
+ * utf8.h. */
 #include "base/utf8.h"
 
 #include <stdlib.h>
@@ -12,7 +13,7 @@ static bool continues(u8 byte)
 	return (byte & 0xc0) == 0x80;
 }
 
-/* The second byte's range depends on the first (RFC 3629, section 4). */
+/* The range of the second byte depends on the first one (RFC 3629, section 4). */
 static bool second_fits(u8 first, u8 second)
 {
 	switch (first) {
@@ -52,7 +53,7 @@ size_t utf8_whole(const char *s, size_t len)
 {
 	size_t start = len;
 
-	/* Back to the first byte of the last character. */
+	/* This steps back to the first byte of the last character. */
 	while (start && len - start < 3 && continues((u8)s[start - 1]))
 		start--;
 	if (!start || (u8)s[start - 1] < 0xc2)

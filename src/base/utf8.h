@@ -1,23 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* UTF-8 (RFC 3629: no surrogates, no overlong forms, nothing above U+10FFFF). */
+/* UTF-8 as RFC 3629 defines it, without surrogates, overlong forms or anything above U+10FFFF. */
 #ifndef CPROF_BASE_UTF8_H
 #define CPROF_BASE_UTF8_H
 
 #include "base/types.h"
 
-/* Bytes of the character at `s` (1 to 4), 0 when it is not well-formed. Stops at the NUL. */
+/* Returns the bytes of the character at `s` (1 to 4), or 0 if it is not well-formed. It stops at
+ * the NUL. */
 size_t utf8_char(const char *s);
 
-/* At most `len` bytes of `s`: less when the last character would be cut in two. */
+/* Returns `len`, or less if the last character of these bytes of `s` would be cut in two. */
 size_t utf8_whole(const char *s, size_t len);
 
-/* Whether the whole string is well-formed. */
+/* Returns whether the whole string is well-formed. */
 bool utf8_valid(const char *s);
 
-/* A copy with U+FFFD for every byte that belongs to no character; the caller frees it. NULL: no memory. */
+/* Returns a copy with U+FFFD for every byte that does not belong to a character, or NULL without
+ * memory. The caller frees it. */
 char *utf8_cleaned(const char *s);
 
-/* Characters of a well-formed string: its columns, were all characters one column wide. */
+/* Returns the number of characters in a well-formed string, which is its width if every character
+ * is one column wide. */
 size_t utf8_length(const char *s);
 
 #endif

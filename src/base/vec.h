@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A growing array of any type: `VEC(struct map) maps = {0};`. Items are plain values; whoever owns
- * the vector owns what they point to. A failed growth leaves the vector as it was.
+ * A growing array of any type, such as `VEC(struct map) maps = {0};`. Items are plain values, and
+ * the owner of the vector owns what they point to. A failed growth leaves the vector as it was.
  */
 #ifndef CPROF_BASE_VEC_H
 #define CPROF_BASE_VEC_H
@@ -18,7 +18,8 @@
 		size_t cap; \
 	}
 
-/* Makes room for `want` items of `size` bytes; 0 or -ENOMEM (overflow counts as no memory). */
+/* Makes space for `want` items of `size` bytes. Returns 0 or -ENOMEM, also if the size
+ * overflows. */
 static inline int vec_grow(void **data, size_t *cap, size_t want, size_t size)
 {
 	size_t bytes, grown = *cap ? *cap : 8;
@@ -42,7 +43,7 @@ static inline int vec_grow(void **data, size_t *cap, size_t want, size_t size)
 
 #define vec_reserve(v, want) vec_grow((void **)&(v)->data, &(v)->cap, (want), sizeof(*(v)->data))
 
-/* Appends one item (may be a compound literal); 0 or -ENOMEM. */
+/* Appends one item (may be a compound literal). Returns 0 or -ENOMEM. */
 #define vec_push(v, ...) \
 	(vec_reserve((v), (v)->len + 1) ? -ENOMEM : ((v)->data[(v)->len++] = (__VA_ARGS__), 0))
 
@@ -53,7 +54,7 @@ static inline int vec_grow(void **data, size_t *cap, size_t want, size_t size)
 		(v)->len = (v)->cap = 0; \
 	} while (0)
 
-/* Gives back what is beyond `room` items, where that can be done; the items there are lost. */
+/* Frees the memory beyond `room` items where that is possible; the items there are lost. */
 static inline void vec_trim(void **data, size_t *cap, size_t room, size_t size)
 {
 	void *less = room && room < *cap ? realloc(*data, room * size) : NULL;
