@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tries the places where a separate debug file may be, and makes sure that it is the right one. */
+/* Tries the places where a separate debug file may be, and checks that it is the right one. */
 #include "elf/debug_file.h"
 
 #include <errno.h>
@@ -15,24 +15,26 @@
 
 #define DEBUG_DIR "/usr/lib/debug"
 #define MINI_MAX (256u << 20)
-#define MINI_MEMORY_MAX (96ull << 20) /* for the decoder: the xz preset -9 needs 65 MiB */
-/* xz can reach 7000:1. Symbol tables reach some 10:1; what is small may unpack as it likes. */
+#define MINI_MEMORY_MAX (96ull << 20) /* the memory of the decoder; the xz preset -9 needs 65 MiB */
+/* xz can reach 7000:1, while symbol tables reach some 10:1. The budget's minimum lets small
+ * sections unpack at any ratio. */
 #define MINI_RATIO_MAX 64u
 #define MINI_ALWAYS (16u << 20)
 #define MINI_PIECE (4u << 20)
 #define MINI_STEPS 6 /* nanoseconds a byte */
 #define CRC_CHUNK (64u << 10)
-#define CRC_MAX (1ull << 30) /* bytes of a file that are read for its checksum: it may be sparse */
+/* A file may be sparse, so this bounds the bytes that are read for its checksum. */
+#define CRC_MAX (1ull << 30)
 
-/* What a debug file must be to be taken. */
+/* Describes which debug file is acceptable. */
 struct wanted {
-	struct elf_file *of; /* the file that it belongs to, which pays for reading it */
-	struct build_id id; /* len 0: go by crc */
+	struct elf_file *of; /* the file that it belongs to, whose budget pays for reading it */
+	struct build_id id; /* if len is 0, the CRC decides */
 	u32 crc;
 	const struct target_root *root;
 };
 
-/* ---- is it the one? --------------------------------------------------------------------------- */
+/* ---- checking a candidate -------------------------------------------------------------------- */
 
 static bool crc_fits(const struct wanted *w, struct input_file *in)
 {
@@ -60,7 +62,7 @@ static bool id_fits(const struct build_id *have, const struct build_id *want)
 	return have->len == want->len && !memcmp(have->data, want->data, want->len);
 }
 
-/* A debuglink may lead back to the stripped file itself. */
+/* This check is needed because a debuglink may lead back to the stripped file itself. */
 static bool tells_something(struct elf_file *f)
 {
 	static const char *const sections[] = {".debug_info", ".symtab", ".debug_frame"};
@@ -72,7 +74,7 @@ static bool tells_something(struct elf_file *f)
 	return false;
 }
 
-/* Takes the input over. */
+/* Takes over the input. */
 static bool try_open(const struct wanted *w, struct input_file *in, struct elf_file **out)
 {
 	if (!w->id.len && !crc_fits(w, in)) {
@@ -89,13 +91,14 @@ static bool try_open(const struct wanted *w, struct input_file *in, struct elf_f
 	return false;
 }
 
-/* Where a package manager puts files; names come from ELF files, which may hold "..". */
+/* Package managers put files there. The names come from ELF files and may contain "..". */
 static bool is_debug_package(const char *path)
 {
 	return !strncmp(path, DEBUG_DIR "/", sizeof(DEBUG_DIR)) && !strstr(path, "/../");
 }
 
-/* The target's own view first; then ours, where a container's host keeps the debug packages. */
+/* Tries the target's own view first, and then ours, because the host of a container may have the
+ * debug packages. */
 static bool try_path(const struct wanted *w, struct elf_file **out, const char *fmt, ...)
 	PRINTF_LIKE(3, 4);
 static bool try_path(const struct wanted *w, struct elf_file **out, const char *fmt, ...)
@@ -112,7 +115,7 @@ static bool try_path(const struct wanted *w, struct elf_file **out, const char *
 		return false;
 	if (!target_root_input(w->root, path, TARGET_PATH_LINKS, &in) && try_open(w, &in, out))
 		return true;
-	/* A path that the target chose is the target's alone. */
+	/* A path that the target chose is only tried inside the target. */
 	return is_debug_package(path) && !regular_file_input(w->root->readers, path, &in) &&
 	       try_open(w, &in, out);
 }
@@ -129,7 +132,8 @@ static bool try_build_id(const struct wanted *w, struct elf_file **out)
 	return try_path(w, out, DEBUG_DIR "/.build-id/%.2s/%s.debug", hex, hex + 2);
 }
 
-/* Length of the directory part of an absolute path, without the last slash; -1 for another path. */
+/* Returns the length of the directory part of an absolute path, without the last slash; -1 for any
+ * other path. */
 static int directory_length(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -137,7 +141,7 @@ static int directory_length(const char *path)
 	return path[0] == '/' && slash - path < PATH_MAX ? (int)(slash - path) : -1;
 }
 
-/* The name and the CRC in .gnu_debuglink; the name is borrowed. */
+/* Returns the borrowed name in .gnu_debuglink, and its CRC. */
 static const char *debuglink(struct elf_file *f, u32 *crc)
 {
 	struct elf_section s;
@@ -202,7 +206,7 @@ int debug_file_alt(struct elf_file *f, const char *path, const struct target_roo
 	if (name[0] == '/' ? try_path(&w, out, "%s", name)
 			   : dir >= 0 && try_path(&w, out, "%.*s/%s", dir, path, name))
 		return 0;
-	/* Relative names count from the debug file, whose place the caller may not know. */
+	/* Relative names are relative to the debug file, whose place the caller may not know. */
 	tail = strstr(name, "/.dwz/");
 	return tail && try_path(&w, out, DEBUG_DIR "%s", tail) ? 0 : -ENOENT;
 }
@@ -223,7 +227,8 @@ static size_t mini_max(size_t packed)
 	return max < MINI_ALWAYS ? MINI_ALWAYS : max;
 }
 
-/* Fills the buffer, in pieces of a tenth of a second at most. */
+/* Fills the buffer in pieces that take a tenth of a second at most, so that the budget can be
+ * checked. */
 static lzma_ret unpack_some(lzma_stream *stream, struct budget *budget)
 {
 	size_t room = stream->avail_out;
@@ -241,7 +246,7 @@ static lzma_ret unpack_some(lzma_stream *stream, struct budget *budget)
 	return ret;
 }
 
-/* Unpacks into a buffer that doubles. */
+/* Unpacks into a buffer that doubles as needed. */
 static int unpack(lzma_stream *stream, struct budget *budget, u8 **data, size_t *len)
 {
 	size_t cap = 1u << 20, max = mini_max(stream->avail_in);

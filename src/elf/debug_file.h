@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where the debug information of a module is: in the file itself, in a separate file found by build
- * id or .gnu_debuglink (GDB manual, "Separate Debug Files"), or in .gnu_debugdata (minidebuginfo:
- * an xz-compressed ELF with a .symtab only).
+ * Finds the debug information of a module: in the file itself, in a separate file found by build id
+ * or .gnu_debuglink (GDB manual, "Separate Debug Files"), or in .gnu_debugdata (minidebuginfo, an
+ * xz-compressed ELF with only a .symtab).
  */
 #ifndef CPROF_ELF_DEBUG_FILE_H
 #define CPROF_ELF_DEBUG_FILE_H
@@ -12,23 +12,26 @@
 
 /*
  * Looks for the separate debug file of `f`:
- *   /usr/lib/debug/.build-id/ab/cdef.debug, then the debuglink's name in the module's own directory,
+ *   /usr/lib/debug/.build-id/ab/cdef.debug, then the debuglink's name in the module's own
+ *   directory,
  *   in its .debug subdirectory and below /usr/lib/debug.
  * Each is tried inside the target's root with the rights of its user (target_root.h), and those
- * below /usr/lib/debug then in ours. `path` is the module's path as the target sees it. A file is
- * taken only when its build id (or the debuglink's CRC, where `f` has no build id) fits. It is read
- * on the budget of `f`, which must outlive it. 0, -ENOENT, or another negative errno.
+ * below /usr/lib/debug also in our own root. `path` is the module's path as the target sees it. A
+ * file is accepted only if its build id matches (or the debuglink's CRC, if `f` has no build id).
+ * It is read on the budget of `f`, which must outlive it. Returns 0, -ENOENT, or another negative
+ * errno.
  */
 int debug_file_find(struct elf_file *f, const char *path, const struct target_root *root,
 		    struct elf_file **out) MUST_CHECK;
 
 /*
- * The ELF inside .gnu_debugdata; at most 256 MiB are unpacked, and 64 times the section. 0,
- * -ENOENT, -EBADMSG, -E2BIG (budget), -ENOMEM.
+ * Opens the ELF inside .gnu_debugdata. At most 256 MiB are unpacked, and at most 64 times the
+ * section. Returns 0, -ENOENT, -EBADMSG, -E2BIG (budget) or -ENOMEM.
  */
 int debug_file_mini(struct elf_file *f, struct elf_file **out) MUST_CHECK;
 
-/* DWARF's supplementary file (dwz, .gnu_debugaltlink), looked up as above. 0 or -ENOENT. */
+/* Finds DWARF's supplementary file (dwz, .gnu_debugaltlink) in the same places. Returns 0 or
+ * -ENOENT. */
 int debug_file_alt(struct elf_file *f, const char *path, const struct target_root *root,
 		   struct elf_file **out) MUST_CHECK;
 

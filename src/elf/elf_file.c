@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One ELF file: headers, segments and build id. Sections are in section.c. */
+/* One ELF file with its headers, segments and build id. Sections are in section.c. */
 #include "elf/elf_file.h"
 
 #include <elf.h>
@@ -14,12 +14,11 @@
 #include "elf/elf_file_private.h"
 
 #define NOTE_MAX (1u << 20)
-#define NOTES_MAX 64 /* sections or segments of notes that are looked into for a build id */
+#define NOTES_MAX 64 /* how many sections or segments of notes are searched for a build id */
 #define SEGMENTS_MAX 1024
-/* libelf allocates 200 bytes for each before it looks at any. Programs have some 40. */
+/* libelf allocates 200 bytes for each before it reads any. Programs have some 40. */
 #define SECTIONS_MAX (1u << 18)
-#define SECTIONLESS_MAX \
-	(64u << 20) /* bytes of a file that are copied because its sections are broken */
+#define SECTIONLESS_MAX (64u << 20) /* how much of a file with a broken section table is copied */
 
 struct bytes elf_file_bytes(struct elf_file *f, u64 offset, u64 len)
 {
@@ -28,7 +27,8 @@ struct bytes elf_file_bytes(struct elf_file *f, u64 offset, u64 len)
 	if (!len || offset > f->size || len > f->size - offset ||
 	    input_file_fetch(&f->in, offset, len))
 		return (struct bytes){0};
-	/* libelf keeps each part until the end, in a list that it searches. */
+	/* libelf keeps each part until the end, in a list that it searches, so the cost grows with
+	 * their number. */
 	if (!budget_take(f->budget, BUDGET_SECTIONS, 4 * ++f->nchunks) ||
 	    !budget_reserve(f->budget, BUDGET_SECTIONS, len))
 		return (struct bytes){0};
@@ -45,7 +45,7 @@ static void skip_padding(struct cursor *c, size_t len, size_t align)
 	cursor_take(c, pad < cursor_left(c) ? pad : cursor_left(c));
 }
 
-/* Takes the first GNU build id out of the notes (System V gABI, "Note Section"). */
+/* Finds the first GNU build id in the notes (System V gABI, "Note Section"). */
 static bool build_id_parse(struct bytes notes, size_t align, struct build_id *id)
 {
 	struct cursor c = cursor_over(notes);
@@ -75,7 +75,8 @@ static void build_id_from_note(struct elf_file *f, u64 offset, u64 size, u64 ali
 	build_id_parse(notes, align == 8 ? 8 : 4, &f->id);
 }
 
-/* Sections first: in a separate debug file the program headers still tell the stripped file's story. */
+/* Sections come first, because the program headers of a separate debug file still describe the
+ * stripped file. */
 static void read_build_id(struct elf_file *f)
 {
 	Elf_Scn *scn = NULL;
@@ -144,11 +145,11 @@ static int read_headers(struct elf_file *f)
 	return 0;
 }
 
-/* ---- files whose section table leads nowhere -------------------------------------------------- */
+/* ---- files with an invalid section table ----------------------------------------------------- */
 
 /*
- * libelf refuses such a file altogether, but the kernel runs it: only program headers matter to exec.
- * So libelf is given a copy whose header says that there are no sections.
+ * libelf refuses such a file altogether, but the kernel runs it, because exec needs only the
+ * program headers. So libelf is given a copy whose header says that there are no sections.
  */
 static int retry_without_sections(struct elf_file *f)
 {
@@ -187,7 +188,7 @@ static bool read_at(struct elf_file *f, u64 offset, void *out, size_t len)
 
 /*
  * A file with more than 65,279 sections keeps their number in the first section header (gABI, "ELF
- * Header", e_shnum), where a sparse file of no cost to its owner may claim a billion. The same
+ * Header", e_shnum), where a sparse file that costs its owner nothing may claim a billion. The same
  * holds for program headers, of which the kernel accepts no more than 1,170.
  */
 static bool counts_are_sane(struct elf_file *f)
@@ -196,7 +197,7 @@ static bool counts_are_sane(struct elf_file *f)
 	Elf64_Shdr first;
 
 	if (!read_at(f, 0, &ehdr, sizeof(ehdr)) || ehdr.e_ident[EI_CLASS] != ELFCLASS64)
-		return true; /* refused later */
+		return true; /* Such a file is refused later. */
 	if (ehdr.e_phnum == PN_XNUM)
 		return false;
 	if (ehdr.e_shnum || !ehdr.e_shoff || !read_at(f, ehdr.e_shoff, &first, sizeof(first)))
@@ -216,7 +217,7 @@ static struct elf_file *elf_file_alloc(void)
 	return f;
 }
 
-/* Of a file that a reader copies. counts_are_sane() has looked at the number of sections. */
+/* This is for a file that a reader copies. counts_are_sane() has checked the number of sections. */
 static int fetch_section_headers(struct elf_file *f, const Elf64_Ehdr *ehdr)
 {
 	u64 count = ehdr->e_shnum;
@@ -227,11 +228,11 @@ static int fetch_section_headers(struct elf_file *f, const Elf64_Ehdr *ehdr)
 	if (!count && read_at(f, ehdr->e_shoff, &first, sizeof(first)))
 		count = first.sh_size;
 	if (ehdr->e_shoff > f->size || count > (f->size - ehdr->e_shoff) / sizeof(first))
-		return 0; /* which libelf sees, too */
+		return 0; /* libelf will notice it as well. */
 	return input_file_fetch(&f->in, ehdr->e_shoff, count * sizeof(first));
 }
 
-/* What libelf reads unasked. */
+/* Fetches what libelf reads when it opens the file. */
 static int fetch_headers(struct elf_file *f)
 {
 	Elf64_Ehdr ehdr;
@@ -256,14 +257,14 @@ static int elf_file_begin(struct elf_file *f)
 
 	budget_init(&f->own_budget, f->stored);
 	if (!counts_are_sane(f))
-		return 0; /* retry_without_sections() */
+		return 0; /* retry_without_sections() handles it. */
 	if (f->in.served)
 		err = fetch_headers(f);
 	if (err)
 		return err;
 	if (f->image)
 		f->elf = elf_memory((char *)f->image, f->size);
-	else if (f->in.served) /* libelf only reads there */
+	else if (f->in.served) /* libelf only reads from this memory */
 		f->elf = elf_memory((char *)(uintptr_t)input_file_image(&f->in).data, f->size);
 	else
 		f->elf = elf_begin(f->in.fd, ELF_C_READ, NULL);

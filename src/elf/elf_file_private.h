@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What elf_file.c and section.c share: the inside of an elf_file. */
+/* The inside of an elf_file, which elf_file.c and section.c share. */
 #ifndef CPROF_ELF_ELF_FILE_PRIVATE_H
 #define CPROF_ELF_ELF_FILE_PRIVATE_H
 
 #include "base/vec.h"
 #include "elf/elf_file.h"
 
-struct inflated { /* a section that was compressed */
+struct inflated { /* holds a section that was compressed */
 	size_t index;
 	u8 *data;
 	size_t len;
@@ -17,18 +17,19 @@ struct elf_file {
 	struct input_file in;
 	u8 *image; /* our copy, for elf_file_open_memory() */
 	u64 size;
-	u64 stored; /* bytes that the file takes on disk */
+	u64 stored; /* bytes that the file occupies on disk */
 	GElf_Ehdr ehdr;
 	struct build_id id;
 	VEC(struct elf_segment) segments;
 	VEC(struct inflated) inflated;
-	VEC(size_t) loaded; /* sections that libelf holds in memory, by their numbers */
-	size_t nchunks; /* other parts of the file that it holds */
+	VEC(size_t) loaded; /* numbers of the sections that libelf holds in memory */
+	size_t nchunks; /* how many other parts of the file it holds */
 	struct budget own_budget, *budget;
-	GElf_Phdr eh_frame_hdr; /* PT_GNU_EH_FRAME; p_filesz is 0 when there is none */
+	GElf_Phdr eh_frame_hdr; /* PT_GNU_EH_FRAME; p_filesz is 0 if there is none */
 };
 
-/* `len` bytes of the file, borrowed by libelf until the file is closed; empty when they are not there. */
+/* Returns `len` bytes of the file, which libelf lends until the file is closed; empty if they are
+ * not there. */
 struct bytes elf_file_bytes(struct elf_file *f, u64 offset, u64 len);
 
 #endif

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Go's own function table: see gopclntab.h.
+ * Reads Go's own function table: see gopclntab.h.
  *
  *   header: magic u32, 0, 0, quantum u8, pointer size u8, then words: functions, files, [start of
  *           text, since 1.18], and the offsets of names, units, files, pc tables, functions
- *   functions: { entry, offset of struct func } for each, sorted, then the end of the last one; u32s
+ *   functions: { entry, offset of struct func } for each, sorted, then the end of the last one;
+ *   u32s
  *           relative to the start of text since 1.18, words before
  *   func:   entry, name s32, args, deferreturn, pcsp, pcfile u32, pcln u32, npcdata, unit u32
- *   pc table: pairs of varints (zigzag value delta, pc delta / quantum), from value -1 and the entry on
+ *   pc table: pairs of varints (zigzag value delta, pc delta / quantum), from value -1 and the
+ *   entry on
  */
 #include "elf/gopclntab.h"
 
@@ -21,7 +23,7 @@
 #define MAGIC_1_18 0xfffffff0u
 #define MAGIC_1_20 0xfffffff1u
 #define POINTER_BYTES 8
-#define WORDS_AT 8 /* where the header's words begin */
+#define WORDS_AT 8 /* where the words of the header begin */
 #define NO_UNIT (~0u)
 #define FUNCTION_STEPS 20
 #define PC_STEPS 5
@@ -29,7 +31,8 @@
 struct gopclntab {
 	struct budget *budget;
 	u64 nfunctions, text;
-	u32 entry_bytes; /* of an entry or an offset in the function list: 4 since 1.18, 8 before */
+	/* bytes of an entry or an offset in the function list: 4 since 1.18, 8 before */
+	u32 entry_bytes;
 	struct bytes functions, names, units, files, pcs;
 };
 
@@ -51,7 +54,7 @@ static u64 function_start(const struct gopclntab *t, u64 i)
 	return t->text + entry_at(t, 2 * i);
 }
 
-/* Go 1.26 leaves the start of text to the linker: it is where .text begins. */
+/* Go 1.26 leaves the start of the text to the linker, so it is where .text begins. */
 static u64 text_start(struct elf_file *f, u64 in_header)
 {
 	struct elf_section text;
@@ -135,8 +138,9 @@ bool gopclntab_function(const struct gopclntab *t, u64 i, struct go_function *ou
 }
 
 /*
- * One step of a pc table: the value that holds up to *pc; false at its end. Each step goes on, so that a
- * function never takes more of them than it has bytes, however long a table it shares with others.
+ * Takes one step in a pc table and gives the value that holds up to *pc; false at its end. Each
+ * step advances, so a function never takes more steps than it has bytes, even if it shares a long
+ * table with others.
  */
 static bool table_next(const struct gopclntab *t, struct cursor *c, bool first, u64 *pc, s64 *value)
 {
@@ -171,7 +175,7 @@ int gopclntab_sp(const struct gopclntab *t, u64 i, int (*visit)(void *arg, u64 p
 	return err;
 }
 
-/* The value of a pc table at `vaddr`; false when it does not reach there. */
+/* Looks up the value of a pc table at `vaddr`; false if the table does not reach that far. */
 static bool table_value(const struct gopclntab *t, u32 table, u64 start, u64 vaddr, s64 *value)
 {
 	struct cursor c = cursor_over(tail(t->pcs, table));

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Go's own function table, which the runtime needs for its tracebacks and which stripping leaves in
- * place: names, files and lines of Go code without DWARF and .symtab (Go source: debug/gosym/pclntab.go,
- * runtime/symtab.go). Versions of Go 1.16, 1.18 and 1.20, 64-bit little-endian.
+ * place. It gives names, files and lines of Go code without DWARF and .symtab (Go source:
+ * debug/gosym/pclntab.go, runtime/symtab.go). The formats of Go 1.16, 1.18 and 1.20 are known,
+ * 64-bit little-endian.
  */
 #ifndef CPROF_ELF_GOPCLNTAB_H
 #define CPROF_ELF_GOPCLNTAB_H
@@ -12,28 +13,29 @@
 struct gopclntab;
 
 struct go_line {
-	const char *name, *file; /* borrowed by the elf_file; file is NULL when unknown */
-	u64 start; /* of the function */
-	u32 line; /* 0: unknown */
+	const char *name, *file; /* borrowed from the elf_file; file is NULL if unknown */
+	u64 start; /* start of the function */
+	u32 line; /* 0 if unknown */
 };
 
 /*
- * Reads the table of `f`, which must outlive it. -ENOENT: none, or of a version that we do not
- * know. When the file's budget (BUDGET_GO) ends, functions are as if they were not there.
+ * Reads the table of `f`, which must outlive it. Returns -ENOENT if there is none, or one of an
+ * unknown version. Once the file's budget (BUDGET_GO) is used up, lookups find no function.
  */
 int gopclntab_new(struct elf_file *f, struct gopclntab **out) MUST_CHECK;
-void gopclntab_free(struct gopclntab *t); /* NULL is fine */
+void gopclntab_free(struct gopclntab *t); /* NULL is allowed */
 
 struct go_function {
 	u64 start, end;
-	const char *name; /* borrowed; NULL when it cannot be read */
+	const char *name; /* borrowed; NULL if it cannot be read */
 };
 
 u64 gopclntab_count(const struct gopclntab *t);
 bool gopclntab_function(const struct gopclntab *t, u64 i, struct go_function *out);
 /*
- * How far below its value at the entry the stack pointer is: ascending pcs of function `i`, each with the
- * distance from there on. 0, or what `visit` returned when it was not 0.
+ * Visits the ascending pcs of function `i` at which the stack pointer changes. Each comes with how
+ * far the stack pointer is below its value at the entry from there on. Returns 0, or what `visit`
+ * returned if that was not 0.
  */
 int gopclntab_sp(const struct gopclntab *t, u64 i, int (*visit)(void *arg, u64 pc, s64 distance),
 		 void *arg);

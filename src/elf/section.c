@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sections by name: found, checked against the file's length before they are read, decompressed. */
+/* Finds sections by name, checks them against the file's length before reading, and decompresses
+ * them. */
 #include <dwarf.h>
 #include <elf.h>
 #include <errno.h>
@@ -10,17 +11,17 @@
 
 #include "elf/elf_file_private.h"
 
-/* Nothing that we read is larger. */
+/* No section that we read is larger. */
 #define SECTION_MAX (1ull << 30)
 /*
- * A sparse file costs its owner nothing and us the memory of what it claims. Compressing file systems
- * store less than the size, too, but by far not this much less.
+ * A sparse file costs its owner nothing, but costs us the memory that it claims. Compressing file
+ * systems also store less than the size, but never by this factor.
  */
 #define SPARSE_RATIO_MAX 64
 #define SPARSE_ALWAYS (16u << 20)
 /*
- * zlib can reach 1032:1, on zeros. Debug sections reach some 20:1; a file that claims more than this
- * would make a megabyte cost a gigabyte.
+ * zlib can reach 1032:1, on zeros. Debug sections reach some 20:1. With a higher limit, a megabyte
+ * of file could cost a gigabyte of memory.
  */
 #define INFLATE_RATIO_MAX 100ull
 #define INFLATE_ALWAYS (1ull << 20)
@@ -31,7 +32,7 @@ static bool size_is_plausible(const struct elf_file *f, u64 size)
 	       (size <= SECTION_MAX && size / SPARSE_RATIO_MAX <= f->stored);
 }
 
-/* libelf keeps a section in memory. Many sections may claim the same bytes of the file. */
+/* libelf keeps a section in memory, and many sections may claim the same bytes of the file. */
 static int pay_for_section(struct elf_file *f, size_t index, u64 size)
 {
 	vec_for_each(&f->loaded, it) {
@@ -67,7 +68,8 @@ static int section_raw(struct elf_file *f, Elf_Scn *scn, const GElf_Shdr *shdr, 
 }
 
 /*
- * Names are read by hand: elf_strptr() would unpack a compressed string table of any claimed size.
+ * Names are read by hand, because elf_strptr() would unpack a compressed string table of any
+ * claimed size.
  */
 static struct bytes section_names(struct elf_file *f)
 {
@@ -217,7 +219,8 @@ static int section_read(struct elf_file *f, Elf_Scn *scn, const GElf_Shdr *shdr,
 	return err;
 }
 
-/* Without section headers: the PT_LOAD's bytes from `vaddr` on, as many as the file holds. */
+/* Without section headers, the section is taken from the PT_LOAD's bytes from `vaddr` on, as many
+ * as the file holds. */
 static int loaded_bytes(struct elf_file *f, u64 vaddr, u64 len, struct elf_section *out)
 {
 	vec_for_each(&f->segments, s) {
@@ -243,7 +246,8 @@ static int loaded_bytes(struct elf_file *f, u64 vaddr, u64 len, struct elf_secti
 	return -EBADMSG;
 }
 
-/* The address of .eh_frame, the first pointer in .eh_frame_hdr (LSB 5.0 core, 10.6.2). */
+/* Finds the address of .eh_frame, which is the first pointer in .eh_frame_hdr (LSB 5.0 core,
+ * 10.6.2). */
 static int eh_frame_pointer(const struct elf_section *hdr, u64 *vaddr)
 {
 	struct cursor c = cursor_over(hdr->data);
@@ -290,7 +294,7 @@ static int sectionless(struct elf_file *f, const char *name, struct elf_section 
 	return err ? err : loaded_bytes(f, vaddr, UINT64_MAX, out);
 }
 
-/* Looks for .debug_x as .zdebug_x too, GNU's older way of compressing. */
+/* Also finds .debug_x under the name .zdebug_x, which is GNU's older way of compressing it. */
 static Elf_Scn *section_find(struct elf_file *f, const char *name, GElf_Shdr *shdr, bool *gnu)
 {
 	Elf_Scn *scn = section_lookup(f, name, shdr);
@@ -333,7 +337,8 @@ static int fetch_section(void *arg, const char *name, Elf_Scn *scn, const GElf_S
 	err = input_file_fetch(&f->in, shdr->sh_offset, shdr->sh_size);
 	return err == -EINVAL
 		       ? 0
-		       : err; /* behind the end of the file, which libdw will find out, too */
+		       /* It lies past the end of the file, which libdw will notice as well. */
+		       : err;
 }
 
 int elf_file_fetch_debug(struct elf_file *f)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Goes through a symbol table. */
+/* Visits the symbols of a table: see symbols.h. */
 #include "elf/symbols.h"
 
 #include <elf.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads the notes of static probes. Their arguments are parsed in usdt_args.c. */
+/* Reads the notes of static probes: see usdt.h. usdt_args.c parses their arguments. */
 #include "elf/usdt.h"
 
 #include <elf.h>
@@ -11,10 +11,10 @@
 
 struct usdt_base {
 	bool known;
-	u64 vaddr; /* where .stapsdt.base lies now */
+	u64 vaddr; /* the present address of .stapsdt.base */
 };
 
-/* Takes `len` bytes and the padding after them; notes of type stapsdt are aligned to 4 bytes. */
+/* Takes `len` bytes and the padding after them. Notes of type stapsdt are aligned to 4 bytes. */
 static struct bytes take_padded(struct cursor *c, u32 len)
 {
 	struct bytes b = {cursor_take(c, len), len};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The argument strings of static probes: "SIZE@OPERAND" after each other, the operand as the
- * compiler printed it for the x86-64 assembler (AT&T syntax). Blanks occur between arguments only,
- * but compilers have written them after commas, too.
+ * Parses the argument strings of static probes: "SIZE@OPERAND" one after another, with the operand
+ * as the compiler printed it for the x86-64 assembler (AT&T syntax). Blanks should occur only
+ * between arguments, but some compilers also wrote them after commas.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -18,7 +18,7 @@ struct register_name {
 	s16 pt_regs; /* offset in struct pt_regs (Linux arch/x86/include/asm/ptrace.h) */
 };
 
-/* By DWARF number. */
+/* The index is the DWARF number. */
 static const struct register_name registers[] = {
 	{"rax", {"eax", "ax", "al"}, "ah", 80},      {"rdx", {"edx", "dx", "dl"}, "dh", 96},
 	{"rcx", {"ecx", "cx", "cl"}, "ch", 88},      {"rbx", {"ebx", "bx", "bl"}, "bh", 40},
@@ -31,7 +31,7 @@ static const struct register_name registers[] = {
 	{"rip", {"eip", NULL, NULL}, NULL, 128},
 };
 
-struct text { /* what is left of one operand */
+struct text { /* holds the rest of one operand */
 	const char *pos, *end;
 };
 
@@ -86,7 +86,7 @@ static bool take_register(struct text *t, u8 *reg, u8 *shift)
 	return register_lookup(start, (size_t)(t->pos - start), reg, shift);
 }
 
-/* Decimal or 0x..., signed; the string is NUL-terminated behind the operand. */
+/* Takes a signed number, decimal or 0x.... The string is NUL-terminated after the operand. */
 static bool take_number(struct text *t, s64 *value)
 {
 	bool negative = t->pos < t->end && *t->pos == '-';
@@ -112,7 +112,7 @@ static bool take_address_register(struct text *t, u8 *reg)
 	return take_register(t, reg, &shift) && !shift;
 }
 
-/* "(%rax)", "(%rax,%rbx)", "(%rax,%rbx,8)", "(,%rbx,8)" */
+/* Takes "(%rax)", "(%rax,%rbx)", "(%rax,%rbx,8)" or "(,%rbx,8)". */
 static bool take_base_and_index(struct text *t, struct usdt_arg *arg)
 {
 	s64 scale = 1;
@@ -137,7 +137,7 @@ static bool take_base_and_index(struct text *t, struct usdt_arg *arg)
 	return take_char(t, ')') && (arg->base != USDT_REG_NONE || arg->index != USDT_REG_NONE);
 }
 
-/* "-16(%rbp)"; with several numbers, as in "8+16(%rsp)", their sum. */
+/* Takes "-16(%rbp)". Several numbers, as in "8+16(%rsp)", are added up. */
 static bool take_memory(struct text *t, struct usdt_arg *arg)
 {
 	s64 part;
@@ -163,7 +163,7 @@ static bool take_operand(struct text *t, struct usdt_arg *arg)
 	return take_memory(t, arg);
 }
 
-/* "8@", "-4@"; "8f@" marks a floating-point number, which no general register holds. */
+/* Takes "8@" or "-4@". "8f@" marks a floating-point number, which no general register holds. */
 static bool take_size(struct text *t, struct usdt_arg *arg)
 {
 	s64 size;
@@ -189,7 +189,7 @@ static struct usdt_arg arg_parse(struct text t)
 	return none;
 }
 
-/* The end of the argument that begins at `text`: a blank that is not inside parentheses. */
+/* Finds the end of the argument at `text`, which is a blank that is not inside parentheses. */
 static const char *arg_end(const char *text)
 {
 	int depth = 0;
