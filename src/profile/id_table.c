@@ -71,8 +71,8 @@ void id_table_add(struct id_table *t, u32 hash, u32 id)
 __extension__ typedef unsigned __int128 u128;
 
 /*
- * Constants of this process: sixteen random bytes that the kernel gives to each (getauxval(3),
- * AT_RANDOM).
+ * These differ in each process; they are the sixteen random bytes that the kernel provides
+ * (getauxval(3), AT_RANDOM).
  */
 static u64 secret[2];
 
@@ -85,7 +85,8 @@ __attribute__((constructor)) static void secret_init(void)
 	secret[1] |= 1;
 }
 
-/* A secret factor: which words cancel out each other depends on it, unlike with a secret seed. */
+/* The factor is secret, so it is not known which words cancel each other out. A secret initial
+ * value alone would not achieve that. */
 static u64 mix_keyed(u64 hash, u64 word)
 {
 	u128 product = (u128)(hash ^ word) * secret[1];

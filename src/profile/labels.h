@@ -3,11 +3,11 @@
 #ifndef CPROF_PROFILE_LABELS_H
 #define CPROF_PROFILE_LABELS_H
 
-/* Of all live blocks of a sample's stack (heap --leaks). */
+/* These describe all live blocks of a sample's stack (heap --leaks). */
 #define LABEL_OLDEST "oldest" /* milliseconds before the end */
 #define LABEL_YOUNGEST "youngest"
-#define LABEL_GROWTH "growth" /* bytes at the end, less those when recording began */
+#define LABEL_GROWTH "growth" /* bytes at the end minus those when the recording began */
 #define LABEL_TREND "trend"
-#define LABEL_TREND_GROWING "growing" /* they never became fewer */
+#define LABEL_TREND_GROWING "growing" /* the bytes never decreased */
 
 #endif

@@ -8,7 +8,7 @@
 
 #include "profile/id_table.h"
 
-/* Numbers of one profile's items in the result, plus one; 0: not met yet. */
+/* Maps one profile's item numbers to those of the result, plus one; 0 if not seen yet. */
 struct merge_map {
 	u32 *strings, *mappings, *functions, *locations;
 };
@@ -17,7 +17,7 @@ struct merger {
 	struct profile *out;
 	const struct profile *in;
 	struct merge_map map;
-	struct id_table mappings; /* by file and place in it */
+	struct id_table mappings; /* by file and by position in it */
 	struct id_table locations; /* by module, offset and lines */
 	VEC(struct profile_line) lines;
 	VEC(struct profile_label) labels;
@@ -42,7 +42,7 @@ static void map_release(struct merge_map *m)
 	*m = (struct merge_map){0};
 }
 
-/* Remembers `number` (or passes its error on). */
+/* Stores `number`, or passes its error on. */
 static s64 keep(u32 *slot, s64 number)
 {
 	if (number >= 0)
@@ -184,7 +184,7 @@ static int merge_lines(struct merger *m, const struct profile_location *l)
 	return 0;
 }
 
-/* m->lines are its lines. */
+/* m->lines holds its lines. */
 static s64 location_find_or_add(struct merger *m, struct wanted_location *w)
 {
 	u64 key[] = {w->l.mapping, w->l.address, m->lines.len};
@@ -274,7 +274,7 @@ static int merge_sample(struct merger *m, const struct profile_sample *s)
 				  (u32)m->labels.len);
 }
 
-/* ---- what profiles say of themselves ------------------------------------------------------------- */
+/* ---- the description of the profile ---------------------------------------------------------- */
 
 static int merge_comments(struct merger *m)
 {
@@ -364,7 +364,7 @@ static int merge_one(struct merger *m, const struct profile *in)
 	m->in = in;
 	if (!ret)
 		ret = merge_header(m);
-	/* The first mapping is the program's: it stays the first. */
+	/* The first mapping is that of the program, and it must remain the first one. */
 	if (!ret && in->mappings.len && merge_mapping(m, 0) < 0)
 		ret = -ENOMEM;
 	for (size_t i = 0; i < in->samples.len && !ret; i++)

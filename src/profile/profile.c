@@ -16,7 +16,7 @@ struct profile_index {
 	VEC(struct profile_label) sorted; /* the labels of the sample that is being added */
 };
 
-/* One item that is looked for: what `same` callbacks of the id table compare with. */
+/* Holds one item to look for, which the `same` callbacks of the id table compare with. */
 struct wanted {
 	const struct profile *p;
 	const void *item;
@@ -67,7 +67,8 @@ void profile_free(struct profile *p)
 	free(p);
 }
 
-/* Whether `more` items can be appended to a vector of `len` whose items are numbered by u32. */
+/* Returns whether `more` items can be appended to a vector of `len` items that are numbered by
+ * u32. */
 static bool numbers_left(size_t len, size_t more)
 {
 	return len <= ID_TABLE_MAX_ID && more <= ID_TABLE_MAX_ID - len;
@@ -87,7 +88,7 @@ static bool same_string(const void *arg, u32 id)
 	return !strcmp(w->p->strings.data[id], w->item);
 }
 
-/* `text` is well-formed. */
+/* `text` must be well-formed. */
 static s64 intern(struct profile *p, const char *text)
 {
 	struct wanted w = {p, text};
@@ -141,7 +142,7 @@ static int string_set(struct profile *p, string_id *to, const char *text)
 	return 0;
 }
 
-/* ---- what the profile says of itself ---------------------------------------------------------- */
+/* ---- the description of the profile ---------------------------------------------------------- */
 
 static int value_type_set(struct profile *p, struct profile_value_type *to, const char *type,
 			  const char *unit)
@@ -158,7 +159,7 @@ int profile_add_sample_type(struct profile *p, const char *type, const char *uni
 
 	if (ret)
 		return ret;
-	if (p->samples.len) /* their values have one entry per type already */
+	if (p->samples.len) /* their values already have one entry per type */
 		return -EBUSY;
 	return vec_push(&p->sample_types, vt);
 }
@@ -317,7 +318,7 @@ int profile_location_set_lines(struct profile *p, u32 location, const struct pro
 
 /* ---- samples ---------------------------------------------------------------------------------- */
 
-/* A sample as it is looked for: its labels are sorted. */
+/* Describes a sample to look for; its labels are sorted. */
 struct stack_key {
 	const u32 *locations;
 	u32 nlocations;
@@ -369,7 +370,8 @@ static bool same_stack(const void *arg, u32 id)
 	return true;
 }
 
-/* The stack of the last sample, when it is the same; else behind all others. */
+/* Returns the position of the last sample's stack if it is the same one, else the end of all
+ * stacks. */
 static u32 stack_place(const struct profile *p, const struct stack_key *key)
 {
 	const struct profile_sample *last = p->samples.len ? &p->samples.data[p->samples.len - 1]
@@ -382,7 +384,8 @@ static u32 stack_place(const struct profile *p, const struct stack_key *key)
 	return (u32)p->stack_locations.len;
 }
 
-/* Makes the sample, with values of 0; its number or a negative errno that leaves nothing half done. */
+/* Creates the sample with values of 0. Returns its number, or a negative errno that leaves nothing
+ * half done. */
 static s64 sample_new(struct profile *p, const struct stack_key *key, u32 hash)
 {
 	size_t nvalues = p->sample_types.len;
@@ -419,7 +422,7 @@ static s64 sample_new(struct profile *p, const struct stack_key *key, u32 hash)
 	return (s64)p->samples.len - 1;
 }
 
-/* A sum that does not fit stays at the limit: a profile that says "at least this much". */
+/* A sum that does not fit stays at the limit, so the profile reads as "at least this much". */
 static s64 add_saturated(s64 a, s64 b)
 {
 	s64 sum;
@@ -446,7 +449,7 @@ static bool all_zero(const s64 *values, size_t n)
 	return true;
 }
 
-/* Sorted, so that the order in which labels were given makes no second sample. */
+/* The labels are sorted, so that giving them in another order does not create a second sample. */
 static int labels_sort(struct profile *p, const struct profile_label *labels, u32 n)
 {
 	if (vec_reserve(&p->index->sorted, n))
@@ -503,7 +506,7 @@ int profile_add_sample(struct profile *p, const u32 *locations, u32 nlocations, 
 	return 0;
 }
 
-/* Its labels in order, as those of samples that were added. */
+/* The labels of added samples are already sorted. */
 static struct stack_key key_of(const struct profile *p, const struct profile_sample *s)
 {
 	struct profile_label *labels = p->labels.data + s->first_label;
@@ -514,7 +517,8 @@ static struct stack_key key_of(const struct profile *p, const struct profile_sam
 				  labels, s->nlabels};
 }
 
-/* In place: a profile may fill most of the memory that there is. Those that are kept only move down. */
+/* This works in place, because a profile may fill most of the memory. Samples that are kept only
+ * move down. */
 void profile_merge_samples(struct profile *p)
 {
 	size_t n = p->samples.len, types = p->sample_types.len;
@@ -535,7 +539,7 @@ void profile_merge_samples(struct profile *p)
 			add_values(p, (u32)id, values);
 			continue;
 		}
-		/* Without memory it may come twice, which is right still. */
+		/* Without memory the sample may occur twice, which is still correct. */
 		if (!id_table_reserve(&p->index->samples))
 			id_table_add(&p->index->samples, hash, (u32)p->samples.len);
 		s.first_value = (u32)(p->samples.len * types);

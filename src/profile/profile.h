@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A profile in memory, in the shape of pprof's profile.proto: values per stack, stacks of locations,
- * locations of lines (inlining), lines of functions. Everything is referred to by number; number 0 of
- * strings is "". A profile never knows where it came from; formats only read it.
+ * A profile in memory, in the shape of pprof's profile.proto: values per stack, stacks of
+ * locations, locations of lines (inlining), lines of functions. Items refer to each other by
+ * number; string number 0 is "". A profile does not know where it came from, and formats only read
+ * it.
  *
- * All adders copy what they are given, deduplicate, and return the item's number or a negative errno.
+ * All adders copy what they are given, deduplicate it, and return the number of the item or a
+ * negative errno.
  */
 #ifndef CPROF_PROFILE_PROFILE_H
 #define CPROF_PROFILE_PROFILE_H
@@ -30,7 +32,8 @@ struct profile_mapping {
 	string_id path, build_id;
 	u8 kind; /* enum profile_mapping_kind */
 	bool has_functions, has_filenames, has_line_numbers, has_inline_frames;
-	void *source; /* borrowed: struct module the symbolizer asks; NULL when read from a file */
+	/* borrowed: the struct module that the symbolizer uses; NULL if read from a file */
+	void *source;
 };
 
 struct profile_function {
@@ -46,25 +49,26 @@ struct profile_line {
 struct profile_location {
 	u32 mapping;
 	u64 address; /* mapping.start + (file offset - mapping.offset) for files; the address otherwise */
-	u32 first_line, nlines; /* in profile->lines, innermost first; 0 lines: unnamed */
+	/* in profile->lines, innermost first; unnamed if there are 0 lines */
+	u32 first_line, nlines;
 	bool folded;
 };
 
 struct profile_label {
 	string_id key;
-	string_id str; /* 0: numeric */
+	string_id str; /* 0 if the label is numeric */
 	s64 num;
 	string_id num_unit;
 };
 
 struct profile_sample {
-	/* In profile->stack_locations, leaf first. Samples in a row may share them. */
+	/* Indexes profile->stack_locations, leaf first. Consecutive samples may share them. */
 	u32 first_location, nlocations;
-	u32 first_value; /* in profile->values: one per sample type */
+	u32 first_value; /* in profile->values, one for each sample type */
 	u32 first_label, nlabels;
 };
 
-struct profile_index; /* the hash tables behind deduplication */
+struct profile_index; /* holds the hash tables for deduplication */
 
 struct profile {
 	VEC(struct profile_value_type) sample_types;
@@ -88,7 +92,8 @@ struct profile {
 int profile_new(struct profile **out) MUST_CHECK;
 void profile_free(struct profile *p);
 
-/* The number of a string; negative errno on failure. NULL counts as "". Invalid UTF-8 is replaced by U+FFFD. */
+/* Returns the number of a string, or a negative errno. NULL counts as "". Invalid UTF-8 is replaced
+ * by U+FFFD. */
 s64 profile_string(struct profile *p, const char *text);
 const char *profile_text(const struct profile *p, string_id id);
 
@@ -101,24 +106,25 @@ s64 profile_add_mapping(struct profile *p, const struct profile_mapping *m); /* 
 s64 profile_location(struct profile *p, u32 mapping, u64 address); /* one per (mapping, address) */
 s64 profile_function(struct profile *p, const char *name, const char *system_name,
 		     const char *filename, s64 start_line);
-/* Gives a location its lines, innermost first; replaces what it had. */
+/* Gives a location its lines, innermost first, in place of those that it had. */
 int profile_location_set_lines(struct profile *p, u32 location, const struct profile_line *lines,
 			       u32 n) MUST_CHECK;
 
 /*
- * Adds `values` (one per sample type) to the sample with this stack and these labels, which is made
- * when it is new. Samples whose values are all zero are ignored.
+ * Adds `values` (one for each sample type) to the sample with this stack and these labels, creating
+ * it if necessary. Samples whose values are all zero are ignored.
  */
 int profile_add_sample(struct profile *p, const u32 *locations, u32 nlocations, const s64 *values,
 		       const struct profile_label *labels, u32 nlabels) MUST_CHECK;
 
 /*
- * After stacks or labels of samples were changed in place: makes one of those that have become equal, and drops those whose
- * values are all zero.
+ * Call this after changing stacks or labels of samples in place. It merges samples that have become
+ * equal and drops those whose values are all zero.
  */
 void profile_merge_samples(struct profile *p);
 
-/* Index of the sample type called `type` (or "type/unit"); without a name the default, else the last. -ENOENT. */
+/* Returns the index of the sample type called `type` (or "type/unit"). Without a name it is the
+ * default one, or else the last. Returns -ENOENT if there is none. */
 int profile_find_sample_type(const struct profile *p, const char *type);
 
 #endif
