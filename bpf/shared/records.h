@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/* Keys, counts and the records that BPF programs send. */
+#ifndef CPROF_BPF_SHARED_RECORDS_H
+#define CPROF_BPF_SHARED_RECORDS_H
+
+#include "numbers.h"
+#include "stack.h"
+
+/*
+ * What is counted together. Fields that the user did not ask to tell apart are 0. Cause, outcome and
+ * object may be known only after the stack was taken: frames that are sent with none of them are those of
+ * every such key.
+ */
+struct sample_key {
+	u64 stack; /* stack_walk.hash, or a ticket: a number made up for one stack */
+	u64 object; /* what it was about: bytes of an allocation, address of a lock, a waker's stack */
+	struct global_pid tgid; /* always set when the stack holds JIT frames */
+	struct global_pid tid;
+	u32 cpu;
+	u16 cause; /* enum heap_cause, enum wait_cause, HOLD_CAUSE() */
+	u16 outcome; /* enum wait_outcome; holds: 1 where somebody waited */
+};
+
+struct sample_count {
+	u64 samples;
+	u64 weight; /* sum of the periods: nanoseconds for clocks, events for counters */
+};
+
+#define COMM_LEN 16
+
+enum record_kind {
+	RECORD_STACK = 1, /* the frames behind a key, sent when the key is first counted */
+	RECORD_MODULE = 2, /* a mapped file whose table user space should load */
+	RECORD_PENDING = 3, /* a stack that met such a file: its rest is walked in user space */
+};
+
+struct sample_record {
+	u32 kind;
+	u32 nframes;
+	struct sample_key key;
+	struct proc_pid tgid, tid; /* of the first thread that was seen with it */
+	char comm[COMM_LEN]; /* that thread's */
+	char leader_comm[COMM_LEN]; /* its process' */
+	u64 frames[STACK_MAX_FRAMES]; /* only nframes are sent */
+};
+
+struct module_record {
+	u32 kind;
+	struct proc_pid tgid; /* a process that maps it */
+	u64 inode; /* address of the kernel's inode: unique while user space keeps the file open */
+	u64 start, end, offset; /* the mapping; offset in bytes */
+};
+
+/*
+ * A sample whose walk met a file that has no table yet. It comes after the RECORD_MODULE that asked for
+ * the table, with the registers where the walk stopped and a copy of the stack from there: user space
+ * loads the table and walks on. So the first moments of a new program or library are not lost.
+ */
+#define PENDING_PIECE \
+	1024u /* the stack is copied in pieces, up to the first that is not readable */
+#define PENDING_STACK (16u * PENDING_PIECE)
+
+struct pending_record {
+	u32 kind;
+	u32 nframes; /* walked so far */
+	struct sample_key key; /* .stack is not known yet, or its ticket */
+	struct sample_count count; /* of this one sample */
+	u64 ticket; /* nonzero: counts will come under it, instead of the stack's hash */
+	struct global_pid key_tgid; /* for the key, if the rest of the walk finds JIT frames */
+	u32 pad;
+	struct proc_pid tgid, tid;
+	char comm[COMM_LEN];
+	char leader_comm[COMM_LEN];
+	u64 pc, sp, bp, bx;
+	u64 regs[16];
+	u32 regs_known, bx_known, exact;
+	u32 copied; /* bytes of stack */
+	u8 data[STACK_MAX_FRAMES * 8 + PENDING_STACK]; /* the frames, then the stack from sp on */
+};
+
+/* Counters, per CPU, summed by user space. Every way to lose a sample has one. */
+#define STATS(X)                                                                  \
+	X(STAT_TICKS, "times the sampler ran")                                    \
+	X(STAT_LATE_TICKS, "periods that a late tick stands for, beyond its own") \
+	X(STAT_SAMPLES, "samples of the target")                                  \
+	X(STAT_LOST_RING, "samples lost: ring buffer full")                       \
+	X(STAT_LOST_TABLE, "samples lost: count table full")                      \
+	X(STAT_LOST_SCRATCH, "samples lost: interrupted another sample")          \
+	X(STAT_MODULE_MISSES, "tables asked for while sampling")                  \
+	X(STAT_NANOSECONDS, "time spent taking samples")                          \
+	X(STAT_PENDING, "samples walked on in user space")                        \
+	X(STAT_FRAMES, "user frames walked")                                      \
+	X(STAT_VMA_WALKS, "address space look-ups")                               \
+	X(STAT_HEAP_ALLOCS, "calls of allocating functions")                      \
+	X(STAT_HEAP_FREES, "calls of freeing functions")                          \
+	X(STAT_HEAP_FREED, "sampled blocks that were freed")                      \
+	X(STAT_HEAP_FAILED, "sampled allocations that failed")                    \
+	X(STAT_HEAP_DROPPED, "sampled blocks lost: table of live blocks full")    \
+	X(STAT_HEAP_UNFOLLOWED, "sampled allocations whose return is not seen")   \
+	X(STAT_HEAP_DECLINED, "allocations while one waits on another stack")     \
+	X(STAT_HEAP_RESULTS_NS, "cost of probes where results are known")         \
+	X(STAT_LOST_WAIT, "waits lost: wait table full")                          \
+	X(STAT_RUNNING, "time that threads of the target ran")                    \
+	X(STAT_NO_HOLDER, "lock waits that nobody's unlocking ended")             \
+	X(STAT_NO_HOLDER_TIME, "their time")                                      \
+	X(STAT_HOLD_LOCKS, "calls of locking functions")                          \
+	X(STAT_HOLD_UNLOCKS, "calls of unlocking functions")                      \
+	X(STAT_LOST_LOCK, "locks whose waiters were not told apart: table full")  \
+	X(STAT_LOST_HOLD, "holds whose end was not seen")                         \
+	X(STAT_UNANNOUNCED, "new processes not announced: ring full")             \
+	X(STAT_LOST_TARGET, "processes that are not recorded: table of targets full")
+
+#define STAT_ENUM_(name, text) name,
+enum sample_stat { STATS(STAT_ENUM_) STAT_COUNT };
+#undef STAT_ENUM_
+
+#define STAT_ENDS_FIRST STAT_COUNT /* then one counter for each enum stack_end */
+#define STAT_SLOTS (STAT_COUNT + STACK_END_COUNT)
+
+_Static_assert(sizeof(struct sample_key) == 32, "hash keys have no padding");
+_Static_assert(sizeof(struct sample_record) % 8 == 0, "ring buffer records are 8-byte multiples");
+_Static_assert(__builtin_offsetof(struct pending_record, data) % 8 == 0, "frames are aligned");
+_Static_assert(sizeof(struct pending_record) < 32768, "per-CPU map values end at 32 KiB");
+
+#endif

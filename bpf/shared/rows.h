@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/*
+ * How unwind rows, rules and the tables of modules look in memory.
+ *
+ * How an address becomes a rule
+ * -----------------------------
+ * A module is one file that is mapped executable (or the vdso). Addresses inside it are *file
+ * offsets* (address - vm_start + vm_pgoff * page size), so one table serves every process that maps
+ * the file, wherever it lies.
+ *
+ *   file offset --(- base_off, >> UNWIND_BLOCK_SHIFT)--> struct unwind_block (the module's directory)
+ *   block.first_row, block.nrows --> words in the module's row pages, each: low 16 bits of the file
+ *       offset where the row begins << 16 | rule number. Sorted, so the row that covers an offset is
+ *       the last one whose word is <= (offset & 0xffff) << 16 | 0xffff. When there is none in the
+ *       block, block.rule (the rule in force where the block begins) applies.
+ *   rule number --> struct unwind_rule, one table shared by all modules. Unwinding states repeat:
+ *       a libc has 23,515 rows and 306 rules.
+ *
+ * The rows of one block never cross a page of UNWIND_PAGE_WORDS words, so that the search needs one
+ * page look-up and then plain memory reads.
+ */
+#ifndef CPROF_BPF_SHARED_ROWS_H
+#define CPROF_BPF_SHARED_ROWS_H
+
+#define UNWIND_BLOCK_SHIFT 10u /* a directory entry covers 1 KiB of text: some 17 rows in libc */
+#define UNWIND_PAGE_WORDS 1024u /* one page of rows: 4 KiB; the unit in which tables are loaded */
+#define UNWIND_PAGE_BLOCKS 512u /* directory entries (8 bytes) in one page */
+#define UNWIND_MAX_RULES 32768u
+
+/* One KiB of a module's text. */
+struct unwind_block {
+	u32 first_row; /* index of the first word, counted from the module's first row page */
+	u16 nrows; /* rows that begin inside the block; less than UNWIND_PAGE_WORDS */
+	u16 rule; /* rule in force at the block's first byte */
+};
+
+#define UNWIND_ROW(off, rule) (((u32)((off)&0xffff) << 16) | (u32)(rule))
+#define UNWIND_ROW_RULE(word) ((word)&0xffff)
+
+/* A page of the table pool. */
+struct unwind_page {
+	union {
+		u32 words[UNWIND_PAGE_WORDS];
+		struct unwind_block blocks[UNWIND_PAGE_BLOCKS];
+	};
+};
+
+/* How the canonical frame address is computed. */
+enum unwind_cfa {
+	UNWIND_CFA_NONE = 0, /* no row covers this address (gap, data, unknown expression) */
+	UNWIND_CFA_RSP, /* rsp + cfa_off */
+	UNWIND_CFA_RBP, /* rbp + cfa_off */
+	UNWIND_CFA_REG, /* register cfa_reg + cfa_off; rbx, or in a leaf, where all are known, any */
+	UNWIND_CFA_RSP_DEREF, /* *(rsp + cfa_off) + cfa_add */
+	UNWIND_CFA_RBP_DEREF, /* *(rbp + cfa_off) + cfa_add */
+	UNWIND_CFA_PLT, /* rsp + 8 + ((pc & 15) >= cfa_off ? 8 : 0): lazily bound PLT entries */
+	UNWIND_CFA_SIGNAL, /* rt_sigframe at rsp: all registers come from its ucontext */
+	UNWIND_CFA_STOP, /* return address undefined: the outermost frame, the stack is whole */
+	UNWIND_CFA_FP, /* the module has no table but keeps frame pointers (Go, JIT): follow rbp */
+	UNWIND_CFA_GO, /* Go's run time went on on another stack: enum unwind_go in cfa_reg */
+};
+
+/*
+ * Where Go's run time leaves one stack for another (runtime/asm_amd64.s, sys_linux_amd64.s). Every thread
+ * (m) has a stack of its own (g0's) beside that of the goroutine that it runs (m.curg). The rule is that
+ * of the stack that was left, once rsp is found: rsp + cfa_off, return address at cfa - 8. cfa_add:
+ * where g lies, from the thread pointer on (0: unknown); rbp_off: of curg in m; ra_off: where asmcgocall
+ * keeps g, above rsp. What is found by them is checked before it is believed.
+ */
+enum unwind_go {
+	UNWIND_GO_SYSTEMSTACK, /* from the goroutine's stack to g0's; curg.sched says where it left */
+	UNWIND_GO_ASMCGOCALL, /* likewise, to call C; g and the depth in its stack are on g0's */
+	UNWIND_GO_CGOCALLBACK, /* from g0's, where C ran, to the goroutine's; g0.sched says where */
+	UNWIND_GO_MORESTACK, /* the goroutine grows its stack, or is preempted */
+	UNWIND_GO_MCALL, /* the goroutine is left for good: the scheduler's stack is whole */
+	UNWIND_GO_VDSO, /* a short while on g0's, for the vdso; rbp stays the goroutine's */
+};
+
+/* Where the caller's rbp is. */
+enum unwind_rbp {
+	UNWIND_RBP_SAME = 0, /* unchanged */
+	UNWIND_RBP_CFA, /* at *(cfa + rbp_off) */
+	UNWIND_RBP_RBP, /* at *(rbp + rbp_off): an expression, in functions that realign the stack */
+	UNWIND_RBP_UNDEFINED, /* not recoverable: keep the value, do not trust it */
+};
+
+/* Where the return address is. */
+enum unwind_ra {
+	UNWIND_RA_CFA = 0, /* at *(cfa + ra_off): normally ra_off = -8 */
+	UNWIND_RA_REG, /* in register ra_off (DWARF number); only in a leaf (vfork keeps it in rdi) */
+};
+
+/*
+ * rbx is carried along for one reader: the dynamic linker's lazy resolver counts its CFA from it
+ * (glibc, _dl_runtime_resolve_xsave), and programs spend their start there.
+ */
+#define UNWIND_RBX_SAME 0
+#define UNWIND_RBX_LOST (-32768)
+
+struct unwind_rule {
+	u8 cfa; /* enum unwind_cfa */
+	u8 rbp; /* enum unwind_rbp */
+	u8 ra; /* enum unwind_ra */
+	u8 cfa_reg; /* DWARF register number for UNWIND_CFA_REG (System V ABI, figure 3.36) */
+	s32 cfa_off;
+	s16 rbp_off;
+	s16 rbx_off; /* caller's rbx at *(cfa + rbx_off), or one of UNWIND_RBX_* */
+	s16 cfa_add; /* added after the load of the _DEREF kinds */
+	s16 ra_off;
+};
+
+/* Rule numbers that are the same everywhere, so that a builder need not look them up. */
+enum unwind_rule_id {
+	UNWIND_RULE_NONE = 0, /* { UNWIND_CFA_NONE } */
+	UNWIND_RULE_STOP = 1, /* { UNWIND_CFA_STOP } */
+	UNWIND_RULE_FP = 2, /* { UNWIND_CFA_FP } */
+	UNWIND_RULE_FIRST_FREE = 3,
+};
+
+_Static_assert(sizeof(struct unwind_block) == 8, "directory pages hold 512 blocks");
+_Static_assert(sizeof(struct unwind_rule) == 16, "rules are loaded as an array");
+_Static_assert(UNWIND_PAGE_WORDS * sizeof(u32) == 4096, "one page of rows is one page");
+_Static_assert(UNWIND_PAGE_BLOCKS * sizeof(struct unwind_block) == 4096, "likewise the directory");
+_Static_assert((1u << UNWIND_BLOCK_SHIFT) <= UNWIND_PAGE_WORDS, "a block's rows fit one page");
+
+/* One remembered answer: the rule of a frame. */
+struct rule_memo {
+	u64 frame; /* 0: empty (no frame is 0) */
+	struct unwind_rule rule;
+};
+
+/* Where a module's tables lie in the pool of pages; one per module number. */
+struct module_table {
+	u64 base_off;
+	u32 nblocks;
+	u32 block_page; /* first page of its directory */
+	u32 word_page; /* first page of its rows */
+	u32 nwords; /* of whole pages */
+	u16 has_table; /* 0: nothing is known about the module's code */
+	u16 zero; /* a zero that the verifier cannot see through */
+	u32 unread; /* there is no table because the file's file system did not answer */
+};
+
+/* The pool: pages live in chunks, each an array map that user space fills through mmap. */
+#define TABLE_CHUNK_PAGES 256u /* 1 MiB */
+#define TABLE_MAX_CHUNKS 1024u
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/* Frames, and what the walk of one stack needs and leaves behind. */
+#ifndef CPROF_BPF_SHARED_STACK_H
+#define CPROF_BPF_SHARED_STACK_H
+
+/*
+ * A frame is one u64: module number in the upper 16 bits, the file offset (or, for the kernel and for
+ * memory that no file backs, the address) in the lower 48. Callers' frames hold the return address
+ * minus one, so that they lie inside the call instruction; the leaf and a frame that a signal
+ * interrupted hold the exact pc.
+ */
+#define FRAME_OFF_BITS 48
+#define FRAME_OFF_MASK ((1ull << FRAME_OFF_BITS) - 1)
+#define FRAME(module, off) (((u64)(module) << FRAME_OFF_BITS) | ((u64)(off)&FRAME_OFF_MASK))
+#define FRAME_MODULE(frame) ((u32)((frame) >> FRAME_OFF_BITS))
+#define FRAME_OFF(frame) ((frame)&FRAME_OFF_MASK)
+
+enum module_id {
+	MODULE_NONE = 0, /* an address that no mapping covers */
+	MODULE_KERNEL = 1, /* a kernel address (sign-extend bit 47) */
+	MODULE_ANON = 2, /* executable memory without a file (JIT): an address in that process */
+	MODULE_VDSO = 3, /* offset from the start of the vdso */
+	MODULE_CUT = 4, /* not code: the outermost frame of a cut stack, offset = enum stack_end */
+	MODULE_UNKNOWN =
+		5, /* mapped file that user space could not load or has no room for: address */
+	MODULE_WAKER = 6, /* not code: stands between a waiter's stack and that of its waker */
+	MODULE_PROCESS = 7, /* not code: the process whose JIT frames follow, offset = its tgid */
+	MODULE_MERGED = 8, /* not code: the leaf of rare stacks that were merged to save memory */
+	MODULE_PATH = 9, /* not code: stands for a path elsewhere in the tree of user space */
+	MODULE_OUTSIDE =
+		10, /* a file of processes outside cprof's PID namespace only: file offset */
+	MODULE_FIRST_FILE = 16,
+	MODULE_MAX = 8192,
+};
+
+#define STACK_MAX_USER 1024u /* user frames kept, leaf side first */
+#define STACK_MAX_KERNEL 127u /* kernel.perf_event_max_stack's default */
+#define STACK_MAX_FRAMES (STACK_MAX_USER + STACK_MAX_KERNEL + 2u)
+
+/*
+ * How a stack ended. Everything but the first is a cut: the frames on the leaf side are kept and a
+ * frame of MODULE_CUT says why the rest is missing. The sentence is what a user reads.
+ */
+#define STACK_ENDS(X)                                                           \
+	X(STACK_WHOLE, "whole")                                                 \
+	X(STACK_TOO_DEEP, "deeper than 1024 frames")                            \
+	X(STACK_NOT_MAPPED, "return address outside every mapping")             \
+	X(STACK_LOADING, "unwind table not loaded yet")                         \
+	X(STACK_NO_TABLE, "module without an unwind table")                     \
+	X(STACK_NO_ROW, "no unwind row for the address")                        \
+	X(STACK_REGISTER_LOST, "unwind row needs a register that is not saved") \
+	X(STACK_UNREADABLE, "stack memory not readable")                        \
+	X(STACK_NO_PROGRESS, "frame does not move up the stack")                \
+	X(STACK_COMPAT, "32-bit code")                                          \
+	X(STACK_COPY_TOO_SHORT, "stack larger than the copied part")            \
+	X(STACK_SWITCH, "went on on another stack")                             \
+	X(STACK_UNREAD, "file could not be read in time")                       \
+	X(STACK_OUTSIDE, "process outside of cprof's PID namespace")
+
+#define STACK_END_ENUM_(name, text) name,
+enum stack_end { STACK_ENDS(STACK_END_ENUM_) STACK_END_COUNT };
+#undef STACK_END_ENUM_
+
+#define STACK_WINDOW 32u /* words */
+
+/* What the walk of one stack needs and leaves behind. */
+struct stack_walk {
+	u64 pc, sp, bp, bx;
+	u64 regs[16]; /* by DWARF number; only meaningful while regs_known */
+	u64 scratch[17]; /* a sigcontext's general registers */
+	u64 window[STACK_WINDOW]; /* a part of the stack, read ahead */
+	u64 window_at; /* its address; all ones: none */
+	u64 trampoline; /* what return probes put in place of return addresses; 0: none are waiting */
+	u64 go_system_sp; /* rsp that the last cgocallback saved before its own; 0: none seen yet */
+	u64 hash; /* of frames[0..nframes) */
+	u32 bx_known;
+	u32 regs_known; /* at the leaf and behind a signal frame */
+	u32 exact; /* pc is where it runs, not a return address */
+	u32 nframes; /* kernel frames come first */
+	u32 end; /* enum stack_end */
+	u32 missing_module; /* the last address lies in a file whose table is not loaded yet */
+	u32 has_anon; /* some frame is JIT code: the stack means something in its process only */
+	u32 mm_set; /* which cached mappings belong to this address space */
+	u64 frames[STACK_MAX_FRAMES];
+};
+
+_Static_assert(STACK_MAX_KERNEL + STACK_MAX_USER < STACK_MAX_FRAMES, "room for the cut mark");
+_Static_assert(sizeof(struct stack_walk) < 32768, "per-CPU map values end at 32 KiB");
+
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/* What cprof block, mutex, offcpu and wall share with their programs. */
+#ifndef CPROF_BPF_SHARED_WAITS_H
+#define CPROF_BPF_SHARED_WAITS_H
+
+#include "records.h"
+
+/* Why a thread was not running, as `--state` and the label "cause" name it. */
+#define WAIT_CAUSES(X)               \
+	X(WAIT_NONE, "running")      \
+	X(WAIT_RUNNABLE, "runnable") \
+	X(WAIT_LOCK, "lock")         \
+	X(WAIT_SLEEP, "sleep")       \
+	X(WAIT_DISK, "disk")         \
+	X(WAIT_NETWORK, "network")   \
+	X(WAIT_PIPE, "pipe")         \
+	X(WAIT_FAULT, "fault")       \
+	X(WAIT_STOP, "stop")         \
+	X(WAIT_IDLE, "idle")         \
+	X(WAIT_OTHER, "other")
+
+#define WAIT_ENUM_(name, text) name,
+enum wait_cause { WAIT_CAUSES(WAIT_ENUM_) WAIT_CAUSE_COUNT };
+#undef WAIT_ENUM_
+
+/* How a wait for a lock ended. */
+enum wait_outcome {
+	WAIT_OUTCOME_NONE, /* not asked for */
+	WAIT_ACQUIRED, /* woken by whoever released */
+	WAIT_TIMEOUT,
+	WAIT_INTERRUPTED, /* by a signal */
+	WAIT_UNFINISHED, /* it went on when the recording ended */
+	WAIT_OWNED, /* no end: the stack is the owner's, while others waited */
+};
+
+enum wait_mode { /* bits: what the programs look for */
+		 WAIT_MODE_OFFCPU = 1, /* every time off the CPU, by cause */
+		 WAIT_MODE_BLOCK = 2, /* lock waits, by the waiter's stack */
+		 WAIT_MODE_MUTEX = 4, /* lock waits, by the waker's stack */
+		 WAIT_MODE_LOCKS = WAIT_MODE_BLOCK | WAIT_MODE_MUTEX,
+		 WAIT_MODE_OWNERS = 8, /* with MUTEX: what the owner did meanwhile, too */
+		 WAIT_MODE_WAKERS = 16, /* with OFFCPU: by the waker's stack, too */
+};
+
+#define WAKER_STACK ~0ull /* sample_key.object of a waker's frames */
+
+struct wait_config { /* written once, before the programs are loaded */
+	u64 min_ns; /* shorter waits are not counted */
+	u32 mode; /* enum wait_mode */
+	u32 pad;
+};
+
+/* What a thread of the target is doing; one per thread, by tid. */
+struct thread_wait {
+	u64 since; /* bpf_ktime_get_ns() when it came on or left the CPU */
+	u64 woken; /* when it became runnable again; 0: it has not */
+	u64 early; /* when somebody last woke it while it was still on its CPU */
+	struct sample_key key; /* of the stack with which it left; .cause says why */
+	u16 running;
+	u16 counted; /* the key is valid */
+	u16 cause; /* enum wait_cause */
+	u16 slept; /* the last cause that was not WAIT_RUNNABLE */
+	u16 outcome; /* enum wait_outcome, once it has been woken */
+	u16 timed; /* the lock wait has a time limit */
+	u16 queued; /* it is among the lock's waiters */
+	u16 retries; /* who is woken from this wait may have to wait again */
+	u64 object; /* the lock */
+	u64 sp; /* with which it left */
+	/*
+	 * A wait for a lock that is over, unless the thread goes on with it: after a signal, or when somebody
+	 * else was quicker. Then `first` stays.
+	 */
+	struct sample_key past;
+	u64 past_sp;
+	u64 first, came; /* when it began (mutex: was woken; 0: there is none) and was over */
+	u64 ran; /* on the CPU since then */
+	u64 waker; /* offcpu: the number of its waker's stack */
+	u64 asked; /* mutex: a lock that it owned when somebody began to wait: its stack is wanted */
+	struct global_pid tgid;
+	struct proc_pid proc_tgid, proc_tid;
+	struct inner_pid
+		inner; /* the thread: as the owner of a lock, its memory shows this number */
+	u32 released; /* it has woken a waiter of past.object since */
+	u32 pad;
+};
+
+#define LOCK_SLOTS 16384u /* a power of two */
+
+/* A lock with waiters, or that had some: whoever releases it is charged with the time of all. */
+struct lock_slot {
+	u64 object; /* the lock; 0: never used */
+	struct global_pid tgid;
+	u32 set_busy; /* in the first slot of a set: a CPU gives one of them to another lock */
+	u64 queue; /* of its waiters (lock_queue.h); 0: none, and the slot may be taken over */
+	u64 released; /* time of the last release */
+	u64 owned_object; /* the lock whose owner's stack `owner` is; 0: not known */
+	struct sample_key owner;
+};
+
+/*
+ * A thread that slept already when recording began, from an iterator: user space copies and walks its
+ * stack, and keeps the frames under the ticket that its wait has in the kernel.
+ */
+struct thread_record {
+	struct sample_key key; /* .stack is the ticket */
+	struct proc_pid tgid, tid;
+	char comm[COMM_LEN];
+	char leader_comm[COMM_LEN];
+	u64 pc, sp, bp, bx;
+	u64 regs[16];
+	u32 nframes; /* kernel frames */
+	u16 exact;
+	u16 user; /* there are user frames, and they are wanted */
+	u64 frames[STACK_MAX_KERNEL + 1];
+};
+
+_Static_assert(sizeof(struct thread_wait) == 192, "map values have no padding");
+
+#endif
