@@ -54,7 +54,7 @@ CMD_OBJ := $(patsubst %.c,$(O)/%.o,$(wildcard cmd/*.c))
 UNIT_OBJ := $(patsubst %.c,$(O)/%.o,$(wildcard tests/unit/*.c)) $(filter-out $(O)/cmd/main.o,$(CMD_OBJ)) \
 	$(O)/preload/sampler.o $(O)/preload/pointer_set.o
 UNIT_LDFLAGS := -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc # tests/unit/short_memory.h
-GEN_H := $(SKELS) $(PROTOS:.o=.h) $(O)/gen/page.h $(O)/gen/verb_list.h
+GEN_H := $(SKELS) $(PROTOS:.o=.h) $(O)/gen/page.h $(O)/gen/verb_list.h $(O)/gen/kind_list.h
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -139,14 +139,24 @@ $(O)/gen/page.h: $(O)/gen/page.head $(O)/gen/page.tail
 	    od -An -v -tx1 $(O)/gen/page.$$part | sed 's/ \([0-9a-f][0-9a-f]\)/0x\1,/g'; \
 	    echo '};'; done > $@
 
-# ---- the verbs: every `const struct verb_spec verb_<name>` in cmd/, in the order of the alphabet
+# ---- lists of what is defined one a file, in the order of the alphabet. They are made every time, because make does
+# not notice that a file was removed; what includes a list is compiled again only when the list has changed.
 
-$(O)/gen/verb_list.h: $(wildcard cmd/*.c)
-	$(say) GEN $@
+.PHONY: always
+# $(call list_of,STRUCT,PREFIX,MACRO): every `const struct STRUCT PREFIX_<name>` in the files that it depends on
+define list_of
 	@mkdir -p $(@D)
-	$(Q)names=$$(sed -n 's/^const struct verb_spec \(verb_[a-z]*\) = {$$/\1/p' $^ | sort); \
-	{ printf 'extern const struct verb_spec %s;\n' $$names; \
-	  printf '#define VERB_LIST'; printf ' &%s,' $$names; echo; } > $@
+	$(Q)names=$$(sed -n 's/^const struct $(1) \($(2)_[a-z0-9_]*\) = {$$/\1/p' $(filter %.c,$^) | sort); \
+	{ printf 'extern const struct $(1) %s;\n' $$names; \
+	  printf '#define $(3)'; printf ' &%s,' $$names; echo; } > $@.tmp
+	$(Q)cmp -s $@.tmp $@ && rm $@.tmp || mv $@.tmp $@
+endef
+
+$(O)/gen/verb_list.h: $(wildcard cmd/*.c) always
+	$(call list_of,verb_spec,verb,VERB_LIST)
+
+$(O)/gen/kind_list.h: $(wildcard src/collect/*/*.c) always
+	$(call list_of,profile_kind,kind,KIND_LIST)
 
 .SECONDARY:
 -include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(UNIT_OBJ:.o=.d)

@@ -6,8 +6,8 @@
 #ifndef CPROF_CMD_RECORD_H
 #define CPROF_CMD_RECORD_H
 
-#include "collect/kind.h"
 #include "options.h"
+#include "record/kinds.h"
 
 /* A recording verb, whole: from its command line to its exit status (exit_codes.h). */
 int record_main(const struct profile_kind *kind, enum verb verb, int argc, char **argv);

@@ -2,7 +2,7 @@
 /*
  * A kind of profile as one thing: what it is called, what it can be asked, which collector gathers it and
  * what is made of the profile once its functions have names. Each kind is defined as
- * `const struct profile_kind kind_<name>` in the file of its collector.
+ * `const struct profile_kind kind_<name>` in the file of its collector; record/kinds.h lists them.
  */
 #ifndef CPROF_COLLECT_KIND_H
 #define CPROF_COLLECT_KIND_H
@@ -31,8 +31,5 @@ struct profile_kind {
 	 */
 	const char *hidden_key, *hidden_text;
 };
-
-extern const struct profile_kind kind_allocs, kind_block, kind_cpu, kind_heap, kind_mutex,
-	kind_offcpu, kind_wall;
 
 #endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * All kinds of profiles by name. The build finds each `const struct profile_kind kind_<name>` in the folders of
+ * src/collect and puts it into the list.
+ */
+#ifndef CPROF_RECORD_KINDS_H
+#define CPROF_RECORD_KINDS_H
+
+#include "collect/kind.h"
+#include "kind_list.h"
+
+extern const struct profile_kind *const kind_table[]; /* by name; NULL ends it */
+
+const struct profile_kind *kind_by_name(const char *name); /* NULL if there is none */
+
+#endif
