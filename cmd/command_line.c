@@ -6,10 +6,9 @@
 
 #include "exit_codes.h"
 #include "help.h"
-#include "verbs.h"
 
-bool command_line_read(enum verb verb, int argc, char **argv, struct options *o, struct terminal *t,
-		       int *status)
+bool command_line_read(const struct verb_spec *verb, int argc, char **argv, struct options *o,
+		       struct terminal *t, int *status)
 {
 	struct error err = {0};
 
@@ -20,7 +19,7 @@ bool command_line_read(enum verb verb, int argc, char **argv, struct options *o,
 		return false;
 	}
 	if (o->help) {
-		help_verb(stdout, verb_by_name(argv[0]));
+		help_verb(stdout, verb);
 		*status = CPROF_EXIT_OK;
 		return false;
 	}

@@ -5,14 +5,14 @@
 #include "viewing.h"
 #include "verbs.h"
 
-static int run(int argc, char **argv)
+static int run(const struct verb_spec *verb, int argc, char **argv)
 {
 	struct terminal t;
 	struct options o;
 	struct profile *p;
 	int status;
 
-	if (!command_line_read(VERB_CONVERT, argc, argv, &o, &t, &status))
+	if (!command_line_read(verb, argc, argv, &o, &t, &status))
 		return status;
 	p = viewing_load(&o, 0, &t);
 	if (!p)

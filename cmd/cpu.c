@@ -1,22 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cprof cpu: where the CPU time of a running process goes, by call stack. */
 #include "record.h"
-#include "verbs.h"
-
-static int run(int argc, char **argv)
-{
-	return record_main(&kind_cpu, VERB_CPU, argc, argv);
-}
 
 const struct verb_spec verb_cpu = {
 	.name = "cpu",
-	.group = VERBS_RECORDING,
+	.kind = &kind_cpu,
 	.bit = VERB_CPU,
-	.summary = "where the CPU time of a running process goes, by call stack",
-	.synopsis = VERB_ANY_TARGET,
 	.examples = "  cprof cpu -p 4711 -d 5s               five seconds of one process\n"
 		    "  cprof cpu -n redis-server -o r.pb.gz  go tool pprof opens the file\n"
 		    "  cprof cpu -p 4711 | flamegraph.pl     a pipe gets folded stacks\n"
 		    "  cprof cpu -- make -j8                 a command, from start to end\n",
-	.run = run,
+	.run = record_main,
 };

@@ -40,14 +40,14 @@ static int write_page(const struct options *o, struct profile *base, struct prof
 	return status ? status : viewing_write(o, now, base, t);
 }
 
-static int run(int argc, char **argv)
+static int run(const struct verb_spec *verb, int argc, char **argv)
 {
 	struct profile *base, *now;
 	struct terminal t;
 	struct options o;
 	int status;
 
-	if (!command_line_read(VERB_DIFF, argc, argv, &o, &t, &status))
+	if (!command_line_read(verb, argc, argv, &o, &t, &status))
 		return status;
 	base = viewing_load(&o, 0, &t);
 	now = base ? viewing_load(&o, 1, &t) : NULL;

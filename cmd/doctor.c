@@ -60,7 +60,7 @@ static void print_verdict(const struct features *f)
 		       f->proc ? "it needs /proc" : "no perf event can be opened");
 }
 
-static int run(int argc, char **argv)
+static int run(const struct verb_spec *self, int argc, char **argv)
 {
 	struct feature list[FEATURES_LIST_MAX];
 	struct features f;

@@ -24,7 +24,7 @@ static void list_verbs(FILE *to, enum verb_group group)
 	fprintf(to, "\n%s:\n", titles[group]);
 	for (const struct verb_spec *const *v = verb_table; *v; v++) {
 		if ((*v)->group == group)
-			fprintf(to, "  %-10s%s\n", (*v)->name, (*v)->summary);
+			fprintf(to, "  %-10s%s\n", (*v)->name, verb_summary(*v));
 	}
 }
 
@@ -60,7 +60,7 @@ static void print_option(FILE *to, const struct option_row *s)
 		fprintf(to, "%-*s%s\n", OPTION_COLUMN, left, s->help);
 }
 
-static void print_options(FILE *to, enum verb verb)
+static void print_options(FILE *to, u32 verb)
 {
 	for (size_t group = 0; group < ARRAY_LEN(group_titles); group++) {
 		bool titled = false;
@@ -121,7 +121,7 @@ static void print_target_reminder(FILE *to)
 static bool verb_takes(const struct verb_spec *verb, const char *option)
 {
 	for (const struct option_row *s = option_table; s->name; s++) {
-		if ((s->verbs & verb->bit) && !strcmp(s->name, option))
+		if ((s->verbs & verb_bits(verb)) && !strcmp(s->name, option))
 			return true;
 	}
 	return false;
@@ -129,13 +129,15 @@ static bool verb_takes(const struct verb_spec *verb, const char *option)
 
 void help_verb(FILE *to, const struct verb_spec *verb)
 {
-	fprintf(to, "cprof %s: %s\n\nUsage: cprof %s%s%s\n", verb->name, verb->summary, verb->name,
-		*verb->synopsis ? " " : "", verb->synopsis);
-	if (verb->bit) {
-		print_options(to, verb->bit);
+	const char *synopsis = verb_synopsis(verb);
+
+	fprintf(to, "cprof %s: %s\n\nUsage: cprof %s%s%s\n", verb->name, verb_summary(verb),
+		verb->name, *synopsis ? " " : "", synopsis);
+	if (verb_bits(verb)) {
+		print_options(to, verb_bits(verb));
 		if (verb_takes(verb, "event"))
 			print_events(to);
-		if (verb->bit == VERB_OFFCPU)
+		if (verb_takes(verb, "state"))
 			print_causes(to);
 		if (verb_takes(verb, "format"))
 			print_formats(to, verb);
@@ -149,7 +151,7 @@ void help_verb(FILE *to, const struct verb_spec *verb)
 void help_list_options(FILE *to, const struct verb_spec *verb)
 {
 	for (const struct option_row *s = option_table; s->name; s++) {
-		if (!(s->verbs & verb->bit))
+		if (!(s->verbs & verb_bits(verb)))
 			continue;
 		fprintf(to, "%.1s\t%s\t%s\t%s\n", s->letter ? &s->letter : "", s->name,
 			s->value ? s->value : "", s->help);
@@ -184,12 +186,12 @@ void help_list_values(FILE *to, const struct verb_spec *verb, const char *option
 		return;
 	}
 	for (const struct option_row *s = option_table; s->name; s++) {
-		if ((s->verbs & verb->bit) && s->value && !strcmp(s->name, option))
+		if ((s->verbs & verb_bits(verb)) && s->value && !strcmp(s->name, option))
 			list_choices(to, s->value);
 	}
 }
 
-static int run(int argc, char **argv)
+static int run(const struct verb_spec *self, int argc, char **argv)
 {
 	const struct verb_spec *verb;
 

@@ -18,7 +18,7 @@ static int list_options(int argc, char **argv)
 
 	if (argc < 2) {
 		for (const struct verb_spec *const *v = verb_table; *v; v++)
-			printf("%s\t%s\n", (*v)->name, (*v)->summary);
+			printf("%s\t%s\n", (*v)->name, verb_summary(*v));
 		return CPROF_EXIT_OK;
 	}
 	if (!verb)
@@ -51,7 +51,7 @@ static int run_plain(const struct verb_spec *verb, int argc, char **argv)
 			       verb->synopsis);
 		return CPROF_EXIT_USAGE;
 	}
-	return verb->run(argc, argv);
+	return verb->run(verb, argc, argv);
 }
 
 static int dispatch(int argc, char **argv)
@@ -63,15 +63,15 @@ static int dispatch(int argc, char **argv)
 		return CPROF_EXIT_USAGE;
 	}
 	if (is_any(argv[0], "-h", "--help"))
-		return verb_by_name("help")->run(1, argv);
+		return verb_by_name("help")->run(verb_by_name("help"), 1, argv);
 	if (is_any(argv[0], "-V", "--version"))
-		return verb_by_name("version")->run(1, argv);
+		return verb_by_name("version")->run(verb_by_name("version"), 1, argv);
 	if (!strcmp(argv[0], "--list-options"))
 		return list_options(argc, argv);
 	verb = verb_by_name(argv[0]);
 	if (!verb)
 		return verb_unknown(argv[0]);
-	return verb->bit ? verb->run(argc, argv) : run_plain(verb, argc, argv);
+	return verb_bits(verb) ? verb->run(verb, argc, argv) : run_plain(verb, argc, argv);
 }
 
 /*

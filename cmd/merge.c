@@ -27,14 +27,14 @@ static int merge_all(const struct options *o, struct profile **list, struct term
 	return status;
 }
 
-static int run(int argc, char **argv)
+static int run(const struct verb_spec *verb, int argc, char **argv)
 {
 	struct profile **list;
 	struct terminal t;
 	struct options o;
 	int status;
 
-	if (!command_line_read(VERB_MERGE, argc, argv, &o, &t, &status))
+	if (!command_line_read(verb, argc, argv, &o, &t, &status))
 		return status;
 	list = calloc(o.nfiles, sizeof(struct profile *));
 	if (!list) {

@@ -36,14 +36,14 @@ static int check_together(struct options *o, struct error *err)
 	return o->open ? check_open(o, err) : 0;
 }
 
-static int check_files(const struct options *o, enum verb verb, struct error *err)
+static int check_files(const struct options *o, u32 verbs, struct error *err)
 {
-	const size_t wanted = verb == VERB_DIFF ? 2 : 1;
+	const size_t wanted = verbs == VERB_DIFF ? 2 : 1;
 	size_t piped = 0;
 
-	if (verb == VERB_MERGE && !o->nfiles)
+	if (verbs == VERB_MERGE && !o->nfiles)
 		return usage(err, "merge what? Give the files");
-	if (verb != VERB_MERGE && o->nfiles != wanted)
+	if (verbs != VERB_MERGE && o->nfiles != wanted)
 		return usage(err, wanted == 2 ? "two files are compared: BASE NEW"
 					      : "one file is read: give its name, or - for the "
 						"standard input");
@@ -71,27 +71,27 @@ static int check_diff(const struct options *o, struct error *err)
 	return 0;
 }
 
-static int check_reading(const struct options *o, enum verb verb, struct error *err)
+static int check_reading(const struct options *o, u32 verbs, struct error *err)
 {
-	int ret = check_files(o, verb, err);
+	int ret = check_files(o, verbs, err);
 
-	if (!ret && verb == VERB_DIFF)
+	if (!ret && verbs == VERB_DIFF)
 		ret = check_diff(o, err);
 	if (!ret && o->open)
 		ret = !o->output ? usage(err, "--open needs a file: -o FILE.html")
 				 : check_open(o, err);
 	if (ret)
 		return ret;
-	if (verb == VERB_CONVERT && !o->output && !o->format)
+	if (verbs == VERB_CONVERT && !o->output && !o->format)
 		return usage(err, "convert into what? Give -o FILE, or -f FORMAT");
-	if (verb == VERB_CONVERT && !o->format && strcmp(o->output, "-") != 0 &&
+	if (verbs == VERB_CONVERT && !o->format && strcmp(o->output, "-") != 0 &&
 	    !format_by_path(o->output))
 		return usage(err, "no format has the suffix of \"%.*s\": give -f FORMAT",
 			     OPTION_SHOWN, o->output);
 	return 0;
 }
 
-int option_checks(struct options *o, enum verb verb, struct error *err)
+int option_checks(struct options *o, u32 verbs, struct error *err)
 {
-	return verb & VERB_READING ? check_reading(o, verb, err) : check_together(o, err);
+	return verbs & VERB_READING ? check_reading(o, verbs, err) : check_together(o, err);
 }

@@ -6,6 +6,6 @@
 #include "options.h"
 
 /* Once all are read; fills in defaults that depend on others. 0, or -EINVAL with a text for the user. */
-int option_checks(struct options *o, enum verb verb, struct error *err) MUST_CHECK;
+int option_checks(struct options *o, u32 verbs, struct error *err) MUST_CHECK;
 
 #endif

@@ -283,10 +283,9 @@ static int set_label_filter(void *options, const char *value, struct error *err)
 /* ---- the table --------------------------------------------------------------------------------- */
 
 #define VERB_MEMORY (VERB_HEAP | VERB_ALLOCS)
-#define VERB_WAITS (VERB_BLOCK | VERB_MUTEX | VERB_OFFCPU | VERB_WALL)
 #define VERB_LOCKS (VERB_BLOCK | VERB_MUTEX)
-#define VERB_STACKS (VERB_CPU | VERB_WAITS) /* see the kernel, and what it runs */
-#define IN(group_) VERB_STACKS | VERB_MEMORY, OPTION_GROUP_##group_
+#define IN(group_) VERB_RECORDING, OPTION_GROUP_##group_
+#define OF_KINDS(faculty_, group_) VERB_WITH(KIND_##faculty_), OPTION_GROUP_##group_
 #define OF(verbs_, group_) (verbs_), OPTION_GROUP_##group_
 #define ALSO(verbs_, group_) (verbs_) | IN(group_)
 #define VIEWING (VERB_REPORT | VERB_DIFF)
@@ -313,23 +312,23 @@ const struct option_row option_table[] = {
 	 IN(TARGET), BY(set_pids)},
 	{'n', "name", "NAME", "the process whose name or program is NAME", IN(TARGET), BY(set_name)},
 	{0, "all", NULL, "with -n: every process of that name", IN(TARGET), ON(all_matches)},
-	{'a', "system", NULL, "the whole machine", OF(VERB_STACKS, TARGET), BY(set_system)},
-	{0, "cgroup", "PATH", "a control group and those below it", OF(VERB_STACKS, TARGET), BY(set_cgroup)},
+	{'a', "system", NULL, "the whole machine", OF_KINDS(MACHINE, TARGET), BY(set_system)},
+	{0, "cgroup", "PATH", "a control group and those below it", OF_KINDS(MACHINE, TARGET), BY(set_cgroup)},
 	{0, "no-children", NULL, "leave child processes out", IN(TARGET), OFF(children)},
 
 	{'d', "duration", "DURATION",
 	 "5s, 500ms, 2m, 1h; 0: until Ctrl-C (default 10s; COMMAND: its end)",
 	 IN(SAMPLING), BY(set_duration)},
 	{'F', "frequency", "HZ", "samples a second on each CPU (default 99)",
-	 OF(VERB_CPU | VERB_WALL, SAMPLING), NUMBER(frequency, 1, INT32_MAX, "a frequency (samples a second, such as 99)")},
+	 OF_KINDS(RATE, SAMPLING), NUMBER(frequency, 1, INT32_MAX, "a frequency (samples a second, such as 99)")},
 	{'e', "event", "EVENT", "what to count (default cpu-clock; see below)",
-	 OF(VERB_CPU, SAMPLING), BY(set_event)},
+	 OF_KINDS(EVENT, SAMPLING), BY(set_event)},
 	{0, "max-memory", "BYTES", "hold no more than this (default 512M): rare stacks are merged",
 	 IN(SAMPLING), BYTES(max_memory, MEMORY_BOUND_MIN, INT64_MAX, "a number of bytes from 32M on (512M, 2G)")},
-	{0, "user", NULL, "user frames only", OF(VERB_STACKS, SAMPLING), ON(user_only)},
-	{0, "kernel", NULL, "kernel frames only", OF(VERB_STACKS, SAMPLING), ON(kernel_only)},
+	{0, "user", NULL, "user frames only", OF_KINDS(KERNEL, SAMPLING), ON(user_only)},
+	{0, "kernel", NULL, "kernel frames only", OF_KINDS(KERNEL, SAMPLING), ON(kernel_only)},
 	{0, "mode", "bpf|perf", "how to record (default: bpf where allowed, else perf)",
-	 OF(VERB_CPU, SAMPLING), CHOICE(mode, RECORDING_MODE_BPF, "mode")},
+	 OF(VERB_WITH_FALLBACK, SAMPLING), CHOICE(mode, RECORDING_MODE_BPF, "mode")},
 	{0, "min", "DURATION", "leave shorter waits out (1ms, 0.5s)",
 	 OF(VERB_LOCKS | VERB_OFFCPU, SAMPLING), DURATION(wait.min_ns, "a duration (10ms, 0.5s)")},
 	{0, "state", "CAUSE[,CAUSE...]", "only these causes (see below); ^CAUSE: all but that one",

@@ -10,6 +10,7 @@
 #include "collect/session/memory_bound.h"
 #include "nearest.h"
 #include "option_checks.h"
+#include "verbs.h"
 
 #define DEFAULT_DURATION_NS 10000000000ull
 #define DEFAULT_FREQUENCY 99 /* off the beat of what runs at 100 Hz */
@@ -21,7 +22,7 @@
 #define usage(err, ...) error_set(err, -EINVAL, __VA_ARGS__)
 
 struct parser {
-	enum verb verb;
+	u32 verb; /* its bits */
 	char **next; /* the argument that comes next */
 	struct options *options;
 	struct error *err;
@@ -157,9 +158,10 @@ static int parse_all(struct parser *p)
 	return result;
 }
 
-int options_parse(struct options *o, enum verb verb, int argc, char **argv, struct error *err)
+int options_parse(struct options *o, const struct verb_spec *verb, int argc, char **argv,
+		  struct error *err)
 {
-	struct parser p = {.verb = verb,
+	struct parser p = {.verb = verb_bits(verb),
 			   .next = argv + (argc > 0),
 			   .options = o,
 			   .err = err,
@@ -182,5 +184,5 @@ int options_parse(struct options *o, enum verb verb, int argc, char **argv, stru
 	result = parse_all(&p);
 	if (result || o->help)
 		return result;
-	return option_checks(o, verb, err);
+	return option_checks(o, p.verb, err);
 }

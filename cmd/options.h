@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The one table of options: it feeds the parser, -h, the completions (through --list-options) and the
- * test that compares the man pages with it. A new verb is one more bit, a new option one more entry.
+ * test that compares the man pages with it.
  */
 #ifndef CPROF_CMD_OPTIONS_H
 #define CPROF_CMD_OPTIONS_H
@@ -25,7 +25,13 @@ enum verb { /* bits, for option_row.verbs */
 	    VERB_CONVERT = 1 << 18,
 	    VERB_MERGE = 1 << 19,
 	    VERB_READING = VERB_REPORT | VERB_DIFF | VERB_CONVERT | VERB_MERGE,
+	    VERB_RECORDING = 1 << 20,
+	    VERB_WITH_FALLBACK = 1 << 21, /* those whose kind can be recorded without privileges */
 };
+
+#define VERB_WITH(faculty) ((u32)(faculty) << 24) /* those whose kind has it: enum kind_faculty */
+
+struct verb_spec; /* verbs.h */
 
 enum option_target {
 	OPTION_TARGET_NONE,
@@ -99,7 +105,7 @@ struct options {
 extern const struct option_row option_table[];
 
 /* Reads argv[1...] (argv[0] is the verb). 0, or -EINVAL with a text for the user. */
-int options_parse(struct options *o, enum verb verb, int argc, char **argv,
+int options_parse(struct options *o, const struct verb_spec *verb, int argc, char **argv,
 		  struct error *err) MUST_CHECK;
 
 /* What -p, -n, -a, --cgroup and -- say; a second one is refused. */

@@ -175,13 +175,14 @@ static int write_profile(struct session *s, struct profile *p, const struct coll
 
 static void sum_up(struct session *s, const struct collect_stats *stats)
 {
-	summary_print(&s->term, &(struct summary){
-					.stats = stats,
-					.names = recording_names(s->recording),
-					.elapsed_ns = recording_elapsed_ns(s->recording),
-					.frequency = s->kind->sampled ? s->o.frequency : 0,
-					.clock = s->o.event->clock,
-				});
+	summary_print(&s->term,
+		      &(struct summary){
+			      .stats = stats,
+			      .names = recording_names(s->recording),
+			      .elapsed_ns = recording_elapsed_ns(s->recording),
+			      .frequency = s->kind->faculties & KIND_RATE ? s->o.frequency : 0,
+			      .clock = s->o.event->clock,
+		      });
 }
 
 static int finish(struct session *s)
@@ -215,9 +216,9 @@ static int finish(struct session *s)
 	return CPROF_EXIT_EMPTY;
 }
 
-int record_main(const struct profile_kind *kind, enum verb verb, int argc, char **argv)
+int record_main(const struct verb_spec *verb, int argc, char **argv)
 {
-	struct session s = {.kind = kind};
+	struct session s = {.kind = verb->kind};
 	int code, status;
 
 	if (!command_line_read(verb, argc, argv, &s.o, &s.term, &status))

@@ -6,10 +6,10 @@
 #ifndef CPROF_CMD_RECORD_H
 #define CPROF_CMD_RECORD_H
 
-#include "options.h"
 #include "record/kinds.h"
+#include "verbs.h"
 
 /* A recording verb, whole: from its command line to its exit status (exit_codes.h). */
-int record_main(const struct profile_kind *kind, enum verb verb, int argc, char **argv);
+int record_main(const struct verb_spec *verb, int argc, char **argv);
 
 #endif

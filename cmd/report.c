@@ -47,7 +47,7 @@ static int print_report(const struct profile *p, const struct options *o, int ty
 	return code;
 }
 
-static int run(int argc, char **argv)
+static int run(const struct verb_spec *verb, int argc, char **argv)
 {
 	struct error err = {0};
 	struct terminal t;
@@ -55,7 +55,7 @@ static int run(int argc, char **argv)
 	struct profile *p;
 	int status, code;
 
-	if (!command_line_read(VERB_REPORT, argc, argv, &o, &t, &status))
+	if (!command_line_read(verb, argc, argv, &o, &t, &status))
 		return status;
 	p = viewing_load(&o, 0, &t);
 	if (!p)

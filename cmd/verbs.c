@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "collect/kind.h"
 #include "exit_codes.h"
 #include "nearest.h"
 #include "terminal.h"
@@ -18,6 +19,28 @@ const struct verb_spec *verb_by_name(const char *name)
 			return *v;
 	}
 	return NULL;
+}
+
+const char *verb_summary(const struct verb_spec *v)
+{
+	return v->kind ? v->kind->summary : v->summary;
+}
+
+const char *verb_synopsis(const struct verb_spec *v)
+{
+	if (!v->kind)
+		return v->synopsis;
+	return v->kind->faculties & KIND_MACHINE
+		       ? "(-p PID[,PID...] | -n NAME | -a | --cgroup PATH | -- COMMAND [ARGS])"
+		       : "(-p PID[,PID...] | -n NAME | -- COMMAND [ARGS])";
+}
+
+u32 verb_bits(const struct verb_spec *v)
+{
+	if (!v->kind)
+		return v->bit;
+	return v->bit | VERB_RECORDING | VERB_WITH(v->kind->faculties) |
+	       (v->kind->fallback_new ? VERB_WITH_FALLBACK : 0);
 }
 
 int verb_unknown(const char *name)

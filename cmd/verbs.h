@@ -12,27 +12,29 @@ enum verb_group { /* as help lists them */
 		  VERB_GROUP_COUNT,
 };
 
-#define VERB_ANY_TARGET "(-p PID[,PID...] | -n NAME | -a | --cgroup PATH | -- COMMAND [ARGS])"
-#define VERB_PROCESSES "(-p PID[,PID...] | -n NAME | -- COMMAND [ARGS])"
-
 /*
  * A verb is defined as `const struct verb_spec verb_<name>` in its own file in this folder. The build finds
- * it there and puts it into the table.
+ * it there and puts it into the table. One that records says which kind; the rest follows from that.
  */
 struct verb_spec {
 	const char *name;
-	enum verb_group group;
+	const char *examples; /* lines for help; NULL: none */
+	int (*run)(const struct verb_spec *verb, int argc, char **argv); /* an enum cprof_exit */
+	const struct profile_kind *kind; /* NULL: it does not record */
 	enum verb bit; /* 0: takes no options of the table */
+	/* Of those that do not record: */
+	enum verb_group group;
 	const char *summary;
 	const char *synopsis; /* behind "cprof NAME" */
-	const char *examples; /* lines for help; NULL: none */
 	int words; /* without options: how many arguments it takes */
-	int (*run)(int argc, char **argv); /* argv[0] is the verb; an enum cprof_exit */
 };
 
 extern const struct verb_spec *const verb_table[]; /* by name; NULL ends it */
 
 const struct verb_spec *verb_by_name(const char *name); /* NULL if there is none */
+const char *verb_summary(const struct verb_spec *v);
+const char *verb_synopsis(const struct verb_spec *v);
+u32 verb_bits(const struct verb_spec *v); /* enum verb: which options it takes; 0: none */
 /* Says on stderr that there is no such verb, and which one may have been meant. CPROF_EXIT_USAGE. */
 int verb_unknown(const char *name);
 

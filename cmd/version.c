@@ -36,7 +36,7 @@ static void print_features(const struct features *f)
 	printf("\n");
 }
 
-static int run(int argc, char **argv)
+static int run(const struct verb_spec *self, int argc, char **argv)
 {
 	struct features f;
 	char events[256];

@@ -12,11 +12,22 @@
 typedef int (*collector_new_fn)(const struct collect_options *opt, struct collector **out,
 				struct error *err);
 
+enum kind_faculty { /* bits */
+		    KIND_MACHINE = 1 << 0, /* also records the whole machine and control groups */
+		    KIND_KERNEL = 1 << 1, /* stacks have frames of the kernel */
+		    KIND_RATE =
+			    1
+			    << 2, /* samples by a clock or a counter; else every occurrence is seen */
+		    KIND_EVENT = 1 << 3, /* by any event, not only by the CPU's clock */
+};
+
 struct profile_kind {
-	const char *name; /* "cpu": names output files */
+	const char *name; /* "cpu": the verb, and part of the names of output files */
+	const char *
+		summary; /* for help: "time lost waiting on locks, by the call stack that waited" */
+	u32 faculties; /* enum kind_faculty */
 	collector_new_fn collector_new; /* needs BPF, and so privileges */
 	collector_new_fn fallback_new; /* needs none; NULL: there is no such way */
-	bool sampled; /* by a clock or a counter; else every occurrence is seen */
 	bool live; /* blocks are followed until they are freed */
 	bool preloads; /* a command is started with libcprof-heap.so in front of its allocator */
 	const char *why_empty; /* when nothing was lost; NULL: no CPU time was used */

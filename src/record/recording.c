@@ -301,7 +301,7 @@ static int add_comments(const struct recording *r, const struct collect_stats *s
 	if (!err)
 		err = profile_add_comment(p, "host: %s, kernel: %s %s", u.nodename, u.release,
 					  u.machine);
-	if (!err && r->kind->sampled)
+	if (!err && (r->kind->faculties & KIND_RATE))
 		err = profile_add_comment(p, "event: %s, rate: %u Hz, mode: %s",
 					  r->collect.event->name, r->collect.frequency,
 					  r->collector->ops->name);

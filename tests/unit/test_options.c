@@ -7,12 +7,12 @@
 #include <string.h>
 
 #include "../../cmd/nearest.h"
-#include "../../cmd/options.h"
+#include "../../cmd/verbs.h"
 
 #define ARGS_MAX 32
 
 /* Splits at spaces; the arguments live until the case ends. */
-static int parse_verb(enum verb verb, const char *line, struct options *o, struct error *err)
+static int parse_verb(const char *verb, const char *line, struct options *o, struct error *err)
 {
 	static char text[1024];
 	static char *argv[ARGS_MAX + 1];
@@ -24,12 +24,12 @@ static int parse_verb(enum verb verb, const char *line, struct options *o, struc
 	     word = strtok_r(NULL, " ", &save))
 		argv[argc++] = word;
 	argv[argc] = NULL;
-	return options_parse(o, verb, argc, argv, err);
+	return options_parse(o, verb_by_name(verb), argc, argv, err);
 }
 
 static int parse(const char *line, struct options *o, struct error *err)
 {
-	return parse_verb(VERB_CPU, line, o, err);
+	return parse_verb("cpu", line, o, err);
 }
 
 static void good(const char *line, struct options *o)
@@ -162,13 +162,13 @@ TEST(options, of_memory)
 	struct error err = {0};
 	struct options o;
 
-	CHECK_INT(parse_verb(VERB_HEAP, "heap -p 1", &o, &err), 0);
+	CHECK_INT(parse_verb("heap", "heap -p 1", &o, &err), 0);
 	CHECK_INT(o.heap.rate, 512 << 10);
 	CHECK_INT(o.heap.max_live, 1000000);
 	CHECK_INT(o.heap.max_slowdown, 50);
 	CHECK_INT(
 		parse_verb(
-			VERB_HEAP,
+			"heap",
 			"heap -p 1 --rate 64k --leaks --older-than 2m --peak --max-live 9 --force",
 			&o, &err),
 		0);
@@ -177,13 +177,13 @@ TEST(options, of_memory)
 	CHECK_INT(o.heap.max_live, 9);
 	CHECK_INT(o.heap.max_slowdown, 0);
 	CHECK(o.heap.leaks && o.heap.peak);
-	CHECK(parse_verb(VERB_ALLOCS, "allocs -p 1 --leaks", &o, &err) < 0);
-	CHECK(parse_verb(VERB_HEAP, "heap -p 1 --rate 0", &o, &err) < 0);
-	CHECK(parse_verb(VERB_HEAP, "heap -p 1 --rate 2000M", &o, &err) < 0);
-	CHECK(parse_verb(VERB_HEAP, "heap -p 1 --rate 99999999999999999999", &o, &err) < 0);
-	CHECK(parse_verb(VERB_HEAP, "heap -p 1 --max-live 0", &o, &err) < 0);
-	CHECK(parse_verb(VERB_HEAP, "heap -p 1 --alloc nonsense", &o, &err) < 0);
-	CHECK(parse_verb(VERB_HEAP, "heap -a", &o, &err) < 0);
+	CHECK(parse_verb("allocs", "allocs -p 1 --leaks", &o, &err) < 0);
+	CHECK(parse_verb("heap", "heap -p 1 --rate 0", &o, &err) < 0);
+	CHECK(parse_verb("heap", "heap -p 1 --rate 2000M", &o, &err) < 0);
+	CHECK(parse_verb("heap", "heap -p 1 --rate 99999999999999999999", &o, &err) < 0);
+	CHECK(parse_verb("heap", "heap -p 1 --max-live 0", &o, &err) < 0);
+	CHECK(parse_verb("heap", "heap -p 1 --alloc nonsense", &o, &err) < 0);
+	CHECK(parse_verb("heap", "heap -a", &o, &err) < 0);
 }
 
 TEST(options, misspelt_and_misused)

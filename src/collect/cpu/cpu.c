@@ -150,7 +150,8 @@ int cpu_collector_new(const struct collect_options *opt, struct collector **out,
 
 const struct profile_kind kind_cpu = {
 	.name = "cpu",
+	.summary = "where the CPU time of a running process goes, by call stack",
+	.faculties = KIND_MACHINE | KIND_KERNEL | KIND_RATE | KIND_EVENT,
 	.collector_new = cpu_collector_new,
 	.fallback_new = perf_collector_new,
-	.sampled = true,
 };

@@ -81,6 +81,8 @@ static void note_deadlock(const struct profile *p, const struct collect_stats *s
 
 const struct profile_kind kind_block = {
 	.name = "block",
+	.summary = "time lost waiting on locks, by the call stack that waited",
+	.faculties = KIND_MACHINE | KIND_KERNEL,
 	.collector_new = block_collector_new,
 	.refine = refine,
 	.notes = note_deadlock,

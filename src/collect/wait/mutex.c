@@ -14,6 +14,8 @@ static int refine(struct profile *p, const struct collect_options *o)
 
 const struct profile_kind kind_mutex = {
 	.name = "mutex",
+	.summary = "time that others waited on locks, by the call stack that held the lock",
+	.faculties = KIND_MACHINE | KIND_KERNEL,
 	.collector_new = mutex_collector_new,
 	.refine = refine,
 	.hidden_key = "kind",

@@ -10,7 +10,8 @@ static int refine(struct profile *p, const struct collect_options *o)
 
 const struct profile_kind kind_wall = {
 	.name = "wall",
+	.summary = "running, runnable and blocked time, by call stack",
+	.faculties = KIND_MACHINE | KIND_KERNEL | KIND_RATE,
 	.collector_new = wall_collector_new,
 	.refine = refine,
-	.sampled = true,
 };
