@@ -60,13 +60,14 @@ static void print_option(FILE *to, const struct option_row *s)
 		fprintf(to, "%-*s%s\n", OPTION_COLUMN, left, s->help);
 }
 
-static void print_options(FILE *to, u32 verb)
+static void print_options(FILE *to, const struct verb_spec *verb)
 {
 	for (size_t group = 0; group < ARRAY_LEN(group_titles); group++) {
 		bool titled = false;
 
-		for (const struct option_row *s = option_table; s->name; s++) {
-			if (!(s->verbs & verb) || (size_t)s->group != group)
+		for (const struct option_row *s = option_next(verb, NULL); s;
+		     s = option_next(verb, s)) {
+			if ((size_t)s->group != group)
 				continue;
 			if (!titled)
 				fprintf(to, "\n%s:\n", group_titles[group]);
@@ -76,19 +77,24 @@ static void print_options(FILE *to, u32 verb)
 	}
 }
 
-static void print_events(FILE *to)
+/* One a line with its summary, or all in one line where they have none. */
+static void print_values(FILE *to, const struct option_row *s)
 {
-	fprintf(to, "\nEvents:\n");
-	for (const struct event_desc *e = event_table; e->name; e++)
-		fprintf(to, "  %-*s%s\n", OPTION_COLUMN - 2, e->name, e->summary);
-}
+	const char *name, *summary;
+	bool in_line = false;
 
-static void print_causes(FILE *to)
-{
-	fprintf(to, "\nCauses:\n ");
-	for (u32 cause = WAIT_NONE + 1; cause < WAIT_CAUSE_COUNT; cause++)
-		fprintf(to, " %s", wait_cause_text(cause));
-	fprintf(to, "\n");
+	if (!s->values_title)
+		return;
+	fprintf(to, "\n%s:\n", s->values_title);
+	for (u32 i = 0; (name = s->value_at(i, &summary)); i++) {
+		in_line = !*summary;
+		if (in_line)
+			fprintf(to, "%s %s", i ? "" : " ", name);
+		else
+			fprintf(to, "  %-*s%s\n", OPTION_COLUMN - 2, name, summary);
+	}
+	if (in_line)
+		fputc('\n', to);
 }
 
 /* A comparison is a page or the table that is printed. */
@@ -120,8 +126,8 @@ static void print_target_reminder(FILE *to)
 
 static bool verb_takes(const struct verb_spec *verb, const char *option)
 {
-	for (const struct option_row *s = option_table; s->name; s++) {
-		if ((s->verbs & verb_bits(verb)) && !strcmp(s->name, option))
+	for (const struct option_row *s = option_next(verb, NULL); s; s = option_next(verb, s)) {
+		if (!strcmp(s->name, option))
 			return true;
 	}
 	return false;
@@ -134,11 +140,10 @@ void help_verb(FILE *to, const struct verb_spec *verb)
 	fprintf(to, "cprof %s: %s\n\nUsage: cprof %s%s%s\n", verb->name, verb_summary(verb),
 		verb->name, *synopsis ? " " : "", synopsis);
 	if (verb_bits(verb)) {
-		print_options(to, verb_bits(verb));
-		if (verb_takes(verb, "event"))
-			print_events(to);
-		if (verb_takes(verb, "state"))
-			print_causes(to);
+		print_options(to, verb);
+		for (const struct option_row *s = option_next(verb, NULL); s;
+		     s = option_next(verb, s))
+			print_values(to, s);
 		if (verb_takes(verb, "format"))
 			print_formats(to, verb);
 		if (verb_takes(verb, "pid"))
@@ -150,12 +155,9 @@ void help_verb(FILE *to, const struct verb_spec *verb)
 
 void help_list_options(FILE *to, const struct verb_spec *verb)
 {
-	for (const struct option_row *s = option_table; s->name; s++) {
-		if (!(s->verbs & verb_bits(verb)))
-			continue;
+	for (const struct option_row *s = option_next(verb, NULL); s; s = option_next(verb, s))
 		fprintf(to, "%.1s\t%s\t%s\t%s\n", s->letter ? &s->letter : "", s->name,
 			s->value ? s->value : "", s->help);
-	}
 }
 
 /* "bpf|perf" names values; "FILE" does not. */
@@ -170,24 +172,20 @@ static void list_choices(FILE *to, const char *choices)
 
 void help_list_values(FILE *to, const struct verb_spec *verb, const char *option)
 {
-	if (!strcmp(option, "event") && verb_takes(verb, option)) {
-		for (const struct event_desc *e = event_table; e->name; e++)
-			fprintf(to, "%s\n", e->name);
-	}
+	const char *name, *summary;
+
 	if (!strcmp(option, "format") && verb_takes(verb, option)) {
 		for (const struct format *const *f = format_table; *f; f++) {
 			if (writes(verb, *f))
 				fprintf(to, "%s\n", (*f)->name);
 		}
 	}
-	if (!strcmp(option, "state") && verb_takes(verb, option)) {
-		for (u32 cause = WAIT_NONE + 1; cause < WAIT_CAUSE_COUNT; cause++)
-			fprintf(to, "%s\n", wait_cause_text(cause));
-		return;
-	}
-	for (const struct option_row *s = option_table; s->name; s++) {
-		if ((s->verbs & verb_bits(verb)) && s->value && !strcmp(s->name, option))
-			list_choices(to, s->value);
+	for (const struct option_row *s = option_next(verb, NULL); s; s = option_next(verb, s)) {
+		if (strcmp(s->name, option) != 0 || !s->value)
+			continue;
+		list_choices(to, s->value);
+		for (u32 i = 0; s->value_at && (name = s->value_at(i, &summary)); i++)
+			fprintf(to, "%s\n", name);
 	}
 }
 

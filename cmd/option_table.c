@@ -10,6 +10,7 @@
 #include "collect/session/memory_bound.h"
 #include "target/allocator.h"
 #include "target/select.h"
+#include "verbs.h"
 
 #define HEAP_RATE_MAX (1u << 30)
 #define HEAP_LIVE_MAX 16000000
@@ -85,6 +86,19 @@ static int set_event(void *options, const char *value, struct error *err)
 	}
 	o->event = e;
 	return 0;
+}
+
+static const char *event_at(u32 index, const char **summary)
+{
+	*summary = event_table[index].summary;
+	return event_table[index].name;
+}
+
+static const char *cause_at(u32 index, const char **summary)
+{
+	*summary = "";
+	return WAIT_NONE + 1 + index < WAIT_CAUSE_COUNT ? wait_cause_text(WAIT_NONE + 1 + index)
+							: NULL;
 }
 
 /* The cause called so, of those that a thread off the CPU can have; 0: none. */
@@ -292,22 +306,19 @@ static int set_label_filter(void *options, const char *value, struct error *err)
 #define WRITING (VERB_CONVERT | VERB_MERGE)
 #define FILTERING (VIEWING | VERB_CONVERT)
 
-#define MEMBER(type_, member_) .type = OPTION_##type_, .offset = offsetof(struct options, member_)
-#define ON(member_) MEMBER(ON, member_)
-#define OFF(member_) MEMBER(OFF, member_)
-#define COUNT(member_) MEMBER(COUNT, member_)
-#define ANY_TEXT(member_) MEMBER(TEXT, member_)
-#define TEXT(member_, needs_) MEMBER(TEXT, member_), .min = 1, .expects = (needs_)
-#define DURATION(member_, what_) MEMBER(DURATION, member_), .expects = (what_)
-#define NUMBER(member_, min_, max_, what_) \
-	MEMBER(NUMBER, member_), .min = (min_), .max = (max_), .expects = (what_)
-#define BYTES(member_, min_, max_, what_) \
-	MEMBER(BYTES, member_), .min = (min_), .max = (max_), .expects = (what_)
-#define CHOICE(member_, first_, what_) MEMBER(CHOICE, member_), .min = (first_), .expects = (what_)
+#define ON(member_) ROW_MEMBER(ON, struct options, member_)
+#define OFF(member_) ROW_MEMBER(OFF, struct options, member_)
+#define COUNT(member_) ROW_MEMBER(COUNT, struct options, member_)
+#define ANY_TEXT(member_) ROW_MEMBER(TEXT, struct options, member_)
+#define TEXT(member_, needs_) ROW_TEXT(struct options, member_, needs_)
+#define DURATION(member_, what_) ROW_DURATION(struct options, member_, what_)
+#define NUMBER(member_, min_, max_, what_) ROW_NUMBER(struct options, member_, min_, max_, what_)
+#define BYTES(member_, min_, max_, what_) ROW_BYTES(struct options, member_, min_, max_, what_)
+#define CHOICE(member_, first_, what_) ROW_CHOICE(struct options, member_, first_, what_)
 #define BY(set_) .set = (set_)
 
 /* clang-format off */
-const struct option_row option_table[] = {
+static const struct option_row option_table[] = {
 	{'p', "pid", "PID[,PID...]", "these processes, all threads, and their children",
 	 IN(TARGET), BY(set_pids)},
 	{'n', "name", "NAME", "the process whose name or program is NAME", IN(TARGET), BY(set_name)},
@@ -322,7 +333,7 @@ const struct option_row option_table[] = {
 	{'F', "frequency", "HZ", "samples a second on each CPU (default 99)",
 	 OF_KINDS(RATE, SAMPLING), NUMBER(frequency, 1, INT32_MAX, "a frequency (samples a second, such as 99)")},
 	{'e', "event", "EVENT", "what to count (default cpu-clock; see below)",
-	 OF_KINDS(EVENT, SAMPLING), BY(set_event)},
+	 OF_KINDS(EVENT, SAMPLING), BY(set_event), .value_at = event_at, .values_title = "Events"},
 	{0, "max-memory", "BYTES", "hold no more than this (default 512M): rare stacks are merged",
 	 IN(SAMPLING), BYTES(max_memory, MEMORY_BOUND_MIN, INT64_MAX, "a number of bytes from 32M on (512M, 2G)")},
 	{0, "user", NULL, "user frames only", OF_KINDS(KERNEL, SAMPLING), ON(user_only)},
@@ -332,7 +343,7 @@ const struct option_row option_table[] = {
 	{0, "min", "DURATION", "leave shorter waits out (1ms, 0.5s)",
 	 OF(VERB_LOCKS | VERB_OFFCPU, SAMPLING), DURATION(wait.min_ns, "a duration (10ms, 0.5s)")},
 	{0, "state", "CAUSE[,CAUSE...]", "only these causes (see below); ^CAUSE: all but that one",
-	 OF(VERB_OFFCPU, SAMPLING), BY(set_state)},
+	 OF(VERB_OFFCPU, SAMPLING), BY(set_state), .value_at = cause_at, .values_title = "Causes"},
 	{0, "wakers", NULL, "by who ended the wait, too: his stack after --",
 	 OF(VERB_OFFCPU, SAMPLING), ON(wait.wakers)},
 	{0, "owners", NULL, "what the owner of the lock did meanwhile, too (owner_delay)",
@@ -412,3 +423,14 @@ const struct option_row option_table[] = {
 	{0},
 };
 /* clang-format on */
+
+const struct option_row *option_next(const struct verb_spec *verb, const struct option_row *row)
+{
+	u32 bits = verb_bits(verb);
+
+	for (row = row ? row + 1 : option_table; row->name; row++) {
+		if (row->verbs & bits)
+			return row;
+	}
+	return NULL;
+}

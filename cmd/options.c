@@ -22,7 +22,8 @@
 #define usage(err, ...) error_set(err, -EINVAL, __VA_ARGS__)
 
 struct parser {
-	u32 verb; /* its bits */
+	const struct verb_spec *verb;
+	bool reads; /* profiles: it takes files, and no command */
 	char **next; /* the argument that comes next */
 	struct options *options;
 	struct error *err;
@@ -31,8 +32,9 @@ struct parser {
 
 static const struct option_row *find_letter(const struct parser *p, char letter)
 {
-	for (const struct option_row *s = option_table; s->name; s++) {
-		if (s->letter == letter && (s->verbs & p->verb))
+	for (const struct option_row *s = option_next(p->verb, NULL); s;
+	     s = option_next(p->verb, s)) {
+		if (s->letter == letter)
 			return s;
 	}
 	return NULL;
@@ -40,8 +42,9 @@ static const struct option_row *find_letter(const struct parser *p, char letter)
 
 static const struct option_row *find_long(const struct parser *p, const char *name, size_t len)
 {
-	for (const struct option_row *s = option_table; s->name; s++) {
-		if (strlen(s->name) == len && !strncmp(s->name, name, len) && (s->verbs & p->verb))
+	for (const struct option_row *s = option_next(p->verb, NULL); s;
+	     s = option_next(p->verb, s)) {
+		if (strlen(s->name) == len && !strncmp(s->name, name, len))
 			return s;
 	}
 	return NULL;
@@ -55,10 +58,11 @@ static int unknown_long(const struct parser *p, const char *name, size_t len)
 
 	snprintf(typed, sizeof(typed), "%.*s", (int)(len < OPTION_SHOWN ? len : OPTION_SHOWN),
 		 name);
-	for (const struct option_row *s = option_table; s->name; s++) {
+	for (const struct option_row *s = option_next(p->verb, NULL); s;
+	     s = option_next(p->verb, s)) {
 		u32 distance = word_distance(typed, s->name);
 
-		if ((s->verbs & p->verb) && distance < least) {
+		if (distance < least) {
 			least = distance;
 			best = s;
 		}
@@ -139,7 +143,7 @@ static int parse_all(struct parser *p)
 	while (!result && *p->next && !p->options->help) {
 		char *arg = *p->next++;
 
-		if (!strcmp(arg, "--") && !(p->verb & VERB_READING))
+		if (!strcmp(arg, "--") && !p->reads)
 			return parse_command(p);
 		if (!strcmp(arg, "--")) {
 			while (*p->next)
@@ -150,7 +154,7 @@ static int parse_all(struct parser *p)
 			result = parse_long(p, arg);
 		else if (arg[0] == '-' && arg[1])
 			result = parse_letters(p, arg);
-		else if (p->verb & VERB_READING)
+		else if (p->reads)
 			take_file(p, arg);
 		else
 			result = stray(p, arg);
@@ -161,7 +165,8 @@ static int parse_all(struct parser *p)
 int options_parse(struct options *o, const struct verb_spec *verb, int argc, char **argv,
 		  struct error *err)
 {
-	struct parser p = {.verb = verb_bits(verb),
+	struct parser p = {.verb = verb,
+			   .reads = verb_bits(verb) & VERB_READING,
 			   .next = argv + (argc > 0),
 			   .options = o,
 			   .err = err,
@@ -184,5 +189,5 @@ int options_parse(struct options *o, const struct verb_spec *verb, int argc, cha
 	result = parse_all(&p);
 	if (result || o->help)
 		return result;
-	return option_checks(o, p.verb, err);
+	return option_checks(o, verb_bits(verb), err);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The one table of options: it feeds the parser, -h, the completions (through --list-options) and the
- * test that compares the man pages with it.
+ * The options of every verb: they feed the parser, -h, the completions (through --list-options) and the
+ * test that compares the man pages with them.
  */
 #ifndef CPROF_CMD_OPTIONS_H
 #define CPROF_CMD_OPTIONS_H
@@ -101,8 +101,11 @@ struct options {
 	bool help; /* -h was met: nothing else has been checked */
 };
 
-/* All options; a nameless one ends the table. */
-extern const struct option_row option_table[];
+/*
+ * The options that a verb takes, one after the other, `row` being the one before (NULL: the first one); NULL at
+ * the end.
+ */
+const struct option_row *option_next(const struct verb_spec *verb, const struct option_row *row);
 
 /* Reads argv[1...] (argv[0] is the verb). 0, or -EINVAL with a text for the user. */
 int options_parse(struct options *o, const struct verb_spec *verb, int argc, char **argv,

@@ -45,7 +45,27 @@ struct option_row {
 	/* This fills messages: '"X" is not EXPECTS', and for a choice 'unknown EXPECTS "X"'. */
 	const char *expects;
 	int (*set)(void *options, const char *value, struct error *err); /* for OPTION_CUSTOM */
+	/*
+	 * For a value out of a list: returns the value at this index and sets what help says about it,
+	 * which may be "". NULL ends the list.
+	 */
+	const char *(*value_at)(u32 index, const char **summary);
+	const char *values_title; /* stands above that list in help; NULL if help leaves it out */
 };
+
+/* The end of a row: which member of `struct_` it sets, and from what. */
+#define ROW_MEMBER(type_, struct_, member_) \
+	.type = OPTION_##type_, .offset = offsetof(struct_, member_)
+#define ROW_TEXT(struct_, member_, needs_) \
+	ROW_MEMBER(TEXT, struct_, member_), .min = 1, .expects = (needs_)
+#define ROW_DURATION(struct_, member_, what_) \
+	ROW_MEMBER(DURATION, struct_, member_), .expects = (what_)
+#define ROW_NUMBER(struct_, member_, min_, max_, what_) \
+	ROW_MEMBER(NUMBER, struct_, member_), .min = (min_), .max = (max_), .expects = (what_)
+#define ROW_BYTES(struct_, member_, min_, max_, what_) \
+	ROW_MEMBER(BYTES, struct_, member_), .min = (min_), .max = (max_), .expects = (what_)
+#define ROW_CHOICE(struct_, member_, first_, what_) \
+	ROW_MEMBER(CHOICE, struct_, member_), .min = (first_), .expects = (what_)
 
 #define OPTION_SHOWN 128 /* how many bytes of the user's input are repeated in messages */
 

@@ -242,17 +242,22 @@ TEST(options, long_junk_stays_in_bounds)
 	CHECK_INT(parse(line, &o, &err), 0);
 }
 
-TEST(options, table_is_sound)
+static void check_rows(const struct verb_spec *verb)
 {
-	for (const struct option_row *s = option_table; s->name; s++) {
-		CHECK(s->help && *s->help && s->verbs && (s->set || s->type != OPTION_CUSTOM));
-		for (const struct option_row *other = option_table; other < s; other++) {
-			if (!(s->verbs & other->verbs))
-				continue; /* --label keeps apart here and selects there */
+	for (const struct option_row *s = option_next(verb, NULL); s; s = option_next(verb, s)) {
+		CHECK(s->help && *s->help && (s->set || s->type != OPTION_CUSTOM));
+		for (const struct option_row *other = option_next(verb, s); other;
+		     other = option_next(verb, other)) {
 			CHECK(strcmp(s->name, other->name) != 0);
 			CHECK(!s->letter || s->letter != other->letter);
 		}
 	}
+}
+
+TEST(options, no_verb_takes_two_of_a_name)
+{
+	for (const struct verb_spec *const *v = verb_table; *v; v++)
+		check_rows(*v);
 }
 
 TEST(options, nearest_word)
