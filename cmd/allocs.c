@@ -5,7 +5,6 @@
 const struct verb_spec verb_allocs = {
 	.name = "allocs",
 	.kind = &kind_allocs,
-	.bit = VERB_ALLOCS,
 	.examples = "  cprof allocs -p 4711 -d 5s            five seconds of one process\n",
 	.run = record_main,
 };

@@ -5,7 +5,6 @@
 const struct verb_spec verb_block = {
 	.name = "block",
 	.kind = &kind_block,
-	.bit = VERB_BLOCK,
 	.examples = "  cprof block -p 4711 -d 5s             which locks it waits for, and "
 		    "where\n"
 		    "  cprof block -n postgres --all --min 1ms   long waits only\n",

@@ -5,7 +5,6 @@
 const struct verb_spec verb_cpu = {
 	.name = "cpu",
 	.kind = &kind_cpu,
-	.bit = VERB_CPU,
 	.examples = "  cprof cpu -p 4711 -d 5s               five seconds of one process\n"
 		    "  cprof cpu -n redis-server -o r.pb.gz  go tool pprof opens the file\n"
 		    "  cprof cpu -p 4711 | flamegraph.pl     a pipe gets folded stacks\n"

@@ -5,7 +5,6 @@
 const struct verb_spec verb_heap = {
 	.name = "heap",
 	.kind = &kind_heap,
-	.bit = VERB_HEAP,
 	.examples = "  cprof heap -p 4711 -d 30s             what grew in half a minute\n"
 		    "  cprof heap -p 4711 --rate 1           every block, at a price\n"
 		    "  cprof heap -- ./server                a command, for next to nothing\n",

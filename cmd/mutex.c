@@ -5,7 +5,6 @@
 const struct verb_spec verb_mutex = {
 	.name = "mutex",
 	.kind = &kind_mutex,
-	.bit = VERB_MUTEX,
 	.examples = "  cprof mutex -p 4711 -d 5s             who keeps the others waiting\n",
 	.run = record_main,
 };

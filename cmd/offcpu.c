@@ -5,7 +5,6 @@
 const struct verb_spec verb_offcpu = {
 	.name = "offcpu",
 	.kind = &kind_offcpu,
-	.bit = VERB_OFFCPU,
 	.examples = "  cprof offcpu -p 4711 -d 5s --state ^idle  all but idle waits\n"
 		    "  cprof offcpu -p 4711 --state disk,fault   where it waits for the disk\n",
 	.run = record_main,

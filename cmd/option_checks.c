@@ -31,6 +31,8 @@ static int check_together(struct options *o, struct error *err)
 		return usage(err, "--all goes with -n NAME (the whole machine is -a)");
 	if (o->target == OPTION_TARGET_COMMAND && !o->duration_given)
 		o->duration_ns = 0;
+	if (o->kind && o->kind->check && o->kind->check(&o->own, err))
+		return -EINVAL;
 	if (o->user_only && o->kernel_only)
 		o->user_only = o->kernel_only = false;
 	return o->open ? check_open(o, err) : 0;

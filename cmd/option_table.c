@@ -6,14 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/bpf_shared.h"
 #include "collect/session/memory_bound.h"
-#include "target/allocator.h"
 #include "target/select.h"
 #include "verbs.h"
-
-#define HEAP_RATE_MAX (1u << 30)
-#define HEAP_LIVE_MAX 16000000
 
 #define usage(err, ...) error_set(err, -EINVAL, __VA_ARGS__)
 
@@ -92,82 +87,6 @@ static const char *event_at(u32 index, const char **summary)
 {
 	*summary = event_table[index].summary;
 	return event_table[index].name;
-}
-
-static const char *cause_at(u32 index, const char **summary)
-{
-	*summary = "";
-	return WAIT_NONE + 1 + index < WAIT_CAUSE_COUNT ? wait_cause_text(WAIT_NONE + 1 + index)
-							: NULL;
-}
-
-/* The cause called so, of those that a thread off the CPU can have; 0: none. */
-static u32 cause_by_name(const char *name, size_t len)
-{
-	for (u32 cause = WAIT_NONE + 1; cause < WAIT_CAUSE_COUNT; cause++) {
-		const char *text = wait_cause_text(cause);
-
-		if (strlen(text) == len && !strncmp(text, name, len))
-			return cause;
-	}
-	return 0;
-}
-
-static int set_state(void *options, const char *value, struct error *err)
-{
-	struct options *o = options;
-	bool except = *value == '^';
-	u32 named = 0;
-
-	for (value += except;; value++) {
-		size_t len = strcspn(value, ",");
-		u32 cause = cause_by_name(value, len);
-
-		if (!cause)
-			return usage(err, "unknown cause \"%.*s\" (cprof offcpu -h lists them)",
-				     (int)(len > OPTION_SHOWN ? OPTION_SHOWN : len), value);
-		named |= 1u << cause;
-		value += len;
-		if (!*value)
-			break;
-	}
-	o->wait.causes = except ? ((1u << WAIT_CAUSE_COUNT) - 1) & ~named : named;
-	return 0;
-}
-
-static int set_alloc(void *options, const char *value, struct error *err)
-{
-	struct options *o = options;
-	struct alloc_names names = {0};
-	int result = alloc_names_parse(value, &names, err);
-
-	alloc_names_release(&names);
-	o->heap.names = value;
-	return result;
-}
-
-static int set_force(void *options, const char *value, struct error *err)
-{
-	struct options *o = options;
-
-	o->heap.max_slowdown = 0;
-	return 0;
-}
-
-static int set_condvar(void *options, const char *value, struct error *err)
-{
-	struct options *o = options;
-
-	o->wait.condvars = WAIT_CONDVARS_COUNT;
-	return 0;
-}
-
-static int set_no_condvar(void *options, const char *value, struct error *err)
-{
-	struct options *o = options;
-
-	o->wait.condvars = WAIT_CONDVARS_DROP;
-	return 0;
 }
 
 static int set_duration(void *options, const char *value, struct error *err)
@@ -296,8 +215,6 @@ static int set_label_filter(void *options, const char *value, struct error *err)
 
 /* ---- the table --------------------------------------------------------------------------------- */
 
-#define VERB_MEMORY (VERB_HEAP | VERB_ALLOCS)
-#define VERB_LOCKS (VERB_BLOCK | VERB_MUTEX)
 #define IN(group_) VERB_RECORDING, OPTION_GROUP_##group_
 #define OF_KINDS(faculty_, group_) VERB_WITH(KIND_##faculty_), OPTION_GROUP_##group_
 #define OF(verbs_, group_) (verbs_), OPTION_GROUP_##group_
@@ -311,7 +228,6 @@ static int set_label_filter(void *options, const char *value, struct error *err)
 #define COUNT(member_) ROW_MEMBER(COUNT, struct options, member_)
 #define ANY_TEXT(member_) ROW_MEMBER(TEXT, struct options, member_)
 #define TEXT(member_, needs_) ROW_TEXT(struct options, member_, needs_)
-#define DURATION(member_, what_) ROW_DURATION(struct options, member_, what_)
 #define NUMBER(member_, min_, max_, what_) ROW_NUMBER(struct options, member_, min_, max_, what_)
 #define BYTES(member_, min_, max_, what_) ROW_BYTES(struct options, member_, min_, max_, what_)
 #define CHOICE(member_, first_, what_) ROW_CHOICE(struct options, member_, first_, what_)
@@ -340,39 +256,6 @@ static const struct option_row option_table[] = {
 	{0, "kernel", NULL, "kernel frames only", OF_KINDS(KERNEL, SAMPLING), ON(kernel_only)},
 	{0, "mode", "bpf|perf", "how to record (default: bpf where allowed, else perf)",
 	 OF(VERB_WITH_FALLBACK, SAMPLING), CHOICE(mode, RECORDING_MODE_BPF, "mode")},
-	{0, "min", "DURATION", "leave shorter waits out (1ms, 0.5s)",
-	 OF(VERB_LOCKS | VERB_OFFCPU, SAMPLING), DURATION(wait.min_ns, "a duration (10ms, 0.5s)")},
-	{0, "state", "CAUSE[,CAUSE...]", "only these causes (see below); ^CAUSE: all but that one",
-	 OF(VERB_OFFCPU, SAMPLING), BY(set_state), .value_at = cause_at, .values_title = "Causes"},
-	{0, "wakers", NULL, "by who ended the wait, too: his stack after --",
-	 OF(VERB_OFFCPU, SAMPLING), ON(wait.wakers)},
-	{0, "owners", NULL, "what the owner of the lock did meanwhile, too (owner_delay)",
-	 OF(VERB_MUTEX, SAMPLING), ON(wait.owners)},
-	{0, "holds", NULL, "probe lock functions: how often taken, how long held, by whom",
-	 OF(VERB_MUTEX, SAMPLING), ON(wait.holds)},
-	{0, "condvar", NULL, "count condition variables in tables and folded stacks, too",
-	 OF(VERB_LOCKS, OUTPUT), BY(set_condvar)},
-	{0, "no-condvar", NULL, "leave condition variables out of the profile (default: out of "
-	 "tables)", OF(VERB_LOCKS, OUTPUT), BY(set_no_condvar)},
-	{0, "rate", "BYTES", "mean distance between samples (default 512k; 1: every allocation)",
-	 OF(VERB_MEMORY, SAMPLING), BYTES(heap.rate, 1, HEAP_RATE_MAX, "a number of bytes from 1 to 1024M (512k, 1M)")},
-	{0, "leaks", NULL, "list the stacks whose blocks are alive, with age and growth",
-	 OF(VERB_HEAP, SAMPLING), ON(heap.leaks)},
-	{0, "older-than", "AGE", "leave out live blocks that are younger (60s)",
-	 OF(VERB_HEAP, SAMPLING), DURATION(heap.older_than_ns, "an age (5s, 500ms, 2m)")},
-	{0, "peak", NULL, "what was alive when most was, too (peak_space)",
-	 OF(VERB_HEAP, SAMPLING), ON(heap.peak)},
-	{0, "alloc", "KIND=NAME[,...]", "functions of an allocator of your own (malloc=x,free=y)",
-	 OF(VERB_MEMORY, SAMPLING), BY(set_alloc)},
-	{0, "lib", "FILE", "look for the allocator in this mapped file only",
-	 OF(VERB_MEMORY, SAMPLING), TEXT(heap.library, "--lib needs the path or the name of a mapped file")},
-	{0, "max-live", "N", "sampled blocks followed at once (default 1000000)",
-	 OF(VERB_HEAP, SAMPLING), NUMBER(heap.max_live, 1, HEAP_LIVE_MAX, "a number of blocks from 1 to 16000000")},
-	{0, "max-slowdown", "PERCENT", "refuse to slow the target down more (default 50)",
-	 OF(VERB_MEMORY | VERB_MUTEX, SAMPLING), NUMBER(heap.max_slowdown, 1, 100000, "a percentage from 1 to 100000")},
-	{0, "force", NULL, "whatever it costs the target", OF(VERB_MEMORY | VERB_MUTEX, SAMPLING), BY(set_force)},
-	{0, "no-preload", NULL, "COMMAND: probe every call, put no sampler in front",
-	 OF(VERB_MEMORY, SAMPLING), ON(heap.no_preload)},
 
 	{0, "cum", NULL, "sort by what functions did with all they called", OF(VIEWING, VIEW),
 	 ON(by_cum)},
@@ -424,13 +307,18 @@ static const struct option_row option_table[] = {
 };
 /* clang-format on */
 
+/* Those of the kind's own come behind those that verbs share. */
 const struct option_row *option_next(const struct verb_spec *verb, const struct option_row *row)
 {
+	const struct option_row *const end = &option_table[ARRAY_LEN(option_table) - 1];
 	u32 bits = verb_bits(verb);
 
-	for (row = row ? row + 1 : option_table; row->name; row++) {
-		if (row->verbs & bits)
+	for (row = row ? row + 1 : option_table;; row++) {
+		if (row == end && verb->kind && verb->kind->rows)
+			row = verb->kind->rows;
+		if (!row->name)
+			return NULL;
+		if (!row->verbs || (row->verbs & bits))
 			return row;
 	}
-	return NULL;
 }

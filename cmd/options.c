@@ -15,9 +15,6 @@
 #define DEFAULT_DURATION_NS 10000000000ull
 #define DEFAULT_FREQUENCY 99 /* off the beat of what runs at 100 Hz */
 #define DEFAULT_TOP 20
-#define HEAP_RATE_DEFAULT (512u << 10) /* as Go's runtime.MemProfileRate */
-#define HEAP_LIVE_DEFAULT 1000000
-#define HEAP_SLOWDOWN_DEFAULT 50 /* percent */
 
 #define usage(err, ...) error_set(err, -EINVAL, __VA_ARGS__)
 
@@ -72,11 +69,18 @@ static int unknown_long(const struct parser *p, const char *name, size_t len)
 	return usage(p->err, "unknown option --%s", typed);
 }
 
+static int set(struct parser *p, const struct option_row *s, const char *value)
+{
+	struct options *o = p->options;
+
+	return option_set(s, s->verbs ? (void *)o : (void *)&o->own, value, p->err);
+}
+
 static int set_next(struct parser *p, const struct option_row *s, const char *typed)
 {
 	if (!*p->next)
 		return usage(p->err, "%s needs a value: %s", typed, s->value);
-	return option_set(s, p->options, *p->next++, p->err);
+	return set(p, s, *p->next++);
 }
 
 static int parse_long(struct parser *p, const char *arg)
@@ -90,7 +94,7 @@ static int parse_long(struct parser *p, const char *arg)
 	if (!s->value && equals)
 		return usage(p->err, "--%s takes no value", s->name);
 	if (!s->value || equals)
-		return option_set(s, p->options, equals ? equals + 1 : NULL, p->err);
+		return set(p, s, equals ? equals + 1 : NULL);
 	return set_next(p, s, arg);
 }
 
@@ -106,9 +110,8 @@ static int parse_letters(struct parser *p, const char *arg)
 		if (!s)
 			return usage(p->err, "unknown option -%c", *c);
 		if (s->value)
-			return c[1] ? option_set(s, p->options, c + 1, p->err)
-				    : set_next(p, s, typed);
-		result = option_set(s, p->options, NULL, p->err);
+			return c[1] ? set(p, s, c + 1) : set_next(p, s, typed);
+		result = set(p, s, NULL);
 	}
 	return result;
 }
@@ -181,11 +184,11 @@ int options_parse(struct options *o, const struct verb_spec *verb, int argc, cha
 		.frequency = DEFAULT_FREQUENCY,
 		.event = event_table,
 		.top = DEFAULT_TOP,
-		.heap = {.rate = HEAP_RATE_DEFAULT,
-			 .max_live = HEAP_LIVE_DEFAULT,
-			 .max_slowdown = HEAP_SLOWDOWN_DEFAULT},
+		.kind = verb->kind,
 		.files = p.files,
 	};
+	if (verb->kind && verb->kind->defaults)
+		memcpy(&o->own, verb->kind->defaults, verb->kind->options_size);
 	result = parse_all(&p);
 	if (result || o->help)
 		return result;

@@ -8,17 +8,11 @@
 
 #include "base/option.h"
 #include "collect/events.h"
+#include "collect/kind.h"
 #include "format/report.h"
 #include "record/recording.h"
 
 enum verb { /* bits, for option_row.verbs */
-	    VERB_CPU = 1 << 0,
-	    VERB_BLOCK = 1 << 1,
-	    VERB_MUTEX = 1 << 2,
-	    VERB_OFFCPU = 1 << 3,
-	    VERB_WALL = 1 << 4,
-	    VERB_HEAP = 1 << 8,
-	    VERB_ALLOCS = 1 << 9,
 	    /* those that read profiles; recording verbs come below */
 	    VERB_REPORT = 1 << 16,
 	    VERB_DIFF = 1 << 17,
@@ -68,12 +62,11 @@ struct options {
 	bool duration_given;
 	u32 frequency; /* Hz, 1 or more; the kernel's limit is not checked here */
 	const struct event_desc *event; /* never NULL */
-	struct wait_options wait;
+	const struct profile_kind *kind; /* NULL: the verb does not record */
+	union kind_options own; /* the kind's own */
 	u64 max_memory; /* bytes that cprof may hold */
 	bool user_only, kernel_only; /* at most one; both options together mean neither */
 	enum recording_mode mode;
-
-	struct heap_options heap;
 
 	const char *output; /* NULL: not given; "-": stdout */
 	const struct format *format; /* NULL: not given */

@@ -15,7 +15,6 @@
 #include "browser.h"
 #include "view/wait_kind.h"
 #include "format/destination.h"
-#include "format/leaks.h"
 #include "interrupt.h"
 #include "rescue.h"
 
@@ -34,10 +33,13 @@ static int check_path(const char *path, struct error *err)
 	return code;
 }
 
-/* What is printed for people: with --leaks stacks, else functions. */
+/* What is printed for people. */
 static const struct format *text_format(const struct output *out)
 {
-	return out->o->heap.leaks ? &format_leaks : &format_text;
+	const struct options *o = out->o;
+	const struct format *f = o->kind && o->kind->table ? o->kind->table(&o->own) : NULL;
+
+	return f ? f : &format_text;
 }
 
 int output_init(struct output *out, const struct options *o, struct terminal *term,
@@ -137,14 +139,14 @@ static bool is_view(const struct format *f)
 static void hide(const struct output *out, const struct output_place *place, struct profile *p)
 {
 	size_t before = p->samples.len;
+	const struct kind_hidden *h = place->hidden;
 
-	if (!place->hidden_key)
+	if (!h)
 		return;
-	wait_drop(p, place->hidden_key, place->hidden_text);
+	wait_drop(p, h->key, h->text);
 	if (p->samples.len < before)
-		terminal_note(out->term, "cprof: not shown: %zu stacks of %s %s (--%s shows them)",
-			      before - p->samples.len, place->hidden_key, place->hidden_text,
-			      place->hidden_text);
+		terminal_note(out->term, "cprof: not shown: %zu stacks of %s %s (%s shows them)",
+			      before - p->samples.len, h->key, h->text, h->option);
 }
 
 int output_write(struct output *out, struct profile *p, const struct output_place *place,

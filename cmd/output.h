@@ -27,8 +27,7 @@ struct output_place { /* what a made-up file name is made of */
 	const char *kind;
 	const struct target *target;
 	bool is_command;
-	/* Samples with this label and text are kept out of text and folded stacks; NULL: none are. */
-	const char *hidden_key, *hidden_text;
+	const struct kind_hidden *hidden; /* kept out of text and folded stacks; NULL: nothing is */
 };
 
 /* Decides, and finds out now what would fail after the recording: a directory, an unwritable place. */

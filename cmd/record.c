@@ -59,13 +59,12 @@ static void fill_collect_options(const struct session *s, struct collect_options
 		.by_process = o->labels & OPTION_LABEL_PID,
 		.by_cpu = o->labels & OPTION_LABEL_CPU,
 		.max_memory = o->max_memory,
-		.heap = o->heap,
-		.wait = o->wait,
+		.own = &o->own,
+		.uprobes = environment("CPROF_UPROBES"),
+		.table_entries = table_entries(),
 		.begins = interrupt_recording,
 		.log = &s->term.log,
 	};
-	c->heap.uprobes = environment("CPROF_UPROBES");
-	c->table_entries = table_entries();
 }
 
 /* What is left of the work then is to write what there is. */
@@ -163,11 +162,8 @@ static int write_profile(struct session *s, struct profile *p, const struct coll
 	struct output_place place = {.kind = s->kind->name,
 				     .target = recording_target(s->recording),
 				     .is_command = s->o.target == OPTION_TARGET_COMMAND,
-				     .hidden_key = s->kind->hidden_key,
-				     .hidden_text = s->kind->hidden_text};
+				     .hidden = s->kind->hidden ? s->kind->hidden(&s->o.own) : NULL};
 
-	if (s->o.wait.condvars == WAIT_CONDVARS_COUNT)
-		place.hidden_key = NULL;
 	if (s->kind->notes)
 		s->kind->notes(p, stats, &s->term.log);
 	return output_write(&s->out, p, &place, &s->err);

@@ -39,7 +39,7 @@ u32 verb_bits(const struct verb_spec *v)
 {
 	if (!v->kind)
 		return v->bit;
-	return v->bit | VERB_RECORDING | VERB_WITH(v->kind->faculties) |
+	return VERB_RECORDING | VERB_WITH(v->kind->faculties) |
 	       (v->kind->fallback_new ? VERB_WITH_FALLBACK : 0);
 }
 

@@ -21,8 +21,8 @@ struct verb_spec {
 	const char *examples; /* lines for help; NULL: none */
 	int (*run)(const struct verb_spec *verb, int argc, char **argv); /* an enum cprof_exit */
 	const struct profile_kind *kind; /* NULL: it does not record */
-	enum verb bit; /* 0: takes no options of the table */
 	/* Of those that do not record: */
+	enum verb bit; /* 0: takes no options of the table */
 	enum verb_group group;
 	const char *summary;
 	const char *synopsis; /* behind "cprof NAME" */

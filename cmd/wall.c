@@ -5,7 +5,6 @@
 const struct verb_spec verb_wall = {
 	.name = "wall",
 	.kind = &kind_wall,
-	.bit = VERB_WALL,
 	.examples = "  cprof wall -p 4711 -d 5s              where the time of its threads "
 		    "goes\n",
 	.run = record_main,

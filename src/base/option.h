@@ -36,7 +36,7 @@ struct option_row {
 	const char *name; /* the long form without its dashes */
 	const char *value; /* what help calls its value; NULL if it takes none */
 	const char *help;
-	u32 verbs; /* bits of the commands that accept it */
+	u32 verbs; /* bits of the commands that accept it; 0 in a table of one kind of profile */
 	enum option_group group;
 	enum option_type type;
 	size_t offset; /* offset of the member in the options struct */

@@ -16,12 +16,6 @@
 
 struct event_desc; /* events.h */
 
-enum wait_condvars { /* waits on condition variables are mostly idleness */
-		     WAIT_CONDVARS_APART, /* in the profile, but neither in tables nor in folded stacks */
-		     WAIT_CONDVARS_COUNT, /* like every other wait */
-		     WAIT_CONDVARS_DROP, /* nowhere */
-};
-
 struct collect_options {
 	const struct target *target; /* borrowed, outlives the collector */
 	const struct event_desc *event;
@@ -32,29 +26,10 @@ struct collect_options {
 	u64 max_memory; /* bytes that cprof may hold; 0: no bound */
 	struct readers *readers; /* of files that may not answer; outlives the collector */
 	const char *command; /* argv[0] of a command held before its exec, or NULL */
-	struct heap_options {
-		u64 rate; /* mean bytes between samples; 1: every allocation */
-		bool live; /* follow blocks until they are freed */
-		bool leaks; /* how live blocks came about over time: labels */
-		bool peak; /* what was alive at the highest point: two more sample types */
-		u64 older_than_ns; /* younger blocks are not live */
-		u32 max_live; /* so many at once */
-		u32 max_slowdown; /* percent; more is refused. 0: whatever it costs */
-		const char *names; /* of a user's own allocator (alloc_names_parse) */
-		const char *library; /* the only file to look at */
-		const char
-			*uprobes; /* "perf", "multi": attach in no better way; NULL: in the best */
-		bool no_preload; /* no library is put in front of a command's allocator */
-		const char *sampler; /* library that the command preloads; NULL: none */
-	} heap;
-	struct wait_options {
-		u64 min_ns; /* shorter waits are left out */
-		u32 causes; /* 1 << enum wait_cause: those that are wanted; 0: all */
-		enum wait_condvars condvars;
-		bool wakers; /* offcpu: by the waker's stack, too */
-		bool owners; /* mutex: what the lock's owner does meanwhile, too */
-		bool holds; /* mutex: how long locks are held, instead; heap.max_slowdown holds */
-	} wait;
+	const void *own; /* the options of the kind: borrowed, they outlive the collector */
+	/* How probes are attached: in no better way than "perf" or "multi". NULL: in the best that there is. */
+	const char *uprobes;
+	const char *sampler; /* library that the command preloads; NULL: none */
 	u32 table_entries; /* of the tables of processes, threads, held locks; 0: the default */
 	/* Called from start(), or after it, when recording begins; NULL: nobody wants to know. */
 	void (*begins)(void);
@@ -144,25 +119,6 @@ struct collector {
 int cpu_collector_new(const struct collect_options *opt, struct collector **out,
 		      struct error *err) MUST_CHECK;
 int perf_collector_new(const struct collect_options *opt, struct collector **out,
-		       struct error *err) MUST_CHECK;
-/* Memory by BPF (heap.c): who allocates, and who holds what has not been freed. */
-int heap_collector_new(const struct collect_options *opt, struct collector **out,
-		       struct error *err) MUST_CHECK;
-
-/*
- * Waits, by BPF (wait.c): locks by the stack that waited (block) or let go (mutex), all time off the CPU
- * by cause, and running, runnable and blocked time together (wall).
- */
-int block_collector_new(const struct collect_options *opt, struct collector **out,
-			struct error *err) MUST_CHECK;
-int mutex_collector_new(const struct collect_options *opt, struct collector **out,
-			struct error *err) MUST_CHECK;
-/* mutex --holds (holds.c): how often locks are taken and how long they are held, by who takes them. */
-int holds_collector_new(const struct collect_options *opt, struct collector **out,
-			struct error *err) MUST_CHECK;
-int offcpu_collector_new(const struct collect_options *opt, struct collector **out,
-			 struct error *err) MUST_CHECK;
-int wall_collector_new(const struct collect_options *opt, struct collector **out,
 		       struct error *err) MUST_CHECK;
 
 #endif

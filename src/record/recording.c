@@ -46,14 +46,14 @@ static u64 now_ns(clockid_t clock)
 /* Without the preloaded sampler every call of the allocator is probed: the same result at a higher cost. */
 static int put_sampler_in_front(struct recording *r)
 {
-	struct heap_options *heap = &r->collect.heap;
+	u64 rate;
 	int err;
 
-	if (!r->kind->preloads || heap->no_preload || heap->names || heap->library)
+	if (!r->kind->sampler_rate || !r->kind->sampler_rate(r->collect.own, &rate))
 		return 0;
-	err = preload_init(&r->preload, r->o.command[0], heap->rate, r->collect.readers);
+	err = preload_init(&r->preload, r->o.command[0], rate, r->collect.readers);
 	if (!err)
-		heap->sampler = r->preload.path;
+		r->collect.sampler = r->preload.path;
 	else if (err == -ENOENT)
 		log_warn(r->collect.log, "libcprof-heap.so is neither beside cprof nor in "
 					 "../lib/cprof: every call is probed instead");
@@ -182,7 +182,8 @@ int recording_new(const struct recording_options *opt, struct recording **out, s
 	r->kind = opt->kind;
 	r->target.cgroup.fd = -1;
 	r->collect = opt->collect;
-	r->collect.heap.live = r->kind->live;
+	if (!r->collect.own)
+		r->collect.own = r->kind->defaults;
 	r->collect.target = &r->target;
 	err = start_readers(r, error);
 	if (!err)
@@ -339,7 +340,7 @@ static void name_profile(struct recording *r, struct profile *p)
 
 	gaps_note(&r->gaps, GAP_NAMES, symbolize_profile(p, &naming, &r->names));
 	if (kind->refine)
-		gaps_note(&r->gaps, GAP_DETAILS, kind->refine(p, &r->collect));
+		gaps_note(&r->gaps, GAP_DETAILS, kind->refine(p, r->collect.own));
 }
 
 /* Where the profile finds no memory, the stacks must do with less: they hold most of it. */

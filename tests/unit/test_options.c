@@ -8,6 +8,9 @@
 
 #include "../../cmd/nearest.h"
 #include "../../cmd/verbs.h"
+#include "base/bpf_shared.h"
+#include "collect/heap/heap_options.h"
+#include "collect/wait/wait_options.h"
 
 #define ARGS_MAX 32
 
@@ -161,22 +164,27 @@ TEST(options, of_memory)
 {
 	struct error err = {0};
 	struct options o;
+	const struct heap_options *own = (const void *)&o.own;
 
 	CHECK_INT(parse_verb("heap", "heap -p 1", &o, &err), 0);
-	CHECK_INT(o.heap.rate, 512 << 10);
-	CHECK_INT(o.heap.max_live, 1000000);
-	CHECK_INT(o.heap.max_slowdown, 50);
+	CHECK_INT(own->rate, 512 << 10);
+	CHECK_INT(own->max_live, 1000000);
+	CHECK_INT(probe_limit_percent(&own->limit), 50);
 	CHECK_INT(
 		parse_verb(
 			"heap",
 			"heap -p 1 --rate 64k --leaks --older-than 2m --peak --max-live 9 --force",
 			&o, &err),
 		0);
-	CHECK_INT(o.heap.rate, 64 << 10);
-	CHECK_INT(o.heap.older_than_ns, 120000000000);
-	CHECK_INT(o.heap.max_live, 9);
-	CHECK_INT(o.heap.max_slowdown, 0);
-	CHECK(o.heap.leaks && o.heap.peak);
+	CHECK_INT(own->rate, 64 << 10);
+	CHECK_INT(own->older_than_ns, 120000000000);
+	CHECK_INT(own->max_live, 9);
+	CHECK_INT(probe_limit_percent(&own->limit), 0);
+	CHECK(own->leaks && own->peak);
+	CHECK_INT(parse_verb("allocs", "allocs -p 1 --max-slowdown 7 --lib x.so", &o, &err), 0);
+	CHECK_INT(probe_limit_percent(&own->limit), 7);
+	CHECK_STR(own->library, "x.so");
+	CHECK(!own->leaks);
 	CHECK(parse_verb("allocs", "allocs -p 1 --leaks", &o, &err) < 0);
 	CHECK(parse_verb("heap", "heap -p 1 --rate 0", &o, &err) < 0);
 	CHECK(parse_verb("heap", "heap -p 1 --rate 2000M", &o, &err) < 0);
@@ -184,6 +192,28 @@ TEST(options, of_memory)
 	CHECK(parse_verb("heap", "heap -p 1 --max-live 0", &o, &err) < 0);
 	CHECK(parse_verb("heap", "heap -p 1 --alloc nonsense", &o, &err) < 0);
 	CHECK(parse_verb("heap", "heap -a", &o, &err) < 0);
+}
+
+TEST(options, of_waits)
+{
+	struct error err = {0};
+	struct options o;
+	const struct wait_options *own = (const void *)&o.own;
+
+	CHECK_INT(parse_verb("offcpu", "offcpu -a --state disk,lock --min 2ms", &o, &err), 0);
+	CHECK_INT(own->causes, 1u << WAIT_DISK | 1u << WAIT_LOCK);
+	CHECK_INT(own->min_ns, 2000000);
+	CHECK(parse_verb("offcpu", "offcpu -a --state disk,", &o, &err) < 0);
+	CHECK_STR(err.text, "unknown cause \"\" (cprof offcpu -h lists them)");
+	CHECK_INT(parse_verb("mutex", "mutex -p 1 --holds --max-slowdown 9", &o, &err), 0);
+	CHECK_INT(probe_limit_percent(&own->limit), 9);
+	CHECK(parse_verb("mutex", "mutex -p 1 --max-slowdown 9", &o, &err) < 0);
+	CHECK_STR(err.text, "--max-slowdown and --force limit what the probes of --holds cost: "
+			    "give that as well");
+	CHECK(parse_verb("mutex", "mutex -p 1 --force", &o, &err) < 0);
+	CHECK(parse_verb("mutex", "mutex -p 1 --holds --owners", &o, &err) < 0);
+	CHECK(parse_verb("mutex", "mutex -p 1 --holds --min 1ms", &o, &err) < 0);
+	CHECK(parse_verb("wall", "wall -a --min 1ms", &o, &err) < 0);
 }
 
 TEST(options, misspelt_and_misused)

@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kind allocs: who allocates most, freed or not. */
-#include "collect/kind.h"
+#include "collect/heap/heap.h"
+
+static const struct option_row rows[] = {
+	HEAP_ALLOCATOR_ROWS,
+	{0},
+};
 
 const struct profile_kind kind_allocs = {
 	.name = "allocs",
 	.summary = "who allocates most, freed or not",
-	.collector_new = heap_collector_new,
+	KIND_OPTIONS(rows, heap_defaults),
+	.collector_new = allocs_collector_new,
+	.sampler_rate = heap_sampler_rate,
 	.why_empty = "nothing was allocated",
-	.preloads = true,
 };

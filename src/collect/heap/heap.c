@@ -15,6 +15,7 @@
 #include "base/bpf_shared.h"
 #include "collect/session/bpf_session.h"
 #include "collect/features.h"
+#include "collect/heap/heap.h"
 #include "collect/heap/alloc_probes.h"
 #include "collect/heap/heap_amount.h"
 #include "collect/heap/live_set.h"
@@ -34,6 +35,8 @@
 struct heap_collector {
 	struct collector base;
 	struct collect_options opt;
+	const struct heap_options *own;
+	bool follow; /* blocks, until they are freed */
 	struct heap_bpf *skel;
 	struct bpf_session *session;
 	struct uprobe_pins *pins;
@@ -70,8 +73,8 @@ static void fill_config(struct heap_collector *c)
 	struct heap_config *config = &c->skel->rodata->heap;
 	const u32 n = 1u << HEAP_LOG_BITS;
 
-	config->rate = c->opt.heap.rate;
-	config->live = c->opt.heap.live;
+	config->rate = c->own->rate;
+	config->live = c->follow;
 	for (u32 i = 0; i <= n; i++)
 		config->log2_table[i] =
 			(u32)lround(log2(1.0 + (double)i / n) * (1u << HEAP_LOG_ONE));
@@ -80,7 +83,7 @@ static void fill_config(struct heap_collector *c)
 /* The best way that this kernel has, and that the user allows. */
 static int choose_way(struct heap_collector *c, const struct features *f, struct error *err)
 {
-	const char *most = c->opt.heap.uprobes;
+	const char *most = c->opt.uprobes;
 
 	c->way = f->uprobe_session ? UPROBE_WAY_SESSION
 		 : f->uprobe_multi ? UPROBE_WAY_MULTI
@@ -121,10 +124,9 @@ static void choose_programs(struct heap_collector *c)
  */
 static int size_maps(struct heap_collector *c)
 {
-	const bool many = c->opt.heap.rate < MANY_SAMPLES_RATE;
+	const bool many = c->own->rate < MANY_SAMPLES_RATE;
 	struct heap_bpf *skel = c->skel;
-	int err = bpf_map__set_max_entries(skel->maps.live,
-					   c->opt.heap.live ? c->opt.heap.max_live : 1);
+	int err = bpf_map__set_max_entries(skel->maps.live, c->follow ? c->own->max_live : 1);
 
 	if (!err)
 		err = bpf_map__set_max_entries(skel->maps.counts_a, many ? 65536 : 16384);
@@ -139,14 +141,14 @@ static double worth(void *arg, const struct sample_key *key, const struct sample
 {
 	const struct heap_collector *c = arg;
 
-	return heap_amount_of(c->opt.heap.rate, key, n).bytes;
+	return heap_amount_of(c->own->rate, key, n).bytes;
 }
 
 static void forget_size(void *arg, struct sample_key *key, struct sample_count *n)
 {
 	const struct heap_collector *c = arg;
 
-	heap_amount_merge(c->opt.heap.rate, key, n);
+	heap_amount_merge(c->own->rate, key, n);
 }
 
 static u32 skip(void *arg, const u64 *frames, u32 nframes)
@@ -162,14 +164,14 @@ static void before_merge(void *arg, struct stack_store *store)
 	struct heap_collector *c = arg;
 
 	if (heap_ranges_find(&c->ranges, c->session, c->probes) ||
-	    (c->opt.heap.live && live_set_await(c->live, store)))
+	    (c->follow && live_set_await(c->live, store)))
 		log_info(c->opt.log, "out of memory while rare stacks are merged");
 }
 
 static int load(struct heap_collector *c, struct error *err)
 {
 	const struct stack_kind kind = {
-		.live = c->opt.heap.live,
+		.live = c->follow,
 		.worth = worth,
 		.forget_object = forget_size,
 		.skip = skip,
@@ -260,7 +262,7 @@ static int watch_processes(struct heap_collector *c, struct error *err)
 		.targets_fd = bpf_map__fd(c->skel->maps.targets),
 		.new_processes_fd = bpf_map__fd(c->skel->maps.new_processes),
 	};
-	int code = c->opt.heap.sampler ? 0 : process_watch_start(&opt, &c->processes);
+	int code = c->opt.sampler ? 0 : process_watch_start(&opt, &c->processes);
 
 	return code ? error_set(err, code, "cannot follow the target's children: %s",
 				error_reason(code))
@@ -280,18 +282,18 @@ static int make_probes(struct heap_collector *c, const struct features *f, struc
 		.weighed = bpf_program__fd(c->skel->progs.on_weighed),
 		.links = c->way != UPROBE_WAY_PERF,
 		.pins = c->pins,
-		.live = c->opt.heap.live,
-		.force = !c->opt.heap.max_slowdown,
+		.live = c->follow,
+		.force = c->own->limit.force,
 		.kernel = probe_kernel_flags(f->kernel_major, f->kernel_minor),
-		.names = c->opt.heap.names ? &c->names : NULL,
-		.library = c->opt.heap.library,
+		.names = c->own->names ? &c->names : NULL,
+		.library = c->own->library,
 		.readers = c->opt.readers,
 		.log = c->opt.log,
 	};
 	int code = 0;
 
-	if (c->opt.heap.names)
-		code = alloc_names_parse(c->opt.heap.names, &c->names, err);
+	if (c->own->names)
+		code = alloc_names_parse(c->own->names, &c->names, err);
 	if (code)
 		return code;
 	code = alloc_probes_new(&programs, &c->probes);
@@ -303,10 +305,10 @@ static int make_live_set(struct heap_collector *c, struct error *err)
 	const struct live_set_options opt = {
 		.map_fd = bpf_map__fd(c->skel->maps.live),
 		.session = c->session,
-		.rate = c->opt.heap.rate,
-		.older_than_ns = c->opt.heap.older_than_ns,
-		.leaks = c->opt.heap.leaks,
-		.peak = c->opt.heap.peak,
+		.rate = c->own->rate,
+		.older_than_ns = c->own->older_than_ns,
+		.leaks = c->own->leaks,
+		.peak = c->own->peak,
 	};
 	int code = live_set_new(&opt, &c->live);
 
@@ -339,11 +341,10 @@ static int heap_prepare(struct collector *base, struct error *err)
 		return code;
 	if (c->opt.command)
 		needed_files_of(c->opt.command, c->opt.readers, &needed);
-	if (c->opt.heap.sampler && needed_files_add(&needed, c->opt.heap.sampler))
-		log_debug(c->opt.log, "the table of %s is loaded when it is met",
-			  c->opt.heap.sampler);
+	if (c->opt.sampler && needed_files_add(&needed, c->opt.sampler))
+		log_debug(c->opt.log, "the table of %s is loaded when it is met", c->opt.sampler);
 	code = bpf_session_discover(c->session, c->skel->progs.list_mappings, needed.paths, err);
-	if (!c->opt.heap.sampler && !c->opt.heap.library)
+	if (!c->opt.sampler && !c->own->library)
 		c->command_files = needed;
 	else
 		needed_files_release(&needed);
@@ -416,12 +417,15 @@ static int heap_start(struct collector *base, struct error *err)
 	struct heap_collector *c = of(base);
 	int code;
 
-	c->watch = (struct overhead_watch){
-		.opt = &c->opt, .calls = "allocations/s", .count = count_calls, .arg = c};
+	c->watch = (struct overhead_watch){.opt = &c->opt,
+					   .limit = probe_limit_percent(&c->own->limit),
+					   .calls = "allocations/s",
+					   .count = count_calls,
+					   .arg = c};
 	overhead_watch_begin(&c->watch, bpf_program__fd(c->skel->progs.on_free), HEAP_MAX_SITES,
 			     c->way != UPROBE_WAY_PERF);
-	if (c->opt.heap.sampler)
-		code = alloc_probes_add_file(c->probes, c->opt.heap.sampler, 0, err);
+	if (c->opt.sampler)
+		code = alloc_probes_add_file(c->probes, c->opt.sampler, 0, err);
 	else if (c->opt.command)
 		code = attach_command(c);
 	else
@@ -454,7 +458,7 @@ static void heap_stop(struct collector *base)
 	alloc_probes_detach(c->probes);
 	bpf_session_drain(c->session);
 	gaps_note(&c->gaps, GAP_RANGES, heap_ranges_find(&c->ranges, c->session, c->probes));
-	if (c->opt.heap.live)
+	if (c->follow)
 		gaps_note(&c->gaps, GAP_LIVE, live_set_finish(c->live, end));
 }
 
@@ -463,10 +467,10 @@ static int heap_read(struct collector *base, struct profile *p, struct error *er
 	struct heap_collector *c = of(base);
 	struct heap_samples *reading = NULL;
 	struct sample_mapping mapping;
-	int code = heap_describe(&c->opt, p);
+	int code = heap_describe(c->own, c->follow, p);
 
 	if (!code)
-		code = heap_samples_new(&c->opt, c->live, &reading);
+		code = heap_samples_new(c->own->rate, c->live, &reading);
 	if (code)
 		return error_set(err, code, "cannot build the profile: %s", error_reason(code));
 	mapping = heap_mapping(reading);
@@ -515,14 +519,14 @@ static void heap_stats(struct collector *base, struct collect_stats *out)
 		.dropped = bpf_session_stat(s, STAT_HEAP_DROPPED),
 		.begun = watched.begun + unannounced,
 		.missed = watched.missed + unannounced,
-		.unfollowed = c->opt.heap.live ? bpf_session_stat(s, STAT_HEAP_UNFOLLOWED) : 0,
+		.unfollowed = c->follow ? bpf_session_stat(s, STAT_HEAP_UNFOLLOWED) : 0,
 		.declined = bpf_session_stat(s, STAT_HEAP_DECLINED),
 		.probes = alloc_probes_count(c->probes),
 		.slowdown = c->overhead.slowdown,
 		.at_least = c->overhead.at_least,
 	};
-	out->heap.unknown = unknown_share(&out->heap, c->opt.heap.rate, c->ended,
-					  c->skel->bss->live_inherited > 0);
+	out->heap.unknown =
+		unknown_share(&out->heap, c->own->rate, c->ended, c->skel->bss->live_inherited > 0);
 }
 
 static void heap_free(struct collector *base)
@@ -553,7 +557,8 @@ static const struct collector_ops heap_ops = {
 	.free = heap_free,
 };
 
-int heap_collector_new(const struct collect_options *opt, struct collector **out, struct error *err)
+static int collector_new(const struct collect_options *opt, bool follow, struct collector **out,
+			 struct error *err)
 {
 	struct heap_collector *c = calloc(1, sizeof(*c));
 
@@ -561,6 +566,19 @@ int heap_collector_new(const struct collect_options *opt, struct collector **out
 		return error_set(err, -ENOMEM, "cannot record: out of memory");
 	c->base.ops = &heap_ops;
 	c->opt = *opt;
+	c->own = opt->own;
+	c->follow = follow;
 	*out = &c->base;
 	return 0;
+}
+
+int heap_collector_new(const struct collect_options *opt, struct collector **out, struct error *err)
+{
+	return collector_new(opt, true, out, err);
+}
+
+int allocs_collector_new(const struct collect_options *opt, struct collector **out,
+			 struct error *err)
+{
+	return collector_new(opt, false, out, err);
 }

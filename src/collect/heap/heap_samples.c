@@ -17,7 +17,7 @@ struct heap_samples {
 	double allocated, alive; /* blocks, over all keys */
 };
 
-int heap_describe(const struct collect_options *opt, struct profile *p)
+int heap_describe(const struct heap_options *opt, bool live, struct profile *p)
 {
 	s64 chosen;
 	int err = profile_add_sample_type(p, "alloc_objects", "count");
@@ -29,14 +29,14 @@ int heap_describe(const struct collect_options *opt, struct profile *p)
 	if (!err)
 		err = profile_add_sample_type(p, "inuse_space", "bytes");
 	if (!err)
-		err = profile_set_period(p, "space", "bytes", (s64)opt->heap.rate);
-	if (!err && opt->heap.peak)
+		err = profile_set_period(p, "space", "bytes", (s64)opt->rate);
+	if (!err && opt->peak)
 		err = profile_add_sample_type(p, "peak_objects", "count");
-	if (!err && opt->heap.peak)
+	if (!err && opt->peak)
 		err = profile_add_sample_type(p, "peak_space", "bytes");
 	if (err)
 		return err;
-	chosen = profile_string(p, opt->heap.live ? "inuse_space" : "alloc_space");
+	chosen = profile_string(p, live ? "inuse_space" : "alloc_space");
 	if (chosen < 0)
 		return (int)chosen;
 	p->default_sample_type = (string_id)chosen;
@@ -84,15 +84,14 @@ static u32 labels(void *arg, const struct sample_key *key, const struct stack_ow
 	return n;
 }
 
-int heap_samples_new(const struct collect_options *opt, const struct live_set *live,
-		     struct heap_samples **out)
+int heap_samples_new(u64 rate, const struct live_set *live, struct heap_samples **out)
 {
 	struct heap_samples *r = calloc(1, sizeof(*r));
 	struct timespec now;
 
 	if (!r)
 		return -ENOMEM;
-	r->rate = opt->heap.rate;
+	r->rate = rate;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	r->seed = (u64)now.tv_sec << 30 ^ (u64)now.tv_nsec;
 	r->live = live;

@@ -141,7 +141,7 @@ int overhead_watch_trial(struct overhead_watch *w, struct error *err)
 {
 	const struct timespec pause = {.tv_nsec = TRIAL_STEP_NS};
 	const char *title = w->opt->target->title, *about;
-	u32 limit = w->opt->heap.max_slowdown;
+	u32 limit = w->limit;
 	struct probe_overhead overhead;
 	double percent;
 

@@ -30,6 +30,7 @@ void probed_calls_since(struct probed_calls *calls, const struct probed_calls *b
 
 struct overhead_watch {
 	const struct collect_options *opt; /* borrowed, with the arg */
+	u32 limit; /* percent of slowdown; 0: none */
 	const char *calls; /* "allocations/s" */
 	/* All but the times; prices as probe_cost_ns() has them. */
 	void (*count)(void *arg, struct probed_calls *now);

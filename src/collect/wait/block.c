@@ -2,17 +2,14 @@
 /* The kind block: time lost waiting on locks, by the waiter's call stack. */
 #include <stdio.h>
 
-#include "collect/kind.h"
+#include "collect/wait/wait.h"
 #include "view/wait_kind.h"
 
-static int refine(struct profile *p, const struct collect_options *o)
-{
-	int code = wait_kinds_find(p);
-
-	if (!code && o->wait.condvars == WAIT_CONDVARS_DROP)
-		wait_drop(p, "kind", "condvar");
-	return code;
-}
+static const struct option_row rows[] = {
+	WAIT_MIN_ROW,
+	WAIT_CONDVAR_ROWS,
+	{0},
+};
 
 /* Where a thread of the ring waits, innermost first. */
 static void note_stack(const struct log *log, const struct profile *p,
@@ -84,9 +81,9 @@ const struct profile_kind kind_block = {
 	.summary = "time lost waiting on locks, by the call stack that waited",
 	.faculties = KIND_MACHINE | KIND_KERNEL,
 	.collector_new = block_collector_new,
-	.refine = refine,
+	KIND_OPTIONS(rows, wait_defaults),
+	.refine = wait_refine_locks,
 	.notes = note_deadlock,
-	.hidden_key = "kind",
-	.hidden_text = "condvar",
+	.hidden = wait_hidden,
 	.why_empty = "no thread of the target waited for a lock",
 };

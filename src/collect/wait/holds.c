@@ -18,6 +18,7 @@
 #include "collect/session/target_list.h"
 #include "collect/probe/probe_overhead.h"
 #include "collect/probe/uprobe_pins.h"
+#include "collect/wait/wait.h"
 #include "collect/wait/wait_samples.h"
 #include "collect/wait/wait_ring.h"
 #include "holds.skel.h"
@@ -31,6 +32,7 @@
 struct holds_collector {
 	struct collector base;
 	struct collect_options opt;
+	const struct wait_options *own;
 	struct holds_bpf *skel;
 	struct bpf_session *session;
 	struct uprobe_pins *pins;
@@ -147,7 +149,7 @@ static int make_probes(struct holds_collector *c, const struct features *f, stru
 /* CPROF_UPROBES=perf: the way of older kernels. */
 static bool wants_events(const struct collect_options *opt)
 {
-	return opt->heap.uprobes && !strcmp(opt->heap.uprobes, "perf");
+	return opt->uprobes && !strcmp(opt->uprobes, "perf");
 }
 
 static int holds_prepare(struct collector *base, struct error *err)
@@ -276,6 +278,7 @@ static int holds_start(struct collector *base, struct error *err)
 	int code = 0;
 
 	c->watch = (struct overhead_watch){.opt = &c->opt,
+					   .limit = probe_limit_percent(&c->own->limit),
 					   .calls = "calls/s of locking functions",
 					   .count = count_calls,
 					   .arg = c};
@@ -438,6 +441,7 @@ int holds_collector_new(const struct collect_options *opt, struct collector **ou
 		return error_set(err, -ENOMEM, "cannot record: out of memory");
 	c->base.ops = &holds_ops;
 	c->opt = *opt;
+	c->own = opt->own;
 	c->opt.kernel = false; /* probes are hit in user mode */
 	*out = &c->base;
 	return 0;

@@ -11,6 +11,7 @@
 #include "collect/libbpf_log.h"
 #include "collect/perf_event.h"
 #include "collect/wait/lock_names.h"
+#include "collect/wait/wait.h"
 #include "collect/session/map_walk.h"
 #include "collect/wait/wait_samples.h"
 #include "collect/wait/wait_ring.h"
@@ -65,6 +66,7 @@ struct wait_collector {
 	struct collector base;
 	const struct wait_view *view;
 	struct collect_options opt;
+	const struct wait_options *own;
 	struct wait_bpf *skel;
 	struct bpf_session *session;
 	struct perf_ticker *ticker;
@@ -94,7 +96,7 @@ static u64 now_ns(void)
 
 static bool wants_owners(const struct wait_collector *c)
 {
-	return c->view->mode == WAIT_MODE_MUTEX && c->opt.wait.owners;
+	return c->view->mode == WAIT_MODE_MUTEX && c->own->owners;
 }
 
 static u32 mode_of(const struct wait_collector *c)
@@ -103,7 +105,7 @@ static u32 mode_of(const struct wait_collector *c)
 
 	if (wants_owners(c))
 		mode |= WAIT_MODE_OWNERS;
-	if (mode == WAIT_MODE_OFFCPU && c->opt.wait.wakers)
+	if (mode == WAIT_MODE_OFFCPU && c->own->wakers)
 		mode |= WAIT_MODE_WAKERS;
 	return mode;
 }
@@ -185,7 +187,7 @@ static int load(struct wait_collector *c, struct error *err)
 	/* The address of a lock means something in one process only. */
 	c->skel->rodata->settings.by_tgid |= c->view->locks;
 	c->skel->rodata->wait_settings.mode = mode_of(c);
-	c->skel->rodata->wait_settings.min_ns = c->opt.wait.min_ns;
+	c->skel->rodata->wait_settings.min_ns = c->own->min_ns;
 	bpf_program__set_autoload(c->skel->progs.on_tick, c->view->ticks);
 	bpf_program__set_autoload(c->skel->progs.on_owner_tick, wants_owners(c));
 	if (!wants_owners(c))
@@ -298,7 +300,7 @@ static void add(struct wait_collector *c, const struct sample_key *key, u64 samp
 {
 	struct sample_count n = {.samples = samples, .weight = ns};
 
-	if (c->view->mode != WAIT_MODE_BLOCK || ns >= c->opt.wait.min_ns)
+	if (c->view->mode != WAIT_MODE_BLOCK || ns >= c->own->min_ns)
 		bpf_session_add(c->session, key, TALLY_COUNT, &n);
 }
 
@@ -337,7 +339,7 @@ static void end_off_cpu(struct wait_collector *c, const struct thread_wait *t, u
 	u64 woken = t->woken >= t->since && t->woken <= now ? t->woken : now;
 	struct sample_key key = t->key;
 
-	if (t->running || !t->counted || now - t->since < c->opt.wait.min_ns)
+	if (t->running || !t->counted || now - t->since < c->own->min_ns)
 		return;
 	key.cause = t->cause;
 	key.object = t->waker;
@@ -434,7 +436,7 @@ static int wait_read(struct collector *base, struct profile *p, struct error *er
 	struct wait_collector *c = of(base);
 	struct wait_samples reading = {
 		.kind = c->view->reading,
-		.causes = c->opt.wait.causes,
+		.causes = c->own->causes,
 		.names = c->names,
 	};
 	struct sample_mapping mapping = wait_mapping(&reading);
@@ -499,6 +501,7 @@ static int wait_new(const struct collect_options *opt, const struct wait_view *v
 	c->base.ops = &wait_ops;
 	c->view = view;
 	c->opt = *opt;
+	c->own = opt->own;
 	/* The kernel's frames of a futex call tell nothing, and take as long as twenty of the user's. */
 	c->opt.kernel &= !view->locks || !opt->user;
 	/* Who held the lock is half of the answer. */
@@ -516,8 +519,6 @@ int block_collector_new(const struct collect_options *opt, struct collector **ou
 int mutex_collector_new(const struct collect_options *opt, struct collector **out,
 			struct error *err)
 {
-	if (opt->wait.holds)
-		return holds_collector_new(opt, out, err);
 	return wait_new(opt, &mutex_view, out, err);
 }
 
