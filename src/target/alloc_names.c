@@ -23,7 +23,7 @@ static bool kind_by_name(const char *name, size_t len, enum alloc_kind *kind)
 	return false;
 }
 
-/* The longest kind that the name ends in: my_malloc, but pool_realloc is no alloc of another kind. */
+/* Finds the longest kind that the name ends in, such as realloc in pool_realloc. */
 static bool kind_by_ending(const char *name, size_t len, enum alloc_kind *kind)
 {
 	size_t best = 0;
@@ -50,12 +50,13 @@ static int item_parse(const char *item, size_t len, struct alloc_names *out, str
 		return error_set(err, -EINVAL, "--alloc \"%.*s\": a function's name is missing",
 				 (int)len, item);
 	if (equals && !kind_by_name(item, (size_t)(equals - item), &fresh.kind))
-		return error_set(err, -EINVAL, "--alloc \"%.*s\": \"%.*s\" is none of " KINDS_TEXT,
-				 (int)len, item, (int)(equals - item), item);
+		return error_set(err, -EINVAL,
+				 "--alloc \"%.*s\": \"%.*s\" is not one of " KINDS_TEXT, (int)len,
+				 item, (int)(equals - item), item);
 	if (!equals && !kind_by_ending(name, name_len, &fresh.kind))
 		return error_set(err, -EINVAL,
-				 "--alloc \"%.*s\": say what it does: malloc=%.*s, free=%.*s, or "
-				 "another of " KINDS_TEXT,
+				 "--alloc \"%.*s\": the kind of function is missing: write "
+				 "malloc=%.*s, free=%.*s, or another of " KINDS_TEXT,
 				 (int)len, item, (int)len, item, (int)len, item);
 	fresh.name = strndup(name, name_len);
 	if (!fresh.name || vec_push(&out->names, fresh)) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finds an allocator's functions by their names. Which allocator it is, allocator_identify.c finds out. */
+/* Finds an allocator's functions by their names. allocator_identify.c finds out which allocator it
+ * is. */
 #include "target/allocator.h"
 
 #include <elf.h>
@@ -11,9 +12,9 @@
 #include "elf/symbols.h"
 #include "target/allocator_identify.h"
 
-/* What is known by its name has a shorter one; a hostile file's may be of any length. */
+/* All known names are shorter, while the names of a hostile file may have any length. */
 #define NAME_LONGEST 128u
-/* Of a hostile file. No allocator has as many. */
+/* This bounds a hostile file; no allocator has as many functions. */
 #define FUNCTIONS_MAX 256
 
 static const struct alloc_signature signatures[ALLOC_KINDS] = {
@@ -30,13 +31,14 @@ static const struct alloc_signature signatures[ALLOC_KINDS] = {
 	[ALLOC_DELETE] = {"delete", -1, -1, 0, -1, false, true},
 };
 
-/* How good a name is: of several at one address the best stays. */
+/* Ranks names: of several at one address, the best one is kept. */
 enum rank {
-	RANK_NAMED, /* by --alloc */
+	RANK_NAMED, /* given by --alloc */
 	RANK_PLAIN, /* malloc */
 	RANK_OPERATOR, /* _Znwm */
 	RANK_PREFIXED, /* je_malloc */
-	RANK_LAST_RESORT, /* __libc_malloc: the same function as malloc, where that name is free */
+	/* __libc_malloc: the same function as malloc, used if that name is not found */
+	RANK_LAST_RESORT,
 };
 
 struct function_name {
@@ -54,12 +56,12 @@ struct search {
 	const struct alloc_names *names;
 	VEC(struct candidate) found;
 	struct allocator_marks marks;
-	size_t longest; /* a name that has so many bytes is none of the wanted ones */
-	u32 functions; /* in the table that is being read */
+	size_t longest; /* a name with this many bytes is not one of those wanted */
+	u32 functions; /* of the table that is being read */
 	u32 ifuncs;
 };
 
-/* With and without a prefix of the allocator's: je_malloc, tc_memalign, mi_free. */
+/* These occur with and without an allocator's prefix: je_malloc, tc_memalign, mi_free. */
 static const struct function_name c_names[] = {
 	{"malloc", ALLOC_MALLOC},
 	{"calloc", ALLOC_CALLOC},
@@ -80,7 +82,7 @@ static const struct function_name c_names[] = {
 	{"sdallocx", ALLOC_FREE},
 };
 
-/* With a prefix only: gperftools' and mimalloc's own. */
+/* These occur only with a prefix and belong to gperftools and mimalloc. */
 static const struct function_name own_names[] = {
 	{"new", ALLOC_NEW},
 	{"new_n", ALLOC_CALLOC},
@@ -164,8 +166,8 @@ static bool lookup_prefixed(const char *const *known, size_t n, const char *name
 }
 
 /*
- * operator new and delete as the standard library declares them (Itanium C++ ABI 5.1.3 has the names).
- * Placement forms and a program's own overloads are nobody's function.
+ * Looks up operator new and delete as the standard library declares them (their names follow
+ * Itanium C++ ABI 5.1.3). Placement forms and a program's own overloads do not count.
  */
 static bool lookup_operator(const char *name, size_t len, enum alloc_kind *kind)
 {
@@ -307,9 +309,9 @@ static int search_tables(struct search *s, char *searched, size_t size)
 	return err;
 }
 
-/* ---- which of them are functions */
+/* ---- which symbols are functions */
 
-/* free, where the same function is also called cfree */
+/* The usual name is free, although some libraries also call the same function cfree. */
 static bool is_usual_name(const struct alloc_function *function)
 {
 	return name_equals(function->name, elf_name_length(function->name, NAME_LONGEST),
@@ -363,7 +365,7 @@ static void drop_aliases(struct search *s)
 	s->found.len = kept;
 }
 
-/* One function that gives memory out and one that takes it back, by the names of C. */
+/* Returns whether one function allocates memory and one frees it, both under C's names. */
 static bool makes_an_allocator(const struct search *s)
 {
 	bool allocates = false, frees = false;
@@ -391,7 +393,9 @@ static bool is_function(const struct search *s, const struct candidate *c, enum 
 	switch (c->rank) {
 	case RANK_NAMED:
 		return true;
-	case RANK_OPERATOR: /* a C library has none: it is the C++ library's, linked in statically */
+	/* A C library defines no operators, so this one comes from a statically linked C++
+	 * library. */
+	case RANK_OPERATOR:
 		return id != ALLOCATOR_NAMED && id != ALLOCATOR_GLIBC && id != ALLOCATOR_MUSL;
 	case RANK_LAST_RESORT:
 		return id != ALLOCATOR_NAMED && !has_plain(s, c->function.kind);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tells allocators apart. */
+/* Tells allocators apart by their symbols: see allocator_identify.h. */
 #include "target/allocator_identify.h"
 
 #include <ctype.h>
@@ -7,13 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Versions are looked for in this much of the constants. */
+/* This much of the constants is searched for versions. */
 #define CONSTANTS_MAX (64u << 20)
 #define VERSION_MAX 16
 
 struct mark {
 	const char *name;
-	bool prefix; /* names that begin so */
+	bool prefix; /* the name must only begin like this */
 	size_t field;
 };
 
@@ -26,7 +26,7 @@ static const struct mark known[] = {
 	MARK("gnu_get_libc_version", false, glibc),
 	MARK("_int_malloc", false, glibc),
 	MARK("__libc_memalign", false, glibc),
-	MARK("__libc_start_main", false, musl), /* glibc's, too, and that is asked first */
+	MARK("__libc_start_main", false, musl), /* glibc has it as well, but is checked first */
 	MARK("__libc_malloc_impl", false, musl),
 	MARK("mallctl", false, jemalloc),
 	MARK("je_mallctl", false, jemalloc),
@@ -75,7 +75,8 @@ static struct bytes constants(struct elf_file *f)
 	return s.data;
 }
 
-/* "2.36" or "5.3.0" at the beginning of `b`: digits with at least one dot between them. */
+/* Measures "2.36" or "5.3.0" at the beginning of `b`, which is digits with at least one dot between
+ * them. */
 static size_t version_len(struct bytes b)
 {
 	size_t len = 0, dots = 0;
@@ -103,7 +104,7 @@ static struct bytes from(struct bytes b, size_t at)
 	return (struct bytes){b.data + at, b.len - at};
 }
 
-/* The version behind a phrase. */
+/* Finds the version after a phrase. */
 static bool version_after(struct bytes b, const char *phrase, char version[VERSION_MAX + 1])
 {
 	size_t len = strlen(phrase);
@@ -117,7 +118,7 @@ static bool version_after(struct bytes b, const char *phrase, char version[VERSI
 	return false;
 }
 
-/* jemalloc's own: "5.3.0-0-g54eaed1d8b56..." */
+/* jemalloc embeds a version of its own form, such as "5.3.0-0-g54eaed1d8b56...". */
 static bool jemalloc_version(struct bytes b, char version[VERSION_MAX + 1])
 {
 	const u8 *hit;
@@ -137,7 +138,7 @@ static bool jemalloc_version(struct bytes b, char version[VERSION_MAX + 1])
 	return false;
 }
 
-/* musl's: a string of its own, beside the name that the dynamic linker prints. */
+/* musl's version is a separate string beside the name that its dynamic linker prints. */
 static bool musl_version(struct bytes b, char version[VERSION_MAX + 1])
 {
 	for (size_t at = 0; at + 1 < b.len; at++) {

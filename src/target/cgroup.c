@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finds control groups by way of /proc/self/mountinfo: see cgroup.h. */
+/* Finds control groups through /proc/self/mountinfo: see cgroup.h. */
 #include "target/cgroup.h"
 
 #include <errno.h>
@@ -14,7 +14,8 @@
 
 #include "base/vec.h"
 
-/* One mounted hierarchy; `root` is what of it is mounted ("/", but deeper in some containers). */
+/* Describes one mounted hierarchy. `root` is the part of it that is mounted, which is "/" except in
+ * some containers. */
 struct cgroup_mount {
 	char *point, *root;
 	bool v2;
@@ -32,7 +33,7 @@ static void mounts_release(mount_vec *v)
 	vec_release(v);
 }
 
-/* The super block's options name a v1 hierarchy's controllers, between some that are none. */
+/* The super block's options name the controllers of a v1 hierarchy, mixed with other options. */
 static void take_controllers(char *options, char *out, size_t size)
 {
 	static const char *const others[] = {
@@ -53,7 +54,8 @@ static void take_controllers(char *options, char *out, size_t size)
 	}
 }
 
-/* proc_pid_mountinfo(5): ID parent dev root point options [optional...] - type source options */
+/* The format is in proc_pid_mountinfo(5): ID parent dev root point options [optional...] - type
+ * source options */
 static int parse_mount(char *line, mount_vec *out)
 {
 	struct cgroup_mount m = {0};
@@ -117,7 +119,7 @@ static int open_dir(const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Below one kind of hierarchy's mount points. */
+/* Tries `path` below the mount points of one kind of hierarchy. */
 static int open_below_mounts(const mount_vec *mounts, bool v2, const char *path)
 {
 	vec_for_each(mounts, m) {
@@ -152,7 +154,7 @@ static int open_cgroup(const mount_vec *mounts, const char *path)
 	return below >= 0 ? below : fd;
 }
 
-/* What is left of `path` below `prefix` (from the '/' on), NULL if it does not lie there. */
+/* Returns the rest of `path` below `prefix`, from the '/' on, or NULL if it does not lie there. */
 static const char *below(const char *path, const char *prefix)
 {
 	size_t len = strlen(prefix);
@@ -164,7 +166,7 @@ static const char *below(const char *path, const char *prefix)
 	return path + len;
 }
 
-/* The last one mounted over a place is the one seen there. */
+/* If several are mounted over one place, the last one is visible there. */
 static const struct cgroup_mount *mount_of(const mount_vec *mounts, const char *path)
 {
 	const struct cgroup_mount *best = NULL;

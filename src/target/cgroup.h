@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A control group directory, v1 or v2, found by what the user typed (cgroups(7)). */
+/* A control group directory, v1 or v2, found from what the user typed (cgroups(7)). */
 #ifndef CPROF_TARGET_CGROUP_H
 #define CPROF_TARGET_CGROUP_H
 
@@ -7,17 +7,18 @@
 #include "base/types.h"
 
 struct target_cgroup {
-	int fd; /* O_PATH|O_DIRECTORY; -1: none */
-	u64 id; /* inode number of the directory = kernfs id */
+	int fd; /* O_PATH|O_DIRECTORY; -1 if none is open */
+	u64 id; /* inode number of the directory, which is its kernfs id */
 	bool v2; /* on the unified hierarchy */
 	char controllers[128]; /* v1: "cpu,cpuacct" or "name=systemd" */
 	u32 level; /* depth below the hierarchy's root */
 };
 
 /*
- * `path` is a directory of a mounted cgroup file system, or a path below the mount points, of which
- * v2's comes first ("/system.slice/ssh.service", "system.slice"). `title` is the caller's to free.
- * -ENOENT, -EINVAL (a directory, but none of a cgroup file system), ...
+ * `path` is either a directory of a mounted cgroup file system or a path below the mount points,
+ * where v2 is tried first ("/system.slice/ssh.service", "system.slice"). The caller frees `title`.
+ * Returns -ENOENT, -EINVAL (a directory, but not one of a cgroup file system) or another negative
+ * errno.
  */
 int cgroup_open(struct target_cgroup *out, const char *path, char **title,
 		struct error *err) MUST_CHECK;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Starts a command held just before its exec: see command.h. */
+/* Starts a command and holds it just before its exec: see command.h. */
 #include "target/command.h"
 
 #include <errno.h>
@@ -13,7 +13,8 @@
 
 #include "base/signals.h"
 
-/* A shell's statuses for a command that cannot be run; seen only by who waits for the child. */
+/* These are a shell's exit statuses for a command that cannot be run. Only a process that waits for
+ * the child sees them. */
 #define STATUS_NOT_EXECUTABLE 126
 #define STATUS_NOT_FOUND 127
 
@@ -34,7 +35,7 @@ static void run_child(int gate, int status, char *const argv[], char *const envp
 	do {
 		got = read(gate, &go, 1);
 	} while (got < 0 && errno == EINTR);
-	/* End of file: cprof gave up or died, and the command must not run without it. */
+	/* The end of the file means that cprof gave up or died, so the command must not run. */
 	if (got == 1) {
 		execvpe(argv[0], argv, envp);
 		failure = errno;
@@ -45,7 +46,7 @@ static void run_child(int gate, int status, char *const argv[], char *const envp
 	_exit(STATUS_NOT_EXECUTABLE);
 }
 
-/* Whether one of `env` sets the variable of `entry`, "NAME=value". */
+/* Returns whether one of `env` sets the variable of `entry`, "NAME=value". */
 static bool is_set_by(char *const env[], const char *entry)
 {
 	size_t name = strcspn(entry, "=");
@@ -57,7 +58,8 @@ static bool is_set_by(char *const env[], const char *entry)
 	return false;
 }
 
-/* Ours with `env` in it; made before the fork, as a child of many threads may not allocate. The caller frees it. */
+/* Returns our environment with `env` in it. It is built before the fork, because the child of a
+ * process with many threads must not allocate. The caller frees it. */
 static char **environment_with(char *const env[])
 {
 	size_t n = 0, extra = 0, used = 0;
@@ -91,7 +93,7 @@ int command_start(struct command *c, char *const argv[], char *const env[], int 
 	if (c->pid < 0)
 		goto failed;
 	if (!c->pid) {
-		/* Else the child would keep its own gate open and never see it close. */
+		/* Otherwise the child would keep its own gate open and never see it close. */
 		close(gate[1]);
 		close(status[0]);
 		if (stdout_fd >= 0)
@@ -125,7 +127,8 @@ static void reap(struct command *c)
 	c->ended = true;
 }
 
-/* The errno of the failed exec, 0 once the command runs. Waits for the one or the other. */
+/* Returns the errno of the failed exec, or 0 once the command runs. It waits until one of them is
+ * known. */
 static int wait_for_exec(struct command *c)
 {
 	int failure = 0;
@@ -164,7 +167,8 @@ bool command_poll(struct command *c)
 	if (c->ended || c->pid < 0)
 		return true;
 	got = waitpid(c->pid, &c->wait_status, WNOHANG);
-	/* ECHILD: somebody else waited for it, so that its status is lost, but not that it ended. */
+	/* ECHILD means that somebody else waited for it, so its status is lost, but it is known to
+	 * have ended. */
 	c->ended = got == c->pid || (got < 0 && errno == ECHILD);
 	return c->ended;
 }

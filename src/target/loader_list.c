@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Asks a dynamic loader for a program's libraries: see loader_list.h. */
+/* Lets a dynamic loader list a program's libraries: see loader_list.h. */
 #include "target/loader_list.h"
 
 #include <errno.h>
@@ -14,14 +14,14 @@
 #include <unistd.h>
 
 #define ANSWER_MS 1000
-#define REAP_MS 100 /* a killed process may be held up in the kernel */
+#define REAP_MS 100 /* A killed process may still be held up in the kernel. */
 
 struct answer {
 	int fd;
 	s64 until_ms;
-	size_t len; /* of `text`: the line that is being read */
+	size_t len; /* of the line in `text` that is being read */
 	char text[PATH_MAX + 256];
-	bool skipping; /* the rest of a line that is too long */
+	bool skipping; /* skipping the rest of a line that is too long */
 };
 
 static s64 now_ms(void)
@@ -44,7 +44,7 @@ bool loader_lists(const char *loader)
 	return false;
 }
 
-/* In a process group of its own, so that whatever it starts can be killed as well. */
+/* The loader gets its own process group, so that whatever it starts can be killed as well. */
 static pid_t start(const char *loader, const char *exe, int out)
 {
 	char *argv[] = {(char *)loader, (char *)"--list", (char *)exe, NULL};
@@ -72,7 +72,7 @@ static pid_t start(const char *loader, const char *exe, int out)
 	return pid;
 }
 
-/* False at the end of the answer, and when the time is over. */
+/* Returns false at the end of the answer, and once the time is over. */
 static bool read_more(struct answer *a)
 {
 	s64 left = a->until_ms - now_ms();
@@ -92,7 +92,8 @@ static bool read_more(struct answer *a)
 	return true;
 }
 
-/* "\tlibc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x00007f...)" or "\t/lib64/ld-linux... (0x...)" */
+/* "\tlibc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x00007f...)" or "\t/lib64/ld-linux...
+ * (0x...)" */
 static const char *path_in(char *line)
 {
 	char *path = strchr(line, '/'), *end = path ? strstr(path, " (0x") : NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finds the file behind a mapping, here or in a reader: see mapped_file.h. */
+/* Finds the file behind a mapping, in this process or in a reader: see mapped_file.h. */
 #include "target/mapped_file.h"
 
 #include <errno.h>
@@ -23,7 +23,7 @@ static int open_path(const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Takes the descriptor over. */
+/* Takes over the descriptor. */
 static int reopen(int path_fd)
 {
 	int fd = regular_file_reopen(path_fd);
@@ -33,8 +33,8 @@ static int reopen(int path_fd)
 }
 
 /*
- * Is this the file that the mapping names? btrfs and overlayfs show another device in maps than in
- * stat (a subvolume has a device number of its own), so there the inode has to do.
+ * Checks that this is the file that the mapping names. btrfs and overlayfs show one device in maps
+ * and another one in stat (a subvolume has its own device number), so the inode must suffice there.
  */
 static bool is_mapped_file(int path_fd, const struct map_entry *e)
 {
@@ -58,7 +58,7 @@ static int open_map_file(pid_t tgid, const struct map_entry *e)
 	return open_path(path);
 }
 
-/* By name below the target's root, where something else may lie by now. */
+/* Opens it by name below the target's root, where another file may be by now. */
 static int open_in_root(const struct target_root *root, const struct map_entry *e)
 {
 	int fd = root->fd < 0 ? -EACCES : target_root_open(root, e->path, TARGET_PATH_LINKS);
@@ -71,7 +71,7 @@ static int open_in_root(const struct target_root *root, const struct map_entry *
 	return -ESTALE;
 }
 
-/* The program itself can be had without privileges even after it was replaced or deleted. */
+/* The program itself can be opened without privileges even after it was replaced or deleted. */
 static int open_exe(pid_t tgid, const struct map_entry *e)
 {
 	char path[PROCESS_PATH_MAX];
@@ -103,7 +103,7 @@ static int open_here(pid_t tgid, const struct target_root *root, const struct ma
 	return fd == -ENOENT || fd == -ESRCH ? -ESRCH : result;
 }
 
-/* ---- by a reader ------------------------------------------------------------------------------ */
+/* ---- through a reader ------------------------------------------------------------------------ */
 
 struct mapped_request { /* the packed root and the path follow */
 	u64 start, end, inode;
@@ -157,7 +157,8 @@ static ssize_t pack_request(pid_t tgid, const struct target_root *root, const st
 	return (ssize_t)(at + len);
 }
 
-/* Without the device, as when only a path on the way may not answer, the place is the path itself. */
+/* If the device is unknown, as when only a path on the way may not answer, the place is the path
+ * itself. */
 static int open_by_reader(pid_t tgid, const struct target_root *root, const struct map_entry *e,
 			  u64 device, struct input_file *out)
 {
@@ -201,7 +202,7 @@ int mapped_file_open(pid_t tgid, const struct target_root *root, const struct ma
 	int fd = -1;
 
 	*out = INPUT_FILE_NONE;
-	/* Following this link touches no directory. */
+	/* Following this link does not access any directory. */
 	if (local)
 		fd = open_map_file(tgid, e);
 	if (fd >= 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Opens the file that lies behind a mapping of a process. */
+/* Opens the file behind a mapping of a process. */
 #ifndef CPROF_TARGET_MAPPED_FILE_H
 #define CPROF_TARGET_MAPPED_FILE_H
 
@@ -7,10 +7,11 @@
 #include "target/maps.h"
 
 /*
- * Through /proc/PID/map_files (works for deleted and replaced files and across mount namespaces; needs
- * CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE), else by path inside `root` when device and inode still fit. What lies on a
- * file system that may not answer is opened by root->readers, unless those are NULL. -ESRCH, -EACCES, -ESTALE
- * (another file lies there now), -EINVAL (not a regular file), or as readers_open().
+ * Uses /proc/PID/map_files, which works for deleted and replaced files and across mount namespaces
+ * but needs CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE. Otherwise it opens the path inside `root` if
+ * device and inode still match. Files on a file system that may not answer are opened by
+ * root->readers, unless that is NULL. Returns -ESRCH, -EACCES, -ESTALE (another file is there now),
+ * -EINVAL (not a regular file), or an error of readers_open().
  */
 int mapped_file_open(pid_t tgid, const struct target_root *root, const struct map_entry *e,
 		     struct input_file *out) MUST_CHECK;

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * /proc/PID/maps, one mapping a line (proc(5), fs/proc/task_mmu.c show_map_vma):
+ * Parses /proc/PID/maps, which has one mapping a line (proc(5), fs/proc/task_mmu.c show_map_vma):
  *
  *   7f0c8a000000-7f0c8a028000 r-xp 00028000 fe:01 1310743    /usr/lib/x86_64-linux-gnu/libc.so.6
  *
- * Everything up to the path is printed by the kernel; the path is whatever the owner of the file
- * called it.
+ * The kernel prints everything up to the path. The path is whatever the file's owner named it.
  */
 #include "target/maps.h"
 
@@ -59,7 +58,8 @@ static bool take_flag(struct cursor *c, u8 set, u8 unset)
 	return have == set;
 }
 
-/* seq_path() writes newlines as \012 and nothing else in octal: a backslash stays what it is. */
+/* seq_path() writes newlines as \\012 and nothing else in octal, so a backslash stays what it
+ * is. */
 static char *take_path(struct cursor *c)
 {
 	size_t len = cursor_left(c), used = 0;
@@ -89,7 +89,7 @@ static bool cut_suffix(char *text, const char *suffix)
 	return true;
 }
 
-/* 1 when the line is a mapping, 0 when not, or -ENOMEM. */
+/* Returns 1 if the line is a mapping, 0 if not, or -ENOMEM. */
 static int parse_line(struct bytes line, struct map_entry *e)
 {
 	struct cursor c = cursor_over(line);
@@ -161,7 +161,7 @@ static int read_all(int fd, text_vec *text)
 			return 0;
 		text->len += (size_t)got;
 	}
-	/* Cut: what is left of the last line may parse as something else. */
+	/* The text was cut, and the rest of its last line might parse as something else. */
 	while (text->len && text->data[text->len - 1] != '\n')
 		text->len--;
 	return 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* /proc/PID/maps, parsed with bounds (proc(5)): a path may hold any byte but NUL and newline. */
+/* Parses /proc/PID/maps within bounds (proc(5)). A path may hold any byte except NUL and
+ * newline. */
 #ifndef CPROF_TARGET_MAPS_H
 #define CPROF_TARGET_MAPS_H
 
@@ -14,12 +15,14 @@ struct map_entry {
 	u32 dev_major, dev_minor;
 	bool readable, writable, executable, shared;
 	bool deleted; /* the path ended in " (deleted)", which is cut off */
-	char *path; /* owned; "" for anonymous memory; "[vdso]" and such as they are; octal escapes undone */
+	/* owned; "" for anonymous memory; names like "[vdso]" are kept; octal escapes are undone */
+	char *path;
 };
 
 typedef VEC(struct map_entry) map_vec;
 
-/* Appends the entries of a maps file's text. Lines that do not parse are skipped. 0 or -ENOMEM. */
+/* Appends the entries of a maps file's text. Lines that do not parse are skipped. Returns 0 or
+ * -ENOMEM. */
 int maps_parse(struct bytes text, map_vec *out) MUST_CHECK;
 int maps_read(pid_t tgid,
 	      map_vec *out) MUST_CHECK; /* at most 64 MiB of text; -ESRCH, -EACCES, ... */

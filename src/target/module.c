@@ -31,7 +31,7 @@ static int module_new(enum module_kind kind, const char *path, struct module **o
 	return 0;
 }
 
-/* Best effort: a process that has gone leaves a module without a root. */
+/* This is best effort: if the process has gone, the module has no root. */
 static void set_owner(struct module *m, struct readers *readers, pid_t tgid)
 {
 	struct process_info info;
@@ -148,7 +148,7 @@ int module_open_file(struct readers *readers, const char *path, struct module **
 	return 0;
 }
 
-/* Every process has the same vdso (of its word size), so ours serves for all. */
+/* All processes (of one word size) have the same vdso, so ours serves for all of them. */
 static int vdso_find(struct map_entry *out)
 {
 	u64 start = getauxval(AT_SYSINFO_EHDR);

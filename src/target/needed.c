@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The files that a command will map when it starts: see needed.h. */
+/* Finds the files that a command will map when it starts: see needed.h. */
 #include "target/needed.h"
 
 #include <errno.h>
@@ -39,7 +39,8 @@ static bool is_executable_file(const char *path)
 	return !stat(path, &st) && S_ISREG(st.st_mode) && !access(path, X_OK);
 }
 
-/* As execvp(3) searches: a name with a slash is a path, others are looked for along PATH. */
+/* This searches as execvp(3) does: a name with a slash is a path, and others are looked up in
+ * PATH. */
 static bool find_in_path(const char *command, char *out, size_t size)
 {
 	const char *dirs = getenv("PATH");
@@ -59,7 +60,8 @@ static bool find_in_path(const char *command, char *out, size_t size)
 	return false;
 }
 
-/* "#!/usr/bin/env python3" runs what its second word names; other scripts what their first names. */
+/* For "#!/usr/bin/env python3" the second word names the interpreter; for other scripts the first
+ * one does. */
 static bool script_interpreter(const char *path, char *out, size_t size)
 {
 	char line[256], *word, *rest = NULL;
@@ -84,7 +86,7 @@ static bool script_interpreter(const char *path, char *out, size_t size)
 	return is_executable_file(out);
 }
 
-/* PT_INTERP: the dynamic loader; false for static binaries. */
+/* Finds PT_INTERP, the dynamic loader; false for static binaries. */
 static bool elf_interpreter(const char *path, char *out, size_t size)
 {
 	int fd = regular_file_open(path);
@@ -148,7 +150,7 @@ static void list_here(const char *command, path_vec *v)
 	}
 }
 
-/* ---- by a reader: the list comes back as a file without a name, each path with its NUL ---------- */
+/* ---- through a reader, which returns the list as a nameless file of NUL-terminated paths ----- */
 
 static int write_paths(int fd, const path_vec *v)
 {
@@ -208,7 +210,8 @@ void needed_files_of(const char *command, struct readers *readers, struct needed
 
 	out->paths = NULL;
 	if (readers)
-		(void)list_by_reader(command, readers, &v); /* a guess may be missing */
+		/* The list is only a guess, so it may be missing. */
+		(void)list_by_reader(command, readers, &v);
 	else
 		list_here(command, &v);
 	if (v.len && !vec_push(&v, NULL))

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ways between the numbers of PID namespaces: see pid_space.h. */
+/* Converts between the numbers of PID namespaces: see pid_space.h. */
 #include "target/pid_space.h"
 
 #include <errno.h>
 
 int pid_from_proc(struct proc_pid from, pid_t *out)
 {
-	/* A 0 would mean the caller itself in kill(2), process_vm_readv(2) and perf_event_open(2). */
+	/* In kill(2), process_vm_readv(2) and perf_event_open(2) a 0 would mean the caller
+	 * itself. */
 	if (!from.nr || from.nr > INT32_MAX)
 		return -ESRCH;
 	*out = (pid_t)from.nr;

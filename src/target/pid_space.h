@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Numbers of processes and threads in PID namespaces (pid_namespaces(7)). A pid_t is always a number
- * in cprof's own namespace, as system calls, /proc and the user have it. bpf/shared.h has types for
- * the others (struct global_pid, struct inner_pid) and for what BPF programs found in cprof's own
- * (struct proc_pid); these are the ways between them.
+ * Numbers of processes and threads in PID namespaces (pid_namespaces(7)). A pid_t is always a
+ * number in cprof's own namespace, as system calls, /proc and the user use it. bpf/shared.h has
+ * types for the others (struct global_pid, struct inner_pid) and for what BPF programs found in
+ * cprof's own namespace (struct proc_pid). This file converts between them.
  */
 #ifndef CPROF_TARGET_PID_SPACE_H
 #define CPROF_TARGET_PID_SPACE_H
@@ -13,7 +13,7 @@
 #include "base/bpf_shared.h"
 #include "base/error.h"
 
-/* -ESRCH: it is not in cprof's namespace, so no system call and no path reaches it. */
+/* Returns -ESRCH if it is not in cprof's namespace, so that no system call or path can reach it. */
 int pid_from_proc(struct proc_pid from, pid_t *out) MUST_CHECK;
 struct proc_pid pid_to_proc(pid_t pid);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tells what is mounted at /proc: see proc_fs.h. */
+/* Checks what is mounted at /proc: see proc_fs.h. */
 #include "target/proc_fs.h"
 
 #include <errno.h>
@@ -10,7 +10,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-/* What /proc/self leads to: our number in the PID namespace that this /proc was mounted for; 0: none. */
+/* Returns what /proc/self leads to, which is our number in the PID namespace that this /proc was
+ * mounted for; 0 if there is none. */
 static long own_number(void)
 {
 	char text[16];
@@ -23,15 +24,16 @@ static long own_number(void)
 }
 
 /*
- * After unshare(CLONE_NEWPID) or setns() the caller stays where it is, and what it starts is
- * elsewhere: threads cannot be (clone(2), EINVAL), and the first process is the init of the others.
+ * After unshare(CLONE_NEWPID) or setns() the caller stays where it is, but its children start in
+ * the other namespace. Threads cannot (clone(2), EINVAL), and the first child becomes the init of
+ * the others.
  */
 static bool children_are_elsewhere(void)
 {
 	struct stat own, children;
 
 	return !stat("/proc/self/ns/pid", &own) &&
-	       !stat("/proc/self/ns/pid_for_children", &children) && /* 4.12 */
+	       !stat("/proc/self/ns/pid_for_children", &children) && /* since Linux 4.12 */
 	       own.st_ino != children.st_ino;
 }
 
@@ -49,12 +51,12 @@ int proc_fs_check(struct error *err)
 				 "namespace (as root: mount -t proc proc /proc)");
 	if (children_are_elsewhere())
 		return error_set(err, -EINVAL,
-				 "cannot record: what cprof starts would be in another PID "
-				 "namespace than itself (unshare --pid: add --fork)");
+				 "cannot record: the processes that cprof starts would be in "
+				 "another PID namespace than cprof (unshare --pid: add --fork)");
 	return 0;
 }
 
-/* The first process is root's. Without hidepid everybody sees that it is there. */
+/* The first process belongs to root. Without hidepid everybody can see it. */
 bool proc_fs_hides_processes(void)
 {
 	return access("/proc/1", F_OK) != 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The file system that everything about processes is read from. In containers and chroots /proc may be
- * missing, or be that of another PID namespace, where a PID names another process than it does for the
- * kernel's calls. Each would look like "no such process" to whoever reads below it.
+ * Checks the file system that everything about processes is read from. In containers and chroots
+ * /proc may be missing, or belong to another PID namespace, where a PID names another process than
+ * it does in system calls. Without this check, either would look like "no such process".
  */
 #ifndef CPROF_TARGET_PROC_FS_H
 #define CPROF_TARGET_PROC_FS_H
@@ -11,12 +11,13 @@
 #include "base/types.h"
 
 /*
- * 0 when /proc shows the processes of this PID namespace, and what is started is in it as well; else
- * *err says what it is and what helps.
+ * Returns 0 if /proc shows the processes of this PID namespace, and new processes start in it as
+ * well. Otherwise *err says what is wrong and what helps.
  */
 int proc_fs_check(struct error *err) MUST_CHECK;
 
-/* Other users' processes are not shown to us: it is mounted with hidepid (proc(5)). */
+/* Returns whether /proc is mounted with hidepid and so does not show us other users' processes
+ * (proc(5)). */
 bool proc_fs_hides_processes(void);
 
 #endif

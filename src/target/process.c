@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What /proc says of one process: see process.h. */
+/* Reads what /proc says about one process: see process.h. */
 #include "target/process.h"
 
 #include <ctype.h>
@@ -21,7 +21,7 @@ struct stat_fields {
 	u64 threads, start_time, vsize;
 };
 
-/* A vanished process shows as ENOENT where its directory was and as ESRCH inside it. */
+/* A process that has gone gives ENOENT where its directory was, and ESRCH inside it. */
 static int proc_errno(void)
 {
 	return errno == ENOENT ? -ESRCH : -errno;
@@ -37,7 +37,8 @@ static int proc_dir_open(pid_t pid)
 	return fd < 0 ? proc_errno() : fd;
 }
 
-/* At most size - 1 bytes, NUL-terminated; the rest is dropped. Length or a negative errno. */
+/* Reads at most size - 1 bytes, NUL-terminated, and drops the rest. Returns the length or a
+ * negative errno. */
 static ssize_t read_text(int dir, const char *name, char *out, size_t size)
 {
 	size_t len = 0;
@@ -61,7 +62,7 @@ static ssize_t read_text(int dir, const char *name, char *out, size_t size)
 	return got < 0 ? got : (ssize_t)len;
 }
 
-/* Thread names are free bytes that end up on terminals: controls become '?'. */
+/* Thread names may contain any bytes and end up on terminals, so controls become '?'. */
 static void copy_printable(char *out, size_t size, const char *text, size_t len)
 {
 	if (len > size - 1)
@@ -73,7 +74,7 @@ static void copy_printable(char *out, size_t size, const char *text, size_t len)
 
 static int parse_stat(const char *text, struct stat_fields *out)
 {
-	/* The name may hold spaces and parentheses; nothing after it does. */
+	/* The name may contain spaces and parentheses, but nothing after it does. */
 	const char *open = strchr(text, '('), *close = strrchr(text, ')');
 	unsigned long long threads, start_time, vsize;
 	unsigned int flags;
@@ -114,19 +115,20 @@ static int read_stat_of(pid_t pid, struct stat_fields *out)
 	return result;
 }
 
-/* A process whose first thread has ended lives on while others run. */
+/* A process whose first thread has ended lives on while other threads run. */
 static bool is_zombie(const struct stat_fields *s)
 {
 	return (s->state == 'Z' || s->state == 'X') && s->threads <= 1;
 }
 
-/* The same, with others left. */
+/* The first thread has ended, but others are left. */
 static bool is_headless(const struct stat_fields *s)
 {
 	return (s->state == 'Z' || s->state == 'X') && s->threads > 1;
 }
 
-/* What follows "Key:" at the start of a line of /proc/PID/status; NULL on another line. */
+/* Returns what follows "Key:" at the start of a line of /proc/PID/status; NULL for any other
+ * line. */
 static const char *status_value(const char *line, const char *key)
 {
 	size_t len = strlen(key);
@@ -134,7 +136,7 @@ static const char *status_value(const char *line, const char *key)
 	return !strncmp(line, key, len) && line[len] == ':' ? line + len + 1 : NULL;
 }
 
-/* The n-th (from 0) number on the line, or the last one when there are fewer. */
+/* Reads the n-th (from 0) number on the line, or the last one if there are fewer. */
 static bool status_number(const char *value, int n, long *out)
 {
 	bool found = false;
@@ -161,10 +163,11 @@ static void status_mask(const char *value, u64 *out)
 		*out = strtoull(value, NULL, 16);
 }
 
-/* The wanted lines of /proc/PID/status. */
+/* The lines of /proc/PID/status that are used here. */
 struct status_fields {
-	long tgid, uid, ns_pid, seccomp, tracer; /* -1: no such line */
-	u64 caught, ignored; /* signals, the first one lowest; all bits: no such line */
+	long tgid, uid, ns_pid, seccomp, tracer; /* -1 if there is no such line */
+	/* signals, with the first one in the lowest bit; all bits if there is no such line */
+	u64 caught, ignored;
 	bool shadow_stack;
 };
 
@@ -193,7 +196,8 @@ static void take_status_line(const char *line, struct status_fields *s)
 	s->shadow_stack |= has_word(status_value(line, "x86_Thread_features"), "shstk");
 }
 
-/* By the line: the groups before NSpid may take 700 KB (NGROUPS_MAX of them). */
+/* This reads line by line, because the groups before NSpid may take 700 KB (NGROUPS_MAX of
+ * them). */
 static int read_status(int dir, struct status_fields *s)
 {
 	int fd = openat(dir, "status", O_RDONLY | O_CLOEXEC), result;
@@ -226,7 +230,7 @@ static int read_owner(int dir, struct process_info *out)
 	if (s.uid < 0)
 		return -EBADMSG;
 	out->uid = (uid_t)s.uid;
-	/* Kernels without PID namespaces have no such line. */
+	/* Kernels without PID namespaces do not have this line. */
 	out->inner.nr = (u32)(s.ns_pid < 0 ? out->tgid : s.ns_pid);
 	return 0;
 }
@@ -371,7 +375,8 @@ static void read_exe(pid_t tgid, const struct stat_fields *s, char *out, size_t 
 int process_read(pid_t tgid, struct process_info *out)
 {
 	struct stat_fields s;
-	/* One descriptor for all reads: it goes dead with the process, also when the PID is reused. */
+	/* All reads use one descriptor, which becomes invalid with the process, even if the PID is
+	 * reused. */
 	int dir = proc_dir_open(tgid), result;
 
 	if (dir < 0)
@@ -395,7 +400,8 @@ out:
 	return result;
 }
 
-/* From the `children` file of one thread. -ENOENT when the kernel has none of those. */
+/* Reads the `children` file of one thread. Returns -ENOENT if the kernel does not have these
+ * files. */
 static int thread_children(pid_t tgid, pid_t tid, pid_vec *out)
 {
 	char path[64];
@@ -419,7 +425,7 @@ static int children_by_file(pid_t tgid, pid_vec *out)
 
 	for (size_t i = 0; !result && i < threads.len; i++) {
 		result = thread_children(tgid, threads.data[i], out);
-		/* A thread may go between the two looks, a process too: no children then. */
+		/* A thread or a process may exit between the two reads; then it has no children. */
 		if (result == -ESRCH || (result == -ENOENT && i))
 			result = 0;
 	}
@@ -468,7 +474,7 @@ static bool has_pid(const pid_vec *v, size_t len, pid_t pid)
 	return false;
 }
 
-/* PIDs that were reused between two looks can make a circle of parents. */
+/* PIDs that were reused between two reads can make parents form a circle. */
 static void drop_known(pid_vec *v, size_t from, pid_t self)
 {
 	size_t keep = from;
@@ -480,7 +486,8 @@ static void drop_known(pid_vec *v, size_t from, pid_t self)
 	v->len = keep;
 }
 
-/* How children are found: by the kernel's lists, or by everybody's parent, read once. */
+/* Children are found through the kernel's lists, or through the parent of every process, read
+ * once. */
 struct family {
 	bool by_parent;
 	parent_vec parents;
@@ -509,7 +516,7 @@ int process_children(pid_t tgid, pid_vec *out)
 	pid_t of = tgid;
 	int result;
 
-	/* Breadth first: what has been appended is the queue. */
+	/* This is breadth first, and the entries that were appended are the queue. */
 	for (;;) {
 		size_t had = out->len;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The root directory of a process: see process_root.h. */
+/* Opens the root directory of a process: see process_root.h. */
 #include "target/process_root.h"
 
 #include <errno.h>
@@ -27,7 +27,7 @@ static void owner_release(struct owner *o)
 	vec_release(&o->groups);
 }
 
-/* The numbers behind `key` in a line of /proc/PID/status; another line gives none. */
+/* Takes the numbers after `key` from a line of /proc/PID/status; any other line gives none. */
 static int take_ids(const char *line, const char *key, id_vec *ids)
 {
 	size_t len = strlen(key);
@@ -74,10 +74,11 @@ static int read_owner(const char *path, struct owner *o)
 	return err;
 }
 
-/* Takes the groups over. */
+/* Takes over the groups. */
 static struct file_user file_user_of(struct owner *o)
 {
-	/* Who starts a setuid-root program decides where its files are; it is not root's then. */
+	/* Whoever starts a setuid-root program chooses where its files are, so they do not count as
+	 * root's. */
 	size_t which = o->uids.data[ID_FS] ? ID_FS : ID_REAL;
 	struct file_user user = {.uid = o->uids.data[which],
 				 .gid = o->gids.data[which],
@@ -114,7 +115,8 @@ int process_root_open(pid_t tgid, struct target_root *out)
 	err = read_owner(path, &owner);
 	if (!err)
 		err = open_root(tgid, &out->fd);
-	/* One process' root must not go with another's user: while its directory answers, the PID is its own. */
+	/* The root of one process must not be combined with the user of another. While its
+	 * directory answers, the PID still belongs to the process. */
 	if (!err && faccessat(dir, "stat", F_OK, 0))
 		err = -ESRCH;
 	if (!err)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the user typed, turned into processes: see select.h. Cgroups are in cgroup.c. */
+/* Turns what the user typed into processes: see select.h. Cgroups are in cgroup.c. */
 #include "target/select.h"
 
 #include <ctype.h>
@@ -13,7 +13,7 @@
 
 #include "target/proc_fs.h"
 
-#define LISTED_MAX 10 /* processes of one name that a message lists */
+#define LISTED_MAX 10 /* how many processes of one name a message lists */
 #define CMDLINE_SHOWN 60
 
 static void target_init(struct target *t, enum target_scope scope)
@@ -39,7 +39,7 @@ static void user_name(uid_t uid, char *out, size_t size)
 		snprintf(out, size, "with number %u", (unsigned int)uid);
 }
 
-/* The check the kernel makes before it shows a process' memory map, and before perf_event_open. */
+/* The kernel makes the same check before it shows a process' memory map, and in perf_event_open. */
 static bool may_inspect(pid_t tgid)
 {
 	char path[32];
@@ -63,7 +63,7 @@ static int refuse_foreign(struct error *err, pid_t pid, uid_t uid)
 	char name[128];
 
 	if (!geteuid())
-		return refuse(err, -EACCES, pid, "it has privileges that cprof has not");
+		return refuse(err, -EACCES, pid, "it has privileges that cprof lacks");
 	if (uid == geteuid())
 		return refuse(err, -EACCES, pid,
 			      "it protects itself from being inspected (try sudo)");
@@ -72,7 +72,8 @@ static int refuse_foreign(struct error *err, pid_t pid, uid_t uid)
 			 (int)pid, name);
 }
 
-/* What is hidden looks as if it were not there; a signal would still be refused, not lost. */
+/* A hidden process looks as if it did not exist. A signal would still be refused and not lost,
+ * which tells the two apart. */
 static const char *why_missing(pid_t pid, int code)
 {
 	if (code == -ESRCH && proc_fs_hides_processes() && kill(pid, 0) && errno == EPERM)
@@ -80,7 +81,7 @@ static const char *why_missing(pid_t pid, int code)
 	return error_reason(code);
 }
 
-/* Reads a process and says why it cannot be profiled, if so. */
+/* Reads a process, and says why if it cannot be profiled. */
 static int read_profilable(pid_t pid, struct process_info *out, struct error *err)
 {
 	int result = process_read(pid, out);
@@ -122,7 +123,7 @@ static int add_process(struct target *t, pid_t tid, struct error *err)
 	return vec_push(&t->processes, info) ? no_memory(err) : 0;
 }
 
-/* Descendants that have gone, or that we may not look into, are simply not in the profile. */
+/* Descendants that have gone, or that we may not inspect, are left out of the profile. */
 static int add_children(struct target *t, struct error *err)
 {
 	size_t named = t->processes.len;
@@ -142,7 +143,7 @@ static int add_children(struct target *t, struct error *err)
 	return result == -ENOMEM ? no_memory(err) : 0;
 }
 
-/* "redis-server (PID 4711) and 2 more processes"; `named` of them are what the user asked for. */
+/* Builds "redis-server (PID 4711) and 2 more processes"; the user named `named` of them. */
 static int set_title(struct target *t, size_t named, struct error *err)
 {
 	const struct process_info *first = &t->processes.data[0];
@@ -182,7 +183,7 @@ static int done(struct target *t, int result)
 	return result;
 }
 
-/* "4711" up to the comma or the end; steps behind the comma. */
+/* Parses "4711" up to the comma or the end, and steps over the comma. */
 static int take_pid(const char **list, pid_t *out, struct error *err)
 {
 	size_t len = strcspn(*list, ",");
@@ -238,7 +239,7 @@ int target_select_pids(struct target *t, const char *list, bool follow_children,
 	return done(t, result);
 }
 
-/* The base name of the program; a replaced one keeps its name. */
+/* Compares the base name of the program. A replaced program keeps its name. */
 static bool exe_has_name(const char *exe, const char *name)
 {
 	const char *slash = strrchr(exe, '/');
@@ -265,7 +266,7 @@ static int find_by_name(struct target *t, const char *name)
 	return result;
 }
 
-/* The arguments of a process, on one line; its name where it has none. */
+/* Reads the arguments of a process into one line, or its name if it has none. */
 static void read_cmdline(const struct process_info *p, char *out, size_t size)
 {
 	char path[40];
@@ -308,7 +309,7 @@ static int refuse_several(const struct target *t, const char *name, struct error
 	return -EEXIST;
 }
 
-/* Takes out those that cannot be profiled; says why if that leaves none. */
+/* Removes those that cannot be profiled, and says why if none is left. */
 static int keep_profilable(struct target *t, struct error *err)
 {
 	size_t keep = 0;
@@ -379,7 +380,7 @@ int target_select_cgroup(struct target *t, const char *path, struct error *err)
 void target_release(struct target *t)
 {
 	vec_release(&t->processes);
-	/* A zeroed target has descriptor 0 there, which is not its own. */
+	/* A zeroed target has descriptor 0 there, which does not belong to it. */
 	if (t->scope == TARGET_CGROUP)
 		cgroup_release(&t->cgroup);
 	free(t->title);

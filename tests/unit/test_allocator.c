@@ -408,7 +408,7 @@ TEST(allocator, refuses_names_that_say_too_little)
 	check_bad_names("malloc=", "missing");
 	check_bad_names("malloc=a,,free=b", "missing");
 	check_bad_names("grab", "malloc=grab");
-	check_bad_names("alloc=grab", "\"alloc\" is none of");
+	check_bad_names("alloc=grab", "\"alloc\" is not one of");
 }
 
 /* Every byte of the symbol table and its strings set to what hurts most. */
