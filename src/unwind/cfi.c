@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The sections that hold call frame information: entries, CIEs, FDEs (DWARF 5, section 6.4.1; LSB
- * 5.0 core, section 10.6.1). What their instructions mean is in cfi_program.c.
+ * Reads the sections that hold call frame information, with their entries, CIEs and FDEs (DWARF 5,
+ * section 6.4.1; LSB 5.0 core, section 10.6.1). cfi_program.c interprets their instructions.
  *
- * A CIE is parsed and its instructions are run once, when the first FDE asks for it; a broken one is
- * remembered as broken, so that a hostile file cannot make us parse it for every FDE.
+ * A CIE is parsed, and its instructions are run, once, when the first FDE refers to it. A broken
+ * one is remembered as broken, so that a hostile file cannot make us parse it for every FDE.
  */
 #include "unwind/cfi.h"
 
@@ -20,12 +20,12 @@
 #define ADDRESS_SIZE 8
 #define CIE_VERSION_WITH_SIZES 4
 #define ENTRY_STEPS 30
-#define BYTE_STEPS 3 /* of instructions: the shortest one has one byte */
+#define BYTE_STEPS 3 /* of instructions; the shortest one has one byte */
 
 struct cie {
-	u64 offset; /* in the section: the key */
+	u64 offset; /* in the section; this is the key */
 	bool usable;
-	bool has_augmentation_data; /* 'z': the FDE has a length to skip by */
+	bool has_augmentation_data; /* 'z': the FDE gives a length to skip by */
 	struct cfi_program_env env;
 	struct cfi_state initial;
 	UT_hash_handle hh;
@@ -34,19 +34,19 @@ struct cie {
 struct cfi_reader {
 	struct cfi_section section;
 	struct cfi_stats stats;
-	u64 next; /* offset of the entry that cfi_reader_next() reads */
-	struct cie *cies; /* hash by offset */
-	struct cie *last; /* neighbours share their CIE */
+	u64 next; /* offset of the next entry that cfi_reader_next() reads */
+	struct cie *cies; /* hash table by offset */
+	struct cie *last; /* the CIE of the last FDE, because neighbours share their CIE */
 	struct budget own_budget, *budget;
 };
 
-/* The length and id fields that CIEs and FDEs share. */
+/* Holds the length and id fields that CIEs and FDEs share. */
 struct entry {
 	u64 next; /* offset of the following entry */
 	u64 id_at; /* offset of the id field */
 	u64 id;
 	bool is64;
-	struct cursor body; /* what follows the id */
+	struct cursor body; /* what follows the id field */
 };
 
 enum entry_status {
@@ -79,7 +79,7 @@ static enum entry_status entry_read(struct cfi_reader *r, u64 offset, struct ent
 		return entry_end(r, true);
 	e->id_at = (u64)(c.pos - data->data);
 	e->next = e->id_at + len;
-	if (!len) /* ends .eh_frame, is padding in .debug_frame */
+	if (!len) /* Such an entry ends .eh_frame, and is padding in .debug_frame. */
 		return r->section.kind == CFI_EH_FRAME ? ENTRY_END : ENTRY_SKIP;
 	c.end = c.pos + len;
 	e->id = e->is64 ? cursor_u64(&c) : cursor_u32(&c);
@@ -98,14 +98,14 @@ static bool entry_is_cie(const struct cfi_reader *r, const struct entry *e)
 	return e->id == (e->is64 ? UINT64_MAX : UINT32_MAX);
 }
 
-/* ---- CIE -------------------------------------------------------------------------------------- */
+/* ---- CIE ------------------------------------------------------------------------------------- */
 
 static void skip_personality(struct cfi_reader *r, struct cursor *c)
 {
 	struct cfi_pointer_env env = {.section = &r->section, .encoding = cursor_u8(c)};
 	u64 ignored;
 
-	/* Indirect is fine here: we only step over it. */
+	/* An indirect pointer does not matter here, because it is only stepped over. */
 	env.encoding &= (u8)~DW_EH_PE_indirect;
 	if (!cfi_pointer_skip(&env, c, &ignored))
 		c->bad = true;
@@ -130,7 +130,7 @@ static void parse_augmentation(struct cfi_reader *r, struct cie *cie, const char
 			break;
 		case 'B':
 			break;
-		default: /* the length lets us step over what we do not know */
+		default: /* The length lets us step over unknown letters. */
 			return;
 		}
 	}
@@ -150,7 +150,8 @@ static bool parse_cie_header(struct cfi_reader *r, struct cie *cie, struct curso
 		if (address_size != ADDRESS_SIZE || segment_size)
 			return false;
 	}
-	if (!strcmp(letters, "eh")) { /* gcc before 3.0: a pointer to the exception table */
+	/* gcc before 3.0 wrote a pointer to the exception table here. */
+	if (!strcmp(letters, "eh")) {
 		cursor_u64(c);
 		letters += 2;
 	}
@@ -181,7 +182,7 @@ static bool parse_cie(struct cfi_reader *r, struct cie *cie)
 	if (cie->offset >= r->section.data.len || entry_read(r, cie->offset, &e) != ENTRY_OK ||
 	    !entry_is_cie(r, &e))
 		return false;
-	/* A hostile file's CIEs may overlap, each as long as the section. */
+	/* The CIEs of a hostile file may overlap, each as long as the section. */
 	if (!budget_take(r->budget, BUDGET_UNWIND, BYTE_STEPS * cursor_left(&e.body) + 1))
 		return false;
 	cie->env.pointer.section = &r->section;
@@ -191,7 +192,7 @@ static bool parse_cie(struct cfi_reader *r, struct cie *cie)
 	return cfi_program_initial(&cie->env, e.body, &cie->initial);
 }
 
-/* NULL when it is broken, or when memory is short. */
+/* Returns NULL if it is broken, or if memory is short. */
 static const struct cie *cie_find(struct cfi_reader *r, u64 offset)
 {
 	struct cie *cie = r->last;
@@ -217,7 +218,7 @@ static const struct cie *cie_find(struct cfi_reader *r, u64 offset)
 	return cie->usable ? cie : NULL;
 }
 
-/* ---- FDE -------------------------------------------------------------------------------------- */
+/* ---- FDE ------------------------------------------------------------------------------------- */
 
 static const struct cie *fde_cie(struct cfi_reader *r, const struct entry *e)
 {
@@ -226,7 +227,7 @@ static const struct cie *fde_cie(struct cfi_reader *r, const struct entry *e)
 	return e->id <= e->id_at ? cie_find(r, e->id_at - e->id) : NULL;
 }
 
-/* Reads the range; leaves `c` at the instructions. */
+/* Reads the range and leaves `c` at the instructions. */
 static bool fde_range(const struct cie *cie, struct cursor *c, struct cfi_fde *fde)
 {
 	struct cfi_pointer_env length = cie->env.pointer;
@@ -294,7 +295,7 @@ int cfi_reader_run(struct cfi_reader *r, const struct cfi_fde *fde, const struct
 	return cfi_program_run(&cie->env, &cie->initial, code, fde, v, &r->stats);
 }
 
-/* ---- the whole section ------------------------------------------------------------------------ */
+/* ---- the whole section ----------------------------------------------------------------------- */
 
 int cfi_reader_new(const struct cfi_section *s, struct cfi_reader **out)
 {
@@ -317,7 +318,7 @@ void cfi_reader_free(struct cfi_reader *r)
 	if (!r)
 		return;
 	cie = r->cies;
-	HASH_CLEAR(hh, r->cies); /* frees the table, not what is in it */
+	HASH_CLEAR(hh, r->cies); /* This frees the hash table, but not its elements. */
 	for (; cie; cie = next) {
 		next = cie->hh.next;
 		free(cie);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Folds a DWARF expression over symbolic values. */
+/* Folds a DWARF expression over symbolic values: see cfi_expr.h. */
 #include "unwind/cfi_expr.h"
 
 #include <dwarf.h>
@@ -8,7 +8,7 @@
 #define OPERATIONS_MAX 32
 
 #define PLT_LENGTH 11
-#define PLT_LIMIT_AT 6 /* the literal that the low bits of rip are compared with */
+#define PLT_LIMIT_AT 6 /* the index of the literal that the low bits of rip are compared with */
 
 struct folding {
 	struct cfi_value stack[STACK_DEPTH];
@@ -165,7 +165,7 @@ static void fold_operation(struct folding *f, u8 op, struct cursor *c)
 	}
 }
 
-/* binutils' bfd/elfxx-x86.c: 11 or 10 is the offset of the push in a lazily bound entry. */
+/* In a lazily bound entry the push is at offset 11 or 10 (binutils' bfd/elfxx-x86.c). */
 static bool is_plt(struct bytes expr, s64 *limit)
 {
 	static const u8 shape[PLT_LENGTH] = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pointers as exception handling data encodes them (LSB 5.0 core, section 10.5). */
+/* Reads pointers as exception handling data encodes them (LSB 5.0 core, section 10.5). */
 #include <dwarf.h>
 
 #include "unwind/cfi_program.h"
@@ -58,7 +58,9 @@ bool cfi_pointer_read(const struct cfi_pointer_env *env, struct cursor *c, u64 *
 		if (!base)
 			return false;
 		break;
-	default: /* indirect: would need the running process; funcrel, aligned: not in ranges */
+	/* Indirect pointers would need the running process; funcrel and aligned do not occur in
+	 * ranges. */
+	default:
 		return false;
 	}
 	if (!cfi_pointer_skip(env, c, value))

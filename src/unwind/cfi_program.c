@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs the instructions of one CIE or FDE. Rules for registers other than rbp, rbx and the return address
- * are stepped over: nothing unwinds by them.
+ * Runs the instructions of one CIE or FDE. Rules for registers other than rbp, rbx and the return
+ * address are skipped, because the unwinder does not use them.
  */
 #include "unwind/cfi_program.h"
 
@@ -24,16 +24,16 @@ struct machine {
 	unsigned int depth;
 	bool broken;
 
-	/* FDE only */
+	/* for an FDE only */
 	const struct cfi_visitor *visitor; /* NULL in a CIE */
 	struct cfi_stats *stats;
 	u64 loc, end;
-	struct unwind_rule last; /* the row that was handed out last */
+	struct unwind_rule last; /* the last row that was passed to the visitor */
 	bool has_last, changed, ended;
 	int ret;
 };
 
-/* ---- rows ------------------------------------------------------------------------------------- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 static void hand_out(struct machine *m, const struct unwind_rule *rule)
 {
@@ -82,9 +82,9 @@ static inline void advance(struct machine *m, u64 delta)
 		advance_to(m, loc);
 }
 
-/* ---- instructions ----------------------------------------------------------------------------- */
+/* ---- instructions ---------------------------------------------------------------------------- */
 
-/* Nearly all numbers here are one byte long. */
+/* Nearly all numbers here have one byte, so that case is inlined. */
 static inline u64 uleb(struct cursor *c)
 {
 	if (c->pos < c->end && !(*c->pos & 0x80))
@@ -140,7 +140,7 @@ static void set_cfa(struct machine *m, u64 reg, s64 off)
 	m->changed = true;
 }
 
-/* Only a CFA that is a register plus an offset can have one of them replaced. */
+/* Only a CFA that is a register plus an offset can have one of the two replaced. */
 static void change_cfa(struct machine *m, const u64 *reg, const s64 *off)
 {
 	const struct cfi_value *cfa = &m->state.cfa;
@@ -159,7 +159,7 @@ static struct bytes take_block(struct machine *m)
 	return data ? (struct bytes){data, len} : (struct bytes){0};
 }
 
-/* The register is saved at the address that the expression gives. */
+/* The register is saved at the address that the expression yields. */
 static struct cfi_place place_at(struct bytes expr)
 {
 	struct cfi_value v = cfi_expression(expr, true);
@@ -171,7 +171,7 @@ static struct cfi_place place_at(struct bytes expr)
 	return (struct cfi_place){.kind = CFI_PLACE_UNKNOWN};
 }
 
-/* The register's value is what the expression gives. */
+/* The register has the value that the expression yields. */
 static struct cfi_place place_holding(struct bytes expr)
 {
 	struct cfi_value v = cfi_expression(expr, true);
@@ -321,7 +321,7 @@ static void run_extended(struct machine *m, u8 op)
 	switch (op) {
 	case DW_CFA_nop:
 		return;
-	case DW_CFA_GNU_args_size: /* of interest to exception handling alone */
+	case DW_CFA_GNU_args_size: /* This only concerns exception handling. */
 		uleb(&m->code);
 		return;
 	case DW_CFA_remember_state:
@@ -357,7 +357,8 @@ static void run(struct machine *m)
 	}
 }
 
-/* The psABI's state at a call, which holds where the CIE says nothing (System V x86-64, 3.2.2). */
+/* The psABI's state at a call, which applies if the CIE does not set it (System V x86-64,
+ * 3.2.2). */
 static const struct cfi_state at_entry = {
 	.cfa = {.kind = CFI_VALUE_REG, .reg = REG_RSP, .off = 8},
 	.ra = {.kind = CFI_PLACE_AT_CFA, .off = -8},
@@ -386,7 +387,8 @@ int cfi_program_run(const struct cfi_program_env *env, const struct cfi_state *i
 		    struct cfi_stats *stats)
 {
 	static const struct unwind_rule none = {.cfa = UNWIND_CFA_NONE};
-	struct machine m; /* not cleared whole: the remembered states are 2 KiB */
+	/* It is not cleared as a whole, because the remembered states take 2 KiB. */
+	struct machine m;
 
 	m.env = env;
 	m.initial = initial;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From a row of call frame information to the rule that the kernel's walker follows. */
+/* Converts a row of call frame information to the rule that the kernel's walker follows. */
 #include "unwind/cfi_program.h"
 
 #define REG_RBP 6
 #define REG_RSP 7
-#define REG_LAST 15 /* r15; beyond are rip and the vector registers */
+#define REG_LAST 15 /* r15; higher numbers are rip and the vector registers */
 
 static bool fits_s16(s64 v)
 {
@@ -16,7 +16,7 @@ static bool fits_s32(s64 v)
 	return v == (s32)v;
 }
 
-/* Memory at an offset from the very register that the CFA is counted from. */
+/* Matches memory at an offset from the register that the CFA is computed from. */
 static bool cfa_relative(const struct cfi_state *s, const struct cfi_place *p, s64 *off)
 {
 	if (p->kind == CFI_PLACE_AT_CFA) {
@@ -74,7 +74,8 @@ static bool rule_ra(const struct cfi_state *s, struct unwind_rule *rule)
 	return false;
 }
 
-/* What cannot be followed becomes "undefined": the stack goes on as long as nobody needs rbp. */
+/* A rule that cannot be followed becomes "undefined", so the walk continues as long as no frame
+ * needs rbp. */
 static void rule_rbp(const struct cfi_state *s, struct unwind_rule *rule)
 {
 	const struct cfi_place *p = &s->rbp;

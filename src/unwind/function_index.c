@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* FDE headers of all sources, merged and sorted; their instructions are run later, in order. */
+/* Merges and sorts the FDE headers of all sources. Their instructions are run later, in order. */
 #include "unwind/function_index.h"
 
 #include <elf.h>
@@ -33,7 +33,7 @@ static int add_section(struct function_index *index, struct elf_file *f, struct 
 	while (cfi_reader_next(index->readers[source], &e.fde)) {
 		if (!elf_vaddr_is_code(f, e.fde.start))
 			continue;
-		/* The vector may be half empty. */
+		/* Up to half of the vector may be unused. */
 		if (!budget_reserve(budget, BUDGET_UNWIND, 2 * sizeof(e)))
 			return -E2BIG;
 		err = vec_push(&index->entries, e);
@@ -43,7 +43,7 @@ static int add_section(struct function_index *index, struct elf_file *f, struct 
 	return budget_lost(budget, BUDGET_UNWIND) ? -E2BIG : 0;
 }
 
-/* Half of the code without any FDE is more than hand-written assembly explains. */
+/* Hand-written assembly does not explain that half of the code has no FDE. */
 static bool covers_too_little(const struct function_index *index, const struct elf_file *f)
 {
 	const struct elf_segment *s;
@@ -58,7 +58,7 @@ static bool covers_too_little(const struct function_index *index, const struct e
 	return covered < code / 2;
 }
 
-/* Stripped Go has no CFI, but the runtime keeps a table of its own. */
+/* Stripped Go has no CFI, but its runtime keeps its own table. */
 static int add_go(struct function_index *index, struct elf_file *f)
 {
 	int err = gopclntab_new(f, &index->go);
@@ -123,7 +123,7 @@ static int entry_compare(const void *a, const void *b)
 	return (x->source > y->source) - (x->source < y->source);
 }
 
-/* Linkers mostly keep the order, so looking first is worth it. */
+/* Linkers mostly keep the order, so it is worth checking before sorting. */
 static bool is_sorted(const struct function_index *index)
 {
 	for (size_t i = 1; i < index->entries.len; i++)

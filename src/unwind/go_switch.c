@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finds Go's switches of stacks: see go_switch.h. */
+/* Finds the functions with which Go switches stacks: see go_switch.h. */
 #include "unwind/go_switch.h"
 
 #include <string.h>
 
-#define CODE_BYTES 256 /* the functions that are looked into have 80 to 180 */
+#define CODE_BYTES 256 /* the functions that are examined have 80 to 180 */
 
 static const struct {
 	const char *name;
@@ -21,7 +21,8 @@ static const struct {
 	{"crosscall2", GO_C_FRAME},
 };
 
-/* Functions in assembly are called so since Go 1.17; the plain name is then that of one that calls it. */
+/* Functions in assembly have this suffix since Go 1.17; the plain name then belongs to a function
+ * that calls it. */
 #define ASSEMBLY ".abi0"
 
 static bool is_assembly(const char *name)
@@ -38,9 +39,10 @@ static bool is_named(const char *name, const char *want)
 	return !strncmp(name, want, len) && (!name[len] || !strcmp(name + len, ASSEMBLY));
 }
 
-/* ---- code ------------------------------------------------------------------------------------- */
+/* ---- code ------------------------------------------------------------------------------------ */
 
-/* The place behind the first `pattern` in `code`, with at least `more` bytes there; NULL: none. */
+/* Returns the position after the first `pattern` in `code` if at least `more` bytes follow there,
+ * else NULL. */
 static const u8 *behind(struct bytes code, const u8 *pattern, size_t len, size_t more)
 {
 	for (size_t at = 0; at + len + more <= code.len; at++)
@@ -58,7 +60,7 @@ static s16 small(const u8 *at)
 	return value < INT16_MIN || value > INT16_MAX ? 0 : (s16)value;
 }
 
-/* It loads g from its place in thread-local storage and compares m.curg with it. */
+/* The function loads g from thread-local storage and compares m.curg with it. */
 static bool read_systemstack(struct go_switches *s, struct bytes code)
 {
 	static const u8 load_fs[] = {0x64, 0x48, 0x8b, 0x04, 0x25}; /* mov %fs:disp32,%rax */
@@ -88,13 +90,14 @@ static bool read_asmcgocall(struct go_switches *s, struct bytes code)
 	return true;
 }
 
-/* crosscall2 pushes rbp first since Go 1.21; before, its place is that of cgo/abi_amd64.h. */
+/* crosscall2 pushes rbp first since Go 1.21. Before that, cgo/abi_amd64.h fixed where it is
+ * saved. */
 static s16 saved_rbp(struct bytes code)
 {
 	return code.len && code.data[0] == 0x55 ? -16 : -224;
 }
 
-/* ---- functions -------------------------------------------------------------------------------- */
+/* ---- functions ------------------------------------------------------------------------------- */
 
 static struct go_switch *slot_for(struct go_switches *s, u8 name, bool assembly)
 {
@@ -104,7 +107,8 @@ static struct go_switch *slot_for(struct go_switches *s, u8 name, bool assembly)
 	return s->n < GO_SWITCHES_MAX ? &s->list[s->n++] : NULL;
 }
 
-/* False: only a function that calls the one in assembly, by its name. Stripped Go says no more. */
+/* Returns false if this is only a function that calls the one in assembly, judged by its name. In
+ * stripped Go nothing else tells them apart. */
 static bool read_code(struct go_switches *s, struct go_switch *one, struct bytes code)
 {
 	switch (one->kind) {

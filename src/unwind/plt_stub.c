@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rules for linkage tables: see plt_stub.h. */
+/* Adds the rules for linkage tables: see plt_stub.h. */
 #include "unwind/plt_stub.h"
 
 #include <string.h>
 
 #define ENTRY_BYTES 16
-/* A lazy entry is "jmp *slot; push index; jmp plt0" (psABI figure 5.2): the push ends at byte 11. */
+/* A lazy entry is "jmp *slot; push index; jmp plt0" (psABI figure 5.2), so its push ends at byte
+ * 11. */
 #define PUSHED_AT 11
 
-/* The first entry pushes the link map below what its caller pushed. It runs once a symbol. */
+/* The first entry pushes the link map below what its caller pushed. It runs once for each
+ * symbol. */
 static bool has_resolver_entry(const struct elf_section *s)
 {
 	static const u8 push_slot[] = {0xff, 0x35};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Blocks, pages and padding of a module's rows. */
+/* Writes the blocks, pages and padding of a module's rows: see row_writer.h. */
 #include "unwind/row_writer.h"
 
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 
 #define PAGE 4096u
 #define BLOCK_SIZE (1ull << UNWIND_BLOCK_SHIFT)
-#define BLOCKS_MAX (4u << 20) /* 4 GiB of text */
+#define BLOCKS_MAX (4u << 20) /* enough for 4 GiB of text */
 
 static size_t whole_pages(size_t size)
 {
@@ -44,7 +44,7 @@ int row_writer_init(struct row_writer *w, struct rows *rows, u64 start, u64 end)
 	return 0;
 }
 
-/* Rows of one block never cross a page; the rest of the page stays empty. */
+/* The rows of one block never cross a page, so the rest of the page stays empty. */
 static int pad_page(struct row_writer *w)
 {
 	size_t used = w->words.len % UNWIND_PAGE_WORDS, pad = UNWIND_PAGE_WORDS - used;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Compiles a module: for each executable segment, the functions in address order, each one's rows
- * straight into the tables. Nothing but the FDE headers is kept in memory on the way.
+ * Compiles a module. For each executable segment it takes the functions in address order and writes
+ * the rows of each straight into the tables, so only the FDE headers are kept in memory on the way.
  */
 #include "unwind/rows.h"
 
@@ -15,15 +15,15 @@
 #include "unwind/stack_end.h"
 
 /*
- * Compilers pad functions to 16 bytes. Nothing runs in such a gap, so that the previous function's
- * rule may go on in it, which saves a row per function.
+ * Compilers pad functions to 16 bytes. No code runs in such a gap, so the previous function's rule
+ * may extend over it, which saves a row per function.
  */
 #define PADDING_MAX 15
-/* Linkers make one or two; each costs a pass over the functions that it covers. */
+/* Linkers make one or two, and each costs a pass over the functions that it covers. */
 #define CODE_SEGMENTS_MAX 64
 #define MODULE_RULES_MAX 4096
 
-struct code { /* one executable segment, as far as the file has bytes for it */
+struct code { /* describes one executable segment, as far as the file has bytes for it */
 	u64 offset, end, vaddr;
 };
 
@@ -36,12 +36,12 @@ struct build {
 	size_t ncode;
 	u32 gap_rule;
 
-	const struct code *here; /* segment in hand */
-	const struct go_switch *go_switch; /* of the function in hand; mostly NULL */
-	u64 floor, limit; /* vaddrs: the function in hand may speak for [floor, limit) only */
+	const struct code *here; /* the current segment */
+	const struct go_switch *go_switch; /* for the current function; usually NULL */
+	u64 floor, limit; /* vaddrs; the current function may set rules only in [floor, limit) */
 };
 
-/* ---- segments --------------------------------------------------------------------------------- */
+/* ---- segments -------------------------------------------------------------------------------- */
 
 static int code_compare(const void *a, const void *b)
 {
@@ -50,7 +50,7 @@ static int code_compare(const void *a, const void *b)
 	return (x->offset > y->offset) - (x->offset < y->offset);
 }
 
-/* Sorts by offset and cuts off what an earlier segment covers already. */
+/* Sorts by offset and cuts off what an earlier segment already covers. */
 static void order_code(struct build *b)
 {
 	u64 floor = 0;
@@ -92,7 +92,7 @@ static int find_code(struct build *b)
 	return 0;
 }
 
-/* ---- functions -------------------------------------------------------------------------------- */
+/* ---- functions ------------------------------------------------------------------------------- */
 
 static int put_at(struct build *b, u64 vaddr, u32 rule)
 {
@@ -121,8 +121,8 @@ static int put_gap(struct build *b, u64 upto)
 }
 
 /*
- * Go keeps the return address right above the frame. rbp is not in the table, and no Go frame needs it: a
- * frame is found from rsp alone.
+ * Go keeps the return address right above the frame. rbp is not in the table, and no Go frame needs
+ * it, because a frame is found from rsp alone.
  */
 static int put_go_row(void *arg, u64 vaddr, s64 distance)
 {
@@ -152,7 +152,7 @@ static u64 lower(u64 a, u64 b)
 	return a < b ? a : b;
 }
 
-/* A fixed range that begins inside a function takes over from there. */
+/* A fixed range that begins inside a function takes over there. */
 static u64 function_limit(const struct build *b, size_t i, u64 end)
 {
 	const struct function_entry *e = &b->index.entries.data[i];
@@ -171,7 +171,7 @@ static int put_segment(struct build *b, const struct code *code)
 
 	b->here = code;
 	b->floor = code->vaddr;
-	if (i) /* one that reaches in from before */
+	if (i) /* An earlier function may reach into the range. */
 		i--;
 	for (; !err && i < b->index.entries.len; i++) {
 		const struct function_entry *e = &b->index.entries.data[i];
@@ -193,7 +193,7 @@ static int put_segment(struct build *b, const struct code *code)
 	return err ? err : row_writer_put(&b->writer, code->end, UNWIND_RULE_NONE);
 }
 
-/* ---- the module ------------------------------------------------------------------------------- */
+/* ---- the module ------------------------------------------------------------------------------ */
 
 static int put_all(struct build *b, struct rows *rows)
 {
@@ -235,7 +235,7 @@ static int build_tables(struct build *b, struct elf_file *debug, struct rows *ro
 	err = put_all(b, rows);
 	row_writer_release(&b->writer);
 	if (!err && budget_lost(elf_file_budget(b->f), BUDGET_GO))
-		err = -E2BIG; /* some of its functions have no rows */
+		err = -E2BIG; /* Some of its functions have no rows. */
 out:
 	function_index_release(&b->index);
 	return err;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One module's call frame information, compiled into the tables that bpf/shared.h describes, in the
- * very layout in which they are loaded into the kernel (and in which the user-space walker reads them).
+ * Compiles one module's call frame information into the tables that bpf/shared.h describes. They
+ * have exactly the layout in which they are loaded into the kernel, and in which the user-space
+ * walker reads them.
  */
 #ifndef CPROF_UNWIND_ROWS_H
 #define CPROF_UNWIND_ROWS_H
@@ -10,19 +11,20 @@
 #include "elf/elf_file.h"
 
 /*
- * The rule table that all modules of a session share. `rules` is memory of the caller's (the mapped
- * BPF array, or plain memory); entries are only ever added, so that a concurrent reader is safe.
+ * The rule table that all modules of a session share. The caller owns the memory of `rules` (the
+ * mapped BPF array, or plain memory). Entries are only ever added, so concurrent readers are safe.
  */
 struct rule_set;
 int rule_set_new(struct unwind_rule *rules, u32 capacity, struct rule_set **out) MUST_CHECK;
 void rule_set_free(struct rule_set *set);
 u32 rule_set_len(const struct rule_set *set);
-/* The number of `rule`, added when new; UNWIND_RULE_NONE when the table is full (counted). */
+/* Returns the number of `rule`, which is added if it is new; UNWIND_RULE_NONE if the table is full
+ * (counted). */
 u32 rule_set_number(struct rule_set *set, const struct unwind_rule *rule);
 u64 rule_set_overflows(const struct rule_set *set);
 /*
- * At most `n` more rules may be added until the next call, so that one hostile module cannot use up
- * the table that all share. rows_build() calls it; real modules have some 700 rules.
+ * Allows at most `n` more rules until the next call, so that one hostile module cannot use up the
+ * table that all share. rows_build() calls it. Real modules have some 700 rules.
  */
 void rule_set_allow(struct rule_set *set, u32 n);
 
@@ -35,37 +37,40 @@ struct rows {
 	u32 nrows; /* rows in `words`, padding not counted */
 	u32 nfunctions;
 	u32 unsupported_rows;
-	bool unread; /* there are none: the file's file system did not answer in time */
-	bool frame_pointers; /* no CFI at all: UNWIND_RULE_FP but for functions known by name */
+	bool unread; /* there are no rows, because the file's file system did not answer in time */
+	bool frame_pointers; /* no CFI at all: UNWIND_RULE_FP except for functions known by name */
 };
 
 /*
- * Compiles the executable segments of `f`. `debug` (may be NULL) is the separate debug file, asked
- * for .debug_frame where `f` itself has too little. Gaps between functions get UNWIND_RULE_NONE;
- * equal neighbours are merged. The ELF entry point of a file whose start-up code has no FDE, and
- * Go's goroutine and thread entry functions (runtime.goexit, runtime.mstart, ...), get
- * UNWIND_RULE_STOP; its functions that switch stacks get UNWIND_CFA_GO. A file without any usable
- * CFI gets UNWIND_RULE_FP throughout. At most ROWS_MAX rows: beyond, -E2BIG. 0, -ENOEXEC (not an
- * ELF with executable segments), -ENOMEM, -E2BIG (also when the file's budget ended).
+ * Compiles the executable segments of `f`. `debug` (may be NULL) is the separate debug file, whose
+ * .debug_frame is used if `f` itself has too little.
+ *
+ * Gaps between functions get UNWIND_RULE_NONE, and equal neighbours are merged. UNWIND_RULE_STOP
+ * marks the ELF entry point of a file whose start-up code has no FDE, and Go's goroutine and thread
+ * entry functions (runtime.goexit, runtime.mstart, ...). Go's functions that switch stacks get
+ * UNWIND_CFA_GO. A file without any usable CFI gets UNWIND_RULE_FP throughout.
+ *
+ * Returns 0, -ENOEXEC (not an ELF file with executable segments), -ENOMEM, or -E2BIG if there would
+ * be more than ROWS_MAX rows or the file's budget ran out.
  */
 #define ROWS_MAX (16u << 20)
 int rows_build(struct elf_file *f, struct elf_file *debug, struct rule_set *set,
 	       struct rows **out) MUST_CHECK;
 void rows_free(struct rows *rows);
 /*
- * Changes the rows from the numbers of `rules`, with which they were built, to those of `set`: so a module can be
- * compiled by another thread than the one that has the set. What does not fit gets UNWIND_RULE_NONE.
- * 0 or -ENOMEM, with nothing changed.
+ * Changes the numbers in the rows from those of `rules`, with which they were built, to those of
+ * `set`. So a module can be compiled by another thread than the one that has the set. Rules that do
+ * not fit become UNWIND_RULE_NONE. Returns 0, or -ENOMEM with nothing changed.
  */
 int rows_renumber(struct rows *rows, const struct unwind_rule *rules, u32 nrules,
 		  struct rule_set *set) MUST_CHECK;
 
-/* The rule number for a file offset, by the very search the kernel does. */
+/* Returns the rule number for a file offset, with the same search that the kernel uses. */
 u32 rows_find(const struct rows *rows, u64 off);
 
 /*
- * Where functions begin, by the FDEs alone: names for stripped code (`module+0x1a40`). Sorted vaddrs
- * of [start, end), no duplicates; caller frees *out.
+ * Finds where functions begin from the FDEs alone, which names stripped code (`module+0x1a40`). The
+ * result is sorted vaddrs of [start, end) without duplicates; the caller frees *out.
  */
 struct function_range {
 	u64 start, end;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The numbered rules that all modules of a session share, found again by an open-addressed hash. */
+/* The numbered rules that all modules of a session share, found again through an open-addressed
+ * hash. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,12 +8,12 @@
 #include "unwind/rows.h"
 
 struct rule_set {
-	struct unwind_rule *rules; /* the caller's */
+	struct unwind_rule *rules; /* owned by the caller */
 	u32 capacity, len;
-	u32 limit; /* no more than this for now */
+	u32 limit; /* the present maximum, see rule_set_allow() */
 	u64 overflows;
 	u32 mask;
-	u16 *slots; /* rule number, 0 when free: rule 0 is never looked up through a slot */
+	u16 *slots; /* rule number; 0 if free, because rule 0 is never looked up through a slot */
 };
 
 _Static_assert(UNWIND_MAX_RULES <= 1u << 16, "a rule number fits a slot");
@@ -110,12 +111,12 @@ u32 rule_set_number(struct rule_set *set, const struct unwind_rule *rule)
 	return set->len++;
 }
 
-/* Rules in use are few, and their rows many: each is looked up once. */
+/* Few rules are in use by many rows, so each rule is looked up once. */
 struct renumbering {
 	const struct unwind_rule *rules;
 	u32 nrules;
 	struct rule_set *set;
-	u16 numbers[UNWIND_MAX_RULES]; /* 0: not looked up yet, or UNWIND_RULE_NONE */
+	u16 numbers[UNWIND_MAX_RULES]; /* 0 if not looked up yet, or if it is UNWIND_RULE_NONE */
 };
 
 static u16 new_number(struct renumbering *r, u32 old)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where stacks end although no FDE says so. */
+/* Finds where stacks end although no FDE says so: see stack_end.h. */
 #include "unwind/stack_end.h"
 
 #include <elf.h>
@@ -7,16 +7,18 @@
 
 #include "elf/symbols.h"
 
-/* _start and what follows it in ld.so (_dl_start_user) are well below this. */
+/* _start and what follows it in ld.so (_dl_start_user) are well below this size. */
 #define ENTRY_CODE_MAX 256
 
 /*
- * Go's functions that nobody calls (runtime/asm_amd64.s, sys_linux_amd64.s): goexit is the "caller" of
- * every goroutine, mstart begins a thread, rt0_go and clone begin the process and its threads.
+ * These functions of Go have no caller (runtime/asm_amd64.s, sys_linux_amd64.s). goexit is the
+ * "caller" of every goroutine, mstart begins a thread, and rt0_go and clone begin the process and
+ * its threads.
  */
 static const char *const go_stack_ends[] = {"goexit", "mstart", "rt0_go", "clone"};
 
-/* What the kernel returns to after a handler: it has an FDE, but one of a common function. */
+/* The kernel returns here after a signal handler. The function has an FDE, but one for an ordinary
+ * function. */
 static const char *const go_signal_returns[] = {"sigreturn", "sigreturn__sigaction"};
 
 bool elf_is_go(struct elf_file *f)
@@ -31,7 +33,8 @@ bool elf_is_go(struct elf_file *f)
 	return false;
 }
 
-/* "runtime.goexit" or, as assembly functions are called since Go 1.17, "runtime.goexit.abi0". */
+/* Matches "runtime.goexit" and "runtime.goexit.abi0", which is how assembly functions are called
+ * since Go 1.17. */
 static bool go_name_is(const char *name, const char *want)
 {
 	size_t len = strlen(want);
@@ -61,7 +64,7 @@ static int fix_go_function(struct function_index *index, struct elf_file *f,
 	name += 8;
 	if (go_name_among(name, go_stack_ends, ARRAY_LEN(go_stack_ends)))
 		return function_index_fix(index, fn->start, fn->end, UNWIND_RULE_STOP);
-	/* The handler's return address is the first byte, and callers are looked up at pc - 1. */
+	/* The handler's return address is the first byte, but callers are looked up at pc - 1. */
 	if (go_name_among(name, go_signal_returns, ARRAY_LEN(go_signal_returns)))
 		return function_index_fix(index, fn->start - 1, fn->end,
 					  rule_set_number(set, &signal));
@@ -85,7 +88,7 @@ static int fix_go_symbol(void *arg, const struct elf_symbol *symbol)
 	return fix_go_function(to->index, to->f, &fn, to->set);
 }
 
-/* Stripped Go: the same names are in its own table. */
+/* Stripped Go has the same names in its own table. */
 static int fix_go_table(struct function_index *index, struct elf_file *f, struct rule_set *set)
 {
 	int err = 0;
@@ -99,7 +102,7 @@ static int fix_go_table(struct function_index *index, struct elf_file *f, struct
 	return err;
 }
 
-/* By the symbols of `names`: `f` itself, or its debug file. */
+/* Uses the symbols of `names`, which is `f` itself or its debug file. */
 static int fix_go_functions(struct function_index *index, struct elf_file *f,
 			    struct elf_file *names, struct rule_set *set)
 {
@@ -112,7 +115,7 @@ static int fix_go_functions(struct function_index *index, struct elf_file *f,
 	return err == -ENOENT || err == -EBADMSG ? 0 : err;
 }
 
-/* Programs, and only they, name an interpreter or lie at fixed addresses. */
+/* Only programs name an interpreter or lie at fixed addresses. */
 static bool is_program(struct elf_file *f)
 {
 	struct elf_section s;
@@ -121,8 +124,9 @@ static bool is_program(struct elf_file *f)
 }
 
 /*
- * The start-up code of musl, of ld.so and of programs without a libc has no FDE, or one that lets
- * argc pass for a return address. Where it has none, any file's entry point is taken to be such code.
+ * The start-up code of musl, of ld.so and of programs without a libc has no FDE, or one that makes
+ * argc look like a return address. If there is no FDE, any file's entry point is taken to be such
+ * code.
  */
 static int fix_entry(struct function_index *index, struct elf_file *f)
 {
@@ -146,9 +150,9 @@ static int fix_entry(struct function_index *index, struct elf_file *f)
 	return function_index_fix(index, entry, end, UNWIND_RULE_STOP);
 }
 
-/* ---- musl ------------------------------------------------------------------------------------- */
+/* ---- musl ------------------------------------------------------------------------------------ */
 
-struct exits { /* functions that do not return; 0: the file has none of that name */
+struct exits { /* functions that do not return; 0 if the file has none of that name */
 	u64 of_process, of_thread;
 };
 
@@ -164,8 +168,9 @@ static int find_exit(void *arg, const struct elf_symbol *symbol)
 }
 
 /*
- * exit(main(...)) and pthread_exit(start(arg)) at `at`, where a call has just returned: its result becomes
- * the argument and never comes back. 0, or the length of both instructions.
+ * Matches exit(main(...)) and pthread_exit(start(arg)) at `at`, where a call has just returned: its
+ * result becomes the argument of a function that never returns. Returns 0, or the length of both
+ * instructions.
  */
 static u32 passes_on(struct bytes code, size_t at, u64 vaddr, const struct exits *e)
 {
@@ -197,7 +202,7 @@ static int fix_exits_in(struct function_index *index, struct bytes code, u64 vad
 	for (size_t at = 1; !err && at < code.len; at++) {
 		u32 len = passes_on(code, at, vaddr, e);
 
-		/* Callers are looked up inside the call. */
+		/* Callers are looked up inside the call instruction. */
 		if (len && !function_index_covering(index, vaddr + at))
 			err = function_index_fix(index, vaddr + at - 1, vaddr + at + len,
 						 UNWIND_RULE_STOP);
@@ -206,8 +211,9 @@ static int fix_exits_in(struct function_index *index, struct bytes code, u64 vad
 }
 
 /*
- * musl's libc.so and programs that are linked with it statically: functions that begin the process and
- * its threads are compiled without FDEs, and have no symbols. What they call last is known.
+ * In musl's libc.so, and in programs statically linked with it, the functions that begin the
+ * process and its threads are compiled without FDEs and have no symbols. They are found by the last
+ * function that they call.
  */
 static int fix_exits(struct function_index *index, struct elf_file *f)
 {

@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Gives bpf/unwind.h its surroundings in user space: see walk.h. */
+/* Provides what bpf/unwind.h needs in user space: see walk.h. */
 #include "unwind/walk.h"
 
 #include <string.h>
 #include <sys/cdefs.h>
 
 #define STACK_SIZE_USUAL \
-	(8u << 20) /* the usual ulimit -s: farther away is another stack, or nonsense */
+	(8u << 20) /* the usual ulimit -s; anything farther away is another stack or invalid */
 
-/* One walk. The walker's hooks have no argument for it, so each thread keeps its own at hand. */
+/* Holds one walk. The walker's hooks have no argument for it, so each thread keeps a pointer to its
+ * own. */
 struct walk {
 	const struct walk_env *env;
 	const struct walk_copy *copy;
 	const struct rows *rows; /* of the module looked up last */
-	struct module_table
-		table; /* how `rows` would look in the kernel: directory first, then words */
+	/* describes `rows` as they would be in the kernel: the directory first, then the
+	 * words */
+	struct module_table table;
 	u32 block_pages, word_pages;
-	bool beyond; /* the last read failed behind the end of the copy */
+	bool beyond; /* the last read failed past the end of the copy */
 };
 
 static _Thread_local struct walk *current;
@@ -91,7 +93,7 @@ static const struct unwind_rule *env_rule(u32 number)
 	return number < current->env->nrules ? &current->env->rules[number] : NULL;
 }
 
-/* One walk at a time, of few samples: nothing is remembered. */
+/* Only few samples are walked here, one at a time, so nothing is memoized. */
 static struct rule_memo *env_memo(u64 frame)
 {
 	return NULL;
@@ -102,13 +104,13 @@ static u64 env_thread_pointer(void)
 	return current->copy->thread_pointer;
 }
 
-/* The kernel's notes of return probes are not to be had: st->trampoline is 0. */
+/* The kernel's list of return probes cannot be read from here, so st->trampoline is 0. */
 static u64 env_hidden_return(u64 *slot)
 {
 	return 0;
 }
 
-/* "#pragma unroll" is for clang, which compiles the same lines for BPF. */
+/* "#pragma unroll" is meant for clang, which compiles the same lines for BPF. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunknown-pragmas"
 #include "../../bpf/unwind.h"
@@ -124,7 +126,7 @@ void walk_push(struct stack_walk *st, u64 frame)
 	push_frame(st, frame);
 }
 
-/* The walker knows unreadable memory only; that it was not copied is for us to say. */
+/* The walker only sees that memory is unreadable; that it was not copied is added here. */
 static void name_cut(struct stack_walk *st)
 {
 	st->end = STACK_COPY_TOO_SHORT;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The stack walker of bpf/unwind.h in user space: over a copy of a thread's stack and the very tables
- * that are loaded into the kernel. For samples taken without BPF, and for tests.
+ * Runs the stack walker of bpf/unwind.h in user space, over a copy of a thread's stack and the same
+ * tables that are loaded into the kernel. It is used for samples taken without BPF, and for tests.
  */
 #ifndef CPROF_UNWIND_WALK_H
 #define CPROF_UNWIND_WALK_H
@@ -10,42 +10,46 @@
 #include "base/bytes.h"
 #include "unwind/rows.h"
 
-/* What the walker asks its caller. Nothing here is written to, so threads may share one. */
+/* Provides what the walker needs from its caller. It is never written to, so threads may share
+ * one. */
 struct walk_env {
-	/* Which module is mapped executable at `pc`, and pc's offset in it (FRAME() of shared.h). */
+	/* Finds the module that is mapped executable at `pc`, and pc's offset in it (FRAME() of
+	 * shared.h). */
 	bool (*find_module)(void *arg, u64 pc, u32 *module, u64 *off);
 	/*
-	 * Whether find_module found nothing because a file is being loaded, which is what the stack's end says
-	 * then. May be NULL: that does not occur.
+	 * Whether find_module found nothing because a file is still being loaded, which becomes the
+	 * reason why the stack ends. May be NULL if that does not occur.
 	 */
 	const bool *loading;
-	/* A module's tables; NULL: nothing is known about its code. They stay while the walk lasts. */
+	/* Returns a module's tables, or NULL if nothing is known about its code. They stay valid
+	 * during the walk. */
 	const struct rows *(*rows)(void *arg, u32 module);
-	/* Target memory outside of the copied stack; may be NULL: there is none. */
+	/* Reads the target's memory outside of the copied stack; NULL if it cannot be read. */
 	bool (*read)(void *arg, void *dst, u32 size, u64 addr);
 	void *arg;
-	const struct unwind_rule *rules; /* what the modules' rows refer to */
+	const struct unwind_rule *rules; /* the rules that the modules' rows refer to */
 	u32 nrules;
 };
 
 /*
- * The stack as it was copied: `copy` lay at `sp`. A walk that needs what lies behind ends with
- * STACK_COPY_TOO_SHORT: the kernel's copy also ends at a page that is not present, so that a short one
- * says nothing about the stack's end.
+ * The copied stack; `copy` was at `sp`. A walk that needs memory past its end stops with
+ * STACK_COPY_TOO_SHORT. The kernel's copy also ends at a page that is not present, so a short copy
+ * does not mean that the stack ends there.
  */
 struct walk_copy {
 	struct bytes copy;
 	u64 sp;
-	u64 thread_pointer; /* fs base; 0: unknown, as in samples of perf */
+	u64 thread_pointer; /* fs base; 0 if unknown, as in samples of perf */
 };
 
-/* Empties `st`, to push kernel frames and set registers. */
+/* Empties `st`, so that kernel frames can be pushed and registers set. */
 void walk_reset(struct stack_walk *st);
 void walk_push(struct stack_walk *st, u64 frame);
 
 /*
- * Walks from the registers in `st` (pc, sp, bp, regs, regs_known, exact), appends to its frames and sets
- * its end, as unwind_user() does in the kernel. Thread-safe. `env` may not walk itself.
+ * Walks from the registers in `st` (pc, sp, bp, regs, regs_known, exact), appends to its frames and
+ * sets its end, as unwind_user() does in the kernel. It is thread-safe. The callbacks in `env` must
+ * not start a walk.
  */
 void walk_stack(struct stack_walk *st, const struct walk_env *env, const struct walk_copy *copy);
 
