@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Takes frames and samples out of a profile: see apply.h. */
+/* Removes frames and samples from a profile: see apply.h. */
 #include "view/apply.h"
 
 #include <errno.h>
@@ -9,7 +9,8 @@ bool filter_is_empty(const struct filter_options *o)
 	return !o->focus && !o->ignore && !o->hide && !o->show_from && !o->nlabels;
 }
 
-/* Where the frames that stay are written: to their old place, unless the next sample shares the stack. */
+/* Returns where the remaining frames are written, which is their old place unless the next sample
+ * shares the stack. */
 static int stack_to_write(struct profile *p, const struct profile_sample *s, bool shared, u32 *to)
 {
 	if (!shared) {
@@ -25,7 +26,7 @@ static int stack_to_write(struct profile *p, const struct profile_sample *s, boo
 	return 0;
 }
 
-/* 1: it stays; 0: nothing is left of it. */
+/* Returns 1 if the sample stays, or 0 if nothing is left of it. */
 static int keep_sample(struct profile *p, const struct filter *f, bool shared,
 		       struct profile_sample *s)
 {

@@ -7,15 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How a profile counts: how many samples are behind a value, and what one of them is worth. */
+/* Describes how a profile counts: how many samples are behind a value, and what one of them is
+ * worth. */
 struct counting {
-	int type; /* of the samples; -1: none says it, so the period must */
-	int bytes; /* of sampled memory: the type of its bytes; -1: none */
-	s64 period; /* value of one sample, when there is no type; of memory, bytes between samples */
-	double worth; /* value of one sample on average */
+	int type; /* the type that counts samples; -1 if there is none, so the period is used */
+	int bytes; /* for sampled memory: the type of its bytes; -1 if there is none */
+	/* the value of one sample if there is no type; for memory, the bytes between samples */
+	s64 period;
+	double worth; /* the average value of one sample */
 };
 
-/* ---- the test ------------------------------------------------------------------------------------ */
+/* ---- the test -------------------------------------------------------------------------------- */
 
 static double log_binomial(u64 k, u64 n, double q)
 {
@@ -25,7 +27,7 @@ static double log_binomial(u64 k, u64 n, double q)
 
 static double exact(u64 n0, u64 n, double q)
 {
-	const double limit = log_binomial(n0, n, q) + 1e-7; /* equal but for rounding */
+	const double limit = log_binomial(n0, n, q) + 1e-7; /* equal except for rounding */
 	double sum = 0;
 
 	for (u64 k = 0; k <= n; k++) {
@@ -48,7 +50,7 @@ double compare_probability(u64 n0, u64 n1, double q)
 	return erfc(fabs((double)n0 - n * q) / sqrt(2 * n * q * (1 - q)));
 }
 
-/* ---- counts -------------------------------------------------------------------------------------- */
+/* ---- counts ---------------------------------------------------------------------------------- */
 
 static bool is_count(const struct profile *p, size_t type)
 {
@@ -61,8 +63,8 @@ static bool is_bytes(const struct profile *p, string_id unit)
 }
 
 /*
- * How many samples a stack has. Profiles of memory say how many objects that stands for: at a mean distance of R
- * bytes an object of S bytes was sampled with a probability of 1 - exp(-S/R).
+ * Returns how many samples a stack has. Profiles of memory give the number of objects instead. At a
+ * mean distance of R bytes, an object of S bytes was sampled with a probability of 1 - exp(-S/R).
  */
 static double samples_of(const struct profile *p, const struct counting *c, int type,
 			 const struct profile_sample *s)
@@ -78,7 +80,8 @@ static double samples_of(const struct profile *p, const struct counting *c, int 
 	return count;
 }
 
-/* The type that counts what `type` measures: itself, or the count in front of it (Go's and our order). */
+/* Finds the type that counts what `type` measures: `type` itself, or the count in front of it (in
+ * Go's order and ours). */
 static void counting_find(struct counting *c, const struct profile *p, int type, s64 total)
 {
 	double count = 0;
@@ -111,7 +114,7 @@ static s64 total_of(const struct profile *p, int type)
 	return total;
 }
 
-/* ---- rows ---------------------------------------------------------------------------------------- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 static s64 scaled(s64 value, double scale)
 {
@@ -129,7 +132,7 @@ static int view_of(const struct profile *p, int type, const struct compare_optio
 	return ret ? ret : view_count(*out);
 }
 
-/* Of the stack in v->stack, to its leaf, or to each of its functions once. */
+/* Adds the stack in v->stack to its leaf, or once to each of its functions. */
 static void count_stack(const struct view *v, double samples, bool by_cum, size_t *seen, size_t now,
 			double *counts)
 {
@@ -145,7 +148,7 @@ static void count_stack(const struct view *v, double samples, bool by_cum, size_
 	}
 }
 
-/* How many samples each function has; -1 when the profile does not say. */
+/* Computes how many samples each function has; -1 if the profile does not say. */
 static int counts_of(struct view *v, const struct counting *c, bool by_cum, s64 **out)
 {
 	double *sums = calloc(v->nodes.len + 1, sizeof(*sums));
@@ -276,9 +279,9 @@ static int fill_rows(struct compare *c, const struct side *base, const struct si
 	return 0;
 }
 
-/* ---- the whole ------------------------------------------------------------------------------------ */
+/* ---- the comparison -------------------------------------------------------------------------- */
 
-/* The same type in both, by name and unit. */
+/* Finds the same type in both profiles, by name and unit. */
 static int pick_types(struct side *base, struct side *now, const struct compare_options *o,
 		      int *base_type, int *now_type, struct error *err)
 {

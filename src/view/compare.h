@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Two profiles function by function: matched by name and module, so that another build or address layout
- * does not matter.
+ * Compares two profiles function by function. Functions are matched by name and module, so another
+ * build or address layout does not matter.
  *
- * Noise: a sampled count is a Poisson variable. If a function cost the same in both profiles, then of its
- * n = n0 + n1 samples each falls into the base with a probability q that follows from how much one sample
- * is worth there and here; n0 is binomial(n, q). A change is noise when an outcome at least as unlikely as
- * this one has a probability of COMPARE_ALPHA or more (exact two-sided test; with a normal approximation
- * above COMPARE_EXACT samples). Timer samples are more regular than Poisson's, so the test rather calls a
- * change noise than the other way round.
+ * A change may be noise, because a sampled count is a Poisson variable. If a function cost the same
+ * in both profiles, then each of its n = n0 + n1 samples falls into the base with a probability q
+ * that follows from how much one sample is worth in each profile, so n0 is binomial(n, q). A change
+ * counts as noise if an outcome at least as unlikely as this one has a probability of COMPARE_ALPHA
+ * or more (an exact two-sided test; above COMPARE_EXACT samples, a normal approximation). Timer
+ * samples are more regular than a Poisson process, so the test is more likely to call a real change
+ * noise than the reverse.
  */
 #ifndef CPROF_VIEW_COMPARE_H
 #define CPROF_VIEW_COMPARE_H
@@ -19,7 +20,7 @@
 #define COMPARE_EXACT 10000
 
 struct compare_options {
-	const char *sample_type; /* NULL: the default of the new profile */
+	const char *sample_type; /* NULL for the default of the new profile */
 	struct filter_options filter;
 	bool normalize; /* scale the base so that both totals are equal */
 	bool by_cum;
@@ -27,8 +28,8 @@ struct compare_options {
 
 struct compare_row {
 	const char *name, *module; /* borrowed from the profiles' views */
-	s64 base, now; /* flat, or cum; the base's scaled */
-	s64 base_count, now_count; /* samples; -1 when the profiles do not say */
+	s64 base, now; /* flat or cum; the base's value is scaled */
+	s64 base_count, now_count; /* samples; -1 if the profiles do not say */
 	u8 kind; /* enum profile_mapping_kind */
 	bool known_noise; /* whether the counts allow a test */
 	bool noise; /* the change is within sampling noise */
@@ -38,8 +39,8 @@ struct compare {
 	struct view *base_view, *now_view;
 	VEC(struct compare_row) rows; /* largest change first */
 	const char *type, *unit; /* borrowed */
-	s64 base_total, now_total; /* of all samples; the base's scaled */
-	double scale; /* the base was multiplied by it */
+	s64 base_total, now_total; /* of all samples; that of the base is scaled */
+	double scale; /* the factor by which the base was multiplied */
 };
 
 int compare_new(const struct profile *base, const struct profile *now,
@@ -48,8 +49,8 @@ int compare_new(const struct profile *base, const struct profile *now,
 void compare_free(struct compare *c);
 
 /*
- * The probability, under equal cost, of a split of n0 + n1 samples at least as unlikely as this one; `q` is
- * the share of the base.
+ * Returns the probability, assuming equal cost, of a split of n0 + n1 samples at least as unlikely
+ * as this one; `q` is the share of the base.
  */
 double compare_probability(u64 n0, u64 n1, double q);
 

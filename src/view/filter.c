@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Leaves frames and samples out: see filter.h. */
+/* Filters frames and samples: see filter.h. */
 #include "view/filter.h"
 
 #include <errno.h>
@@ -10,8 +10,8 @@
 
 #define DROP_MAX 2048u
 /*
- * glibc's matcher keeps every state it ever met, one per byte of text at worst, each as large as the
- * expression is long: after so much text it begins anew.
+ * glibc's matcher keeps every state it has ever met, at worst one per byte of text, each as large
+ * as the expression is long. So it is recompiled after this much text.
  */
 #define DROP_TEXT (16u << 10)
 
@@ -20,11 +20,12 @@ enum { /* bits of a location */
        IGNORED = 1 << 1,
        HIDDEN = 1 << 2,
        SHOWN_FROM = 1 << 3,
-       PRUNED = 1 << 4, /* it and what is below it */
+       PRUNED = 1 << 4, /* this frame and those below it */
        PRUNED_BELOW = 1 << 5,
 };
 
-/* An expression, and what it said of each string: strings are few, frames many. */
+/* Holds an expression and its result for each string, because there are few strings and many
+ * frames. */
 struct pattern {
 	const struct profile *p;
 	regex_t regex;
@@ -88,7 +89,7 @@ static bool location_matches(struct pattern *x, const struct profile_location *l
 	return module_matches(x, l);
 }
 
-/* ---- each expression on all locations ---------------------------------------------------------- */
+/* ---- each expression on all locations -------------------------------------------------------- */
 
 static void mark(struct filter *f, struct pattern *x, u8 bit)
 {
@@ -115,7 +116,7 @@ static void hide(struct filter *f, struct pattern *x)
 	}
 }
 
-/* Of a location, the outermost function that matches and what is inlined into it stay. */
+/* In a location, the outermost function that matches and everything inlined into it stay. */
 static void show_from(struct filter *f, struct pattern *x)
 {
 	for (size_t i = 0; i < f->p->locations.len; i++) {
@@ -137,7 +138,7 @@ static void show_from(struct filter *f, struct pattern *x)
 	}
 }
 
-/* ---- drop_frames -------------------------------------------------------------------------------- */
+/* ---- drop_frames ----------------------------------------------------------------------------- */
 
 /* The name without its parameters, as drop_frames expects it. */
 static void plain_name(const char *name, char *out, size_t size)
@@ -166,18 +167,19 @@ static void plain_name(const char *name, char *out, size_t size)
 }
 
 struct safe_regex {
-	const char *text; /* the file's */
+	const char *text; /* from the file */
 	regex_t regex;
 	bool valid;
-	size_t fed; /* bytes of text since it was compiled */
+	size_t fed; /* bytes of text matched since it was compiled */
 };
 
 struct pruning {
 	struct safe_regex drop, keep;
-	u8 *known; /* of each string */
+	u8 *known; /* the result for each string */
 };
 
-/* From the file, so it must not make the compiler explode: no counts, no references. */
+/* The expression comes from the file and must not make the compiler explode, so counts and
+ * references are not allowed. */
 static bool safe_regex_init(struct safe_regex *x, const char *text)
 {
 	char whole[DROP_MAX + 8];
@@ -263,7 +265,7 @@ static int apply_drop_frames(struct filter *f)
 	return 0;
 }
 
-/* ---- labels -------------------------------------------------------------------------------------- */
+/* ---- labels ---------------------------------------------------------------------------------- */
 
 static bool label_equals(const struct profile *p, const struct profile_label *l, const char *value)
 {
@@ -290,7 +292,7 @@ static bool has_label(const struct profile *p, const struct profile_sample *s, c
 	return false;
 }
 
-/* ---- the whole ----------------------------------------------------------------------------------- */
+/* ---- applying the filter --------------------------------------------------------------------- */
 
 static int apply(struct filter *f, const char *text, const char *option,
 		 void (*action)(struct filter *f, struct pattern *x), u8 bit, struct error *err)
@@ -345,7 +347,7 @@ bool filter_hides_location(const struct filter *f, u32 location)
 	return f->locations[location] & HIDDEN;
 }
 
-/* What lies below the outermost frame to be dropped goes, unless no frame stands above it. */
+/* Frames below the outermost frame to be dropped are removed, unless no frame is above it. */
 static u32 pruned_first(const struct filter *f, const u32 *stack, u32 n)
 {
 	bool found_user = false;

@@ -18,7 +18,7 @@ static bool same_child(const void *arg, u32 id)
 	return n->parent == w->parent && n->frame == w->frame;
 }
 
-/* The child of `parent` for `frame`, made when it is new. */
+/* Returns the child of `parent` for `frame`, creating it if necessary. */
 static s64 child(struct tree *t, struct id_table *index, u32 parent, struct view_frame frame)
 {
 	const u32 key[] = {parent, frame.node};
@@ -61,7 +61,8 @@ static int add_stack(struct tree *t, struct id_table *index, const struct view *
 	return 0;
 }
 
-/* Descending by parent and name, so that pushing each in front of its siblings gives ascending lists. */
+/* The order is descending by parent and name, so that pushing each in front of its siblings gives
+ * ascending lists. */
 struct naming {
 	const struct tree *t;
 	const struct view *v;

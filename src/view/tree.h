@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* All stacks of a view as one tree, for formats that draw or nest. */
+/* Merges all stacks of a view into one tree, for formats that draw or nest. */
 #ifndef CPROF_VIEW_TREE_H
 #define CPROF_VIEW_TREE_H
 
@@ -8,11 +8,12 @@
 #define TREE_NONE UINT32_MAX
 
 struct tree_node {
-	u32 parent, first_child, next_sibling; /* TREE_NONE: none; siblings in the order of names */
+	/* TREE_NONE if there is none; siblings are in the order of their names */
+	u32 parent, first_child, next_sibling;
 	u32 frame; /* node of the view; TREE_NONE for the root */
 	u32 depth; /* the root has 0 */
-	s64 value; /* with what is below */
-	bool inlined; /* into its parent, everywhere */
+	s64 value; /* includes everything below */
+	bool inlined; /* inlined into its parent wherever it occurs */
 };
 
 struct tree {
@@ -20,7 +21,7 @@ struct tree {
 	u32 max_depth;
 };
 
-/* Samples whose value is not positive are left out: they have no width. */
+/* Samples whose value is not positive are left out, because they would have no width. */
 int tree_build(struct tree *t, struct view *v) MUST_CHECK;
 void tree_release(struct tree *t);
 

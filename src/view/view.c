@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Frames into nodes, and their numbers: see view.h. */
+/* Groups frames into nodes and computes their numbers: see view.h. */
 #include "view/view.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 
 #define NAME_MAX_BYTES 8192
 
-/* ---- names -------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 const char *view_basename(const char *path)
 {
@@ -70,7 +70,7 @@ static void line_name(const struct view *v, const struct profile_location *l,
 	}
 }
 
-/* ---- nodes -------------------------------------------------------------------------------------- */
+/* ---- nodes ----------------------------------------------------------------------------------- */
 
 struct wanted_node {
 	const struct view *v;
@@ -87,7 +87,7 @@ static bool same_node(const void *arg, u32 id)
 		!strcmp(view_basename(profile_text(w->v->p, n->module)), w->module));
 }
 
-/* The node of that name, made when it is new; or -ENOMEM. */
+/* Returns the node of that name, creating it if necessary, or -ENOMEM. */
 static s64 node_named(struct view *v, const char *name, string_id module, u8 kind)
 {
 	const char *base = view_basename(profile_text(v->p, module));
@@ -148,7 +148,7 @@ static int place_location(struct view *v, u32 number)
 {
 	const struct profile_location *l = &v->p->locations.data[number];
 	const struct profile_mapping *m = &v->p->mappings.data[l->mapping];
-	u32 shown = l->nlines; /* and those before it */
+	u32 shown = l->nlines; /* Those before it are hidden as well. */
 	char name[NAME_MAX_BYTES];
 	int ret = 0;
 
@@ -158,7 +158,7 @@ static int place_location(struct view *v, u32 number)
 		view_unnamed(v->p, l, name, sizeof(name));
 		return push_frame(v, node_named(v, name, m->path, m->kind), false);
 	}
-	/* Without the function that it was inlined into, a frame stands for the call itself. */
+	/* Without the function that it was inlined into, a frame represents the call itself. */
 	while (shown && v->filter.line_hidden[l->first_line + shown - 1])
 		shown--;
 	for (u32 i = 0; i < shown && !ret; i++) {
@@ -236,14 +236,14 @@ void view_free(struct view *v)
 	free(v);
 }
 
-/* ---- stacks ------------------------------------------------------------------------------------- */
+/* ---- stacks ---------------------------------------------------------------------------------- */
 
 s64 view_value(const struct view *v, size_t sample)
 {
 	return v->p->values.data[v->p->samples.data[sample].first_value + (u32)v->o.type];
 }
 
-/* "redis-server", else the number of a thread. */
+/* Uses the name, such as "redis-server", or else the number of the thread. */
 static s64 node_of_thread(struct view *v, const struct profile_sample *s)
 {
 	static const char *const keys[] = {"thread", "tid", "thread_id"};
@@ -291,7 +291,7 @@ int view_stack(struct view *v, size_t sample)
 	return v->stack.len > 0;
 }
 
-/* ---- numbers ------------------------------------------------------------------------------------ */
+/* ---- numbers --------------------------------------------------------------------------------- */
 
 u64 view_magnitude(s64 v)
 {
@@ -409,7 +409,7 @@ int view_count_edges(struct view *v)
 	return ret;
 }
 
-/* ---- order -------------------------------------------------------------------------------------- */
+/* ---- order ----------------------------------------------------------------------------------- */
 
 struct ordering {
 	const struct view *v;

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From names to the kinds of waits: see wait_kind.h. */
+/* Derives the kinds of waits from names: see wait_kind.h. */
 #include "view/wait_kind.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define LOOK_AT 12 /* user frames, leaf side first */
+#define LOOK_AT 12 /* number of user frames, counted from the leaf */
 
-/* A part of a function's name; the innermost frame that fits decides, and of its fits the first. */
+/* Each entry is a part of a function's name. The innermost frame that matches decides, and of
+ * several matches the first one. */
 static const struct {
 	const char *part, *kind;
 } kind_table[] = {
-	{"pthread_mutex_cond_lock", "mutex"}, /* on the way back from a condition variable */
+	/* this occurs on the way back from a condition variable */
+	{"pthread_mutex_cond_lock", "mutex"},
 	{"pthread_cond_", "condvar"},
 	{"condition_variable", "condvar"},
 	{"Condvar", "condvar"},
@@ -33,19 +35,19 @@ static const struct {
 	{"sync::mutex", "mutex"},
 	{"futex::Mutex", "mutex"},
 	{"std::mutex", "mutex"},
-	{"runtime.lock2", "mutex"}, /* Go: the run time's own locks, and threads without work */
+	{"runtime.lock2", "mutex"}, /* Go: the runtime's own locks, and threads without work */
 	{"runtime.notesleep", "condvar"},
 	{"runtime.notetsleep", "condvar"},
 	{"thread::park", "condvar"},
 };
 
-/* What the kernel does between the wait and the program that watches it. */
+/* The kernel runs these functions between the wait and the BPF program that watches it. */
 static const char *const scheduler_frames[] = {
 	"bpf_prog_", "bpf_trace_run",    "__bpf_trace_",       "__traceiter_", "__schedule",
 	"schedule",  "preempt_schedule", "finish_task_switch", "io_schedule",
 };
 
-/* Where an interrupt begins (arch/x86/include/asm/idtentry.h). */
+/* Interrupts begin in these functions (arch/x86/include/asm/idtentry.h). */
 static const char *const interrupt_frames[] = {"asm_sysvec_", "asm_common_interrupt"};
 
 static const char *name_of(const struct profile *p, const struct profile_location *l, u32 line)
@@ -96,7 +98,7 @@ static bool is_separator(const struct profile *p, const struct profile_location 
 	       !strcmp(name_of(p, l, 0), "--");
 }
 
-/* Where the waiter's stack begins: behind that of its waker, where there is one. */
+/* Returns where the waiter's stack begins, which is after that of its waker if there is one. */
 static u32 waiter_at(const struct profile *p, const struct profile_sample *s)
 {
 	for (u32 i = 0; i + 1 < s->nlocations; i++) {
@@ -106,7 +108,8 @@ static u32 waiter_at(const struct profile *p, const struct profile_sample *s)
 	return 0;
 }
 
-/* The waiter's leaf, without the scheduler's frames; the last frame stays, whatever it is. */
+/* Returns the waiter's leaf without the scheduler's frames. The last frame stays, whatever it
+ * is. */
 static u32 waiter_leaf(const struct profile *p, const struct profile_sample *s, u32 at)
 {
 	while (at + 1 < s->nlocations && is_scheduler(p, location_at(p, s, at)))
@@ -127,8 +130,9 @@ static int copy_locations(struct profile *p, const struct profile_sample *s, u32
 }
 
 /*
- * A sample with a waker's stack gets a list of its own: the waker's from whoever was interrupted or from
- * its root on (what an interrupt interrupted has no part in it), up to where it wakes; then the waiter's.
+ * A sample with a waker's stack gets its own list. First comes the waker's stack, up to where it
+ * wakes the waiter; it begins at the interrupt, if there was one, because the interrupted code has
+ * no part in the wake-up. The waiter's stack follows.
  */
 static int cut_chain(struct profile *p, struct profile_sample *s, u32 waiter)
 {
@@ -161,7 +165,8 @@ static int cut_scheduler(struct profile *p, struct profile_sample *s)
 	return 0;
 }
 
-/* Where a thread ends, the kernel wakes who joins it: no function's name says so but that of its beginning. */
+/* When a thread exits, the kernel wakes its joiner. Only the thread's start function on the stack
+ * shows that. */
 static bool is_end_of_thread(const char *name)
 {
 	return !strcmp(name, "start_thread") || !strcmp(name, "__exit_thread") ||
@@ -171,7 +176,7 @@ static bool is_end_of_thread(const char *name)
 static const char *kind_of_name(const char *name)
 {
 	if (strstr(name, "parking_lot_core"))
-		return NULL; /* the callers tell its locks from its condition variables */
+		return NULL; /* Its callers tell whether it is a lock or a condition variable. */
 	for (size_t i = 0; i < ARRAY_LEN(kind_table); i++) {
 		if (strstr(name, kind_table[i].part))
 			return kind_table[i].kind;
@@ -227,7 +232,7 @@ const char *wait_label_text(const struct profile *p, const struct profile_sample
 	return label && label->str ? profile_text(p, label->str) : NULL;
 }
 
-/* Labels of samples may be shared: the sample gets a list of its own. */
+/* Samples may share their labels, so this sample gets its own list. */
 static int add_label(struct profile *p, struct profile_sample *s, const char *key, const char *text)
 {
 	s64 key_id = profile_string(p, key), text_id = profile_string(p, text);
@@ -251,7 +256,7 @@ static int add_label(struct profile *p, struct profile_sample *s, const char *ke
 	return 0;
 }
 
-/* A thread that waits to be told of work does not wait for a lock. */
+/* A thread that waits for work is not waiting for a lock. */
 static int condvar_is_idle(struct profile *p, struct profile_sample *s)
 {
 	struct profile_label *cause = label_of(p, s, "cause");
@@ -262,7 +267,7 @@ static int condvar_is_idle(struct profile *p, struct profile_sample *s)
 	idle = profile_string(p, "idle");
 	if (idle < 0)
 		return (int)idle;
-	cause->str = (string_id)idle; /* no other sample has this list of labels */
+	cause->str = (string_id)idle; /* no other sample uses this list of labels */
 	return 0;
 }
 
