@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names of variables: see data_symbol.h. */
+/* Finds the names of variables: see data_symbol.h. */
 #include "symbol/data_symbol.h"
 
 #include <elf.h>
@@ -15,7 +15,7 @@ static bool covers(const Elf64_Sym *sym, u64 vaddr)
 	       vaddr >= sym->st_value && vaddr - sym->st_value < sym->st_size;
 }
 
-/* The text at `at` of a string table, if it ends inside; else NULL. */
+/* Returns the text at `at` of a string table if it ends inside the table, else NULL. */
 static const char *text_at(struct bytes strings, u32 at)
 {
 	if (at >= strings.len || !memchr(strings.data + at, 0, strings.len - at))
@@ -23,7 +23,7 @@ static const char *text_at(struct bytes strings, u32 at)
 	return (const char *)strings.data + at;
 }
 
-/* How far inside its variable an address is; in a small one that does not matter. */
+/* Returns how far inside its variable an address is; for a small variable that does not matter. */
 static u64 distance(const Elf64_Sym *sym, u64 vaddr)
 {
 	return sym->st_size <= DATA_SYMBOL_SMALL ? 0 : vaddr - sym->st_value;

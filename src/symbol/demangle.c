@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Turns linkage names into what their authors wrote, within bounds of time and size. */
+/* Turns linkage names into names as written in the source, within bounds of time and size. */
 #include "symbol/demangle.h"
 
 #include <ctype.h>
@@ -9,7 +9,7 @@
 #include <string.h>
 
 struct output {
-	jmp_buf full; /* the only way out of libiberty before it is done */
+	jmp_buf full; /* the only way to leave libiberty before it has finished */
 	size_t len;
 	char text[DEMANGLE_MAX_OUTPUT];
 };
@@ -26,8 +26,9 @@ static void output_add(const char *text, size_t len, void *arg)
 }
 
 /*
- * Rust's v0 names count the lifetimes of a "for<...>" in base 62 ("FG" or "DG", digits, "_"), and libiberty
- * walks through all of them even where it prints none: 11 digits are 60 years of it. Nobody writes 62.
+ * Rust's v0 names count the lifetimes of a "for<...>" in base 62 ("FG" or "DG", digits, "_").
+ * libiberty iterates over all of them even if it prints none, so 11 digits would take 60 years. No
+ * program has 62 of them.
  */
 static bool counts_too_far(const char *raw)
 {
@@ -44,7 +45,7 @@ static bool counts_too_far(const char *raw)
 	return false;
 }
 
-/* The callback forms of libiberty keep their state on the stack, so leaving them early is sound. */
+/* The callback forms of libiberty keep their state on the stack, so leaving them early is safe. */
 static bool demangle_into(struct output *out, const char *raw)
 {
 	if (setjmp(out->full))
@@ -90,7 +91,8 @@ static bool ends_with(const char *text, size_t len, const char *tail)
 	return len > n && !memcmp(text + len - n, tail, n);
 }
 
-/* Length of `raw` without one suffix that gcc or LLVM gives to clones; `len` when there is none. */
+/* Returns the length of `raw` without one suffix that gcc or LLVM gives to clones; `len` if there
+ * is none. */
 static size_t without_clone_suffix(const char *raw, size_t len)
 {
 	static const char *const numbered[] = {".part.",     ".isra.", ".constprop.",

@@ -9,16 +9,16 @@
 #include "elf/symbols.h"
 
 /*
- * zlib reaches some 20:1 on debug sections; a claim beyond this would make a megabyte cost
- * gigabytes.
+ * zlib reaches some 20:1 on debug sections. With a higher limit, a megabyte of file could cost
+ * gigabytes of memory.
  */
 #define INFLATE_RATIO_MAX 200ull
 
-/* What a file holds, by its section headers only. */
+/* Describes the contents of a file, from its section headers alone. */
 struct contents {
 	struct elf_file *f;
 	bool info, alt_link, bomb;
-	u64 bytes; /* of all debug sections, unpacked */
+	u64 bytes; /* size of all debug sections, unpacked */
 };
 
 static bool is_debug(const char *name)
@@ -43,7 +43,7 @@ static u64 gnu_size(struct elf_file *f, const GElf_Shdr *shdr)
 	return __builtin_bswap64(cursor_u64(&c));
 }
 
-/* How many bytes a section will take. */
+/* Returns how many bytes a section will occupy. */
 static u64 unpacked_size(struct elf_file *f, Elf_Scn *scn, const GElf_Shdr *shdr, const char *name)
 {
 	GElf_Chdr chdr;
@@ -73,7 +73,7 @@ static int add_section(void *arg, const char *name, Elf_Scn *scn, const GElf_Shd
 	return 0;
 }
 
-/* Left to itself libdw would open the path that the link names, as root and whatever is there. */
+/* Otherwise libdw itself would open the path in the link, as root and whatever is there. */
 static int check_contents(struct elf_file *f, bool has_alt)
 {
 	struct budget *budget = elf_file_budget(f);
@@ -88,9 +88,9 @@ static int check_contents(struct elf_file *f, bool has_alt)
 	return 0;
 }
 
-/* ---- the sections that libdw does not read for us --------------------------------------------- */
+/* ---- the sections that libdw does not expose ------------------------------------------------- */
 
-/* By now libdw has unpacked it, so that it need not be done twice. */
+/* libdw has already unpacked it, so it need not be unpacked again. */
 static struct bytes data_of(Elf_Scn *scn)
 {
 	Elf_Data *data = elf_getdata(scn, NULL);

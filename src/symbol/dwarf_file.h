@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The DWARF of one file, opened by libdw within the file's budget. libdw reads and unpacks all
- * debug sections at once, whatever they claim, so their sizes are looked at before.
+ * Opens the DWARF of one file with libdw, within the file's budget. libdw reads and unpacks all
+ * debug sections at once, whatever size they claim, so their sizes are checked first.
  */
 #ifndef CPROF_SYMBOL_DWARF_FILE_H
 #define CPROF_SYMBOL_DWARF_FILE_H
@@ -14,14 +14,14 @@
 struct dwarf_file {
 	struct budget *budget;
 	Dwarf *dwarf;
-	Dwarf *alt; /* dwz's supplementary file; or NULL */
+	Dwarf *alt; /* dwz's supplementary file, or NULL */
 	struct line_sections lines, alt_lines;
 };
 
 /*
- * `f` and `alt` (or NULL) must outlive it. -ENOENT: no DWARF in `f`, or it refers to a
- * supplementary file and `alt` is NULL; -E2BIG: its sections are larger than the budget allows, or
- * than their file makes plausible.
+ * `f` and `alt` (or NULL) must outlive it. Returns -ENOENT if there is no DWARF in `f`, or if it
+ * refers to a supplementary file and `alt` is NULL; -E2BIG if its sections are larger than the
+ * budget allows, or than their file makes plausible.
  */
 int dwarf_file_init(struct dwarf_file *d, struct elf_file *f, struct elf_file *alt) MUST_CHECK;
 void dwarf_file_release(struct dwarf_file *d);

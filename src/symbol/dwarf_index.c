@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names the functions, inlined functions and lines of a sorted batch of addresses from DWARF. */
+/* Finds the functions, inlined functions and lines of a sorted batch of addresses in DWARF. */
 #include "symbol/dwarf_index.h"
 
 #include <dwarf.h>
@@ -12,7 +12,7 @@
 #include "symbol/dwarf_qualify.h"
 #include "symbol/dwarf_scopes.h"
 
-#define FRAME_STEPS 1000 /* libdw looks for some ten attributes */
+#define FRAME_STEPS 1000 /* libdw searches for some ten attributes */
 
 struct dwarf_index {
 	struct dwarf_file file;
@@ -23,22 +23,22 @@ struct place {
 	u32 line;
 };
 
-/* What a scope is called. */
+/* Holds the name and position of a scope. */
 struct description {
-	bool known; /* the rest is filled in */
+	bool known; /* if false, the rest is not filled in yet */
 	const char *name, *linkage_name, *file;
 	u32 start_line;
-	struct place call; /* where the parent calls it */
+	struct place call; /* where its parent calls it */
 	u64 low_pc;
 };
 
 struct batch {
 	struct budget *budget;
 	struct dwarf_scopes scopes;
-	struct description *descriptions; /* of each scope */
-	struct place *lines; /* of each address */
+	struct description *descriptions; /* for each scope */
+	struct place *lines; /* for each address */
 	struct dwarf_lines *tables;
-	struct dwarf_qualifier *qualifier; /* owns the names it made */
+	struct dwarf_qualifier *qualifier; /* owns the names that it built */
 };
 
 int dwarf_index_new(struct elf_file *f, struct elf_file *alt, struct dwarf_index **out)
@@ -64,7 +64,7 @@ void dwarf_index_free(struct dwarf_index *index)
 	free(index);
 }
 
-/* ---- lines ------------------------------------------------------------------------------------ */
+/* ---- lines ----------------------------------------------------------------------------------- */
 
 struct unit_address {
 	Dwarf_Die unit;
@@ -94,7 +94,7 @@ static void set_lines(struct batch *b, struct line_table *table, const struct un
 	}
 }
 
-/* Runs a unit's line table for its addresses. */
+/* Runs the line table of a unit for its addresses. */
 static int find_unit_lines(struct batch *b, struct unit_address *list, size_t n)
 {
 	struct line_table *table = dwarf_lines_of(b->tables, &list[0].unit);
@@ -137,7 +137,7 @@ static int find_lines(struct batch *b)
 	return err;
 }
 
-/* ---- frames ----------------------------------------------------------------------------------- */
+/* ---- frames ---------------------------------------------------------------------------------- */
 
 static void describe_call(struct batch *b, Dwarf_Die *die, struct place *call)
 {
@@ -180,7 +180,7 @@ static void describe(struct batch *b, struct dwarf_scope *scope, struct descript
 		d->low_pc = 0;
 }
 
-/* NULL when the budget ended. */
+/* Returns NULL once the budget has run out. */
 static const struct description *description_of(struct batch *b, u32 scope)
 {
 	struct description *d = &b->descriptions[scope];
@@ -193,7 +193,7 @@ static const struct description *description_of(struct batch *b, u32 scope)
 	return d;
 }
 
-/* Version 5 line tables name directories below the compiler's own. */
+/* Version 5 line tables give directories relative to that of the compiler. */
 static void set_directories(Dwarf_Die *unit, struct dwarf_frame *frames, u32 n)
 {
 	Dwarf_Attribute attr;
@@ -205,7 +205,7 @@ static void set_directories(Dwarf_Die *unit, struct dwarf_frame *frames, u32 n)
 	}
 }
 
-/* Fills `frames` (DWARF_MAX_INLINES of them) for one address; how many. */
+/* Fills `frames` (DWARF_MAX_INLINES of them) for one address and returns their number. */
 static u32 frames_of(struct batch *b, size_t which, struct dwarf_frame *frames)
 {
 	u32 scope = b->scopes.scope_of[which], n = 0;

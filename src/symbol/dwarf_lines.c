@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Line tables by the place they have in their file: see dwarf_lines.h. */
+/* Keeps line tables by their position in the file: see dwarf_lines.h. */
 #include "symbol/dwarf_lines.h"
 
 #include <dwarf.h>
@@ -10,12 +10,12 @@
 
 struct table_key {
 	u64 offset; /* in .debug_line */
-	u64 alt; /* 1: of the supplementary file */
+	u64 alt; /* 1 if in the supplementary file */
 };
 
 struct known_table {
 	struct table_key key;
-	struct line_table *table; /* NULL: broken */
+	struct line_table *table; /* NULL if it is broken */
 	UT_hash_handle hh;
 };
 
@@ -89,7 +89,7 @@ const char *dwarf_lines_file(struct dwarf_lines *l, Dwarf_Die *die, unsigned int
 	Dwarf_Word number;
 	Dwarf_Die unit;
 
-	/* Numbers are those of the unit in which the attribute was found. */
+	/* Numbers refer to the unit in which the attribute was found. */
 	if (dwarf_formudata(dwarf_attr_integrate(die, name, &attr), &number) ||
 	    !dwarf_cu_die(attr.cu, &unit, NULL, NULL, NULL, NULL, NULL, NULL))
 		return NULL;

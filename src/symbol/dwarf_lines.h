@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The line tables that units of DWARF refer to, each read once. */
+/* Reads each line table that units of DWARF refer to once. */
 #ifndef CPROF_SYMBOL_DWARF_LINES_H
 #define CPROF_SYMBOL_DWARF_LINES_H
 
@@ -8,17 +8,17 @@
 struct dwarf_lines;
 
 int dwarf_lines_new(const struct dwarf_file *file, struct dwarf_lines **out) MUST_CHECK;
-void dwarf_lines_free(struct dwarf_lines *l); /* NULL is fine; and with it all paths */
+void dwarf_lines_free(struct dwarf_lines *l); /* NULL is allowed; all paths are freed with it */
 
 /*
- * The table of a unit (its DIE); borrowed. NULL: the unit has none, it is broken, or memory or the
- * budget (BUDGET_LINES) ended.
+ * Returns the table of a unit (its DIE); borrowed. It is NULL if the unit has none, if it is
+ * broken, or if memory or the budget (BUDGET_LINES) ran out.
  */
 struct line_table *dwarf_lines_of(struct dwarf_lines *l, Dwarf_Die *unit);
 
 /*
- * The file whose number is the attribute `name` (DW_AT_decl_file, DW_AT_call_file) of a DIE or of
- * what it refers to; NULL: unknown. A path as line_table_file() gives it.
+ * Returns the file whose number is the attribute `name` (DW_AT_decl_file, DW_AT_call_file) of a DIE
+ * or of the DIE it refers to; NULL if unknown. The path is the one that line_table_file() gives.
  */
 const char *dwarf_lines_file(struct dwarf_lines *l, Dwarf_Die *die, unsigned int name);
 

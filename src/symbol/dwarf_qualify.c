@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Full names of C++ functions: see dwarf_qualify.h.
+ * Builds full names of C++ functions: see dwarf_qualify.h.
  *
- * libdw knows no parents. DIEs lie in the file in the order of a walk down, so what is above one are the
- * namespaces and classes whose range of offsets it lies in; each unit's are listed once.
+ * libdw does not know the parents of a DIE. DIEs are in the file in preorder, so the parents of one
+ * are the namespaces and classes whose range of offsets contains it. Those of each unit are listed
+ * once.
  */
 #include "symbol/dwarf_qualify.h"
 
@@ -17,7 +18,7 @@
 #include "base/vec.h"
 
 #define MAX_DEPTH 64u
-#define MAX_REFERENCES 8 /* origin of an origin ...: real chains have two */
+#define MAX_REFERENCES 8 /* limits an origin of an origin ...; real chains have two */
 #define MAX_NAME 4096u
 #define DIE_STEPS 120
 #define NO_PARENT UINT32_MAX
@@ -25,7 +26,7 @@
 struct container {
 	Dwarf_Off start, end;
 	u32 parent;
-	const char *name; /* borrowed by libdw; NULL: it has none */
+	const char *name; /* borrowed from libdw; NULL if it has none */
 	bool is_namespace;
 };
 
@@ -89,7 +90,7 @@ static int list_containers(struct dwarf_qualifier *q, struct unit_containers *u,
 		more = dwarf_siblingof(&die, &next);
 		if (!more)
 			upto = dwarf_dieoffset(&next);
-		/* DW_AT_sibling may point anywhere; only going forward ends. */
+		/* DW_AT_sibling may point anywhere, so only forward steps are sure to end. */
 		if (upto <= start ||
 		    !budget_look(q->budget, BUDGET_INFO, DIE_STEPS + (more ? 0 : upto - start)))
 			return 0;
@@ -100,7 +101,7 @@ static int list_containers(struct dwarf_qualifier *q, struct unit_containers *u,
 					      .name = dwarf_diename(&die),
 					      .is_namespace = tag == DW_TAG_namespace};
 
-			/* The vector may be half empty. */
+			/* Up to half of the vector may be unused. */
 			if (!budget_reserve(q->budget, BUDGET_INFO, 2 * sizeof(c)) ||
 			    vec_push(&u->list, c))
 				return -ENOMEM;
@@ -120,7 +121,7 @@ static bool is_cxx(Dwarf_Die *unit)
 	case DW_LANG_C_plus_plus_03:
 	case DW_LANG_C_plus_plus_11:
 	case DW_LANG_C_plus_plus_14:
-	case 0x2b: /* C++17 and C++20: newer than elfutils 0.188 */
+	case 0x2b: /* from C++17 and C++20, newer than elfutils 0.188 */
 	case 0x2c:
 		return true;
 	default:
@@ -151,7 +152,8 @@ static struct unit_containers *containers_of(struct dwarf_qualifier *q, Dwarf_Di
 	return u;
 }
 
-/* Inlined and out-of-line copies refer to the abstract function, that one to its declaration in a class. */
+/* Inlined and out-of-line copies refer to the abstract function, which refers to its declaration in
+ * a class. */
 static void follow_to_declaration(Dwarf_Die *die)
 {
 	for (int i = 0; i < MAX_REFERENCES; i++) {
@@ -188,7 +190,7 @@ static u32 innermost(const struct unit_containers *u, Dwarf_Off off)
 	return at;
 }
 
-/* Outermost first: the chain is short, so it is followed again for each part. */
+/* The outermost one comes first. The chain is short, so it is followed again for each part. */
 static bool append_containers(const struct unit_containers *u, u32 at, char *out, size_t size)
 {
 	const struct container *c;

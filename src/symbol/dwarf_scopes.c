@@ -9,8 +9,8 @@
 
 #include "symbol/dwarf_index.h"
 
-#define MAX_DEPTH 512u /* levels of the tree, blocks and namespaces included */
-/* What libdw takes for a DIE, a range and a unit, in nanoseconds. */
+#define MAX_DEPTH 512u /* levels of the tree, including blocks and namespaces */
+/* The time that libdw takes for a DIE, a range and a unit, in nanoseconds. */
 #define DIE_STEPS 40
 #define RANGE_STEPS 30
 #define UNIT_STEPS 500
@@ -31,7 +31,8 @@ static size_t lower_bound(const struct dwarf_scopes *s, u64 vaddr)
 }
 
 /*
- * The DIE's next range: 1, 0 when there is none, -E2BIG. Lists may be long without holding a range.
+ * Returns 1 with the DIE's next range, 0 if there is none, or -E2BIG. Lists may be long without
+ * containing a range.
  */
 static int next_range(struct dwarf_scopes *s, Dwarf_Die *die, ptrdiff_t *at, Dwarf_Addr *start,
 		      Dwarf_Addr *end)
@@ -45,8 +46,8 @@ static int next_range(struct dwarf_scopes *s, Dwarf_Die *die, ptrdiff_t *at, Dwa
 }
 
 /*
- * Sets `marks` to `mark` for all addresses that the DIE's ranges cover; how many, or -E2BIG. `any`:
- * whether it has ranges.
+ * Sets `marks` to `mark` for all addresses that the DIE's ranges cover. Returns their number, or
+ * -E2BIG. `any` says whether the DIE has ranges.
  */
 static long mark_ranges(struct dwarf_scopes *s, Dwarf_Die *die, u32 *marks, u32 mark, bool *any)
 {
@@ -71,7 +72,8 @@ static long mark_ranges(struct dwarf_scopes *s, Dwarf_Die *die, u32 *marks, u32 
 
 static int walk(struct dwarf_scopes *s, Dwarf_Die *parent, u32 scope, u32 depth);
 
-/* A function or inlined function: kept and entered when it covers a wanted address. */
+/* Visits a function or inlined function, which is kept and entered if it covers a wanted
+ * address. */
 static int visit_code(struct dwarf_scopes *s, Dwarf_Die *die, u32 parent, u32 depth)
 {
 	u32 number = (u32)s->scopes.len;
@@ -89,13 +91,13 @@ static int visit_code(struct dwarf_scopes *s, Dwarf_Die *die, u32 parent, u32 de
 		return (int)marked;
 	if (!marked)
 		return !any && s->everywhere ? walk(s, die, NO_SCOPE, depth) : 0;
-	/* The vector may be half empty. */
+	/* Up to half of the vector may be unused. */
 	if (!budget_reserve(s->budget, BUDGET_INFO, 2 * sizeof(scope)))
 		return -E2BIG;
 	return vec_push(&s->scopes, scope) ? -ENOMEM : walk(s, die, number, depth);
 }
 
-/* 1, 0, or -E2BIG. */
+/* Returns 1, 0, or -E2BIG. */
 static int covers_wanted(struct dwarf_scopes *s, Dwarf_Die *die)
 {
 	Dwarf_Addr start, end;
@@ -110,7 +112,7 @@ static int covers_wanted(struct dwarf_scopes *s, Dwarf_Die *die)
 		if (i < s->n && s->vaddrs[i] < end)
 			return 1;
 	}
-	return more < 0 ? more : !any; /* without ranges of its own it is as wide as its parent */
+	return more < 0 ? more : !any; /* without its own ranges it is as wide as its parent */
 }
 
 static int visit_block(struct dwarf_scopes *s, Dwarf_Die *die, u32 scope, u32 depth)
@@ -156,12 +158,12 @@ static int walk(struct dwarf_scopes *s, Dwarf_Die *parent, u32 scope, u32 depth)
 		int err;
 
 		/*
-		 * DW_AT_sibling may point anywhere; going forward only ends, and sees each DIE
-		 * once.
+		 * DW_AT_sibling may point anywhere. Only forward steps are sure to end, and they
+		 * see each DIE once.
 		 */
 		if (off <= s->last)
 			return 0;
-		/* To find its sibling libdw has read all DIEs in between. */
+		/* To find the sibling, libdw has read all DIEs in between. */
 		if (!budget_look(s->budget, BUDGET_INFO, DIE_STEPS + (off - before)))
 			return -E2BIG;
 		s->last = off;
@@ -173,9 +175,9 @@ static int walk(struct dwarf_scopes *s, Dwarf_Die *parent, u32 scope, u32 depth)
 	return 0;
 }
 
-/* ---- the units -------------------------------------------------------------------------------- */
+/* ---- the units ------------------------------------------------------------------------------- */
 
-/* Orders the addresses by their units, counting first. */
+/* Sorts the addresses by their units with a counting sort. */
 static int order_by_unit(struct dwarf_scopes *s)
 {
 	size_t sum = 0, *next = calloc(s->units.len + 1, sizeof(*next));
@@ -203,7 +205,7 @@ static int order_by_unit(struct dwarf_scopes *s)
 	return 0;
 }
 
-/* Lists the units and finds out which address belongs to which. */
+/* Lists the units and finds out which unit each address belongs to. */
 static int list_units(struct dwarf_scopes *s, Dwarf *dwarf)
 {
 	Dwarf_CU *cu = NULL;
@@ -250,7 +252,7 @@ static int walk_unit(struct dwarf_scopes *s, struct dwarf_unit *u)
 }
 
 /*
- * Methods of local classes may hide inside types and abstract functions, which are entered only for
+ * Methods of local classes may be inside types and abstract functions, which are entered only for
  * units with addresses left over.
  */
 static int walk_wanted_unit(struct dwarf_scopes *s, size_t unit)
@@ -266,7 +268,7 @@ static int walk_wanted_unit(struct dwarf_scopes *s, size_t unit)
 	return err;
 }
 
-/* What was found in a part of a unit's tree may lack the inlined functions. */
+/* Results from a part of a unit's tree may lack inlined functions. */
 static void forget_units(struct dwarf_scopes *s, size_t from)
 {
 	size_t first = from < s->units.len ? s->units.data[from].first : s->with_unit;
@@ -280,8 +282,8 @@ static void forget_units(struct dwarf_scopes *s, size_t from)
 }
 
 /*
- * Units that say where their code is, then (rarely) those that do not. When the budget ends, the
- * units that were walked to their ends stay.
+ * Walks the units that give the ranges of their code, and then the few that do not. If the budget
+ * runs out, the units that were walked completely are kept.
  */
 static int walk_units(struct dwarf_scopes *s)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads perf maps: files in a world-writable directory, written by the program that is profiled. A map
- * may be hundreds of megabytes, of which a profile needs a few names. So it is read once from beginning
- * to end, keeping for each address where the last line is that covers it, and then the names at these
- * places.
+ * Reads perf maps, which are files in a world-writable directory, written by the profiled program.
+ * A map may have hundreds of megabytes, of which a profile needs a few names. So it is read once
+ * from beginning to end, recording for each address the position of the last line that covers it,
+ * and then the names at these positions are read.
  */
 #include "symbol/jit.h"
 
@@ -16,17 +16,17 @@
 
 #define LINE_MAX_BYTES (64u << 10)
 #define BYTE_STEPS 3
-#define NAME_STEPS 2000 /* a system call */
+#define NAME_STEPS 2000 /* a name costs a system call */
 #define HEX_DIGITS 16
 #define LINE_HEAD_MAX (2 * (2 + HEX_DIGITS + 1)) /* "0xSTART 0xSIZE " */
 
 struct jit_names {
 	size_t n;
-	char **name; /* neighbours of the same line share one */
+	char **name; /* neighbours with the same line share one */
 	/*
-	 * A tree over the addresses, the leaves at [n, 2n), the parent of i at i / 2: where the last
-	 * line begins that covers all below a node, as a file offset plus one; 0: none. So a line costs
-	 * O(log n) however many addresses it covers.
+	 * A tree over the addresses, with the leaves at [n, 2n) and the parent of i at i / 2. A
+	 * node holds where the last line begins that covers everything below it, as a file offset
+	 * plus one; 0 for none. So a line costs O(log n) however many addresses it covers.
 	 */
 	u64 *last;
 	bool cut;
@@ -37,7 +37,7 @@ struct lines {
 	struct budget *budget;
 	u64 at; /* file offset of data[0] */
 	size_t used, len;
-	bool skipping; /* inside a line that did not fit */
+	bool skipping; /* inside a line that was too long */
 	bool cut;
 	char data[LINE_MAX_BYTES];
 };
@@ -47,7 +47,7 @@ struct range {
 	char *name;
 };
 
-/* A hex number up to `stop`, which must follow it; "0x" is tolerated. */
+/* Parses a hex number up to `stop`, which must follow it; "0x" is accepted. */
 static bool parse_hex(char **at, char stop, u64 *value)
 {
 	char *p = *at, *start;
@@ -83,9 +83,10 @@ static bool parse_line(char *line, struct range *r)
 	return !__builtin_add_overflow(r->start, size, &r->end) && line[0];
 }
 
-/* ---- where the last lines are ----------------------------------------------------------------- */
+/* ---- where the last lines are ---------------------------------------------------------------- */
 
-/* Makes room behind what has not been used yet, and fills it; bytes read, 0 at the end, or an error. */
+/* Makes space after the unused bytes and fills it. Returns the bytes read, 0 at the end, or an
+ * error. */
 static int lines_fill(struct lines *l)
 {
 	int got;
@@ -112,8 +113,8 @@ static int lines_fill(struct lines *l)
 }
 
 /*
- * The next whole line, ended by a NUL, and where it begins in the file. What has no newline is still being
- * written, or cut. 1, 0 at the end, or an error.
+ * Gives the next whole line, ended by a NUL, and where it begins in the file. A line without a
+ * newline is still being written, or was cut. Returns 1, 0 at the end, or an error.
  */
 static int lines_next(struct lines *l, char **line, u64 *offset)
 {
@@ -139,7 +140,7 @@ static int lines_next(struct lines *l, char **line, u64 *offset)
 	}
 }
 
-/* The first address that is not below `limit`. */
+/* Returns the first address that is not below `limit`. */
 static size_t lower_bound(const u64 *addresses, size_t n, u64 limit)
 {
 	size_t lo = 0, hi = n;
@@ -199,9 +200,9 @@ static int mark_lines(struct jit_names *m, struct input_file *in, struct budget 
 	return more;
 }
 
-/* ---- their names ------------------------------------------------------------------------------ */
+/* ---- their names ----------------------------------------------------------------------------- */
 
-/* The file may have been written anew since: then the address stays without a name. */
+/* The file may have been rewritten since; then the address stays without a name. */
 static int read_name(struct input_file *in, u64 offset, u64 address, char **name)
 {
 	char line[LINE_HEAD_MAX + JIT_NAME_MAX];
@@ -269,9 +270,9 @@ int jit_names_scan(int fd, struct budget *budget, const u64 *addresses, size_t n
 	return scan(&in, budget, addresses, n, out);
 }
 
-/* ---- finding the file ------------------------------------------------------------------------- */
+/* ---- finding the file ------------------------------------------------------------------------ */
 
-/* A plain file under this one name, of root or of the process' user. */
+/* Accepts a plain file that has only this name and belongs to root or the process' user. */
 static bool is_trusted(const struct input_file *in, uid_t uid)
 {
 	return in->links == 1 && (!in->uid || in->uid == uid);

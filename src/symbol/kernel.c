@@ -10,7 +10,8 @@
 #include "symbol/text_file.h"
 
 #define KALLSYMS_MAX (128u << 20)
-/* kallsyms has no sizes; no function is longer, so that gaps and the end of the list name nothing. */
+/* kallsyms has no sizes. No function is longer than this, so gaps and the end of the list name
+ * nothing. */
 #define FUNCTION_MAX (1u << 20)
 
 struct kernel_symbol {
@@ -57,7 +58,8 @@ static int add_line(struct kernel_symbols *k, char *line, bool *hidden)
 	return vec_push(&k->symbols, s);
 }
 
-/* kallsyms lists aliases in the order of the image: the first one is kept, as the kernel's own traces do. */
+/* kallsyms lists aliases in the order of the image. The first one is kept, as in the kernel's own
+ * traces. */
 static int compare(const void *a, const void *b)
 {
 	const struct kernel_symbol *x = a, *y = b;
@@ -83,7 +85,7 @@ int kernel_symbols_parse(char *text, size_t len, struct kernel_symbols **out)
 		char *stop = memchr(line, '\n', end - line);
 
 		if (!stop)
-			break; /* the file was cut inside this line */
+			break; /* The file was cut inside this line. */
 		*stop = 0;
 		err = add_line(k, line, &hidden);
 		line = stop + 1;

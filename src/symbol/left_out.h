@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What was not read of the files that names come from, because it would have cost too much. */
+/* Records what was not read of the files that names come from, because it would have cost more than
+ * their budget. */
 #ifndef CPROF_SYMBOL_LEFT_OUT_H
 #define CPROF_SYMBOL_LEFT_OUT_H
 
@@ -10,20 +11,21 @@
 #define LEFT_OUT_TEXT (LEFT_OUT_LISTED * LEFT_OUT_ITEM + 40) /* enough for left_out_text() */
 
 struct left_out {
-	u32 parts; /* of all files */
-	/* The first ones: "line table of libx.so (too large)". */
+	u32 parts; /* in all files */
+	/* The first ones, such as "line table of libx.so (too large)". */
 	char listed[LEFT_OUT_LISTED][LEFT_OUT_ITEM];
 };
 
 /*
- * Takes note of what the budget of `file` did not allow; what a caller interrupted is not counted.
+ * Records what the budget of `file` did not allow. What a caller interrupted is not counted.
  */
 void left_out_note(struct left_out *l, const char *file, const struct budget *b);
 
-/* The same for one part. */
+/* Does the same for one part. */
 void left_out_add(struct left_out *l, const char *file, enum budget_part part, enum budget_end end);
 
-/* "line table of libx.so (too large), names of y (too large) and 4 more"; "" when all was read. */
+/* Writes "line table of libx.so (too large), names of y (too large) and 4 more", or "" if
+ * everything was read. */
 void left_out_text(const struct left_out *l, char *out, size_t size);
 
 #endif

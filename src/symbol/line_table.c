@@ -15,13 +15,13 @@
 #define LENGTH_RESERVED 0xfffffff0u
 #define ENTRY_STEPS 20
 #define OPCODE_STEPS 3
-#define PART_MAX 4096 /* bytes of a directory or file name that are used */
+#define PART_MAX 4096 /* the most bytes of a directory or file name that are used */
 #define FORMATS_MAX 32
 
-struct entry { /* a directory or a file */
-	const char *name; /* NULL: in a form that we do not read */
+struct entry { /* holds a directory or a file */
+	const char *name; /* NULL if its form is not supported */
 	u64 directory;
-	char *path; /* of a file, once it was asked for */
+	char *path; /* of a file, once it has been requested */
 };
 
 typedef VEC(struct entry) entry_vec;
@@ -33,12 +33,12 @@ struct line_table {
 	u8 offset_size; /* 4 or 8 */
 	u8 min_length, max_operations, line_range, opcode_base;
 	s8 line_base;
-	const u8 *lengths; /* operands of the standard opcodes, from 1 on */
+	const u8 *lengths; /* numbers of operands of the standard opcodes, from 1 on */
 	struct bytes program;
 	entry_vec directories, files;
 };
 
-/* ---- the header ------------------------------------------------------------------------------- */
+/* ---- the header ------------------------------------------------------------------------------ */
 
 static u64 take_offset(const struct line_table *t, struct cursor *c)
 {
@@ -47,14 +47,14 @@ static u64 take_offset(const struct line_table *t, struct cursor *c)
 
 static int add_entry(struct line_table *t, entry_vec *v, const struct entry *e)
 {
-	/* The vector may be half empty. */
+	/* Up to half of the vector may be unused. */
 	if (!budget_take(t->budget, BUDGET_LINES, ENTRY_STEPS) ||
 	    !budget_reserve(t->budget, BUDGET_LINES, 2 * sizeof(*e)))
 		return -E2BIG;
 	return vec_push(v, *e);
 }
 
-/* Versions 2 to 4: strings one after the other, an empty one at the end. */
+/* In versions 2 to 4 strings follow each other, with an empty one at the end. */
 static int read_old_directories(struct line_table *t, struct cursor *c)
 {
 	struct entry e = {0};
@@ -85,7 +85,8 @@ static void skip_block(struct cursor *c, u64 len)
 }
 
 /*
- * A value of version 5's tables: a string in *text, a number in *number; others are stepped over.
+ * Reads a value of version 5's tables: a string into *text, a number into *number; others are
+ * skipped.
  */
 static void take_form(const struct line_table *t, struct cursor *c, u64 form, const char **text,
 		      u64 *number)
@@ -130,7 +131,7 @@ static void take_form(const struct line_table *t, struct cursor *c, u64 form, co
 	}
 }
 
-/* Version 5: what each entry consists of, how many there are, the entries. */
+/* In version 5 the table gives the format of an entry, then their number, then the entries. */
 static int read_entries(struct line_table *t, struct cursor *c, entry_vec *v)
 {
 	struct {
@@ -178,7 +179,7 @@ static int read_tables(struct line_table *t, struct cursor *c)
 	return err ? err : read_entries(t, c, &t->files);
 }
 
-/* Leaves `c` at what follows the length, and ended where the unit ends. */
+/* Leaves `c` after the length field, and ending where the unit ends. */
 static int read_length(struct line_table *t, struct cursor *c)
 {
 	u64 len = cursor_u32(c);
@@ -203,7 +204,7 @@ static int read_header(struct line_table *t, struct cursor *c)
 	if (t->version < 2 || t->version > 5)
 		return -EBADMSG;
 	if (t->version == 5)
-		cursor_u16(c); /* sizes of addresses and of segment selectors */
+		cursor_u16(c); /* the sizes of addresses and of segment selectors */
 	len = take_offset(t, c);
 	header = *c;
 	if (!cursor_take(c, len))
@@ -212,7 +213,7 @@ static int read_header(struct line_table *t, struct cursor *c)
 	t->program = (struct bytes){c->pos, cursor_left(c)};
 	t->min_length = cursor_u8(&header);
 	t->max_operations = t->version >= 4 ? cursor_u8(&header) : 1;
-	cursor_u8(&header); /* whether rows begin statements, unless said otherwise */
+	cursor_u8(&header); /* default for whether rows begin statements */
 	t->line_base = cursor_s8(&header);
 	t->line_range = cursor_u8(&header);
 	t->opcode_base = cursor_u8(&header);
@@ -258,7 +259,7 @@ void line_table_free(struct line_table *t)
 	free(t);
 }
 
-/* ---- files ------------------------------------------------------------------------------------ */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 /*
  * Directories and files are numbered from 1 before version 5, where 0 is the unit's own directory.
@@ -285,7 +286,7 @@ const char *line_table_file(struct line_table *t, u64 number)
 	return file->path;
 }
 
-/* ---- the program ------------------------------------------------------------------------------ */
+/* ---- the program ----------------------------------------------------------------------------- */
 
 struct machine {
 	const struct line_table *t;
@@ -293,12 +294,12 @@ struct machine {
 	u64 address, operation;
 	u64 file, line;
 
-	/* the row before, which reaches to the next one */
+	/* The previous row, which extends to the next one. */
 	bool open;
 	u64 start;
 	u64 row_file, row_line;
 
-	/* whom it is for */
+	/* The addresses that the program runs for. */
 	const u64 *vaddrs;
 	size_t n;
 	struct line_row *rows;
@@ -396,7 +397,7 @@ static void run_extended(struct machine *m)
 		m->operation = 0;
 		m->code.bad |= c.bad;
 		break;
-	default: /* DW_LNE_define_file is written by no compiler of this century */
+	default: /* No compiler of this century writes DW_LNE_define_file. */
 		break;
 	}
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Asks the sources of one module for its names, each only when the better ones left something. */
+/* Queries the sources of one module for names. Each is used only for what better ones left
+ * unnamed. */
 #include "symbol/module_names.h"
 
 #include <errno.h>
@@ -18,7 +19,7 @@
 struct sources {
 	struct module *module;
 	struct elf_file *debug, *alt, *mini;
-	struct symtab *symtabs[SYMTABS]; /* best first */
+	struct symtab *symtabs[SYMTABS]; /* the best one first */
 	u32 nsymtabs;
 	struct plt *plt;
 	bool searched_debug, opened_symtabs;
@@ -60,7 +61,7 @@ static void add_symtab(struct sources *s, struct elf_file *f, const char *sectio
 		s->nsymtabs++;
 }
 
-/* A .symtab names all functions; the exported ones of .dynsym add nothing to it. */
+/* A .symtab names all functions, so the exported ones of .dynsym add nothing to it. */
 static void open_symtabs(struct sources *s)
 {
 	struct elf_file *elf = s->module->elf;
@@ -92,8 +93,8 @@ static const struct symbol *find_symbol(struct sources *s, u64 vaddr)
 }
 
 /*
- * The physical function's symbol fills in where DWARF has no name (assembly), and gives the linkage
- * name where DWARF leaves it out (clang -g1).
+ * The physical function's symbol gives the name if DWARF has none (assembly), and the linkage name
+ * if DWARF leaves it out (clang -g1).
  */
 static void mend_physical(struct sources *s, u64 vaddr, struct dwarf_frame *f)
 {
@@ -187,7 +188,7 @@ static bool all_done(const struct request *r)
 	return true;
 }
 
-/* Go code that was stripped. */
+/* This is for stripped Go code. */
 static int ask_gopclntab(struct request *r)
 {
 	struct gopclntab *table;
@@ -231,7 +232,7 @@ static const struct function_range *find_range(const struct function_range *rang
 	return lo && vaddr < ranges[lo - 1].end ? &ranges[lo - 1] : NULL;
 }
 
-/* The last source: answers for everything that is left. */
+/* This is the last source, which answers for everything that is left. */
 static int ask_function_starts(struct request *r)
 {
 	struct function_range *ranges = NULL;

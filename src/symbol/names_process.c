@@ -18,16 +18,17 @@
 #include "symbol/names_wire.h"
 
 #define NSEC_PER_SEC 1000000000ull
-#define LOOK_MS 20 /* how often it is asked whether to stop */
-/* What is busy with cprof's own code ends by itself, with what it has, within a part of this. */
+#define LOOK_MS 20 /* how often the caller is asked whether to stop */
+/* A process that is busy with cprof's own code ends by itself, with the results so far, within a
+ * part of this time. */
 #define GRACE_NS 300000000ull
 
 struct names_process {
-	pid_t pid; /* 0: there is none */
+	pid_t pid; /* 0 if there is none */
 	int sock;
 	struct names_cost cost;
 	struct names_reader reader;
-	struct names_writer writer; /* of the fork */
+	struct names_writer writer; /* of the forked process */
 };
 
 static u64 now_ns(clockid_t clock)
@@ -38,9 +39,10 @@ static u64 now_ns(clockid_t clock)
 	return (u64)ts.tv_sec * NSEC_PER_SEC + (u64)ts.tv_nsec;
 }
 
-/* ---- the process ------------------------------------------------------------------------------ */
+/* ---- the process ----------------------------------------------------------------------------- */
 
-static volatile sig_atomic_t hurry; /* in the fork alone: it is to end with what it has */
+/* only in the forked process: it must end with the results so far */
+static volatile sig_atomic_t hurry;
 
 static void on_hurry(int signo)
 {
@@ -59,7 +61,7 @@ static void set_signals(void)
 
 	for (size_t i = 0; i < ARRAY_LEN(crashes); i++)
 		signal(crashes[i], on_crash);
-	/* They reach the whole terminal; what they mean is said by cprof. */
+	/* These signals go to the whole terminal, and cprof itself handles them. */
 	for (size_t i = 0; i < ARRAY_LEN(ignored); i++)
 		signal(ignored[i], SIG_IGN);
 	signal(SIGUSR1, on_hurry);
@@ -126,7 +128,8 @@ static int serve_next(struct names_writer *w)
 	return err;
 }
 
-/* What a library that gives up says, and what is in cprof's buffers still, is for nobody. */
+/* Output of a library that gives up, and what is left in cprof's buffers, must not be printed by
+ * the fork. */
 static void silence(void)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -146,7 +149,7 @@ static void serve(struct names_writer *w, int sock)
 	_exit(0);
 }
 
-/* ---- cprof ------------------------------------------------------------------------------------ */
+/* ---- cprof ----------------------------------------------------------------------------------- */
 
 static int start(struct names_process *np)
 {
@@ -207,14 +210,14 @@ static int send_all(int fd, const void *data, size_t len)
 	return 0;
 }
 
-/* What one request is about, and when it has had its time. */
+/* Describes one request and its time limit. */
 struct errand {
 	struct names_process *np;
 	struct module *module;
 	const struct budget_watch *watch;
-	const size_t *which; /* of the caller's addresses; NULL: the same */
+	const size_t *which; /* positions in the caller's addresses; NULL if they are the same */
 	size_t n;
-	bool *answered; /* by the caller's numbers */
+	bool *answered; /* indexed by the caller's positions */
 	module_name_fn found;
 	void *arg;
 	struct module_names_info *info;
@@ -259,7 +262,8 @@ static int take_finish(const struct errand *e, struct names_finish *f)
 	return f->err > 0 ? -EBADMSG : f->err;
 }
 
-/* All messages that are there. 1: the request is done, and *err says how; or a negative errno. */
+/* Handles all messages that have arrived. Returns 1 if the request is done, with its result in
+ * *err, or a negative errno. */
 static int take_messages(struct errand *e, int *err)
 {
 	struct names_answer answer;
@@ -277,7 +281,8 @@ static int take_messages(struct errand *e, int *err)
 	return kind == NAMES_FINISH ? 1 : kind;
 }
 
-/* Until the request is done: 1; -ETIMEDOUT; -EIO: the process is gone; or what was wrong with an answer. */
+/* Waits until the request is done and returns 1; -ETIMEDOUT; -EIO if the process is gone; or the
+ * error of a bad answer. */
 static int wait_for(struct errand *e, int *err)
 {
 	int done = 0;
@@ -319,7 +324,7 @@ static void set_ends(struct errand *e)
 	e->cpu_end_ns = now_ns(e->cpu) + e->watch->cpu_ns + GRACE_NS;
 }
 
-/* What the module's own root was asked is unknown when the process did not end by itself. */
+/* If the process did not end by itself, it is unknown what it requested from the module's root. */
 static int run(struct errand *e, const u64 *vaddrs, bool symbols_only)
 {
 	int err = 0, done;
@@ -335,7 +340,7 @@ static int run(struct errand *e, const u64 *vaddrs, bool symbols_only)
 	return done;
 }
 
-/* Those that have not been answered, from symbol tables: cprof reads these itself. */
+/* Names the addresses without an answer from symbol tables, which cprof reads itself. */
 static int run_again(struct errand *e, const u64 *vaddrs, size_t n)
 {
 	size_t *which = calloc(n + 1, sizeof(*which));
@@ -371,7 +376,7 @@ int names_process_resolve(struct names_process *np, struct module *m, const u64 
 	int err;
 
 	*info = (struct module_names_info){0};
-	/* As many processes as there may be: without one, then. */
+	/* No further process can be started, so this process does the work. */
 	if (start(np))
 		return module_names_resolve(m, vaddrs, n, found, arg, info);
 	e.answered = calloc(n + 1, sizeof(*e.answered));
@@ -384,7 +389,7 @@ int names_process_resolve(struct names_process *np, struct module *m, const u64 
 	return err;
 }
 
-/* ---- life ------------------------------------------------------------------------------------- */
+/* ---- creation and end ------------------------------------------------------------------------ */
 
 int names_process_new(struct names_process **out)
 {

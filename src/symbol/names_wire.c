@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names between two processes: see names_wire.h. */
+/* Transfers names between two processes: see names_wire.h. */
 #include "symbol/names_wire.h"
 
 #include <errno.h>
@@ -8,23 +8,23 @@
 
 #include "elf/symbols.h"
 
-#define MESSAGE_MAX (16u << 20) /* more than that nobody reads of one address */
+#define MESSAGE_MAX (16u << 20) /* longer than anybody would read for one address */
 #define TEXTS 4
 
 struct head {
-	u32 bytes; /* of the message, with this */
+	u32 bytes; /* of the message, including this header */
 	u32 kind; /* enum names_message */
 	u32 which, source, n;
 };
 
-/* Behind the head, one for each frame; then their texts, each with its NUL. */
+/* After the header comes one of these for each frame, and then their texts, each with its NUL. */
 struct wire_frame {
 	u64 low_pc;
 	u32 line, start_line;
-	u32 len[TEXTS]; /* with the NUL; 0: NULL */
+	u32 len[TEXTS]; /* with the NUL; 0 stands for NULL */
 };
 
-/* ---- to ---- */
+/* ---- writing ---- */
 
 static int flush(struct names_writer *w)
 {
@@ -46,7 +46,7 @@ static int put(struct names_writer *w, const void *data, size_t len)
 	const u8 *from = data;
 
 	while (len) {
-		size_t room = sizeof(w->bytes) - w->len, n = len < room ? len : room;
+		size_t space = sizeof(w->bytes) - w->len, n = len < space ? len : space;
 		int err;
 
 		memcpy(w->bytes + w->len, from, n);
@@ -68,7 +68,7 @@ static void texts_of(const struct dwarf_frame *f, const char *texts[TEXTS])
 	texts[3] = f->directory;
 }
 
-/* One that is longer than any that is shown is cut, and still too long. */
+/* A name that is longer than any that is shown is cut to a length that is still not shown. */
 static u32 text_len(const char *text)
 {
 	return text ? (u32)strnlen(text, ELF_NAME_MAX + 1) + 1 : 0;
@@ -143,7 +143,7 @@ int names_write_finish(struct names_writer *w, const struct names_finish *f)
 	return err ? err : flush(w);
 }
 
-/* ---- from ---- */
+/* ---- reading ---- */
 
 ssize_t names_read(struct names_reader *r, int fd)
 {
@@ -163,7 +163,7 @@ ssize_t names_read(struct names_reader *r, int fd)
 	return n;
 }
 
-/* The text that comes next, which ends in the only NUL that it has. */
+/* Takes the next text, which ends in its only NUL. */
 static bool take_text(struct bytes *texts, u32 len, const char **out)
 {
 	*out = NULL;

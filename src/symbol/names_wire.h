@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What cprof and the process that names addresses for it say to each other (names_process.h). What comes from that
- * process is checked, because the file that it reads may have had its way with it.
+ * The protocol between cprof and the process that names addresses for it (names_process.h). Data
+ * from that process is checked, because the file that it reads may have taken it over.
  */
 #ifndef CPROF_SYMBOL_NAMES_WIRE_H
 #define CPROF_SYMBOL_NAMES_WIRE_H
@@ -12,16 +12,17 @@
 #include "base/vec.h"
 #include "symbol/module_names.h"
 
-/* To it: then `n` addresses. */
+/* Sent to the process, followed by `n` addresses. */
 struct names_request {
-	struct module *module; /* at the same address there, where it has been since the fork */
+	/* it is at the same address there, where it has been since the fork */
+	struct module *module;
 	u64 n;
 	u64 cpu_ns, time_ns; /* struct budget_watch */
 	u32 symbols_only; /* module_names_from_symbols() */
 	u32 pad;
 };
 
-/* From it, at the end of a request. */
+/* Sent by the process at the end of a request. */
 struct names_finish {
 	int err;
 	u32 has_dwarf;
@@ -29,20 +30,20 @@ struct names_finish {
 	struct readers_unanswered unanswered;
 };
 
-/* Bytes on their way to a descriptor, which may block. */
+/* Buffers bytes for a descriptor, which may block. */
 struct names_writer {
 	int fd;
 	size_t len;
 	u8 bytes[65536];
 };
 
-/* 0, or a negative errno. */
+/* Returns 0 or a negative errno. */
 int names_write_answer(struct names_writer *w, size_t which, enum name_source source,
 		       const struct dwarf_frame *frames, u32 n) MUST_CHECK;
 int names_write_finish(struct names_writer *w,
 		       const struct names_finish *f) MUST_CHECK; /* flushes */
 
-/* What has come and has not been decoded yet. */
+/* Holds what has arrived and has not been decoded yet. */
 struct names_reader {
 	VEC(u8) bytes;
 	size_t at;
@@ -58,9 +59,9 @@ struct names_answer {
 	u32 n;
 };
 
-/* Makes room and appends what a read() gives; 0 at the end, or a negative errno. */
+/* Makes space and appends what a read() gives. Returns 0 at the end, or a negative errno. */
 ssize_t names_read(struct names_reader *r, int fd) MUST_CHECK;
-/* An enum names_message, or -EBADMSG. */
+/* Returns an enum names_message, or -EBADMSG. */
 int names_next(struct names_reader *r, struct names_answer *answer, struct names_finish *finish);
 void names_reader_release(struct names_reader *r);
 

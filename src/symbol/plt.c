@@ -11,18 +11,18 @@
 #include "base/vec.h"
 #include "elf/symbols.h"
 
-#define STUB_STEP 8 /* .plt.got has stubs of 8 bytes, the other sections of 16 */
+#define STUB_STEP 8 /* .plt.got has stubs of 8 bytes; in the other sections they have 16 */
 #define JUMP_BYTES 6 /* ff 25 rel32: jmp *slot(%rip) */
 #define MAX_STUBS (1u << 20)
 #define RELOCATION_STEPS 10
 
 struct slot { /* of the GOT */
 	u64 vaddr;
-	const char *name; /* borrowed by the elf_file */
+	const char *name; /* borrowed from the elf_file */
 };
 
 struct stub {
-	struct symbol symbol; /* its name is NULL until somebody asks, then it is owned */
+	struct symbol symbol; /* its name is NULL until it is first requested, and then owned */
 	const char *function;
 };
 
@@ -39,7 +39,7 @@ static int compare_slots(const void *a, const void *b)
 	return x->vaddr < y->vaddr ? -1 : x->vaddr > y->vaddr;
 }
 
-/* The name of dynamic symbol `index`; NULL when there is none. */
+/* Returns the name of dynamic symbol `index`; NULL if there is none. */
 static const char *symbol_name(struct bytes syms, struct bytes names, u64 index)
 {
 	Elf64_Sym sym;
@@ -89,7 +89,7 @@ const char *plt_slot_name(const struct plt *p, u64 vaddr)
 	return found ? found->name : NULL;
 }
 
-/* Where the indirect jump at `at` finds its target; false when there is no such jump. */
+/* Gives the slot through which the indirect jump at `at` goes; false if there is no such jump. */
 static bool jump_slot(const struct elf_section *s, size_t at, u64 *slot)
 {
 	s32 distance;
@@ -102,7 +102,7 @@ static bool jump_slot(const struct elf_section *s, size_t at, u64 *slot)
 	return true;
 }
 
-/* A jump may follow endbr64 or a bnd prefix, so every byte of a stub may begin it. */
+/* A jump may follow endbr64 or a bnd prefix, so it may begin at any byte of a stub. */
 static int read_stubs(struct plt *p, struct elf_file *f, const char *section, size_t size)
 {
 	struct elf_section s;
@@ -176,7 +176,8 @@ void plt_free(struct plt *p)
 	free(p);
 }
 
-/* Only now: a file may have a million stubs whose names are a megabyte long each. */
+/* The name is built only now, because a file may have a million stubs whose names are a megabyte
+ * long each. */
 static const struct symbol *with_name(const struct plt *p, struct stub *stub)
 {
 	char *text;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Demangled names by their linkage names: see shown_names.h. */
+/* Keeps demangled names by their linkage names: see shown_names.h. */
 #include "symbol/shown_names.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include "symbol/demangle.h"
 
 struct shown_name {
-	char *raw, *shown; /* `shown` is NULL where it is `raw` */
+	char *raw, *shown; /* `shown` is NULL if it equals `raw` */
 	UT_hash_handle hh;
 };
 
@@ -67,7 +67,7 @@ const char *shown_names_get(struct shown_names *names, struct budget *budget, co
 
 	HASH_FIND_STR(names->table, raw, n);
 	if (!n) {
-		/* The profile keeps what is shown and what is not. */
+		/* The profile keeps both the shown name and the raw one. */
 		if (!budget_reserve(budget, BUDGET_NAMES, sizeof(*n) + 4 * strlen(raw)))
 			return NULL;
 		n = name_add(names, raw);

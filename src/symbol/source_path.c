@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tidies source paths. */
+/* Normalizes source paths: see source_path.h. */
 #include "symbol/source_path.h"
 
 #include <string.h>
@@ -7,7 +7,7 @@
 struct builder {
 	char *out;
 	size_t len, size;
-	size_t floor; /* ".." cannot remove anything before this */
+	size_t floor; /* ".." cannot remove anything before this position */
 };
 
 static void add_part(struct builder *b, const char *part, size_t len)

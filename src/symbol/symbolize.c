@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Gives a profile its names: sorts locations by module, asks each module once, writes the lines back. */
+/* Symbolizes a profile: it sorts locations by module, queries each module once, and writes the
+ * lines back. */
 #include "symbol/symbolize.h"
 
 #include <errno.h>
@@ -19,21 +20,21 @@
 #include "symbol/source_path.h"
 #include "target/module.h"
 
-/* Below this share of the samples a missing debug file is not worth a note. */
+/* A missing debug file below this share of the samples is not worth a note. */
 #define NOTE_PERCENT 5
 #define NSEC_PER_SEC 1000000000ull
 /*
- * What the names of one file may take, and those of all files. A gigabyte of DWARF takes some three
- * seconds, and on a slow disk a minute.
+ * The CPU time for the names of one file and for those of all files. A gigabyte of DWARF takes some
+ * three seconds, and on a slow disk a minute.
  */
 #define FILE_CPU_NS (10 * NSEC_PER_SEC)
 #define FILE_TIME_NS (120 * NSEC_PER_SEC)
 #define ALL_TIME_NS (600 * NSEC_PER_SEC)
 
-/* One location that wants a name. */
+/* One location that needs a name. */
 struct place {
 	struct module *module;
-	u64 vaddr; /* in the module's ELF file; else the address itself */
+	u64 vaddr; /* in the module's ELF file, or else the address itself */
 	u32 location;
 };
 
@@ -46,25 +47,25 @@ struct namer {
 	struct names_process *process;
 	struct kernel_symbols *kernel;
 	int kernel_err;
-	u64 *weight; /* samples by their leaf location */
-	bool *real; /* locations that have a name of their own, not just their module's */
-	u64 total_weight, worst_weight; /* for the note */
-	u64 end_ns; /* by CLOCK_MONOTONIC */
-	struct budget own_budget; /* of a module without an ELF file */
+	u64 *weight; /* samples for each leaf location */
+	bool *real; /* locations that have their own name, and not just that of their module */
+	u64 total_weight, worst_weight; /* for the note about missing debug information */
+	u64 end_ns; /* in CLOCK_MONOTONIC */
+	struct budget own_budget; /* for a module without an ELF file */
 };
 
-/* The places of one module while it is asked. */
+/* The places of one module while it is being queried. */
 struct module_batch {
 	struct namer *namer;
 	struct module *module;
 	struct place *places;
 	size_t nplaces;
 	u64 *vaddrs; /* distinct, ascending */
-	size_t *first; /* first[i]: the first place of vaddrs[i]; one more at the end */
+	size_t *first; /* first[i] is the first place of vaddrs[i]; there is one more at the end */
 	size_t n;
 	bool *answered; /* which of them have their lines */
 	struct budget *budget; /* of the module's file */
-	u64 without_dwarf; /* samples */
+	u64 without_dwarf; /* number of samples */
 };
 
 static const char *base_name(const char *path)
@@ -135,11 +136,12 @@ static int weigh_leaves(struct namer *nm)
 	return 0;
 }
 
-/* ---- names ------------------------------------------------------------------------------------ */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 /*
- * A name as it may be used: one that is longer than anybody reads, or that the file's budget does
- * not allow, is none. Names are hashed and compared whole, and their lengths are the file's choice.
+ * Returns a name that may be used. A name that is too long to read, or that the file's budget does
+ * not allow, counts as none, because names are hashed and compared as a whole and the file decides
+ * their lengths.
  */
 static const char *affordable(struct module_batch *b, const char *name)
 {
@@ -154,7 +156,7 @@ static const char *affordable(struct module_batch *b, const char *name)
 	return budget_take(b->budget, BUDGET_NAMES, len / 2 + 1) ? name : NULL;
 }
 
-/* Writes the path of a frame's file, "" when there is none. */
+/* Writes the path of a frame's file, or "" if there is none. */
 static void file_of(struct module_batch *b, const struct dwarf_frame *f, char *out, size_t size)
 {
 	char joined[8192];
@@ -167,7 +169,7 @@ static void file_of(struct module_batch *b, const struct dwarf_frame *f, char *o
 	source_path_tidy(joined, out, size);
 }
 
-/* Adds the function of one frame; its number or a negative errno. */
+/* Adds the function of one frame. Returns its number or a negative errno. */
 static s64 add_function(struct module_batch *b, const struct dwarf_frame *f, const char *fallback)
 {
 	const char *linkage = affordable(b, f->linkage_name), *name = affordable(b, f->name);
@@ -176,7 +178,8 @@ static s64 add_function(struct module_batch *b, const struct dwarf_frame *f, con
 	char file[4096];
 
 	file_of(b, f, file, sizeof(file));
-	/* A linkage name that is not mangled (a Fortran or an asm name) is worth less than the source's. */
+	/* A linkage name that is not mangled (of Fortran or asm) is less useful than the source's
+	 * name. */
 	if (raw && (!name || !linkage || demangle_is_mangled(raw)))
 		name = shown_names_get(b->namer->names, b->budget, raw);
 	else if (raw && !budget_reserve(b->budget, BUDGET_NAMES, strlen(raw) + strlen(name)))
@@ -186,7 +189,7 @@ static s64 add_function(struct module_batch *b, const struct dwarf_frame *f, con
 	return profile_function(p, name, raw, file, f->start_line);
 }
 
-/* "libfoo.so+0x1a40" where the function's start is known, else "[libfoo.so]". */
+/* Writes "libfoo.so+0x1a40" if the function's start is known, else "[libfoo.so]". */
 static void unnamed(const struct module *m, enum name_source source,
 		    const struct dwarf_frame *frames, char *out, size_t size)
 {
@@ -315,7 +318,7 @@ static int name_jit(struct module_batch *b)
 	return err;
 }
 
-/* Keeps the module whose missing debug information hides most samples. */
+/* Keeps the module whose missing debug information hides the most samples. */
 static void note_missing_debug(struct module_batch *b)
 {
 	struct namer *nm = b->namer;
@@ -341,7 +344,7 @@ static u64 now_ns(void)
 	return (u64)ts.tv_sec * NSEC_PER_SEC + (u64)ts.tv_nsec;
 }
 
-/* How long this module may take. */
+/* Returns how much time this module may take. */
 static struct budget_watch watch_of(const struct namer *nm)
 {
 	u64 now = now_ns(), left = nm->end_ns > now ? nm->end_ns - now : 1;
@@ -359,7 +362,7 @@ static bool stopped(const struct namer *nm)
 	return nm->opt->stop && nm->opt->stop(nm->opt->stop_arg);
 }
 
-/* The addresses that are left get the name of their module. */
+/* The remaining addresses get the name of their module. */
 static int answer_rest(struct module_batch *b)
 {
 	u64 *unread = stopped(b->namer) ? &b->namer->stats->unread : &(u64){0};
@@ -390,8 +393,8 @@ static int name_file(struct module_batch *b)
 		return 0;
 	}
 	/*
-	 * What a file takes must not cost the profile; where all memory is short, the next step
-	 * fails.
+	 * One large file must not cost the profile. If memory is short everywhere, the next step
+	 * fails anyway.
 	 */
 	if (err == -ENOMEM) {
 		left_out_add(lost, file, BUDGET_NAMES, BUDGET_BYTES);
@@ -449,7 +452,8 @@ static int name_module(struct namer *nm, struct place *places, size_t n)
 	return err;
 }
 
-/* What pprof may rely on, per mapping (profile.proto, Mapping.has_functions and following). */
+/* These flags say what pprof may rely on in each mapping (profile.proto, Mapping.has_functions and
+ * following). */
 static void set_flags(struct namer *nm)
 {
 	struct profile *p = nm->profile;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Looks for the programs that a profile names: see symbolize_files.h. */
+/* Finds the programs that a profile refers to: see symbolize_files.h. */
 #include "symbol/symbolize_files.h"
 
 #include <errno.h>
@@ -21,12 +21,13 @@ static bool same_build(const struct profile *p, const struct profile_mapping *m,
 	return !*wanted || !strcmp(wanted, have);
 }
 
-/* The files of a profile's mappings, each opened once: a profile may name one of them a million times. */
+/* Holds the files of a profile's mappings, each opened once, because a profile may refer to one of
+ * them a million times. */
 struct files {
 	struct profile *p;
 	struct readers *readers;
-	struct module **by_path; /* indexed by string; NULL: not opened, or it could not be */
-	bool *tried, *wanted; /* indexed by string, and by mapping */
+	struct module **by_path; /* indexed by string; NULL if not opened, or if that failed */
+	bool *tried, *wanted; /* indexed by string and by mapping */
 	size_t ntried;
 };
 
@@ -95,7 +96,7 @@ static bool lacks_names(const struct profile *p)
 int symbolize_from_files(struct profile *p, struct readers *readers, struct left_out *lost)
 {
 	const struct symbolize_options options = {0};
-	size_t nstrings = p->strings.len; /* names add some */
+	size_t nstrings = p->strings.len; /* naming adds strings */
 	struct symbolize_stats stats = {0};
 	struct files files;
 	int ret;

@@ -12,24 +12,25 @@
 #include "elf/symbols.h"
 
 #define SYMBOL_STEPS 20
-#define UNDERSCORES_MAX 8u /* more of them make no name worse */
-#define NAME_COMPARED 4096u /* bytes of two names for one address */
+#define UNDERSCORES_MAX 8u /* more underscores do not make a name worse */
+#define NAME_COMPARED 4096u /* how many bytes of two names for one address are compared */
 #define NO_SYMBOL UINT32_MAX
 
 struct candidate {
 	struct symbol symbol;
-	u64 limit; /* where its section ends: no symbol without a size reaches further */
+	/* where its section ends, because a symbol without a size does not extend beyond it */
+	u64 limit;
 	u8 rank, underscores; /* lower is better */
 };
 
 /* From here to the next piece all addresses belong to one symbol. */
 struct piece {
 	u64 start;
-	u32 symbol; /* NO_SYMBOL: to none */
+	u32 symbol; /* NO_SYMBOL if they belong to none */
 };
 
 struct symtab {
-	VEC(struct candidate) symbols; /* sorted by start, one per start */
+	VEC(struct candidate) symbols; /* sorted by start, one for each start */
 	VEC(struct piece) pieces; /* sorted by start, which are distinct */
 };
 
@@ -52,12 +53,14 @@ static bool is_code(const Elf64_Sym *sym)
 
 	if (sym->st_shndx == SHN_UNDEF || !sym->st_value)
 		return false;
-	/* Assembly often forgets the type; STT_NOTYPE also has the linker's marks, dropped by is_mark. */
+	/* Assembly often omits the type. The linker's marks are STT_NOTYPE as well, and is_mark
+	 * drops them. */
 	return type == STT_FUNC || type == STT_GNU_IFUNC ||
 	       (type == STT_NOTYPE && sym->st_shndx < SHN_LORESERVE);
 }
 
-/* Names that are not functions: mapping symbols ("$x"), assembler labels, edges of sections. */
+/* Recognizes names that are not functions: mapping symbols ("$x"), assembler labels, edges of
+ * sections. */
 static bool is_mark(const char *name)
 {
 	static const char *const edges[] = {"_end",      "_edata",     "_etext",      "__bss_start",
@@ -153,7 +156,7 @@ static int collect(struct symtab *t, struct elf_file *f, struct bytes syms, stru
 		memcpy(&sym, syms.data + at, sizeof(sym));
 		if (!candidate_of(f, &sym, names, &c))
 			continue;
-		/* Vectors may be half empty. */
+		/* Up to half of each vector may be unused. */
 		if (!budget_reserve(budget, BUDGET_SYMBOLS, 2 * sizeof(c)))
 			return -E2BIG;
 		if (vec_push(&t->symbols, c))
@@ -162,11 +165,11 @@ static int collect(struct symtab *t, struct elf_file *f, struct bytes syms, stru
 	return 0;
 }
 
-/* ---- aliases ---------------------------------------------------------------------------------- */
+/* ---- aliases --------------------------------------------------------------------------------- */
 
 /*
- * By address; at one address those that may name it first. Not by name: names may be a megabyte
- * each.
+ * Sorts by address and, at one address, puts those first that are more likely to name it. Names are
+ * not compared, because they may be a megabyte long each.
  */
 static int compare(const void *a, const void *b)
 {
@@ -181,7 +184,8 @@ static int compare(const void *a, const void *b)
 	return x->symbol.name < y->symbol.name ? -1 : x->symbol.name > y->symbol.name;
 }
 
-/* Is `c`, of the same address, a better name than `best`, which was sorted before it? */
+/* Returns whether `c`, of the same address, is a better name than `best`, which was sorted before
+ * it. */
 static bool is_better(struct budget *budget, const struct candidate *c,
 		      const struct candidate *best)
 {
@@ -196,7 +200,7 @@ static bool is_better(struct budget *budget, const struct candidate *c,
 	       (u8)x[n] < (u8)y[n];
 }
 
-/* Keeps the best name of each address, with the longest size any of them claims. */
+/* Keeps the best name of each address, with the longest size that any of them claims. */
 static void drop_aliases(struct symtab *t, struct budget *budget)
 {
 	size_t kept = 0;
@@ -231,7 +235,7 @@ static void set_ends(struct symtab *t)
 	}
 }
 
-/* ---- which addresses belong to which symbol --------------------------------------------------- */
+/* ---- which addresses belong to which symbol -------------------------------------------------- */
 
 static void put_piece(struct symtab *t, u64 start, u32 symbol)
 {
@@ -244,8 +248,8 @@ static void put_piece(struct symtab *t, u64 start, u32 symbol)
 }
 
 /*
- * The innermost open symbol ends at `upto` or before: what goes on below it gets a piece. Symbols
- * that ended meanwhile, hidden below, are passed over.
+ * The innermost open symbol ends at `upto` or before, and the one below it that continues gets a
+ * piece. Symbols below it that have ended meanwhile are skipped.
  */
 static void close_symbols(struct symtab *t, u32 *open, size_t *nopen, u64 upto)
 {
@@ -259,9 +263,9 @@ static void close_symbols(struct symtab *t, u32 *open, size_t *nopen, u64 upto)
 }
 
 /*
- * A function may lie inside another one's range (hand-written assembly), and the one that begins
- * last is meant. Looking for it among all that began before would take as long as there are
- * symbols, so the ranges are cut into pieces once; each symbol begins one and ends one.
+ * A function may lie inside another one's range (hand-written assembly), and then the one that
+ * begins last is used. Searching for it among all that began before could take as many steps as
+ * there are symbols, so the ranges are cut into pieces once; each symbol begins one and ends one.
  */
 static int cut_pieces(struct symtab *t, struct budget *budget)
 {

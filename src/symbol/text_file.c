@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads a file whose size is not known beforehand (procfs says 0) and may grow meanwhile. */
+/* Reads a file whose size is not known beforehand (procfs says 0) and which may grow meanwhile. */
 #include "symbol/text_file.h"
 
 #include <errno.h>

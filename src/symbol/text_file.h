@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A text file read whole into memory, within a bound: kallsyms. */
+/* Reads a text file, such as kallsyms, as a whole into memory, within a bound. */
 #ifndef CPROF_SYMBOL_TEXT_FILE_H
 #define CPROF_SYMBOL_TEXT_FILE_H
 
@@ -8,7 +8,7 @@
 struct text_file {
 	char *text; /* to be freed; not NUL-terminated */
 	size_t len;
-	bool cut; /* the file went on beyond the bound */
+	bool cut; /* the file continued beyond the bound */
 };
 
 int text_file_read_path(const char *path, size_t max, struct text_file *out) MUST_CHECK;
