@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Chrome's trace event format (the "JSON Array Format" of its Trace Event documentation), which Perfetto
- * and chrome://tracing open: the tree of all stacks as nested complete events ("X"), siblings by name. Time
- * along it is value, not when things happened; a microsecond stands for a thousand ns, or for one of anything
- * else.
+ * Writes Chrome's trace event format (the "JSON Array Format" of its Trace Event documentation),
+ * which Perfetto and chrome://tracing open. The tree of all stacks becomes nested complete events
+ * ("X") with siblings ordered by name. The time axis shows values and not when things happened; a
+ * microsecond stands for a thousand ns, or for one of any other unit.
  */
 #include "format/format.h"
 
@@ -19,7 +19,7 @@ struct chrome {
 	struct view *v;
 	struct tree t;
 	struct out *out;
-	double divisor; /* of values, to microseconds */
+	double divisor; /* converts values to microseconds */
 };
 
 static void emit_event(struct chrome *c, const struct tree_node *n, s64 start)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an output path leads to: see destination.h. */
+/* Resolves an output path: see destination.h. */
 #include "format/destination.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@
 
 #include "base/invoker.h"
 
-/* Documentation/admin-guide/devices.txt */
+/* Device numbers are listed in Documentation/admin-guide/devices.txt. */
 enum {
 	MAJOR_MEMORY = 1,
 	MAJOR_TTY = 4,
@@ -21,7 +21,7 @@ enum {
 };
 enum { MINOR_NULL = 3, MINOR_ZERO = 5, MINOR_FULL = 7 };
 
-/* The N of "/dev/fd/N"; -1 for other paths. */
+/* Returns the N of "/dev/fd/N"; -1 for other paths. */
 static int fd_in_path(const char *path)
 {
 	static const char *const folders[] = {"/dev/fd/", "/proc/self/fd/"};
@@ -75,8 +75,8 @@ static bool is_harmless_device(const struct stat *st)
 }
 
 /*
- * In a directory like /tmp a FIFO of another user may have been put where a file was expected, so that the
- * profile goes to that user (fs.protected_fifos in the kernel's sysctl documentation is the same rule).
+ * In a directory like /tmp another user may have put a FIFO where a file was expected, in order to
+ * receive the profile (fs.protected_fifos in the kernel's sysctl documentation is the same rule).
  */
 static bool is_planted(const struct path_end *end)
 {
@@ -90,7 +90,7 @@ static bool is_planted(const struct path_end *end)
 	       dir.st_uid != end->st.st_uid;
 }
 
-/* Of what is there and is neither a link nor a regular file. */
+/* Handles what is neither a link nor a regular file. */
 static int judge(struct destination *d, const struct path_end *end, struct error *err)
 {
 	if (S_ISDIR(end->st.st_mode))
@@ -107,8 +107,9 @@ static int judge(struct destination *d, const struct path_end *end, struct error
 }
 
 /*
- * Where the link is the user's own, a device or a FIFO behind it is meant, and so is a file that a process of
- * the user's has open. A link to a file, to nothing, or of another user is replaced.
+ * If the link belongs to the user, a device or a FIFO behind it is meant to be used, and so is a
+ * file that a process of the user has open. A link to a file, to nothing, or of another user is
+ * replaced.
  */
 static int judge_link(struct destination *d, struct error *err)
 {
@@ -135,7 +136,8 @@ static int check_access(const struct destination *d)
 {
 	const struct path_end *end = &d->end;
 
-	/* An unwritable file is refused, although a rename would replace it: it was meant to stay. */
+	/* A file that is not writable is refused, although a rename would replace it, because
+	 * somebody meant it to stay. */
 	if (end->fd >= 0 && faccessat(end->dir, end->name, W_OK, AT_EACCESS | AT_SYMLINK_NOFOLLOW))
 		return -errno;
 	if (d->kind == DESTINATION_FILE && faccessat(end->dir, ".", W_OK | X_OK, AT_EACCESS))

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where output goes: what the user's path leads to, resolved once, so that nobody can put something else
- * there between the look and the write.
+ * Finds out where output goes. The user's path is resolved once, so that nobody can put something
+ * else there between the check and the write.
  *
- * Written into as it is, is only what the user named so: an open descriptor (-, /dev/stdout, /dev/stderr,
- * /dev/fd/N), a FIFO, a terminal, /dev/null and its like. A link leads there only when root or the user owns
- * it. Anything else at the path is replaced by a new file as a whole, links included, but directories, disks,
- * sockets and other devices are refused.
+ * Some destinations are written into directly, if the user named them: an open descriptor (-,
+ * /dev/stdout, /dev/stderr, /dev/fd/N), a FIFO, a terminal, or /dev/null and similar devices. A
+ * link leads to one of these only if root or the user owns the link. Anything else at the path,
+ * links included, is replaced as a whole by a new file, except that directories, disks, sockets and
+ * other devices are refused.
  */
 #ifndef CPROF_FORMAT_DESTINATION_H
 #define CPROF_FORMAT_DESTINATION_H
@@ -16,22 +17,23 @@
 
 enum destination_kind {
 	DESTINATION_FILE, /* a new file, which replaces what is at the path */
-	DESTINATION_STREAM, /* written into; opening and writing may block for ever */
-	DESTINATION_DESCRIPTOR, /* one that is open already */
+	DESTINATION_STREAM, /* written into directly; opening and writing may block forever */
+	DESTINATION_DESCRIPTOR, /* a descriptor that is already open */
 };
 
 struct destination {
 	enum destination_kind kind;
 	const char *path; /* as the user wrote it; borrowed */
 	int fd; /* DESCRIPTOR: its number, not owned */
-	struct path_end end; /* FILE: its place; STREAM: what is written into */
+	struct path_end end; /* FILE: its place; STREAM: what is written to */
 };
 
-/* "cannot write X: ...". Finds out what is there, and whether it may be written. Release it in any case. */
+/* Finds out what is there and whether it may be written; errors read "cannot write X: ...". Release
+ * it in any case. */
 int destination_open(struct destination *d, const char *path, struct error *err) MUST_CHECK;
 void destination_release(struct destination *d);
 
-/* Whether `path` stands for the standard output: "-" or /dev/stdout. */
+/* Returns whether `path` means the standard output: "-" or /dev/stdout. */
 bool destination_is_stdout(const char *path);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The Firefox Profiler's processed profile (version 48 of its docs-developer/CHANGELOG-formats.md), for
- * profiler.firefox.com: tables of columns that refer to each other by index, one thread per value of the
- * `thread` label. pprof keeps no times, so samples stand in a row, one period apart, with weights.
+ * Writes the Firefox Profiler's processed profile (version 48 of its
+ * docs-developer/CHANGELOG-formats.md), for profiler.firefox.com. It consists of tables of columns
+ * that refer to each other by index, with one thread for each value of the `thread` label. pprof
+ * keeps no times, so samples are placed one period apart, with weights.
  */
 #include "format/format.h"
 
@@ -20,7 +21,7 @@
 #define CATEGORY_JIT 2
 
 struct stack_entry {
-	u32 prefix; /* index plus one; 0: none */
+	u32 prefix; /* index plus one; 0 if there is none */
 	u32 frame;
 };
 
@@ -30,15 +31,16 @@ struct placed_sample {
 };
 
 struct thread {
-	string_id name; /* of the label; 0: samples without one */
+	string_id name; /* from the label; 0 for samples without one */
 	VEC(struct stack_entry) stacks;
 	VEC(struct placed_sample) samples;
 	struct id_table index;
 };
 
-/* Numbers things from 0 on as they are met, anew for each thread: tables hold what their thread needs. */
+/* Numbers items from 0 on in the order of their first use, separately for each thread, because
+ * tables hold only what their thread needs. */
 struct numbering {
-	u32 *number, *turn; /* of each thing */
+	u32 *number, *turn; /* for each item */
 	u32 now;
 	VEC(u32) things;
 };
@@ -47,14 +49,14 @@ struct firefox {
 	struct view *v;
 	struct out *out;
 	VEC(struct thread) threads;
-	u32 *thread_of; /* each string as the name of a thread: its number plus one */
-	u32 *func_of; /* each node: the first one of the same function */
-	struct numbering frames, funcs; /* of nodes */
+	u32 *thread_of; /* for each string used as the name of a thread: its number plus one */
+	u32 *func_of; /* for each node: the first node of the same function */
+	struct numbering frames, funcs; /* number nodes */
 	double interval; /* ms */
 	const char *weight_type;
 };
 
-/* ---- numbers -------------------------------------------------------------------------------------- */
+/* ---- numbers --------------------------------------------------------------------------------- */
 
 static int numbering_init(struct numbering *n, size_t things)
 {
@@ -81,7 +83,8 @@ static u32 number_of(struct numbering *n, u32 thing)
 	if (n->turn[thing] != n->now) {
 		n->turn[thing] = n->now;
 		n->number[thing] = (u32)n->things.len;
-		n->things.data[n->things.len++] = thing; /* there is room for all */
+		/* the memory for all of them was allocated at the start */
+		n->things.data[n->things.len++] = thing;
 	}
 	return n->number[thing];
 }
@@ -100,7 +103,7 @@ static bool same_func(const void *arg, u32 id)
 	       (a->function || !strcmp(a->name, b->name));
 }
 
-/* Nodes are apart by line; a function is all of one name and file. */
+/* Nodes differ by line, but a function is everything with one name and file. */
 static int find_funcs(struct firefox *f)
 {
 	struct id_table index = {0};
@@ -126,7 +129,7 @@ static int find_funcs(struct firefox *f)
 	return ret;
 }
 
-/* ---- stacks --------------------------------------------------------------------------------------- */
+/* ---- stacks ---------------------------------------------------------------------------------- */
 
 struct wanted_entry {
 	const struct thread *t;
@@ -204,7 +207,7 @@ static int place_samples(struct firefox *f)
 	return ret;
 }
 
-/* ---- columns -------------------------------------------------------------------------------------- */
+/* ---- columns --------------------------------------------------------------------------------- */
 
 static void emit_same(struct out *o, const char *name, const char *value, size_t n)
 {
@@ -279,7 +282,7 @@ static void emit_frames(struct firefox *f)
 	out_printf(o, "\"length\":%zu},\n", n);
 }
 
-/* Their names are the first strings, their files the next. */
+/* Their names are the first strings, and their files follow. */
 static void emit_funcs(const struct firefox *f)
 {
 	size_t n = f->funcs.things.len;
@@ -362,7 +365,7 @@ static void emit_samples(const struct firefox *f, const struct thread *t)
 	first = true;
 	vec_for_each(&t->samples, s) {
 		json_comma(o, &first);
-		/* Times are milliseconds there. */
+		/* That weight type uses milliseconds. */
 		if (!strcmp(f->weight_type, "tracing-ms"))
 			out_printf(o, "%.6f", (double)s->value / 1e6);
 		else
@@ -442,7 +445,7 @@ static int emit_all(struct firefox *f)
 	return out_flush(f->out);
 }
 
-/* ---- the whole ------------------------------------------------------------------------------------ */
+/* ---- the whole file -------------------------------------------------------------------------- */
 
 static void set_units(struct firefox *f)
 {

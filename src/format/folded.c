@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Folded stacks: `root;frame;leaf COUNT`, the common ground of flamegraph.pl, inferno and speedscope:
- * frames parted by ';' which no name contains, exactly one space before an integer, lines in byte
- * order, nothing else.
+ * Writes folded stacks, `root;frame;leaf COUNT`, in the form that flamegraph.pl, inferno and
+ * speedscope all accept: frames are separated by ';', which no name contains, exactly one space
+ * precedes an integer, and lines are in byte order.
  *
  * Names repeat from stack to stack, so each is cleaned once and stacks are compared as rows of
- * numbers; only where two stacks part are two names looked at.
+ * numbers. Two names are compared only where two stacks begin to differ.
  */
 #include "format/format.h"
 
@@ -29,21 +29,21 @@ struct folded_stack {
 struct folder {
 	const struct profile *p;
 	const struct format_options *opt;
-	string_id root_key; /* of opt->root_label; 0: none */
+	string_id root_key; /* of opt->root_label; 0 if there is none */
 	VEC(char *) names; /* cleaned */
 	struct id_table by_name;
-	VEC(u32) of_function[4]; /* number of a function's name plus one, per annotation */
+	VEC(u32) of_function[4]; /* number of a function's name plus one, for each annotation */
 	VEC(u32) frames; /* of all stacks */
 	VEC(struct folded_stack) stacks;
 };
 
-/* ---- names ------------------------------------------------------------------------------------ */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 enum annotation { PLAIN, KERNEL, INLINED, JIT };
 
 static const char *const annotation_suffix[] = {"", "_[k]", "_[i]", "_[j]"};
 
-/* What a name is shown as, without separators and without spaces at its ends. */
+/* Returns the name as it is shown, without separators and without spaces at its ends. */
 static char *clean_name(const char *name, const char *suffix)
 {
 	size_t len, size;
@@ -124,7 +124,7 @@ static enum annotation annotation_of(const struct folder *f, const struct profil
 	return line + 1 < l->nlines ? INLINED : PLAIN;
 }
 
-/* ---- stacks ----------------------------------------------------------------------------------- */
+/* ---- stacks ---------------------------------------------------------------------------------- */
 
 static int push_name(struct folder *f, s64 number)
 {
@@ -184,7 +184,8 @@ static int push_sample(struct folder *f, const struct profile_sample *s, s64 val
 	return ret ? ret : vec_push(&f->stacks, stack);
 }
 
-/* Byte order of "a<end_a>..." and "b<end_b>...", where the ends are ';' or the space of the count. */
+/* Compares "a<end_a>..." and "b<end_b>..." in byte order, where the ends are ';' or the space
+ * before the count. */
 static int name_compare(const char *a, char end_a, const char *b, char end_b)
 {
 	while (*a && *a == *b) {
@@ -209,13 +210,13 @@ static int stack_compare(const void *left, const void *right, void *arg)
 
 	while (i < len && x[i] == y[i])
 		i++;
-	if (i == len) /* ' ' < ';': the shorter one comes first */
+	if (i == len) /* ' ' < ';', so the shorter one comes first */
 		return (a->len > b->len) - (a->len < b->len);
 	return name_compare(f->names.data[x[i]], i + 1 < a->len ? ';' : ' ', f->names.data[y[i]],
 			    i + 1 < b->len ? ';' : ' ');
 }
 
-/* Stacks that differ in addresses or labels only are one line. They are neighbours now. */
+/* Stacks that differ only in addresses or labels become one line. They are neighbours now. */
 static void merge_equal(struct folder *f)
 {
 	size_t kept = 0;
@@ -232,11 +233,11 @@ static void merge_equal(struct folder *f)
 		f->stacks.len = kept + 1;
 }
 
-/* ---- the whole file --------------------------------------------------------------------------- */
+/* ---- the whole file -------------------------------------------------------------------------- */
 
 /*
- * Which value stands behind the stack. `cpu/nanoseconds` is samples times the period, so users of
- * flame graphs are given the samples; types that were measured (delay, bytes) stay.
+ * Picks the value that is written after the stack. `cpu/nanoseconds` is samples times the period,
+ * so users of flame graphs get the samples. Measured types (delay, bytes) are kept.
  */
 static int pick_type(const struct profile *p, const struct format_options *opt, struct error *err)
 {
@@ -267,7 +268,7 @@ static int folder_init(struct folder *f)
 		if (!strcmp(f->p->strings.data[key], f->opt->root_label))
 			break;
 	}
-	/* A label that no sample has: every root is [unknown]. */
+	/* No sample has this label, so every root is [unknown]. */
 	f->root_key = key > 0 ? (string_id)key : UINT32_MAX;
 	return 0;
 }
@@ -293,7 +294,7 @@ static int emit_stacks(const struct folder *f, const struct sink *to)
 		return -ENOMEM;
 	out_init(o, to, OUT_TEXT);
 	vec_for_each(&f->stacks, s) {
-		if (s->value <= 0) /* no flame graph can show it */
+		if (s->value <= 0) /* a flame graph cannot show it */
 			continue;
 		for (u32 i = 0; i < s->len; i++) {
 			if (i)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads folded stacks: `root;frame;leaf COUNT` a line, as stackcollapse scripts write them. The count may
- * be a fraction (rounded). Lines with two counts (differential) give their last one. `_[k]`, `_[i]` and
- * `_[j]` say what a frame is and are not part of its name. A line that begins with '#' and ends in no digit
- * is a comment.
+ * Reads folded stacks, `root;frame;leaf COUNT` on each line, as stackcollapse scripts write them.
+ * The count may be a fraction and is rounded. Of lines with two counts (differential) the last one
+ * is used. `_[k]`, `_[i]` and `_[j]` give the kind of a frame and are not part of its name. A line
+ * that begins with '#' and does not end in a digit is a comment.
  */
 #include "format/read.h"
 
@@ -19,7 +19,7 @@
 struct folded_reader {
 	struct profile *p;
 	struct error *err;
-	u32 mapping[3]; /* of user, kernel and JIT code */
+	u32 mapping[3]; /* for user, kernel and JIT code */
 	VEC(u32) stack;
 	VEC(char) name;
 	size_t lines;
@@ -32,15 +32,16 @@ static int no_memory(struct folded_reader *r)
 	return error_set(r->err, -ENOMEM, "not enough memory");
 }
 
-/* What is no part of a name at its ends: format_folded writes none of it. */
+/* These bytes at the ends of a name are not part of it; format_folded never writes them. */
 static bool padding(u8 c)
 {
 	return c <= ' ' || c == 0x7f;
 }
 
 /*
- * Cuts padding and suffixes off the end of a name; the last suffix says whose code it is. All of them, since
- * an inner one would be taken for the last when the name is written and read again.
+ * Cuts padding and suffixes off the end of a name; the last suffix gives the kind of code. All
+ * suffixes are cut, because otherwise an inner one would be the last when the name is written and
+ * read again.
  */
 static u32 trim_end(const u8 *name, size_t *len)
 {
@@ -64,8 +65,8 @@ static u32 trim_end(const u8 *name, size_t *len)
 }
 
 /*
- * One location a name and kind. Text has no addresses: they are numbered by function, so that equal names
- * are equal locations.
+ * Adds one location for each name and kind. Text has no addresses, so they are numbered by
+ * function, and equal names are equal locations.
  */
 static int push_frame(struct folded_reader *r, const u8 *name, size_t len)
 {
@@ -114,7 +115,7 @@ static bool blank(u8 c)
 	return c == ' ' || c == '\t' || c == '\r';
 }
 
-/* The number that the line ends in; *len becomes that of the stack before it. */
+/* Reads the number at the end of the line; *len becomes the length of the stack before it. */
 static int read_count(struct folded_reader *r, const u8 *line, size_t *len, s64 *count)
 {
 	size_t end = *len, start;

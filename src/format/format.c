@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The table of formats, and files that appear whole or not at all.
+ * Lists the formats, and writes files that appear either whole or not at all.
  *
- * A file is written without a name where the filesystem can do that (O_TMPFILE, open(2)), so that even
- * a kill -9 in mid-write leaves nothing behind; elsewhere under a temporary name beside its place.
+ * If the file system supports it, a file is written without a name (O_TMPFILE, open(2)), so that
+ * even a kill -9 in the middle of a write leaves nothing behind. Otherwise it is written under a
+ * temporary name in the same directory.
  */
 #include "format/format.h"
 
@@ -36,7 +37,7 @@ const struct format *format_by_name(const char *name)
 	return NULL;
 }
 
-/* The length of the suffix when `path` ends in it and has something before it, else 0. */
+/* Returns the length of the suffix if `path` ends in it and has something before it, else 0. */
 static size_t suffix_fits(const char *path, const char *suffix)
 {
 	size_t len = strlen(path), tail = suffix ? strlen(suffix) : 0;
@@ -60,7 +61,7 @@ const struct format *format_by_path(const char *path)
 	return best;
 }
 
-/* ---- into a descriptor ------------------------------------------------------------------------ */
+/* ---- into a descriptor ----------------------------------------------------------------------- */
 
 static int fd_write(void *arg, const void *data, size_t len)
 {
@@ -82,7 +83,8 @@ static int fd_write(void *arg, const void *data, size_t len)
 	return 0;
 }
 
-/* The writer's own complaint stands; a bare errno gets the place; a reader who left gets no words. */
+/* Keeps the writer's own message, and adds the destination to a bare errno. If the reader has gone,
+ * the text is empty. */
 static int explain(int ret, const char *where, const struct error *own, struct error *err)
 {
 	if (!ret)
@@ -113,11 +115,11 @@ int format_write_fd(const struct profile *p, const struct format *f,
 	return explain(ret, fd == STDOUT_FILENO ? "standard output" : where, &own, err);
 }
 
-/* ---- into a file that appears whole ----------------------------------------------------------- */
+/* ---- into a file that appears whole ---------------------------------------------------------- */
 
 struct file {
 	const struct path_end *place;
-	char temp[40]; /* name while it is incomplete; "" when it has none */
+	char temp[40]; /* name while the file is incomplete; "" if it has none */
 	int fd;
 };
 
@@ -129,7 +131,7 @@ static int close_checked(int *fd)
 	return ret;
 }
 
-/* At random, so that nobody can occupy the names beforehand. */
+/* The name is random, so that nobody can occupy it beforehand. */
 static void temp_name(struct file *f)
 {
 	u64 number = 0;
@@ -202,9 +204,9 @@ static int file_write(const struct path_end *place, const struct profile *p,
 	return ret;
 }
 
-/* ---- into what is there ----------------------------------------------------------------------- */
+/* ---- into an existing destination ------------------------------------------------------------ */
 
-/* What was looked at is opened, not what may be at its path by now. */
+/* This opens what was checked before, and not what may be at its path by now. */
 static int open_stream(const struct path_end *end)
 {
 	const int flags = O_WRONLY | O_APPEND | O_NOCTTY | O_CLOEXEC;
@@ -216,7 +218,7 @@ static int open_stream(const struct path_end *end)
 	fd = open(path, flags);
 	if (fd >= 0 || errno != ENOENT)
 		return fd < 0 ? -errno : fd;
-	/* Without /proc. */
+	/* This is the way without /proc. */
 	fd = openat(end->dir, end->name, flags | O_NOFOLLOW);
 	if (fd < 0)
 		return -errno;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The formats that a profile can be written in: one table, one file per format. A writer sees a finished
- * profile and a sink; it does not know whether bytes go to a file, a pipe or a test's memory.
+ * The formats that a profile can be written in, as one table with one file per format. A writer
+ * gets a finished profile and a sink, and does not know whether the bytes go to a file, a pipe or a
+ * test's memory.
  */
 #ifndef CPROF_FORMAT_FORMAT_H
 #define CPROF_FORMAT_FORMAT_H
@@ -11,35 +12,38 @@
 
 struct sink {
 	int (*write)(void *arg, const void *data,
-		     size_t len); /* 0 or a negative errno; takes all of it */
+		     size_t len); /* must take all of it; returns 0 or a negative errno */
 	void *arg;
 };
 
 struct format_options {
 	/*
-	 * For formats with one value per stack. NULL: the profile's default; but folded stacks of a CPU
-	 * profile (nanoseconds = samples * period) count samples. html: the one that is shown first.
+	 * This is for formats with one value per stack. NULL selects the profile's default, except
+	 * that folded stacks of a CPU profile (nanoseconds = samples * period) count samples. For
+	 * html it is the type that is shown first.
 	 */
 	const char *sample_type;
-	u32 top; /* text: rows in the table; 0: all */
-	u32 width; /* text: columns of the terminal; 0: unlimited */
+	u32 top; /* text: rows in the table; 0 for all */
+	u32 width; /* text: columns of the terminal; 0 for no limit */
 	bool color; /* text: ANSI colours */
 	bool full_names; /* text: do not shorten long names */
 	bool annotate; /* folded: _[k], _[i], _[j] suffixes */
-	const char *
-		root_label; /* folded: a label whose value becomes the root frame ("comm"); NULL: none */
+	/* folded: a label whose value becomes the root frame ("comm"); NULL for none */
+	const char *root_label;
 	/*
-	 * html: the profile that this one is compared with (borrowed), NULL: none. Sample types are matched by
-	 * type and unit, functions by name and module; what the base lacks counts as 0 there.
+	 * html: the profile that this one is compared with (borrowed), or NULL. Sample types are
+	 * matched by type and unit, and functions by name and module. What the base lacks counts as
+	 * 0 there.
 	 */
 	const struct profile *base;
-	bool normalize; /* html with a base: scale it to equal totals at first (the page has a switch) */
+	/* html with a base: initially scale it to equal totals (the page has a switch) */
+	bool normalize;
 };
 
 struct format {
 	const char *name; /* "pprof" */
 	const char *suffix; /* ".pb.gz" */
-	const char *suffix2; /* another one that means the same, or NULL */
+	const char *suffix2; /* a second suffix for the same format, or NULL */
 	const char *summary; /* for help: "pprof protobuf, gzipped: go tool pprof, speedscope" */
 	int (*write)(const struct profile *p, const struct format_options *opt,
 		     const struct sink *to, struct error *err);
@@ -48,22 +52,23 @@ struct format {
 extern const struct format format_pprof, format_folded, format_text, format_html;
 extern const struct format format_svg, format_speedscope, format_firefox, format_chrome;
 
-/* All formats, NULL at the end. */
+/* All formats, with NULL at the end. */
 extern const struct format *const format_table[];
 const struct format *format_by_name(const char *name); /* NULL if there is none */
-const struct format *format_by_path(const char *path); /* by the longest suffix that fits; NULL */
+/* by the longest suffix that matches; NULL if there is none */
+const struct format *format_by_path(const char *path);
 
 struct destination;
 
 /*
- * "cannot write ...": writes where `to` leads. A new file is written under a temporary name or none and then
- * renamed, so that nothing is left on failure. A reader that went away gives -EPIPE with an empty text,
- * because nobody is left to be told.
+ * Writes to the destination `to`; errors read "cannot write ...". A new file is written under a
+ * temporary name or none and then renamed, so that nothing is left on failure. If the reader has
+ * gone away, it returns -EPIPE with an empty text, because nobody is left to read it.
  */
 int format_write_to(const struct profile *p, const struct format *f,
 		    const struct format_options *opt, const struct destination *to,
 		    struct error *err) MUST_CHECK;
-/* The same for a path that is resolved just now (destination.h). */
+/* Does the same for a path that is resolved by this call (destination.h). */
 int format_write_file(const struct profile *p, const struct format *f,
 		      const struct format_options *opt, const char *path,
 		      struct error *err) MUST_CHECK;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads what gperftools writes itself: CPU profiles (64-bit words: header, count and stack a sample, then the
- * text of /proc/PID/maps; its doc/cpuprofile-fileformat.html) and heap profiles ("heap profile: ..." and lines
- * of `blocks: bytes [allocated: bytes] @ addresses`). They hold addresses only; names come later.
+ * Reads the formats of gperftools: CPU profiles (64-bit words for the header and for the count and
+ * stack of each sample, then the text of /proc/PID/maps; its doc/cpuprofile-fileformat.html) and
+ * heap profiles ("heap profile: ..." and lines of `blocks: bytes [allocated: bytes] @ addresses`).
+ * They contain only addresses, and names are added later.
  *
- * As go tool pprof does it: addresses of callers are those behind their calls, so one less is meant, and frames
- * of the signal handler are taken out.
+ * It follows go tool pprof in two points: a caller's address is a return address, so one less is
+ * used, and frames of the signal handler are removed.
  */
 #include "format/read.h"
 
@@ -21,7 +22,8 @@
 #define STACK_MAX 65536u
 #define SAMPLES_MAX (16u << 20)
 #define LINE_BYTES 65536u
-/* What profilers and allocators put on top of stacks; what is below the outermost of it goes. */
+/* Profilers and allocators put these functions on top of stacks. The frames up to the outermost
+ * match are removed. */
 #define CPU_DROP                                                                          \
 	"ProfileData::Add|ProfileData::prof_handler|CpuProfiler::prof_handler|__pthread_" \
 	"sighandler|"                                                                     \
@@ -35,7 +37,7 @@ struct raw_sample {
 	size_t first; /* in addresses, leaf first */
 	u32 n;
 	s64 values[4];
-	s64 block; /* heap: bytes of one */
+	s64 block; /* heap: bytes of one block */
 };
 
 struct raw {
@@ -43,7 +45,7 @@ struct raw {
 	VEC(struct raw_sample) samples;
 	struct profile *p;
 	map_vec maps;
-	VEC(u32) mapping_of; /* of each entry of maps, plus one; 0: not in the profile yet */
+	VEC(u32) mapping_of; /* for each entry of maps, plus one; 0 if not yet in the profile */
 	u32 nowhere; /* plus one */
 	size_t ntypes;
 	struct error *err;
@@ -52,7 +54,7 @@ struct raw {
 #define bad(r, ...) error_set((r)->err, -EBADMSG, __VA_ARGS__)
 #define no_memory(r) error_set((r)->err, -ENOMEM, "not enough memory")
 
-/* ---- into a profile ------------------------------------------------------------------------------ */
+/* ---- into a profile -------------------------------------------------------------------------- */
 
 static int map_compare(const void *left, const void *right)
 {
@@ -178,7 +180,7 @@ static int push_sample(struct raw *r, const struct raw_sample *s)
 	return vec_push(&r->samples, *s) ? no_memory(r) : 0;
 }
 
-/* ---- CPU ----------------------------------------------------------------------------------------- */
+/* ---- CPU ------------------------------------------------------------------------------------- */
 
 static void drop_second(struct raw *r, struct raw_sample *s)
 {
@@ -187,7 +189,7 @@ static void drop_second(struct raw *r, struct raw_sample *s)
 	s->n--;
 }
 
-/* The second address that most samples have, if there is one (a vote by majority, then a count). */
+/* Finds the second address of most samples, if there is one (by a majority vote, then a count). */
 static bool common_second(const struct raw *r, u64 *address, size_t *count)
 {
 	size_t votes = 0;
@@ -208,7 +210,7 @@ static bool common_second(const struct raw *r, u64 *address, size_t *count)
 	return votes != 0;
 }
 
-/* Frames of the signal handler stand second in nearly all samples; at most two of them. */
+/* Frames of the signal handler are second in nearly all samples; there are at most two of them. */
 static void drop_handler(struct raw *r)
 {
 	for (int i = 0; i < 2; i++) {
@@ -223,7 +225,7 @@ static void drop_handler(struct raw *r)
 				drop_second(r, s);
 		}
 	}
-	/* The leaf, once from the signal's context and once unwound. */
+	/* The leaf occurs twice, once from the signal's context and once from unwinding. */
 	vec_for_each(&r->samples, s) {
 		if (s->n > 1 && r->addresses.data[s->first] == r->addresses.data[s->first + 1] + 1)
 			drop_second(r, s);
@@ -293,14 +295,14 @@ int gperftools_read_cpu(struct bytes data, struct profile **out, struct error *e
 	return raw_take(&r, ret, out);
 }
 
-/* ---- heap ---------------------------------------------------------------------------------------- */
+/* ---- heap ------------------------------------------------------------------------------------ */
 
 struct heap_head {
-	bool allocs; /* allocations that were freed are in it, too */
-	s64 rate; /* bytes between samples; 0: every block was counted */
+	bool allocs; /* it also contains allocations that were freed */
+	s64 rate; /* bytes between samples; 0 if every block was counted */
 };
 
-/* A sampled block stands for as many as would be met once at that rate. */
+/* Scales a sampled block to the number of blocks of which one would be sampled at that rate. */
 static void unsample(s64 *count, s64 *size, s64 rate)
 {
 	double scale;
@@ -359,7 +361,7 @@ static int read_heap_line(struct raw *r, const struct heap_head *h, const char *
 	return push_sample(r, &s);
 }
 
-/* The next line without its end; false: there is none. Longer ones are cut off. */
+/* Reads the next line without its end; false if there is none. A line that is too long is cut. */
 static bool next_line(struct cursor *c, char *line)
 {
 	const u8 *end = memchr(c->pos, '\n', cursor_left(c));

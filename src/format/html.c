@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The page: one HTML file that shows a profile in a browser, without a network. The page itself is in
- * page/; here the profile is put into it, as JSON in a <script> of a type that no browser runs. Names in it
- * are the target's, so no '<' gets through: "</script>" is text.
+ * Writes the page, which is one HTML file that shows a profile in a browser without a network. The
+ * page itself is in page/. The profile is embedded as JSON in a <script> of a type that no browser
+ * runs. Names in it come from the target, so no '<' is written as such, and "</script>" stays text.
  *
  * Tables of numbers are LEB128 in base64, which page/data.js reads.
  */
@@ -24,11 +24,11 @@ struct page {
 	struct page_samples samples, base;
 	struct page_bytes packed; /* the table that is being written */
 	struct out *out;
-	int type; /* shown first */
-	int error; /* the first failure to pack */
+	int type; /* the type shown first */
+	int error; /* the first error while packing */
 };
 
-/* ---- tables of numbers ------------------------------------------------------------------------ */
+/* ---- tables of numbers ----------------------------------------------------------------------- */
 
 static void emit_base64(struct out *o, const u8 *data, size_t len)
 {
@@ -88,7 +88,7 @@ static void emit_tables(struct page *g)
 	emit_packed(g, "frames");
 }
 
-/* Node 0 is left out; a parent is given as how far back it is, mostly 1. */
+/* Node 0 is left out. A parent is given as the distance back to it, which is mostly 1. */
 static void emit_nodes(struct page *g)
 {
 	for (size_t i = 1; i < g->data.nodes.len; i++) {
@@ -99,8 +99,9 @@ static void emit_nodes(struct page *g)
 }
 
 /*
- * Which nodes differ from others in lines only. Most do not: so it is given how many nodes in a row are new
- * when lines are left out, and then the number of the one that the next node is equal to.
+ * Records which nodes differ from others only in lines. Most do not, so it is encoded as the number
+ * of consecutive nodes that are new without lines, and then the number of the node that the next
+ * one is equal to.
  */
 static void emit_merged(struct page *g)
 {
@@ -155,7 +156,7 @@ static void emit_samples(struct page *g, const char *name, const struct page_sam
 	emit_packed(g, name);
 }
 
-/* ---- what it is ------------------------------------------------------------------------------- */
+/* ---- the description of the profile ---------------------------------------------------------- */
 
 static void emit_comments(struct out *o, const struct profile *p)
 {
@@ -169,7 +170,7 @@ static void emit_comments(struct out *o, const struct profile *p)
 		   p->duration_nanos);
 }
 
-/* Value types as [type, unit, what its values were divided by]. */
+/* Writes value types as [type, unit, divisor of its values]. */
 static void emit_types(struct page *g)
 {
 	const struct profile *p = g->p;

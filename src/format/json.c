@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What JSON is made of: see json.h. */
+/* Writes the elements of JSON: see json.h. */
 #include "format/json.h"
 
 void json_string(struct out *o, const char *text)

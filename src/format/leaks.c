@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Live memory as a list of leaks: every stack that holds blocks, the heaviest first, with how many, how
- * old and how much more than when recording began. From the labels of a profile of cprof heap --leaks.
+ * Shows live memory as a list of leaks. Each stack that holds blocks is listed, the largest first,
+ * with their number, their age and their growth since the recording began. The values come from the
+ * labels of a profile of cprof heap --leaks.
  */
 #include "format/leaks.h"
 
@@ -17,11 +18,11 @@
 #include "profile/labels.h"
 #include "view/view.h"
 
-#define HEAD_COLUMNS 10u /* what stands before a frame */
+#define HEAD_COLUMNS 10u /* columns before a frame */
 #define MIN_NAME_COLUMNS 20u
 
 struct leak {
-	size_t sample; /* the first one with this stack: it has the stack's labels */
+	size_t sample; /* the first one with this stack, which has the stack's labels */
 	s64 bytes, blocks;
 };
 
@@ -34,7 +35,7 @@ struct leak_list {
 	s64 bytes, blocks;
 };
 
-/* ---- grouping --------------------------------------------------------------------------------- */
+/* ---- grouping -------------------------------------------------------------------------------- */
 
 static const u32 *stack_of(const struct leak_list *l, size_t sample, size_t *size)
 {
@@ -105,7 +106,7 @@ static int list_fill(struct leak_list *l)
 	return err;
 }
 
-/* ---- printing --------------------------------------------------------------------------------- */
+/* ---- printing -------------------------------------------------------------------------------- */
 
 static const struct profile_label *label_of(const struct leak_list *l, const struct leak *leak,
 					    const char *key)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The list of leaks: what a text table is to other profiles. Needs inuse_objects and inuse_space. */
+/* Prints the list of leaks, in place of the text table that other profiles get. It needs
+ * inuse_objects and inuse_space. */
 #ifndef CPROF_FORMAT_LEAKS_H
 #define CPROF_FORMAT_LEAKS_H
 

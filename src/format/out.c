@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the text formats share: a buffered sink. See out.h. */
+/* A buffered sink that the text formats share: see out.h. */
 #include "format/out.h"
 
 #include <errno.h>
@@ -31,7 +31,7 @@ void out_bytes(struct out *o, const void *data, size_t len)
 	const char *at = data;
 
 	while (len && !o->error) {
-		size_t room = sizeof(o->buf) - o->len, part = len < room ? len : room;
+		size_t space = sizeof(o->buf) - o->len, part = len < space ? len : space;
 
 		memcpy(o->buf + o->len, at, part);
 		o->len += part;
@@ -42,9 +42,10 @@ void out_bytes(struct out *o, const void *data, size_t len)
 	}
 }
 
-/* ---- what came from outside ------------------------------------------------------------------- */
+/* ---- text from outside ----------------------------------------------------------------------- */
 
-/* For characters that mean something to the syntax of the file; NULL for the others. */
+/* Returns the replacement of a character that has a meaning in the syntax of the file; NULL for
+ * others. */
 static const char *markup_of(enum out_kind kind, char c)
 {
 	switch (c) {
@@ -64,7 +65,7 @@ static const char *markup_of(enum out_kind kind, char c)
 	return NULL;
 }
 
-/* Of text that can be shown: it holds no controls. */
+/* The text can be shown, so it contains no controls. */
 static void put_shown(void *arg, const char *text, size_t len)
 {
 	struct out *o = arg;
@@ -118,7 +119,7 @@ void out_color(struct out *o, enum out_color color)
 	out_bytes(o, codes[color], strlen(codes[color]));
 }
 
-/* ---- sample types ----------------------------------------------------------------------------- */
+/* ---- sample types ---------------------------------------------------------------------------- */
 
 int out_pick_type(const struct profile *p, const char *name, struct error *err)
 {

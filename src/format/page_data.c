@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A profile as the HTML page takes it: see page_data.h. */
+/* Builds the tables of the HTML page: see page_data.h. */
 #include "format/page_data.h"
 
 #include <errno.h>
@@ -9,7 +9,7 @@
 #include "format/out.h"
 #include "view/view.h"
 
-/* ---- numbers ---------------------------------------------------------------------------------- */
+/* ---- numbers --------------------------------------------------------------------------------- */
 
 int page_put(struct page_bytes *b, u64 value)
 {
@@ -42,7 +42,7 @@ static u64 common_divisor(u64 a, u64 b)
 	return a;
 }
 
-/* ---- what is kept once ------------------------------------------------------------------------ */
+/* ---- deduplication --------------------------------------------------------------------------- */
 
 struct wanted_text {
 	const struct page_texts *t;
@@ -104,7 +104,8 @@ static bool same_item(const void *arg, u32 id)
 	return !memcmp(w->items + id * w->size, w->item, w->size);
 }
 
-/* The number of an item of `size` bytes in the vector (data, len, cap), which is appended when new. */
+/* Returns the number of an item of `size` bytes in the vector (data, len, cap), appending it if it
+ * is new. */
 static s64 item_number(struct id_table *t, void **data, size_t *len, size_t *cap, const void *item,
 		       size_t size)
 {
@@ -127,7 +128,7 @@ static s64 item_number(struct id_table *t, void **data, size_t *len, size_t *cap
 	item_number((table), (void **)&(vec)->data, &(vec)->len, &(vec)->cap, (item), \
 		    sizeof(*(vec)->data))
 
-/* ---- kinds of code ---------------------------------------------------------------------------- */
+/* ---- kinds of code --------------------------------------------------------------------------- */
 
 static bool starts_with(const char *text, const char *start)
 {
@@ -141,7 +142,8 @@ static bool is_library(const char *base)
 	return (so && (!so[3] || so[3] == '.' || so[3] == '-')) || starts_with(base, "[vdso");
 }
 
-/* Profiles that were read from a file have no kinds; the name of the mapping tells. */
+/* In profiles that were read from a file the kinds are unknown, so the name of the mapping
+ * decides. */
 static enum page_kind kind_of(const struct profile *p, const struct profile_mapping *m)
 {
 	const char *path = profile_text(p, m->path), *slash = strrchr(path, '/');
@@ -165,15 +167,15 @@ static enum page_kind kind_of(const struct profile *p, const struct profile_mapp
 	return is_library(base) ? PAGE_LIBRARY : PAGE_USER;
 }
 
-/* ---- frames ----------------------------------------------------------------------------------- */
+/* ---- frames ---------------------------------------------------------------------------------- */
 
 struct adder {
 	struct page_data *d;
 	const struct profile *p;
-	u32 *modules; /* a mapping's module plus one */
-	u32 *first_frame; /* a location's place in `frames` plus one */
+	u32 *modules; /* for each mapping: its module plus one */
+	u32 *first_frame; /* for each location: its position in `frames` plus one */
 	VEC(u32)
-	frames; /* of locations, outermost first; how many is the location's nlines, or 1 */
+	frames; /* of locations, outermost first; their number is the location's nlines, or 1 */
 	struct page_bytes labels;
 };
 
@@ -245,7 +247,7 @@ static int expand_location(struct adder *a, u32 location)
 	return ret;
 }
 
-/* Nodes are met in the order of their numbers: the parent's merged node is known. */
+/* Nodes come in the order of their numbers, so the parent's merged node is already known. */
 static int merge_node(struct page_data *d, const struct page_node *node)
 {
 	struct page_merged m = {.parent = d->merged_of.data[node->parent],
@@ -276,9 +278,9 @@ static int descend(struct adder *a, u32 location, u32 *node)
 	return ret;
 }
 
-/* ---- samples ---------------------------------------------------------------------------------- */
+/* ---- samples --------------------------------------------------------------------------------- */
 
-/* A set is the number of its labels, then key, string, number and unit of each. */
+/* A set consists of the number of its labels, then key, string, number and unit of each. */
 static s64 label_set(struct adder *a, const struct profile_sample *s)
 {
 	a->labels.b.len = 0;
@@ -391,7 +393,7 @@ void page_samples_release(struct page_samples *s)
 	vec_release(&s->list);
 }
 
-/* ---- the tables ------------------------------------------------------------------------------- */
+/* ---- the tables ------------------------------------------------------------------------------ */
 
 int page_data_init(struct page_data *d, const struct profile *p)
 {
@@ -409,7 +411,7 @@ int page_data_init(struct page_data *d, const struct profile *p)
 		first = text_number(&d->label_sets, &no_labels, 1);
 	if (first < 0)
 		return (int)first;
-	/* Out of the index: no frame leads back to the root. */
+	/* The root stays out of the index, because no frame leads back to it. */
 	if (vec_push(&d->nodes, root) || vec_push(&d->merged, merged_root) ||
 	    vec_push(&d->merged_of, 0))
 		return -ENOMEM;

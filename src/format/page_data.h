@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A profile as the HTML page takes it: distinct strings, modules, functions and frames, one tree of all
- * stacks, and the samples as numbers of its nodes. Two profiles that are to be compared go into one set
- * of tables, so that what is equal in both is one node.
+ * A profile in the form that the HTML page uses: distinct strings, modules, functions and frames,
+ * one tree of all stacks, and the samples as numbers of its nodes. Two profiles that are compared
+ * share one set of tables, so that what is equal in both is one node.
  */
 #ifndef CPROF_FORMAT_PAGE_DATA_H
 #define CPROF_FORMAT_PAGE_DATA_H
@@ -10,7 +10,8 @@
 #include "profile/id_table.h"
 #include "profile/profile.h"
 
-/* Each takes some 60 bytes here and 40 in the browser; 100,000 stacks of a large program have 1.5 million. */
+/* Each node takes some 60 bytes here and 40 in the browser; 100,000 stacks of a large program have
+ * 1.5 million. */
 #define PAGE_NODES_MAX (16u << 20)
 
 enum page_kind { PAGE_USER, PAGE_LIBRARY, PAGE_KERNEL, PAGE_JIT, PAGE_MARK };
@@ -20,30 +21,30 @@ struct page_bytes {
 };
 
 struct page_text {
-	char *data; /* NUL-terminated; may hold NULs besides */
+	char *data; /* NUL-terminated strings, which may contain NULs as well */
 	size_t len;
 };
 
-/* Compared as bytes: none of these may have padding. */
+/* These are compared as bytes, so none of them may have padding. */
 struct page_module {
 	u32 path, build_id, kind; /* kind: enum page_kind */
 };
 
 struct page_function {
-	u32 name, module; /* what is called alike in two source files of a module is one */
+	u32 name, module; /* functions of the same name in two source files of a module are one */
 };
 
 struct page_frame {
 	s64 line;
 	u32 function;
-	u32 place; /* number of the source file's string * 2, + 1 when inlined */
+	u32 place; /* number of the source file's string * 2, plus 1 if inlined */
 };
 
 struct page_node {
-	u32 parent, frame; /* node 0 is above all stacks */
+	u32 parent, frame; /* node 0 is the root of all stacks */
 };
 
-/* The same tree with lines and inlining left out; numbered in the order of the nodes that come first. */
+/* The same tree without lines and inlining, numbered in the order of the nodes that come first. */
 struct page_merged {
 	u32 parent, function;
 };
@@ -55,15 +56,15 @@ struct page_texts {
 
 struct page_data {
 	struct page_texts strings; /* number 0 is "" */
-	struct page_texts label_sets; /* as page_data_add encodes them; number 0 is no label */
+	struct page_texts label_sets; /* encoded by page_data_add; number 0 means no label */
 	VEC(struct page_module) modules;
 	VEC(struct page_function) functions;
 	VEC(struct page_frame) frames;
 	VEC(struct page_node) nodes;
 	VEC(struct page_merged) merged;
-	VEC(u32) merged_of; /* per node */
+	VEC(u32) merged_of; /* for each node */
 	struct id_table by_module, by_function, by_frame, by_node, by_merged;
-	u64 *divisors; /* per sample type: all its values are multiples */
+	u64 *divisors; /* for each sample type: a divisor of all its values */
 	size_t ntypes;
 };
 
@@ -71,31 +72,34 @@ struct page_sample {
 	u32 node, label_set;
 };
 
-/* The samples of one profile; values are in the profile, in the order of its samples. */
+/* Holds the samples of one profile. Their values stay in the profile, in the order of its
+ * samples. */
 struct page_samples {
 	const struct profile *p;
-	int *types; /* per sample type of the page: the profile's, or -1 */
+	int *types; /* for each sample type of the page: that of the profile, or -1 */
 	VEC(struct page_sample) list;
 };
 
-/* `p` gives the sample types. */
+/* `p` provides the sample types. */
 int page_data_init(struct page_data *d, const struct profile *p) MUST_CHECK;
 void page_data_release(struct page_data *d);
 
 /*
- * Adds the stacks of `p`, whose types are matched with those of `types_of` by name and unit. -E2BIG: more than
- * PAGE_NODES_MAX nodes (inlining makes of a small file's stacks what no memory holds).
+ * Adds the stacks of `p`, whose types are matched with those of `types_of` by name and unit.
+ * Returns -E2BIG for more than PAGE_NODES_MAX nodes, because inlining can expand the stacks of a
+ * small file beyond any memory.
  */
 int page_data_add(struct page_data *d, const struct profile *types_of, const struct profile *p,
 		  struct page_samples *out) MUST_CHECK;
 void page_samples_release(struct page_samples *s);
 
-/* Value of sample `i` for the page's type `type`. */
+/* Returns the value of sample `i` for the page's type `type`. */
 s64 page_samples_value(const struct page_samples *s, size_t i, size_t type);
 
-s64 page_string(struct page_data *d, const char *text); /* its number, or a negative errno */
+/* returns its number, or a negative errno */
+s64 page_string(struct page_data *d, const char *text);
 
-/* LEB128; zigzag for signed ones. 0 or -ENOMEM. */
+/* Appends LEB128, with zigzag encoding for signed values. Returns 0 or -ENOMEM. */
 int page_put(struct page_bytes *b, u64 value) MUST_CHECK;
 int page_put_signed(struct page_bytes *b, s64 value) MUST_CHECK;
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The pprof format: protobuf, gzipped.
+ * Writes the pprof format, which is gzipped protobuf.
  *
- * Protobuf messages concatenate: two Profile messages one after the other read as one whose repeated
- * fields are joined. So the file is written as many small Profile messages of a few items each, and
- * memory stays at one batch, whatever the size of the profile. Only the first one carries scalar
- * fields (readers take a second time_nanos for a concatenation of profiles).
+ * Protobuf messages concatenate: two Profile messages one after the other read as one whose
+ * repeated fields are joined. So the file is written as many small Profile messages of a few items
+ * each, and only one batch is in memory, whatever the size of the profile. Only the first message
+ * has scalar fields, because readers take a second time_nanos for a concatenation of profiles.
  *
- * Numbers in the file are those of the tables plus one, in table order: readers such as Parca index
- * by them instead of looking them up.
+ * Numbers in the file are those of the tables plus one, in table order, because readers such as
+ * Parca index by them instead of looking them up.
  */
 #include "format/format.h"
 
@@ -29,8 +29,8 @@ typedef Perftools__Profiles__Line pb_line;
 typedef Perftools__Profiles__Function pb_function;
 
 #define BATCH 128u
-#define GZIP_LEVEL 1 /* what Go uses; level 6 takes three times as long for a tenth less */
-#define GZIP_WINDOW (15 + 16) /* + 16: a gzip header instead of zlib's */
+#define GZIP_LEVEL 1 /* Go uses the same; level 6 takes three times as long to save a tenth */
+#define GZIP_WINDOW (15 + 16) /* adding 16 selects a gzip header instead of that of zlib */
 
 struct writer {
 	const struct profile *p;
@@ -41,7 +41,7 @@ struct writer {
 	u8 zipped[65536];
 };
 
-/* ---- bytes ------------------------------------------------------------------------------------ */
+/* ---- bytes ----------------------------------------------------------------------------------- */
 
 static int deflate_all(struct writer *w, const u8 *data, size_t len, int flush)
 {
@@ -75,7 +75,7 @@ static int emit(struct writer *w, const pb_profile *m)
 	return deflate_all(w, w->packed, len, Z_NO_FLUSH);
 }
 
-/* ---- the tables, a batch at a time: count items from `first` on into a message, and emit it --- */
+/* ---- the tables; each function writes a batch of items from `first` on into a message -------- */
 
 static int emit_mappings(struct writer *w, size_t first, size_t n, const bool *all_named)
 {
@@ -139,7 +139,7 @@ static int emit_location(struct writer *w, size_t number)
 	pb_location item = PERFTOOLS__PROFILES__LOCATION__INIT, *list = &item;
 	pb_profile m = PERFTOOLS__PROFILES__PROFILE__INIT;
 	pb_line items[BATCH], *lines[BATCH];
-	/* Deeper inlining than this is cut on the side of the physical function's callees. */
+	/* Deeper inlining is cut on the side of the innermost functions. */
 	u32 n = from->nlines < BATCH ? from->nlines : BATCH, skipped = from->nlines - n;
 
 	for (u32 i = 0; i < n; i++) {
@@ -161,7 +161,7 @@ static int emit_location(struct writer *w, size_t number)
 	return emit(w, &m);
 }
 
-/* ---- samples ---------------------------------------------------------------------------------- */
+/* ---- samples --------------------------------------------------------------------------------- */
 
 struct sample_buffers {
 	VEC(u64) ids;
@@ -218,7 +218,7 @@ static int emit_samples(struct writer *w)
 	return ret;
 }
 
-/* ---- the whole file --------------------------------------------------------------------------- */
+/* ---- the whole file -------------------------------------------------------------------------- */
 
 static int emit_sample_type(struct writer *w, const struct profile_value_type *vt)
 {
@@ -263,8 +263,8 @@ static int emit_header(struct writer *w)
 }
 
 /*
- * A mapping may only claim to have functions when every location of it has a name: readers do not
- * look for symbols where the claim stands.
+ * A mapping may only claim to have functions if all its locations have names, because readers do
+ * not look for symbols where that is claimed.
  */
 static int emit_all_mappings(struct writer *w)
 {

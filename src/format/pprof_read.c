@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads pprof's profile.proto (https://github.com/google/pprof/blob/main/proto/profile.proto). Decoded here
- * rather than by protobuf-c, which makes an object of every sample before the first one is used.
+ * Reads pprof's profile.proto (https://github.com/google/pprof/blob/main/proto/profile.proto). It
+ * is decoded here and not by protobuf-c, which would make an object of every sample before the
+ * first one is used.
  *
- * Two passes over the message: tables and strings may stand behind the samples that refer to them. Ids are
- * any distinct numbers in the file and indexes here.
+ * The message is read in two passes, because tables and strings may come after the samples that
+ * refer to them. Ids are arbitrary distinct numbers in the file and become indexes here.
  */
 #include "format/read.h"
 
@@ -16,8 +17,9 @@
 #include "profile/id_table.h"
 
 /*
- * Of each table; a million functions is a large program. What a sample holds takes up to eight times the
- * room that it had in the file: all samples together hold at most CELLS_MAX times four bytes.
+ * This limits each table; a program with a million functions is a large one. A sample takes up to
+ * eight times the space that it had in the file, so all samples together may hold at most CELLS_MAX
+ * times four bytes.
  */
 #define ITEMS_MAX (4u << 20)
 #define SAMPLES_MAX (16u << 20)
@@ -25,7 +27,8 @@
 #define STRING_MAX (1u << 20)
 #define TYPES_MAX 256u
 #define STACK_MAX (1u << 20)
-/* With inlined functions, which a few bytes can multiply: of one stack STACK_MAX, of all together so many. */
+/* These count inlined functions, which a few bytes can multiply. One stack may have STACK_MAX
+ * frames, and all together this many. */
 #define FRAMES_MAX (256ull << 20)
 
 enum wire { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2, WIRE_FIXED32 = 5 };
@@ -37,7 +40,8 @@ struct field {
 	struct bytes bytes; /* of WIRE_BYTES */
 };
 
-/* From the ids of a file to indexes: by an array when they are small, as all writers make them. */
+/* Maps the ids of a file to indexes, through an array if the ids are small, as those of all known
+ * writers are. */
 struct id_map {
 	VEC(u64) ids;
 	VEC(u32) dense; /* index plus one */
@@ -48,10 +52,10 @@ struct reader {
 	struct profile *p;
 	struct error *err;
 	struct bytes data;
-	VEC(struct bytes) strings; /* as they stand in the file */
-	VEC(s64) interned; /* their numbers in the profile; -1: not met yet */
+	VEC(struct bytes) strings; /* as they are in the file */
+	VEC(s64) interned; /* their numbers in the profile; -1 if not yet added */
 	struct id_map mappings, functions, locations;
-	u32 nowhere; /* the mapping of locations without one, plus one; 0: none needed yet */
+	u32 nowhere; /* the mapping of locations without one, plus one; 0 if not needed yet */
 	bool has_time;
 	u64 frames; /* of the samples so far */
 	/* the sample that is being read */
@@ -64,7 +68,7 @@ struct reader {
 #define bad(r, ...) error_set((r)->err, -EBADMSG, __VA_ARGS__)
 #define no_memory(r) error_set((r)->err, -ENOMEM, "not enough memory")
 
-/* ---- the wire ---------------------------------------------------------------------------------- */
+/* ---- the wire -------------------------------------------------------------------------------- */
 
 static inline u64 varint(struct cursor *c)
 {
@@ -85,7 +89,7 @@ static inline u64 varint(struct cursor *c)
 	return 0;
 }
 
-/* The next field; false at the end, or (c->bad) when it is malformed. */
+/* Reads the next field; false at the end, or (c->bad) if it is malformed. */
 static inline bool next_field(struct cursor *c, struct field *f)
 {
 	u64 key, len;
@@ -113,7 +117,7 @@ static inline bool next_field(struct cursor *c, struct field *f)
 		f->bytes.data = cursor_take(c, len);
 		f->bytes.len = (size_t)len;
 		break;
-	default: /* groups are not used since 2008 */
+	default: /* Groups have been deprecated since 2008. */
 		c->bad = true;
 	}
 	return !c->bad;
@@ -129,7 +133,7 @@ static bool is_message(const struct field *f)
 	return f->wire == WIRE_BYTES;
 }
 
-/* ---- ids --------------------------------------------------------------------------------------- */
+/* ---- ids ------------------------------------------------------------------------------------- */
 
 static bool same_id(const void *arg, u32 index)
 {
@@ -151,7 +155,7 @@ static s64 id_sparse(const struct id_map *m, u64 id)
 	return id_table_find(&m->sparse, hash_fold(hash_keyed(0, &id, sizeof(id))), same_id, &w);
 }
 
-/* The index of an id; -1 when there is none. */
+/* Returns the index of an id; -1 if there is none. */
 static inline s64 id_index(const struct id_map *m, u64 id)
 {
 	if (m->dense.data)
@@ -213,7 +217,7 @@ static void id_map_release(struct id_map *m)
 	id_table_release(&m->sparse);
 }
 
-/* ---- strings ----------------------------------------------------------------------------------- */
+/* ---- strings --------------------------------------------------------------------------------- */
 
 static int read_string(struct reader *r, struct bytes text)
 {
@@ -226,7 +230,7 @@ static int read_string(struct reader *r, struct bytes text)
 	return vec_push(&r->strings, text) ? no_memory(r) : 0;
 }
 
-/* The profile's number of the file's string; interned when it is first needed. */
+/* Returns the profile's number of the file's string, which is interned when it is first needed. */
 static int string_of(struct reader *r, u64 index, string_id *out)
 {
 	char small[512], *copy = small;
@@ -258,7 +262,7 @@ static int string_of(struct reader *r, u64 index, string_id *out)
 	return 0;
 }
 
-/* ---- first pass: ids and strings --------------------------------------------------------------- */
+/* ---- first pass: ids and strings ------------------------------------------------------------- */
 
 static u64 id_of_message(struct bytes message, struct cursor *outer)
 {
@@ -295,7 +299,7 @@ static int collect(struct reader *r)
 	if (ret)
 		return ret;
 	if (c.bad)
-		return bad(r, "neither a pprof profile nor folded stacks, or cut off");
+		return bad(r, "neither a pprof profile nor folded stacks, or the file is cut off");
 	if (!r->strings.len)
 		return bad(r, "neither a pprof profile nor folded stacks: no strings");
 	ret = id_map_build(r, &r->mappings, "mapping");
@@ -313,7 +317,7 @@ static int collect(struct reader *r)
 	return 0;
 }
 
-/* ---- second pass: tables ----------------------------------------------------------------------- */
+/* ---- second pass: tables --------------------------------------------------------------------- */
 
 static u8 kind_of_path(const char *path)
 {
@@ -401,7 +405,7 @@ static int read_function(struct reader *r, struct bytes message)
 			break;
 		}
 	}
-	/* Not deduplicated: the number is that of its id. */
+	/* Functions are not deduplicated, so the number is that of the id. */
 	return ret ? ret : vec_push(&r->p->functions, fn) ? no_memory(r) : 0;
 }
 
@@ -421,7 +425,7 @@ static int read_line(struct reader *r, struct bytes message)
 	}
 	index = id_index(&r->functions, function);
 	if (c.bad || index < 0)
-		return bad(r, "a line refers to function %" PRIu64 ", which is not there",
+		return bad(r, "a line refers to function %" PRIu64 ", which does not exist",
 			   function);
 	if (r->p->lines.len >= ITEMS_MAX)
 		return error_set(r->err, -EFBIG, "more than %u lines", ITEMS_MAX);
@@ -471,7 +475,7 @@ static int read_location(struct reader *r, struct bytes message)
 		index = id_index(&r->mappings, mapping);
 		if (index < 0)
 			return bad(r,
-				   "a location refers to mapping %" PRIu64 ", which is not there",
+				   "a location refers to mapping %" PRIu64 ", which does not exist",
 				   mapping);
 		l.mapping = (u32)index;
 	} else {
@@ -480,7 +484,7 @@ static int read_location(struct reader *r, struct bytes message)
 	return ret ? ret : vec_push(&r->p->locations, l) ? no_memory(r) : 0;
 }
 
-/* ---- second pass: what the profile says of itself ----------------------------------------------- */
+/* ---- second pass: the description of the profile --------------------------------------------- */
 
 static int read_value_type(struct reader *r, struct bytes message, struct profile_value_type *vt)
 {
@@ -537,7 +541,7 @@ static int read_comments(struct reader *r, const struct field *f)
 static int read_time(struct reader *r, u64 value)
 {
 	if (r->has_time)
-		return bad(r, "it is several profiles one behind the other");
+		return bad(r, "it consists of several profiles, one after another");
 	r->has_time = true;
 	r->p->time_nanos = (s64)value;
 	return 0;
@@ -585,7 +589,7 @@ static int read_header_field(struct reader *r, const struct field *f)
 	}
 }
 
-/* Locations after mappings and functions, wherever they stand. */
+/* Locations come after mappings and functions, whatever their order in the file. */
 static int read_tables(struct reader *r)
 {
 	struct cursor c = cursor_over(r->data);
@@ -604,7 +608,7 @@ static int read_tables(struct reader *r)
 	return ret;
 }
 
-/* ---- samples ----------------------------------------------------------------------------------- */
+/* ---- samples --------------------------------------------------------------------------------- */
 
 static int read_label(struct reader *r, struct bytes message)
 {
@@ -633,7 +637,7 @@ static int read_label(struct reader *r, struct bytes message)
 			break;
 		}
 	}
-	if (ret || !l.key) /* without a key it says nothing */
+	if (ret || !l.key) /* a label without a key has no meaning */
 		return ret;
 	if (r->labels.len >= STACK_MAX)
 		return error_set(r->err, -EFBIG, "a sample has more than %u labels", STACK_MAX);
@@ -646,7 +650,7 @@ static inline int push_location(struct reader *r, u64 id)
 	u32 nlines;
 
 	if (index < 0)
-		return bad(r, "a sample refers to location %" PRIu64 ", which is not there", id);
+		return bad(r, "a sample refers to location %" PRIu64 ", which does not exist", id);
 	nlines = r->p->locations.data[index].nlines;
 	r->stack_frames += nlines ? nlines : 1;
 	if (r->stack_frames > STACK_MAX)
@@ -688,7 +692,7 @@ static int read_values(struct reader *r, const struct field *f)
 	return ret;
 }
 
-/* Of four bytes, in samples. */
+/* Counts the units of four bytes in samples. */
 static u64 cells(const struct profile *p)
 {
 	return p->stack_locations.len + p->values.len * (sizeof(s64) / sizeof(u32)) +

@@ -12,7 +12,7 @@
 
 #define FILE_MAX (512u << 20)
 #define INFLATED_MAX (512u << 20)
-/* Profiles shrink to a tenth; deflate's limit is about 1000. What is small may shrink as it likes. */
+/* Profiles shrink to a tenth, and deflate's limit is about 1000. Small data may have any ratio. */
 #define RATIO_MAX 250u
 #define RATIO_FREE (64u << 20)
 #define GZIP_WINDOW (15 + 16)
@@ -22,7 +22,7 @@ struct buffer {
 	size_t len, cap;
 };
 
-/* ---- gzip ------------------------------------------------------------------------------------- */
+/* ---- gzip ------------------------------------------------------------------------------------ */
 
 static size_t inflated_max(size_t len)
 {
@@ -31,20 +31,20 @@ static size_t inflated_max(size_t len)
 	return max < RATIO_FREE ? RATIO_FREE : max;
 }
 
-/* 1 at the end of a member, 0 before it. */
+/* Returns 1 at the end of a member, 0 before it. */
 static int inflate_step(z_stream *z, struct buffer *b, size_t max, struct error *err)
 {
-	size_t room;
+	size_t space;
 	int ret;
 
 	if (b->len == b->cap && vec_reserve(b, b->cap ? b->cap + 1 : 65536))
 		return error_set(err, -ENOMEM, "not enough memory");
-	room = b->cap - b->len;
+	space = b->cap - b->len;
 	z->next_out = b->data + b->len;
-	z->avail_out = room > UINT32_MAX / 2 ? UINT32_MAX / 2 : (uInt)room;
-	room = z->avail_out;
+	z->avail_out = space > UINT32_MAX / 2 ? UINT32_MAX / 2 : (uInt)space;
+	space = z->avail_out;
 	ret = inflate(z, Z_NO_FLUSH);
-	b->len += room - z->avail_out;
+	b->len += space - z->avail_out;
 	if (ret == Z_MEM_ERROR)
 		return error_set(err, -ENOMEM, "not enough memory");
 	if (ret == Z_BUF_ERROR || (ret == Z_OK && !z->avail_in && z->avail_out))
@@ -68,7 +68,7 @@ static int inflate_members(z_stream *z, struct buffer *b, struct error *err)
 			return ret;
 		if (!ret)
 			continue;
-		/* Another member, or padding, which gzip(1) ignores too. */
+		/* What follows is another member, or padding, which gzip(1) also ignores. */
 		if (z->avail_in < 2 || z->next_in[0] != 0x1f || z->next_in[1] != 0x8b)
 			return 0;
 		if (inflateReset(z) != Z_OK)
@@ -97,7 +97,7 @@ int gunzip(struct bytes data, u8 **out, size_t *len, struct error *err)
 	return 0;
 }
 
-/* ---- what it is ------------------------------------------------------------------------------- */
+/* ---- telling the formats apart --------------------------------------------------------------- */
 
 static bool is_gzip(struct bytes d)
 {
@@ -105,8 +105,9 @@ static bool is_gzip(struct bytes d)
 }
 
 /*
- * Folded text is lines that end in a number, without control bytes. A profile.proto begins with a field
- * header: 0x0a (sample_type, a line feed) or another below 0x20, which is no printable text.
+ * Folded text consists of lines that end in a number, without control bytes. A profile.proto begins
+ * with a field header: 0x0a (sample_type, a line feed) or another byte below 0x20, which is not
+ * printable text.
  */
 static bool looks_folded(struct bytes d)
 {
@@ -156,7 +157,7 @@ int format_read_bytes(struct bytes data, struct profile **out, struct error *err
 	return ret;
 }
 
-/* ---- files ------------------------------------------------------------------------------------ */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static int read_all(int fd, struct buffer *b)
 {
@@ -188,7 +189,7 @@ static int load(const char *path, struct buffer *b)
 		if (fd < 0)
 			return -errno;
 	}
-	/* One allocation where the size is known. */
+	/* If the size is known, one allocation is enough. */
 	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_size > 0 && st.st_size <= FILE_MAX &&
 	    vec_reserve(b, (size_t)st.st_size + 1))
 		ret = -ENOMEM;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Makes a report: counts, orders, and lets one of report_*.c print. See report.h. */
+/* Makes a report: it counts, sorts, and lets one of report_*.c print. See report.h. */
 #include "format/report.h"
 
 #include <errno.h>
@@ -13,13 +13,14 @@
 #define MIN_NAME_COLUMNS 16u
 #define HOT_PERCENT 5
 
-/* ---- what they share ---------------------------------------------------------------------------- */
+/* ---- shared by the reports ------------------------------------------------------------------- */
 
 void report_number(const struct report *r, s64 value, bool dot, char text[REPORT_NUMBER])
 {
 	struct unit_scale own = r->scale;
 
-	/* As in go tool pprof: one unit for tables, each its own for lines and stacks. */
+	/* As in go tool pprof, tables have one unit, while lines and stacks have one for each
+	 * value. */
 	if (r->o->kind == REPORT_LIST || r->o->kind == REPORT_TRACES)
 		own = unit_scale_pick(r->unit, view_magnitude(value), view_magnitude(value));
 	if (dot && !value)
@@ -105,9 +106,9 @@ void report_head(const struct report *r)
 	emit_total(r);
 }
 
-/* ---- the whole ---------------------------------------------------------------------------------- */
+/* ---- the whole report ------------------------------------------------------------------------ */
 
-/* What go tool pprof leaves out of a report by default: less than half a percent. */
+/* go tool pprof also leaves out nodes below half a percent by default. */
 static bool is_dust(const struct report *r, const struct view_node *n)
 {
 	u64 most = view_magnitude(n->flat) > view_magnitude(n->cum) ? view_magnitude(n->flat)
@@ -116,7 +117,8 @@ static bool is_dust(const struct report *r, const struct view_node *n)
 	return r->o->top && (double)most * 200 < (double)view_magnitude(r->v->total);
 }
 
-/* By the rows that are shown: a wait of a microsecond is no reason to write hours in microseconds. */
+/* The rows that are shown decide, because a wait of a microsecond is no reason to show hours in
+ * microseconds. */
 static void pick_scale(struct report *r)
 {
 	/* Functions that match are shown however small they are. */
@@ -174,7 +176,7 @@ int report_write(const struct profile *p, const struct report_options *o, const 
 	out_init(r.out, to, OUT_TEXT);
 	if (o->kind == REPORT_LIST) {
 		view.group = VIEW_LINE;
-		view.by_module = true; /* as go tool pprof, which tells them apart here only */
+		view.by_module = true; /* go tool pprof distinguishes modules only in this report */
 	}
 	r.unit = profile_text(p, p->sample_types.data[view.type].unit);
 	ret = view_new(p, &view, &r.v, err);

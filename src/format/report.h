@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reports as text: the tables of `cprof report`, with the numbers of go tool pprof. */
+/* Writes reports as text: the tables of `cprof report`, with the numbers of go tool pprof. */
 #ifndef CPROF_FORMAT_REPORT_H
 #define CPROF_FORMAT_REPORT_H
 
@@ -10,7 +10,8 @@
 enum report_kind {
 	REPORT_TOP, /* pprof -top */
 	REPORT_TREE, /* pprof -tree: each function with its callers and callees */
-	REPORT_PEEK, /* the same for functions that match; callers or callees only */
+	/* the same for functions that match, optionally with only callers or callees */
+	REPORT_PEEK,
 	REPORT_CALLERS,
 	REPORT_CALLEES,
 	REPORT_LIST, /* pprof -list: source lines */
@@ -22,13 +23,13 @@ struct report_options {
 	const char *function; /* a regular expression: PEEK, CALLERS, CALLEES, LIST */
 	struct view_options view;
 	enum view_order order;
-	u32 top; /* TOP, TREE, TRACES: at most so many entries; 0: all */
-	u32 width; /* columns of the terminal; 0: unlimited */
+	u32 top; /* TOP, TREE, TRACES: the most entries to show; 0 for all */
+	u32 width; /* columns of the terminal; 0 for no limit */
 	bool color, full_names;
-	struct readers *readers; /* of sources, which may not answer; may be NULL */
+	struct readers *readers; /* for sources, whose file system may not answer; may be NULL */
 };
 
-/* 0; -ENOENT with a text when no function matches. */
+/* Returns 0, or -ENOENT with a text if no function matches. */
 int report_write(const struct profile *p, const struct report_options *o, const struct sink *to,
 		 struct error *err) MUST_CHECK;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of `cprof diff`: see report_diff.h. */
+/* Prints the table of `cprof diff`: see report_diff.h. */
 #include "format/report_diff.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 
 #define NUMBER_COLUMNS 45u
 #define MIN_NAME_COLUMNS 16u
-#define MODULE_COLUMNS 24u /* at most, with its parentheses */
+#define MODULE_COLUMNS 24u /* the most columns, including its parentheses */
 
 struct diff {
 	const struct compare *c;
@@ -37,7 +37,7 @@ static s64 difference(const struct compare_row *r)
 	return r->now > r->base ? INT64_MAX : INT64_MIN;
 }
 
-/* "+12.3%", "new", "gone" */
+/* Writes "+12.3%", "new" or "gone". */
 static void relative(const struct compare_row *r, char *text, size_t size)
 {
 	double percent;
@@ -115,7 +115,7 @@ static void emit_head(const struct diff *d, size_t shown, size_t changed, size_t
 
 	out_printf(d->out, "Type: %s\n", c->type);
 	if (c->scale != 1)
-		out_printf(d->out, "The base is multiplied by %.4g, to the same total.\n",
+		out_printf(d->out, "The base is multiplied by %.4g to make both totals equal.\n",
 			   c->scale);
 	unit_format(&d->scale, c->base_total, base, sizeof(base));
 	unit_format(&d->scale, c->now_total, now, sizeof(now));
@@ -129,12 +129,12 @@ static void emit_head(const struct diff *d, size_t shown, size_t changed, size_t
 		   shown, c->rows.len, changed, noise);
 	paint(d, OUT_BOLD);
 	out_printf(d->out, "      base        new      delta        %%    %s",
-		   d->o->by_cum ? "function, with what it called" : "function");
+		   d->o->by_cum ? "function (including what it called)" : "function");
 	paint(d, OUT_PLAIN);
 	out_literal(d->out, "\n");
 }
 
-/* By the largest change that is shown: it should have two digits before the point. */
+/* The largest change that is shown decides; it should have two digits before the point. */
 static void pick_scale(struct diff *d, size_t shown)
 {
 	u64 largest = shown ? view_magnitude(difference(&d->c->rows.data[0])) / 10 : 0;

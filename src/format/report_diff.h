@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which functions grew and which shrank, as a table. */
+/* Shows which functions grew and which shrank, as a table. */
 #ifndef CPROF_FORMAT_REPORT_DIFF_H
 #define CPROF_FORMAT_REPORT_DIFF_H
 
@@ -7,8 +7,8 @@
 #include "view/compare.h"
 
 struct diff_print {
-	u32 top; /* rows; 0: all */
-	u32 width; /* 0: unlimited */
+	u32 top; /* number of rows; 0 for all */
+	u32 width; /* 0 for no limit */
 	bool color, full_names, by_cum;
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Source lines with what was spent on each, as go tool pprof -list has it: a function's sums are those of
- * its lines. Sources are looked for where the profile says, then, for a relative or missing path, by ever
- * shorter ends of it from the working directory.
+ * Shows source lines with their cost, as go tool pprof -list does; a function's sums are those of
+ * its lines. A source file is looked up at the profile's path. If that is relative or missing, ever
+ * shorter tails of the path are tried from the working directory.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -16,20 +16,20 @@
 #include "base/utf8.h"
 #include "format/report_print.h"
 
-#define MARGIN 5 /* lines before the first and behind the last one */
-#define MAX_LINES 2000 /* of one function: start lines come from the file */
+#define MARGIN 5 /* lines before the first and after the last one */
+#define MAX_LINES 2000 /* of one function, because start lines come from the file */
 #define LINE_BYTES 4096
 #define COPY_MAX (64u << 20)
 #define NUMBER_COLUMNS 29u
 
-struct routine { /* the nodes of one function in one file, by line */
+struct routine { /* holds the nodes of one function in one file, by line */
 	const struct report *r;
 	const u32 *nodes;
 	size_t n;
 	s64 flat, cum, start, end;
 };
 
-/* What a reader copies is taken over whole. */
+/* What a reader copies is copied as a whole. */
 static FILE *copy_text(struct input_file *in)
 {
 	size_t len = in->size < COPY_MAX ? (size_t)in->size : COPY_MAX;
@@ -54,7 +54,8 @@ static FILE *open_text(struct readers *readers, const char *path)
 	int err = regular_file_input(readers, path, &in);
 	FILE *f = NULL;
 
-	/* The path is the profile's: files of the kernel, which have no size, may change when they are read. */
+	/* The path comes from the profile. Files of the kernel have no size, and reading them may
+	 * have effects. */
 	if (!err && !in.size)
 		err = -ENOENT;
 	if (!err && in.served)
@@ -86,7 +87,8 @@ static s64 line_of(const struct routine *x, size_t i)
 	return x->r->v->nodes.data[x->nodes[i]].line;
 }
 
-/* The first node of that line or behind it: there may be as many as a hostile file has lines. */
+/* Finds the first node at or after that line by binary search, because a hostile file may have any
+ * number of lines. */
 static size_t first_at(const struct routine *x, s64 line)
 {
 	size_t low = 0, high = x->n;
@@ -113,7 +115,7 @@ static void line_sums(const struct routine *x, s64 line, s64 *flat, s64 *cum)
 	}
 }
 
-/* The first `left` columns of a piece without tabs; how many it has. */
+/* Prints the first `left` columns of a piece without tabs, and returns how many there were. */
 static u32 emit_piece(const struct report *r, const char *text, size_t len, u32 left)
 {
 	char raw[LINE_BYTES], shown[4 * LINE_BYTES];
@@ -128,7 +130,7 @@ static u32 emit_piece(const struct report *r, const char *text, size_t len, u32 
 	return columns;
 }
 
-/* On a terminal with tabs of eight columns, and cut where the line ends. */
+/* The terminal has tab stops at eight columns, and the text is cut at the end of the line. */
 static void emit_text(const struct report *r, const char *text)
 {
 	u32 left = r->o->width > NUMBER_COLUMNS && !r->o->full_names ? r->o->width - NUMBER_COLUMNS
@@ -184,7 +186,7 @@ static void emit_source(const struct routine *x, FILE *f)
 	}
 }
 
-/* Without the source, the lines that have values. */
+/* Without the source, it prints the lines that have values. */
 static void emit_lines_alone(const struct routine *x)
 {
 	for (size_t i = 0; i < x->n; i++) {
@@ -248,7 +250,7 @@ static void emit_routine(const struct report *r, const u32 *nodes, size_t n)
 	fclose(f);
 }
 
-/* By function and file, so that what belongs together stands together. */
+/* The order is by function and file, so that related nodes are neighbours. */
 static int routine_compare(const void *left, const void *right, void *arg)
 {
 	const struct report *r = arg;

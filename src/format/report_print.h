@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the reports share while they print: numbers in one unit, names that fit, colours. */
+/* Functions that the reports share while they print: numbers in one unit, names that fit, and
+ * colours. */
 #ifndef CPROF_FORMAT_REPORT_PRINT_H
 #define CPROF_FORMAT_REPORT_PRINT_H
 
@@ -20,18 +21,19 @@ struct report {
 
 #define REPORT_NUMBER 64
 
-/* "1.50s", in the unit of the table or, without one, its own; "." for 0 when `dot`. */
+/* Formats "1.50s" in the unit of the table or, without one, in its own unit; 0 becomes "." if
+ * `dot`. */
 void report_number(const struct report *r, s64 value, bool dot, char text[REPORT_NUMBER]);
 
-/* "Type: cpu", when, how long, how much. */
+/* Prints the head of a report: "Type: cpu", when, how long, how much. */
 void report_head(const struct report *r);
 
-/* A name, escaped, in what is left of the line behind `used` columns. */
+/* Prints a name, escaped, in what is left of the line after `used` columns. */
 void report_name(const struct report *r, const char *name, size_t used);
 
-/* Switches the colour, where colours are wanted. */
+/* Switches the colour if colours are wanted. */
 void report_paint(const struct report *r, enum out_color color);
-/* Of a node's line; OUT_NO_COLOR: as the others. */
+/* Returns the colour of a node's line; OUT_NO_COLOR for the usual one. */
 enum out_color report_node_color(const struct report *r, const struct view_node *n);
 
 int report_top(struct report *r);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of the top functions, as go tool pprof -top has it. */
+/* Prints the table of the top functions, as go tool pprof -top does. */
 #include <string.h>
 
 #include "format/report_print.h"
 
-#define NUMBER_COLUMNS 44u /* all that stands before the function */
+#define NUMBER_COLUMNS 44u /* columns before the function */
 
 static const char *const titles[] = {
 	[VIEW_FUNCTION] = "function", [VIEW_FILE] = "file",     [VIEW_LINE] = "line",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every stack with its value and labels, as go tool pprof -traces has it. */
+/* Prints every stack with its value and labels, as go tool pprof -traces does. */
 #include <inttypes.h>
 
 #include "format/report_print.h"

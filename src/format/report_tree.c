@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Each function with its callers above and its callees below it, as go tool pprof -tree and -peek have
- * it. Their percentages are of the function's cum.
+ * Prints each function with its callers above and its callees below, as go tool pprof -tree and
+ * -peek do. Their percentages are of the function's cum.
  */
 #include <errno.h>
 #include <regex.h>
@@ -12,10 +12,11 @@
 
 #define EDGE_COLUMNS 48u /* before a caller's name, without the gap */
 #define NODE_COLUMNS 46u
-#define GAP 16u /* go tool pprof's, for lines that have the room */
+#define GAP 16u /* the gap of go tool pprof, for lines that are wide enough */
 #define GAP_FROM_WIDTH 100u
 
-/* Edges of one node stand together: numbers of edges, and where each node's begin. */
+/* Groups the edges of each node: it holds the numbers of edges, and where those of each node
+ * begin. */
 struct adjacency {
 	u32 *edges, *first;
 };

@@ -12,9 +12,9 @@
 #define DOTS "..."
 
 /*
- * The '(' of a parameter list that ends the name, perhaps before qualifiers ("const", "&&",
- * "[clone ...]"). NULL for `(anonymous namespace)::f` and Go's `main.(*T).Method`, where the name
- * goes on.
+ * Finds the '(' of a parameter list that ends the name, perhaps before qualifiers ("const", "&&",
+ * "[clone ...]"). It is NULL for `(anonymous namespace)::f` and Go's `main.(*T).Method`, where the
+ * name continues.
  */
 static char *parameters(char *name)
 {
@@ -30,7 +30,7 @@ static char *parameters(char *name)
 	}
 	if (at <= name || !strncmp(at + 1, "anonymous namespace", 19))
 		return NULL;
-	/* operator() without a list of its own is a name. */
+	/* In operator() without a parameter list, the parentheses are part of the name. */
 	if (at - name >= 8 && !strncmp(at - 8, "operator", 8) && at + 1 == close)
 		return NULL;
 	return at;
@@ -44,7 +44,8 @@ static void drop_parameters(char *name)
 		*open = '\0';
 }
 
-/* Whether the '<' at `at` opens arguments: after an identifier or "::", but not in operator<. */
+/* Returns whether the '<' at `at` opens arguments, which it does after an identifier or "::", but
+ * not in operator<. */
 static bool opens_arguments(const char *name, const char *at)
 {
 	static const char op[] = "operator";
@@ -55,7 +56,7 @@ static bool opens_arguments(const char *name, const char *at)
 	return (size_t)(at - name) < len || strncmp(at - len, op, len) != 0;
 }
 
-/* The '>' that closes the '<' at `at`; NULL when the name is not balanced. */
+/* Returns the '>' that closes the '<' at `at`; NULL if the name is not balanced. */
 static const char *closing(const char *at)
 {
 	int depth = 0;
@@ -88,7 +89,8 @@ static void drop_arguments(char *name)
 	*to = '\0';
 }
 
-/* After the first "::" that is outside of any brackets and has a qualifier before it; NULL: none left. */
+/* Returns the position after the first "::" that is outside of any brackets and has a qualifier
+ * before it; NULL if there is none. */
 static char *past_qualifier(char *name)
 {
 	int depth = 0;
@@ -99,14 +101,14 @@ static char *past_qualifier(char *name)
 		else if (*at == '>' || *at == ')' || *at == '}')
 			depth--;
 		else if (*at == ' ' && !depth)
-			return NULL; /* "operator bool", "f() const": not a plain path */
+			return NULL; /* "operator bool" and "f() const" are not plain paths */
 		else if (!depth && at[0] == ':' && at[1] == ':')
 			return at > name && at[2] ? at + 2 : NULL;
 	}
 	return NULL;
 }
 
-/* Leading namespaces go, as long as the function keeps one qualifier: its class. */
+/* Removes leading namespaces, as long as the function keeps one qualifier, which is its class. */
 static void drop_namespaces(char *name, size_t columns)
 {
 	char *kept = name, *next = past_qualifier(name);
@@ -125,7 +127,7 @@ static char *character(char *s, size_t number)
 	return s;
 }
 
-/* Keeps more of the end than of the beginning: there stands the function's own name. */
+/* It keeps more of the end than of the beginning, because the function's own name is at the end. */
 static void drop_middle(char *name, size_t columns)
 {
 	size_t dots = sizeof(DOTS) - 1, len = utf8_length(name), head, tail;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * speedscope's own JSON (https://www.speedscope.app/file-format-schema.json): shared frames, and one sampled
- * profile per sample type. Values are integers up to 2^53 in there.
+ * Writes speedscope's own JSON (https://www.speedscope.app/file-format-schema.json), with shared
+ * frames and one sampled profile for each sample type. Values there are integers up to 2^53.
  */
 #include "format/format.h"
 
@@ -13,7 +13,7 @@
 #include "format/json.h"
 #include "view/view.h"
 
-/* A frame is a function: speedscope tells frames apart by all that stands here. */
+/* A frame is a function, because speedscope distinguishes frames by everything written here. */
 static void emit_frame(struct out *o, const struct view *v, const struct view_node *n)
 {
 	const char *name = n->function ? profile_text(v->p, n->function) : n->name;

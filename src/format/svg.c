@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A flame graph as a still SVG 1.1 picture, for documents: one rectangle a function in its stack, as wide as
- * its value, with a <title> that browsers show. What is narrower than a tenth of a pixel is left out.
- * Nothing in it runs, and nothing is loaded.
+ * Writes a flame graph as a still SVG 1.1 picture for documents. Each function in its stack is one
+ * rectangle, as wide as its value, with a <title> that browsers show. Rectangles narrower than a
+ * tenth of a pixel are left out. The picture runs no script and loads nothing.
  */
 #include "format/format.h"
 
@@ -34,7 +34,8 @@ struct svg {
 	u32 rows;
 };
 
-/* A hue by kind, a shade by name, so that equal functions have equal colours in every picture. */
+/* The kind selects the hue and the name the shade, so equal functions have equal colours in every
+ * picture. */
 static void color_of(const struct svg *s, const struct tree_node *n, char text[16])
 {
 	static const u8 base[][3] = {
@@ -83,7 +84,7 @@ static double width_of(const struct svg *s, s64 value)
 	return (WIDTH - 2 * MARGIN) * (double)value / (double)s->t->nodes.data[0].value;
 }
 
-/* The next node in depth-first order; below `at` only when `down`. */
+/* Returns the next node in depth-first order; it goes below `at` only if `down` is true. */
 static u32 step(const struct tree *t, u32 at, bool down)
 {
 	if (down && t->nodes.data[at].first_child != TREE_NONE)
@@ -93,7 +94,8 @@ static u32 step(const struct tree *t, u32 at, bool down)
 	return at == TREE_NONE ? TREE_NONE : t->nodes.data[at].next_sibling;
 }
 
-/* Without recursion: stacks may be deep. next_x: where the next child of each depth begins. */
+/* Stacks may be deep, so this does not recurse. next_x says where the next child of each depth
+ * begins. */
 static void emit_boxes(const struct svg *s, double *next_x)
 {
 	u32 at = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The report of the top functions as a format. */
+/* Makes the report of the top functions available as a format. */
 #include "format/format.h"
 
 #include "format/out.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Numbers as people read them: see units.h. */
+/* Formats numbers for people: see units.h. */
 #include "format/units.h"
 
 #include <math.h>
@@ -7,7 +7,8 @@
 #include <string.h>
 
 struct family {
-	struct unit_scale names[16]; /* how profiles spell the units, in those of the first step */
+	/* how profiles spell the units, as multiples of the first step */
+	struct unit_scale names[16];
 	struct unit_scale steps[6]; /* ascending */
 };
 
@@ -42,7 +43,7 @@ static const struct family families[] = {
 	  {1125899906842624.0, "PB"}}},
 };
 
-/* `*each`: what one of `unit` is in units of the first step. */
+/* Finds the family of `unit`; `*each` is one `unit` expressed in the first step. */
 static const struct family *family_of(const char *unit, double *each)
 {
 	for (size_t i = 0; i < ARRAY_LEN(families); i++) {
@@ -58,7 +59,7 @@ static const struct family *family_of(const char *unit, double *each)
 	return NULL;
 }
 
-/* The largest step that leaves at least 1 before the point. */
+/* Returns the largest step that leaves at least 1 before the point. */
 static const struct unit_scale *step_for(const struct family *f, double value)
 {
 	const struct unit_scale *best = &f->steps[0];

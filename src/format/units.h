@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Numbers as people read them: 1.50s, 12kB, 45.2%, by the rules of go tool pprof. */
+/* Formats numbers for people, such as 1.50s, 12kB and 45.2%, by the rules of go tool pprof. */
 #ifndef CPROF_FORMAT_UNITS_H
 #define CPROF_FORMAT_UNITS_H
 
 #include "base/types.h"
 
-/* One unit for a whole column. */
+/* Describes one unit for a whole column. */
 struct unit_scale {
-	double factor; /* value / factor is what is shown */
+	double factor; /* the number shown is value / factor */
 	const char *suffix; /* "ms"; "" for counts */
 };
 
 /*
- * The unit for values of `unit` ("nanoseconds", "bytes", "count", ...), the smallest of which that is not
- * 0 is `smallest` and the total `total`: that of the smallest, or a larger one in which the smallest is still
- * 0.01. `unit` is borrowed as the suffix when it is none of these.
+ * Picks the unit for values of `unit` ("nanoseconds", "bytes", "count", ...). `smallest` is the
+ * smallest value that is not 0, and `total` is the sum. The result is the unit that suits the
+ * smallest one, or a larger one in which the smallest is still 0.01. If `unit` is unknown, it is
+ * borrowed as the suffix.
  */
 struct unit_scale unit_scale_pick(const char *unit, u64 smallest, u64 total);
 
