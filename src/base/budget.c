@@ -109,7 +109,7 @@ void budget_watch(struct budget *b, const struct budget_watch *watch)
 		b->memory_end = memory_used() + b->bytes;
 }
 
-/* ---- the watch -------------------------------------------------------------------------------- */
+/* ---- the watch ------------------------------------------------------------------------------- */
 
 static enum budget_end watch_look(struct budget *b)
 {

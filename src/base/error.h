@@ -14,10 +14,9 @@
 
 struct error {
 	int code; /* negative errno; 0 if nothing has failed */
-	char text
-		/* One line without the program's name, except where it lists choices, such as
-		 * "cannot profile PID 4711: no such process". */
-		[1000];
+	/* One line without the program's name, except where it lists choices, such as
+	 * "cannot profile PID 4711: no such process". */
+	char text[1000];
 };
 
 /*

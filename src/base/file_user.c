@@ -18,7 +18,7 @@
 /* An invalid number changes nothing and returns the present one (setfsuid(2)). */
 #define CURRENT_ID ((uid_t)-1)
 
-/* ---- one right at a time ---------------------------------------------------------------------- */
+/* ---- one right at a time --------------------------------------------------------------------- */
 
 static int become_user(uid_t uid)
 {
@@ -85,7 +85,7 @@ static int drop_file_capabilities(const u32 effective[2])
 	return set_capabilities(left);
 }
 
-/* ---- all of them ------------------------------------------------------------------------------ */
+/* ---- all of them ----------------------------------------------------------------------------- */
 
 static int remember(struct file_rights *r)
 {

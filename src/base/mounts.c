@@ -147,7 +147,7 @@ static int take_line(char *line, struct mounts *out)
 	return -ENOMEM;
 }
 
-/* ---- overlays --------------------------------------------------------------------------------- */
+/* ---- overlays -------------------------------------------------------------------------------- */
 
 static const struct mount_point *point_of(const struct mounts *m, const char *path)
 {

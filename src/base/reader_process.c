@@ -21,7 +21,7 @@
 #include "base/mounts.h"
 #include "base/vec.h"
 
-/* ---- messages --------------------------------------------------------------------------------- */
+/* ---- messages -------------------------------------------------------------------------------- */
 
 union control { /* aligned as cmsg(3) requires */
 	char bytes[CMSG_SPACE(READERS_FDS_MAX * sizeof(int))];
@@ -85,7 +85,7 @@ ssize_t reader_receive(int sock, void *out, size_t size, int fds[READERS_FDS_MAX
 	return got;
 }
 
-/* ---- a reader --------------------------------------------------------------------------------- */
+/* ---- a reader -------------------------------------------------------------------------------- */
 
 struct held_file {
 	int fd, memory; /* -1 if not open */

@@ -55,7 +55,7 @@ static u64 now_ms(void)
 	return (u64)ts.tv_sec * 1000 + (u64)ts.tv_nsec / 1000000;
 }
 
-/* ---- which devices need it -------------------------------------------------------------------- */
+/* ---- which devices need it ------------------------------------------------------------------- */
 
 static bool mounts_changed(const struct readers *r)
 {
@@ -104,7 +104,7 @@ bool readers_path_is_local(struct readers *r, const char *path)
 	return local;
 }
 
-/* ---- the processes ---------------------------------------------------------------------------- */
+/* ---- the processes --------------------------------------------------------------------------- */
 
 static int start(struct readers *r)
 {
@@ -218,7 +218,7 @@ static struct reader_link *link_for(struct readers *r, const struct file_opener 
 	return add_link(r, o->device, err);
 }
 
-/* ---- exchanges -------------------------------------------------------------------------------- */
+/* ---- exchanges ------------------------------------------------------------------------------- */
 
 static void note_unanswered(struct readers *r, const char *path)
 {
@@ -363,7 +363,7 @@ void reader_link_close(struct reader_link *link, u32 number)
 	pthread_mutex_unlock(&link->lock);
 }
 
-/* ---- opening ---------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static int ask_to_open(struct reader_link *link, const struct file_opener *o, bool overlay_is_local,
 		       struct reader_answer *a, int *fd)

@@ -24,7 +24,7 @@ struct directive {
 	char conversion;
 };
 
-/* ---- reading a directive ---------------------------------------------------------------------- */
+/* ---- reading a directive --------------------------------------------------------------------- */
 
 static size_t copy_span(char *out, size_t size, const char *from, const char *accept)
 {
@@ -63,7 +63,7 @@ static const char *read_directive(const char *at, struct values *v, struct direc
 	return *at ? at + 1 : at;
 }
 
-/* ---- numbers ---------------------------------------------------------------------------------- */
+/* ---- numbers --------------------------------------------------------------------------------- */
 
 /* Writes the directive again, with its width and precision in digits. */
 static void write_directive(const struct directive *d, char *out, size_t size)
@@ -118,7 +118,7 @@ static void emit_number(const struct text_sink *to, const struct directive *d, s
 		to->own(to->arg, text, (size_t)len);
 }
 
-/* ---- strings ---------------------------------------------------------------------------------- */
+/* ---- strings --------------------------------------------------------------------------------- */
 
 static void count_columns(void *arg, const char *piece, size_t len)
 {
@@ -204,7 +204,7 @@ struct buffer {
 static void put_own(void *arg, const char *text, size_t len)
 {
 	struct buffer *b = arg;
-	size_t room = b->size - 1 - b->len, part = len < room ? len : room;
+	size_t space = b->size - 1 - b->len, part = len < space ? len : space;
 
 	if (b->full)
 		return;

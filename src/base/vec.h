@@ -54,18 +54,18 @@ static inline int vec_grow(void **data, size_t *cap, size_t want, size_t size)
 		(v)->len = (v)->cap = 0; \
 	} while (0)
 
-/* Frees the memory beyond `room` items where that is possible; the items there are lost. */
-static inline void vec_trim(void **data, size_t *cap, size_t room, size_t size)
+/* Frees the memory beyond `count` items where that is possible; the items there are lost. */
+static inline void vec_trim(void **data, size_t *cap, size_t count, size_t size)
 {
-	void *less = room && room < *cap ? realloc(*data, room * size) : NULL;
+	void *less = count && count < *cap ? realloc(*data, count * size) : NULL;
 
 	if (!less)
 		return;
 	*data = less;
-	*cap = room;
+	*cap = count;
 }
 
-#define vec_shrink(v, room) vec_trim((void **)&(v)->data, &(v)->cap, (room), sizeof(*(v)->data))
+#define vec_shrink(v, count) vec_trim((void **)&(v)->data, &(v)->cap, (count), sizeof(*(v)->data))
 
 #define vec_for_each(v, it) \
 	for (__typeof__((v)->data + 0) it = (v)->data; (size_t)(it - (v)->data) < (v)->len; it++)

@@ -120,7 +120,7 @@ static bool try_path(const struct wanted *w, struct elf_file **out, const char *
 	       try_open(w, &in, out);
 }
 
-/* ---- places ----------------------------------------------------------------------------------- */
+/* ---- places ---------------------------------------------------------------------------------- */
 
 static bool try_build_id(const struct wanted *w, struct elf_file **out)
 {
@@ -211,7 +211,7 @@ int debug_file_alt(struct elf_file *f, const char *path, const struct target_roo
 	return tail && try_path(&w, out, DEBUG_DIR "%s", tail) ? 0 : -ENOENT;
 }
 
-/* ---- minidebuginfo ---------------------------------------------------------------------------- */
+/* ---- minidebuginfo --------------------------------------------------------------------------- */
 
 static int mini_error(lzma_ret ret)
 {
@@ -231,17 +231,17 @@ static size_t mini_max(size_t packed)
  * checked. */
 static lzma_ret unpack_some(lzma_stream *stream, struct budget *budget)
 {
-	size_t room = stream->avail_out;
+	size_t space = stream->avail_out;
 	lzma_ret ret = LZMA_OK;
 
-	while (ret == LZMA_OK && room) {
-		size_t piece = room < MINI_PIECE ? room : MINI_PIECE;
+	while (ret == LZMA_OK && space) {
+		size_t piece = space < MINI_PIECE ? space : MINI_PIECE;
 
 		if (!budget_look(budget, BUDGET_SECTIONS, MINI_STEPS * piece))
 			return LZMA_MEMLIMIT_ERROR;
 		stream->avail_out = piece;
 		ret = lzma_code(stream, LZMA_FINISH);
-		room -= piece - stream->avail_out;
+		space -= piece - stream->avail_out;
 	}
 	return ret;
 }

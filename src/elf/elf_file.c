@@ -174,7 +174,7 @@ static int retry_without_sections(struct elf_file *f)
 	return 0;
 }
 
-/* ---- opening ---------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static bool read_at(struct elf_file *f, u64 offset, void *out, size_t len)
 {

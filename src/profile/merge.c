@@ -141,7 +141,7 @@ static s64 merge_function(struct merger *m, u32 number)
 					   profile_text(m->in, f->filename), f->start_line));
 }
 
-/* ---- locations ----------------------------------------------------------------------------------- */
+/* ---- locations ------------------------------------------------------------------------------- */
 
 struct wanted_location {
 	const struct merger *m;
@@ -232,7 +232,7 @@ static s64 merge_location(struct merger *m, u32 number)
 	return keep(slot, location_find_or_add(m, &w));
 }
 
-/* ---- samples ------------------------------------------------------------------------------------- */
+/* ---- samples --------------------------------------------------------------------------------- */
 
 static int merge_labels(struct merger *m, const struct profile_sample *s)
 {

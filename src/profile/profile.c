@@ -79,7 +79,7 @@ static u32 hash_item(const void *item, size_t size)
 	return hash_fold(hash_keyed(0, item, size));
 }
 
-/* ---- strings ---------------------------------------------------------------------------------- */
+/* ---- strings --------------------------------------------------------------------------------- */
 
 static bool same_string(const void *arg, u32 id)
 {
@@ -210,7 +210,7 @@ int profile_find_sample_type(const struct profile *p, const char *type)
 	return (int)p->sample_types.len - 1;
 }
 
-/* ---- mappings, functions, locations ----------------------------------------------------------- */
+/* ---- mappings, functions, locations ---------------------------------------------------------- */
 
 s64 profile_add_mapping(struct profile *p, const struct profile_mapping *m)
 {
@@ -316,7 +316,7 @@ int profile_location_set_lines(struct profile *p, u32 location, const struct pro
 	return 0;
 }
 
-/* ---- samples ---------------------------------------------------------------------------------- */
+/* ---- samples --------------------------------------------------------------------------------- */
 
 /* Describes a sample to look for; its labels are sorted. */
 struct stack_key {

@@ -48,7 +48,8 @@ struct profile_line {
 
 struct profile_location {
 	u32 mapping;
-	u64 address; /* mapping.start + (file offset - mapping.offset) for files; the address otherwise */
+	/* mapping.start + (file offset - mapping.offset) for files; the address otherwise */
+	u64 address;
 	/* in profile->lines, innermost first; unnamed if there are 0 lines */
 	u32 first_line, nlines;
 	bool folded;

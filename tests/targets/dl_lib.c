@@ -10,9 +10,9 @@ static NOINLINE void burn(long n)
 void LIB_FUNCTION(long n);
 NOINLINE void LIB_FUNCTION(long n)
 {
-	volatile char room[LIB_FRAME];
+	volatile char buf[LIB_FRAME];
 
-	room[0] = 0;
+	buf[0] = 0;
 	burn(n);
-	room[LIB_FRAME - 1] = room[0];
+	buf[LIB_FRAME - 1] = buf[0];
 }

@@ -19,29 +19,29 @@ static NOINLINE void touch(volatile char *memory)
 
 static NOINLINE void large_frame(void)
 {
-	char room[100000];
+	char buf[100000];
 
-	touch(room);
+	touch(buf);
 	bottom();
-	touch(room + sizeof(room) - 1);
+	touch(buf + sizeof(buf) - 1);
 }
 
 static NOINLINE void variable_frame(int n)
 {
-	char room[n];
+	char buf[n];
 
-	touch(room);
+	touch(buf);
 	large_frame();
-	touch(room + n - 1);
+	touch(buf + n - 1);
 }
 
 static NOINLINE void realigned_with_alloca(int n)
 {
 	char aligned[64] __attribute__((aligned(64)));
-	char *room = alloca(n);
+	char *buf = alloca(n);
 
 	touch(aligned);
-	touch(room);
+	touch(buf);
 	variable_frame(n + 24);
 	touch(aligned);
 }

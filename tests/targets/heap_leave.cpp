@@ -67,16 +67,16 @@ NOINLINE void from_shallow(long i)
 // A large frame leaves what others wrote into it.
 NOINLINE void from_deep(long i, int depth)
 {
-	volatile char room[400];
+	volatile char buf[400];
 	void *p;
 
-	room[(i + depth) % 400] = (char)depth;
+	buf[(i + depth) % 400] = (char)depth;
 	if (depth)
 		return from_deep(i, depth - 1);
 	p = pool_get(77);
 	USED(p);
 	site_alloc(&deep, 77);
-	if (room[i % 400] == 55)
+	if (buf[i % 400] == 55)
 		pool_put(nullptr);
 }
 

@@ -58,14 +58,14 @@ static NOINLINE void from_pool(long i)
 
 static NOINLINE void deeper(int levels, long n)
 {
-	volatile char room[64];
+	volatile char buf[64];
 
-	room[0] = 0;
+	buf[0] = 0;
 	if (levels)
 		deeper(levels - 1, n);
 	for (long i = 0; !levels && i < n; i++)
 		from_pool(i);
-	room[1] = room[0];
+	buf[1] = buf[0];
 }
 
 /* Its stack then begins where it did before. */

@@ -31,13 +31,13 @@ static NOINLINE void level_30(void (*leaf)(long), long n)
 	NO_TAIL_CALL();
 }
 
-#define LEVEL(here, next)                                       \
-	static NOINLINE void here(void (*leaf)(long), long n)   \
-	{                                                       \
-		char room[16 + (sizeof(#here #next) * 7) % 64]; \
-		__asm__ volatile("" ::"r"(room) : "memory");    \
-		next(leaf, n);                                  \
-		NO_TAIL_CALL();                                 \
+#define LEVEL(here, next)                                      \
+	static NOINLINE void here(void (*leaf)(long), long n)  \
+	{                                                      \
+		char buf[16 + (sizeof(#here #next) * 7) % 64]; \
+		__asm__ volatile("" ::"r"(buf) : "memory");    \
+		next(leaf, n);                                 \
+		NO_TAIL_CALL();                                \
 	}
 LEVEL(level_29, level_30)
 LEVEL(level_28, level_29)

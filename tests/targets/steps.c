@@ -28,13 +28,13 @@ static NOINLINE int leaf(int a, int b, int c, int d, int e, int f, int g, int h)
 
 static NOINLINE int ladder(int n)
 {
-	char room[8 + n * 24];
+	char buf[8 + n * 24];
 	int result;
 
-	touch(room);
+	touch(buf);
 	if (n == 0)
 		return leaf(1, 2, 3, 4, 5, 6, 7, 8);
-	result = ladder(n - 1) + room[0];
+	result = ladder(n - 1) + buf[0];
 	NO_TAIL_CALL();
 	return result;
 }
@@ -67,20 +67,20 @@ static void do_signal(void)
 
 static NOINLINE int large_frame(void)
 {
-	volatile char room[100000];
+	volatile char buf[100000];
 
-	room[0] = 1;
-	room[sizeof(room) - 1] = 2;
-	return ladder(2) + room[0];
+	buf[0] = 1;
+	buf[sizeof(buf) - 1] = 2;
+	return ladder(2) + buf[0];
 }
 
 static NOINLINE int aligned_alloca(int n)
 {
 	char aligned[64] __attribute__((aligned(64)));
-	char *room = alloca(n);
+	char *buf = alloca(n);
 
 	touch(aligned);
-	touch(room);
+	touch(buf);
 	return large_frame() + aligned[0];
 }
 
@@ -138,9 +138,9 @@ static jmp_buf back;
 
 static NOINLINE void jump_out(int n)
 {
-	char room[n];
+	char buf[n];
 
-	touch(room);
+	touch(buf);
 	longjmp(back, 1);
 }
 
