@@ -69,26 +69,6 @@ static int set_cgroup(void *options, const char *value, struct error *err)
 	return options_set_target(options, OPTION_TARGET_CGROUP, value, err);
 }
 
-static int set_event(void *options, const char *value, struct error *err)
-{
-	struct options *o = options;
-	const struct event_desc *e = event_by_name(value);
-	char names[256];
-
-	if (!e) {
-		event_names(names, sizeof(names), false);
-		return usage(err, "unknown event \"%.*s\": one of %s", OPTION_SHOWN, value, names);
-	}
-	o->event = e;
-	return 0;
-}
-
-static const char *event_at(u32 index, const char **summary)
-{
-	*summary = event_table[index].summary;
-	return event_table[index].name;
-}
-
 static int set_duration(void *options, const char *value, struct error *err)
 {
 	struct options *o = options;
@@ -248,8 +228,6 @@ static const struct option_row option_table[] = {
 	 IN(SAMPLING), BY(set_duration)},
 	{'F', "frequency", "HZ", "samples a second on each CPU (default 99)",
 	 OF_KINDS(RATE, SAMPLING), NUMBER(frequency, 1, INT32_MAX, "a frequency (samples a second, such as 99)")},
-	{'e', "event", "EVENT", "what to count (default cpu-clock; see below)",
-	 OF_KINDS(EVENT, SAMPLING), BY(set_event), .value_at = event_at, .values_title = "Events"},
 	{0, "max-memory", "BYTES", "hold no more than this (default 512M): rare stacks are merged",
 	 IN(SAMPLING), BYTES(max_memory, MEMORY_BOUND_MIN, INT64_MAX, "a number of bytes from 32M on (512M, 2G)")},
 	{0, "user", NULL, "user frames only", OF_KINDS(KERNEL, SAMPLING), ON(user_only)},

@@ -182,7 +182,6 @@ int options_parse(struct options *o, const struct verb_spec *verb, int argc, cha
 		.duration_ns = DEFAULT_DURATION_NS,
 		.max_memory = MEMORY_BOUND_DEFAULT,
 		.frequency = DEFAULT_FREQUENCY,
-		.event = event_table,
 		.top = DEFAULT_TOP,
 		.kind = verb->kind,
 		.files = p.files,

@@ -7,7 +7,6 @@
 #define CPROF_CMD_OPTIONS_H
 
 #include "base/option.h"
-#include "collect/events.h"
 #include "collect/kind.h"
 #include "format/report.h"
 #include "record/recording.h"
@@ -61,7 +60,6 @@ struct options {
 	u64 duration_ns; /* 0: until Ctrl-C or the target's end */
 	bool duration_given;
 	u32 frequency; /* Hz, 1 or more; the kernel's limit is not checked here */
-	const struct event_desc *event; /* never NULL */
 	const struct profile_kind *kind; /* NULL: the verb does not record */
 	union kind_options own; /* the kind's own */
 	u64 max_memory; /* bytes that cprof may hold */

@@ -50,7 +50,6 @@ static void fill_collect_options(const struct session *s, struct collect_options
 	const struct options *o = &s->o;
 
 	*c = (struct collect_options){
-		.event = o->event,
 		.frequency = o->frequency,
 		.duration_ns = o->duration_ns,
 		.user = !o->kernel_only,
@@ -157,28 +156,25 @@ static void report_command(struct session *s)
 		terminal_note(&s->term, "cprof: %s %s", s->o.command[0], end);
 }
 
-static int write_profile(struct session *s, struct profile *p, const struct collect_stats *stats)
+static int write_profile(struct session *s, struct profile *p)
 {
 	struct output_place place = {.kind = s->kind->name,
 				     .target = recording_target(s->recording),
 				     .is_command = s->o.target == OPTION_TARGET_COMMAND,
 				     .hidden = s->kind->hidden ? s->kind->hidden(&s->o.own) : NULL};
 
-	if (s->kind->notes)
-		s->kind->notes(p, stats, &s->term.log);
 	return output_write(&s->out, p, &place, &s->err);
 }
 
 static void sum_up(struct session *s, const struct collect_stats *stats)
 {
-	summary_print(&s->term,
-		      &(struct summary){
-			      .stats = stats,
-			      .names = recording_names(s->recording),
-			      .elapsed_ns = recording_elapsed_ns(s->recording),
-			      .frequency = s->kind->faculties & KIND_RATE ? s->o.frequency : 0,
-			      .clock = s->o.event->clock,
-		      });
+	summary_print(&s->term, &(struct summary){
+					.stats = stats,
+					.names = recording_names(s->recording),
+					.kind = recording_summary(s->recording),
+					.elapsed_ns = recording_elapsed_ns(s->recording),
+					.frequency = stats->event ? s->o.frequency : 0,
+				});
 }
 
 static int finish(struct session *s)
@@ -196,7 +192,7 @@ static int finish(struct session *s)
 		empty = !p->samples.len;
 		free(s->reserve);
 		s->reserve = NULL;
-		code = write_profile(s, p, &stats);
+		code = write_profile(s, p);
 		profile_free(p);
 	}
 	report_command(s);

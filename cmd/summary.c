@@ -63,64 +63,10 @@ static void print_cost(struct terminal *t, const struct collect_stats *s,
 			      memory / 1024);
 }
 
-static void print_heap(struct terminal *t, const struct heap_stats *h)
+static void print_lines(struct terminal *t, const struct lines *l)
 {
-	char dropped[96] = "", unknown[96] = "";
-
-	if (h->unknown >= 0.001)
-		snprintf(unknown, sizeof(unknown), " (%.1f%% of blocks from before)",
-			 h->unknown * 100);
-	if (h->dropped)
-		snprintf(dropped, sizeof(dropped), "; %llu sampled blocks lost: --max-live reached",
-			 (unsigned long long)h->dropped);
-	terminal_note(t,
-		      "cprof: %llu allocations, %llu frees%s, %u probes: they slowed the target by "
-		      "%s %.1f%%%s",
-		      (unsigned long long)h->allocs, (unsigned long long)h->frees, unknown,
-		      h->probes, h->at_least ? "more than" : "about", h->slowdown * 100, dropped);
-	if (h->missed)
-		terminal_note(
-			t,
-			"cprof: %llu of %llu new processes were probed late, or ended before that",
-			(unsigned long long)h->missed, (unsigned long long)h->begun);
-	if (h->unfollowed)
-		terminal_note(t,
-			      "cprof: %llu sampled allocations were not followed until they are "
-			      "freed: where their function returns cannot be seen",
-			      (unsigned long long)h->unfollowed);
-	if (h->declined)
-		terminal_note(t,
-			      "cprof: %llu allocations were left out: the thread had not returned "
-			      "from another one, on another stack",
-			      (unsigned long long)h->declined);
-}
-
-static void print_waits(struct terminal *t, const struct wait_stats *w)
-{
-	if (w->no_holder)
-		terminal_note(
-			t,
-			"cprof: not blamed on anybody: %llu waits of %.3f s that a signal, a time "
-			"limit or the end of the recording ended",
-			(unsigned long long)w->no_holder, (double)w->no_holder_ns / 1e9);
-	if (w->lock_calls)
-		terminal_note(t,
-			      "cprof: %llu calls of lock functions: the probes slowed the target "
-			      "by about "
-			      "%.1f%%",
-			      (unsigned long long)w->lock_calls, w->slowdown * 100);
-	if (w->lost_locks)
-		terminal_note(
-			t,
-			"cprof: table of locks full: %llu times who released a lock was blamed "
-			"for one waiter only",
-			(unsigned long long)w->lost_locks);
-	if (w->lost_holds)
-		terminal_note(
-			t,
-			"cprof: %llu holds have no known end: their thread ended, ran another "
-			"program, or held more than 1024 locks",
-			(unsigned long long)w->lost_holds);
+	vec_for_each(&l->text, line)
+		terminal_note(t, "cprof: %s", *line);
 }
 
 void summary_left_out(struct terminal *t, const struct left_out *l)
@@ -164,14 +110,12 @@ void summary_print(struct terminal *t, const struct summary *sum)
 	if (n->kernel_hidden)
 		log_warn(&t->log, "kernel functions have no names: kernel.kptr_restrict hides them "
 				  "(sysctl kernel.kptr_restrict=0)");
-	if (s->heap.probes)
-		print_heap(t, &s->heap);
-	print_waits(t, &s->wait);
+	print_lines(t, sum->kind);
 	print_merged(t, &s->merged);
 	print_left_out(t, n);
 	print_gaps(t, &s->gaps);
-	/* Three lines at most: what was cut matters more than what could be named better. */
-	if (!print_cuts(t, s) && !s->heap.probes && n->note[0])
+	/* What was cut, or is worth saying of the kind, matters more than what could be named better. */
+	if (!print_cuts(t, s) && !sum->kind->text.len && n->note[0])
 		terminal_note(t, "cprof: %s", n->note);
 	print_cost(t, s, &n->cost);
 }

@@ -11,12 +11,12 @@
 struct summary {
 	const struct collect_stats *stats;
 	const struct symbolize_stats *names;
+	const struct lines *kind; /* what is to be said of this kind alone */
 	u64 elapsed_ns;
 	u32 frequency; /* 0: not sampled at a rate */
-	bool clock; /* the event is a clock, so `frequency` is what was really sampled at */
 };
 
-/* At most three lines on stderr, two when no stack was cut. */
+/* Two lines on stderr, and one for each thing that is worth knowing. */
 void summary_print(struct terminal *t, const struct summary *s);
 
 /* One line for each file that did not answer, at most four lines; none when all did. */

@@ -19,7 +19,6 @@ enum kind_faculty { /* bits */
 		    KIND_MACHINE = 1 << 0, /* also records the whole machine and control groups */
 		    KIND_KERNEL = 1 << 1, /* stacks have frames of the kernel */
 		    KIND_RATE = 1 << 2, /* samples by a clock or a counter, not every occurrence */
-		    KIND_EVENT = 1 << 3, /* by any event, not only by the CPU's clock */
 };
 
 struct kind_hidden {
@@ -65,9 +64,6 @@ struct profile_kind {
 	const char *why_empty;
 	/* What can be told of the profile once its functions have names; NULL: nothing. */
 	int (*refine)(struct profile *p, const void *options);
-	/* Says what should not be overlooked in the profile, by log_note(); NULL: nothing. */
-	void (*notes)(const struct profile *p, const struct collect_stats *s,
-		      const struct log *log);
 	/* Samples that are in the profile, but neither in tables nor in folded stacks; NULL, or a result of NULL: none. */
 	const struct kind_hidden *(*hidden)(const void *options);
 };

@@ -9,6 +9,15 @@ struct reason {
 	u64 count;
 };
 
+u64 losses_total(const struct collect_stats *s)
+{
+	u64 total = 0;
+
+	for (u32 i = 0; i < s->nlosses; i++)
+		total += s->losses[i].samples;
+	return total;
+}
+
 /* "a 1, b 2": those that occurred. */
 static void list_reasons(const struct reason *r, size_t n, char *out, size_t size)
 {
@@ -25,18 +34,13 @@ static void list_reasons(const struct reason *r, size_t n, char *out, size_t siz
 
 void losses_text(const struct collect_stats *s, char *out, size_t size)
 {
-	const struct reason reasons[] = {
-		{"ring buffer full", s->lost_ring},
-		{"count table full", s->lost_table},
-		{"interrupted another sample", s->lost_busy},
-		{"wait table full", s->wait.lost_threads},
-	};
+	struct reason reasons[LOSSES_MAX] = {0};
 	char list[LOSSES_SIZE];
-	u64 total = 0;
+	u64 total = losses_total(s);
 
-	for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
-		total += reasons[i].count;
-	list_reasons(reasons, ARRAY_LEN(reasons), list, sizeof(list));
+	for (u32 i = 0; i < s->nlosses; i++)
+		reasons[i] = (struct reason){s->losses[i].why, s->losses[i].samples};
+	list_reasons(reasons, s->nlosses, list, sizeof(list));
 	if (total)
 		snprintf(out, size, "%llu (%s)", (unsigned long long)total, list);
 	else

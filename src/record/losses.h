@@ -7,6 +7,7 @@
 
 #define LOSSES_SIZE 512
 
+u64 losses_total(const struct collect_stats *s); /* samples */
 /* "0", or "12 (ring buffer full 10, table full 2)". */
 void losses_text(const struct collect_stats *s, char *out, size_t size);
 /* "live blocks at the end could not be read (out of memory)"; "" when nothing is missing. */

@@ -30,6 +30,7 @@ struct recording {
 	struct collect_stats stats; /* once there is no collector */
 	struct symbolize_stats names;
 	struct gaps gaps; /* beside those of the collector */
+	struct lines summary; /* of the kind */
 	u64 wall_start_ns, start_ns, elapsed_ns;
 };
 
@@ -211,6 +212,7 @@ void recording_free(struct recording *r)
 		command_release(&r->command);
 	preload_release(&r->preload);
 	free_collector(r);
+	lines_release(&r->summary);
 	target_release(&r->target);
 	readers_free(r->collect.readers);
 	free(r);
@@ -302,10 +304,9 @@ static int add_comments(const struct recording *r, const struct collect_stats *s
 	if (!err)
 		err = profile_add_comment(p, "host: %s, kernel: %s %s", u.nodename, u.release,
 					  u.machine);
-	if (!err && (r->kind->faculties & KIND_RATE))
-		err = profile_add_comment(p, "event: %s, rate: %u Hz, mode: %s",
-					  r->collect.event->name, r->collect.frequency,
-					  r->collector->ops->name);
+	if (!err && s->event)
+		err = profile_add_comment(p, "event: %s, rate: %u Hz, mode: %s", s->event->name,
+					  r->collect.frequency, r->collector->ops->name);
 	if (!err)
 		err = profile_add_comment(p, "samples: %llu, lost: %s",
 					  (unsigned long long)s->samples, losses);
@@ -363,6 +364,17 @@ static int read_profile(struct recording *r, struct profile **out, struct error 
 	return err ? error_set(error, err, "cannot build the profile: %s", error_reason(err)) : 0;
 }
 
+/* What the kind has to say that the profile does not hold. */
+static void tell(struct recording *r, const struct profile *p)
+{
+	const struct collector_ops *ops = r->collector->ops;
+
+	if (ops->notes)
+		ops->notes(r->collector, p);
+	if (ops->summarize)
+		ops->summarize(r->collector, &r->summary);
+}
+
 int recording_profile(struct recording *r, struct profile **out, struct error *error)
 {
 	int err = read_profile(r, out, error);
@@ -375,6 +387,8 @@ int recording_profile(struct recording *r, struct profile **out, struct error *e
 		*out = NULL;
 	}
 	recording_stats(r, &r->stats); /* reading told more */
+	if (!err)
+		tell(r, *out);
 	/* The profile is what matters, whatever it says of itself. */
 	if (!err)
 		(void)!add_comments(r, &r->stats, *out);
@@ -405,6 +419,11 @@ void recording_stats(struct recording *r, struct collect_stats *out)
 	gaps_add(&out->gaps, &r->gaps);
 }
 
+const struct lines *recording_summary(const struct recording *r)
+{
+	return &r->summary;
+}
+
 const struct symbolize_stats *recording_names(const struct recording *r)
 {
 	return &r->names;
@@ -420,11 +439,11 @@ const char *recording_why_empty(struct recording *r)
 	struct collect_stats s;
 
 	recording_stats(r, &s);
-	if (s.lost_ring + s.lost_table)
+	if (losses_total(&s))
 		return "every sample was lost";
 	if (r->kind->why_empty)
 		return r->kind->why_empty;
-	if (!r->collect.event->clock)
+	if (s.event && !s.event->clock)
 		return "the event did not occur in the target";
 	return "the target used no CPU time";
 }

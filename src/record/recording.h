@@ -79,6 +79,8 @@ const struct target *recording_target(const struct recording *r);
 u64 recording_elapsed_ns(const struct recording *r);
 /* What has been recorded so far: counters of the kernel are read for it, so it is not for every step. */
 void recording_stats(struct recording *r, struct collect_stats *out);
+/* After recording_profile(): what the closing summary says of this kind. */
+const struct lines *recording_summary(const struct recording *r);
 /* After recording_profile(). */
 const struct symbolize_stats *recording_names(const struct recording *r);
 /* Files that were left out because they did not answer. */

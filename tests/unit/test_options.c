@@ -9,6 +9,7 @@
 #include "../../cmd/nearest.h"
 #include "../../cmd/verbs.h"
 #include "base/bpf_shared.h"
+#include "collect/event_options.h"
 #include "collect/heap/heap_options.h"
 #include "collect/wait/wait_options.h"
 
@@ -53,6 +54,11 @@ static void bad(const char *line, const char *text)
 	CHECK_STR(err.text, text);
 }
 
+static const struct event_desc *event_of(const struct options *o)
+{
+	return ((const struct event_options *)&o->own)->event;
+}
+
 TEST(options, defaults)
 {
 	struct options o;
@@ -63,7 +69,7 @@ TEST(options, defaults)
 	CHECK_INT(o.duration_ns, 10000000000);
 	CHECK(!o.duration_given);
 	CHECK_INT(o.frequency, 99);
-	CHECK_STR(o.event->name, "cpu-clock");
+	CHECK_STR(event_of(&o)->name, "cpu-clock");
 	CHECK(o.children && o.inlines && !o.user_only && !o.kernel_only && !o.full_names);
 	CHECK(!o.output && !o.format && !o.sample_type && !o.command);
 	CHECK_INT(o.labels, 0);
@@ -88,7 +94,7 @@ TEST(options, every_option_in_every_form)
 	CHECK_INT(o.frequency, 999);
 	CHECK_STR(o.output, "-");
 	CHECK_STR(o.format->name, "folded");
-	CHECK_STR(o.event->name, "page-faults");
+	CHECK_STR(event_of(&o)->name, "page-faults");
 	CHECK(o.user_only && !o.kernel_only && !o.inlines && !o.children && o.full_names);
 	CHECK_INT(o.labels, OPTION_LABEL_THREAD | OPTION_LABEL_PID | OPTION_LABEL_CPU);
 	CHECK_INT(o.mode, RECORDING_MODE_BPF);

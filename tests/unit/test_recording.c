@@ -7,7 +7,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "collect/events.h"
 #include "record/recording.h"
 #include "unit.h"
 
@@ -112,7 +111,6 @@ static struct recording *started(u64 duration_ms)
 	snprintf(pid, sizeof(pid), "%d", (int)getpid());
 	opt.text = pid;
 	opt.collect.duration_ns = duration_ms * 1000000;
-	opt.collect.event = event_by_name("cpu-clock");
 	CHECK(!recording_new(&opt, &r, &err));
 	CHECK(!recording_start(r, &err));
 	return r;

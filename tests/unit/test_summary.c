@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "../../cmd/summary.h"
+#include "collect/heap/heap_summary.h"
 #include "record/losses.h"
 #include "fixture.h"
 #include "unit.h"
@@ -15,6 +16,7 @@ struct bench {
 	struct collect_stats stats;
 	struct symbolize_stats names;
 	struct options options;
+	struct lines kind;
 	char *text; /* what was printed */
 	char *lines[8];
 	size_t nlines;
@@ -49,9 +51,9 @@ static void print(struct bench *b)
 {
 	struct summary sum = {.stats = &b->stats,
 			      .names = &b->names,
+			      .kind = &b->kind,
 			      .elapsed_ns = 2460000000,
-			      .frequency = 499,
-			      .clock = true};
+			      .frequency = 499};
 	struct terminal term;
 	size_t len;
 	char *text;
@@ -72,18 +74,22 @@ static void print(struct bench *b)
 
 TEST(summary, losses_are_summed_and_named)
 {
-	struct collect_stats s = {.lost_ring = 10, .lost_busy = 3};
+	struct collect_stats s = {0}, one = {0}, none = {.samples = 7};
 	char out[LOSSES_SIZE];
 
+	collect_stats_lose(&s, "ring buffer full", 10);
+	collect_stats_lose(&s, "nothing at all", 0);
+	collect_stats_lose(&s, "interrupted another sample", 3);
 	losses_text(&s, out, sizeof(out));
 	CHECK_STR(out, "13 (ring buffer full 10, interrupted another sample 3)");
-	s.lost_table = UINT64_MAX - 13;
+	collect_stats_lose(&s, "count table full", UINT64_MAX - 13);
 	losses_text(&s, out, sizeof(out));
-	CHECK_STR(out, "18446744073709551615 (ring buffer full 10, count table full "
-		       "18446744073709551602, interrupted another sample 3)");
-	losses_text(&(struct collect_stats){.lost_table = 1}, out, sizeof(out));
+	CHECK_STR(out, "18446744073709551615 (ring buffer full 10, interrupted another sample 3, "
+		       "count table full 18446744073709551602)");
+	collect_stats_lose(&one, "count table full", 1);
+	losses_text(&one, out, sizeof(out));
 	CHECK_STR(out, "1 (count table full 1)");
-	losses_text(&(struct collect_stats){.samples = 7}, out, sizeof(out));
+	losses_text(&none, out, sizeof(out));
 	CHECK_STR(out, "0");
 	losses_text(&s, out, 8);
 	CHECK_INT(strlen(out), 7);
@@ -110,7 +116,8 @@ TEST(summary, cuts_are_listed_and_displace_the_note)
 {
 	struct bench b = {
 		.stats = {.samples = 1000,
-			  .lost_ring = 2,
+			  .losses = {{"ring buffer full", 2}},
+			  .nlosses = 1,
 			  .kernel_ns = 2500000,
 			  .ends = {[STACK_WHOLE] = 990, [STACK_TOO_DEEP] = 4, [STACK_NO_ROW] = 6}},
 		.names = {.addresses = 3, .named = 2, .note = "install more"}};
@@ -135,6 +142,34 @@ TEST(summary, the_note_takes_the_free_line)
 	print(&b);
 	CHECK_INT(b.nlines, 3);
 	CHECK_STR(b.lines[1], "cprof: debug symbols: install libc6-dbg");
+	free(b.text);
+}
+
+TEST(summary, lines_of_the_kind_displace_the_note)
+{
+	struct bench b = {.stats = {.samples = 1, .ends = {[STACK_WHOLE] = 1}},
+			  .names = {.addresses = 1, .note = "debug symbols: install libc6-dbg"}};
+	const struct heap_stats heap = {.allocs = 10,
+					.frees = 4,
+					.probes = 6,
+					.slowdown = 0.0312,
+					.unknown = 0.25,
+					.dropped = 2,
+					.declined = 1};
+
+	heap_summary(&(struct heap_stats){0}, &b.kind);
+	CHECK_INT(b.kind.text.len, 0);
+	heap_summary(&heap, &b.kind);
+	print(&b);
+	CHECK_INT(b.nlines, 4);
+	CHECK_STR(b.lines[1],
+		  "cprof: 10 allocations, 4 frees (25.0% of blocks from before), 6 probes: "
+		  "they slowed the target by about 3.1%; 2 sampled blocks lost: --max-live "
+		  "reached");
+	CHECK_STR(b.lines[2],
+		  "cprof: 1 allocations were left out: the thread had not returned from "
+		  "another one, on another stack");
+	lines_release(&b.kind);
 	free(b.text);
 }
 

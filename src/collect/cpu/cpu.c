@@ -5,8 +5,10 @@
 
 #include "base/bpf_shared.h"
 #include "collect/session/bpf_session.h"
+#include "collect/event_options.h"
 #include "collect/kind.h"
 #include "collect/libbpf_log.h"
+#include "collect/perf/perf_sampler.h"
 #include "collect/perf_event.h"
 #include "cpu.skel.h"
 #include "target/needed.h"
@@ -14,6 +16,7 @@
 struct cpu_collector {
 	struct collector base;
 	struct collect_options opt;
+	const struct event_desc *event;
 	struct cpu_bpf *skel;
 	struct bpf_session *session;
 	struct perf_ticker *ticker;
@@ -35,6 +38,8 @@ static int load(struct cpu_collector *c, struct error *err)
 	code = bpf_session_configure(c->skel->obj, &c->opt, &c->skel->rodata->settings, err);
 	if (code)
 		return code;
+	if (!c->event->clock)
+		c->skel->rodata->settings.clock_period = 0;
 	code = cpu_bpf__load(c->skel);
 	if (code)
 		return bpf_session_load_error(code, err);
@@ -59,7 +64,7 @@ static int cpu_prepare(struct collector *base, struct error *err)
 	struct needed_files needed = {0};
 	int code;
 
-	code = perf_ticker_new(c->opt.event, c->opt.frequency, &c->ticker, err);
+	code = perf_ticker_new(c->event, c->opt.frequency, &c->ticker, err);
 
 	if (!code)
 		code = load(c, err);
@@ -97,7 +102,7 @@ static void cpu_stop(struct collector *base)
 static int cpu_read(struct collector *base, struct profile *p, struct error *err)
 {
 	struct cpu_collector *c = of(base);
-	int code = event_describe(c->opt.event, c->opt.frequency, p);
+	int code = event_describe(c->event, c->opt.frequency, p);
 
 	if (code)
 		return error_set(err, code, "cannot build the profile: %s", error_reason(code));
@@ -111,7 +116,10 @@ static void cpu_shrink(struct collector *base)
 
 static void cpu_stats(struct collector *base, struct collect_stats *out)
 {
-	bpf_session_stats(of(base)->session, out);
+	struct cpu_collector *c = of(base);
+
+	bpf_session_stats(c->session, out);
+	out->event = c->event;
 }
 
 static void cpu_free(struct collector *base)
@@ -136,7 +144,8 @@ static const struct collector_ops cpu_ops = {
 	.free = cpu_free,
 };
 
-int cpu_collector_new(const struct collect_options *opt, struct collector **out, struct error *err)
+static int cpu_collector_new(const struct collect_options *opt, struct collector **out,
+			     struct error *err)
 {
 	struct cpu_collector *c = calloc(1, sizeof(*c));
 
@@ -144,6 +153,7 @@ int cpu_collector_new(const struct collect_options *opt, struct collector **out,
 		return error_set(err, -ENOMEM, "cannot record: out of memory");
 	c->base.ops = &cpu_ops;
 	c->opt = *opt;
+	c->event = ((const struct event_options *)opt->own)->event;
 	*out = &c->base;
 	return 0;
 }
@@ -151,7 +161,8 @@ int cpu_collector_new(const struct collect_options *opt, struct collector **out,
 const struct profile_kind kind_cpu = {
 	.name = "cpu",
 	.summary = "where the CPU time of a running process goes, by call stack",
-	.faculties = KIND_MACHINE | KIND_KERNEL | KIND_RATE | KIND_EVENT,
+	.faculties = KIND_MACHINE | KIND_KERNEL | KIND_RATE,
+	KIND_OPTIONS(event_rows, event_defaults),
 	.collector_new = cpu_collector_new,
 	.fallback_new = perf_collector_new,
 };

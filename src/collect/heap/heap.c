@@ -21,6 +21,7 @@
 #include "collect/heap/live_set.h"
 #include "collect/heap/heap_ranges.h"
 #include "collect/heap/heap_samples.h"
+#include "collect/heap/heap_summary.h"
 #include "collect/probe/leftovers.h"
 #include "collect/libbpf_log.h"
 #include "collect/probe/probe_site.h"
@@ -505,17 +506,21 @@ static double unknown_share(const struct heap_stats *s, u64 rate, double ended, 
 static void heap_stats(struct collector *base, struct collect_stats *out)
 {
 	struct heap_collector *c = of(base);
+
+	bpf_session_stats(c->session, out);
+	gaps_add(&out->gaps, &c->gaps);
+}
+
+static void heap_summarize(struct collector *base, struct lines *out)
+{
+	struct heap_collector *c = of(base);
 	struct process_watch_stats watched = process_watch_stats(c->processes);
 	struct bpf_session *s = c->session;
 	u64 unannounced = bpf_session_stat(s, STAT_UNANNOUNCED);
-
-	bpf_session_stats(s, out);
-	gaps_add(&out->gaps, &c->gaps);
-	out->heap = (struct heap_stats){
+	struct heap_stats h = {
 		.allocs = bpf_session_stat(s, STAT_HEAP_ALLOCS),
 		.frees = bpf_session_stat(s, STAT_HEAP_FREES),
 		.freed = bpf_session_stat(s, STAT_HEAP_FREED),
-		.failed = bpf_session_stat(s, STAT_HEAP_FAILED),
 		.dropped = bpf_session_stat(s, STAT_HEAP_DROPPED),
 		.begun = watched.begun + unannounced,
 		.missed = watched.missed + unannounced,
@@ -525,8 +530,9 @@ static void heap_stats(struct collector *base, struct collect_stats *out)
 		.slowdown = c->overhead.slowdown,
 		.at_least = c->overhead.at_least,
 	};
-	out->heap.unknown =
-		unknown_share(&out->heap, c->own->rate, c->ended, c->skel->bss->live_inherited > 0);
+
+	h.unknown = unknown_share(&h, c->own->rate, c->ended, c->skel->bss->live_inherited > 0);
+	heap_summary(&h, out);
 }
 
 static void heap_free(struct collector *base)
@@ -554,6 +560,7 @@ static const struct collector_ops heap_ops = {
 	.read = heap_read,
 	.shrink = heap_shrink,
 	.stats = heap_stats,
+	.summarize = heap_summarize,
 	.free = heap_free,
 };
 

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "collect/collector.h"
-#include "collect/events.h"
+#include "collect/event_options.h"
 #include "collect/session/memory_bound.h"
 #include "collect/perf/perf_backlog.h"
 #include "collect/perf_event.h"
@@ -39,6 +39,7 @@
 struct perf_collector {
 	struct collector base;
 	struct collect_options opt;
+	const struct event_desc *event;
 	struct perf_rings *rings;
 	struct perf_tasks *tasks;
 	struct perf_modules *modules;
@@ -85,7 +86,7 @@ static void choose_rate(struct perf_collector *c)
 	u32 ticks = limit < PERF_TICKS_HZ_MIN ? limit : PERF_TICKS_HZ_MIN;
 
 	c->ticks_hz = c->opt.frequency;
-	if (!c->opt.event->clock || c->opt.frequency >= ticks)
+	if (!c->event->clock || c->opt.frequency >= ticks)
 		return;
 	c->ticks_hz = ticks;
 	perf_thinning_init(&c->thinning, c->opt.frequency, now_ns());
@@ -198,7 +199,7 @@ static void read_targets(struct perf_collector *c)
 static int make_parts(struct perf_collector *c, struct error *err)
 {
 	struct perf_tasks_options tasks = {
-		.event = c->opt.event,
+		.event = c->event,
 		.frequency = c->ticks_hz,
 		.children = c->opt.target->follow_children,
 	};
@@ -340,7 +341,6 @@ static bool on_sample(struct perf_collector *c, const struct perf_sample *s, u64
 		return true; /* only the kernel is wanted, and it was not there */
 	c->stats.samples += n.samples;
 	c->stats.ends[c->walk.end] += n.samples;
-	c->stats.frames += c->walk.nframes;
 	count(c, s, &n);
 	return true;
 }
@@ -490,7 +490,7 @@ static void perf_stop(struct collector *base)
 static int perf_read(struct collector *base, struct profile *p, struct error *err)
 {
 	struct perf_collector *c = of(base);
-	int code = event_describe(c->opt.event, c->opt.frequency, p);
+	int code = event_describe(c->event, c->opt.frequency, p);
 
 	if (!code)
 		code = stack_store_to_profile(c->store, perf_modules_set(c->modules), &c->opt, NULL,
@@ -511,10 +511,9 @@ static void perf_stats(struct collector *base, struct collect_stats *out)
 
 	*out = c->stats;
 	out->merged = stack_store_merged(c->store);
-	out->lost_ring = (c->lost_ticks * c->opt.frequency + c->ticks_hz - 1) / c->ticks_hz;
-	out->modules = perf_modules_count(c->modules);
-	out->late_modules = perf_modules_late(c->modules);
-	out->rows = perf_modules_row_count(c->modules);
+	out->event = c->event;
+	collect_stats_lose(out, "ring buffer full",
+			   (c->lost_ticks * c->opt.frequency + c->ticks_hz - 1) / c->ticks_hz);
 }
 
 static void perf_free(struct collector *base)
@@ -551,6 +550,7 @@ int perf_collector_new(const struct collect_options *opt, struct collector **out
 		return error_set(err, -ENOMEM, "cannot record: out of memory");
 	c->base.ops = &perf_ops;
 	c->opt = *opt;
+	c->event = ((const struct event_options *)opt->own)->event;
 	memory_bound_init(&c->bound, opt->max_memory);
 	*out = &c->base;
 	return 0;

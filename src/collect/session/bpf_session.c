@@ -575,20 +575,18 @@ void bpf_session_stats(struct bpf_session *s, struct collect_stats *out)
 {
 	*out = (struct collect_stats){
 		.samples = bpf_session_stat(s, STAT_SAMPLES),
-		.lost_ring = bpf_session_stat(s, STAT_LOST_RING) + s->lost_frames,
-		.lost_table = bpf_session_stat(s, STAT_LOST_TABLE),
-		.lost_busy = bpf_session_stat(s, STAT_LOST_SCRATCH),
 		.lost_targets = bpf_session_stat(s, STAT_LOST_TARGET),
 		.ticks = bpf_session_stat(s, STAT_TICKS),
 		.late = bpf_session_stat(s, STAT_LATE_TICKS),
-		.frames = bpf_session_stat(s, STAT_FRAMES),
 		.kernel_ns = bpf_session_stat(s, STAT_NANOSECONDS),
-		.modules = bpf_modules_count(s->modules),
-		.late_modules = bpf_modules_late(s->modules),
-		.rows = tables_rows(bpf_modules_tables(s->modules)),
 		.merged = stack_store_merged(s->store),
 		.gaps = s->gaps,
 	};
+	collect_stats_lose(out, "ring buffer full",
+			   bpf_session_stat(s, STAT_LOST_RING) + s->lost_frames);
+	collect_stats_lose(out, "count table full", bpf_session_stat(s, STAT_LOST_TABLE));
+	collect_stats_lose(out, "interrupted another sample",
+			   bpf_session_stat(s, STAT_LOST_SCRATCH));
 	for (u32 end = 0; end < STACK_END_COUNT; end++)
 		out->ends[end] = stat_slot(s, STAT_ENDS_FIRST + end);
 	out->ends[STACK_WHOLE] += s->whole;

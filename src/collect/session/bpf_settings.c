@@ -143,7 +143,7 @@ int bpf_session_configure(struct bpf_object *obj, const struct collect_options *
 		return error_set(err, code, "cannot size the BPF maps: %s", error_reason(code));
 	settings->mode = t->scope == TARGET_ALL ? SAMPLE_ALL : SAMPLE_TARGETS;
 	settings->follow_children = t->follow_children;
-	settings->clock_period = opt->event->clock ? NSEC_PER_SEC / opt->frequency : 0;
+	settings->clock_period = opt->frequency ? NSEC_PER_SEC / opt->frequency : 0;
 	settings->by_tgid = opt->by_process;
 	settings->by_tid = opt->by_thread;
 	settings->by_cpu = opt->by_cpu;

@@ -399,11 +399,26 @@ static void holds_stats(struct collector *base, struct collect_stats *out)
 	struct holds_collector *c = of(base);
 
 	bpf_session_stats(c->session, out);
-	out->wait.lock_calls = bpf_session_stat(c->session, STAT_HOLD_LOCKS) +
-			       bpf_session_stat(c->session, STAT_HOLD_UNLOCKS);
-	out->wait.lost_threads = bpf_session_stat(c->session, STAT_LOST_WAIT);
-	out->wait.lost_holds = bpf_session_stat(c->session, STAT_LOST_HOLD);
-	out->wait.slowdown = c->overhead.slowdown;
+	collect_stats_lose(out, "wait table full", bpf_session_stat(c->session, STAT_LOST_WAIT));
+}
+
+static void holds_summarize(struct collector *base, struct lines *out)
+{
+	struct holds_collector *c = of(base);
+	u64 lost = bpf_session_stat(c->session, STAT_LOST_HOLD);
+	u64 calls = bpf_session_stat(c->session, STAT_HOLD_LOCKS) +
+		    bpf_session_stat(c->session, STAT_HOLD_UNLOCKS);
+
+	if (calls)
+		lines_add(out,
+			  "%llu calls of lock functions: the probes slowed the target by about "
+			  "%.1f%%",
+			  (unsigned long long)calls, c->overhead.slowdown * 100);
+	if (lost)
+		lines_add(out,
+			  "%llu holds have no known end: their thread ended, ran another program, "
+			  "or held more than 1024 locks",
+			  (unsigned long long)lost);
 }
 
 static void holds_free(struct collector *base)
@@ -429,6 +444,7 @@ static const struct collector_ops holds_ops = {
 	.read = holds_read,
 	.shrink = holds_shrink,
 	.stats = holds_stats,
+	.summarize = holds_summarize,
 	.free = holds_free,
 };
 

@@ -8,8 +8,10 @@
 
 #include "base/bpf_shared.h"
 #include "collect/session/bpf_session.h"
+#include "collect/events.h"
 #include "collect/libbpf_log.h"
 #include "collect/perf_event.h"
+#include "collect/wait/deadlock.h"
 #include "collect/wait/lock_names.h"
 #include "collect/wait/wait.h"
 #include "collect/session/map_walk.h"
@@ -113,9 +115,9 @@ static u32 mode_of(const struct wait_collector *c)
 static int new_ticker(struct wait_collector *c, struct error *err)
 {
 	if (c->view->ticks)
-		return perf_ticker_new(c->opt.event, c->opt.frequency, &c->ticker, err);
+		return perf_ticker_new(event_table, c->opt.frequency, &c->ticker, err);
 	if (wants_owners(c))
-		return perf_ticker_new(c->opt.event, OWNER_TICKS, &c->ticker, err);
+		return perf_ticker_new(event_table, OWNER_TICKS, &c->ticker, err);
 	return 0;
 }
 
@@ -455,16 +457,38 @@ static void wait_shrink(struct collector *base)
 static void wait_stats(struct collector *base, struct collect_stats *out)
 {
 	struct wait_collector *c = of(base);
-	struct wait_stats *w = &out->wait;
 
 	bpf_session_stats(c->session, out);
 	gaps_add(&out->gaps, &c->gaps);
-	w->lost_threads = bpf_session_stat(c->session, STAT_LOST_WAIT);
-	w->lost_locks = bpf_session_stat(c->session, STAT_LOST_LOCK);
-	w->no_holder = bpf_session_stat(c->session, STAT_NO_HOLDER) + c->unfinished;
-	w->no_holder_ns = bpf_session_stat(c->session, STAT_NO_HOLDER_TIME) + c->unfinished_ns;
-	w->ring_len = c->ring_len;
-	memcpy(w->ring, c->ring, sizeof(w->ring));
+	collect_stats_lose(out, "wait table full", bpf_session_stat(c->session, STAT_LOST_WAIT));
+	if (c->view->ticks)
+		out->event = event_table;
+}
+
+static void wait_summarize(struct collector *base, struct lines *out)
+{
+	struct wait_collector *c = of(base);
+	u64 lost_locks = bpf_session_stat(c->session, STAT_LOST_LOCK);
+	u64 waits = bpf_session_stat(c->session, STAT_NO_HOLDER) + c->unfinished;
+	u64 ns = bpf_session_stat(c->session, STAT_NO_HOLDER_TIME) + c->unfinished_ns;
+
+	if (waits)
+		lines_add(out,
+			  "not blamed on anybody: %llu waits of %.3f s that a signal, a time limit "
+			  "or the end of the recording ended",
+			  (unsigned long long)waits, (double)ns / 1e9);
+	if (lost_locks)
+		lines_add(out,
+			  "table of locks full: %llu times who released a lock was blamed for one "
+			  "waiter only",
+			  (unsigned long long)lost_locks);
+}
+
+static void wait_notes(struct collector *base, const struct profile *p)
+{
+	struct wait_collector *c = of(base);
+
+	deadlock_note(c->ring, c->ring_len, p, c->opt.log);
 }
 
 static void wait_free(struct collector *base)
@@ -488,6 +512,8 @@ static const struct collector_ops wait_ops = {
 	.read = wait_read,
 	.shrink = wait_shrink,
 	.stats = wait_stats,
+	.summarize = wait_summarize,
+	.notes = wait_notes,
 	.free = wait_free,
 };
 

@@ -11,6 +11,15 @@
 #include "base/vec.h"
 #include "collect/collector.h"
 
+#define WAIT_RING_MAX 16
+
+/* A thread that waits for a lock which the next of the ring holds; the last one's is held by the first. */
+struct wait_ring_member {
+	pid_t tgid, tid;
+	u64 lock;
+	char comm[COMM_LEN];
+};
+
 struct ring_waiter {
 	pid_t tgid, tid;
 	struct inner_pid inner; /* the thread, as owners are shown */

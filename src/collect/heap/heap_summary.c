@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Allocators in words: see heap_summary.h. */
+#include "collect/heap/heap_summary.h"
+
+#include <stdio.h>
+
+void heap_summary(const struct heap_stats *h, struct lines *out)
+{
+	char dropped[96] = "", unknown[96] = "";
+
+	if (!h->probes)
+		return;
+	if (h->unknown >= 0.001)
+		snprintf(unknown, sizeof(unknown), " (%.1f%% of blocks from before)",
+			 h->unknown * 100);
+	if (h->dropped)
+		snprintf(dropped, sizeof(dropped), "; %llu sampled blocks lost: --max-live reached",
+			 (unsigned long long)h->dropped);
+	lines_add(out,
+		  "%llu allocations, %llu frees%s, %u probes: they slowed the target by "
+		  "%s %.1f%%%s",
+		  (unsigned long long)h->allocs, (unsigned long long)h->frees, unknown, h->probes,
+		  h->at_least ? "more than" : "about", h->slowdown * 100, dropped);
+	if (h->missed)
+		lines_add(out, "%llu of %llu new processes were probed late, or ended before that",
+			  (unsigned long long)h->missed, (unsigned long long)h->begun);
+	if (h->unfollowed)
+		lines_add(out,
+			  "%llu sampled allocations were not followed until they are "
+			  "freed: where their function returns cannot be seen",
+			  (unsigned long long)h->unfollowed);
+	if (h->declined)
+		lines_add(out,
+			  "%llu allocations were left out: the thread had not returned "
+			  "from another one, on another stack",
+			  (unsigned long long)h->declined);
+}
