@@ -12,6 +12,14 @@ static __always_inline u64 wakeup(void)
 								     : BPF_RB_NO_WAKEUP;
 }
 
+static __always_inline void fill_thread(struct thread_id *id, struct task_struct *task)
+{
+	id->tgid = proc_tgid(task);
+	id->tid = proc_tid(task);
+	BPF_CORE_READ_INTO(&id->comm, task, comm);
+	BPF_CORE_READ_INTO(&id->leader_comm, task, group_leader, comm);
+}
+
 static __always_inline bool send_stack(struct scratch *s, const struct sample_key *key,
 				       struct task_struct *task)
 {
@@ -23,10 +31,7 @@ static __always_inline bool send_stack(struct scratch *s, const struct sample_ke
 	r->kind = RECORD_STACK;
 	r->nframes = n;
 	r->key = *key;
-	r->tgid = proc_tgid(task);
-	r->tid = proc_tid(task);
-	bpf_get_current_comm(r->comm, sizeof(r->comm));
-	BPF_CORE_READ_INTO(&r->leader_comm, task, group_leader, comm);
+	fill_thread(&r->thread, task);
 	if (bpf_probe_read_kernel(r->frames, n * sizeof(u64), s->state.frames))
 		return false;
 	return bpf_ringbuf_output(&records, r,
@@ -93,7 +98,7 @@ static __always_inline void copy_stack(struct pending_record *r, u32 at)
 		if (to > sizeof(r->data) - PENDING_PIECE)
 			break;
 		if (bpf_probe_read_user(&r->data[to], PENDING_PIECE,
-					(void *)(r->sp + i * PENDING_PIECE)))
+					(void *)(r->regs.sp + i * PENDING_PIECE)))
 			break;
 		r->copied += PENDING_PIECE;
 	}
@@ -122,18 +127,8 @@ static __always_inline bool send_pending(struct stack_walk *st, u64 weight, u64 
 	r->count.samples = !ticket;
 	r->count.weight = weight;
 	r->key_tgid = current_tgid();
-	r->tgid = proc_tgid(task);
-	r->tid = proc_tid(task);
-	bpf_get_current_comm(r->comm, sizeof(r->comm));
-	BPF_CORE_READ_INTO(&r->leader_comm, task, group_leader, comm);
-	r->pc = st->pc;
-	r->sp = st->sp;
-	r->bp = st->bp;
-	r->bx = st->bx;
-	__builtin_memcpy(r->regs, st->regs, sizeof(r->regs));
-	r->regs_known = st->regs_known;
-	r->bx_known = st->bx_known;
-	r->exact = st->exact;
+	fill_thread(&r->thread, task);
+	r->regs = st->regs;
 	r->copied = 0;
 	bytes = n * sizeof(u64);
 	if (bpf_probe_read_kernel(r->data, bytes, st->frames))

@@ -102,9 +102,9 @@ static __noinline bool take_caller(struct pt_regs *regs, struct sample_key *key)
 	}
 	state_reset(&s->state);
 	if (task->mm && begin_user_stack(task, &s->state, regs)) {
-		s->state.pc = return_address(regs);
-		s->state.sp = regs->sp + sizeof(u64);
-		s->state.exact = 0;
+		s->state.regs.pc = return_address(regs);
+		s->state.regs.sp = regs->sp + sizeof(u64);
+		s->state.regs.exact = 0;
 		unwind_user(&s->state);
 		stat_add(STAT_FRAMES, s->state.nframes);
 	}

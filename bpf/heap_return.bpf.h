@@ -102,14 +102,14 @@ static __noinline bool stack_leads_to(struct pt_regs *regs, u64 slot)
 		return found;
 	state_reset(&s->state);
 	if (task->mm && begin_user_stack(task, &s->state, regs)) {
-		s->state.exact = 1;
+		s->state.regs.exact = 1;
 		unwind_begin(&s->state);
 		for (u32 i = 0; i < STACK_MAX_USER; i++) {
-			if (unwind_step(&s->state) || s->state.sp > slot)
+			if (unwind_step(&s->state) || s->state.regs.sp > slot)
 				break;
 		}
-		found = s->state.sp <= slot ? s->state.end != STACK_WHOLE
-					    : s->state.sp == slot + sizeof(u64);
+		found = s->state.regs.sp <= slot ? s->state.end != STACK_WHOLE
+						 : s->state.regs.sp == slot + sizeof(u64);
 	}
 	s->busy = 0;
 	return found;

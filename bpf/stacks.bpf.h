@@ -52,15 +52,16 @@ static __always_inline void registers_by_dwarf(u64 *to, const struct pt_regs *re
 	to[15] = regs->r15;
 }
 
-static __always_inline void take_registers(struct stack_walk *st, const struct pt_regs *regs)
+/* All but whether the pc is exact. */
+static __always_inline void take_registers(struct user_regs *to, const struct pt_regs *regs)
 {
-	st->pc = regs->ip;
-	st->sp = regs->sp;
-	st->bp = regs->bp;
-	st->bx = regs->bx;
-	registers_by_dwarf(st->regs, regs);
-	st->regs_known = 1;
-	st->bx_known = 1;
+	to->pc = regs->ip;
+	to->sp = regs->sp;
+	to->fp = regs->bp;
+	to->callee = regs->bx;
+	registers_by_dwarf(to->by_dwarf, regs);
+	to->known = 1;
+	to->callee_known = 1;
 }
 
 static __always_inline bool is_exec(u64 syscall)
@@ -95,7 +96,7 @@ static __always_inline bool begin_user_stack(struct task_struct *task, struct st
 		return false;
 	st->mm_set = (u32)cache->ctx_id;
 	st->trampoline = return_trampoline(task);
-	take_registers(st, regs);
+	take_registers(&st->regs, regs);
 	return true;
 }
 
@@ -105,7 +106,7 @@ static __always_inline void take_stack_at(struct task_struct *task, struct stack
 {
 	if (!task->mm || !begin_user_stack(task, st, regs))
 		return;
-	st->exact = exact;
+	st->regs.exact = exact;
 	unwind_user(st);
 	stat_add(STAT_FRAMES, st->nframes);
 }
@@ -125,12 +126,12 @@ static __always_inline void take_user_stack(struct task_struct *task, struct sta
 		return; /* a kernel thread: its kernel frames are the whole stack */
 	if (!begin_user_stack(task, st, regs))
 		return;
-	st->exact = (s64)regs->orig_ax == -1;
+	st->regs.exact = (s64)regs->orig_ax == -1;
 	if (is_exec(regs->orig_ax)) {
 		/* Half way through, the old program is gone and its registers mean nothing. */
-		if (!vma_find(mm, st->pc, &vma))
+		if (!vma_find(mm, st->regs.pc, &vma))
 			return;
-		st->exact = 1; /* the new program's first instruction */
+		st->regs.exact = 1; /* the new program's first instruction */
 	}
 	unwind_user(st);
 	stat_add(STAT_FRAMES, st->nframes);

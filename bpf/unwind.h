@@ -164,10 +164,10 @@ static __always_inline bool read_words(struct stack_walk *st, u64 *out, u32 n, u
 /* Goes on in the caller, wherever its stack lies. */
 static __always_inline int resume_caller(struct stack_walk *st, u64 ra, u64 sp)
 {
-	st->pc = ra;
-	st->sp = sp;
-	st->exact = 0;
-	st->regs_known = 0;
+	st->regs.pc = ra;
+	st->regs.sp = sp;
+	st->regs.exact = 0;
+	st->regs.known = 0;
 	return 0;
 }
 
@@ -177,7 +177,7 @@ static __always_inline int enter_caller(struct stack_walk *st, u64 ra, u64 sp)
 	if (ra == 0)
 		return end_stack(st, STACK_WHOLE);
 	/* A leaf may have popped its return address into a register (vfork): its CFA is its rsp. */
-	if (sp <= st->sp && !(st->regs_known && sp == st->sp))
+	if (sp <= st->regs.sp && !(st->regs.known && sp == st->regs.sp))
 		return end_stack(st, STACK_NO_PROGRESS);
 	return resume_caller(st, ra, sp);
 }
@@ -185,15 +185,15 @@ static __always_inline int enter_caller(struct stack_walk *st, u64 ra, u64 sp)
 /* psABI 3.2.2: *rbp is the caller's rbp, the return address lies above it; 0 marks the bottom frame. */
 static __always_inline int step_frame_pointer(struct stack_walk *st)
 {
-	u64 pair[2], bp = st->bp;
+	u64 pair[2], bp = st->regs.fp;
 
 	if (bp == 0)
 		return end_stack(st, STACK_WHOLE);
-	if (bp < st->sp || (bp & 7))
+	if (bp < st->regs.sp || (bp & 7))
 		return end_stack(st, STACK_NO_PROGRESS);
 	if (!read_words(st, pair, 2, bp))
 		return end_stack(st, STACK_UNREADABLE);
-	st->bp = pair[0];
+	st->regs.fp = pair[0];
 	return enter_caller(st, pair[1], bp + 16);
 }
 
@@ -202,26 +202,26 @@ static __always_inline int step_signal(struct stack_walk *st)
 {
 	u64 *sc = st->scratch;
 
-	if (!env_read_user(sc, sizeof(st->scratch), st->sp + SIGFRAME_REGISTERS))
+	if (!env_read_user(sc, sizeof(st->scratch), st->regs.sp + SIGFRAME_REGISTERS))
 		return end_stack(st, STACK_UNREADABLE);
-	st->regs[0] = sc[SC_RAX];
-	st->regs[1] = sc[SC_RDX];
-	st->regs[2] = sc[SC_RCX];
-	st->regs[3] = sc[SC_RBX];
-	st->regs[4] = sc[SC_RSI];
-	st->regs[5] = sc[SC_RDI];
-	st->regs[DWARF_RBP] = sc[SC_RBP];
-	st->regs[DWARF_RSP] = sc[SC_RSP];
+	st->regs.by_dwarf[0] = sc[SC_RAX];
+	st->regs.by_dwarf[1] = sc[SC_RDX];
+	st->regs.by_dwarf[2] = sc[SC_RCX];
+	st->regs.by_dwarf[3] = sc[SC_RBX];
+	st->regs.by_dwarf[4] = sc[SC_RSI];
+	st->regs.by_dwarf[5] = sc[SC_RDI];
+	st->regs.by_dwarf[DWARF_RBP] = sc[SC_RBP];
+	st->regs.by_dwarf[DWARF_RSP] = sc[SC_RSP];
 	for (int i = 0; i < 8; i++)
-		st->regs[8 + i] = sc[SC_R8 + i];
+		st->regs.by_dwarf[8 + i] = sc[SC_R8 + i];
 	/* No check that sp grows: the handler may run on an alternate stack. */
-	st->pc = sc[SC_RIP];
-	st->sp = sc[SC_RSP];
-	st->bp = sc[SC_RBP];
-	st->bx = sc[SC_RBX];
-	st->exact = 1;
-	st->regs_known = 1;
-	st->bx_known = 1;
+	st->regs.pc = sc[SC_RIP];
+	st->regs.sp = sc[SC_RSP];
+	st->regs.fp = sc[SC_RBP];
+	st->regs.callee = sc[SC_RBX];
+	st->regs.exact = 1;
+	st->regs.known = 1;
+	st->regs.callee_known = 1;
 	return 0;
 }
 
@@ -232,27 +232,27 @@ static __always_inline u64 frame_address(struct stack_walk *st, const struct unw
 
 	switch (rule->cfa) {
 	case UNWIND_CFA_RSP:
-		return st->sp + (s64)rule->cfa_off;
+		return st->regs.sp + (s64)rule->cfa_off;
 	case UNWIND_CFA_RBP:
-		return st->bp + (s64)rule->cfa_off;
+		return st->regs.fp + (s64)rule->cfa_off;
 	case UNWIND_CFA_REG:
-		if (rule->cfa_reg == DWARF_RBX && st->bx_known)
-			return st->bx + (s64)rule->cfa_off;
-		if (!st->regs_known) {
+		if (rule->cfa_reg == DWARF_RBX && st->regs.callee_known)
+			return st->regs.callee + (s64)rule->cfa_off;
+		if (!st->regs.known) {
 			st->end = STACK_REGISTER_LOST;
 			return 0;
 		}
-		return st->regs[rule->cfa_reg & 15] + (s64)rule->cfa_off;
+		return st->regs.by_dwarf[rule->cfa_reg & 15] + (s64)rule->cfa_off;
 	case UNWIND_CFA_RSP_DEREF:
 	case UNWIND_CFA_RBP_DEREF:
-		base = rule->cfa == UNWIND_CFA_RSP_DEREF ? st->sp : st->bp;
+		base = rule->cfa == UNWIND_CFA_RSP_DEREF ? st->regs.sp : st->regs.fp;
 		if (!read_words(st, &base, 1, base + (s64)rule->cfa_off)) {
 			st->end = STACK_UNREADABLE;
 			return 0;
 		}
 		return base + (s64)rule->cfa_add;
 	case UNWIND_CFA_PLT:
-		return st->sp + 8 + ((st->pc & 15) >= (u64)rule->cfa_off ? 8 : 0);
+		return st->regs.sp + 8 + ((st->regs.pc & 15) >= (u64)rule->cfa_off ? 8 : 0);
 	default:
 		st->end = STACK_NO_ROW;
 		return 0;
@@ -266,7 +266,7 @@ static __always_inline u64 frame_address(struct stack_walk *st, const struct unw
  */
 static __always_inline bool load_register(struct stack_walk *st, u64 *value, u64 slot)
 {
-	return read_words(st, value, 1, slot) || (slot < st->sp && st->regs_known);
+	return read_words(st, value, 1, slot) || (slot < st->regs.sp && st->regs.known);
 }
 
 static __always_inline bool load_rbx(struct stack_walk *st, const struct unwind_rule *rule, u64 cfa)
@@ -274,11 +274,11 @@ static __always_inline bool load_rbx(struct stack_walk *st, const struct unwind_
 	if (rule->rbx_off == UNWIND_RBX_SAME)
 		return true;
 	if (rule->rbx_off == UNWIND_RBX_LOST) {
-		st->bx_known = 0;
+		st->regs.callee_known = 0;
 		return true;
 	}
-	st->bx_known = 1;
-	return load_register(st, &st->bx, cfa + (s64)rule->rbx_off);
+	st->regs.callee_known = 1;
+	return load_register(st, &st->regs.callee, cfa + (s64)rule->rbx_off);
 }
 
 /* The return address and the caller's rbp; one read where they lie side by side, as they mostly do. */
@@ -288,10 +288,10 @@ static __always_inline bool load_caller(struct stack_walk *st, const struct unwi
 	u64 pair[2], at;
 
 	if (rule->ra == UNWIND_RA_REG) {
-		*ra = st->regs[(u16)rule->ra_off & 15];
+		*ra = st->regs.by_dwarf[(u16)rule->ra_off & 15];
 	} else if (rule->rbp == UNWIND_RBP_CFA && rule->rbp_off == -16 && rule->ra_off == -8 &&
 		   read_words(st, pair, 2, cfa - 16)) {
-		st->bp = pair[0];
+		st->regs.fp = pair[0];
 		*ra = pair[1];
 		return true;
 	} else if (!read_words(st, ra, 1, cfa + (s64)rule->ra_off)) {
@@ -299,8 +299,8 @@ static __always_inline bool load_caller(struct stack_walk *st, const struct unwi
 	}
 	if (rule->rbp != UNWIND_RBP_CFA && rule->rbp != UNWIND_RBP_RBP)
 		return true;
-	at = (rule->rbp == UNWIND_RBP_CFA ? cfa : st->bp) + (s64)rule->rbp_off;
-	return load_register(st, &st->bp, at);
+	at = (rule->rbp == UNWIND_RBP_CFA ? cfa : st->regs.fp) + (s64)rule->rbp_off;
+	return load_register(st, &st->regs.fp, at);
 }
 
 /* Words of struct g and m (runtime/runtime2.go); these have not moved since Go 1.5. */
@@ -347,7 +347,7 @@ static __always_inline enum go_stack find_goroutine(struct stack_walk *st,
 		return GO_STACK_NONE;
 	if (!read_go(curg, g) || curg[GO_M] != *m)
 		return GO_STACK_UNKNOWN;
-	return on_go_stack(curg, st->sp) ? GO_STACK_HERE : GO_STACK_LEFT;
+	return on_go_stack(curg, st->regs.sp) ? GO_STACK_HERE : GO_STACK_LEFT;
 }
 
 /* The slots that asmcgocall fills before it calls C: the depth in g's stack and, above it, g. */
@@ -355,17 +355,17 @@ static __always_inline bool leave_c(struct stack_walk *st, const struct unwind_r
 {
 	u64 slot[2], *g = st->scratch;
 
-	if (!rule->ra_off || !read_words(st, slot, 2, st->sp + (s64)rule->ra_off - 8))
+	if (!rule->ra_off || !read_words(st, slot, 2, st->regs.sp + (s64)rule->ra_off - 8))
 		return false;
 	if (!slot[1]) { /* it was on this stack before: rsp itself */
-		if (slot[0] <= st->sp || slot[0] - st->sp > 128)
+		if (slot[0] <= st->regs.sp || slot[0] - st->regs.sp > 128)
 			return false;
-		st->sp = slot[0];
+		st->regs.sp = slot[0];
 		return true;
 	}
 	if (!read_go(g, slot[1]) || !on_go_stack(g, g[GO_STACK_HI] - slot[0]))
 		return false;
-	st->sp = g[GO_STACK_HI] - slot[0];
+	st->regs.sp = g[GO_STACK_HI] - slot[0];
 	return true;
 }
 
@@ -379,31 +379,31 @@ static __always_inline bool leave_callback(struct stack_walk *st, u64 m)
 			return false;
 		sp = g[GO_SCHED_SP];
 	}
-	st->sp = sp;
+	st->regs.sp = sp;
 	return env_read_user(&st->go_system_sp, sizeof(u64), sp);
 }
 
 /* The rest of a rule of Go's, once rsp is known. */
 static __always_inline int enter_go_caller(struct stack_walk *st, const struct unwind_rule *rule)
 {
-	u64 pair[2], cfa = st->sp + (s64)rule->cfa_off;
+	u64 pair[2], cfa = st->regs.sp + (s64)rule->cfa_off;
 
 	if (!read_words(st, pair, 2, cfa - 16) || !pair[1])
 		return end_stack(st, STACK_SWITCH);
 	if (rule->cfa_off > 8)
-		st->bp = pair[0];
-	st->bx_known = 0;
+		st->regs.fp = pair[0];
+	st->regs.callee_known = 0;
 	return resume_caller(st, pair[1], cfa);
 }
 
 /* As step_frame_pointer(), but from g0's stack to the goroutine's, which may lie below. */
 static __always_inline int step_vdso_call(struct stack_walk *st)
 {
-	u64 pair[2], bp = st->bp;
+	u64 pair[2], bp = st->regs.fp;
 
 	if ((bp & 7) || !read_words(st, pair, 2, bp) || !pair[1])
 		return end_stack(st, STACK_SWITCH);
-	st->bp = pair[0];
+	st->regs.fp = pair[0];
 	return resume_caller(st, pair[1], bp + 16);
 }
 
@@ -416,7 +416,7 @@ static __always_inline int leave_system_stack(struct stack_walk *st, const struc
 		return end_stack(st, STACK_SWITCH);
 	if (rule->cfa_reg == UNWIND_GO_MORESTACK)
 		return resume_caller(st, g[GO_SCHED_PC], g[GO_SCHED_SP]);
-	st->sp = g[GO_SCHED_SP];
+	st->regs.sp = g[GO_SCHED_SP];
 	return enter_go_caller(st, rule);
 }
 
@@ -425,7 +425,7 @@ static __always_inline int step_go_alone(struct stack_walk *st, const struct unw
 {
 	if (rule->cfa_reg == UNWIND_GO_MORESTACK) /* preempted: what runs now is the scheduler */
 		return end_stack(st, STACK_WHOLE);
-	if (!st->exact && rule->cfa_reg != UNWIND_GO_CGOCALLBACK)
+	if (!st->regs.exact && rule->cfa_reg != UNWIND_GO_CGOCALLBACK)
 		return end_stack(st, STACK_SWITCH);
 	return enter_go_caller(st, rule);
 }
@@ -435,11 +435,11 @@ static __always_inline int step_go(struct stack_walk *st, const struct unwind_ru
 	enum go_stack at;
 	u64 m = 0;
 
-	if (!st->exact && rule->cfa_reg == UNWIND_GO_MCALL)
+	if (!st->regs.exact && rule->cfa_reg == UNWIND_GO_MCALL)
 		return end_stack(st, STACK_WHOLE);
-	if (!st->exact && rule->cfa_reg == UNWIND_GO_VDSO)
+	if (!st->regs.exact && rule->cfa_reg == UNWIND_GO_VDSO)
 		return step_vdso_call(st);
-	if (!st->exact && rule->cfa_reg == UNWIND_GO_ASMCGOCALL && leave_c(st, rule))
+	if (!st->regs.exact && rule->cfa_reg == UNWIND_GO_ASMCGOCALL && leave_c(st, rule))
 		return enter_go_caller(st, rule);
 	at = find_goroutine(st, rule, &m);
 	if (at == GO_STACK_UNKNOWN)
@@ -474,7 +474,7 @@ static __always_inline int step_rule(struct stack_walk *st, const struct unwind_
 	default:
 		break;
 	}
-	if (rule->ra == UNWIND_RA_REG && !st->regs_known)
+	if (rule->ra == UNWIND_RA_REG && !st->regs.known)
 		return end_stack(st, STACK_REGISTER_LOST);
 	cfa = frame_address(st, rule);
 	if (!cfa)
@@ -509,12 +509,12 @@ static __always_inline int step_uncovered(struct stack_walk *st, enum stack_end 
 {
 	u64 pair[2];
 
-	if (st->regs_known && read_words(st, pair, 1, st->sp) && follows_call(pair[0]))
-		return enter_caller(st, pair[0], st->sp + 8);
-	if (st->bp < st->sp || (st->bp & 7) || !read_words(st, pair, 2, st->bp) ||
-	    !follows_call(pair[1]))
+	if (st->regs.known && read_words(st, pair, 1, st->regs.sp) && follows_call(pair[0]))
+		return enter_caller(st, pair[0], st->regs.sp + 8);
+	if (st->regs.fp < st->regs.sp || (st->regs.fp & 7) ||
+	    !read_words(st, pair, 2, st->regs.fp) || !follows_call(pair[1]))
 		return end_stack(st, otherwise);
-	st->bx_known = 0;
+	st->regs.callee_known = 0;
 	return step_frame_pointer(st);
 }
 
@@ -560,11 +560,11 @@ static __always_inline enum stack_end why_uncovered(u32 module)
  */
 static __always_inline void leave_trampoline(struct stack_walk *st)
 {
-	u64 slot = st->sp - sizeof(u64);
+	u64 slot = st->regs.sp - sizeof(u64);
 
-	st->pc = env_hidden_return(&slot);
-	st->sp = slot + sizeof(u64);
-	st->exact = 0;
+	st->regs.pc = env_hidden_return(&slot);
+	st->regs.sp = slot + sizeof(u64);
+	st->regs.exact = 0;
 }
 
 /*
@@ -579,12 +579,12 @@ __attribute__((noinline)) int unwind_step(struct stack_walk *st)
 
 	if (!st)
 		return 1;
-	if (st->trampoline && st->pc - st->trampoline < TRAMPOLINE_BYTES)
+	if (st->trampoline && st->regs.pc - st->trampoline < TRAMPOLINE_BYTES)
 		leave_trampoline(st);
-	if (!user_address(st->pc))
+	if (!user_address(st->regs.pc))
 		return end_stack(st, STACK_NOT_MAPPED);
 	/* A return address may be the first byte of the next function: look inside the call. */
-	at = st->exact ? st->pc : st->pc - 1;
+	at = st->regs.exact ? st->regs.pc : st->regs.pc - 1;
 	if (!env_find_module(st, at, &module, &off))
 		return end_stack(st, st->missing_module ? STACK_LOADING : STACK_NOT_MAPPED);
 	frame = FRAME(module, off);

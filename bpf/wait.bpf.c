@@ -305,16 +305,9 @@ static __always_inline void fill_record(struct thread_record *r, struct task_str
 		r->key.tgid = global_tgid(task);
 	if (settings.by_tid)
 		r->key.tid = global_tid(task);
-	r->tgid = proc_tgid(task);
-	r->tid = proc_tid(task);
-	BPF_CORE_READ_INTO(&r->comm, task, comm);
-	BPF_CORE_READ_INTO(&r->leader_comm, task, group_leader, comm);
-	r->pc = regs->ip;
-	r->sp = regs->sp;
-	r->bp = regs->bp;
-	r->bx = regs->bx;
-	registers_by_dwarf(r->regs, regs);
-	r->exact = (s64)regs->orig_ax == -1;
+	fill_thread(&r->thread, task);
+	take_registers(&r->regs, regs);
+	r->regs.exact = (s64)regs->orig_ax == -1;
 	r->user = settings.user && task->mm;
 	r->nframes = 0;
 	bytes = settings.kernel

@@ -20,4 +20,13 @@ struct inner_pid { /* in the task's own: what its getpid(), futex words and perf
 	u32 nr;
 };
 
+#define COMM_LEN 16
+
+/* A thread, by what users know it by. */
+struct thread_id {
+	struct proc_pid tgid, tid;
+	char comm[COMM_LEN]; /* the thread's name */
+	char leader_comm[COMM_LEN]; /* that of its process */
+};
+
 #endif

@@ -26,8 +26,6 @@ struct sample_count {
 	u64 weight; /* sum of the periods: nanoseconds for clocks, events for counters */
 };
 
-#define COMM_LEN 16
-
 enum record_kind {
 	RECORD_STACK = 1, /* the frames behind a key, sent when the key is first counted */
 	RECORD_MODULE = 2, /* a mapped file whose table user space should load */
@@ -38,9 +36,7 @@ struct sample_record {
 	u32 kind;
 	u32 nframes;
 	struct sample_key key;
-	struct proc_pid tgid, tid; /* of the first thread that was seen with it */
-	char comm[COMM_LEN]; /* that thread's */
-	char leader_comm[COMM_LEN]; /* its process' */
+	struct thread_id thread; /* the first that was seen with it */
 	u64 frames[STACK_MAX_FRAMES]; /* only nframes are sent */
 };
 
@@ -68,13 +64,10 @@ struct pending_record {
 	u64 ticket; /* nonzero: counts will come under it, instead of the stack's hash */
 	struct global_pid key_tgid; /* for the key, if the rest of the walk finds JIT frames */
 	u32 pad;
-	struct proc_pid tgid, tid;
-	char comm[COMM_LEN];
-	char leader_comm[COMM_LEN];
-	u64 pc, sp, bp, bx;
-	u64 regs[16];
-	u32 regs_known, bx_known, exact;
+	struct thread_id thread;
+	struct user_regs regs;
 	u32 copied; /* bytes of stack */
+	u32 pad2;
 	u8 data[STACK_MAX_FRAMES * 8 + PENDING_STACK]; /* the frames, then the stack from sp on */
 };
 

@@ -63,24 +63,35 @@ enum stack_end { STACK_ENDS(STACK_END_ENUM_) STACK_END_COUNT };
 
 #define STACK_WINDOW 32u /* words */
 
+#define USER_REGS 16 /* general registers, by DWARF number */
+
+/* Where user code is, or was when it called: what a walk begins with and goes on with. */
+struct user_regs {
+	u64 pc, sp;
+	u64 fp; /* the frame pointer */
+	u64 callee; /* one more register that callees save */
+	u64 by_dwarf[USER_REGS]; /* only meaningful while `known` */
+	u32 known; /* at the leaf and behind a signal frame */
+	u32 callee_known;
+	u32 exact; /* pc is where it runs, not a return address */
+	u32 pad;
+};
+
 /* What the walk of one stack needs and leaves behind. */
 struct stack_walk {
-	u64 pc, sp, bp, bx;
-	u64 regs[16]; /* by DWARF number; only meaningful while regs_known */
+	struct user_regs regs;
 	u64 scratch[17]; /* a sigcontext's general registers */
 	u64 window[STACK_WINDOW]; /* a part of the stack, read ahead */
 	u64 window_at; /* its address; all ones: none */
 	u64 trampoline; /* what return probes put in place of return addresses; 0: none are waiting */
 	u64 go_system_sp; /* rsp that the last cgocallback saved before its own; 0: none seen yet */
 	u64 hash; /* of frames[0..nframes) */
-	u32 bx_known;
-	u32 regs_known; /* at the leaf and behind a signal frame */
-	u32 exact; /* pc is where it runs, not a return address */
 	u32 nframes; /* kernel frames come first */
 	u32 end; /* enum stack_end */
 	u32 missing_module; /* the last address lies in a file whose table is not loaded yet */
 	u32 has_anon; /* some frame is JIT code: the stack means something in its process only */
 	u32 mm_set; /* which cached mappings belong to this address space */
+	u32 pad;
 	u64 frames[STACK_MAX_FRAMES];
 };
 

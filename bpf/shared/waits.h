@@ -103,14 +103,10 @@ struct lock_slot {
  */
 struct thread_record {
 	struct sample_key key; /* .stack is the ticket */
-	struct proc_pid tgid, tid;
-	char comm[COMM_LEN];
-	char leader_comm[COMM_LEN];
-	u64 pc, sp, bp, bx;
-	u64 regs[16];
+	struct thread_id thread;
+	struct user_regs regs;
 	u32 nframes; /* kernel frames */
-	u16 exact;
-	u16 user; /* there are user frames, and they are wanted */
+	u32 user; /* there are user frames, and they are wanted */
 	u64 frames[STACK_MAX_KERNEL + 1];
 };
 

@@ -47,9 +47,8 @@ void walk_reset(struct stack_walk *st);
 void walk_push(struct stack_walk *st, u64 frame);
 
 /*
- * Walks from the registers in `st` (pc, sp, bp, regs, regs_known, exact), appends to its frames and
- * sets its end, as unwind_user() does in the kernel. It is thread-safe. The callbacks in `env` must
- * not start a walk.
+ * Walks from st->regs, appends to its frames and sets its end, as unwind_user() does in the kernel.
+ * It is thread-safe. The callbacks in `env` must not start a walk.
  */
 void walk_stack(struct stack_walk *st, const struct walk_env *env, const struct walk_copy *copy);
 

@@ -89,13 +89,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	u8 *stack;
 
 	walk_reset(&st);
-	take(&c, st.regs, sizeof(st.regs));
-	st.pc = BASE + cursor_u16(&c);
-	st.sp = copy.sp = cursor_u64(&c);
-	copy.thread_pointer = st.regs[0];
-	st.bp = st.regs[6];
-	st.bx = st.regs[3];
-	st.regs_known = st.bx_known = st.exact = 1;
+	take(&c, st.regs.by_dwarf, sizeof(st.regs.by_dwarf));
+	st.regs.pc = BASE + cursor_u16(&c);
+	st.regs.sp = copy.sp = cursor_u64(&c);
+	copy.thread_pointer = st.regs.by_dwarf[0];
+	st.regs.fp = st.regs.by_dwarf[6];
+	st.regs.callee = st.regs.by_dwarf[3];
+	st.regs.known = st.regs.callee_known = st.regs.exact = 1;
 	copy.copy.len = cursor_left(&c);
 	stack = malloc(copy.copy.len + 1);
 	if (!stack)

@@ -181,13 +181,13 @@ static void set_registers(struct stack_walk *st, const struct user_regs_struct *
 	const u64 dwarf[16] = {r->rax, r->rdx, r->rcx, r->rbx, r->rsi, r->rdi, r->rbp, r->rsp,
 			       r->r8,  r->r9,  r->r10, r->r11, r->r12, r->r13, r->r14, r->r15};
 
-	memcpy(st->regs, dwarf, sizeof(dwarf));
-	st->pc = r->rip;
-	st->sp = r->rsp;
-	st->bp = r->rbp;
-	st->bx = r->rbx;
-	st->regs_known = st->bx_known = 1;
-	st->exact = 1;
+	memcpy(st->regs.by_dwarf, dwarf, sizeof(dwarf));
+	st->regs.pc = r->rip;
+	st->regs.sp = r->rsp;
+	st->regs.fp = r->rbp;
+	st->regs.callee = r->rbx;
+	st->regs.known = st->regs.callee_known = 1;
+	st->regs.exact = 1;
 }
 
 /* `copied`: as in perf mode, with the stack's upper part only; else as in the kernel. */
@@ -290,7 +290,7 @@ static void compare(struct stepper *s, const struct user_regs_struct *regs)
 	expect(s, regs->rip);
 	right = walk_is_right(s, regs, false);
 	/* Some have more stack than the copy holds, or another one. */
-	if (right && s->walk.sp - s->copy_at <= s->copy_len) {
+	if (right && s->walk.regs.sp - s->copy_at <= s->copy_len) {
 		copied = true;
 		right = walk_is_right(s, regs, true);
 	}

@@ -6,14 +6,14 @@
 #include "short_memory.h"
 #include "unit.h"
 
-static struct stack_owner owner(u32 tid)
+static struct thread_id owner(u32 tid)
 {
-	return (struct stack_owner){.tgid = {1}, .tid = {tid}, .comm = "worker"};
+	return (struct thread_id){.tgid = {1}, .tid = {tid}, .comm = "worker"};
 }
 
 static u32 put(struct owner_table *t, u32 tid)
 {
-	const struct stack_owner o = owner(tid);
+	const struct thread_id o = owner(tid);
 	u32 number = 0;
 
 	CHECK_INT(owner_table_put(t, &o, &number), 0);
@@ -66,7 +66,7 @@ TEST(owner_table, an_owner_without_memory_is_refused)
 
 	CHECK_INT(owner_table_init(&t), 0);
 	short_memory_after(0);
-	while (n < 1000 && !owner_table_put(&t, &(struct stack_owner){.tid = {n + 1}}, &number))
+	while (n < 1000 && !owner_table_put(&t, &(struct thread_id){.tid = {n + 1}}, &number))
 		n++;
 	short_memory_after(-1);
 	CHECK(n < 1000);

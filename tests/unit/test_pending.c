@@ -93,10 +93,10 @@ static size_t finish(struct fixture *f, pid_t tgid, u64 ticket)
 				   .key = {.stack = ticket},
 				   .count = {.samples = 1, .weight = 1},
 				   .ticket = ticket,
-				   .tgid = pid_to_proc(tgid),
-				   .pc = (u64)(uintptr_t)number_of,
-				   .sp = 0x7fff00000000,
-				   .exact = 1,
+				   .thread.tgid = pid_to_proc(tgid),
+				   .regs.pc = (u64)(uintptr_t)number_of,
+				   .regs.sp = 0x7fff00000000,
+				   .regs.exact = 1,
 				   .copied = 4096};
 	size_t size = offsetof(struct pending_record, data) + r.copied;
 
@@ -210,7 +210,7 @@ TEST(pending, those_that_wait_have_a_bound)
 
 TEST(pending, records_that_make_no_sense)
 {
-	struct pending_record r = {.kind = RECORD_PENDING, .tgid = pid_to_proc(getpid())};
+	struct pending_record r = {.kind = RECORD_PENDING, .thread.tgid = pid_to_proc(getpid())};
 	size_t head = offsetof(struct pending_record, data);
 	struct fixture f;
 

@@ -76,7 +76,7 @@ static const struct space_map *mapping(struct fixture *f, u32 pid, u64 addr)
 TEST(perf_processes, a_child_has_its_parents_mappings_until_it_execs)
 {
 	struct fixture f = fixture();
-	struct stack_owner owner;
+	struct thread_id owner;
 
 	CHECK_INT(perf_processes_add_thread(f.processes, PARENT, PARENT), 0);
 	comm_record(&f, PARENT, PARENT, "parent", false);

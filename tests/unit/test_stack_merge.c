@@ -40,7 +40,7 @@ static void bench_release(struct bench *b)
 static void put(struct bench *b, u64 stack, u32 tid, const u64 *frames, u32 n)
 {
 	struct sample_key key = {.stack = stack, .tid = {b->opt.by_thread ? tid : 0}};
-	struct stack_owner owner = {.tgid = {77}, .tid = {tid}, .comm = "worker"};
+	struct thread_id owner = {.tgid = {77}, .tid = {tid}, .comm = "worker"};
 
 	stack_store_put(b->store, &key, &owner, frames, n);
 }
@@ -340,7 +340,7 @@ static void allocate(struct bench *b, u64 number, u64 size, u64 leaf)
 {
 	const u64 frames[2] = {FRAME(NO_MODULE, leaf), FRAME(NO_MODULE, 1)};
 	const struct sample_key key = {.stack = number, .object = size, .cause = 1};
-	const struct stack_owner owner = {.tgid = {1}};
+	const struct thread_id owner = {.tgid = {1}};
 
 	stack_store_put(b->store, &key, &owner, frames, 2);
 	CHECK_INT(stack_store_add(b->store, &key, TALLY_COUNT, &(struct sample_count){1, 0}), 0);
@@ -396,7 +396,7 @@ TEST(stack_merge, what_is_left_out_is_merged_with_nothing_that_is_shown)
 TEST(stack_merge, wakers_are_merged_with_their_waits)
 {
 	const struct stack_kind kind = {.chained = true};
-	const struct stack_owner owner = {.tgid = {1}};
+	const struct thread_id owner = {.tgid = {1}};
 	enum { WAITS = 5000 };
 	size_t before;
 	struct bench b;
@@ -454,7 +454,7 @@ TEST(stack_merge, addresses_of_jitted_code_stay_with_their_process)
 	bench_init(&b, NULL, false);
 	for (u32 tgid = 1; tgid <= 2; tgid++) {
 		const struct sample_key key = {.stack = 5, .tgid = {tgid}};
-		const struct stack_owner owner = {.tgid = {tgid}};
+		const struct thread_id owner = {.tgid = {tgid}};
 
 		stack_store_put(b.store, &key, &owner, frames, 3);
 		CHECK_INT(stack_store_add(b.store, &key, TALLY_COUNT, &(struct sample_count){1, 9}),

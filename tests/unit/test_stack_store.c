@@ -66,7 +66,7 @@ static void count(struct bench *b, u64 stack, u32 tgid, const u64 *frames, u32 n
 		  u64 weight)
 {
 	struct sample_key key = {.stack = stack, .tgid = {b->opt.by_process ? tgid : 0}};
-	struct stack_owner owner = {
+	struct thread_id owner = {
 		.tgid = {tgid}, .tid = {tgid + 1}, .comm = "worker", .leader_comm = "shop"};
 	struct sample_count c = {.samples = samples, .weight = weight};
 
@@ -264,7 +264,7 @@ TEST(module_set, files_are_found_again_by_device_and_inode)
 TEST(stack_store, what_finds_no_memory_is_counted_all_the_same)
 {
 	struct sample_count one = {.samples = 1, .weight = 1};
-	struct stack_owner owner = {.tgid = {1}, .tid = {1}};
+	struct thread_id owner = {.tgid = {1}, .tid = {1}};
 	enum { KEYS = 2000 }; /* enough for the tables to grow several times */
 	struct bench b;
 	u32 module;
@@ -315,7 +315,7 @@ TEST(stack_store, frames_of_a_bare_key_are_those_of_its_causes)
 	struct sample_key bare = {.stack = 7}, lock = {.stack = 7, .object = 0x1000, .cause = 2};
 	struct sample_key other = {.stack = 8, .cause = 2};
 	struct sample_count n = {.samples = 2, .weight = 20};
-	struct stack_owner owner = {.tgid = {1}};
+	struct thread_id owner = {.tgid = {1}};
 	u64 frames[1] = {FRAME(MODULE_KERNEL, 0xffff81234567)};
 	struct bench b;
 
@@ -335,7 +335,7 @@ TEST(stack_store, weights_of_a_cause_are_brought_to_a_sum)
 {
 	struct sample_key a = {.stack = 7}, z = {.stack = 8}, other = {.stack = 7, .cause = 3};
 	struct sample_count one = {1, 10}, three = {3, 30};
-	struct stack_owner owner = {.tgid = {1}};
+	struct thread_id owner = {.tgid = {1}};
 	u64 frames[2] = {FRAME(MODULE_KERNEL, 0xffff81234567),
 			 FRAME(MODULE_KERNEL, 0xffff81234568)};
 	struct bench b;
@@ -370,7 +370,7 @@ TEST(stack_store, a_wakers_stack_follows_upside_down)
 			  both = {.stack = 7, .object = 9};
 	struct sample_key gone = {.stack = 7, .object = 11};
 	struct sample_count one = {1, 10};
-	struct stack_owner owner = {.tgid = {1}};
+	struct thread_id owner = {.tgid = {1}};
 	u64 waits[2], wakes[2];
 	struct bench b;
 	u32 m;

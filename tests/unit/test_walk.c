@@ -76,8 +76,8 @@ static struct fixture *fixture(void)
 				  .nrules = ARRAY_LEN(rules)};
 	f.copy = (struct walk_copy){.copy = {(const u8 *)f.stack, sizeof(f.stack)}, .sp = STACK};
 	walk_reset(&f.st);
-	f.st.sp = STACK;
-	f.st.regs_known = f.st.bx_known = f.st.exact = 1;
+	f.st.regs.sp = STACK;
+	f.st.regs.known = f.st.regs.callee_known = f.st.regs.exact = 1;
 	return &f;
 }
 
@@ -89,7 +89,7 @@ static u64 under(u32 rule)
 
 static u32 walk_from(struct fixture *f, u64 pc)
 {
-	f->st.pc = pc;
+	f->st.regs.pc = pc;
 	walk_stack(&f->st, &f->env, &f->copy);
 	return f->st.end;
 }
@@ -133,7 +133,7 @@ TEST(walk, a_popped_rbp_is_not_read_below_the_copy)
 	f->stack[0] = under(6);
 	f->stack[4] = 0; /* the caller's saved rbp */
 	f->stack[5] = under(1);
-	f->st.bp = STACK + 32;
+	f->st.regs.fp = STACK + 32;
 	CHECK_INT(walk_from(f, under(4)), STACK_WHOLE);
 	CHECK_INT(f->st.nframes, 3);
 }
@@ -156,7 +156,7 @@ TEST(walk, each_way_to_be_cut_has_its_name)
 	f->stack[0] = under(7);
 	CHECK_INT(walk_from(f, under(3)), STACK_REGISTER_LOST);
 	f = fixture();
-	f->st.sp = STACK - (1ull << 32);
+	f->st.regs.sp = STACK - (1ull << 32);
 	CHECK_INT(walk_from(f, under(3)), STACK_UNREADABLE);
 	f = fixture();
 	f->env.rows = NULL;
@@ -254,7 +254,7 @@ TEST(walk, go_systemstack_that_has_not_switched_yet)
 {
 	struct fixture *f = go_fixture();
 
-	f->st.sp = AT(stack[4]);
+	f->st.regs.sp = AT(stack[4]);
 	CHECK_INT(walk_from(f, under(R_SYSTEMSTACK)), STACK_WHOLE);
 	CHECK_INT(f->st.nframes, 3);
 }
@@ -293,7 +293,7 @@ TEST(walk, go_scheduler_stacks_are_whole)
 	CHECK_INT(walk_from(f, under(3)), STACK_WHOLE);
 	CHECK_INT(f->st.nframes, 2);
 	f = go_fixture();
-	f->st.sp = AT(stack[4]); /* in mcall, still on the goroutine's stack */
+	f->st.regs.sp = AT(stack[4]); /* in mcall, still on the goroutine's stack */
 	CHECK_INT(walk_from(f, under(R_MCALL)), STACK_WHOLE);
 	CHECK_INT(f->st.nframes, 3);
 }
@@ -339,7 +339,7 @@ TEST(walk, go_callbacks_nest)
 	f->stack[3 + 5] = go.g[1] - AT(stack[6]);
 	f->stack[3 + 6] = AT(g);
 	go.stack[6] = under(1);
-	f->st.sp = AT(stack[4]);
+	f->st.regs.sp = AT(stack[4]);
 	CHECK_INT(walk_from(f, under(3)), STACK_WHOLE);
 	CHECK_INT(f->st.nframes, 5);
 	CHECK_INT(f->st.go_system_sp, under(3));
@@ -350,12 +350,12 @@ TEST(walk, go_in_the_vdso_returns_by_rbp)
 	struct fixture *f = go_fixture();
 
 	f->stack[0] = under(R_VDSO);
-	f->st.bp = AT(stack[8]);
+	f->st.regs.fp = AT(stack[8]);
 	go.stack[8] = 0x77;
 	go.stack[9] = under(1);
 	CHECK_INT(walk_from(f, under(3)), STACK_WHOLE);
 	CHECK_INT(f->st.nframes, 3);
-	CHECK(f->st.bp == 0x77);
+	CHECK(f->st.regs.fp == 0x77);
 }
 
 TEST(walk, go_in_a_circle_ends)

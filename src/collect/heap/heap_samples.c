@@ -63,7 +63,7 @@ static void values(void *arg, const struct sample_key *key, const struct sample_
 	value_pair(r, key, &tally->peak, out + 4);
 }
 
-static u32 labels(void *arg, const struct sample_key *key, const struct stack_owner *owner,
+static u32 labels(void *arg, const struct sample_key *key, const struct thread_id *owner,
 		  struct sample_label out[SAMPLE_LABELS_MAX])
 {
 	const struct heap_samples *r = arg;

@@ -346,7 +346,7 @@ bool perf_process_may_refresh(struct perf_process *proc, u64 now_ns)
 	return true;
 }
 
-void perf_processes_owner(struct perf_processes *p, u32 tgid, u32 tid, struct stack_owner *out)
+void perf_processes_owner(struct perf_processes *p, u32 tgid, u32 tid, struct thread_id *out)
 {
 	const struct perf_process *proc = perf_processes_find(p, tgid);
 	const struct perf_thread *thread = find_thread(p, tid);

@@ -37,7 +37,7 @@ const struct address_space *perf_process_space(const struct perf_process *proc);
 /* May its mappings be read again, because an address fell outside? At most once a second each. */
 bool perf_process_may_refresh(struct perf_process *proc, u64 now_ns);
 /* Who a sample belongs to: numbers and names. */
-void perf_processes_owner(struct perf_processes *p, u32 tgid, u32 tid, struct stack_owner *out);
+void perf_processes_owner(struct perf_processes *p, u32 tgid, u32 tid, struct thread_id *out);
 
 /* Is any process that was added (or forked by one) still running? */
 bool perf_processes_alive(struct perf_processes *p);

@@ -271,7 +271,7 @@ static void count(struct perf_collector *c, const struct perf_sample *s,
 {
 	const struct stack_walk *st = &c->walk;
 	struct sample_key key = {.stack = st->hash};
-	struct stack_owner owner;
+	struct thread_id owner;
 
 	if (c->opt.by_process || st->has_anon)
 		key.tgid = told_apart_by(s->pid);

@@ -51,15 +51,15 @@ static void set_registers(struct stack_walk *st, const struct perf_sample *s)
 	};
 
 	for (int i = 0; i < PERF_REG_IP; i++)
-		st->regs[dwarf[i]] = s->regs[i];
+		st->regs.by_dwarf[dwarf[i]] = s->regs[i];
 	for (int i = 0; i < 8; i++)
-		st->regs[8 + i] = s->regs[PERF_REG_R8 + i];
-	st->pc = s->regs[PERF_REG_IP];
-	st->sp = s->regs[PERF_REG_SP];
-	st->bp = s->regs[PERF_REG_BP];
-	st->bx = s->regs[PERF_REG_BX];
-	st->regs_known = st->bx_known = 1;
-	st->exact = 1;
+		st->regs.by_dwarf[8 + i] = s->regs[PERF_REG_R8 + i];
+	st->regs.pc = s->regs[PERF_REG_IP];
+	st->regs.sp = s->regs[PERF_REG_SP];
+	st->regs.fp = s->regs[PERF_REG_BP];
+	st->regs.callee = s->regs[PERF_REG_BX];
+	st->regs.known = st->regs.callee_known = 1;
+	st->regs.exact = 1;
 }
 
 /* The kernel's frames: the leaf exact, callers inside their calls. */

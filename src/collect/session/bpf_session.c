@@ -104,22 +104,18 @@ static bool has_jit_frame(const struct sample_record *r)
 static int stack_arrived(struct bpf_session *s, const struct sample_record *r, size_t size)
 {
 	size_t need = offsetof(struct sample_record, frames) + r->nframes * sizeof(u64);
-	struct stack_owner owner = {.tgid = r->tgid, .tid = r->tid};
 
 	if (r->nframes > STACK_MAX_FRAMES || size < need)
 		return -EBADMSG;
-	memcpy(owner.comm, r->comm, sizeof(owner.comm));
-	memcpy(owner.leader_comm, r->leader_comm, sizeof(owner.leader_comm));
-	owner.comm[COMM_LEN - 1] = owner.leader_comm[COMM_LEN - 1] = 0;
 	if (has_jit_frame(r))
 		module_set_jit(bpf_modules_set(s->modules),
-			       r->tgid); /* while its root can still be opened */
-	stack_store_put(s->store, &r->key, &owner, r->frames, r->nframes);
+			       r->thread.tgid); /* while its root can still be opened */
+	stack_store_put(s->store, &r->key, &r->thread, r->frames, r->nframes);
 	return 0;
 }
 
 void bpf_session_put(struct bpf_session *s, const struct sample_key *key,
-		     const struct stack_owner *owner, const u64 *frames, u32 nframes)
+		     const struct thread_id *owner, const u64 *frames, u32 nframes)
 {
 	s->whole++;
 	stack_store_put(s->store, key, owner, frames, nframes);

@@ -46,7 +46,7 @@ int bpf_session_listen(struct bpf_session *s, int ring_fd, ring_buffer_sample_fn
 
 /* Frames from user space, leaf first, behind a key. */
 void bpf_session_put(struct bpf_session *s, const struct sample_key *key,
-		     const struct stack_owner *owner, const u64 *frames, u32 nframes);
+		     const struct thread_id *owner, const u64 *frames, u32 nframes);
 /* A stack that user space was given to finish; as if it had come through the ring buffer. */
 int bpf_session_finish(struct bpf_session *s, const struct pending_record *r, size_t size);
 /* pending_reuse_maps(), while many such stacks are finished in a row. */

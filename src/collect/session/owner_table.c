@@ -18,7 +18,7 @@ int owner_table_init(struct owner_table *t)
 	u32 none;
 
 	*t = (struct owner_table){.index = {0}};
-	return owner_table_put(t, &(struct stack_owner){0}, &none);
+	return owner_table_put(t, &(struct thread_id){0}, &none);
 }
 
 void owner_table_release(struct owner_table *t)
@@ -45,7 +45,7 @@ static int reserve(struct owner_table *t)
 	return fresh < 0 ? fresh : 0;
 }
 
-int owner_table_put(struct owner_table *t, const struct stack_owner *owner, u32 *number)
+int owner_table_put(struct owner_table *t, const struct thread_id *owner, u32 *number)
 {
 	u32 at = chains_first(&t->index, hash_bytes(0, owner, sizeof(*owner)));
 
@@ -63,7 +63,7 @@ int owner_table_put(struct owner_table *t, const struct stack_owner *owner, u32 
 	return 0;
 }
 
-const struct stack_owner *owner_table_get(const struct owner_table *t, u32 number)
+const struct thread_id *owner_table_get(const struct owner_table *t, u32 number)
 {
 	return &t->items.data[number].owner;
 }

@@ -11,14 +11,8 @@
 #define OWNER_BITS 24 /* of a number in the table */
 #define OWNERS_MAX (1u << OWNER_BITS)
 
-struct stack_owner { /* the first thread that was seen with a key */
-	struct proc_pid tgid, tid;
-	char comm[COMM_LEN]; /* the thread's name; zeroes behind its end */
-	char leader_comm[COMM_LEN]; /* that of its process; likewise */
-};
-
 struct owner_item {
-	struct stack_owner owner;
+	struct thread_id owner; /* names with zeroes behind their end */
 	u32 next;
 	u32 moved; /* while owners are dropped: 0, or the new number plus one */
 };
@@ -32,9 +26,9 @@ int owner_table_init(struct owner_table *t) MUST_CHECK;
 void owner_table_release(struct owner_table *t);
 size_t owner_table_bytes(const struct owner_table *t);
 
-/* -ENOMEM: nothing has changed. */
-int owner_table_put(struct owner_table *t, const struct stack_owner *owner, u32 *number) MUST_CHECK;
-const struct stack_owner *owner_table_get(const struct owner_table *t, u32 number);
+/* Names are compared with what is behind their end. -ENOMEM: nothing has changed. */
+int owner_table_put(struct owner_table *t, const struct thread_id *owner, u32 *number) MUST_CHECK;
+const struct thread_id *owner_table_get(const struct owner_table *t, u32 number);
 
 /*
  * Drops the owners that nobody needs any more, which takes no memory: begin, mark each one in use, renumber, ask for the

@@ -187,14 +187,7 @@ static void restore(struct stack_walk *st, const struct pending_record *r)
 		walk_push(st, frame);
 		st->has_anon |= FRAME_MODULE(frame) == MODULE_ANON;
 	}
-	st->pc = r->pc;
-	st->sp = r->sp;
-	st->bp = r->bp;
-	st->bx = r->bx;
-	memcpy(st->regs, r->regs, sizeof(st->regs));
-	st->regs_known = r->regs_known;
-	st->bx_known = r->bx_known;
-	st->exact = r->exact;
+	st->regs = r->regs;
 }
 
 static bool is_sound(const struct pending_record *r, size_t size)
@@ -216,7 +209,7 @@ static void walk(struct pending *p, const struct pending_record *r)
 				     .rules = tables_rule_array(p->env.tables),
 				     .nrules = UNWIND_MAX_RULES};
 	const struct walk_copy copy = {.copy = {r->data + r->nframes * sizeof(u64), r->copied},
-				       .sp = r->sp};
+				       .sp = r->regs.sp};
 
 	restore(&p->walk, r);
 	p->wanted = NULL;
@@ -224,14 +217,13 @@ static void walk(struct pending *p, const struct pending_record *r)
 	if (p->in) {
 		walk_stack(&p->walk, &env, &copy);
 	} else { /* the process is gone, and with it what was mapped where; or out of reach */
-		p->walk.end = r->tgid.nr ? STACK_LOADING : STACK_OUTSIDE;
+		p->walk.end = r->thread.tgid.nr ? STACK_LOADING : STACK_OUTSIDE;
 		walk_push(&p->walk, FRAME(MODULE_CUT, p->walk.end));
 	}
 }
 
 static int store(struct pending *p, const struct pending_record *r)
 {
-	struct stack_owner owner = {.tgid = r->tgid, .tid = r->tid};
 	struct sample_key key = r->key;
 
 	if (!r->ticket) {
@@ -239,12 +231,9 @@ static int store(struct pending *p, const struct pending_record *r)
 		if (p->walk.has_anon)
 			key.tgid = r->key_tgid;
 	}
-	memcpy(owner.comm, r->comm, sizeof(owner.comm));
-	memcpy(owner.leader_comm, r->leader_comm, sizeof(owner.leader_comm));
-	owner.comm[COMM_LEN - 1] = owner.leader_comm[COMM_LEN - 1] = 0;
 	if (p->walk.end < STACK_END_COUNT)
 		p->ends[p->walk.end]++;
-	stack_store_put(p->env.store, &key, &owner, p->walk.frames, p->walk.nframes);
+	stack_store_put(p->env.store, &key, &r->thread, p->walk.frames, p->walk.nframes);
 	return stack_store_add(p->env.store, &key, TALLY_COUNT, &r->count);
 }
 
@@ -280,7 +269,7 @@ int pending_finish(struct pending *p, const struct pending_record *r, size_t siz
 {
 	if (!is_sound(r, size))
 		return -EBADMSG;
-	p->in = mappings_of(p, r->tgid);
+	p->in = mappings_of(p, r->thread.tgid);
 	walk(p, r);
 	if (p->wanted && !p->giving_up && keep(p, r, size))
 		return 0;

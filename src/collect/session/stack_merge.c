@@ -296,7 +296,7 @@ static void add_alias(struct stack_store *s, const struct stack_entry *e, u32 to
 /* An owner at a level of labels. Without memory it has none. */
 static u32 owner_at(struct stack_store *s, u32 owner, u32 level)
 {
-	struct stack_owner less = *owner_table_get(&s->owners, owner);
+	struct thread_id less = *owner_table_get(&s->owners, owner);
 	u32 number;
 
 	if (level == 0)

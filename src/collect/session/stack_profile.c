@@ -245,7 +245,7 @@ static void add_pid(struct conversion *c, struct label_list *l, const char *key,
 }
 
 static void add_labels_of_kind(struct conversion *c, const struct stack_entry *e,
-			       const struct stack_owner *owner, struct label_list *l)
+			       const struct thread_id *owner, struct label_list *l)
 {
 	struct sample_label own[SAMPLE_LABELS_MAX];
 	u32 n = 0;
@@ -259,7 +259,7 @@ static void add_labels_of_kind(struct conversion *c, const struct stack_entry *e
 /* What was merged may have lost the thread or the process that it belongs to. */
 static int labels_of(struct conversion *c, const struct stack_entry *e, struct label_list *l)
 {
-	const struct stack_owner *o = owner_table_get(&c->store->owners, e->owner);
+	const struct thread_id *o = owner_table_get(&c->store->owners, e->owner);
 
 	if (c->opt->by_process && (o->tgid.nr || !e->merged)) {
 		add_text(c, l, "comm", o->leader_comm);

@@ -211,23 +211,23 @@ bool stack_store_is_tight(const struct stack_store *s)
 }
 
 /* What no label tells apart need not be told apart here. */
-static struct stack_owner known_owner(const struct stack_store *s, const struct sample_key *key,
-				      const struct stack_owner *owner)
+static struct thread_id known_owner(const struct stack_store *s, const struct sample_key *key,
+				    const struct thread_id *owner)
 {
-	struct stack_owner o = {.tid = {0}};
+	struct thread_id o = {.tid = {0}};
 
 	if (s->by_process || key->tgid.nr)
 		o.tgid = owner->tgid;
 	if (s->by_process)
-		snprintf(o.leader_comm, sizeof(o.leader_comm), "%s", owner->leader_comm);
+		snprintf(o.leader_comm, COMM_LEN, "%.*s", COMM_LEN - 1, owner->leader_comm);
 	if (s->by_thread) {
 		o.tid = owner->tid;
-		snprintf(o.comm, sizeof(o.comm), "%s", owner->comm);
+		snprintf(o.comm, COMM_LEN, "%.*s", COMM_LEN - 1, owner->comm);
 	}
 	return o;
 }
 
-static struct proc_pid process_of(const struct stack_owner *owner, const u64 *frames, u32 nframes)
+static struct proc_pid process_of(const struct thread_id *owner, const u64 *frames, u32 nframes)
 {
 	for (u32 i = 0; i < nframes; i++) {
 		if (FRAME_MODULE(frames[i]) == MODULE_ANON)
@@ -237,9 +237,9 @@ static struct proc_pid process_of(const struct stack_owner *owner, const u64 *fr
 }
 
 static int take_in(struct stack_store *s, const struct sample_key *key,
-		   const struct stack_owner *owner, const u64 *frames, u32 nframes)
+		   const struct thread_id *owner, const u64 *frames, u32 nframes)
 {
-	const struct stack_owner known = known_owner(s, key, owner);
+	const struct thread_id known = known_owner(s, key, owner);
 	struct stack_entry e = {.key = *key, .epoch = s->epoch};
 	u32 number;
 
@@ -261,7 +261,7 @@ static int take_in(struct stack_store *s, const struct sample_key *key,
 }
 
 void stack_store_put(struct stack_store *s, const struct sample_key *key,
-		     const struct stack_owner *owner, const u64 *frames, u32 nframes)
+		     const struct thread_id *owner, const u64 *frames, u32 nframes)
 {
 	struct stack_entry *e = stack_entry_find(s, key, false);
 

@@ -40,7 +40,7 @@ void stack_store_free(struct stack_store *s);
 
 /* Remembers the frames behind a key (leaf first; copied). Again for a known key: nothing happens. */
 void stack_store_put(struct stack_store *s, const struct sample_key *key,
-		     const struct stack_owner *owner, const u64 *frames, u32 nframes);
+		     const struct thread_id *owner, const u64 *frames, u32 nframes);
 
 bool stack_store_knows(const struct stack_store *s, const struct sample_key *key);
 
@@ -123,7 +123,7 @@ struct sample_mapping {
 	void (*values)(void *arg, const struct sample_key *key, const struct sample_tally *tally,
 		       s64 values[SAMPLE_VALUES_MAX]);
 	/* Labels of its own, whose number is returned; NULL: it has none. */
-	u32 (*labels)(void *arg, const struct sample_key *key, const struct stack_owner *owner,
+	u32 (*labels)(void *arg, const struct sample_key *key, const struct thread_id *owner,
 		      struct sample_label labels[SAMPLE_LABELS_MAX]);
 	/* Whether a key becomes a sample. NULL: every one does. */
 	bool (*wanted)(void *arg, const struct sample_key *key);

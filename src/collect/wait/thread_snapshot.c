@@ -20,11 +20,11 @@
 static u32 copy_stack(const struct thread_record *thread, u8 *to)
 {
 	struct iovec local = {to, SNAPSHOT_STACK};
-	struct iovec remote = {(void *)(uintptr_t)thread->sp, SNAPSHOT_STACK};
+	struct iovec remote = {(void *)(uintptr_t)thread->regs.sp, SNAPSHOT_STACK};
 	ssize_t got;
 	pid_t tgid;
 
-	if (pid_from_proc(thread->tgid, &tgid))
+	if (pid_from_proc(thread->thread.tgid, &tgid))
 		return 0;
 	got = process_vm_readv(tgid, &local, 1, &remote, 1, 0);
 	return got > 0 ? (u32)got : 0;
@@ -39,15 +39,12 @@ static u64 kernel_frame(const struct thread_record *thread, u32 i)
 /* A kernel thread, or one whose user frames are not wanted. */
 static int take_kernel_part(struct bpf_session *s, const struct thread_record *thread, u32 n)
 {
-	struct stack_owner owner = {.tgid = thread->tgid, .tid = thread->tid};
 	u64 frames[STACK_MAX_KERNEL];
 
-	memcpy(owner.comm, thread->comm, sizeof(owner.comm));
-	memcpy(owner.leader_comm, thread->leader_comm, sizeof(owner.leader_comm));
 	for (u32 i = 0; i < n; i++)
 		frames[i] = kernel_frame(thread, i);
 	if (n)
-		bpf_session_put(s, &thread->key, &owner, frames, n);
+		bpf_session_put(s, &thread->key, &thread->thread, frames, n);
 	return 0;
 }
 
@@ -62,17 +59,8 @@ static int take_one(struct bpf_session *s, const struct thread_record *thread,
 	r->kind = RECORD_PENDING;
 	r->key = thread->key;
 	r->ticket = thread->key.stack;
-	r->tgid = thread->tgid;
-	r->tid = thread->tid;
-	memcpy(r->comm, thread->comm, sizeof(r->comm));
-	memcpy(r->leader_comm, thread->leader_comm, sizeof(r->leader_comm));
-	r->pc = thread->pc;
-	r->sp = thread->sp;
-	r->bp = thread->bp;
-	r->bx = thread->bx;
-	memcpy(r->regs, thread->regs, sizeof(r->regs));
-	r->regs_known = r->bx_known = 1;
-	r->exact = thread->exact;
+	r->thread = thread->thread;
+	r->regs = thread->regs;
 	r->nframes = n;
 	for (u32 i = 0; i < n; i++) {
 		u64 frame = kernel_frame(thread, i);

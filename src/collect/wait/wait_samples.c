@@ -41,7 +41,7 @@ static const char *hold_kind_text(u16 cause)
 }
 
 static u32 lock_labels(struct wait_samples *r, const struct sample_key *key,
-		       const struct stack_owner *owner, struct sample_label *out)
+		       const struct thread_id *owner, struct sample_label *out)
 {
 	const char *name = NULL;
 	pid_t tgid;
@@ -64,7 +64,7 @@ static u32 lock_labels(struct wait_samples *r, const struct sample_key *key,
 	return n;
 }
 
-static u32 labels(void *arg, const struct sample_key *key, const struct stack_owner *owner,
+static u32 labels(void *arg, const struct sample_key *key, const struct thread_id *owner,
 		  struct sample_label out[SAMPLE_LABELS_MAX])
 {
 	struct wait_samples *r = arg;
