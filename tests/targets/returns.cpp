@@ -90,6 +90,15 @@ EXPORTED void *shape_delegates(std::size_t size)
 	return p;
 }
 
+// It fills its block at its end, by a jump: memset returns what it is given.
+EXPORTED void *shape_zeroed(std::size_t size)
+{
+	if (size > 1ul << 40)
+		return nullptr;
+	used = (used + size) % 4096;
+	return memset(pool + used, 0, size % 4096);
+}
+
 // A realigned stack, whose depth is not known.
 EXPORTED void *shape_aligned(std::size_t size)
 {

@@ -312,8 +312,9 @@ static const char *const all[] = {"_Znwm",
 				  "_ZnwmSt11align_val_tRKSt9nothrow_t",
 				  "posix_memalign",
 				  NULL};
-static const char *const shapes[] = {"shape_bump",    "shape_frame",     "shape_switch",
-				     "shape_aligned", "shape_recursive", NULL};
+static const char *const shapes[] = {
+	"shape_bump",   "shape_frame", "shape_switch", "shape_aligned", "shape_recursive",
+	"shape_zeroed", NULL};
 
 TEST(return_site, foretells_shapes)
 {

@@ -140,6 +140,19 @@ static bool never_returns(const char *name)
 					 : !strncmp(name, "__cxa_throw_", 12);
 }
 
+/* C17 7.24: what an allocation function jumps to at its end, to fill its block. */
+static bool returns_first_argument(const char *name)
+{
+	static const char *const names[] = {"memset",       "memcpy",       "memmove",
+					    "__memset_chk", "__memcpy_chk", "__memmove_chk"};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (!strcmp(name, names[i]))
+			return true;
+	}
+	return false;
+}
+
 struct wanted {
 	const char *name;
 	size_t len;
@@ -388,6 +401,8 @@ static int follow_import(struct search *s, struct code_node *n, const char *name
 	n->kind = CODE_UNKNOWN;
 	if (!vaddr && s->file->request.imports && allocator_is_c_name(name))
 		n->kind = CODE_STOPPER;
+	else if (!vaddr && returns_first_argument(name))
+		n->kind = CODE_FIRST_ARGUMENT;
 	if (!vaddr)
 		return 0;
 	n->kind = CODE_JUMP;

@@ -23,6 +23,7 @@ enum code_kind {
 	CODE_RETURN,
 	CODE_STOPS, /* control does not go on: a trap, or a call of a function that never returns */
 	CODE_STOPPER, /* a function to stop at, or one of C's allocation functions */
+	CODE_FIRST_ARGUMENT, /* a function of another file that returns what rdi is: memset */
 	CODE_TABLE, /* an indirect jump inside a function: anywhere in it */
 	CODE_UNKNOWN,
 };

@@ -17,6 +17,7 @@ enum value {
 enum depth_state { DEPTH_UNKNOWN, DEPTH_KNOWN, DEPTH_VARIES };
 
 #define REG_RAX 0
+#define REG_RDI 7
 /* Kept by calls (System V psABI 3.2.1): rbx, rbp, r12 to r15. */
 #define CALLEE_SAVED (1u << 3 | 1u << 5 | 0xfu << 12)
 
@@ -60,6 +61,8 @@ static u8 value_of(const struct code_node *n)
 	switch (n->kind) {
 	case CODE_RETURN:
 		return REG_RAX;
+	case CODE_FIRST_ARGUMENT:
+		return REG_RDI;
 	case CODE_TABLE:
 	case CODE_UNKNOWN:
 		return VALUE_NONE;
@@ -149,12 +152,21 @@ static void find_depths(struct code_file *file, struct code_graph *g)
 
 /* ---- which ways back pass a place where the result is known ---- */
 
+/* A function that is jumped to finds the return address where rsp is, whatever led there. */
+static bool is_at_return_address(const struct code_node *to)
+{
+	return to->kind == CODE_FIRST_ARGUMENT ||
+	       (to->next && to->next->kind == CODE_FIRST_ARGUMENT); /* behind endbr64 */
+}
+
 /* A cheap probe at `n` knows the result when control goes on to `to`. */
 static bool is_candidate(const struct code_node *n, const struct code_node *to,
 			 const struct return_request *request)
 {
 	if (request->in_memory || !n->probeable || n->cost == PROBE_COST_STEPPED ||
-	    n->depth_state != DEPTH_KNOWN || n->vaddr == request->entry_site)
+	    n->vaddr == request->entry_site)
+		return false;
+	if (n->depth_state != DEPTH_KNOWN && !is_at_return_address(to))
 		return false;
 	if (n->kind == CODE_BRANCH && n->condition == CODE_NO_CONDITION)
 		return false;
@@ -174,6 +186,7 @@ static bool is_covered(const struct code_node *n, const struct return_request *r
 		return true;
 	switch (n->kind) {
 	case CODE_RETURN:
+	case CODE_FIRST_ARGUMENT:
 	case CODE_TABLE:
 	case CODE_UNKNOWN:
 		return false;
@@ -212,6 +225,7 @@ static bool is_delegated(const struct code_node *n, const struct return_request 
 
 	switch (n->kind) {
 	case CODE_RETURN:
+	case CODE_FIRST_ARGUMENT:
 	case CODE_TABLE:
 	case CODE_UNKNOWN:
 		return false;
@@ -264,7 +278,8 @@ static bool is_closed(const struct code_graph *g)
 {
 	for (const struct code_node *n = g->nodes; n; n = n->hh.next) {
 		if (n->kind == CODE_CALL || n->kind == CODE_STOPPER || n->kind == CODE_UNKNOWN ||
-		    n->kind == CODE_STOPS || n->switches_stack || n->enters_kernel)
+		    n->kind == CODE_FIRST_ARGUMENT || n->kind == CODE_STOPS || n->switches_stack ||
+		    n->enters_kernel)
 			return false;
 	}
 	return true;
@@ -333,7 +348,7 @@ static int add_site(struct code_file *file, const struct code_node *n, struct re
 	if (n->kind == CODE_RETURN) {
 		site.taken = site.passed = probe_register_dwarf(REG_RAX);
 	} else {
-		site.stack_bytes = (u32)n->depth;
+		site.stack_bytes = n->depth_state == DEPTH_KNOWN ? (u32)n->depth : 0;
 		site.taken = dwarf_of(n, n->target, n->pick_target);
 		site.passed = dwarf_of(n, n->next, n->pick_next);
 		if (n->kind != CODE_BRANCH)
@@ -354,7 +369,7 @@ static int collect(struct code_file *file, const struct code_graph *g, struct re
 			err = add_site(file, n, out);
 		if (!n->open || n->value == VALUE_ZERO)
 			continue;
-		if (n->kind == CODE_UNKNOWN)
+		if (n->kind == CODE_UNKNOWN || n->kind == CODE_FIRST_ARGUMENT)
 			unseen(out, n->vaddr, "a jump to where it is not known");
 		else if (n->kind == CODE_RETURN && !n->probeable)
 			unseen(out, n->vaddr, "a return that takes no probe");
