@@ -49,6 +49,7 @@ struct function_name {
 struct candidate {
 	struct alloc_function function;
 	enum rank rank;
+	bool prefixed; /* a known allocator's own name is at this address as well */
 };
 
 struct search {
@@ -165,6 +166,19 @@ static bool lookup_prefixed(const char *const *known, size_t n, const char *name
 	return false;
 }
 
+/* je_malloc; not mi_zalloc, whose kind is malloc's. */
+static bool is_malloc_of_prefix(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
+		size_t skip = strlen(prefixes[i]);
+
+		if (!strncmp(name, prefixes[i], skip) &&
+		    name_equals(name + skip, elf_name_length(name + skip, NAME_LONGEST), "malloc"))
+			return true;
+	}
+	return false;
+}
+
 /*
  * Looks up operator new and delete as the standard library declares them (their names follow
  * Itanium C++ ABI 5.1.3). Placement forms and a program's own overloads do not count.
@@ -235,6 +249,7 @@ static bool classify(const struct search *s, const char *name, size_t len, struc
 {
 	bool known = classify_known(name, len, c);
 
+	c->prefixed = known && c->rank == RANK_PREFIXED;
 	c->function.may_throw = known && throws(&c->function, name, len);
 	if (!lookup_named(s->names, name, len, &c->function.kind))
 		return known;
@@ -361,8 +376,34 @@ static void drop_aliases(struct search *s)
 			last->function.size = c->function.size;
 		last->function.may_throw |=
 			c->function.may_throw; /* linkers fold equal functions */
+		last->prefixed |= c->prefixed;
 	}
 	s->found.len = kept;
+}
+
+/*
+ * Returns whether the program's own malloc calls je_malloc, say, which is in the same file. Nothing is
+ * known of that malloc, though the allocator is.
+ */
+static bool wraps_an_allocator(const struct search *s)
+{
+	bool plain = false, other = false;
+
+	vec_for_each(&s->found, c) {
+		if (c->function.kind != ALLOC_MALLOC)
+			continue;
+		plain |= c->rank == RANK_PLAIN && !c->prefixed;
+		other |= c->rank == RANK_PREFIXED && is_malloc_of_prefix(c->function.name);
+	}
+	return plain && other;
+}
+
+static void distrust_wrappers(struct search *s)
+{
+	if (!wraps_an_allocator(s))
+		return;
+	vec_for_each(&s->found, c)
+		c->function.may_throw |= c->rank == RANK_PLAIN;
 }
 
 /* Returns whether one function allocates memory and one frees it, both under C's names. */
@@ -438,6 +479,7 @@ int allocator_find(struct elf_file *f, const struct alloc_names *names, struct a
 	if (!err) {
 		out->ifuncs = s.ifuncs;
 		drop_aliases(&s);
+		distrust_wrappers(&s);
 		if (makes_an_allocator(&s) && !allocator_is_dynamic_linker(&s.marks))
 			out->id = allocator_identify(f, &s.marks, out->text, sizeof(out->text));
 		err = keep_functions(&s, out);

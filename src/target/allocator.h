@@ -62,8 +62,9 @@ struct alloc_function {
 	u64 size; /* size of the function in bytes; 0 if unknown */
 	/*
 	 * True if an exception may leave the function, as it may leave operator new (C++17
-	 * 21.6.2.1), or if nothing is known about it, as a function named by --alloc may also
-	 * switch stacks. C's own functions (malloc and the like) do neither.
+	 * 21.6.2.1), or if nothing is known about it: a function named by --alloc may also switch
+	 * stacks, and so may a malloc that wraps a known allocator's. C's own functions (malloc and
+	 * the like) of known allocators do neither.
 	 */
 	bool may_throw;
 	bool named; /* named by --alloc, and not a name from C or a known allocator */

@@ -509,12 +509,14 @@ COMPARED=()
 	exactly heap_cxx 50 limit
 }
 
-# above HOW...: malloc on a stack below another one, on which it is called meanwhile.
+# above PROGRAM HOW...: malloc on a stack below another one, on which it is called meanwhile.
 above() {
+	local program=$1
+	shift
 	need_root
-	[ -x "$TARGETS/heap_above" ] || skip "heap_above was not built here"
+	[ -x "$TARGETS/$program" ] || skip "$program was not built here"
 	# A program of its own: the return probes of another test's recording would reach this process as well.
-	cp "$TARGETS/heap_above" "$BATS_TEST_TMPDIR/heap_above"
+	cp "$TARGETS/$program" "$BATS_TEST_TMPDIR/heap_above"
 	start_ready "$BATS_TEST_TMPDIR/heap_above" "$@"
 	heap --rate 1
 	kill -0 "$PID"
@@ -522,16 +524,25 @@ above() {
 }
 
 @test "heap leaves: malloc for a signal handler whose stack lies above" {
-	above 20000
+	above heap_above-known 20000
 	! grep -q '^interrupted 0' "$BATS_TEST_TMPDIR/target.out"
 }
 @test "heap leaves: malloc that goes to a stack above, where it is called, too" {
-	above 3000 switch
+	above heap_above-known 3000 switch
 	grep -q '1000 allocations were left out' "$ERR"
 }
 
 @test "heap leaves: malloc for a signal handler whose stack lies above, uprobe_multi" {
-	CPROF_UPROBES=multi above 5000
+	CPROF_UPROBES=multi above heap_above 5000
+}
+
+# Nothing is known of an allocator of the program's own, though its functions have the names of C's.
+@test "heap leaves: a malloc of the program's own for a signal handler whose stack lies above" {
+	above heap_above 20000
+}
+@test "heap leaves: a malloc of the program's own that throws" { exactly heap_throws 3000; }
+@test "heap leaves: a malloc of the program's own that throws, around a known allocator" {
+	exactly heap_throws-wrapper 3000
 }
 
 @test "heap leaves: a function whose returns are hidden is counted, not followed, and that is said" {

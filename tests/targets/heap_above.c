@@ -3,7 +3,7 @@
  * heap_above N [switch]: an allocator of the program's own, by the names of C's, that signal
  * handlers may use, and a thread whose signal stack lies above its own stack. Its handler
  * interrupts malloc and calls it. With "switch" malloc itself goes to another stack above, and
- * calls malloc there.
+ * calls malloc there. Built with -DKNOWN it has the name of an allocator that does neither.
  */
 #include "heap_truth.h"
 
@@ -24,6 +24,13 @@ static char *stacks;
 static int switches;
 static __thread int is_worker;
 static ucontext_t here, there;
+
+#ifdef KNOWN
+int mi_version(void)
+{
+	return 212;
+}
+#endif
 
 static NOINLINE void linger(void)
 {

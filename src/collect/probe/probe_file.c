@@ -247,15 +247,12 @@ static int find_returns(struct reading *in, const struct alloc_function *functio
 }
 
 /*
- * Of an allocator that is not known, signal handlers might be allowed to call malloc while it runs.
- * Without sessions nobody decides, call by call, whether a second return probe would do harm.
+ * An allocator that is not known may be left in any way, whatever its functions are called: a malloc
+ * that throws at its limit, or that signal handlers may call while it runs.
  */
-static bool needs_results(const struct reading *in, const struct allocator *a,
-			  const struct alloc_function *function)
+static bool needs_results(const struct allocator *a, const struct alloc_function *function)
 {
-	bool known = a->id != ALLOCATOR_UNKNOWN && a->id != ALLOCATOR_NAMED;
-
-	return function->may_throw || (in->r->returns && !known);
+	return function->may_throw || a->id == ALLOCATOR_UNKNOWN || a->id == ALLOCATOR_NAMED;
 }
 
 /* ---- every function ---- */
@@ -312,7 +309,7 @@ static int function_add(struct reading *in, const struct allocator *a,
 			 function->name, in->path);
 		return 0;
 	}
-	if (sig->allocates && needs_results(in, a, function)) {
+	if (sig->allocates && needs_results(a, function)) {
 		err = code_begin(in, a);
 		if (!err)
 			err = find_returns(in, function, function->vaddr + at.offset, &returns);
