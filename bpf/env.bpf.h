@@ -26,7 +26,9 @@ static __always_inline const struct unwind_rule *env_rule(u32 number)
 
 static __always_inline const struct module_table *env_module_table(u32 module)
 {
-	return bpf_map_lookup_elem(&module_tables, &module);
+	u32 slot = module % MODULE_SLOTS;
+
+	return bpf_map_lookup_elem(&module_tables, &slot);
 }
 
 static __always_inline struct rule_memo *env_memo(u64 frame)

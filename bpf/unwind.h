@@ -549,8 +549,8 @@ static __always_inline enum stack_end why_uncovered(u32 module)
 
 	if (module == MODULE_OUTSIDE)
 		return STACK_OUTSIDE;
-	if (mt && mt->unread)
-		return STACK_UNREAD;
+	if (mt && mt->missing)
+		return mt->missing == TABLE_NO_ROOM ? STACK_NO_ROOM : STACK_UNREAD;
 	return mt && mt->has_table ? STACK_NO_ROW : STACK_NO_TABLE;
 }
 

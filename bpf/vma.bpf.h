@@ -73,7 +73,7 @@ struct {
 /* The kernel's inode -> module number; 0 while user space is loading it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, MODULE_MAX);
+	__uint(max_entries, MODULE_SLOTS);
 	__type(key, u64);
 	__type(value, u32);
 } modules SEC(".maps");

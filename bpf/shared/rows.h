@@ -138,7 +138,13 @@ struct module_table {
 	u32 nwords; /* of whole pages */
 	u16 has_table; /* 0: nothing is known about the module's code */
 	u16 zero; /* a zero that the verifier cannot see through */
-	u32 unread; /* there is no table because the file's file system did not answer */
+	u32 missing; /* enum table_missing */
+};
+
+enum table_missing {
+	TABLE_NOT_MISSING,
+	TABLE_UNREAD, /* the file's file system did not answer */
+	TABLE_NO_ROOM, /* the pool is full */
 };
 
 /* The pool: pages live in chunks, each an array map that user space fills through mmap. */

@@ -30,7 +30,12 @@ enum module_id {
 	MODULE_OUTSIDE =
 		10, /* a file of processes outside cprof's PID namespace only: file offset */
 	MODULE_FIRST_FILE = 16,
-	MODULE_MAX = 8192,
+	/*
+	 * Tables lie in slots: a module's is its number modulo MODULE_SLOTS. When a module is let go its slot
+	 * goes to another one with another number, so that recorded frames never come to mean another file.
+	 */
+	MODULE_SLOTS = 8192,
+	MODULE_MAX = 65536,
 };
 
 #define STACK_MAX_USER 1024u /* user frames kept, leaf side first */
@@ -55,7 +60,8 @@ enum module_id {
 	X(STACK_COPY_TOO_SHORT, "stack larger than the copied part")            \
 	X(STACK_SWITCH, "went on on another stack")                             \
 	X(STACK_UNREAD, "file could not be read in time")                       \
-	X(STACK_OUTSIDE, "process outside of cprof's PID namespace")
+	X(STACK_OUTSIDE, "process outside of cprof's PID namespace")            \
+	X(STACK_NO_ROOM, "no room for the module's unwind table")
 
 #define STACK_END_ENUM_(name, text) name,
 enum stack_end { STACK_ENDS(STACK_END_ENUM_) STACK_END_COUNT };

@@ -5,7 +5,7 @@
 
 #include "collect/collector.h"
 
-#define LOSSES_SIZE 512
+#define LOSSES_SIZE 640
 
 u64 losses_total(const struct collect_stats *s); /* samples */
 /* "0", or "12 (ring buffer full 10, table full 2)". */

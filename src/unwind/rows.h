@@ -37,7 +37,7 @@ struct rows {
 	u32 nrows; /* rows in `words`, padding not counted */
 	u32 nfunctions;
 	u32 unsupported_rows;
-	bool unread; /* there are no rows, because the file's file system did not answer in time */
+	u8 missing; /* enum table_missing: why there are no rows */
 	bool frame_pointers; /* no CFI at all: UNWIND_RULE_FP except for functions known by name */
 };
 

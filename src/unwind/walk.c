@@ -70,8 +70,8 @@ static const struct module_table *env_module_table(u32 module)
 		.base_off = rows->base_off,
 		.nblocks = rows->nblocks,
 		.word_page = current->block_pages,
-		.has_table = !rows->unread,
-		.unread = rows->unread,
+		.has_table = !rows->missing,
+		.missing = rows->missing,
 	};
 	return &current->table;
 }

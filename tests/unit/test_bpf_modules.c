@@ -41,7 +41,7 @@ static void setup(struct fixture *f)
 		.maps = {.chunks_fd = make_map(BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, TABLE_MAX_CHUNKS,
 					       0, chunk),
 			 .rules_fd = mapped_array(sizeof(struct unwind_rule), UNWIND_MAX_RULES),
-			 .modules_fd = mapped_array(sizeof(struct module_table), MODULE_MAX)},
+			 .modules_fd = mapped_array(sizeof(struct module_table), MODULE_SLOTS)},
 		.modules_fd = make_map(BPF_MAP_TYPE_HASH, 8, 4, 64, 0, 0),
 	};
 	close(chunk);

@@ -36,34 +36,18 @@ static int number_of(void *arg, pid_t tgid, const struct map_entry *e)
 	return f->number;
 }
 
-static int mapped_array(u32 value, u32 entries)
-{
-	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
-	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "test", 4, value, entries, &opts);
-
-	if (fd < 0 && (errno == EPERM || errno == ENOSYS))
-		unit_skip("BPF maps need root");
-	CHECK(fd >= 0);
-	return fd;
-}
-
 static void setup(struct fixture *f)
 {
-	const struct tables_maps maps = {
-		.chunks_fd = -1,
-		.rules_fd = mapped_array(sizeof(struct unwind_rule), UNWIND_MAX_RULES),
-		.modules_fd = mapped_array(sizeof(struct module_table), MODULE_MAX)};
+	const struct tables_maps none = {.chunks_fd = -1, .rules_fd = -1, .modules_fd = -1};
 	struct pending_env env = {.number = number_of, .arg = f};
 
 	memset(f, 0, sizeof(*f));
 	f->opt.target = &f->target;
-	CHECK_INT(tables_new(&maps, &f->tables), 0);
+	CHECK_INT(tables_new(&none, &f->tables), 0);
 	CHECK_INT(stack_store_new(&f->opt, NULL, &f->store), 0);
 	env.tables = f->tables;
 	env.store = f->store;
 	CHECK_INT(pending_new(&env, &f->pending), 0);
-	close(maps.rules_fd);
-	close(maps.modules_fd);
 }
 
 static void teardown(struct fixture *f)

@@ -193,8 +193,8 @@ TEST(summary, every_reason_at_its_longest_fits_a_line)
 	print(&b);
 	CHECK_INT(b.nlines, 3);
 	CHECK_STR(b.lines[1] + strlen(b.lines[1]) -
-			  strlen("process outside of cprof's PID namespace 999999"),
-		  "process outside of cprof's PID namespace 999999");
+			  strlen("no room for the module's unwind table 999999"),
+		  "no room for the module's unwind table 999999");
 	free(b.text);
 }
 

@@ -47,7 +47,7 @@ static void setup(struct fixture *f, u32 chunks)
 	f->maps = (struct tables_maps){
 		.chunks_fd = array_of_chunks(chunks),
 		.rules_fd = mapped_array(sizeof(struct unwind_rule), UNWIND_MAX_RULES),
-		.modules_fd = mapped_array(sizeof(struct module_table), MODULE_MAX)};
+		.modules_fd = mapped_array(sizeof(struct module_table), MODULE_SLOTS)};
 	CHECK_INT(tables_new(&f->maps, &f->tables), 0);
 }
 
@@ -143,18 +143,18 @@ TEST(tables, pages_follow_each_other_across_chunks)
 
 	setup(&f, 4);
 	CHECK_INT(tables_load(f.tables, 3, &small), 0);
-	CHECK_INT(tables_load(f.tables, MODULE_MAX - 1, &large), 0);
+	CHECK_INT(tables_load(f.tables, MODULE_SLOTS - 1, &large), 0);
 	CHECK_INT(tables_load(f.tables, 4, &small), 0);
 	CHECK_INT(module_seen(&f, 3).block_page, 0);
 	CHECK_INT(module_seen(&f, 3).word_page, 1);
-	CHECK_INT(module_seen(&f, MODULE_MAX - 1).block_page, 3);
-	CHECK_INT(module_seen(&f, MODULE_MAX - 1).word_page, 5);
+	CHECK_INT(module_seen(&f, MODULE_SLOTS - 1).block_page, 3);
+	CHECK_INT(module_seen(&f, MODULE_SLOTS - 1).word_page, 5);
 	CHECK_INT(module_seen(&f, 4).block_page, 5 + 2 * TABLE_CHUNK_PAGES);
 	CHECK_INT(tables_rows(f.tables), 2 * small.nrows + large.nrows);
 	check_seen(&f, 3, &small);
-	check_seen(&f, MODULE_MAX - 1, &large);
+	check_seen(&f, MODULE_SLOTS - 1, &large);
 	check_view(&f, 3, &small);
-	check_view(&f, MODULE_MAX - 1, &large);
+	check_view(&f, MODULE_SLOTS - 1, &large);
 	check_view(&f, 4, &small);
 	teardown(&f);
 	release(&small);
@@ -288,9 +288,111 @@ TEST(tables, rules_are_where_the_programs_look)
 
 TEST(tables, maps_that_cannot_be_mapped)
 {
-	const struct tables_maps none = {.chunks_fd = -1, .rules_fd = -1, .modules_fd = -1};
+	const struct tables_maps some = {.chunks_fd = 3, .rules_fd = -1, .modules_fd = -1};
+	const struct tables_maps closed = {.chunks_fd = 9999, .rules_fd = 9999, .modules_fd = 9999};
 	struct tables *t;
 
-	CHECK_INT(tables_new(&none, &t), -ENOMEM);
+	CHECK_INT(tables_new(&some, &t), -EINVAL);
+	CHECK_INT(tables_new(&closed, &t), -ENOMEM);
 	tables_free(NULL);
+}
+
+TEST(tables, without_bpf_the_pool_is_plain_memory)
+{
+	const struct tables_maps none = {.chunks_fd = -1, .rules_fd = -1, .modules_fd = -1};
+	struct rows rows = numbered_rows(2, 3 * TABLE_CHUNK_PAGES, 77);
+	struct fixture f = {.maps = none};
+
+	CHECK_INT(tables_new(&none, &f.tables), 0);
+	CHECK_INT(tables_load(f.tables, MODULE_MAX - 1, &rows), 0);
+	check_view(&f, MODULE_MAX - 1, &rows);
+	tables_free(f.tables);
+	release(&rows);
+}
+
+/* A number that has the same slot is another module, whose table comes in its place. */
+TEST(tables, a_slot_goes_to_the_next_module)
+{
+	struct rows first = numbered_rows(1, 2, 10), second = numbered_rows(2, 1, 999);
+	struct fixture f;
+	struct rows view;
+
+	setup(&f, 1);
+	CHECK_INT(tables_load(f.tables, 20, &first), 0);
+	CHECK(!tables_view(f.tables, 20 + MODULE_SLOTS, &view));
+	tables_unload(f.tables, 20 + MODULE_SLOTS); /* it has none */
+	check_view(&f, 20, &first);
+	tables_unload(f.tables, 20);
+	CHECK_INT(module_seen(&f, 20).has_table, 0);
+	CHECK_INT(tables_size(f.tables).pages, 0);
+	CHECK_INT(tables_load(f.tables, 20 + MODULE_SLOTS, &second), 0);
+	CHECK(!tables_view(f.tables, 20, &view));
+	check_view(&f, 20 + MODULE_SLOTS, &second);
+	check_seen(&f, 20, &second);
+	tables_set_missing(f.tables, 21, TABLE_NO_ROOM);
+	CHECK(tables_view(f.tables, 21, &view) && view.missing == TABLE_NO_ROOM);
+	CHECK_INT(module_seen(&f, 21).missing, TABLE_NO_ROOM);
+	tables_unload(f.tables, 21);
+	CHECK(!tables_view(f.tables, 21, &view));
+	teardown(&f);
+	release(&first);
+	release(&second);
+}
+
+/* Modules come and go, of all sizes, in any order: the pool grows no further than to what is loaded at once. */
+TEST(tables, pages_are_used_again)
+{
+	enum { AT_ONCE = 24, ROUNDS = 3000, PAGES_MAX = 60 };
+	struct rows rows[AT_ONCE] = {0};
+	u32 seed = 1, pages = 0, chunks = 0;
+	struct fixture f;
+
+	setup(&f, 64);
+	for (u32 i = 0; i < ROUNDS; i++) {
+		u32 at = (seed = seed * 1103515245 + 12345) / 65536 % AT_ONCE;
+
+		if (rows[at].blocks) {
+			tables_unload(f.tables, 16 + at);
+			release(&rows[at]);
+		}
+		rows[at] = numbered_rows(1, 1 + seed / 65536 % PAGES_MAX, i * 1000);
+		CHECK_INT(tables_load(f.tables, 16 + at, &rows[at]), 0);
+		if (i == ROUNDS / 4)
+			chunks = tables_size(f.tables).chunks;
+	}
+	for (u32 at = 0; at < AT_ONCE; at++) {
+		check_seen(&f, 16 + at, &rows[at]);
+		check_view(&f, 16 + at, &rows[at]);
+		pages += (rows[at].nblocks / UNWIND_PAGE_BLOCKS) +
+			 rows[at].nwords / UNWIND_PAGE_WORDS;
+		release(&rows[at]);
+	}
+	CHECK_INT(tables_size(f.tables).pages, pages);
+	/* 24 tables of at most 61 pages are 5.7 chunks; holes cost some more. */
+	CHECK(tables_size(f.tables).chunks <= 12);
+	CHECK(tables_size(f.tables).chunks <= chunks + 2);
+	for (u32 at = 0; at < AT_ONCE; at++)
+		tables_unload(f.tables, 16 + at);
+	CHECK_INT(tables_size(f.tables).pages, 0);
+	teardown(&f);
+}
+
+/* What finds no room leaves the pool as it was, however often it is tried. */
+TEST(tables, a_load_that_fails_takes_nothing)
+{
+	struct rows large = numbered_rows(1, 2 * TABLE_CHUNK_PAGES, 3),
+		    fits = numbered_rows(1, 8, 4);
+	struct fixture f;
+
+	setup(&f, 2);
+	CHECK_INT(tables_load(f.tables, 16, &fits), 0);
+	for (int i = 0; i < 100; i++)
+		CHECK(tables_load(f.tables, 17, &large) < 0);
+	CHECK_INT(tables_size(f.tables).pages, 9);
+	for (u32 i = 0; i < 40; i++)
+		CHECK_INT(tables_load(f.tables, 18 + i, &fits), 0);
+	check_view(&f, 57, &fits);
+	teardown(&f);
+	release(&large);
+	release(&fits);
 }

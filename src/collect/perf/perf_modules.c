@@ -33,8 +33,8 @@ struct perf_modules {
 	struct rule_set *rule_set;
 	struct unwind_rule *rules;
 	struct file_entry *files;
-	struct rows *rows[MODULE_MAX];
-	struct file_entry *loading[MODULE_MAX]; /* NULL: it is not */
+	struct rows *rows[MODULE_SLOTS];
+	struct file_entry *loading[MODULE_SLOTS]; /* NULL: it is not */
 	u32 nloading;
 	bool recording;
 	u64 count, late, row_count;
@@ -180,15 +180,15 @@ void perf_modules_begin(struct perf_modules *m)
 
 bool perf_modules_is_loading(const struct perf_modules *m, u32 number)
 {
-	return number < MODULE_MAX && m->loading[number];
+	return number < MODULE_SLOTS && m->loading[number];
 }
 
 const struct rows *perf_modules_rows(const struct perf_modules *m, u32 number)
 {
-	static const struct rows unread = {.unread = true};
+	static const struct rows unread = {.missing = TABLE_UNREAD};
 	const struct module *module = module_set_get(m->set, number);
 
-	if (number >= MODULE_MAX)
+	if (number >= MODULE_SLOTS)
 		return NULL;
 	return module && module->unread ? &unread : m->rows[number];
 }
@@ -269,7 +269,7 @@ void perf_modules_free(struct perf_modules *m)
 		HASH_DEL(m->files, e);
 		free(e);
 	}
-	for (u32 i = 0; i < MODULE_MAX; i++)
+	for (u32 i = 0; i < MODULE_SLOTS; i++)
 		rows_free(m->rows[i]);
 	module_set_free(m->set);
 	rule_set_free(m->rule_set);

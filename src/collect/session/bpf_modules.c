@@ -284,6 +284,8 @@ static void load_rows(struct bpf_modules *b, u32 number, const char *path, struc
 		err = module_rows_join(from, tables_rules(b->tables), &rows);
 	if (!err)
 		err = tables_load(b->tables, number, rows);
+	if (err == -ENOSPC)
+		tables_set_missing(b->tables, number, TABLE_NO_ROOM);
 	if (err)
 		log_info(b->env.log, "no unwind table for %s: %s", path, error_reason(err));
 	else
@@ -297,7 +299,7 @@ static void note_unread(struct bpf_modules *b, u32 number, const struct module_r
 				.q = {.tgid = r->tgid, .entry = {.start = r->start, .end = r->end}},
 				.again_ms = now_ms() + READERS_AGAIN_MS};
 
-	tables_set_unread(b->tables, number);
+	tables_set_missing(b->tables, number, TABLE_UNREAD);
 	(void)vec_push(&b->unread, u); /* without memory it is not asked for again */
 }
 

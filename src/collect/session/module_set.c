@@ -15,7 +15,7 @@ struct jit_entry {
 };
 
 struct module_set {
-	struct module *by_number[MODULE_MAX];
+	struct module *by_number[MODULE_SLOTS];
 	u32 next;
 	struct readers *readers;
 	struct jit_entry *jit;
@@ -52,14 +52,14 @@ void module_set_free(struct module_set *set)
 		module_free(e->module);
 		free(e);
 	}
-	for (u32 i = 0; i < MODULE_MAX; i++)
+	for (u32 i = 0; i < MODULE_SLOTS; i++)
 		module_free(set->by_number[i]);
 	free(set);
 }
 
 int module_set_add(struct module_set *set, struct module *m)
 {
-	if (set->next >= MODULE_MAX)
+	if (set->next >= MODULE_SLOTS)
 		return -ENOSPC;
 	set->by_number[set->next] = m;
 	return (int)set->next++;
@@ -77,7 +77,7 @@ void module_set_fill(struct module_set *set, u32 number, struct module *m)
 
 struct module *module_set_get(const struct module_set *set, u32 number)
 {
-	return number < MODULE_MAX ? set->by_number[number] : NULL;
+	return number < MODULE_SLOTS ? set->by_number[number] : NULL;
 }
 
 static u32 find_file(const struct module_set *set, u64 inode, u32 dev_major, u32 dev_minor)

@@ -14,7 +14,7 @@ struct module_set;
 int module_set_new(struct readers *readers, struct module_set **out) MUST_CHECK;
 void module_set_free(struct module_set *set);
 
-/* Takes `m` over and gives its number (from MODULE_FIRST_FILE on); -ENOSPC at MODULE_MAX. */
+/* Takes `m` over and gives its number (from MODULE_FIRST_FILE on); -ENOSPC at MODULE_SLOTS. */
 int module_set_add(struct module_set *set, struct module *m);
 /* A number for a module that is still being opened; it has none until it is filled. */
 int module_set_reserve(struct module_set *set);

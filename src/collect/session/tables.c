@@ -9,6 +9,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/vec.h"
+
 #define PAGE_BYTES sizeof(struct unwind_page)
 #define CHUNK_BYTES (TABLE_CHUNK_PAGES * PAGE_BYTES)
 
@@ -25,20 +27,28 @@ struct region {
 	u32 first, reserved; /* number of its first chunk, and how many have addresses */
 };
 
+struct run { /* of pages that follow each other in one region */
+	u32 first, pages;
+};
+
 struct tables {
 	struct tables_maps maps;
 	struct rule_set *set;
 	struct unwind_rule *rules; /* mapped */
 	struct module_table *modules; /* mapped */
+	u16 owner[MODULE_SLOTS]; /* the module whose table a slot holds; MODULE_NONE: it is empty */
 	struct region regions[MAX_REGIONS];
 	u32 nregions, nchunks;
-	u32 used; /* pages handed out, over all chunks */
+	u32 used; /* pages up to here have been handed out at some time */
+	VEC(struct run) free; /* those of them that are free again, in order */
+	u32 nfree;
 	u64 rows;
 };
 
 static void *map_array(int fd, size_t bytes)
 {
-	void *mem = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
+	void *mem = mmap(NULL, bytes, PROT_READ | PROT_WRITE, flags, fd, 0);
 
 	return mem == MAP_FAILED ? NULL : mem;
 }
@@ -52,16 +62,25 @@ static u8 *reserve(size_t bytes)
 	return mem == MAP_FAILED ? NULL : mem;
 }
 
+bool tables_are_in_kernel(const struct tables *t)
+{
+	return t->maps.chunks_fd >= 0;
+}
+
 int tables_new(const struct tables_maps *maps, struct tables **out)
 {
-	struct tables *t = calloc(1, sizeof(*t));
+	struct tables *t;
 	int err = -ENOMEM;
 
+	if ((maps->chunks_fd < 0) != (maps->rules_fd < 0) ||
+	    (maps->chunks_fd < 0) != (maps->modules_fd < 0))
+		return -EINVAL;
+	t = calloc(1, sizeof(*t));
 	if (!t)
 		return -ENOMEM;
 	t->maps = *maps;
 	t->rules = map_array(maps->rules_fd, UNWIND_MAX_RULES * sizeof(*t->rules));
-	t->modules = map_array(maps->modules_fd, MODULE_MAX * sizeof(*t->modules));
+	t->modules = map_array(maps->modules_fd, MODULE_SLOTS * sizeof(*t->modules));
 	if (t->rules && t->modules)
 		err = rule_set_new(t->rules, UNWIND_MAX_RULES, &t->set);
 	if (err) {
@@ -77,12 +96,13 @@ void tables_free(struct tables *t)
 	if (!t)
 		return;
 	rule_set_free(t->set);
+	vec_release(&t->free);
 	for (u32 i = 0; i < t->nregions; i++)
 		munmap(t->regions[i].base, t->regions[i].reserved * CHUNK_BYTES);
 	if (t->rules)
 		munmap(t->rules, UNWIND_MAX_RULES * sizeof(*t->rules));
 	if (t->modules)
-		munmap(t->modules, MODULE_MAX * sizeof(*t->modules));
+		munmap(t->modules, MODULE_SLOTS * sizeof(*t->modules));
 	free(t);
 }
 
@@ -131,6 +151,44 @@ static void close_region(struct tables *t)
 		t->nregions--;
 }
 
+static bool begins_region(const struct tables *t, u32 page)
+{
+	for (u32 i = 0; i < t->nregions; i++) {
+		if (page == t->regions[i].first * TABLE_CHUNK_PAGES)
+			return true;
+	}
+	return false;
+}
+
+static void join_runs(struct tables *t, size_t i)
+{
+	struct run *a = &t->free.data[i], *b = a + 1;
+
+	if (i + 1 >= t->free.len || a->first + a->pages != b->first || begins_region(t, b->first))
+		return;
+	a->pages += b->pages;
+	memmove(b, b + 1, (t->free.len - i - 2) * sizeof(*b));
+	t->free.len--;
+}
+
+/* Without memory to remember them by, pages are not used again. */
+static void free_run(struct tables *t, u32 first, u32 pages)
+{
+	size_t i = t->free.len;
+
+	if (!pages || vec_reserve(&t->free, t->free.len + 1))
+		return;
+	while (i && t->free.data[i - 1].first > first)
+		i--;
+	memmove(t->free.data + i + 1, t->free.data + i, (t->free.len - i) * sizeof(*t->free.data));
+	t->free.data[i] = (struct run){first, pages};
+	t->free.len++;
+	t->nfree += pages;
+	join_runs(t, i);
+	if (i)
+		join_runs(t, i - 1);
+}
+
 static int add_region(struct tables *t, u32 chunks)
 {
 	u32 wanted = t->nregions ? 2 * t->regions[t->nregions - 1].reserved : FIRST_REGION_CHUNKS;
@@ -152,6 +210,7 @@ static int add_region(struct tables *t, u32 chunks)
 	fresh.reserved = wanted;
 	if (t->nregions)
 		close_region(t);
+	free_run(t, t->used, t->nchunks * TABLE_CHUNK_PAGES - t->used);
 	t->regions[t->nregions++] = fresh;
 	t->used = t->nchunks * TABLE_CHUNK_PAGES;
 	return 0;
@@ -174,14 +233,21 @@ static int add_chunk(struct tables *t)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
 	u32 index = t->nchunks;
+	u8 *at = chunk_address(t, index);
 	int fd, err = 0;
 
+	if (!tables_are_in_kernel(t)) {
+		if (mprotect(at, CHUNK_BYTES, PROT_READ | PROT_WRITE))
+			return -errno;
+		t->nchunks++;
+		return 0;
+	}
 	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "unwind_pages", sizeof(u32), PAGE_BYTES,
 			    TABLE_CHUNK_PAGES, &opts);
 	if (fd < 0)
 		return -errno;
-	if (mmap(chunk_address(t, index), CHUNK_BYTES, PROT_READ | PROT_WRITE,
-		 MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED ||
+	if (mmap(at, CHUNK_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) ==
+		    MAP_FAILED ||
 	    bpf_map_update_elem(t->maps.chunks_fd, &index, &fd, BPF_ANY))
 		err = -errno;
 	close(fd); /* the outer map and our mapping keep it */
@@ -191,23 +257,48 @@ static int add_chunk(struct tables *t)
 	return 0;
 }
 
-/* Appends whole pages, which may cross into new chunks; gives the number of the first one. */
-static int append_pages(struct tables *t, const void *data, size_t bytes, u32 *first)
+/* Pages that were free before come first: the first run that is long enough. */
+static bool take_free(struct tables *t, u32 pages, u32 *first)
 {
-	*first = t->used;
-	for (size_t at = 0; at < bytes; at += PAGE_BYTES) {
-		size_t n = bytes - at < PAGE_BYTES ? bytes - at : PAGE_BYTES;
+	for (size_t i = 0; i < t->free.len; i++) {
+		struct run *run = &t->free.data[i];
 
-		if (t->used == t->nchunks * TABLE_CHUNK_PAGES) {
-			int err = add_chunk(t);
-
-			if (err)
-				return err;
+		if (run->pages < pages)
+			continue;
+		*first = run->first;
+		run->first += pages;
+		run->pages -= pages;
+		t->nfree -= pages;
+		if (!run->pages) {
+			memmove(run, run + 1, (t->free.len - i - 1) * sizeof(*run));
+			t->free.len--;
 		}
-		memcpy(page_address(t, t->used), (const u8 *)data + at, n);
-		t->used++;
+		return true;
 	}
+	return false;
+}
+
+/* Pages that follow each other; the number of the first one. */
+static int take_pages(struct tables *t, u32 pages, u32 *first)
+{
+	int err;
+
+	*first = t->used;
+	if (!pages || take_free(t, pages, first))
+		return 0;
+	err = make_room(t, pages);
+	while (!err && t->used + pages > t->nchunks * TABLE_CHUNK_PAGES)
+		err = add_chunk(t);
+	if (err)
+		return err;
+	*first = t->used;
+	t->used += pages;
 	return 0;
+}
+
+static u32 slot_of(u32 module)
+{
+	return module % MODULE_SLOTS;
 }
 
 int tables_load(struct tables *t, u32 module, const struct rows *rows)
@@ -215,41 +306,62 @@ int tables_load(struct tables *t, u32 module, const struct rows *rows)
 	struct module_table mt = {
 		.base_off = rows->base_off, .nblocks = rows->nblocks, .nwords = rows->nwords};
 	size_t blocks = rows->nblocks * sizeof(*rows->blocks);
-	u32 before;
+	size_t words = rows->nwords * sizeof(*rows->words);
+	struct module_table *at = &t->modules[slot_of(module)];
 	int err;
 
 	if (module >= MODULE_MAX)
 		return -ENOSPC;
-	err = make_room(t, pages_for(blocks) + pages_for(rows->nwords * sizeof(*rows->words)));
-	before = t->used;
-	if (!err)
-		err = append_pages(t, rows->blocks, blocks, &mt.block_page);
-	if (!err)
-		err = append_pages(t, rows->words, rows->nwords * sizeof(*rows->words),
-				   &mt.word_page);
+	err = take_pages(t, pages_for(blocks), &mt.block_page);
+	if (err)
+		return err;
+	err = take_pages(t, pages_for(words), &mt.word_page);
 	if (err) {
-		t->used = before;
+		free_run(t, mt.block_page, pages_for(blocks));
 		return err;
 	}
-	t->modules[module] = mt;
+	if (blocks)
+		memcpy(page_address(t, mt.block_page), rows->blocks, blocks);
+	if (words)
+		memcpy(page_address(t, mt.word_page), rows->words, words);
+	t->owner[slot_of(module)] = (u16)module;
+	*at = mt;
 	/* The programs must not see has_table before the rest. */
-	__atomic_store_n(&t->modules[module].has_table, 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&at->has_table, 1, __ATOMIC_RELEASE);
 	t->rows += rows->nrows;
 	return 0;
 }
 
-void tables_set_unread(struct tables *t, u32 module)
+void tables_set_missing(struct tables *t, u32 module, enum table_missing why)
 {
-	if (module < MODULE_MAX)
-		t->modules[module].unread = 1;
+	if (module >= MODULE_MAX)
+		return;
+	t->owner[slot_of(module)] = (u16)module;
+	t->modules[slot_of(module)].missing = why;
+}
+
+void tables_unload(struct tables *t, u32 module)
+{
+	struct module_table *at = &t->modules[slot_of(module)], mt = *at;
+
+	if (module >= MODULE_MAX || t->owner[slot_of(module)] != module)
+		return;
+	t->owner[slot_of(module)] = MODULE_NONE;
+	*at = (struct module_table){0};
+	if (!mt.has_table)
+		return;
+	free_run(t, mt.block_page, pages_for(mt.nblocks * sizeof(struct unwind_block)));
+	free_run(t, mt.word_page, pages_for(mt.nwords * sizeof(u32)));
 }
 
 bool tables_view(struct tables *t, u32 module, struct rows *view)
 {
-	const struct module_table *mt = &t->modules[module < MODULE_MAX ? module : 0];
+	const struct module_table *mt = &t->modules[slot_of(module)];
 
-	if (mt->unread) {
-		*view = (struct rows){.unread = true};
+	if (module >= MODULE_MAX || t->owner[slot_of(module)] != module)
+		return false;
+	if (mt->missing) {
+		*view = (struct rows){.missing = (u8)mt->missing};
 		return true;
 	}
 	if (!mt->has_table)
@@ -262,6 +374,11 @@ bool tables_view(struct tables *t, u32 module, struct rows *view)
 		.nwords = mt->nwords,
 	};
 	return true;
+}
+
+struct tables_size tables_size(const struct tables *t)
+{
+	return (struct tables_size){.chunks = t->nchunks, .pages = t->used - t->nfree};
 }
 
 const struct unwind_rule *tables_rule_array(const struct tables *t)

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Unwind tables on their way into the kernel: a pool of 4 KiB pages in array maps that are mapped here,
- * so that a table of a million rows is loaded by memcpy and not by system calls. Layout: bpf/shared.h.
+ * so that a table of a million rows is loaded by memcpy and not by system calls. Layout: bpf/shared.h. Without
+ * BPF the same pool lies in plain memory.
+ *
+ * A module's table is in the slot of its number (MODULE_SLOTS), so of all modules whose numbers have the same slot
+ * only one can have a table at a time. It is not thread-safe.
  */
 #ifndef CPROF_COLLECT_TABLES_H
 #define CPROF_COLLECT_TABLES_H
@@ -10,11 +14,11 @@
 
 struct tables;
 
-/* The maps' descriptors are borrowed and must outlive the pool. */
+/* The maps' descriptors are borrowed and must outlive the pool. All of them -1: plain memory. */
 struct tables_maps {
 	int chunks_fd; /* array of maps: TABLE_MAX_CHUNKS of TABLE_CHUNK_PAGES pages */
 	int rules_fd; /* struct unwind_rule[UNWIND_MAX_RULES], mmapable */
-	int modules_fd; /* struct module_table[MODULE_MAX], mmapable */
+	int modules_fd; /* struct module_table[MODULE_SLOTS], mmapable */
 };
 
 int tables_new(const struct tables_maps *maps, struct tables **out) MUST_CHECK;
@@ -24,11 +28,24 @@ struct rule_set *tables_rules(struct tables *t); /* to compile rows with */
 
 /* Copies a module's rows into the pool and makes them visible. -ENOSPC: the pool is full. */
 int tables_load(struct tables *t, u32 module, const struct rows *rows) MUST_CHECK;
-/* The module's file did not answer: stacks that end in it say so. Until tables_load(). */
-void tables_set_unread(struct tables *t, u32 module);
+/* Why there is no table: stacks that end in the module say so. Until tables_load(). */
+void tables_set_missing(struct tables *t, u32 module, enum table_missing why);
+/*
+ * Empties the module's slot and takes its pages back. The caller has made sure that no program and no walker in user
+ * space can be in the middle of a walk that met the module (module_store.h).
+ */
+void tables_unload(struct tables *t, u32 module);
 /* A loaded module's tables as the user-space walker takes them; borrowed. False: none. */
 bool tables_view(struct tables *t, u32 module, struct rows *view);
 const struct unwind_rule *tables_rule_array(const struct tables *t);
 u64 tables_rows(const struct tables *t); /* loaded so far */
+bool tables_are_in_kernel(const struct tables *t);
+
+struct tables_size {
+	u32 chunks; /* TABLE_CHUNK_PAGES pages each, which the pool has for good */
+	u32 pages; /* that hold tables */
+};
+
+struct tables_size tables_size(const struct tables *t);
 
 #endif
