@@ -13,12 +13,12 @@
 
 #include "base/regular_file.h"
 #include "collect/session/bpf_modules.h"
+#include "collect/session/count_maps.h"
 #include "collect/session/memory_bound.h"
 #include "collect/session/pending.h"
 #include "collect/session/stack_store.h"
 #include "target/pid_space.h"
 
-#define BATCH 1024
 #define ITER_RECORDS 64
 #define ORPHANS_MAX 65536u
 #define POLL_MOST_NS 50000000ull
@@ -29,11 +29,6 @@ struct orphan { /* a count whose frames have not come yet */
 };
 
 typedef VEC(struct orphan) orphan_vec;
-
-struct count_batch {
-	struct sample_key keys[BATCH];
-	struct sample_count counts[BATCH];
-};
 
 struct bpf_session {
 	struct bpf_object *obj;
@@ -51,9 +46,8 @@ struct bpf_session {
 	void *before_merge_arg;
 	bool merging; /* or it is not the time for that */
 	u64 drain_until_ns; /* CLOCK_MONOTONIC; 0: until nothing is left */
-	int counts_fd[2], stats_fd, initial_threads_fd;
-	u32 counts_max;
-	struct count_batch *batch; /* made in time, so that counts need no memory to be read */
+	struct count_maps counts;
+	int stats_fd, initial_threads_fd;
 	struct gaps gaps;
 	u64 lost_frames; /* samples whose frames had not come when their counts were read */
 };
@@ -163,10 +157,7 @@ static int record_arrived(void *ctx, void *data, size_t size)
 
 /* ---- counts ---- */
 
-/*
- * No frames came: those of a stack that waits for a file are still to come. Else a program was held up for longer
- * than the grace of a flip, which is a loss, no failure.
- */
+/* No frames came: those of a stack that waits for a file are still to come. Else they were lost. */
 static void take_orphan(struct bpf_session *s, const struct sample_key *key,
 			const struct sample_count *count)
 {
@@ -175,48 +166,35 @@ static void take_orphan(struct bpf_session *s, const struct sample_key *key,
 		s->lost_frames += count->samples;
 }
 
-static void take_counts(struct bpf_session *s, const struct sample_key *keys,
-			const struct sample_count *counts, u32 n)
+static void take_counts(void *arg, const struct sample_key *keys, const struct sample_count *counts,
+			u32 n)
 {
+	struct bpf_session *s = arg;
+
 	for (u32 i = 0; i < n; i++) {
 		if (stack_store_add(s->store, &keys[i], TALLY_COUNT, &counts[i]))
 			take_orphan(s, &keys[i], &counts[i]);
 	}
 }
 
-/* Empties one count map into the store. Nobody may be writing to it. */
-static void drain_counts(struct bpf_session *s, int fd)
+/* No program may be counting there. */
+static void drain_counts(struct bpf_session *s, u32 which)
 {
-	struct count_batch *b = s->batch;
-	u64 position = 0; /* opaque to us; the kernel keeps a bucket number there */
-	bool first = true;
-	int err = 0;
-
-	while (!err) {
-		u32 n = BATCH;
-
-		err = bpf_map_lookup_and_delete_batch(fd, first ? NULL : &position, &position,
-						      b->keys, b->counts, &n, NULL);
-		if (!err || err == -ENOENT)
-			take_counts(s, b->keys, b->counts, n);
-		first = false;
-	}
-	/* ENOENT: that was the last batch. */
-	gaps_note(&s->gaps, GAP_COUNTS, err == -ENOENT ? 0 : err);
+	gaps_note(&s->gaps, GAP_COUNTS, count_maps_empty(&s->counts, which, take_counts, s));
 }
 
-/* Half full: new samples go to the other map while this one is emptied. */
-static void flip_counts(struct bpf_session *s)
+/* Where running programs cannot be waited for, counts stay in the kernel until the next time. */
+static int flip_counts(struct bpf_session *s)
 {
-	const struct timespec grace = {.tv_nsec = 2000000}; /* programs run for microseconds */
-	u32 full = s->control->active_counts;
+	u32 full;
+	int err = count_maps_change(&s->counts, &full);
 
-	__atomic_store_n(&s->control->active_counts, !full, __ATOMIC_SEQ_CST);
-	__atomic_store_n(&s->control->active_keys, 0, __ATOMIC_SEQ_CST);
-	nanosleep(&grace, NULL);
+	if (err)
+		return err;
 	bpf_session_take_stacks(s); /* the frames behind the counts */
 	stack_store_epoch(s->store);
-	drain_counts(s, s->counts_fd[full]);
+	drain_counts(s, full);
+	return 0;
 }
 
 /* ---- memory ---- */
@@ -231,11 +209,11 @@ void bpf_session_on_merge(struct bpf_session *s, bpf_session_merge_fn fn, void *
 static void merge_stacks(struct bpf_session *s)
 {
 	s->merging = true;
-	flip_counts(s);
+	gaps_note(&s->gaps, GAP_COUNTS, flip_counts(s));
 	stack_store_merge_begin(s->store);
 	if (s->before_merge)
 		s->before_merge(s->before_merge_arg, s->store);
-	flip_counts(s);
+	gaps_note(&s->gaps, GAP_COUNTS, flip_counts(s));
 	stack_store_merge(s->store, s->room / 2);
 	s->merging = false;
 	log_info(s->opt->log, "rare stacks have been merged to keep within --max-memory");
@@ -282,8 +260,8 @@ int bpf_session_poll(struct bpf_session *s, int timeout_ms)
 	consume(s); /* stacks come without a wake-up */
 	s->drain_until_ns = 0;
 	take_modules(s);
-	if (__atomic_load_n(&s->control->active_keys, __ATOMIC_RELAXED) > s->counts_max / 2)
-		flip_counts(s);
+	if (count_maps_half_full(&s->counts))
+		gaps_note(&s->gaps, GAP_COUNTS, flip_counts(s));
 	return s->opt->target->scope == TARGET_PROCESSES &&
 	       __atomic_load_n(&s->control->live_targets, __ATOMIC_RELAXED) == 0;
 }
@@ -300,8 +278,8 @@ void bpf_session_drain(struct bpf_session *s)
 {
 	consume(s);
 	finish_pending(s);
-	drain_counts(s, s->counts_fd[0]);
-	drain_counts(s, s->counts_fd[1]);
+	drain_counts(s, 0);
+	drain_counts(s, 1);
 	place_orphans(s);
 	make_room(s);
 }
@@ -501,18 +479,13 @@ int bpf_session_new(struct bpf_object *obj, struct sample_control *control,
 	s->control = control;
 	s->opt = opt;
 	memory_bound_init(&s->bound, opt->max_memory);
-	s->counts_fd[0] = map_fd(obj, "counts_a");
-	s->counts_fd[1] = map_fd(obj, "counts_b");
-	s->counts_max = bpf_map__max_entries(bpf_object__find_map_by_name(obj, "counts_a"));
 	s->stats_fd = map_fd(obj, "stats");
 	s->initial_threads_fd = map_fd(obj, "initial_threads");
-	code = bpf_modules_new(&env, &s->modules);
+	code = count_maps_init(&s->counts, obj, control);
+	if (!code)
+		code = bpf_modules_new(&env, &s->modules);
 	if (!code)
 		code = stack_store_new(opt, kind, &s->store);
-	if (!code) {
-		s->batch = malloc(sizeof(*s->batch));
-		code = s->batch ? 0 : -ENOMEM;
-	}
 	if (!code)
 		code = new_pending(s);
 	if (!code) {
@@ -535,7 +508,7 @@ void bpf_session_free(struct bpf_session *s)
 	pending_free(s->pending);
 	stack_store_free(s->store);
 	memory_bound_release(&s->bound);
-	free(s->batch);
+	count_maps_release(&s->counts);
 	vec_release(&s->orphans);
 	bpf_modules_free(s->modules);
 	free(s);

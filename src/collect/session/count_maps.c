@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The two maps in which BPF programs count: see count_maps.h. */
+#include "collect/session/count_maps.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#define BATCH 1024
+
+struct count_batch {
+	struct sample_key keys[BATCH];
+	struct sample_count counts[BATCH];
+};
+
+int count_maps_init(struct count_maps *m, const struct bpf_object *obj,
+		    struct sample_control *control)
+{
+	*m = COUNT_MAPS_NONE;
+	m->control = control;
+	m->fd[0] = bpf_object__find_map_fd_by_name(obj, "counts_a");
+	m->fd[1] = bpf_object__find_map_fd_by_name(obj, "counts_b");
+	m->max = bpf_map__max_entries(bpf_object__find_map_by_name(obj, "counts_a"));
+	m->batch = malloc(sizeof(*m->batch));
+	return m->batch ? program_barrier_init(&m->barrier) : -ENOMEM;
+}
+
+void count_maps_release(struct count_maps *m)
+{
+	program_barrier_release(&m->barrier);
+	free(m->batch);
+	m->batch = NULL;
+}
+
+bool count_maps_half_full(const struct count_maps *m)
+{
+	return __atomic_load_n(&m->control->active_keys, __ATOMIC_RELAXED) > m->max / 2;
+}
+
+int count_maps_change(struct count_maps *m, u32 *full)
+{
+	*full = m->control->active_counts;
+	__atomic_store_n(&m->control->active_counts, !*full, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&m->control->active_keys, 0, __ATOMIC_SEQ_CST);
+	return program_barrier_wait(&m->barrier);
+}
+
+int count_maps_empty(struct count_maps *m, u32 which, counts_fn fn, void *arg)
+{
+	struct count_batch *b = m->batch;
+	u64 position = 0; /* opaque to us; the kernel keeps a bucket number there */
+	bool first = true;
+	int err = 0;
+
+	while (!err) {
+		u32 n = BATCH;
+
+		err = bpf_map_lookup_and_delete_batch(m->fd[which], first ? NULL : &position,
+						      &position, b->keys, b->counts, &n, NULL);
+		if (!err || err == -ENOENT)
+			fn(arg, b->keys, b->counts, n);
+		first = false;
+	}
+	return err == -ENOENT ? 0 : err; /* ENOENT: that was the last batch. */
+}
