@@ -23,6 +23,7 @@
 #include "base/error.h"
 #include "base/text_format.h"
 #include "collect/events.h"
+#include "collect/libbpf_log.h"
 #include "target/proc_fs.h"
 
 #define PID_INIT_INO 0xEFFFFFFCu /* include/linux/proc_ns.h PROC_PID_INIT_INO */
@@ -149,10 +150,10 @@ static void probe_bpf(struct features *f)
 /* libbpf explains failed probes on stderr, which is not its to write to here. */
 static void probe_bpf_quietly(struct features *f)
 {
-	libbpf_print_fn_t before = libbpf_set_print(NULL);
+	const struct log *before = libbpf_log_begin(NULL);
 
 	probe_bpf(f);
-	libbpf_set_print(before);
+	libbpf_log_end(before);
 }
 
 static void probe_perf(struct features *f)

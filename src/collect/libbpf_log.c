@@ -3,6 +3,7 @@
 #include "collect/libbpf_log.h"
 
 #include <bpf/libbpf.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,8 +42,23 @@ static int forward(enum libbpf_print_level theirs, const char *fmt, va_list ap)
 	return 0;
 }
 
-void libbpf_log_begin(const struct log *log)
+static void install(void)
 {
-	listener = log;
 	libbpf_set_print(forward);
+}
+
+const struct log *libbpf_log_begin(const struct log *log)
+{
+	static pthread_once_t installed = PTHREAD_ONCE_INIT;
+	const struct log *before = listener;
+
+	/* Once for the process, so that no thread changes it while another one is in libbpf. */
+	pthread_once(&installed, install);
+	listener = log;
+	return before;
+}
+
+void libbpf_log_end(const struct log *before)
+{
+	listener = before;
 }

@@ -9,7 +9,11 @@
 
 #include "base/log.h"
 
-/* From now on this thread's libbpf messages go to `log` (NULL: nowhere), which must stay alive. */
-void libbpf_log_begin(const struct log *log);
+/*
+ * From now on this thread's libbpf messages go to `log` (NULL: nowhere), which must stay alive until the end. What is
+ * returned is for libbpf_log_end(), so that pairs may be nested.
+ */
+const struct log *libbpf_log_begin(const struct log *log);
+void libbpf_log_end(const struct log *before);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "base/open_files.h"
 #include "collect/events.h"
+#include "collect/libbpf_log.h"
 #include "record/losses.h"
 #include "record/preload.h"
 #include "target/proc_fs.h"
@@ -135,7 +136,7 @@ static int prepare_with(struct recording *r, collector_new_fn make, struct error
 	return err;
 }
 
-static int prepare(struct recording *r, struct error *error)
+static int choose_collector(struct recording *r, struct error *error)
 {
 	collector_new_fn fallback = r->kind->fallback_new;
 	int err;
@@ -156,6 +157,15 @@ static int prepare(struct recording *r, struct error *error)
 				 "(run as root for both)");
 	r->collect.kernel = false;
 	return prepare_with(r, fallback, error);
+}
+
+static int prepare(struct recording *r, struct error *error)
+{
+	const struct log *before = libbpf_log_begin(r->collect.log);
+	int err = choose_collector(r, error);
+
+	libbpf_log_end(before);
+	return err;
 }
 
 /* First of all: what hangs in a reader would keep what cprof has by the time when it is forked. */
@@ -222,8 +232,10 @@ void recording_free(struct recording *r)
 
 int recording_start(struct recording *r, struct error *error)
 {
+	const struct log *before = libbpf_log_begin(r->collect.log);
 	int err = r->collector->ops->start(r->collector, error);
 
+	libbpf_log_end(before);
 	r->wall_start_ns = now_ns(CLOCK_REALTIME);
 	r->start_ns = now_ns(CLOCK_MONOTONIC);
 	if (r->collector->began_ns) {
@@ -269,10 +281,12 @@ static int bounded_ms(const struct recording *r, int timeout_ms)
 
 int recording_step(struct recording *r, int timeout_ms)
 {
+	const struct log *before = libbpf_log_begin(r->collect.log);
 	int ended;
 
 	take_time(r);
 	ended = r->collector->ops->poll(r->collector, bounded_ms(r, timeout_ms));
+	libbpf_log_end(before);
 	take_time(r);
 	if (ended < 0)
 		return ended;
@@ -285,8 +299,11 @@ int recording_step(struct recording *r, int timeout_ms)
 
 void recording_stop(struct recording *r)
 {
+	const struct log *before = libbpf_log_begin(r->collect.log);
+
 	take_time(r);
 	r->collector->ops->stop(r->collector);
+	libbpf_log_end(before);
 }
 
 /* ---- the profile ---- */

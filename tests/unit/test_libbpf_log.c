@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collect/features.h"
 #include "collect/libbpf_log.h"
 #include "unit.h"
 
@@ -44,8 +45,10 @@ static struct heard hear_at(enum log_level listener_level, enum libbpf_print_lev
 	struct heard h = {0};
 	struct log log = {.level = listener_level, .write = hear, .arg = &h};
 
-	libbpf_log_begin(&log);
+	const struct log *before = libbpf_log_begin(&log);
+
 	say(level, "%s", message);
+	libbpf_log_end(before);
 	return h;
 }
 
@@ -79,6 +82,25 @@ TEST(libbpf_log, a_log_of_megabytes_comes_whole)
 
 TEST(libbpf_log, nobody_listens)
 {
-	libbpf_log_begin(NULL);
+	libbpf_log_end(libbpf_log_begin(NULL));
 	say(LIBBPF_WARN, "%s", "lost\n");
+}
+
+TEST(libbpf_log, listeners_of_a_thread_are_nested)
+{
+	struct heard outer = {0}, inner = {0};
+	struct log first = {.level = LOG_LEVEL_DEBUG, .write = hear, .arg = &outer};
+	struct log second = {.level = LOG_LEVEL_DEBUG, .write = hear, .arg = &inner};
+	const struct log *before = libbpf_log_begin(&first), *between;
+	struct features f;
+
+	between = libbpf_log_begin(&second);
+	say(LIBBPF_INFO, "%s", "to the second\n");
+	libbpf_log_end(between);
+	features_probe(&f); /* what libbpf says of it is for nobody */
+	say(LIBBPF_INFO, "%s", "to the first\n");
+	libbpf_log_end(before);
+	say(LIBBPF_INFO, "%s", "to nobody\n");
+	CHECK_STR(inner.text, "3 to the second|");
+	CHECK_STR(outer.text, "3 to the first|");
 }

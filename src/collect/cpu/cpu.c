@@ -7,7 +7,6 @@
 #include "collect/session/bpf_session.h"
 #include "collect/event_options.h"
 #include "collect/kind.h"
-#include "collect/libbpf_log.h"
 #include "collect/perf/perf_sampler.h"
 #include "collect/perf_event.h"
 #include "cpu.skel.h"
@@ -31,7 +30,6 @@ static int load(struct cpu_collector *c, struct error *err)
 {
 	int code;
 
-	libbpf_log_begin(c->opt.log);
 	c->skel = cpu_bpf__open();
 	if (!c->skel)
 		return bpf_session_load_error(-errno, err);

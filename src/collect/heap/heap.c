@@ -23,7 +23,6 @@
 #include "collect/heap/heap_samples.h"
 #include "collect/heap/heap_summary.h"
 #include "collect/probe/leftovers.h"
-#include "collect/libbpf_log.h"
 #include "collect/probe/probe_site.h"
 #include "collect/session/process_watch.h"
 #include "collect/probe/probe_overhead.h"
@@ -180,7 +179,6 @@ static int load(struct heap_collector *c, struct error *err)
 	};
 	int code;
 
-	libbpf_log_begin(c->opt.log);
 	c->skel = heap_bpf__open();
 	if (!c->skel)
 		return bpf_session_load_error(-errno, err);

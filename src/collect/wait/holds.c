@@ -10,7 +10,6 @@
 #include "collect/features.h"
 #include "collect/wait/lock_probes.h"
 #include "collect/probe/leftovers.h"
-#include "collect/libbpf_log.h"
 #include "collect/wait/lock_names.h"
 #include "collect/session/map_walk.h"
 #include "collect/probe/probe_site.h"
@@ -89,7 +88,6 @@ static int load(struct holds_collector *c, struct error *err)
 {
 	int code;
 
-	libbpf_log_begin(c->opt.log);
 	c->skel = holds_bpf__open();
 	if (!c->skel)
 		return bpf_session_load_error(-errno, err);

@@ -9,7 +9,6 @@
 #include "base/bpf_shared.h"
 #include "collect/session/bpf_session.h"
 #include "collect/events.h"
-#include "collect/libbpf_log.h"
 #include "collect/perf_event.h"
 #include "collect/wait/deadlock.h"
 #include "collect/wait/lock_names.h"
@@ -179,7 +178,6 @@ static int load(struct wait_collector *c, struct error *err)
 	const struct stack_kind kind = {.chained = mode_of(c) & WAIT_MODE_WAKERS};
 	int code;
 
-	libbpf_log_begin(c->opt.log);
 	c->skel = wait_bpf__open();
 	if (!c->skel)
 		return bpf_session_load_error(-errno, err);
