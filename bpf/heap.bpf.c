@@ -375,7 +375,8 @@ int on_free(struct pt_regs *ctx)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct heap_site *site = site_of(ctx);
 
-	if (!site || stopped)
+	/* A sampler's probes are hit by whoever has it preloaded. */
+	if (!site || stopped || !is_target(task))
 		return 0;
 	stat_add(STAT_HEAP_FREES, 1);
 	block_gone(argument(ctx, &site->args[0]), task);

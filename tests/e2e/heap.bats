@@ -610,6 +610,19 @@ above() {
 	compare --sd 4 --sites leak_small,leak_medium,leak_large heap.pb.gz
 }
 
+@test "heap -- COMMAND: what another program with the same sampler frees is not counted" {
+	need_root
+	local sampler="${CPROF%/*}/libcprof-heap.so"
+	[ -e "$sampler" ] || skip 'no preloaded sampler'
+	VARIABLES=(LD_PRELOAD="$sampler" CPROF_HEAP_RATE=1)
+	beside_me heap_pairs 1
+	HEAP_GO=1 timeout 200 "$CPROF" heap --rate 1 -o heap.pb.gz -- "$TARGETS/heap_leaks" 16 50000 \
+		>leaks.out 2>"$ERR"
+	python3 "$BATS_TEST_DIRNAME/heap_truth.py" leaks.out heap.pb.gz
+	grep -q 'frees' "$ERR"
+	run ! grep 'blocks from before' "$ERR"
+}
+
 @test "heap -- COMMAND: an allocator in the program itself, which no library can stand in front of" {
 	need_root
 	local name
