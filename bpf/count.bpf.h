@@ -79,7 +79,7 @@ static __always_inline void fill_key(struct sample_key *key, const struct stack_
 	u64 id = bpf_get_current_pid_tgid();
 
 	__builtin_memset(key, 0, sizeof(*key));
-	key->stack = st->hash;
+	key->stack = stack_number(st, (struct global_pid){id >> 32});
 	/* JIT addresses mean something in one process only. */
 	if (settings.by_tgid || st->has_anon)
 		key->tgid.nr = id >> 32;

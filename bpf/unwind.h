@@ -74,6 +74,15 @@ static __always_inline void push_frame(struct stack_walk *st, u64 frame)
 }
 
 /*
+ * The number under which a stack is known. Addresses of JIT code mean something in one process only, so equal ones of
+ * two processes are different stacks: also where the number alone names a stack, as that of a waker.
+ */
+static __always_inline u64 stack_number(const struct stack_walk *st, struct global_pid tgid)
+{
+	return st->has_anon ? hash_frame(st->hash, tgid.nr) : st->hash;
+}
+
+/*
  * The rule for an offset inside one directory block; see shared.h for the layout.
  *
  * For the verifier: `found` starts as a zero that it does not know and is masked in every round, and

@@ -121,6 +121,11 @@ void walk_reset(struct stack_walk *st)
 	memset(st, 0, offsetof(struct stack_walk, frames));
 }
 
+u64 walk_number(const struct stack_walk *st, struct global_pid tgid)
+{
+	return stack_number(st, tgid);
+}
+
 void walk_push(struct stack_walk *st, u64 frame)
 {
 	push_frame(st, frame);

@@ -368,3 +368,16 @@ TEST(walk, go_in_a_circle_ends)
 	go.g[1] = AT(stack[5]);
 	CHECK(walk_from(f, under(3)) != STACK_WHOLE);
 }
+
+TEST(walk, stacks_of_jit_code_have_a_number_for_each_process)
+{
+	const struct global_pid one = {4711}, other = {4712};
+	static struct stack_walk st;
+
+	walk_reset(&st);
+	walk_push(&st, FRAME(MODULE_FIRST_FILE, 0x1000));
+	CHECK(walk_number(&st, one) == walk_number(&st, other));
+	walk_push(&st, FRAME(MODULE_ANON, 0x7f0000001000));
+	st.has_anon = 1;
+	CHECK(walk_number(&st, one) != walk_number(&st, other));
+}

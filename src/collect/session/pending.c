@@ -227,7 +227,7 @@ static int store(struct pending *p, const struct pending_record *r)
 	struct sample_key key = r->key;
 
 	if (!r->ticket) {
-		key.stack = p->walk.hash;
+		key.stack = walk_number(&p->walk, r->key_tgid);
 		if (p->walk.has_anon)
 			key.tgid = r->key_tgid;
 	}
