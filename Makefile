@@ -59,7 +59,7 @@ GEN_H := $(SKELS) $(PROTOS:.o=.h) $(O)/gen/page.h $(O)/gen/verb_list.h $(O)/gen/
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PHONY: all
-all: cprof libcprof-heap.so
+all: cprof libcprof-heap.so $(O)/man/cprof.1
 
 include preload/preload.mk tests/targets.mk tests/targets_heap.mk tests/preload.mk tests/checks.mk install.mk
 

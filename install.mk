@@ -48,11 +48,23 @@ DATADIR ?= $(PREFIX)/share
 LIBDIR ?= $(PREFIX)/lib/cprof
 INSTALL ?= install
 
+# The overview names each recording verb as that verb's own page does.
+RECORDING := $(patsubst cmd/%.c,%,$(shell grep -l 'kind = &kind_' cmd/*.c))
+
+$(O)/man/cprof.1: man/cprof.1 $(wildcard man/cprof-*.1 cmd/*.c)
+	$(say) GEN $@
+	@mkdir -p $(@D)
+	$(Q)for verb in $(RECORDING); do \
+	    printf '.TP\n.B %s\n' $$verb; \
+	    sed -n '/^\.SH NAME/{n;s/^[^ ]* [^ ]* //;s/^./\u&/;p;}' man/cprof-$$verb.1; \
+	    printf '(see\n.BR cprof\\-%s (1)).\n' $$verb; done > $@.verbs
+	$(Q)sed -e '/^@recording verbs@$$/{r $@.verbs' -e 'd;}' $< > $@
+
 .PHONY: install uninstall
-install: cprof libcprof-heap.so
+install: cprof libcprof-heap.so $(O)/man/cprof.1
 	$(Q)$(INSTALL) -D -m 755 $(O)/cprof $(DESTDIR)$(BINDIR)/cprof
 	$(Q)$(INSTALL) -D -m 755 $(O)/libcprof-heap.so $(DESTDIR)$(LIBDIR)/libcprof-heap.so
-	$(Q)for page in $(wildcard man/*.1); do \
+	$(Q)for page in $(O)/man/cprof.1 $(wildcard man/cprof-*.1); do \
 	    $(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man1/$${page##*/} || exit 1; done
 	$(Q)set -e; to=$(DESTDIR)$(DATADIR); \
 	copy() { [ ! -f "$$1" ] || $(INSTALL) -D -m 644 "$$1" "$$2"; }; \

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# cli_agree.sh CPROF: do -h, the man pages and the completions say the same as the option table?
+# cli_agree.sh CPROF [BUILD]: do -h, the man pages and the completions say the same as the option table?
 # Every disagreement is a line; the status is 1 when there was one.
 set -u
 cprof=$1
+overview=${2:-$(dirname "$(realpath "$1")")}/man/cprof.1
 cd "$(dirname "$0")/.." || exit 1
 failed=0
 
@@ -78,7 +79,7 @@ check_options() {
 
 while IFS=$'\t' read -r verb summary; do
 	"$cprof" help | grep -qF "  $verb " || disagree "cprof help lacks $verb"
-	grep -qE "^\.B $verb$" man/cprof.1 || disagree "man/cprof.1 lacks the verb $verb"
+	grep -qE "^\.B $verb$" "$overview" || disagree "$overview lacks the verb $verb"
 	"$cprof" help "$verb" | grep -qF "$summary" || disagree "cprof help $verb lacks its summary"
 	[ -z "$("$cprof" --list-options "$verb")" ] || check_options "$verb"
 done < <("$cprof" --list-options)
