@@ -138,7 +138,6 @@ static __always_inline bool env_find_module(struct stack_walk *st, u64 pc, u32 *
 		return false;
 	range = vma_cache_find(cache, pc);
 	if (!range) {
-		stat_add(STAT_VMA_WALKS, 1);
 		if (!vma_find(mm, pc, &vma) || !vma.executable)
 			return false;
 		if (!range_of(st, mm, &vma, &fresh))

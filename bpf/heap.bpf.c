@@ -106,7 +106,6 @@ static __noinline bool take_caller(struct pt_regs *regs, struct sample_key *key)
 		s->state.regs.sp = regs->sp + sizeof(u64);
 		s->state.regs.exact = 0;
 		unwind_user(&s->state);
-		stat_add(STAT_FRAMES, s->state.nframes);
 	}
 	taken = stack_taken(s, task, key, start);
 	stat_add(STAT_NANOSECONDS, bpf_ktime_get_ns() - start);

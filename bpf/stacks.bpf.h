@@ -108,7 +108,6 @@ static __always_inline void take_stack_at(struct task_struct *task, struct stack
 		return;
 	st->regs.exact = exact;
 	unwind_user(st);
-	stat_add(STAT_FRAMES, st->nframes);
 }
 
 /*
@@ -134,7 +133,6 @@ static __always_inline void take_user_stack(struct task_struct *task, struct sta
 		st->regs.exact = 1; /* the new program's first instruction */
 	}
 	unwind_user(st);
-	stat_add(STAT_FRAMES, st->nframes);
 }
 
 static __always_inline void state_reset(struct stack_walk *st)

@@ -71,7 +71,10 @@ struct pending_record {
 	u8 data[STACK_MAX_FRAMES * 8 + PENDING_STACK]; /* the frames, then the stack from sp on */
 };
 
-/* Counters, per CPU, summed by user space. Every way to lose a sample has one. */
+/*
+ * Counters, per CPU, summed by user space, which logs all of them with -vv. Every way to lose a sample
+ * has one.
+ */
 #define STATS(X)                                                                  \
 	X(STAT_TICKS, "times the sampler ran")                                    \
 	X(STAT_LATE_TICKS, "periods that a late tick stands for, beyond its own") \
@@ -82,8 +85,6 @@ struct pending_record {
 	X(STAT_MODULE_MISSES, "tables asked for while sampling")                  \
 	X(STAT_NANOSECONDS, "time spent taking samples")                          \
 	X(STAT_PENDING, "samples walked on in user space")                        \
-	X(STAT_FRAMES, "user frames walked")                                      \
-	X(STAT_VMA_WALKS, "address space look-ups")                               \
 	X(STAT_HEAP_ALLOCS, "calls of allocating functions")                      \
 	X(STAT_HEAP_FREES, "calls of freeing functions")                          \
 	X(STAT_HEAP_FREED, "sampled blocks that were freed")                      \

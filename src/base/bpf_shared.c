@@ -13,6 +13,17 @@ const char *stack_end_text(u32 end)
 	return end < ARRAY_LEN(texts) ? texts[end] : "unknown reason";
 }
 
+const char *sample_stat_text(u32 stat)
+{
+	static const char *const texts[] = {
+#define STAT_TEXT_(name, text) text,
+		STATS(STAT_TEXT_)
+#undef STAT_TEXT_
+	};
+
+	return stat < ARRAY_LEN(texts) ? texts[stat] : "unknown counter";
+}
+
 const char *wait_cause_text(u32 cause)
 {
 	static const char *const texts[] = {

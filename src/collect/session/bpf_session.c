@@ -274,6 +274,22 @@ static void finish_pending(struct bpf_session *s)
 	pending_give_up(s->pending);
 }
 
+/* What the programs have counted, with -vv. */
+static void log_counters(struct bpf_session *s)
+{
+	const struct log *log = s->opt->log;
+
+	if (!log || log->level < LOG_LEVEL_DEBUG)
+		return;
+	for (u32 stat = 0; stat < STAT_COUNT; stat++) {
+		u64 count = bpf_session_stat(s, stat);
+
+		if (count)
+			log_debug(log, "%s: %llu", sample_stat_text(stat),
+				  (unsigned long long)count);
+	}
+}
+
 void bpf_session_drain(struct bpf_session *s)
 {
 	consume(s);
@@ -282,6 +298,7 @@ void bpf_session_drain(struct bpf_session *s)
 	drain_counts(s, 1);
 	place_orphans(s);
 	make_room(s);
+	log_counters(s);
 }
 
 void bpf_session_add(struct bpf_session *s, const struct sample_key *key, enum tally_part part,
