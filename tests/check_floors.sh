@@ -5,10 +5,15 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-# Tens are floors, units are rooms within a floor.
+# Tens are floors, units are rooms within a floor. A room of src/collect that is not named here holds a kind.
 declare -A level=([base]=0 [elf]=10 [profile]=10 [target]=20 [view]=20 [format]=30 [unwind]=30
 	[symbol]=40 [collect]=50 [collect/session]=51 [collect/probe]=51 [collect/perf]=52
-	[collect/cpu]=53 [collect/heap]=53 [collect/wait]=53 [record]=60 [serve]=70 [cmd]=80)
+	[record]=60 [serve]=70 [cmd]=80)
+
+for folder in src/collect/*/; do
+	folder=${folder#src/}
+	: "${level[${folder%/}]:=53}"
+done
 
 # room PATH: sets `room` to the longest folder of PATH that has a level, "" if none has.
 find_room() {

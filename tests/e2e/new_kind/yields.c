@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kind yields: who calls sched_yield(2), counted by bpf/yields.bpf.c. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "collect/kind.h"
+#include "collect/libbpf_log.h"
+#include "collect/session/bpf_session.h"
+#include "target/needed.h"
+#include "yields.skel.h"
+
+struct yields_options {
+	u32 weight;
+};
+
+struct yields_collector {
+	struct collector base;
+	struct collect_options opt;
+	struct yields_bpf *skel;
+	struct bpf_session *session;
+};
+
+static struct yields_collector *of(struct collector *c)
+{
+	return (struct yields_collector *)c;
+}
+
+static int load(struct yields_collector *c, struct error *err)
+{
+	const struct yields_options *own = c->opt.own;
+	int code;
+
+	libbpf_log_begin(c->opt.log);
+	c->skel = yields_bpf__open();
+	if (!c->skel)
+		return bpf_session_load_error(-errno, err);
+	code = bpf_session_configure(c->skel->obj, &c->opt, &c->skel->rodata->settings, err);
+	if (code)
+		return code;
+	c->skel->rodata->weight = own->weight;
+	code = bpf_session_size_counts(c->skel->obj);
+	if (!code)
+		code = yields_bpf__load(c->skel);
+	if (code)
+		return bpf_session_load_error(code, err);
+	return bpf_session_new(c->skel->obj, &c->skel->bss->control, &c->opt, NULL, &c->session,
+			       err);
+}
+
+static int prepare(struct collector *base, struct error *err)
+{
+	struct yields_collector *c = of(base);
+	struct needed_files needed = {0};
+	int code = load(c, err);
+
+	if (code)
+		return code;
+	c->skel->links.on_fork = bpf_program__attach(c->skel->progs.on_fork);
+	c->skel->links.on_exit = bpf_program__attach(c->skel->progs.on_exit);
+	if (!c->skel->links.on_fork || !c->skel->links.on_exit)
+		return error_set(err, -EIO, "cannot follow forks and exits");
+	if (c->opt.command)
+		needed_files_of(c->opt.command, c->opt.readers, &needed);
+	code = bpf_session_discover(c->session, c->skel->progs.list_mappings, needed.paths, err);
+	needed_files_release(&needed);
+	return code;
+}
+
+static int start(struct collector *base, struct error *err)
+{
+	struct yields_collector *c = of(base);
+
+	c->skel->links.on_syscall = bpf_program__attach(c->skel->progs.on_syscall);
+	return c->skel->links.on_syscall ? 0 : error_set(err, -EIO, "cannot watch system calls");
+}
+
+static int poll_session(struct collector *base, int timeout_ms)
+{
+	return bpf_session_poll(of(base)->session, timeout_ms);
+}
+
+static void stop(struct collector *base)
+{
+	struct yields_collector *c = of(base);
+
+	bpf_link__destroy(c->skel->links.on_syscall);
+	c->skel->links.on_syscall = NULL;
+	bpf_session_drain(c->session);
+}
+
+static int read_profile(struct collector *base, struct profile *p, struct error *err)
+{
+	int code = profile_add_sample_type(p, "yields", "count");
+
+	if (!code)
+		code = profile_add_sample_type(p, "weight", "count");
+	return code ? code : bpf_session_read(of(base)->session, NULL, p, err);
+}
+
+static void shrink(struct collector *base)
+{
+	bpf_session_shrink(of(base)->session);
+}
+
+static void stats(struct collector *base, struct collect_stats *out)
+{
+	bpf_session_stats(of(base)->session, out);
+}
+
+static void summarize(struct collector *base, struct lines *out)
+{
+	lines_add(out, "each yield weighs %u", of(base)->skel->rodata->weight);
+}
+
+static void release(struct collector *base)
+{
+	bpf_session_free(of(base)->session);
+	yields_bpf__destroy(of(base)->skel);
+	free(base);
+}
+
+static int collector_new(const struct collect_options *opt, struct collector **out,
+			 struct error *err)
+{
+	static const struct collector_ops ops = {.name = "bpf",
+						 .prepare = prepare,
+						 .start = start,
+						 .poll = poll_session,
+						 .stop = stop,
+						 .read = read_profile,
+						 .shrink = shrink,
+						 .stats = stats,
+						 .summarize = summarize,
+						 .free = release};
+	struct yields_collector *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return error_set(err, -ENOMEM, "cannot record: out of memory");
+	c->base.ops = &ops;
+	c->opt = *opt;
+	*out = &c->base;
+	return 0;
+}
+
+static const struct option_row rows[] = {
+	{.name = "weight",
+	 .value = "N",
+	 .help = "what each yield counts for",
+	 .group = OPTION_GROUP_SAMPLING,
+	 ROW_NUMBER(struct yields_options, weight, 1, 1000, "a weight from 1 to 1000")},
+	{0},
+};
+
+static const struct yields_options defaults = {.weight = 7};
+
+static int check(const void *options, struct error *err)
+{
+	const struct yields_options *o = options;
+
+	return o->weight == 13 ? error_set(err, -EINVAL, "13 is out of the question") : 0;
+}
+
+const struct profile_kind kind_yields = {
+	.name = "yields",
+	.summary = "who gives the CPU away, by call stack",
+	.faculties = KIND_MACHINE,
+	KIND_OPTIONS(rows, defaults),
+	.check = check,
+	.collector_new = collector_new,
+	.why_empty = "the target did not yield",
+};
