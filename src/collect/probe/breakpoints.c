@@ -52,7 +52,7 @@ void breakpoints_release(struct breakpoints *b)
 	b->memory = -1;
 }
 
-bool breakpoints_is_call(const struct breakpoints *b, u64 address, const u8 *code, size_t len)
+static bool is_call(const struct breakpoints *b, u64 address, const u8 *code, size_t len)
 {
 	s32 distance;
 	u64 destination;
@@ -64,13 +64,23 @@ bool breakpoints_is_call(const struct breakpoints *b, u64 address, const u8 *cod
 	return destination >= b->trampoline && destination < b->trampoline_end;
 }
 
+u32 breakpoints_replaced(const struct breakpoints *b, u64 address, const u8 *memory, const u8 *file,
+			 size_t len)
+{
+	static const u8 nop5[CALL_LEN] = {0x0f, 0x1f, 0x44, 0x00, 0x00};
+
+	if (len >= CALL_LEN && !memcmp(file, nop5, CALL_LEN) && is_call(b, address, memory, len))
+		return CALL_LEN;
+	return memory[0] == BREAKPOINT;
+}
+
 static bool is_probed(const struct breakpoints *b, u64 address)
 {
 	u8 code[CALL_LEN];
 	ssize_t got = pread(b->memory, code, sizeof(code), (off_t)address);
 
 	return got > 0 && /* else it has been unmapped */
-	       (code[0] == BREAKPOINT || breakpoints_is_call(b, address, code, (size_t)got));
+	       (code[0] == BREAKPOINT || is_call(b, address, code, (size_t)got));
 }
 
 static u32 count(const struct breakpoints *b)

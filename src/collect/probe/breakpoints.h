@@ -19,8 +19,12 @@ struct breakpoints {
 int breakpoints_open(struct breakpoints *b, pid_t tgid, const map_vec *maps) MUST_CHECK;
 void breakpoints_release(struct breakpoints *b);
 
-/* Whether the code of that address has been replaced for a probe; `code` are the first bytes there. */
-bool breakpoints_is_call(const struct breakpoints *b, u64 address, const u8 *code, size_t len);
+/*
+ * How many bytes from `address` on a probe has replaced, where `memory` differs from `file`; 0: the difference has
+ * another cause. `len` bytes of both can be read.
+ */
+u32 breakpoints_replaced(const struct breakpoints *b, u64 address, const u8 *memory, const u8 *file,
+			 size_t len);
 
 /*
  * How many of the addresses have breakpoints, once there are none or the time is over. Breakpoints of

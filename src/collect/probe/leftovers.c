@@ -9,18 +9,12 @@
 #include <unistd.h>
 
 #include "collect/probe/breakpoints.h"
+#include "collect/probe/code_pages.h"
 #include "target/mapped_file.h"
 #include "target/process.h"
 
-#define PAGE 4096u
 #define PAGES_MAX 4096u /* of changed code in a process, that are compared with the file */
 #define GONE_MS 300 /* the kernel needs a few; those of another program's probes stay */
-
-/* An entry of /proc/PID/pagemap (Documentation/admin-guide/mm/pagemap.rst). */
-#define ENTRY_PRESENT (1ull << 63)
-#define ENTRY_SWAPPED (1ull << 62)
-#define ENTRY_OF_FILE (1ull << 61)
-#define ENTRIES 512
 
 typedef VEC(struct uprobe_place) place_vec;
 
@@ -33,12 +27,6 @@ struct search {
 	u32 pages; /* compared so far */
 };
 
-/* A page of code that the kernel has written to is the process' own copy. */
-static bool is_copy(u64 entry)
-{
-	return (entry & ENTRY_SWAPPED) || ((entry & ENTRY_PRESENT) && !(entry & ENTRY_OF_FILE));
-}
-
 /*
  * Takes the places of a page where the memory has a breakpoint and the file has not. A page that differs in any
  * other way was changed by somebody else, who may have written such bytes, too: none of it is taken.
@@ -46,20 +34,15 @@ static bool is_copy(u64 entry)
 static int compare_page(struct search *s, const u8 *memory, const u8 *file, u64 address, u64 offset,
 			place_vec *out)
 {
-	static const u8 nop5[] = {0x0f, 0x1f, 0x44, 0x00, 0x00};
 	size_t before = out->len, before_found = s->found.addresses.len;
-	u32 i = 0;
 
-	while (i < PAGE) {
-		bool call = memory[i] != file[i] && i + sizeof(nop5) <= PAGE &&
-			    !memcmp(file + i, nop5, sizeof(nop5)) &&
-			    breakpoints_is_call(&s->found, address + i, memory + i, PAGE - i);
-
-		if (memory[i] == file[i]) {
-			i++;
+	for (u32 i = 0, step; i < CODE_PAGE; i += step) {
+		step = 1;
+		if (memory[i] == file[i])
 			continue;
-		}
-		if (!call && memory[i] != BREAKPOINT) {
+		step = breakpoints_replaced(&s->found, address + i, memory + i, file + i,
+					    CODE_PAGE - i);
+		if (!step) {
 			out->len = before;
 			s->found.addresses.len = before_found;
 			return 0;
@@ -67,7 +50,6 @@ static int compare_page(struct search *s, const u8 *memory, const u8 *file, u64 
 		if (vec_push(out, (struct uprobe_place){.offset = offset + i}) ||
 		    vec_push(&s->found.addresses, address + i))
 			return -ENOMEM;
-		i += call ? sizeof(nop5) : 1;
 	}
 	return 0;
 }
@@ -75,15 +57,15 @@ static int compare_page(struct search *s, const u8 *memory, const u8 *file, u64 
 static int look_at_page(struct search *s, const struct map_entry *e, u64 index,
 			struct input_file *file, place_vec *out)
 {
-	u64 address = e->start + index * PAGE, offset = e->offset + index * PAGE;
-	u8 memory[PAGE], wanted[PAGE];
+	u64 address = e->start + index * CODE_PAGE, offset = e->offset + index * CODE_PAGE;
+	u8 memory[CODE_PAGE], wanted[CODE_PAGE];
 
 	if (s->pages++ >= PAGES_MAX)
 		return -E2BIG;
-	if (pread(s->found.memory, memory, PAGE, (off_t)address) != PAGE)
+	if (pread(s->found.memory, memory, CODE_PAGE, (off_t)address) != CODE_PAGE)
 		return 0;
-	memset(wanted, 0, PAGE);
-	if (input_file_read(file, wanted, PAGE, offset) < 0)
+	memset(wanted, 0, CODE_PAGE);
+	if (input_file_read(file, wanted, CODE_PAGE, offset) < 0)
 		return -EIO;
 	return compare_page(s, memory, wanted, address, offset, out);
 }
@@ -104,18 +86,18 @@ static int open_once(struct search *s, const struct map_entry *e, struct input_f
 
 static int look_at_mapping(struct search *s, const struct map_entry *e, place_vec *out)
 {
-	u64 pages = (e->end - e->start) / PAGE, entries[ENTRIES];
+	u64 pages = (e->end - e->start) / CODE_PAGE;
+	bool copied[CODE_PAGES_AT_ONCE];
 	struct input_file file = INPUT_FILE_NONE;
 	bool is_open = false;
 	int err = 0;
 
-	for (u64 first = 0; first < pages && !err; first += ENTRIES) {
-		u64 n = pages - first < ENTRIES ? pages - first : ENTRIES;
-		ssize_t got = pread(s->pagemap, entries, n * sizeof(u64),
-				    (off_t)((e->start / PAGE + first) * sizeof(u64)));
+	for (u64 first = 0; first < pages && !err; first += CODE_PAGES_AT_ONCE) {
+		u64 n = code_pages_copied(s->pagemap, e->start + first * CODE_PAGE, pages - first,
+					  copied);
 
-		for (u64 i = 0; got > 0 && i < (u64)got / sizeof(u64) && !err; i++) {
-			if (!is_copy(entries[i]))
+		for (u64 i = 0; i < n && !err; i++) {
+			if (!copied[i])
 				continue;
 			err = open_once(s, e, &file, &is_open);
 			if (!err)
@@ -167,13 +149,11 @@ void leftovers_remove(struct uprobe_pins *pins, struct readers *readers, pid_t t
 			   .tgid = tgid,
 			   .pagemap = -1,
 			   .found = {.memory = -1}};
-	char path[PROCESS_PATH_MAX];
 	map_vec maps = {0};
 
 	if (process_expects_traps(tgid) || maps_read(tgid, &maps))
 		goto out;
-	process_path(tgid, "pagemap", path);
-	s.pagemap = open(path, O_RDONLY | O_CLOEXEC);
+	s.pagemap = code_pages_open(tgid);
 	if (s.pagemap < 0 || breakpoints_open(&s.found, tgid, &maps))
 		goto out_open;
 	vec_for_each(&maps, e) {
