@@ -37,6 +37,12 @@ $(eval $(call target,storm,storm.c,gcc,))
 $(eval $(call target,storm-static,storm.c,gcc,-static))
 $(eval $(call target,fork_storm,fork_storm.c,gcc,))
 $(eval $(call target,probe_leaver,probe_leaver.c,gcc,))
+$(eval $(call target,hooked,hooked.c,gcc,-ldl))
+$(eval $(call target,libtext_relocations.so,text_relocations.c,gcc,\
+	-shared -fno-pic -mcmodel=large -fno-builtin -Wl$(comma)-z$(comma)notext))
+$(eval $(call target,relocated,relocated.c,gcc,-fno-builtin -Wl$(comma)--no-as-needed -L$(O)/targets \
+	-ltext_relocations -Wl$(comma)-rpath$(comma)'$$$$ORIGIN'))
+$(O)/targets/relocated: $(O)/targets/libtext_relocations.so
 $(eval $(call target,deep,deep.c,gcc,))
 $(eval $(call target,threads,threads.c,gcc,))
 $(eval $(call target,frames,frames.c,gcc,))

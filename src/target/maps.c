@@ -185,6 +185,12 @@ int maps_read(pid_t tgid, map_vec *out)
 	return result;
 }
 
+bool map_is_same_file(const struct map_entry *a, const struct map_entry *b)
+{
+	return a->inode && a->inode == b->inode && a->dev_major == b->dev_major &&
+	       a->dev_minor == b->dev_minor;
+}
+
 void maps_release(map_vec *v)
 {
 	vec_for_each(v, e)

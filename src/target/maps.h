@@ -21,6 +21,9 @@ struct map_entry {
 
 typedef VEC(struct map_entry) map_vec;
 
+/* Returns whether both are mapped from the same file, which need not have a name any more. */
+bool map_is_same_file(const struct map_entry *a, const struct map_entry *b);
+
 /* Appends the entries of a maps file's text. Lines that do not parse are skipped. Returns 0 or
  * -ENOMEM. */
 int maps_parse(struct bytes text, map_vec *out) MUST_CHECK;

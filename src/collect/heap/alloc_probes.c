@@ -210,7 +210,6 @@ static bool seen_before(const probe_files *files, const struct probe_file *f)
 	return false;
 }
 
-/* It may be mapped again. */
 static void forget_file(struct probed_process *p, const struct probe_file *f)
 {
 	for (size_t i = 0; i < p->seen.len; i++) {
@@ -271,18 +270,44 @@ static void mapped_path(char path[PATH_SIZE], const struct probed_process *p,
 		 (unsigned long long)e->start, (unsigned long long)e->end);
 }
 
-static int attach_candidate(struct alloc_probes *d, struct probed_process *p,
-			    const struct candidate *c)
+/* All probes of a file through one of its mappings, or none. */
+static int attach_through(struct alloc_probes *d, struct probed_process *p, struct probe_file *f,
+			  const struct map_entry *e)
 {
 	char path[PATH_SIZE];
-	struct attach_target target = {.tgid = p->tgid, .path = path, .links = &p->links};
+	uprobe_links links = {0};
+	struct attach_target target = {.tgid = p->tgid, .path = path, .links = &links};
 	int err;
 
-	mapped_path(path, p, c->entry);
-	err = attach_file(d, c->file, &target);
-	say_found(d, c->file, target.attached);
-	/* It was unmapped (dlclose) since we looked, perhaps half way through. */
-	if (err == -ENOENT) {
+	mapped_path(path, p, e);
+	err = attach_file(d, f, &target);
+	if (err == -ENOENT) { /* it was unmapped meanwhile, perhaps half way through */
+		uprobe_pins_detach(d->p.pins, &links);
+		return err;
+	}
+	say_found(d, f, target.attached);
+	vec_for_each(&links, link) {
+		if (vec_push(&p->links, *link))
+			err = -ENOMEM; /* what is not held goes when cprof ends */
+	}
+	vec_release(&links);
+	return err;
+}
+
+/* A file may be mapped several times, and each of these mappings may go at any time. */
+static int attach_candidate(struct alloc_probes *d, struct probed_process *p,
+			    const struct candidate *c, const map_vec *maps)
+{
+	int err = -ENOENT;
+
+	/* Probes on a part of an allocator would tell nonsense. */
+	if (!code_is_unchanged(d->p.readers, d->p.log, p->tgid, maps, c->entry, &c->file->probed))
+		return 0;
+	vec_for_each(maps, e) {
+		if (err == -ENOENT && e->executable && map_is_same_file(e, c->entry))
+			err = attach_through(d, p, c->file, e);
+	}
+	if (err == -ENOENT) { /* dlclose; it may be mapped again */
 		forget_file(p, c->file);
 		return 0;
 	}
@@ -299,7 +324,7 @@ static int attach_new(struct alloc_probes *d, struct probed_process *p, const ma
 		p->sampled |= c->file->sampler && !p->links.len;
 	vec_for_each(&candidates, c) {
 		if (!err && c->file->sampler == p->sampled)
-			err = attach_candidate(d, p, c);
+			err = attach_candidate(d, p, c, maps);
 	}
 	vec_release(&candidates);
 	return err;

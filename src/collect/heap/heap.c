@@ -352,24 +352,34 @@ static int heap_prepare(struct collector *base, struct error *err)
 
 /* ---- recording ---- */
 
+static int say_none(const struct heap_collector *c, struct error *err)
+{
+	const char *searched = alloc_probes_text(c->probes);
+
+	/* What was found has been unmapped, or its code is changed. */
+	if (!*searched)
+		return error_set(err, -ENOENT, "no allocator of %s can be probed",
+				 c->opt.target->title);
+	return error_set(err, -ENOENT,
+			 "no allocator found in %s (looked for %s): name its functions with "
+			 "--alloc malloc=NAME,free=NAME",
+			 c->opt.target->title, searched);
+}
+
 static int attach_targets(struct heap_collector *c, struct error *err)
 {
 	int code = 0;
 
 	vec_for_each(&c->opt.target->processes, p) {
-		if (!code)
+		if (!code) {
 			leftovers_remove(c->pins, c->opt.readers, p->tgid, c->opt.log);
-		if (!code)
 			code = alloc_probes_add_process(c->probes, p->tgid, err);
+		}
 		if (code == -ESRCH || (code && has_ended(p->tgid)))
 			code = 0;
 	}
 	if (!code && !alloc_probes_count(c->probes))
-		code = error_set(
-			err, -ENOENT,
-			"no allocator found in %s (looked for %s): name its functions with "
-			"--alloc malloc=NAME,free=NAME",
-			c->opt.target->title, alloc_probes_text(c->probes));
+		code = say_none(c, err);
 	return code;
 }
 

@@ -12,6 +12,7 @@
 #include "collect/probe/probe_site.h"
 #include "collect/probe/return_site.h"
 #include "elf/symbols.h"
+#include "elf/text_relocations.h"
 #include "elf/usdt.h"
 
 #define PROVIDER "otel_memory"
@@ -37,6 +38,8 @@ static int site_put(struct reading *in, struct heap_site *site, u64 offset, upro
 	if (bpf_map_update_elem(r->sites_fd, &number, site, BPF_ANY))
 		return -errno;
 	r->nsites++;
+	if (code_spans_add_place(&in->f->probed, offset))
+		return -ENOMEM;
 	return vec_push(places, (struct uprobe_place){.offset = offset, .cookie = number});
 }
 
@@ -270,6 +273,8 @@ static int function_put(struct reading *in, const struct alloc_function *functio
 {
 	const struct alloc_signature *sig = alloc_signature(function->kind);
 	struct probe_file *f = in->f;
+	struct code_span code = {function->offset,
+				 function->offset + (function->size ? function->size : 1)};
 	struct heap_site site;
 	int err;
 
@@ -282,12 +287,9 @@ static int function_put(struct reading *in, const struct alloc_function *functio
 					? PROBE_RETURN
 					: PROBE_ENTRY));
 	err = site_put(in, &site, at->file_offset, places_of(f, sig, returns));
-	if (err || !sig->allocates)
-		return err;
-	return vec_push(
-		&f->ranges,
-		(struct function_range){function->offset,
-					function->offset + (function->size ? function->size : 1)});
+	if (!err)
+		err = vec_push(&f->probed, code);
+	return err || !sig->allocates ? err : vec_push(&f->ranges, code);
 }
 
 static int function_add(struct reading *in, const struct allocator *a,
@@ -342,6 +344,14 @@ static int read_allocator(struct reading *in)
 	struct allocator a = {0};
 	int err = allocator_find(in->elf, in->r->names, &a);
 
+	if (!err && elf_has_text_relocations(in->elf)) {
+		/* The kernel would execute probed instructions as they are before that. */
+		log_warn(in->r->log,
+			 "no probes in %s: the dynamic linker changes its code (text relocations)",
+			 in->path);
+		allocator_release(&a);
+		return 0;
+	}
 	if (err == -ENOENT) {
 		err = 0;
 		if (is_expected(in) && asprintf(&f->searched, "%s: %s", in->path, a.searched) < 0)
@@ -473,6 +483,7 @@ void probe_file_free(struct probe_file *f)
 	vec_release(&f->entries);
 	vec_release(&f->results);
 	vec_release(&f->ranges);
+	vec_release(&f->probed);
 	free(f->title);
 	free(f->searched);
 	free(f);

@@ -9,15 +9,12 @@
 
 #include "base/bpf_shared.h"
 #include "base/log.h"
+#include "collect/probe/code_check.h"
 #include "collect/probe/uprobe.h"
 #include "elf/elf_file.h"
 #include "target/allocator.h"
 
 typedef VEC(struct uprobe_place) uprobe_places;
-
-struct function_range { /* of file offsets */
-	u64 start, end;
-};
 
 struct probe_file {
 	u64 inode;
@@ -27,7 +24,8 @@ struct probe_file {
 	/* Allocating functions that have no return probe, since an exception may leave them. */
 	uprobe_places entries;
 	uprobe_places results; /* inside their code, where what they return is known */
-	VEC(struct function_range) ranges; /* the code of allocating functions */
+	code_spans ranges; /* the code of allocating functions */
+	code_spans probed; /* the code around all places for probes, and those functions */
 	u32 alloc_ns, free_ns; /* what a probe on malloc and on free costs here */
 	char *title; /* "jemalloc 5.3.0 (/usr/lib/libjemalloc.so.2)"; NULL: no allocator is in it */
 	char *searched; /* what was looked for where there is none and one was to be expected, or NULL */

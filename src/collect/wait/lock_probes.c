@@ -12,8 +12,10 @@
 #include "base/bpf_shared.h"
 #include "base/hash.h"
 #include "base/vec.h"
+#include "collect/probe/code_check.h"
 #include "collect/probe/probe_site.h"
 #include "elf/symbols.h"
+#include "elf/text_relocations.h"
 #include "elf/usdt.h"
 #include "target/maps.h"
 #include "target/module.h"
@@ -182,6 +184,13 @@ static int read_file(struct lock_probes *d, struct elf_file *elf, const char *pa
 		err = elf_symbols_visit(elf, ".symtab", symbol_visited, &in);
 	if (is_unreadable(err))
 		err = 0;
+	/* The kernel would execute probed instructions as they are before that. */
+	if (in.found.len && elf_has_text_relocations(elf)) {
+		log_warn(d->p.log,
+			 "no probes in %s: the dynamic linker changes its code (text relocations)",
+			 path);
+		in.found.len = 0;
+	}
 	vec_for_each(&in.found, f) {
 		if (!err)
 			err = place_probe(&in, f);
@@ -272,25 +281,21 @@ static bool seen_before(const struct hold_process *p, const struct hold_file *f)
 }
 
 /* The kernel takes all places of a link or none: one that it refuses costs that place only. */
-static int attach_file(struct lock_probes *d, struct hold_process *p, const struct hold_file *f,
-		       const struct map_entry *e)
+static int attach_places(struct lock_probes *d, struct hold_process *p, const struct hold_file *f,
+			 const struct map_entry *e, uprobe_links *links)
 {
 	char path[PATH_SIZE];
+	int err;
 
-	if (!f->places.len)
-		return 0;
 	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", (int)p->tgid,
 		 (unsigned long long)e->start, (unsigned long long)e->end);
-	if (!uprobe_pins_attach(d->p.pins, d->p.entry, UPROBE_ENTRY, d->p.links, path, p->tgid,
-				f->places.data, (u32)f->places.len, &p->links)) {
-		__atomic_fetch_add(&d->nprobes, (u32)f->places.len, __ATOMIC_RELAXED);
-		return 0;
-	}
+	err = uprobe_pins_attach(d->p.pins, d->p.entry, UPROBE_ENTRY, d->p.links, path, p->tgid,
+				 f->places.data, (u32)f->places.len, links);
+	if (!err || err == -ENOENT)
+		return err;
 	vec_for_each(&f->places, place) {
-		int err = uprobe_pins_attach(d->p.pins, d->p.entry, UPROBE_ENTRY, d->p.links, path,
-					     p->tgid, place, 1, &p->links);
-
-		__atomic_fetch_add(&d->nprobes, !err, __ATOMIC_RELAXED);
+		err = uprobe_pins_attach(d->p.pins, d->p.entry, UPROBE_ENTRY, d->p.links, path,
+					 p->tgid, place, 1, links);
 		if (err && err != -ENOTSUP && err != -EINVAL)
 			return err;
 		if (err)
@@ -300,7 +305,59 @@ static int attach_file(struct lock_probes *d, struct hold_process *p, const stru
 	return 0;
 }
 
-static int add_entry(struct lock_probes *d, struct hold_process *p, const struct map_entry *e)
+/* All probes of a file through one of its mappings, or none. */
+static int attach_file(struct lock_probes *d, struct hold_process *p, const struct hold_file *f,
+		       const struct map_entry *e)
+{
+	uprobe_links links = {0};
+	int err = f->places.len ? attach_places(d, p, f, e, &links) : 0;
+
+	if (err == -ENOENT) { /* it was unmapped meanwhile, perhaps half way through */
+		uprobe_pins_detach(d->p.pins, &links);
+		return err;
+	}
+	if (links.len)
+		__atomic_fetch_add(&d->nprobes, (u32)f->places.len, __ATOMIC_RELAXED);
+	vec_for_each(&links, link) {
+		if (vec_push(&p->links, *link))
+			err = -ENOMEM; /* what is not held goes when cprof ends */
+	}
+	vec_release(&links);
+	return err;
+}
+
+/* A file may be mapped several times, and each of these mappings may go at any time. */
+static int attach_mapped(struct lock_probes *d, struct hold_process *p, struct hold_file *f,
+			 const struct map_entry *file, const map_vec *maps)
+{
+	int err = -ENOENT;
+
+	vec_for_each(maps, e) {
+		if (err == -ENOENT && e->executable && map_is_same_file(e, file))
+			err = attach_file(d, p, f, e);
+	}
+	if (err != -ENOENT)
+		return err;
+	p->seen.len--; /* it is the last one; it may be mapped again */
+	return 0;
+}
+
+static bool is_safe(const struct lock_probes *d, const struct hold_process *p,
+		    const struct hold_file *f, const struct map_entry *e, const map_vec *maps)
+{
+	code_spans spans = {0};
+	bool safe = true;
+
+	vec_for_each(&f->places, place)
+		safe &= !code_spans_add_place(&spans, place->offset);
+	if (safe)
+		safe = code_is_unchanged(d->p.readers, d->p.log, p->tgid, maps, e, &spans);
+	vec_release(&spans);
+	return safe;
+}
+
+static int add_entry(struct lock_probes *d, struct hold_process *p, const struct map_entry *e,
+		     const map_vec *maps)
 {
 	struct hold_file *f;
 	int err = file_open(d, p->tgid, e, &f);
@@ -308,7 +365,7 @@ static int add_entry(struct lock_probes *d, struct hold_process *p, const struct
 	if (err || !f || seen_before(p, f))
 		return err;
 	err = vec_push(&p->seen, f);
-	return err ? err : attach_file(d, p, f, e);
+	return err || !is_safe(d, p, f, e, maps) ? err : attach_mapped(d, p, f, e, maps);
 }
 
 int lock_probes_add_process(struct lock_probes *d, pid_t tgid, struct error *err)
@@ -321,7 +378,7 @@ int lock_probes_add_process(struct lock_probes *d, pid_t tgid, struct error *err
 		code = -ESRCH;
 	vec_for_each(&maps, e) {
 		if (!code && e->executable && e->inode)
-			code = add_entry(d, p, e);
+			code = add_entry(d, p, e, &maps);
 	}
 	maps_release(&maps);
 	return code ? error_set(err, code, "cannot put probes into PID %d: %s", (int)tgid,
