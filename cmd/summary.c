@@ -42,7 +42,7 @@ static void print_gaps(struct terminal *t, const struct gaps *g)
 }
 
 static void print_cost(struct terminal *t, const struct collect_stats *s,
-		       const struct names_cost *names)
+		       const struct helper_cost *names)
 {
 	struct rusage u;
 	long memory;

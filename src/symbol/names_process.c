@@ -3,18 +3,15 @@
 #include "symbol/names_process.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "symbol/helper_process.h"
 #include "symbol/names_wire.h"
 
 #define NSEC_PER_SEC 1000000000ull
@@ -24,9 +21,7 @@
 #define GRACE_NS 300000000ull
 
 struct names_process {
-	pid_t pid; /* 0 if there is none */
-	int sock;
-	struct names_cost cost;
+	struct helper_process process;
 	struct names_reader reader;
 	struct names_writer writer; /* of the forked process */
 };
@@ -47,24 +42,6 @@ static volatile sig_atomic_t hurry;
 static void on_hurry(int signo)
 {
 	hurry = 1;
-}
-
-static void on_crash(int signo)
-{
-	_exit(1); /* without a core file */
-}
-
-static void set_signals(void)
-{
-	static const int crashes[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
-	static const int ignored[] = {SIGINT, SIGTERM, SIGHUP};
-
-	for (size_t i = 0; i < ARRAY_LEN(crashes); i++)
-		signal(crashes[i], on_crash);
-	/* These signals go to the whole terminal, and cprof itself handles them. */
-	for (size_t i = 0; i < ARRAY_LEN(ignored); i++)
-		signal(ignored[i], SIG_IGN);
-	signal(SIGUSR1, on_hurry);
 }
 
 static bool in_a_hurry(void *arg)
@@ -128,71 +105,26 @@ static int serve_next(struct names_writer *w)
 	return err;
 }
 
-/* Output of a library that gives up, and what is left in cprof's buffers, must not be printed by
- * the fork. */
-static void silence(void)
+static void serve(void *arg, int sock)
 {
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	struct names_writer *w = arg;
 
-	dup2(null, STDOUT_FILENO);
-	dup2(null, STDERR_FILENO);
-}
-
-static void serve(struct names_writer *w, int sock)
-{
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	set_signals();
-	silence();
+	signal(SIGUSR1, on_hurry);
 	*w = (struct names_writer){.fd = sock};
 	while (!serve_next(w))
 		;
-	_exit(0);
 }
 
 /* ---- cprof ----------------------------------------------------------------------------------- */
 
 static int start(struct names_process *np)
 {
-	int pair[2];
-
-	if (np->pid)
-		return 0;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
-		return -errno;
-	np->pid = fork();
-	if (!np->pid) {
-		close(pair[0]);
-		serve(&np->writer, pair[1]);
-	}
-	close(pair[1]);
-	np->sock = pair[0];
-	if (np->pid > 0)
-		return 0;
-	np->pid = 0;
-	close(pair[0]);
-	return -EAGAIN;
-}
-
-static u64 timeval_ns(struct timeval t)
-{
-	return (u64)t.tv_sec * NSEC_PER_SEC + (u64)t.tv_usec * 1000;
+	return helper_process_start(&np->process, HELPER_KEEPS_FILES, serve, &np->writer);
 }
 
 static void end(struct names_process *np, bool at_once)
 {
-	struct rusage u = {.ru_maxrss = 0};
-
-	if (!np->pid)
-		return;
-	if (at_once)
-		kill(np->pid, SIGKILL);
-	close(np->sock);
-	while (wait4(np->pid, NULL, 0, &u) < 0 && errno == EINTR)
-		;
-	np->cost.cpu_ns += timeval_ns(u.ru_utime) + timeval_ns(u.ru_stime);
-	if ((u64)u.ru_maxrss > np->cost.memory_kb)
-		np->cost.memory_kb = (u64)u.ru_maxrss;
-	np->pid = 0;
+	helper_process_end(&np->process, at_once);
 	np->reader.bytes.len = np->reader.at = 0;
 }
 
@@ -233,7 +165,7 @@ static bool is_over(struct errand *e)
 	if (!e->stopping && e->watch->stop && e->watch->stop(e->watch->arg)) {
 		e->stopping = true;
 		e->end_ns = now + GRACE_NS;
-		kill(e->np->pid, SIGUSR1);
+		kill(e->np->process.pid, SIGUSR1);
 	}
 	return now >= e->end_ns || (e->watch->cpu_ns && now_ns(e->cpu) > e->cpu_end_ns);
 }
@@ -288,14 +220,14 @@ static int wait_for(struct errand *e, int *err)
 	int done = 0;
 
 	while (!done) {
-		struct pollfd p = {.fd = e->np->sock, .events = POLLIN};
+		struct pollfd p = {.fd = e->np->process.sock, .events = POLLIN};
 		ssize_t got;
 
 		if (is_over(e))
 			return -ETIMEDOUT;
 		if (poll(&p, 1, LOOK_MS) <= 0)
 			continue;
-		got = names_read(&e->np->reader, e->np->sock);
+		got = names_read(&e->np->reader, e->np->process.sock);
 		if (got <= 0)
 			return got == -ENOMEM ? -ENOMEM : -EIO;
 		done = take_messages(e, err);
@@ -310,9 +242,9 @@ static int send_request(struct errand *e, const u64 *vaddrs, bool symbols_only)
 					.cpu_ns = e->watch->cpu_ns,
 					.time_ns = e->watch->time_ns,
 					.symbols_only = symbols_only};
-	int err = send_all(e->np->sock, &q, sizeof(q));
+	int err = send_all(e->np->process.sock, &q, sizeof(q));
 
-	return err ? err : send_all(e->np->sock, vaddrs, e->n * sizeof(*vaddrs));
+	return err ? err : send_all(e->np->process.sock, vaddrs, e->n * sizeof(*vaddrs));
 }
 
 static void set_ends(struct errand *e)
@@ -320,7 +252,7 @@ static void set_ends(struct errand *e)
 	e->end_ns = UINT64_MAX;
 	if (e->watch->time_ns)
 		e->end_ns = now_ns(CLOCK_MONOTONIC) + e->watch->time_ns + GRACE_NS;
-	clock_getcpuclockid(e->np->pid, &e->cpu);
+	clock_getcpuclockid(e->np->process.pid, &e->cpu);
 	e->cpu_end_ns = now_ns(e->cpu) + e->watch->cpu_ns + GRACE_NS;
 }
 
@@ -397,10 +329,10 @@ int names_process_new(struct names_process **out)
 	return *out ? 0 : -ENOMEM;
 }
 
-struct names_cost names_process_end(struct names_process *np)
+struct helper_cost names_process_end(struct names_process *np)
 {
 	end(np, false);
-	return np->cost;
+	return np->process.cost;
 }
 
 void names_process_free(struct names_process *np)

@@ -9,6 +9,7 @@
 #define CPROF_SYMBOL_NAMES_PROCESS_H
 
 #include "base/budget.h"
+#include "symbol/helper_process.h"
 #include "symbol/module_names.h"
 
 struct names_process;
@@ -17,13 +18,8 @@ struct names_process;
 int names_process_new(struct names_process **out) MUST_CHECK;
 void names_process_free(struct names_process *np); /* NULL is allowed */
 
-struct names_cost { /* sums over the processes that have ended */
-	u64 cpu_ns;
-	u64 memory_kb; /* of the largest process, including the memory that it shares with cprof */
-};
-
 /* Ends the process. Another one is forked when it is needed. */
-struct names_cost names_process_end(struct names_process *np);
+struct helper_cost names_process_end(struct names_process *np);
 
 /*
  * Does the work of module_names_resolve(), with `watch` on the file's budget. Returns -ETIMEDOUT,

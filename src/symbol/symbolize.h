@@ -31,7 +31,7 @@ struct symbolize_stats {
 	u64 kernel_hidden; /* kernel addresses without names because of kptr_restrict */
 	u64 unread; /* addresses that were not looked up because the caller stopped */
 	struct left_out left_out; /* what was not read of their files */
-	struct names_cost cost; /* in addition to that of this process */
+	struct helper_cost cost; /* in addition to that of this process */
 	/* one thing that the user could fix ("debug symbols: install libc6-dbg"), or "" */
 	char note[256];
 };

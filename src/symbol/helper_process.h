@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A forked process in which libraries work on bytes that anybody may have made, so that cprof loses
+ * nothing when they crash, give up, or do not come to an end. It says nothing, leaves no core file,
+ * is not ended by Ctrl-C, and dies with cprof.
+ */
+#ifndef CPROF_SYMBOL_HELPER_PROCESS_H
+#define CPROF_SYMBOL_HELPER_PROCESS_H
+
+#include <sys/types.h>
+
+#include "base/types.h"
+
+struct helper_cost { /* sums over the processes that have ended */
+	u64 cpu_ns;
+	u64 memory_kb; /* of the largest process, including the memory that it shares with cprof */
+};
+
+struct helper_process { /* zeroed: there is none */
+	pid_t pid; /* 0 if there is none */
+	int sock; /* messages to and from the process */
+	struct helper_cost cost;
+};
+
+enum helper_files {
+	HELPER_KEEPS_FILES, /* a stream of bytes */
+	/* Nothing stays open that cprof closes, such as its probes. The socket keeps messages apart. */
+	HELPER_CLOSES_FILES,
+};
+
+/*
+ * Forks the process if there is none: `serve` runs in it, and it ends when `serve` returns.
+ * Returns 0 or -EAGAIN, or another negative errno.
+ */
+int helper_process_start(struct helper_process *p, enum helper_files files,
+			 void (*serve)(void *arg, int sock), void *arg) MUST_CHECK;
+
+/* Waits until the process has ended, and adds its cost; with `at_once` it is killed. */
+void helper_process_end(struct helper_process *p, bool at_once);
+void helper_cost_add(struct helper_cost *sum, const struct helper_cost *more);
+
+/* The address space of this process in bytes; 0 if /proc does not say. */
+u64 helper_process_memory(void);
+
+#endif
