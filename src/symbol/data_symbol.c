@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "symbol/demangle.h"
-
 static bool covers(const Elf64_Sym *sym, u64 vaddr)
 {
 	return ELF64_ST_TYPE(sym->st_info) == STT_OBJECT && sym->st_shndx != SHN_UNDEF &&
@@ -51,17 +49,19 @@ static const char *find(struct elf_file *f, const char *table, const char *texts
 	return NULL;
 }
 
-bool data_symbol_name(struct elf_file *f, u64 vaddr, char *out, size_t size)
+bool data_symbol_name(struct elf_file *f, u64 vaddr, struct demangler *demangler, char *out,
+		      size_t size)
 {
 	u64 inside = 0;
 	const char *name = find(f, ".symtab", ".strtab", vaddr, &inside);
 	char *readable;
+	bool gave_up;
 
 	if (!name || !*name)
 		name = find(f, ".dynsym", ".dynstr", vaddr, &inside);
 	if (!name || !*name)
 		return false;
-	readable = demangle_name(name);
+	readable = demangler_name(demangler, name, &gave_up);
 	if (inside)
 		snprintf(out, size, "%s+0x%llx", readable ? readable : name,
 			 (unsigned long long)inside);

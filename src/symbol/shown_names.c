@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/hash.h"
-#include "symbol/demangle.h"
+#include "symbol/demangler.h"
 
 struct shown_name {
 	char *raw, *shown; /* `shown` is NULL if it equals `raw` */
@@ -16,12 +16,20 @@ struct shown_name {
 
 struct shown_names {
 	struct shown_name *table;
+	struct demangler *demangler;
 };
 
 int shown_names_new(struct shown_names **out)
 {
-	*out = calloc(1, sizeof(**out));
-	return *out ? 0 : -ENOMEM;
+	struct shown_names *names = calloc(1, sizeof(*names));
+	int err = names ? demangler_new(&names->demangler) : -ENOMEM;
+
+	if (err) {
+		free(names);
+		return err;
+	}
+	*out = names;
+	return 0;
 }
 
 static void name_free(struct shown_name *n)
@@ -41,12 +49,15 @@ void shown_names_free(struct shown_names *names)
 		HASH_DEL(names->table, n);
 		name_free(n);
 	}
+	demangler_free(names->demangler);
 	free(names);
 }
 
-static struct shown_name *name_add(struct shown_names *names, const char *raw)
+static struct shown_name *name_add(struct shown_names *names, struct budget *budget,
+				   const char *raw)
 {
 	struct shown_name *n = calloc(1, sizeof(*n));
+	bool gave_up;
 
 	if (!n)
 		return NULL;
@@ -57,7 +68,9 @@ static struct shown_name *name_add(struct shown_names *names, const char *raw)
 		name_free(n);
 		return NULL;
 	}
-	n->shown = demangle_name(raw);
+	n->shown = demangler_name(names->demangler, raw, &gave_up);
+	if (gave_up)
+		budget_lose(budget, BUDGET_NAMES, BUDGET_TIME);
 	return n;
 }
 
@@ -70,7 +83,12 @@ const char *shown_names_get(struct shown_names *names, struct budget *budget, co
 		/* The profile keeps both the shown name and the raw one. */
 		if (!budget_reserve(budget, BUDGET_NAMES, sizeof(*n) + 4 * strlen(raw)))
 			return NULL;
-		n = name_add(names, raw);
+		n = name_add(names, budget, raw);
 	}
 	return n && n->shown ? n->shown : raw;
+}
+
+struct helper_cost shown_names_cost(struct shown_names *names)
+{
+	return demangler_end(names->demangler);
 }

@@ -5,11 +5,14 @@
 #define CPROF_SYMBOL_SHOWN_NAMES_H
 
 #include "base/budget.h"
+#include "symbol/helper_process.h"
 
 struct shown_names;
 
 int shown_names_new(struct shown_names **out) MUST_CHECK;
 void shown_names_free(struct shown_names *names); /* NULL is allowed */
+
+struct helper_cost shown_names_cost(struct shown_names *names);
 
 /*
  * Returns the shown form of `raw`, borrowed until the names are freed, or `raw` itself if nothing

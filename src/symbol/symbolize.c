@@ -492,6 +492,16 @@ static int name_places(struct namer *nm)
 	return err;
 }
 
+static void add_cost_of_names(struct namer *nm)
+{
+	struct helper_cost cost;
+
+	if (!nm->names)
+		return;
+	cost = shown_names_cost(nm->names);
+	helper_cost_add(&nm->stats->cost, &cost);
+}
+
 int symbolize_profile(struct profile *p, const struct symbolize_options *opt,
 		      struct symbolize_stats *stats)
 {
@@ -514,6 +524,7 @@ int symbolize_profile(struct profile *p, const struct symbolize_options *opt,
 	vec_release(&nm.places);
 	if (nm.process)
 		stats->cost = names_process_end(nm.process);
+	add_cost_of_names(&nm);
 	names_process_free(nm.process);
 	shown_names_free(nm.names);
 	kernel_symbols_free(nm.kernel);

@@ -55,6 +55,16 @@ comments() { "$ROOT/tests/e2e/pprof_decode.py" "$1" --comments; }
 	at_least 90 'work_[abc]'
 }
 
+@test "budgets: names that take years to demangle stay as they are, and that is said" {
+	hostile riddles
+	"$CPROF" cpu -p "$PID" -d 1s -o p.pb.gz 2>"$ERR"
+	spent
+	holds "$SECONDS_SPENT < 8 && $MEGABYTES < 200"
+	grep -q '^cprof: left out: names of riddles (it takes too long)' "$ERR"
+	decoded_samples
+	at_least 90 'level_30;(_Z1fIDp1CI1A1B.*EEvv|_D1a1fF(B2|C1aF).*Zv)'
+}
+
 # naming PID: cprof looks up names in a second thread.
 naming() { [ "$(find "/proc/$1/task" -mindepth 1 -maxdepth 1 2>/dev/null | wc -l)" -gt 1 ]; }
 

@@ -5,6 +5,7 @@
 #   tails     200,000 symbols whose names are tails of one name of a megabyte
 #   rows      a line table of 20 million rows, a byte each
 #   cies      call frame information whose 60,000 CIEs all reach to its end
+#   riddles   no DWARF, and work_a to work_c have names that libiberty would demangle for years, or into gigabytes
 #   endless   a type that libdw takes an hour to step over, in one call
 import os
 import struct
@@ -79,7 +80,39 @@ def endless(elf):
     elf.replace(".debug_info", struct.pack("<I", len(unit)) + unit)
 
 
-kinds = {"tails": tails, "rows": rows, "cies": cies, "endless": endless}
+def substitution(n):
+    digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    return "S" + (digits[n // 36] if n >= 36 else "") + digits[n % 36] + "_"
+
+
+def pack_of_pairs(levels):
+    pairs = "".join("S2_I" + 2 * substitution(3 + i) + "E" for i in range(levels))
+    return "_Z1fIDp1CI1A1BIS1_S1_E" + pairs + "EEvv"
+
+
+def tuple_of_tuples(levels):
+    name = "_D1a1fF" + "B2" * levels + "i"
+    for i in range(levels, 0, -1):
+        back = len(name) - len("_D1a1fF") - 2 * i
+        name += "Q" + (chr(65 + back // 26) if back >= 26 else "") + chr(97 + back % 26)
+    return name + "Zv"
+
+
+def riddles(elf):
+    names = {"work_a": pack_of_pairs(60), "work_b": tuple_of_tuples(60), "work_c": "_D1a1fF" + "C1aF" * 100 + "Zv"}
+    symbols, strings = bytearray(elf.section(".symtab")), bytearray(elf.section(".strtab"))
+    for at in range(0, len(symbols), 24):
+        text = struct.unpack_from("<I", symbols, at)[0]
+        old = bytes(strings[text : strings.index(0, text)]).decode()
+        if old in names:
+            struct.pack_into("<I", symbols, at, len(strings))
+            strings += names[old].encode() + b"\0"
+    elf.replace(".symtab", symbols)
+    elf.replace(".strtab", strings)
+    elf.replace(".debug_info", b"")
+
+
+kinds = {"tails": tails, "rows": rows, "cies": cies, "riddles": riddles, "endless": endless}
 if len(sys.argv) != 4 or sys.argv[1] not in kinds:
     sys.exit("usage: hostile_elf.py " + "|".join(kinds) + " PROGRAM OUT")
 program = Elf(sys.argv[2])

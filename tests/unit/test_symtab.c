@@ -123,6 +123,7 @@ TEST(symtab, a_variable_by_name_and_distance)
 	static const char big[] =
 		".data\n.globl big\n.type big,@object\nbig: .zero 128\n.size big,128\n"
 		".globl small\n.type small,@object\nsmall: .zero 56\n.size small,56\n";
+	struct demangler *d;
 	struct elf_file *elf;
 	char name[32], tight[4];
 	u64 at;
@@ -135,16 +136,18 @@ TEST(symtab, a_variable_by_name_and_distance)
 	close(fd);
 	fixture_run("gcc -shared -nostdlib -o d.so d.s");
 	at = vaddr_of("d.so", "big");
-	CHECK(data_symbol_name(elf, at, name, sizeof(name)));
+	CHECK_INT(demangler_new(&d), 0);
+	CHECK(data_symbol_name(elf, at, d, name, sizeof(name)));
 	CHECK_STR(name, "big");
-	CHECK(data_symbol_name(elf, at + 40, name, sizeof(name)));
+	CHECK(data_symbol_name(elf, at + 40, d, name, sizeof(name)));
 	CHECK_STR(name, "big+0x28");
-	CHECK(data_symbol_name(elf, at + 128 + 8, name, sizeof(name)));
+	CHECK(data_symbol_name(elf, at + 128 + 8, d, name, sizeof(name)));
 	CHECK_STR(name, "small");
-	CHECK(!data_symbol_name(elf, at + 128 + 56, name, sizeof(name)));
-	CHECK(!data_symbol_name(elf, at - 1, name, sizeof(name)));
-	CHECK(data_symbol_name(elf, at, tight, sizeof(tight)));
+	CHECK(!data_symbol_name(elf, at + 128 + 56, d, name, sizeof(name)));
+	CHECK(!data_symbol_name(elf, at - 1, d, name, sizeof(name)));
+	CHECK(data_symbol_name(elf, at, d, tight, sizeof(tight)));
 	CHECK_STR(tight, "big");
+	demangler_free(d);
 	elf_file_free(elf);
 }
 
@@ -154,8 +157,10 @@ TEST(symtab, variables_survive_damage)
 	size_t len;
 	u8 *image = fixture_read(fixture_path("a.so"), &len);
 	struct elf_section s;
+	struct demangler *d;
 	char name[64];
 
+	CHECK_INT(demangler_new(&d), 0);
 	CHECK_INT(elf_file_section(elf, ".symtab", &s), 0);
 	for (u64 at = s.offset; at < len; at++) {
 		struct elf_file *broken;
@@ -164,12 +169,13 @@ TEST(symtab, variables_survive_damage)
 		image[at] ^= 0xff;
 		if (!elf_file_open_memory((struct bytes){image, len}, &broken)) {
 			for (u64 vaddr = 0; vaddr < 0x5000; vaddr += 64)
-				data_symbol_name(broken, vaddr, name, sizeof(name));
+				data_symbol_name(broken, vaddr, d, name, sizeof(name));
 			elf_file_free(broken);
 		}
 		image[at] = was;
 	}
 	free(image);
+	demangler_free(d);
 	elf_file_free(elf);
 }
 

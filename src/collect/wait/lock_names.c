@@ -41,14 +41,20 @@ struct lock_names {
 	const struct module_set *modules;
 	struct process *processes;
 	struct lock_name *names;
+	struct demangler *demangler;
 };
 
 int lock_names_new(const struct module_set *modules, struct lock_names **out)
 {
-	*out = calloc(1, sizeof(**out));
-	if (!*out)
-		return -ENOMEM;
-	(*out)->modules = modules;
+	struct lock_names *names = calloc(1, sizeof(*names));
+	int err = names ? demangler_new(&names->demangler) : -ENOMEM;
+
+	if (err) {
+		free(names);
+		return err;
+	}
+	names->modules = modules;
+	*out = names;
 	return 0;
 }
 
@@ -68,6 +74,7 @@ void lock_names_free(struct lock_names *names)
 		HASH_DEL(names->names, n);
 		free(n);
 	}
+	demangler_free(names->demangler);
 	free(names);
 }
 
@@ -148,16 +155,16 @@ static bool is_inside(const struct module *m, u64 vaddr)
 	return false;
 }
 
-static void name_in_file(const struct module *m, u64 vaddr, char *text)
+static void name_in_file(struct demangler *d, const struct module *m, u64 vaddr, char *text)
 {
 	struct elf_file *debug;
 
-	if (data_symbol_name(m->elf, vaddr, text, NAME_SIZE))
+	if (data_symbol_name(m->elf, vaddr, d, text, NAME_SIZE))
 		return;
 	text[0] = '\0';
 	if (debug_file_find(m->elf, m->path, &m->root, &debug))
 		return;
-	if (!data_symbol_name(debug, vaddr, text, NAME_SIZE))
+	if (!data_symbol_name(debug, vaddr, d, text, NAME_SIZE))
 		text[0] = '\0';
 	elf_file_free(debug);
 }
@@ -173,7 +180,7 @@ static void look_up(struct lock_names *names, struct lock_name *n)
 		u64 vaddr = n->id.address - f->bias;
 
 		if (is_inside(f->module, vaddr)) {
-			name_in_file(f->module, vaddr, n->text);
+			name_in_file(names->demangler, f->module, vaddr, n->text);
 			return;
 		}
 	}
