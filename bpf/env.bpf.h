@@ -49,23 +49,33 @@ static __always_inline u64 env_thread_pointer(void)
 }
 
 #define HIDDEN_RETURNS_MAX 32 /* of MAX_URETPROBE_DEPTH, 64: what lies deeper stays hidden */
+#define LEFT_RETURNS_MAX 4
 
-/* The newest notes come first. Of two on one function one only hides the other's trampoline: it is chained. */
-static __always_inline u64 env_hidden_return(u64 *slot)
+static __always_inline u64 hidden_in_notes(struct return_instance *ri, u32 n, u64 slot)
 {
-	struct uprobe_task *utask = BPF_CORE_READ(bpf_get_current_task_btf(), utask);
-	struct return_instance *ri = utask ? BPF_CORE_READ(utask, return_instances) : NULL;
-
-	for (u32 i = 0; i < HIDDEN_RETURNS_MAX && ri; i++) {
-		u64 stack = BPF_CORE_READ(ri, stack);
-
-		if (stack >= *slot && !BPF_CORE_READ(ri, chained)) {
-			*slot = stack;
+	for (u32 i = 0; i < HIDDEN_RETURNS_MAX && i < n && ri; i++) {
+		if (BPF_CORE_READ(ri, stack) == slot)
 			return BPF_CORE_READ(ri, orig_ret_vaddr);
-		}
 		ri = BPF_CORE_READ(ri, next);
 	}
 	return 0;
+}
+
+/*
+ * The newest notes come first, and several of one call have the same address. Since 6.14 one that was
+ * taken off waits in a pool, the last one first, with its content.
+ */
+static __always_inline u64 env_hidden_return(u64 slot, bool left)
+{
+	struct uprobe_task *utask = BPF_CORE_READ(bpf_get_current_task_btf(), utask);
+	u64 address = 0;
+
+	if (!utask)
+		return 0;
+	address = hidden_in_notes(BPF_CORE_READ(utask, return_instances), HIDDEN_RETURNS_MAX, slot);
+	if (!address && left && bpf_core_field_exists(utask->ri_pool))
+		address = hidden_in_notes(BPF_CORE_READ(utask, ri_pool), LEFT_RETURNS_MAX, slot);
+	return address;
 }
 
 /*

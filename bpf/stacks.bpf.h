@@ -75,7 +75,7 @@ static __always_inline u64 return_trampoline(struct task_struct *task)
 	struct uprobe_task *utask = task->utask;
 
 	/* Only the running task's notes stay while they are read. */
-	if (!utask || task != bpf_get_current_task_btf() || !BPF_CORE_READ(utask, return_instances))
+	if (!utask || task != bpf_get_current_task_btf())
 		return 0;
 	return BPF_CORE_READ(task, mm, uprobes_state.xol_area, vaddr);
 }

@@ -14,8 +14,9 @@
  *   const struct module_table *env_module_table(u32 module)
  *   struct rule_memo *env_memo(u64 frame)                   a slot of a cache for this frame, or NULL
  *   u64 env_thread_pointer(void)                            the thread's fs base; 0: unknown
- *   u64 env_hidden_return(u64 *slot)                        the return address that a return probe replaced
- *                                                           in the first slot from *slot on, which is set; 0: unknown
+ *   u64 env_hidden_return(u64 slot, bool left)              the return address that a return probe replaced
+ *                                                           in this slot; `left`: the kernel may have taken
+ *                                                           its note of it off already; 0: unknown
  *
  * For the verifier each step is a function of its own that is checked once (a global function), and
  * every index is masked where it is used.
@@ -564,16 +565,60 @@ static __always_inline enum stack_end why_uncovered(u32 module)
 }
 
 /*
- * Somebody's return probe: the address was on top of what is now the caller's stack, or a few words
- * higher once the trampoline itself has begun to push.
+ * Return probes of anybody's. Since 6.11 the trampoline that they put in place of a return address is
+ * (arch/x86/kernel/uprobes.c)
+ *
+ *   0 push rax   1 push rcx   2 push r11   4 mov NR, rax   11 syscall   13 pop r11   15 pop rcx   16 ret
+ *
+ * and before it is one breakpoint. The system call takes the kernel's note off, and puts the address where rax lay.
  */
-static __always_inline void leave_trampoline(struct stack_walk *st)
-{
-	u64 slot = st->regs.sp - sizeof(u64);
+#define TRAMPOLINE_CALLED 13
 
-	st->regs.pc = env_hidden_return(&slot);
+/* Where the return address was, by how much the trampoline has pushed. */
+static __always_inline u64 trampoline_slot(const struct stack_walk *st)
+{
+	switch (st->regs.pc - st->trampoline) {
+	case 0:
+		return st->regs.sp - 8;
+	case 1:
+	case 16:
+		return st->regs.sp;
+	case 2:
+	case 15:
+		return st->regs.sp + 8;
+	default:
+		return st->regs.sp + 16;
+	}
+}
+
+/* Within the system call, rsp is what it was before the trampoline began. */
+static __always_inline u64 hidden_return(struct stack_walk *st, u64 *slot)
+{
+	bool called = st->regs.pc - st->trampoline >= TRAMPOLINE_CALLED;
+	u64 address = called ? env_hidden_return(st->regs.sp - 8, false) : 0;
+
+	*slot = st->regs.sp - 8;
+	if (address)
+		return address;
+	*slot = trampoline_slot(st);
+	address = env_hidden_return(*slot, called);
+	if (address || !called)
+		return address;
+	return read_words(st, &address, 1, *slot) && follows_call(address) ? address : 0;
+}
+
+/*
+ * While the kernel puts the trampoline's address on the stack, it has the true one in its own registers only: its
+ * note comes later.
+ */
+static __always_inline bool leave_trampoline(struct stack_walk *st)
+{
+	u64 slot, address = hidden_return(st, &slot);
+
+	st->regs.pc = address;
 	st->regs.sp = slot + sizeof(u64);
 	st->regs.exact = 0;
+	return address != 0;
 }
 
 /*
@@ -588,8 +633,9 @@ __attribute__((noinline)) int unwind_step(struct stack_walk *st)
 
 	if (!st)
 		return 1;
-	if (st->trampoline && st->regs.pc - st->trampoline < TRAMPOLINE_BYTES)
-		leave_trampoline(st);
+	if (st->trampoline && st->regs.pc - st->trampoline < TRAMPOLINE_BYTES &&
+	    !leave_trampoline(st))
+		return end_stack(st, STACK_HIDDEN);
 	if (!user_address(st->regs.pc))
 		return end_stack(st, STACK_NOT_MAPPED);
 	/* A return address may be the first byte of the next function: look inside the call. */

@@ -109,12 +109,12 @@ struct uprobes_state {
 struct return_instance {
 	unsigned long stack;
 	unsigned long orig_ret_vaddr;
-	bool chained;
 	struct return_instance *next;
 };
 
 struct uprobe_task {
 	struct return_instance *return_instances;
+	struct return_instance *ri_pool; /* 6.14 and later */
 };
 
 struct mm_struct {

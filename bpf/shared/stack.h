@@ -61,6 +61,7 @@ enum module_id {
 	X(STACK_SWITCH, "went on on another stack")                             \
 	X(STACK_UNREAD, "file could not be read in time")                       \
 	X(STACK_OUTSIDE, "process outside of cprof's PID namespace")            \
+	X(STACK_HIDDEN, "return address hidden by a return probe")              \
 	X(STACK_NO_ROOM, "no room for the module's unwind table")
 
 #define STACK_END_ENUM_(name, text) name,
@@ -89,7 +90,7 @@ struct stack_walk {
 	u64 scratch[17]; /* a sigcontext's general registers */
 	u64 window[STACK_WINDOW]; /* a part of the stack, read ahead */
 	u64 window_at; /* its address; all ones: none */
-	u64 trampoline; /* what return probes put in place of return addresses; 0: none are waiting */
+	u64 trampoline; /* what return probes put in place of return addresses; 0: not known */
 	u64 go_system_sp; /* rsp that the last cgocallback saved before its own; 0: none seen yet */
 	u64 hash; /* of frames[0..nframes) */
 	u32 nframes; /* kernel frames come first */

@@ -105,7 +105,7 @@ static u64 env_thread_pointer(void)
 }
 
 /* The kernel's list of return probes cannot be read from here, so st->trampoline is 0. */
-static u64 env_hidden_return(u64 *slot)
+static u64 env_hidden_return(u64 slot, bool left)
 {
 	return 0;
 }
