@@ -9,217 +9,15 @@
  */
 #include "format/read.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "profile/id_table.h"
-
-/*
- * This limits each table; a program with a million functions is a large one. A sample takes up to
- * eight times the space that it had in the file, so all samples together may hold at most CELLS_MAX
- * times four bytes.
- */
-#define ITEMS_MAX (4u << 20)
-#define SAMPLES_MAX (16u << 20)
-#define CELLS_MAX (128ull << 20)
-#define STRING_MAX (1u << 20)
-#define TYPES_MAX 256u
-#define STACK_MAX (1u << 20)
-/* These count inlined functions, which a few bytes can multiply. One stack may have STACK_MAX
- * frames, and all together this many. */
-#define FRAMES_MAX (256ull << 20)
-
-enum wire { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2, WIRE_FIXED32 = 5 };
-
-struct field {
-	u32 number;
-	enum wire wire;
-	u64 value; /* of a number */
-	struct bytes bytes; /* of WIRE_BYTES */
-};
-
-/* Maps the ids of a file to indexes, through an array if the ids are small, as those of all known
- * writers are. */
-struct id_map {
-	VEC(u64) ids;
-	VEC(u32) dense; /* index plus one */
-	struct id_table sparse;
-};
-
-struct reader {
-	struct profile *p;
-	struct error *err;
-	struct bytes data;
-	VEC(struct bytes) strings; /* as they are in the file */
-	VEC(s64) interned; /* their numbers in the profile; -1 if not yet added */
-	struct id_map mappings, functions, locations;
-	u32 nowhere; /* the mapping of locations without one, plus one; 0 if not needed yet */
-	bool has_time;
-	u64 frames; /* of the samples so far */
-	/* the sample that is being read */
-	VEC(u32) stack;
-	u64 stack_frames;
-	VEC(s64) values;
-	VEC(struct profile_label) labels;
-};
-
-#define bad(r, ...) error_set((r)->err, -EBADMSG, __VA_ARGS__)
-#define no_memory(r) error_set((r)->err, -ENOMEM, "not enough memory")
-
-/* ---- the wire -------------------------------------------------------------------------------- */
-
-static inline u64 varint(struct cursor *c)
-{
-	u64 value = 0;
-
-	if (c->pos < c->end && *c->pos < 0x80)
-		return *c->pos++;
-	for (u32 shift = 0; shift < 70 && c->pos < c->end; shift += 7) {
-		u8 byte = *c->pos++;
-
-		if (shift < 64)
-			value |= (u64)(byte & 0x7f) << shift;
-		if (byte < 0x80)
-			return value;
-	}
-	c->bad = true;
-	c->pos = c->end;
-	return 0;
-}
-
-/* Reads the next field; false at the end, or (c->bad) if it is malformed. */
-static inline bool next_field(struct cursor *c, struct field *f)
-{
-	u64 key, len;
-
-	if (c->bad || c->pos == c->end)
-		return false;
-	*f = (struct field){0};
-	key = varint(c);
-	f->number = (u32)(key >> 3);
-	f->wire = (enum wire)(key & 7);
-	if (!f->number || key >> 32)
-		c->bad = true;
-	switch (f->wire) {
-	case WIRE_VARINT:
-		f->value = varint(c);
-		break;
-	case WIRE_FIXED64:
-		f->value = cursor_u64(c);
-		break;
-	case WIRE_FIXED32:
-		f->value = cursor_u32(c);
-		break;
-	case WIRE_BYTES:
-		len = varint(c);
-		f->bytes.data = cursor_take(c, len);
-		f->bytes.len = (size_t)len;
-		break;
-	default: /* Groups have been deprecated since 2008. */
-		c->bad = true;
-	}
-	return !c->bad;
-}
-
-static bool is_number(const struct field *f)
-{
-	return f->wire == WIRE_VARINT;
-}
-
-static bool is_message(const struct field *f)
-{
-	return f->wire == WIRE_BYTES;
-}
-
-/* ---- ids ------------------------------------------------------------------------------------- */
-
-static bool same_id(const void *arg, u32 index)
-{
-	const struct {
-		const u64 *ids;
-		u64 id;
-	} *w = arg;
-
-	return w->ids[index] == w->id;
-}
-
-static s64 id_sparse(const struct id_map *m, u64 id)
-{
-	const struct {
-		const u64 *ids;
-		u64 id;
-	} w = {m->ids.data, id};
-
-	return id_table_find(&m->sparse, hash_fold(hash_keyed(0, &id, sizeof(id))), same_id, &w);
-}
-
-/* Returns the index of an id; -1 if there is none. */
-static inline s64 id_index(const struct id_map *m, u64 id)
-{
-	if (m->dense.data)
-		return id < m->dense.len ? (s64)m->dense.data[id] - 1 : -1;
-	return id_sparse(m, id);
-}
-
-static int id_add(struct reader *r, struct id_map *m, u64 id, const char *what)
-{
-	if (!id)
-		return bad(r, "a %s has the id 0", what);
-	if (m->ids.len >= ITEMS_MAX)
-		return error_set(r->err, -EFBIG, "more than %u %ss", ITEMS_MAX, what);
-	return vec_push(&m->ids, id) ? no_memory(r) : 0;
-}
-
-static int id_map_dense(struct reader *r, struct id_map *m, u64 max, const char *what)
-{
-	m->dense.data = calloc((size_t)max + 1, sizeof(*m->dense.data));
-	if (!m->dense.data)
-		return no_memory(r);
-	m->dense.len = m->dense.cap = (size_t)max + 1;
-	for (size_t i = 0; i < m->ids.len; i++) {
-		u32 *slot = &m->dense.data[m->ids.data[i]];
-
-		if (*slot)
-			return bad(r, "two %ss have the id %" PRIu64, what, m->ids.data[i]);
-		*slot = (u32)i + 1;
-	}
-	return 0;
-}
-
-static int id_map_build(struct reader *r, struct id_map *m, const char *what)
-{
-	u64 max = 0;
-
-	vec_for_each(&m->ids, id) {
-		if (*id > max)
-			max = *id;
-	}
-	if (max <= m->ids.len * 4 + 1024)
-		return id_map_dense(r, m, max, what);
-	for (size_t i = 0; i < m->ids.len; i++) {
-		u64 id = m->ids.data[i];
-
-		if (id_sparse(m, id) >= 0)
-			return bad(r, "two %ss have the id %" PRIu64, what, id);
-		if (id_table_reserve(&m->sparse))
-			return no_memory(r);
-		id_table_add(&m->sparse, hash_fold(hash_keyed(0, &id, sizeof(id))), (u32)i);
-	}
-	return 0;
-}
-
-static void id_map_release(struct id_map *m)
-{
-	vec_release(&m->ids);
-	vec_release(&m->dense);
-	id_table_release(&m->sparse);
-}
+#include "format/pprof_reader.h"
 
 /* ---- strings --------------------------------------------------------------------------------- */
 
-static int read_string(struct reader *r, struct bytes text)
+static int read_string(struct pprof_reader *r, struct bytes text)
 {
 	if (text.len > STRING_MAX)
 		return error_set(r->err, -EFBIG, "a string has more than %u bytes", STRING_MAX);
@@ -230,8 +28,7 @@ static int read_string(struct reader *r, struct bytes text)
 	return vec_push(&r->strings, text) ? no_memory(r) : 0;
 }
 
-/* Returns the profile's number of the file's string, which is interned when it is first needed. */
-static int string_of(struct reader *r, u64 index, string_id *out)
+int pprof_string(struct pprof_reader *r, u64 index, string_id *out)
 {
 	char small[512], *copy = small;
 	struct bytes text;
@@ -278,7 +75,7 @@ static u64 id_of_message(struct bytes message, struct cursor *outer)
 	return id;
 }
 
-static int collect(struct reader *r)
+static int collect(struct pprof_reader *r)
 {
 	struct cursor c = cursor_over(r->data);
 	struct field f;
@@ -288,11 +85,14 @@ static int collect(struct reader *r)
 		if (!is_message(&f))
 			continue;
 		if (f.number == 3)
-			ret = id_add(r, &r->mappings, id_of_message(f.bytes, &c), "mapping");
+			ret = id_map_add(&r->mappings, id_of_message(f.bytes, &c), ITEMS_MAX,
+					 "mapping", r->err);
 		else if (f.number == 4)
-			ret = id_add(r, &r->locations, id_of_message(f.bytes, &c), "location");
+			ret = id_map_add(&r->locations, id_of_message(f.bytes, &c), ITEMS_MAX,
+					 "location", r->err);
 		else if (f.number == 5)
-			ret = id_add(r, &r->functions, id_of_message(f.bytes, &c), "function");
+			ret = id_map_add(&r->functions, id_of_message(f.bytes, &c), ITEMS_MAX,
+					 "function", r->err);
 		else if (f.number == 6)
 			ret = read_string(r, f.bytes);
 	}
@@ -302,11 +102,11 @@ static int collect(struct reader *r)
 		return bad(r, "neither a pprof profile nor folded stacks, or the file is cut off");
 	if (!r->strings.len)
 		return bad(r, "neither a pprof profile nor folded stacks: no strings");
-	ret = id_map_build(r, &r->mappings, "mapping");
+	ret = id_map_build(&r->mappings, "mapping", r->err);
 	if (!ret)
-		ret = id_map_build(r, &r->locations, "location");
+		ret = id_map_build(&r->locations, "location", r->err);
 	if (!ret)
-		ret = id_map_build(r, &r->functions, "function");
+		ret = id_map_build(&r->functions, "function", r->err);
 	if (ret)
 		return ret;
 	if (vec_reserve(&r->interned, r->strings.len))
@@ -330,7 +130,7 @@ static u8 kind_of_path(const char *path)
 	return PROFILE_MAPPING_FILE;
 }
 
-static int read_mapping(struct reader *r, struct bytes message)
+static int read_mapping(struct pprof_reader *r, struct bytes message)
 {
 	struct cursor c = cursor_over(message);
 	struct profile_mapping m = {0};
@@ -351,10 +151,10 @@ static int read_mapping(struct reader *r, struct bytes message)
 			m.offset = f.value;
 			break;
 		case 5:
-			ret = string_of(r, f.value, &m.path);
+			ret = pprof_string(r, f.value, &m.path);
 			break;
 		case 6:
-			ret = string_of(r, f.value, &m.build_id);
+			ret = pprof_string(r, f.value, &m.build_id);
 			break;
 		case 7:
 			m.has_functions = f.value;
@@ -378,7 +178,7 @@ static int read_mapping(struct reader *r, struct bytes message)
 	return profile_add_mapping(r->p, &m) < 0 ? no_memory(r) : 0;
 }
 
-static int read_function(struct reader *r, struct bytes message)
+static int read_function(struct pprof_reader *r, struct bytes message)
 {
 	struct cursor c = cursor_over(message);
 	struct profile_function fn = {0};
@@ -390,13 +190,13 @@ static int read_function(struct reader *r, struct bytes message)
 			continue;
 		switch (f.number) {
 		case 2:
-			ret = string_of(r, f.value, &fn.name);
+			ret = pprof_string(r, f.value, &fn.name);
 			break;
 		case 3:
-			ret = string_of(r, f.value, &fn.system_name);
+			ret = pprof_string(r, f.value, &fn.system_name);
 			break;
 		case 4:
-			ret = string_of(r, f.value, &fn.filename);
+			ret = pprof_string(r, f.value, &fn.filename);
 			break;
 		case 5:
 			fn.start_line = (s64)f.value;
@@ -409,7 +209,7 @@ static int read_function(struct reader *r, struct bytes message)
 	return ret ? ret : vec_push(&r->p->functions, fn) ? no_memory(r) : 0;
 }
 
-static int read_line(struct reader *r, struct bytes message)
+static int read_line(struct pprof_reader *r, struct bytes message)
 {
 	struct cursor c = cursor_over(message);
 	struct profile_line line = {0};
@@ -423,7 +223,7 @@ static int read_line(struct reader *r, struct bytes message)
 		else if (f.number == 2 && is_number(&f))
 			line.line = (s64)f.value;
 	}
-	index = id_index(&r->functions, function);
+	index = id_map_find(&r->functions, function);
 	if (c.bad || index < 0)
 		return bad(r, "a line refers to function %" PRIu64 ", which does not exist",
 			   function);
@@ -434,7 +234,7 @@ static int read_line(struct reader *r, struct bytes message)
 }
 
 /* pprof allows a location without a mapping; here they share an empty one. */
-static int place_nowhere(struct reader *r, u32 *mapping)
+static int place_nowhere(struct pprof_reader *r, u32 *mapping)
 {
 	static const struct profile_mapping none;
 	s64 id;
@@ -449,7 +249,7 @@ static int place_nowhere(struct reader *r, u32 *mapping)
 	return 0;
 }
 
-static int read_location(struct reader *r, struct bytes message)
+static int read_location(struct pprof_reader *r, struct bytes message)
 {
 	struct profile_location l = {.first_line = (u32)r->p->lines.len};
 	struct cursor c = cursor_over(message);
@@ -472,7 +272,7 @@ static int read_location(struct reader *r, struct bytes message)
 		return ret;
 	l.nlines = (u32)r->p->lines.len - l.first_line;
 	if (mapping) {
-		index = id_index(&r->mappings, mapping);
+		index = id_map_find(&r->mappings, mapping);
 		if (index < 0)
 			return bad(r,
 				   "a location refers to mapping %" PRIu64 ", which does not exist",
@@ -486,7 +286,8 @@ static int read_location(struct reader *r, struct bytes message)
 
 /* ---- second pass: the description of the profile --------------------------------------------- */
 
-static int read_value_type(struct reader *r, struct bytes message, struct profile_value_type *vt)
+static int read_value_type(struct pprof_reader *r, struct bytes message,
+			   struct profile_value_type *vt)
 {
 	struct cursor c = cursor_over(message);
 	struct field f;
@@ -495,14 +296,14 @@ static int read_value_type(struct reader *r, struct bytes message, struct profil
 	*vt = (struct profile_value_type){0};
 	while (!ret && next_field(&c, &f)) {
 		if (f.number == 1 && is_number(&f))
-			ret = string_of(r, f.value, &vt->type);
+			ret = pprof_string(r, f.value, &vt->type);
 		else if (f.number == 2 && is_number(&f))
-			ret = string_of(r, f.value, &vt->unit);
+			ret = pprof_string(r, f.value, &vt->unit);
 	}
 	return ret;
 }
 
-static int read_sample_type(struct reader *r, struct bytes message)
+static int read_sample_type(struct pprof_reader *r, struct bytes message)
 {
 	struct profile_value_type vt;
 	int ret = read_value_type(r, message, &vt);
@@ -514,10 +315,10 @@ static int read_sample_type(struct reader *r, struct bytes message)
 	return vec_push(&r->p->sample_types, vt) ? no_memory(r) : 0;
 }
 
-static int read_comment(struct reader *r, u64 index)
+static int read_comment(struct pprof_reader *r, u64 index)
 {
 	string_id id;
-	int ret = string_of(r, index, &id);
+	int ret = pprof_string(r, index, &id);
 
 	if (ret)
 		return ret;
@@ -526,7 +327,7 @@ static int read_comment(struct reader *r, u64 index)
 	return vec_push(&r->p->comments, id) ? no_memory(r) : 0;
 }
 
-static int read_comments(struct reader *r, const struct field *f)
+static int read_comments(struct pprof_reader *r, const struct field *f)
 {
 	struct cursor c;
 	int ret = 0;
@@ -538,7 +339,7 @@ static int read_comments(struct reader *r, const struct field *f)
 	return ret;
 }
 
-static int read_time(struct reader *r, u64 value)
+static int read_time(struct pprof_reader *r, u64 value)
 {
 	if (r->has_time)
 		return bad(r, "it consists of several profiles, one after another");
@@ -547,7 +348,7 @@ static int read_time(struct reader *r, u64 value)
 	return 0;
 }
 
-static int read_header_field(struct reader *r, const struct field *f)
+static int read_header_field(struct pprof_reader *r, const struct field *f)
 {
 	struct profile *p = r->p;
 
@@ -569,9 +370,9 @@ static int read_header_field(struct reader *r, const struct field *f)
 		return 0;
 	switch (f->number) {
 	case 7:
-		return string_of(r, f->value, &p->drop_frames);
+		return pprof_string(r, f->value, &p->drop_frames);
 	case 8:
-		return string_of(r, f->value, &p->keep_frames);
+		return pprof_string(r, f->value, &p->keep_frames);
 	case 9:
 		return read_time(r, f->value);
 	case 10:
@@ -581,16 +382,16 @@ static int read_header_field(struct reader *r, const struct field *f)
 		p->period = (s64)f->value;
 		return 0;
 	case 14:
-		return string_of(r, f->value, &p->default_sample_type);
+		return pprof_string(r, f->value, &p->default_sample_type);
 	case 15:
-		return string_of(r, f->value, &p->doc_url);
+		return pprof_string(r, f->value, &p->doc_url);
 	default:
 		return 0;
 	}
 }
 
 /* Locations come after mappings and functions, whatever their order in the file. */
-static int read_tables(struct reader *r)
+static int read_tables(struct pprof_reader *r)
 {
 	struct cursor c = cursor_over(r->data);
 	struct field f;
@@ -608,144 +409,9 @@ static int read_tables(struct reader *r)
 	return ret;
 }
 
-/* ---- samples --------------------------------------------------------------------------------- */
-
-static int read_label(struct reader *r, struct bytes message)
-{
-	struct cursor c = cursor_over(message);
-	struct profile_label l = {0};
-	struct field f;
-	int ret = 0;
-
-	while (!ret && next_field(&c, &f)) {
-		if (!is_number(&f))
-			continue;
-		switch (f.number) {
-		case 1:
-			ret = string_of(r, f.value, &l.key);
-			break;
-		case 2:
-			ret = string_of(r, f.value, &l.str);
-			break;
-		case 3:
-			l.num = (s64)f.value;
-			break;
-		case 4:
-			ret = string_of(r, f.value, &l.num_unit);
-			break;
-		default:
-			break;
-		}
-	}
-	if (ret || !l.key) /* a label without a key has no meaning */
-		return ret;
-	if (r->labels.len >= STACK_MAX)
-		return error_set(r->err, -EFBIG, "a sample has more than %u labels", STACK_MAX);
-	return vec_push(&r->labels, l) ? no_memory(r) : 0;
-}
-
-static inline int push_location(struct reader *r, u64 id)
-{
-	s64 index = id_index(&r->locations, id);
-	u32 nlines;
-
-	if (index < 0)
-		return bad(r, "a sample refers to location %" PRIu64 ", which does not exist", id);
-	nlines = r->p->locations.data[index].nlines;
-	r->stack_frames += nlines ? nlines : 1;
-	if (r->stack_frames > STACK_MAX)
-		return error_set(r->err, -EFBIG, "a stack has more than %u frames", STACK_MAX);
-	return vec_push(&r->stack, (u32)index) ? no_memory(r) : 0;
-}
-
-static int read_stack(struct reader *r, const struct field *f)
-{
-	struct cursor c;
-	int ret = 0;
-
-	if (is_number(f))
-		return push_location(r, f->value);
-	for (c = cursor_over(f->bytes); !ret && c.pos < c.end;)
-		ret = push_location(r, varint(&c));
-	return ret;
-}
-
-static int push_value(struct reader *r, u64 value)
-{
-	if (r->values.len >= r->p->sample_types.len)
-		return bad(r, "a sample has more values than there are sample types");
-	return vec_push(&r->values, (s64)value) ? no_memory(r) : 0;
-}
-
-static int read_values(struct reader *r, const struct field *f)
-{
-	struct cursor c;
-	int ret = 0;
-
-	if (is_number(f))
-		return push_value(r, f->value);
-	for (c = cursor_over(f->bytes); !ret && c.pos < c.end;) {
-		ret = push_value(r, varint(&c));
-		if (c.bad)
-			return bad(r, "a sample's values are damaged");
-	}
-	return ret;
-}
-
-/* Counts the units of four bytes in samples. */
-static u64 cells(const struct profile *p)
-{
-	return p->stack_locations.len + p->values.len * (sizeof(s64) / sizeof(u32)) +
-	       p->labels.len * (sizeof(struct profile_label) / sizeof(u32));
-}
-
-static int read_sample(struct reader *r, struct bytes message)
-{
-	struct cursor c = cursor_over(message);
-	struct field f;
-	int ret = 0;
-
-	r->stack.len = r->values.len = r->labels.len = 0;
-	r->stack_frames = 0;
-	while (!ret && next_field(&c, &f)) {
-		if (f.number == 1)
-			ret = read_stack(r, &f);
-		else if (f.number == 2)
-			ret = read_values(r, &f);
-		else if (f.number == 3 && is_message(&f))
-			ret = read_label(r, f.bytes);
-	}
-	if (ret)
-		return ret;
-	if (c.bad)
-		return bad(r, "a sample is damaged");
-	if (r->values.len != r->p->sample_types.len)
-		return bad(r, "a sample has %zu values for %zu sample types", r->values.len,
-			   r->p->sample_types.len);
-	r->frames += r->stack_frames;
-	if (r->p->samples.len >= SAMPLES_MAX || cells(r->p) > CELLS_MAX || r->frames > FRAMES_MAX)
-		return error_set(r->err, -EFBIG, "it holds more samples than a profile would");
-	ret = profile_add_sample(r->p, r->stack.data, (u32)r->stack.len, r->values.data,
-				 r->labels.data, (u32)r->labels.len);
-	return ret ? error_set(r->err, ret, "%s", error_reason(ret)) : 0;
-}
-
-static int read_samples(struct reader *r)
-{
-	struct cursor c = cursor_over(r->data);
-	struct field f;
-	int ret = 0;
-
-	while (!ret && next_field(&c, &f)) {
-		if (f.number == 2 && is_message(&f))
-			ret = read_sample(r, f.bytes);
-	}
-	return ret;
-}
-
 int pprof_read(struct bytes data, struct profile **out, struct error *err)
 {
-	struct reader r = {.data = data, .err = err};
+	struct pprof_reader r = {.data = data, .err = err};
 	int ret = profile_new(&r.p);
 
 	if (ret)
@@ -756,7 +422,7 @@ int pprof_read(struct bytes data, struct profile **out, struct error *err)
 	if (!ret && !r.p->sample_types.len)
 		ret = bad(&r, "it has no sample types");
 	if (!ret)
-		ret = read_samples(&r);
+		ret = pprof_read_samples(&r);
 	vec_release(&r.strings);
 	vec_release(&r.interned);
 	id_map_release(&r.mappings);
