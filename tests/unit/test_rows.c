@@ -13,44 +13,15 @@
 #include <unistd.h>
 
 #include "fixture.h"
+#include "rows_fixture.h"
 #include "unit.h"
-#include "unwind/rows.h"
 
-static struct unwind_rule rules[UNWIND_MAX_RULES];
-
-struct module {
-	struct elf_file *f;
-	struct rule_set *set;
-	struct rows *rows;
-};
-
-static struct module module_open(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct module m;
-
-	if (fd < 0)
-		unit_skip("no %s", path);
-	CHECK_INT(rule_set_new(rules, UNWIND_MAX_RULES, &m.set), 0);
-	CHECK_INT(elf_file_open(fd, &m.f), 0);
-	close(fd);
-	CHECK_INT(rows_build(m.f, NULL, m.set, &m.rows), 0);
-	return m;
-}
-
-static void module_close(struct module *m)
-{
-	rows_free(m->rows);
-	rule_set_free(m->set);
-	elf_file_free(m->f);
-}
-
-static const struct unwind_rule *rule_at(const struct module *m, u64 vaddr)
+static const struct unwind_rule *rule_at(const struct rows_module *m, u64 vaddr)
 {
 	u64 off;
 
 	CHECK(elf_file_vaddr_to_offset(m->f, vaddr, &off));
-	return &rules[rows_find(m->rows, off)];
+	return &rows_rules[rows_find(m->rows, off)];
 }
 
 static bool symbol_find(struct elf_file *f, const char *name, Elf64_Sym *out)
@@ -68,20 +39,13 @@ static bool symbol_find(struct elf_file *f, const char *name, Elf64_Sym *out)
 	return false;
 }
 
-static u64 symbol(const struct module *m, const char *name)
+static u64 symbol(const struct rows_module *m, const char *name)
 {
 	Elf64_Sym sym;
 
 	if (!symbol_find(m->f, name, &sym))
 		unit_fail(__FILE__, __LINE__, "no symbol %s", name);
 	return sym.st_value;
-}
-
-static struct module build_source(const char *name, const char *source, const char *command)
-{
-	fixture_write(name, source, strlen(source));
-	fixture_run("%s", command);
-	return module_open(fixture_path("t"));
 }
 
 /* ---- rule set --------------------------------------------------------------------------------- */
@@ -114,7 +78,7 @@ TEST(rule_set, one_module_cannot_use_it_up)
 	struct unwind_rule rule = {.cfa = UNWIND_CFA_RSP, .ra_off = -8};
 	struct rule_set *set;
 
-	CHECK_INT(rule_set_new(rules, UNWIND_MAX_RULES, &set), 0);
+	CHECK_INT(rule_set_new(rows_rules, UNWIND_MAX_RULES, &set), 0);
 	rule_set_allow(set, 2);
 	for (rule.cfa_off = 0; rule.cfa_off < 5; rule.cfa_off++)
 		rule_set_number(set, &rule);
@@ -130,116 +94,86 @@ TEST(rule_set, rows_go_over_to_another_set)
 {
 	struct unwind_rule first = {.cfa = UNWIND_CFA_RSP, .cfa_off = 123456};
 	struct unwind_rule *others = calloc(UNWIND_MAX_RULES, sizeof(*others));
-	struct module m = module_open("/proc/self/exe"), before;
+	struct rows_module m = rows_module_open("/proc/self/exe"), before;
 	struct rule_set *set;
 	u64 end;
 
 	CHECK(others);
-	before = module_open("/proc/self/exe");
+	before = rows_module_open("/proc/self/exe");
 	end = m.rows->base_off + ((u64)m.rows->nblocks << UNWIND_BLOCK_SHIFT);
 	CHECK_INT(rule_set_new(others, UNWIND_MAX_RULES, &set), 0);
 	CHECK_INT(rule_set_number(set, &first), UNWIND_RULE_FIRST_FREE);
-	CHECK_INT(rows_renumber(m.rows, rules, rule_set_len(m.set), set), 0);
+	CHECK_INT(rows_renumber(m.rows, rows_rules, rule_set_len(m.set), set), 0);
 	for (u64 off = m.rows->base_off; off < end; off += 7) {
 		u32 had = rows_find(before.rows, off), has = rows_find(m.rows, off);
 
-		CHECK(!memcmp(&rules[had], &others[has], sizeof(*others)));
+		CHECK(!memcmp(&rows_rules[had], &others[has], sizeof(*others)));
 	}
 	CHECK_INT(rule_set_len(set), rule_set_len(m.set) + 1);
 	CHECK_INT(rule_set_overflows(set), 0);
 	rule_set_free(set);
 	free(others);
-	module_close(&before);
-	module_close(&m);
+	rows_module_close(&before);
+	rows_module_close(&m);
 }
 
 /* Where the other set is full, nothing is known rather than something wrong. */
 TEST(rule_set, a_full_set_takes_no_rules_over)
 {
 	struct unwind_rule few[8] = {{0}};
-	struct module m = module_open("/proc/self/exe");
+	struct rows_module m = rows_module_open("/proc/self/exe");
 	struct rule_set *set;
 	u64 end = m.rows->base_off + ((u64)m.rows->nblocks << UNWIND_BLOCK_SHIFT);
 
 	CHECK_INT(rule_set_new(few, ARRAY_LEN(few), &set), 0);
-	CHECK_INT(rows_renumber(m.rows, rules, rule_set_len(m.set), set), 0);
+	CHECK_INT(rows_renumber(m.rows, rows_rules, rule_set_len(m.set), set), 0);
 	for (u64 off = m.rows->base_off; off < end; off += 64)
 		CHECK(rows_find(m.rows, off) < ARRAY_LEN(few));
 	CHECK(rule_set_overflows(set) > 0);
 	rule_set_free(set);
-	module_close(&m);
+	rows_module_close(&m);
 }
 
 /* ---- layout ----------------------------------------------------------------------------------- */
 
-static void check_layout(const struct rows *r)
-{
-	u32 counted = 0;
-
-	CHECK_INT(r->base_off % (1u << UNWIND_BLOCK_SHIFT), 0);
-	CHECK_INT((uintptr_t)r->blocks % 4096, 0);
-	CHECK_INT((uintptr_t)r->words % 4096, 0);
-	CHECK_INT(r->nwords % UNWIND_PAGE_WORDS, 0);
-	for (u32 i = 0; i < r->nblocks; i++) {
-		const struct unwind_block *b = &r->blocks[i];
-		u64 off = r->base_off + ((u64)i << UNWIND_BLOCK_SHIFT);
-		u32 last = b->first_row + b->nrows;
-
-		counted += b->nrows;
-		if (!b->nrows)
-			continue;
-		CHECK(last <= r->nwords);
-		CHECK_INT(b->first_row / UNWIND_PAGE_WORDS, (last - 1) / UNWIND_PAGE_WORDS);
-		for (u32 w = b->first_row; w < last; w++) {
-			u16 low = (u16)(r->words[w] >> 16);
-
-			CHECK((u16)(low - (off & 0xffff)) < 1u << UNWIND_BLOCK_SHIFT);
-			CHECK(w == b->first_row || r->words[w - 1] >> 16 < low);
-			CHECK(UNWIND_ROW_RULE(r->words[w]) !=
-			      (w > b->first_row ? UNWIND_ROW_RULE(r->words[w - 1]) : b->rule));
-		}
-	}
-	CHECK_INT(counted, r->nrows);
-}
-
 TEST(rows, layout_holds_what_the_kernel_relies_on)
 {
-	struct module m = module_open("/lib/x86_64-linux-gnu/libc.so.6");
+	struct rows_module m = rows_module_open("/lib/x86_64-linux-gnu/libc.so.6");
 
-	check_layout(m.rows);
+	rows_check_layout(m.rows);
 	CHECK(m.rows->nrows > 15000 && m.rows->nrows < 40000);
 	CHECK(rule_set_len(m.set) > 100 && rule_set_len(m.set) < 1000);
 	CHECK_INT(rows_find(m.rows, 0), UNWIND_RULE_NONE);
 	CHECK_INT(rows_find(m.rows, UINT64_MAX), UNWIND_RULE_NONE);
-	module_close(&m);
+	rows_module_close(&m);
 }
 
 TEST(rows, compile_two_million_a_second)
 {
 	const char *path = "/usr/lib/x86_64-linux-gnu/libLLVM-14.so.1";
 	struct timespec begin, end;
-	struct module m;
+	struct rows_module m;
 	double seconds;
 
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &begin);
-	m = module_open(path);
+	m = rows_module_open(path);
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end);
 	seconds = (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9;
-	check_layout(m.rows);
+	rows_check_layout(m.rows);
 	if (m.rows->nrows < 500000)
 		unit_skip("%s is too small to tell", path);
 #ifndef UNIT_SANITIZED
 	CHECK(m.rows->nrows / seconds > 2e6);
 #endif
-	module_close(&m);
+	rows_module_close(&m);
 }
 
-/* ---- rules at known places -------------------------------------------------------------------- */
+/* ---- rows_rules at known places -------------------------------------------------------------------- */
 
 TEST(rows, libc_signal_trampoline)
 {
 	static const u8 code[] = {0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05};
-	struct module m = module_open("/lib/x86_64-linux-gnu/libc.so.6");
+	struct rows_module m = rows_module_open("/lib/x86_64-linux-gnu/libc.so.6");
 	struct elf_section text;
 	const u8 *at;
 	u64 vaddr;
@@ -250,49 +184,45 @@ TEST(rows, libc_signal_trampoline)
 	vaddr = text.vaddr + (u64)(at - text.data.data);
 	CHECK_INT(rule_at(&m, vaddr)->cfa, UNWIND_CFA_SIGNAL);
 	CHECK_INT(rule_at(&m, vaddr - 1)->cfa, UNWIND_CFA_SIGNAL);
-	module_close(&m);
+	rows_module_close(&m);
 }
 
 TEST(rows, vdso)
 {
 	const u8 *image = (const u8 *)getauxval(AT_SYSINFO_EHDR);
-	struct module m;
+	struct rows_module m;
 
 	if (!image)
 		unit_skip("this process has no vdso");
 	/* Two pages are mapped at least, and its headers and code fit those. */
-	CHECK_INT(rule_set_new(rules, UNWIND_MAX_RULES, &m.set), 0);
+	CHECK_INT(rule_set_new(rows_rules, UNWIND_MAX_RULES, &m.set), 0);
 	CHECK_INT(elf_file_open_memory((struct bytes){image, 8192}, &m.f), 0);
 	CHECK_INT(rows_build(m.f, NULL, m.set, &m.rows), 0);
 	CHECK(m.rows->nfunctions >= 4);
 	CHECK(m.rows->nrows > m.rows->nfunctions);
-	check_layout(m.rows);
-	module_close(&m);
+	rows_check_layout(m.rows);
+	rows_module_close(&m);
 }
-
-static const char big_frame[] = "void use(char *);\n"
-				"int big(void) { char b[100000]; use(b); return b[5]; }\n"
-				"__attribute__((noinline)) void use(char *b) { b[5] = 1; }\n"
-				"int main(void) { return big(); }\n";
 
 TEST(rows, frames_beyond_32_kib)
 {
-	struct module m = build_source("t.c", big_frame, "cc -O1 -fno-ipa-ra -o t t.c");
+	struct rows_module m =
+		rows_module_build("t.c", rows_big_frame, "cc -O1 -fno-ipa-ra -o t t.c");
 	u64 at = symbol(&m, "big");
 	bool found = false;
 
 	for (u64 i = 0; i < 16; i++)
 		found |= rule_at(&m, at + i)->cfa_off >= 100000;
 	CHECK(found);
-	check_layout(m.rows);
-	module_close(&m);
+	rows_check_layout(m.rows);
+	rows_module_close(&m);
 }
 
 TEST(rows, plt_and_start)
 {
-	struct module m =
-		build_source("t.c", "#include <stdio.h>\nint main(void) { return puts(\"\"); }\n",
-			     "cc -O1 -Wl,-z,lazy -fcf-protection=none -o t t.c");
+	struct rows_module m = rows_module_build(
+		"t.c", "#include <stdio.h>\nint main(void) { return puts(\"\"); }\n",
+		"cc -O1 -Wl,-z,lazy -fcf-protection=none -o t t.c");
 	const struct unwind_rule *rule;
 	struct elf_section plt;
 
@@ -301,7 +231,7 @@ TEST(rows, plt_and_start)
 	CHECK_INT(rule->cfa, UNWIND_CFA_PLT);
 	CHECK_INT(rule->cfa_off, 11);
 	CHECK_INT(rule_at(&m, elf_file_entry(m.f) + 4)->cfa, UNWIND_CFA_STOP);
-	module_close(&m);
+	rows_module_close(&m);
 }
 
 /* Without a libc: an entry point with no FDE, then a function with one, then one without, far off. */
@@ -324,7 +254,7 @@ static const char bare[] = ".globl _start\n"
 
 TEST(rows, entry_point_and_gaps)
 {
-	struct module m = build_source("t.s", bare, "cc -nostdlib -static -o t t.s");
+	struct rows_module m = rows_module_build("t.s", bare, "cc -nostdlib -static -o t t.s");
 	u64 middle = symbol(&m, "middle");
 
 	CHECK_INT(rule_at(&m, symbol(&m, "_start"))->cfa, UNWIND_CFA_STOP);
@@ -335,12 +265,12 @@ TEST(rows, entry_point_and_gaps)
 	CHECK_INT(rule_at(&m, symbol(&m, "alone"))->cfa, UNWIND_CFA_NONE);
 	CHECK_INT(m.rows->nfunctions, 1);
 	CHECK(!m.rows->frame_pointers);
-	module_close(&m);
+	rows_module_close(&m);
 }
 
 TEST(rows, debug_frame_alone)
 {
-	struct module m = build_source(
+	struct rows_module m = rows_module_build(
 		"t.c",
 		"int f(int n) { return n; } int g(int n) { return n ? f(n) + g(n - 1) : 0; }\n"
 		"void _start(void) { for (;;) g(3); }\n",
@@ -351,12 +281,12 @@ TEST(rows, debug_frame_alone)
 	CHECK_INT(elf_file_section(m.f, ".eh_frame", &s), -ENOENT);
 	CHECK_INT(m.rows->nfunctions, 3);
 	CHECK_INT(rule_at(&m, symbol(&m, "f"))->cfa, UNWIND_CFA_RSP);
-	module_close(&m);
+	rows_module_close(&m);
 }
 
 TEST(rows, debug_frame_from_the_debug_file)
 {
-	struct module m = build_source(
+	struct rows_module m = rows_module_build(
 		"u.c", "int f(int n) { return n; } void _start(void) { for (;;) f(1); }\n",
 		"cc -O1 -g -fno-asynchronous-unwind-tables -nostdlib -static -o u u.c &&"
 		" objcopy --only-keep-debug u u.debug && objcopy -S u t");
@@ -374,12 +304,12 @@ TEST(rows, debug_frame_from_the_debug_file)
 	CHECK(!rows->frame_pointers);
 	rows_free(rows);
 	elf_file_free(debug);
-	module_close(&m);
+	rows_module_close(&m);
 }
 
 TEST(rows, the_same_without_section_headers)
 {
-	struct module m = build_source("t.c", big_frame, "cc -O1 -o t t.c");
+	struct rows_module m = rows_module_build("t.c", rows_big_frame, "cc -O1 -o t t.c");
 	struct elf_file *f;
 	struct rows *rows;
 	size_t len;
@@ -395,12 +325,12 @@ TEST(rows, the_same_without_section_headers)
 	rows_free(rows);
 	elf_file_free(f);
 	free(image);
-	module_close(&m);
+	rows_module_close(&m);
 }
 
 TEST(rows, functions_are_sorted_and_unique)
 {
-	struct module m = module_open("/lib/x86_64-linux-gnu/libc.so.6");
+	struct rows_module m = rows_module_open("/lib/x86_64-linux-gnu/libc.so.6");
 	struct function_range *fns;
 	size_t n;
 
@@ -411,7 +341,7 @@ TEST(rows, functions_are_sorted_and_unique)
 		CHECK(!i || fns[i].start > fns[i - 1].start);
 	}
 	free(fns);
-	module_close(&m);
+	rows_module_close(&m);
 }
 
 /* ---- Go --------------------------------------------------------------------------------------- */
@@ -425,7 +355,7 @@ static const char cgo_source[] = "package main\n"
 				 "import \"fmt\"\n"
 				 "func main() { fmt.Println(C.twice(21)) }\n";
 
-static struct module build_go(const char *source, const char *environment, const char *flags)
+static struct rows_module build_go(const char *source, const char *environment, const char *flags)
 {
 	fixture_write("t.go", source, strlen(source));
 	fixture_run("go version");
@@ -433,12 +363,12 @@ static struct module build_go(const char *source, const char *environment, const
 		"env HOME=\"$PWD\" GOCACHE=${GOCACHE:-/tmp/cprof-unit-go-cache} GO111MODULE=off "
 		"%s go build %s -o t t.go",
 		environment, flags);
-	return module_open(fixture_path("t"));
+	return rows_module_open(fixture_path("t"));
 }
 
 TEST(rows, go_stack_ends)
 {
-	struct module m = build_go(go_source, "CGO_ENABLED=0", "");
+	struct rows_module m = build_go(go_source, "CGO_ENABLED=0", "");
 	u64 sigreturn = symbol(&m, "runtime.sigreturn.abi0");
 
 	CHECK(m.rows->nfunctions > 1000);
@@ -451,12 +381,12 @@ TEST(rows, go_stack_ends)
 	CHECK_INT(rule_at(&m, symbol(&m, "runtime.goexit0"))->cfa, UNWIND_CFA_RSP);
 	CHECK_INT(rule_at(&m, sigreturn)->cfa, UNWIND_CFA_SIGNAL);
 	CHECK_INT(rule_at(&m, sigreturn - 1)->cfa, UNWIND_CFA_SIGNAL);
-	check_layout(m.rows);
-	module_close(&m);
+	rows_check_layout(m.rows);
+	rows_module_close(&m);
 }
 
 /* g lies right below the thread pointer in a program of Go's own linker; m.curg at 192 up to Go 1.24. */
-static void check_systemstack(struct module *m, u64 vaddr)
+static void check_systemstack(struct rows_module *m, u64 vaddr)
 {
 	const struct unwind_rule *rule = rule_at(m, vaddr + 0x40);
 
@@ -469,7 +399,7 @@ static void check_systemstack(struct module *m, u64 vaddr)
 
 TEST(rows, go_switches_say_where_the_goroutine_is)
 {
-	struct module m = build_go(go_source, "CGO_ENABLED=0", ""), stripped, pie;
+	struct rows_module m = build_go(go_source, "CGO_ENABLED=0", ""), stripped, pie;
 	u64 at = symbol(&m, "runtime.systemstack.abi0");
 
 	check_systemstack(&m, at);
@@ -477,15 +407,15 @@ TEST(rows, go_switches_say_where_the_goroutine_is)
 	check_systemstack(&stripped, at);
 	pie = build_go(go_source, "CGO_ENABLED=0", "-buildmode=pie");
 	check_systemstack(&pie, symbol(&pie, "runtime.systemstack.abi0"));
-	module_close(&pie);
-	module_close(&stripped);
-	module_close(&m);
+	rows_module_close(&pie);
+	rows_module_close(&stripped);
+	rows_module_close(&m);
 }
 
 TEST(rows, go_with_cgo_uses_both_sections)
 {
 	const struct unwind_rule *rule;
-	struct module m = build_go(cgo_source, "CGO_ENABLED=1", "");
+	struct rows_module m = build_go(cgo_source, "CGO_ENABLED=1", "");
 	u64 twice = symbol(&m, "_cgo_sys_thread_start");
 	struct elf_section s;
 
@@ -500,14 +430,14 @@ TEST(rows, go_with_cgo_uses_both_sections)
 	CHECK(rule->cfa_add < 0);
 	/* The function that calls the one in assembly is an ordinary one. */
 	CHECK_INT(rule_at(&m, symbol(&m, "runtime.asmcgocall"))->cfa, UNWIND_CFA_RSP);
-	check_layout(m.rows);
-	module_close(&m);
+	rows_check_layout(m.rows);
+	rows_module_close(&m);
 }
 
 /* Go's own table and the .debug_frame that the linker makes of it say the same. */
 TEST(rows, stripped_go_uses_its_own_table)
 {
-	struct module plain = build_go(go_source, "CGO_ENABLED=0", ""), stripped;
+	struct rows_module plain = build_go(go_source, "CGO_ENABLED=0", ""), stripped;
 	size_t seen = 0, other = 0;
 	struct elf_section text;
 
@@ -525,183 +455,7 @@ TEST(rows, stripped_go_uses_its_own_table)
 	}
 	CHECK(seen > 10000);
 	CHECK(other * 200 < seen); /* the last bytes of functions: padding */
-	check_layout(stripped.rows);
-	module_close(&plain);
-	module_close(&stripped);
-}
-
-/* ---- hostile ---------------------------------------------------------------------------------- */
-
-/* The number of rows that came of it, 0 when it was refused. */
-static u32 try_image(const u8 *image, size_t len)
-{
-	u32 nrows = 0;
-	struct function_range *fns;
-	struct rule_set *set;
-	struct elf_file *f;
-	struct rows *rows;
-	size_t n;
-
-	if (elf_file_open_memory((struct bytes){image, len}, &f))
-		return 0;
-	CHECK_INT(rule_set_new(rules, UNWIND_MAX_RULES, &set), 0);
-	if (!rows_build(f, f, set, &rows)) {
-		check_layout(rows);
-		nrows = rows->nrows;
-		rows_free(rows);
-	}
-	if (!rows_functions(f, &fns, &n))
-		free(fns);
-	rule_set_free(set);
-	elf_file_free(f);
-	return nrows;
-}
-
-TEST(rows, survive_damage_anywhere_in_the_cfi)
-{
-	struct module m = build_source("t.c", big_frame, "cc -O1 -o t t.c");
-	struct elf_section s;
-	size_t len;
-	u8 *image = fixture_read(fixture_path("t"), &len);
-
-	CHECK_INT(elf_file_section(m.f, ".eh_frame", &s), 0);
-	for (u64 at = s.offset; at < s.offset + s.data.len; at++) {
-		static const u8 damage[] = {0x00, 0x7f, 0x80, 0xff};
-		u8 saved = image[at];
-
-		for (size_t i = 0; i < ARRAY_LEN(damage); i++) {
-			image[at] = damage[i];
-			try_image(image, len);
-		}
-		image[at] = saved;
-	}
-	free(image);
-	module_close(&m);
-}
-
-TEST(rows, segments_that_lie_cost_nothing)
-{
-	struct module m = build_source("t.c", big_frame, "cc -O1 -o t t.c");
-	static const u64 lies[] = {0, 1, 1ull << 32, 1ull << 48, 1ull << 63, UINT64_MAX};
-	clock_t begin = clock();
-	size_t len;
-	u8 *image = fixture_read(fixture_path("t"), &len);
-	Elf64_Ehdr *ehdr = (Elf64_Ehdr *)image;
-	Elf64_Phdr *headers = (Elf64_Phdr *)(image + ehdr->e_phoff);
-
-	for (size_t i = 0; i < ehdr->e_phnum; i++) {
-		for (size_t l = 0; l < ARRAY_LEN(lies); l++) {
-			Elf64_Phdr saved = headers[i];
-
-			headers[i].p_type = PT_LOAD;
-			headers[i].p_flags = PF_X | PF_R;
-			headers[i].p_filesz = lies[l];
-			try_image(image, len);
-			headers[i].p_vaddr = lies[l];
-			try_image(image, len);
-			headers[i].p_offset = lies[l];
-			try_image(image, len);
-			headers[i] = saved;
-			headers[i].p_offset = 0;
-			try_image(image, len);
-			headers[i] = saved;
-		}
-	}
-	CHECK(clock() - begin < 5 * CLOCKS_PER_SEC);
-	free(image);
-	module_close(&m);
-}
-
-/*
- * A megabyte of nothing but rows: an FDE per KiB of address space, each advancing a byte at a time to
- * a CFA of its own, below 64 executable segments that show the same addresses.
- */
-TEST(rows, a_bomb_is_bounded)
-{
-	const size_t size = 1u << 20, frames_at = 0x4000;
-	u8 *image = calloc(1, size), *at = image + frames_at;
-	Elf64_Ehdr *ehdr = (Elf64_Ehdr *)image;
-	Elf64_Phdr *ph = (Elf64_Phdr *)(ehdr + 1);
-	static const u8 cie[] = {16, 0,    0,  0,    0, 0, 0,    0, 1, 0,
-				 1,  0x78, 16, 0x0c, 7, 8, 0x90, 1, 0, 0};
-	static const u8 hdr[] = {1, 0x03, 0xff, 0xff, 0, 0x40, 0, 0};
-	struct rusage before, after;
-	clock_t begin;
-
-	CHECK(image);
-	memcpy(ehdr->e_ident, (u8[]){0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT}, 7);
-	ehdr->e_type = ET_EXEC;
-	ehdr->e_machine = EM_X86_64;
-	ehdr->e_version = EV_CURRENT;
-	ehdr->e_ehsize = sizeof(*ehdr);
-	ehdr->e_phoff = sizeof(*ehdr);
-	ehdr->e_phentsize = sizeof(*ph);
-	ehdr->e_phnum = 66;
-	for (int i = 0; i < 64; i++)
-		ph[i] = (Elf64_Phdr){.p_type = PT_LOAD,
-				     .p_flags = PF_X | PF_R,
-				     .p_vaddr = 0x10000000,
-				     .p_offset = (u64)i * (size / 64),
-				     .p_filesz = size / 64};
-	ph[64] = (Elf64_Phdr){.p_type = PT_LOAD, .p_flags = PF_R, .p_filesz = size};
-	ph[65] = (Elf64_Phdr){.p_type = PT_GNU_EH_FRAME,
-			      .p_offset = 0x3000,
-			      .p_vaddr = 0x3000,
-			      .p_filesz = sizeof(hdr)};
-	memcpy(image + 0x3000, hdr, sizeof(hdr));
-	memcpy(at, cie, sizeof(cie));
-	at += sizeof(cie);
-	for (u64 start = 0x10000000; (size_t)(at - image) + 4096 < size; start += 1024) {
-		u32 len = 4 + 16 + 3 * 1000, id = (u32)(at + 4 - image - frames_at);
-		u64 range = 1024;
-
-		memcpy(at, &len, 4);
-		memcpy(at + 4, &id, 4);
-		memcpy(at + 8, &start, 8);
-		memcpy(at + 16, &range, 8);
-		for (at += 24; len > 20; len -= 3, at += 3)
-			memcpy(at, (u8[]){0x0e, (u8)(len & 0x7f), 0x41}, 3);
-	}
-	getrusage(RUSAGE_SELF, &before);
-	begin = clock();
-	CHECK(try_image(image, size) > 100000);
-	CHECK(clock() - begin < CLOCKS_PER_SEC);
-	getrusage(RUSAGE_SELF, &after);
-	CHECK(after.ru_maxrss - before.ru_maxrss < 200 << 10);
-	free(image);
-}
-
-TEST(rows, refuses_other_machines)
-{
-	struct module m = build_source("t.c", big_frame, "cc -O1 -o t t.c");
-	struct elf_file *f;
-	struct rows *rows;
-	size_t len;
-	u8 *image = fixture_read(fixture_path("t"), &len);
-
-	((Elf64_Ehdr *)image)->e_machine = EM_AARCH64;
-	CHECK_INT(elf_file_open_memory((struct bytes){image, len}, &f), 0);
-	CHECK_INT(rows_build(f, NULL, m.set, &rows), -ENOEXEC);
-	elf_file_free(f);
-	free(image);
-	module_close(&m);
-}
-
-/* Rows for a part of the code would cut stacks without saying why. */
-TEST(rows, are_left_out_when_the_budget_ends)
-{
-	struct module m = module_open("/lib/x86_64-linux-gnu/libc.so.6");
-	struct budget *budget = elf_file_budget(m.f);
-	struct budget whole;
-	struct rows *rows;
-	u64 used;
-
-	budget_init(&whole, 0);
-	used = whole.steps[BUDGET_UNWIND] - budget->steps[BUDGET_UNWIND];
-	/* A large C library: a thousandth of what there is. */
-	CHECK(used > 10000 && used < whole.steps[BUDGET_UNWIND] / 1000);
-	budget_limit(budget, used / 2, 1 << 30);
-	CHECK_INT(rows_build(m.f, NULL, m.set, &rows), -E2BIG);
-	CHECK_INT(budget_lost(budget, BUDGET_UNWIND), BUDGET_STEPS);
-	module_close(&m);
+	rows_check_layout(stripped.rows);
+	rows_module_close(&plain);
+	rows_module_close(&stripped);
 }
