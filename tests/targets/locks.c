@@ -349,16 +349,9 @@ static void init_pi(void)
 	pthread_mutex_init(&pi_lock, &attr);
 }
 
-int main(int argc, char **argv)
+/* Those that the first thread waits for. */
+static void start_others(const char *mode)
 {
-	const char *mode = argc > 1 ? argv[1] : "mutex";
-	int file = -1;
-
-	init_pi();
-	sem_init(&semaphore, 0, 0);
-	pthread_barrier_init(&barrier, NULL, 2);
-	if (!strcmp(mode, "socket") ? socketpair(AF_UNIX, SOCK_STREAM, 0, ends) : pipe(ends))
-		return 1;
 	if (!strcmp(mode, "mutex") || !strcmp(mode, "timed"))
 		start(holder, &orders_lock);
 	else if (!strcmp(mode, "busy"))
@@ -373,12 +366,25 @@ int main(int argc, char **argv)
 		start(deadlock_one, NULL), start(deadlock_two, NULL);
 	else if (!strcmp(mode, "burn"))
 		start(burn, NULL), start(burn, NULL), start(burn, NULL);
-	else if (!strcmp(mode, "disk") || !strcmp(mode, "fault"))
-		file = open("big", O_RDONLY);
-	else if (strcmp(mode, "join") && strcmp(mode, "sleep") && strcmp(mode, "uncontended"))
+	else if (!strstr("join sleep uncontended disk fault", mode))
 		start(waker, (void *)mode);
 	if (!strcmp(mode, "mutex"))
 		start(wanter, &orders_lock);
+}
+
+int main(int argc, char **argv)
+{
+	const char *mode = argc > 1 ? argv[1] : "mutex";
+	int file = -1;
+
+	init_pi();
+	sem_init(&semaphore, 0, 0);
+	pthread_barrier_init(&barrier, NULL, 2);
+	if (!strcmp(mode, "socket") ? socketpair(AF_UNIX, SOCK_STREAM, 0, ends) : pipe(ends))
+		return 1;
+	if (!strcmp(mode, "disk") || !strcmp(mode, "fault"))
+		file = open("big", O_RDONLY);
+	start_others(mode);
 	target_ready();
 	if (argc > 2) {
 		signal(SIGALRM, target_on_term);

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# A function can be seen whole (60 lines at most), and a file has one job (600 lines at most). What is
+# generated is left out, and so is what is listed here as to be split.
+set -eu
+cd "$(dirname "$0")/.."
+
+declare -A later=([bpf/unwind.h]=1) # file, or file:function
+
+while read -r file; do
+	lines=$(wc -l <"$file")
+	if [ "$lines" -gt 600 ] && [ -z "${later[$file]:-}" ]; then
+		echo "$file: $lines lines, of at most 600"
+		bad=1
+	fi
+done < <(find src cmd bpf preload tests -name '*.[ch]' -not -name 'vmlinux*')
+
+# A body stands between braces of their own at the margin; the name is in the lines before.
+while IFS=: read -r file line name lines; do
+	[ -z "${later[$file:$name]:-}" ] || continue
+	echo "$file:$line: $name() has $lines lines, of at most 60"
+	bad=1
+done < <(find src cmd bpf preload tests -name '*.[ch]' -not -name 'vmlinux*' -exec awk '
+	/^[A-Za-z].*\(/ { head = $0 }
+	/^\{$/ { start = FNR }
+	/^\}$/ && start {
+		if (FNR - start + 1 > 60) {
+			sub(/\(.*/, "", head)
+			sub(/.*[ *]/, "", head)
+			printf "%s:%d:%s:%d\n", FILENAME, start, head, FNR - start + 1
+		}
+		start = 0
+	}' {} +)
+exit "${bad:-0}"
