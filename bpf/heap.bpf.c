@@ -12,7 +12,6 @@
 #include "shared.h"
 #include "stacks.bpf.h"
 #include "lifetime.bpf.h"
-#include "later.bpf.h"
 
 char LICENSE[] SEC("license")
 = "Dual BSD/GPL";
@@ -40,77 +39,35 @@ struct {
 /* ---- a sampled allocation, with its stack ---- */
 
 struct allocation {
-	u64 address, size, weight;
-	u16 cause; /* enum heap_cause */
-	u16 exact; /* the registers are those of a probe, not of a return */
+	u64 address, size, weight; /* address 0: the block is not followed */
+	enum heap_cause cause;
 };
 
-static __always_inline void count_allocation(struct scratch *s, const struct allocation *a,
+static __always_inline void count_allocation(struct sample_key *key, const struct allocation *a,
 					     struct task_struct *task)
 {
-	struct sample_key key;
-
-	fill_key(&key, &s->state);
-	key.object = a->size;
-	key.cause = a->cause;
-	count_key(s, &key, a->weight, task);
-	if (heap.live)
-		block_new(a->address, task, &key, a->weight);
+	key->object = a->size;
+	key->cause = a->cause;
+	count_add(key, 1, a->weight);
+	if (heap.live && a->address)
+		block_new(a->address, task, key, a->weight);
 }
 
-static __always_inline void take_stack(struct pt_regs *regs, const struct allocation *a,
-				       struct task_struct *task)
-{
-	u64 start = bpf_ktime_get_ns();
-	struct scratch *s;
-	u32 zero = 0;
-
-	s = bpf_map_lookup_elem(&scratches, &zero);
-	if (!s)
-		return;
-	if (__sync_lock_test_and_set(&s->busy, 1)) {
-		stat_add(STAT_LOST_SCRATCH, 1);
-		return;
-	}
-	state_reset(&s->state);
-	take_stack_at(task, &s->state, regs, a->exact);
-	stat_add(STAT_SAMPLES, 1);
-	stat_add(STAT_ENDS_FIRST + s->state.end, 1);
-	count_allocation(s, a, task);
-	stat_add(STAT_NANOSECONDS, bpf_ktime_get_ns() - start);
-	s->busy = 0;
-}
-
-/*
- * The stack of a function's caller, from the registers at its entry. False: lost, and counted as
- * that.
- */
-static __noinline bool take_caller(struct pt_regs *regs, struct sample_key *key)
+/* False: lost, and counted as that. */
+static __noinline bool take_stack(struct pt_regs *regs, struct sample_key *key,
+				  enum stack_place place)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	u64 start = bpf_ktime_get_ns();
+	u64 now = bpf_ktime_get_ns();
 	struct scratch *s;
-	u32 zero = 0;
-	bool taken;
 
-	s = bpf_map_lookup_elem(&scratches, &zero);
-	if (!s || !key)
+	if (!key)
 		return false;
-	if (__sync_lock_test_and_set(&s->busy, 1)) {
-		stat_add(STAT_LOST_SCRATCH, 1);
+	s = stack_begin();
+	if (!s)
 		return false;
-	}
-	state_reset(&s->state);
-	if (task->mm && begin_user_stack(task, &s->state, regs)) {
-		s->state.regs.pc = return_address(regs);
-		s->state.regs.sp = regs->sp + sizeof(u64);
-		s->state.regs.exact = 0;
-		unwind_user(&s->state);
-	}
-	taken = stack_taken(s, task, key, start);
-	stat_add(STAT_NANOSECONDS, bpf_ktime_get_ns() - start);
-	s->busy = 0;
-	return taken;
+	take_stack_at(task, &s->state, regs, place);
+	return stack_end(s, task, key, now, COUNTED_LATER);
 }
 
 /* ---- the functions ---- */
@@ -156,11 +113,10 @@ static __always_inline u64 bytes_asked(struct pt_regs *regs, const struct heap_s
 static __always_inline void count_block(struct heap_thread *t, u64 address,
 					struct task_struct *task)
 {
-	t->key.object = t->size;
-	t->key.cause = HEAP_DRAWN;
-	count_add(&t->key, 1, 1);
-	if (heap.live && address)
-		block_new(address, task, &t->key, 1);
+	const struct allocation a = {
+		.address = address, .size = t->size, .weight = 1, .cause = HEAP_DRAWN};
+
+	count_allocation(&t->key, &a, task);
 }
 
 /* Nothing will tell what it returns: it counts now, and its block is not followed. */
@@ -171,7 +127,7 @@ static __always_inline bool count_unfollowed(struct heap_thread *t, struct pt_re
 	if (!t->sampled)
 		return false;
 	stat_add(STAT_HEAP_UNFOLLOWED, 1);
-	if (take_caller(regs, &t->key))
+	if (take_stack(regs, &t->key, STACK_OF_CALLER))
 		count_block(t, 0, task);
 	return false;
 }
@@ -183,7 +139,7 @@ static __always_inline bool count_unfollowed(struct heap_thread *t, struct pt_re
 static __always_inline bool wait_for_result(struct heap_thread *t, struct pt_regs *regs)
 {
 	t->armed_return = return_address(regs);
-	if (t->sampled && !take_caller(regs, &t->key))
+	if (t->sampled && !take_stack(regs, &t->key, STACK_OF_CALLER))
 		t->sampled = 0;
 	if (t->armed_return && (t->sampled || t->old))
 		t->armed_sp = regs->sp;
@@ -269,24 +225,21 @@ static __always_inline u64 block_given(const struct heap_thread *t, u64 result)
 static __always_inline void alloc_ends(struct pt_regs *regs, struct task_struct *task)
 {
 	struct heap_thread *t = thread_of(task);
-	struct allocation a = {.cause = HEAP_DRAWN, .weight = 1};
+	u64 address;
 
 	/* Its return address has been taken from the stack; a nested call's lies deeper. */
 	if (!t || !t->armed_sp || t->armed_return || regs->sp <= t->armed_sp)
 		return;
 	t->armed_sp = 0;
-	a.address = block_given(t, regs->ax);
-	a.size = t->size;
-	if (t->old && (a.address || !t->size))
+	address = block_given(t, regs->ax);
+	if (t->old && (address || !t->size))
 		block_gone(t->old, task);
 	if (!t->sampled)
 		return;
-	if (!a.address)
+	if (!address)
 		stat_add(STAT_HEAP_FAILED, 1);
-	else if (t->key.stack)
-		count_block(t, a.address, task);
-	else
-		take_stack(regs, &a, task);
+	else if (t->key.stack || take_stack(regs, &t->key, STACK_AT_RETURN))
+		count_block(t, address, task);
 }
 
 static __always_inline struct heap_site *site_of(void *ctx)
@@ -389,7 +342,8 @@ int on_weighed(struct pt_regs *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct heap_site *site = site_of(ctx);
-	struct allocation a = {.cause = HEAP_WEIGHED, .exact = 1};
+	struct allocation a = {.cause = HEAP_WEIGHED};
+	struct sample_key key;
 
 	if (!site || stopped || !is_target(task))
 		return 0;
@@ -397,6 +351,7 @@ int on_weighed(struct pt_regs *ctx)
 	a.address = argument(ctx, &site->args[0]);
 	a.size = argument(ctx, &site->args[1]);
 	a.weight = argument(ctx, &site->args[2]);
-	take_stack(ctx, &a, task);
+	if (take_stack(ctx, &key, STACK_AT_PROBE))
+		count_allocation(&key, &a, task);
 	return 0;
 }

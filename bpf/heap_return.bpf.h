@@ -7,14 +7,6 @@
 #ifndef CPROF_BPF_HEAP_RETURN_BPF_H
 #define CPROF_BPF_HEAP_RETURN_BPF_H
 
-static __always_inline u64 return_address(const struct pt_regs *regs)
-{
-	u64 address = 0;
-
-	bpf_probe_read_user(&address, sizeof(address), (void *)regs->sp);
-	return address;
-}
-
 /* ---- return probes ---- */
 
 #define RETURNS_LOOKED_AT 8
@@ -94,11 +86,9 @@ static __noinline bool stack_leads_to(struct pt_regs *regs, u64 slot)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	bool found = true; /* if it cannot be told */
-	struct scratch *s;
-	u32 zero = 0;
+	struct scratch *s = scratch_claim();
 
-	s = bpf_map_lookup_elem(&scratches, &zero);
-	if (!s || __sync_lock_test_and_set(&s->busy, 1))
+	if (!s)
 		return found;
 	state_reset(&s->state);
 	if (task->mm && begin_user_stack(task, &s->state, regs)) {
@@ -111,7 +101,7 @@ static __noinline bool stack_leads_to(struct pt_regs *regs, u64 slot)
 		found = s->state.regs.sp <= slot ? s->state.end != STACK_WHOLE
 						 : s->state.regs.sp == slot + sizeof(u64);
 	}
-	s->busy = 0;
+	scratch_release(s);
 	return found;
 }
 

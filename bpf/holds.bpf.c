@@ -12,7 +12,6 @@
 #include "shared.h"
 #include "stacks.bpf.h"
 #include "lifetime.bpf.h"
-#include "later.bpf.h"
 #include "heap_args.bpf.h"
 #include "helds.bpf.h"
 
@@ -75,23 +74,12 @@ static __always_inline bool is_taken(const u32 *words, u64 cookie)
 static __always_inline bool take_stack(struct pt_regs *regs, struct sample_key *key, u64 now)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct scratch *s;
-	u32 zero = 0;
-	bool taken;
+	struct scratch *s = stack_begin();
 
-	s = bpf_map_lookup_elem(&scratches, &zero);
 	if (!s)
 		return false;
-	if (__sync_lock_test_and_set(&s->busy, 1)) {
-		stat_add(STAT_LOST_SCRATCH, 1);
-		return false;
-	}
-	state_reset(&s->state);
-	take_stack_at(task, &s->state, regs, true);
-	taken = stack_taken(s, task, key, now);
-	s->busy = 0;
-	stat_add(STAT_NANOSECONDS, bpf_ktime_get_ns() - now);
-	return taken;
+	take_stack_at(task, &s->state, regs, STACK_AT_PROBE);
+	return stack_end(s, task, key, now, COUNTED_LATER);
 }
 
 /* A semaphore that is taken again was taken before: its holder need not be the one who posts. */

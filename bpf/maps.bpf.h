@@ -40,20 +40,6 @@ struct {
 	__type(value, u64);
 } stats SEC(".maps");
 
-struct scratch {
-	struct sample_record record;
-	struct stack_walk state;
-	u64 busy; /* a sample is being taken in it */
-	u64 last_tick; /* bpf_ktime_get_ns() */
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, u32);
-	__type(value, struct scratch);
-} scratches SEC(".maps");
-
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);

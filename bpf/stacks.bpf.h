@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /*
  * The core that every profile kind shares: taking the stack of the running task. An entry program decides
- * why and calls take_kernel_stack(), take_user_stack() and sample_done().
+ * why, and calls stack_begin(), take_kernel_stack(), take_user_stack() or take_stack_at(), and stack_end().
  */
 #ifndef CPROF_BPF_STACKS_BPF_H
 #define CPROF_BPF_STACKS_BPF_H
@@ -11,7 +11,9 @@
 #include "targets.bpf.h"
 #include "env.bpf.h"
 #include "unwind.h"
+#include "scratch.bpf.h"
 #include "count.bpf.h"
+#include "send.bpf.h"
 
 #define USER_CS_64 0x33 /* arch/x86/include/asm/segment.h: __USER_CS */
 #define SYSCALL_EXECVE 59 /* arch/x86/entry/syscalls/syscall_64.tbl */
@@ -100,13 +102,31 @@ static __always_inline bool begin_user_stack(struct task_struct *task, struct st
 	return true;
 }
 
-/* From the registers of a probe: at its instruction, or where a function returned to. */
+enum stack_place { /* what the registers of a probe are */
+		   STACK_AT_PROBE, /* those of the function that is probed */
+		   STACK_AT_RETURN, /* those with which it has returned */
+		   STACK_OF_CALLER, /* those of its entry; its own frame is not wanted */
+};
+
+/* On top of the stack, at the entry of a function. */
+static __always_inline u64 return_address(const struct pt_regs *regs)
+{
+	u64 address = 0;
+
+	bpf_probe_read_user(&address, sizeof(address), (void *)regs->sp);
+	return address;
+}
+
 static __always_inline void take_stack_at(struct task_struct *task, struct stack_walk *st,
-					  const struct pt_regs *regs, bool exact)
+					  const struct pt_regs *regs, enum stack_place place)
 {
 	if (!task->mm || !begin_user_stack(task, st, regs))
 		return;
-	st->regs.exact = exact;
+	st->regs.exact = place == STACK_AT_PROBE;
+	if (place == STACK_OF_CALLER) {
+		st->regs.pc = return_address(regs);
+		st->regs.sp += sizeof(u64);
+	}
 	unwind_user(st);
 }
 
@@ -143,5 +163,67 @@ static __always_inline void state_reset(struct stack_walk *st)
 	st->missing_module = 0;
 	st->has_anon = 0;
 }
+
+/* ---- one stack, from begin to end ---- */
+
+/* Where frames can be taken, until stack_end(). NULL: the stack is lost, which is counted. */
+static __always_inline struct scratch *stack_begin(void)
+{
+	struct scratch *s = scratch_claim();
+
+	if (s)
+		state_reset(&s->state);
+	else
+		stat_add(STAT_LOST_SCRATCH, 1);
+	return s;
+}
+
+/* Sends the frames, unless they are known. False: they are lost. */
+static __always_inline bool stack_finish(struct scratch *s, struct task_struct *task,
+					 struct sample_key *key, u64 now,
+					 const struct sample_count *n)
+{
+	struct sample_count *count;
+
+	if (!s->state.nframes)
+		return false;
+	stat_add(STAT_SAMPLES, 1);
+	fill_key(key, &s->state);
+	if (s->state.end == STACK_LOADING) {
+		struct sample_key pending = *key;
+
+		pending.stack = ticket_of(task->pid, now);
+		if (send_pending(&s->state, &pending, task)) {
+			stat_add(STAT_PENDING, 1);
+			*key = pending;
+			count_add(key, n->samples, n->weight);
+			return true;
+		}
+	}
+	stat_add(STAT_ENDS_FIRST + s->state.end, 1);
+	count = active_count(key);
+	if (!count && !send_stack(s, key, task)) {
+		stat_add(STAT_LOST_RING, 1);
+		return false;
+	}
+	count_at(count, key, n->samples, n->weight);
+	return true;
+}
+
+/*
+ * Frames have been taken: sends them, unless they are known, and gives the key under which they count: `n` now, and
+ * what is found out later by count_add(). `now` is when the program began. False: the stack is lost.
+ */
+static __always_inline bool stack_end(struct scratch *s, struct task_struct *task,
+				      struct sample_key *key, u64 now, struct sample_count n)
+{
+	bool taken = stack_finish(s, task, key, now, &n);
+
+	scratch_release(s);
+	stat_add(STAT_NANOSECONDS, bpf_ktime_get_ns() - now);
+	return taken;
+}
+
+#define COUNTED_LATER ((struct sample_count){0})
 
 #endif

@@ -20,44 +20,37 @@ static __always_inline u64 periods_since_last(struct scratch *s, u64 now)
 	return n && n <= MAX_PERIODS ? n : 1;
 }
 
-static __always_inline void sample(struct bpf_perf_event_data *ctx, struct scratch *s, u64 periods)
+static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct scratch *s,
+					struct task_struct *task)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
 	bool in_user = (s64)ctx->regs.ip >= 0; /* the kernel has the upper half */
 
-	state_reset(&s->state);
 	if (settings.kernel && !in_user)
 		take_kernel_stack(ctx, s);
 	if (settings.user)
 		take_user_stack(task, &s->state);
-	if (!s->state.nframes)
-		return;
-	sample_done(s, ctx->sample_period * periods, task);
 }
 
 SEC("perf_event")
 int on_tick(struct bpf_perf_event_data *ctx)
 {
+	struct task_struct *task = bpf_get_current_task_btf();
 	u64 now = bpf_ktime_get_ns(), periods;
-	struct scratch *s;
-	u32 zero = 0;
+	struct scratch *s = stack_begin();
+	struct sample_key key;
 
-	s = bpf_map_lookup_elem(&scratches, &zero);
 	if (!s)
 		return 0;
-	if (s->busy) {
-		stat_add(STAT_LOST_SCRATCH, 1);
-		return 0;
-	}
 	periods = periods_since_last(s, now);
 	stat_add(STAT_TICKS, periods);
 	stat_add(STAT_LATE_TICKS, periods - 1);
-	if (!is_target(bpf_get_current_task_btf()))
+	if (!is_target(task)) {
+		scratch_release(s);
 		return 0;
-	s->busy = 1;
-	sample(ctx, s, periods);
-	stat_add(STAT_NANOSECONDS, bpf_ktime_get_ns() - now);
-	s->busy = 0;
+	}
+	take_sample(ctx, s, task);
+	stack_end(s, task, &key, now,
+		  (struct sample_count){.samples = 1, .weight = ctx->sample_period * periods});
 	return 0;
 }
 

@@ -68,7 +68,7 @@ static __always_inline void leave(void *ctx, struct task_struct *task, struct th
 		lock_wait_begins(task, t);
 	if (!stack_wanted(t))
 		return;
-	t->counted = take_stack_now(ctx, task, kernel_path_of(task, t), &t->key, now);
+	t->counted = take_stack(ctx, task, kernel_path_of(task, t), &t->key, now);
 	if (has_mode(WAIT_MODE_OWNERS) && t->counted && t->asked)
 		answer(t, &t->key);
 }
@@ -214,7 +214,7 @@ static __always_inline void blame_holder(void *ctx, struct task_struct *sleeper,
 		owner_leaves(t, delay);
 	if (now - t->since < wait_settings.min_ns)
 		return;
-	if (!take_stack_now(ctx, bpf_get_current_task_btf(), KERNEL_PATH_ANY, &key, now))
+	if (!take_stack(ctx, bpf_get_current_task_btf(), KERNEL_PATH_ANY, &key, now))
 		return;
 	key.object = t->object;
 	key.cause = WAIT_LOCK;
@@ -226,8 +226,7 @@ static __always_inline void take_waker(void *ctx, struct thread_wait *t, u64 now
 {
 	struct sample_key key;
 
-	if (t->counted &&
-	    take_stack_now(ctx, bpf_get_current_task_btf(), KERNEL_PATH_ANY, &key, now))
+	if (t->counted && take_stack(ctx, bpf_get_current_task_btf(), KERNEL_PATH_ANY, &key, now))
 		t->waker = key.stack;
 }
 
@@ -286,8 +285,8 @@ int on_owner_tick(struct bpf_perf_event_data *ctx)
 	struct sample_key key;
 
 	if (t && t->running && t->asked &&
-	    take_stack_now(ctx, task, in_user ? KERNEL_PATH_NONE : KERNEL_PATH_ANY, &key,
-			   bpf_ktime_get_ns()))
+	    take_stack(ctx, task, in_user ? KERNEL_PATH_NONE : KERNEL_PATH_ANY, &key,
+		       bpf_ktime_get_ns()))
 		answer(t, &key);
 	return 0;
 }

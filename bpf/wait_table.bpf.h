@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
-/* What every thread of the target is doing, and counting under a stack that was taken earlier. */
+/* What every thread of the target is doing, and taking the stack with which it stops to run. */
 #ifndef CPROF_BPF_WAIT_TABLE_BPF_H
 #define CPROF_BPF_WAIT_TABLE_BPF_H
 
-#include "later.bpf.h"
 #include "cause.bpf.h"
 #include "kernel_path.bpf.h"
 
@@ -104,39 +103,19 @@ static __always_inline void wait_delete(struct global_pid tid)
 	bpf_map_delete_elem(&thread_waits, &tid);
 }
 
-/*
- * Takes the current thread's stack and sends its frames, unless they are known, to be counted when the
- * wait is over. False: lost.
- */
-static __always_inline bool take_stack(void *ctx, struct scratch *s, struct task_struct *task,
-				       u32 path, struct sample_key *key, u64 now)
+/* Takes the current thread's stack, to be counted when the wait is over. False: lost. */
+static __always_inline bool take_stack(void *ctx, struct task_struct *task, u32 path,
+				       struct sample_key *key, u64 now)
 {
-	state_reset(&s->state);
+	struct scratch *s = stack_begin();
+
+	if (!s)
+		return false;
 	if (settings.kernel && path)
 		take_kernel_path(ctx, s, path);
 	if (settings.user)
 		take_user_stack(task, &s->state);
-	return stack_taken(s, task, key, now);
-}
-
-/* The same in this CPU's scratch space. */
-static __always_inline bool take_stack_now(void *ctx, struct task_struct *task, u32 path,
-					   struct sample_key *key, u64 now)
-{
-	struct scratch *s;
-	u32 zero = 0;
-	bool taken;
-
-	s = bpf_map_lookup_elem(&scratches, &zero);
-	if (!s || s->busy) {
-		stat_add(STAT_LOST_SCRATCH, 1);
-		return false;
-	}
-	s->busy = 1;
-	taken = take_stack(ctx, s, task, path, key, now);
-	s->busy = 0;
-	stat_add(STAT_NANOSECONDS, bpf_ktime_get_ns() - now);
-	return taken;
+	return stack_end(s, task, key, now, COUNTED_LATER);
 }
 
 #endif

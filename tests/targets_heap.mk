@@ -11,7 +11,7 @@ $(call target,$(1),$(2),$(3),$(HEAP_FLAGS) $(4))
 $(O)/targets/$(1): $(HEAP_HEADERS) tests/targets_heap.mk
 endef
 
-$(foreach name,leaks threads realloc fork reuse signal dlopen storm pairs before named grow above hidden,\
+$(foreach name,leaks threads realloc fork reuse signal dlopen first storm pairs before named grow above hidden,\
 	$(eval $(call heap_target,heap_$(name),heap_$(name).c,gcc,)))
 $(eval $(call heap_target,heap_cxx,heap_cxx.cpp,g++,))
 $(eval $(call heap_target,heap_leave,heap_leave.cpp,g++,-rdynamic))
@@ -23,6 +23,7 @@ $(eval $(call heap_target,heap_leaks-static,heap_leaks.c,gcc,-static))
 $(eval $(call heap_target,heap_leaks-static-pie,heap_leaks.c,gcc,-static-pie))
 $(eval $(call heap_target,heap_realloc-static,heap_realloc.c,gcc,-static))
 $(eval $(call target,libheap_own.so,heap_own_lib.c,gcc,-shared -fPIC -fno-builtin))
+$(eval $(call target,libheap_first.so,heap_first_lib.c,gcc,-shared -fPIC))
 
 # Linked, not preloaded; statically, the allocator is known by its symbols alone.
 $(foreach lib,jemalloc tcmalloc_minimal mimalloc,$(if $(wildcard $(HEAP_LIBDIR)lib$(lib).so),\

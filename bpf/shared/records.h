@@ -59,11 +59,7 @@ struct module_record {
 struct pending_record {
 	u32 kind;
 	u32 nframes; /* walked so far */
-	struct sample_key key; /* .stack is not known yet, or its ticket */
-	struct sample_count count; /* of this one sample */
-	u64 ticket; /* nonzero: counts will come under it, instead of the stack's hash */
-	struct global_pid key_tgid; /* for the key, if the rest of the walk finds JIT frames */
-	u32 pad;
+	struct sample_key key; /* under which it is counted; .stack is a ticket */
 	struct thread_id thread;
 	struct user_regs regs;
 	u32 copied; /* bytes of stack */

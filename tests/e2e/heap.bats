@@ -143,6 +143,9 @@ decode() { python3 "$BATS_TEST_DIRNAME/pprof_decode.py" "$@"; }
 @test "heap exact: a library with an allocator of its own, opened meanwhile" {
 	exactly heap_dlopen "$TARGETS/libheap_own.so" 1000
 }
+@test "heap exact: through a library that was opened just before, whose stacks are whole" {
+	exactly heap_first "$TARGETS/libheap_first.so" 200
+}
 
 # ---- estimates
 

@@ -75,8 +75,6 @@ static size_t finish(struct fixture *f, pid_t tgid, u64 ticket)
 {
 	struct pending_record r = {.kind = RECORD_PENDING,
 				   .key = {.stack = ticket},
-				   .count = {.samples = 1, .weight = 1},
-				   .ticket = ticket,
 				   .thread.tgid = pid_to_proc(tgid),
 				   .regs.pc = (u64)(uintptr_t)number_of,
 				   .regs.sp = 0x7fff00000000,

@@ -222,19 +222,11 @@ static void walk(struct pending *p, const struct pending_record *r)
 	}
 }
 
-static int store(struct pending *p, const struct pending_record *r)
+static void store(struct pending *p, const struct pending_record *r)
 {
-	struct sample_key key = r->key;
-
-	if (!r->ticket) {
-		key.stack = walk_number(&p->walk, r->key_tgid);
-		if (p->walk.has_anon)
-			key.tgid = r->key_tgid;
-	}
 	if (p->walk.end < STACK_END_COUNT)
 		p->ends[p->walk.end]++;
-	stack_store_put(p->env.store, &key, &r->thread, p->walk.frames, p->walk.nframes);
-	return stack_store_add(p->env.store, &key, TALLY_COUNT, &r->count);
+	stack_store_put(p->env.store, &r->key, &r->thread, p->walk.frames, p->walk.nframes);
 }
 
 static void enqueue(struct pending *p, struct waiting *w)
@@ -273,7 +265,8 @@ int pending_finish(struct pending *p, const struct pending_record *r, size_t siz
 	walk(p, r);
 	if (p->wanted && !p->giving_up && keep(p, r, size))
 		return 0;
-	return store(p, r);
+	store(p, r);
+	return 0;
 }
 
 /* ---- those that wait -------------------------------------------------------------------------- */
@@ -294,7 +287,7 @@ static void try_again(struct pending *p, struct waiting *w)
 		enqueue(p, w);
 		return;
 	}
-	(void)store(p, &w->record); /* it was sound when it came */
+	store(p, &w->record);
 	discard(w);
 }
 

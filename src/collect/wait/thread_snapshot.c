@@ -58,7 +58,6 @@ static int take_one(struct bpf_session *s, const struct thread_record *thread,
 	memset(r, 0, offsetof(struct pending_record, data));
 	r->kind = RECORD_PENDING;
 	r->key = thread->key;
-	r->ticket = thread->key.stack;
 	r->thread = thread->thread;
 	r->regs = thread->regs;
 	r->nframes = n;

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/*
+ * The memory in which a CPU takes stacks. A program may be interrupted by another one of ours while it has it, and
+ * probes may be preempted, so it is claimed first.
+ */
+#ifndef CPROF_BPF_SCRATCH_BPF_H
+#define CPROF_BPF_SCRATCH_BPF_H
+
+struct scratch {
+	struct sample_record record;
+	struct stack_walk state;
+	u64 busy; /* it is claimed */
+	u64 last_tick; /* bpf_ktime_get_ns() */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct scratch);
+} scratches SEC(".maps");
+
+/* NULL: another program has it, and the stack is lost. */
+static __always_inline struct scratch *scratch_claim(void)
+{
+	struct scratch *s;
+	u32 zero = 0;
+
+	s = bpf_map_lookup_elem(&scratches, &zero);
+	if (s && !__sync_lock_test_and_set(&s->busy, 1))
+		return s;
+	return NULL;
+}
+
+static __always_inline void scratch_release(struct scratch *s)
+{
+	s->busy = 0;
+}
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/* Sends stacks to user space: frames, or where a table is missing, what it takes to walk on. */
+#ifndef CPROF_BPF_SEND_BPF_H
+#define CPROF_BPF_SEND_BPF_H
+
+/* User space looks ten times a second by itself; in a flood of new stacks that is too late. */
+static __always_inline u64 wakeup(void)
+{
+	u64 half = bpf_ringbuf_query(&records, BPF_RB_RING_SIZE) / 2;
+
+	return bpf_ringbuf_query(&records, BPF_RB_AVAIL_DATA) > half ? BPF_RB_FORCE_WAKEUP
+								     : BPF_RB_NO_WAKEUP;
+}
+
+static __always_inline void fill_thread(struct thread_id *id, struct task_struct *task)
+{
+	id->tgid = proc_tgid(task);
+	id->tid = proc_tid(task);
+	BPF_CORE_READ_INTO(&id->comm, task, comm);
+	BPF_CORE_READ_INTO(&id->leader_comm, task, group_leader, comm);
+}
+
+static __always_inline bool send_stack(struct scratch *s, const struct sample_key *key,
+				       struct task_struct *task)
+{
+	struct sample_record *r = &s->record;
+	u32 n = s->state.nframes;
+
+	if (n > STACK_MAX_FRAMES)
+		return false;
+	r->kind = RECORD_STACK;
+	r->nframes = n;
+	r->key = *key;
+	fill_thread(&r->thread, task);
+	if (bpf_probe_read_kernel(r->frames, n * sizeof(u64), s->state.frames))
+		return false;
+	return bpf_ringbuf_output(&records, r,
+				  offsetof(struct sample_record, frames) + n * sizeof(u64),
+				  wakeup()) == 0;
+}
+
+/* Up to PENDING_STACK bytes from sp on, behind the frames. */
+static __always_inline void copy_stack(struct pending_record *r, u32 at)
+{
+	for (u32 i = 0; i < PENDING_STACK / PENDING_PIECE; i++) {
+		u32 to = at + i * PENDING_PIECE;
+
+		if (to > sizeof(r->data) - PENDING_PIECE)
+			break;
+		if (bpf_probe_read_user(&r->data[to], PENDING_PIECE,
+					(void *)(r->regs.sp + i * PENDING_PIECE)))
+			break;
+		r->copied += PENDING_PIECE;
+	}
+}
+
+/* Hands the rest of a walk to user space; false when it cannot, and the stack is cut. */
+static __always_inline bool send_pending(const struct stack_walk *st, const struct sample_key *key,
+					 struct task_struct *task)
+{
+	struct pending_record *r;
+	u32 zero = 0, n, bytes;
+
+	r = bpf_map_lookup_elem(&pendings, &zero);
+	n = st->nframes - 1; /* without the mark of the cut */
+	if (!r || n > STACK_MAX_FRAMES - 1)
+		return false;
+	r->kind = RECORD_PENDING;
+	r->nframes = n;
+	r->key = *key;
+	fill_thread(&r->thread, task);
+	r->regs = st->regs;
+	r->copied = 0;
+	bytes = n * sizeof(u64);
+	if (bpf_probe_read_kernel(r->data, bytes, st->frames))
+		return false;
+	copy_stack(r, bytes);
+	bytes += r->copied;
+	if (bytes > sizeof(r->data))
+		return false;
+	return bpf_ringbuf_output(&records, r, offsetof(struct pending_record, data) + bytes,
+				  BPF_RB_FORCE_WAKEUP) == 0;
+}
+
+/* A number for one stack, which no hash of frames is likely to be. */
+static __always_inline u64 ticket_of(u32 tid, u64 now)
+{
+	return (((u64)tid << 40) ^ now) * 0x9e3779b97f4a7c15ull | 1;
+}
+
+#endif
