@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reports sampled blocks: fires `otel_memory:alloc(ptr, size, weighted_bytes)` for sampled allocations and
- * `otel_memory:free(ptr)` when one of those blocks is freed (the contract is
- * design-docs/00003-memory-profiling of opentelemetry-ebpf-profiler). With no tracer attached the probes
- * are nops. `cprof_heap:dropped(total)` fires in place of alloc where the set of live samples is full.
+ * Reports sampled blocks. It fires `otel_memory:alloc(ptr, size, weighted_bytes)` for sampled
+ * allocations and `otel_memory:free(ptr)` when one of those blocks is freed (the contract is
+ * design-docs/00003-memory-profiling of opentelemetry-ebpf-profiler). If no tracer is attached, the
+ * probes are nops. If the set of live samples is full, `cprof_heap:dropped(total)` fires in place
+ * of alloc.
  *
- * A block is in the set only while it belongs to somebody: it is added after the allocator returned it and
- * removed, and its free probe fired, before the allocator gets it back, so that another thread that
- * is given the same address is never taken for it.
+ * A block is in the set only while it is allocated. It is added after the allocator has returned
+ * it, and it is removed, and its free probe fired, before the allocator gets it back. So if another
+ * thread is given the same address, the two blocks are never confused.
  */
 #include "heap.h"
 #include "probes.h"
@@ -29,7 +30,7 @@ void real_on_static_block(const void *p)
 	pointer_set_mark(&heap_samples, p);
 }
 
-/* RATE_UNKNOWN while the C library does not have the environment yet. */
+/* RATE_UNKNOWN while the C library does not have the environment yet */
 static uint64_t sampling_rate(void)
 {
 	uint64_t rate = atomic_load_explicit(&known_rate, memory_order_relaxed);
@@ -66,7 +67,8 @@ static void report(void *p, size_t size, uint64_t rate)
 		count_dropped();
 		return;
 	}
-	/* Freed where this library does not see it, and given out again. */
+	/* The block was freed where this library does not see it, and its address was allocated
+	 * again. */
 	if (added == POINTER_SET_THERE)
 		fire_free(p);
 	fire_alloc(p, size, sampler_weight(size, rate));

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What every function of the allocator does before and after it lets a call through.
+ * Defines what every wrapper does before and after it calls the allocator.
  *
- * It takes the thread's countdown out of its place and leaves a distance there that nobody reaches: what
- * the allocator calls of itself meanwhile, through the functions again, counts as a part of this call.
- * Afterwards the countdown comes back, less by this size. No flag to test, no lock.
+ * It takes the thread's countdown away and leaves a value that is never reached. So if the
+ * allocator calls the wrappers itself meanwhile, that counts as part of this call. Afterwards the
+ * countdown is restored, minus the size of this call. This needs neither a flag to test nor a lock.
  */
 #ifndef CPROF_PRELOAD_HEAP_H
 #define CPROF_PRELOAD_HEAP_H
@@ -16,12 +16,13 @@
 #include "pointer_set.h"
 #include "sampler.h"
 
-/* Hidden also where it is only declared: used without a detour over the GOT. */
+/* It is hidden also where it is only declared, so it is accessed without the GOT. */
 #define HIDDEN __attribute__((visibility("hidden")))
 #define EXPORTED __attribute__((visibility("default")))
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
-/* Not worth a register on the way that all take; a probe in it is in the library once. */
+/* This path is too rare to cost the common path a register, and a probe in it exists once in the
+ * library. */
 #ifdef __clang__
 #define RARE __attribute__((noinline, cold))
 #else
@@ -31,10 +32,11 @@
 extern HIDDEN _Thread_local struct sampler heap_thread;
 extern HIDDEN struct pointer_set heap_samples;
 
-/* The countdown reached zero in a call that allocated `p` (NULL: failed), or was never drawn in this thread. */
+/* The countdown reached zero in a call that allocated `p` (NULL if it failed), or was never drawn
+ * in this thread. */
 HIDDEN void heap_reached(void *p, size_t size);
 
-/* The free of what may be a sampled block; false if the allocator must not see it. */
+/* Frees what may be a sampled block; returns false if the allocator must not see it. */
 HIDDEN bool heap_forget(void *p);
 
 static inline uint64_t heap_enter(void)
@@ -45,7 +47,8 @@ static inline uint64_t heap_enter(void)
 	return left;
 }
 
-/* Failed calls take their bytes off the countdown, too: it has no memory, so they bias nothing. */
+/* Failed calls also take their bytes off the countdown. The process is memoryless, so they cause no
+ * bias. */
 static inline void heap_leave(uint64_t left, void *p, size_t size)
 {
 	if (LIKELY(size < left))
@@ -54,7 +57,7 @@ static inline void heap_leave(uint64_t left, void *p, size_t size)
 		heap_reached(p, size);
 }
 
-/* Before the allocator gets `p`; false if it must not. */
+/* Must run before the allocator gets `p`; returns false if the allocator must not get it. */
 static inline bool heap_free(void *p)
 {
 	return LIKELY(!pointer_set_may_hold(&heap_samples, p)) || heap_forget(p);

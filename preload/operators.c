@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The operators new and delete of C++ in front of those that the program would use. They are here for
- * allocators whose library defines its own (jemalloc, tcmalloc), which never come through malloc; such a call is
- * sampled as malloc is. Those of the C++ library do come through malloc, and are only handed on.
+ * Wraps the C++ operators new and delete that the program would use. This is needed for allocators
+ * whose library defines its own operators (jemalloc, tcmalloc), which never call malloc; such a
+ * call is sampled as malloc is. The operators of the C++ library do call malloc, and those calls
+ * are only forwarded.
  *
- * A library's search for symbols begins with what all share, so these are found first also by
- * a plugin that alone brought its C++ library, where they cannot see it. There they do as that
- * library would: malloc and free, and only to throw they look for the caller's own operator.
+ * Symbol lookup begins with the global scope, so these operators are found first even by a plugin
+ * that loaded its own C++ library locally, where they cannot see that library. There they do what
+ * that library would do, with malloc and free, and look up the caller's own operator only to throw.
  */
 #include "heap.h"
 #include "real.h"
@@ -31,8 +32,9 @@ static bool has_alignment(enum real_operator op)
 }
 
 /*
- * By the nothrow form, as an exception would leave the countdown held. Only when that has no memory is the
- * form that was asked for called, to do what it does then. Inline, so that the operator stays on the stack.
+ * This calls the nothrow form, because an exception would skip restoring the countdown. Only if
+ * that form has no memory is the requested form called, to do what it then does. It is inline, so
+ * that the operator stays on the stack.
  */
 static inline __attribute__((always_inline)) void *new_own(enum real_operator op, uintptr_t size,
 							   uintptr_t b, uintptr_t c)
@@ -44,7 +46,8 @@ static inline __attribute__((always_inline)) void *new_own(enum real_operator op
 	return p || !throws(op) ? p : real.call.operators[op](size, b, c);
 }
 
-/* The operator that the code at `caller` would use without this library; its library then stays. */
+/* Returns the operator that the code at `caller` would use without this library, and keeps its
+ * library loaded. */
 static real_operator_fn operator_of(const char *name, void *caller)
 {
 	void *library, *found = NULL;
@@ -70,7 +73,8 @@ static RARE void *new_alone(enum real_operator op, uintptr_t size, uintptr_t b, 
 	p = has_alignment(op) ? memalign(b, size) : malloc(size ? size : 1);
 	if (p || !throws(op))
 		return p;
-	/* Not an array form: the C++ library's would call the other here, and be the caller. */
+	/* This is never an array form, because that of the C++ library would call the other one
+	 * here and become the caller. */
 	real_new = operator_of(has_alignment(op) ? "_ZnwmSt11align_val_t" : "_Znwm", caller);
 	if (!real_new)
 		abort();

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The set of sampled blocks: buckets of atomic slots behind a filter of counters. */
+/* The set of sampled blocks, as buckets of atomic slots behind a filter of counters. */
 #include "pointer_set.h"
 
-#define BUCKET_SLOTS 8u /* 64 bytes: a cache line */
+#define BUCKET_SLOTS 8u /* 64 bytes, which is a cache line */
 #define COUNTER_STUCK UINT8_MAX
 
 static const struct table {
-	uint32_t first; /* slot */
+	uint32_t first; /* index of its first slot */
 	uint32_t buckets;
 } tables[POINTER_SET_TABLES] = {
 	{0, POINTER_SET_SLOTS_0 / BUCKET_SLOTS},
@@ -14,7 +14,7 @@ static const struct table {
 	{POINTER_SET_SLOTS_0 + POINTER_SET_SLOTS_1, POINTER_SET_SLOTS_2 / BUCKET_SLOTS},
 };
 
-/* A counter that once was full no longer knows how many there are and stays so. */
+/* A counter that was full once no longer knows the number, so it stays full. */
 static void filter_count(struct pointer_set *set, const void *p, int change)
 {
 	_Atomic uint8_t *counter = &set->filter[pointer_set_filter_index(p)];
@@ -32,7 +32,7 @@ void pointer_set_mark(struct pointer_set *set, const void *p)
 			      memory_order_release);
 }
 
-/* The finalizer of MurmurHash3: blocks of a size class differ in few bits. */
+/* This is the finalizer of MurmurHash3, because blocks of a size class differ in few bits. */
 static uint64_t address_hash(const void *p)
 {
 	uint64_t h = (uintptr_t)p;
@@ -42,7 +42,7 @@ static uint64_t address_hash(const void *p)
 	return h ^ (h >> 33);
 }
 
-/* The bucket of `choice` 0 or 1. */
+/* Returns the bucket for `choice` 0 or 1. */
 static _Atomic uintptr_t *bucket(struct pointer_set *set, const struct table *table, uint64_t hash,
 				 int choice)
 {
@@ -51,7 +51,7 @@ static _Atomic uintptr_t *bucket(struct pointer_set *set, const struct table *ta
 	return &set->slots[table->first + index * BUCKET_SLOTS];
 }
 
-/* Turns one slot from `from` into `to` and says whether there was one. */
+/* Changes one slot from `from` to `to` and returns whether there was one. */
 static bool bucket_swap(_Atomic uintptr_t *slots, uintptr_t from, uintptr_t to)
 {
 	for (uint32_t i = 0; i < BUCKET_SLOTS; i++) {
@@ -74,7 +74,8 @@ static uint32_t bucket_used(_Atomic uintptr_t *slots)
 	return used;
 }
 
-/* Into the emptier bucket: the first address is refused at three quarters of the slots, not at one. */
+/* Uses the emptier bucket, so the first address is refused when three quarters of the slots are
+ * full, and not when one is. */
 static bool table_add(struct pointer_set *set, const struct table *table, uint64_t hash,
 		      uintptr_t p)
 {
@@ -85,7 +86,7 @@ static bool table_add(struct pointer_set *set, const struct table *table, uint64
 	return bucket_swap(swapped ? other : one, 0, p) || bucket_swap(swapped ? one : other, 0, p);
 }
 
-/* Turns `p` into `to`, in whichever table it is. */
+/* Replaces `p` by `to`, in whichever table it is. */
 static bool replace(struct pointer_set *set, uint64_t hash, uintptr_t p, uintptr_t to)
 {
 	uint32_t beyond = atomic_load_explicit(&set->beyond, memory_order_acquire);

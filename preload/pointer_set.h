@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The sampled blocks that are not freed yet: a set of addresses of fixed size, without locks, that
- * all threads, signal handlers and forked children use at any time. In zeroed static memory it is empty.
+ * The sampled blocks that are not freed yet. This is a set of addresses of fixed size, without
+ * locks, that all threads, signal handlers and forked children may use at any time. In zeroed
+ * static memory it is empty.
  *
- * A free asks the filter first: one byte for each 64 bytes of address space, repeating every 8 MiB, so that
- * the frees of neighbours read the same cache line. The slots behind are in three tables that grow by 16 and 32; the
- * larger are touched only after the smaller had no place. An address has two buckets of eight slots
- * (one cache line each) in every table and never moves, which is why a CAS is all that a change takes.
+ * A free checks the filter first. It has one byte for each 64 bytes of address space and repeats
+ * every 8 MiB, so that frees of neighbouring blocks read the same cache line. The slots are in
+ * three tables that grow by factors of 16 and 32, and a larger one is used only after the smaller
+ * ones were full. An address has two buckets of eight slots (one cache line each) in every table
+ * and never moves, so every change is a single CAS.
  */
 #ifndef CPROF_PRELOAD_POINTER_SET_H
 #define CPROF_PRELOAD_POINTER_SET_H
@@ -25,13 +27,13 @@
 struct pointer_set {
 	_Alignas(64) _Atomic uint8_t filter[1u << POINTER_SET_FILTER_BITS];
 	_Alignas(64) _Atomic uintptr_t slots[POINTER_SET_SLOTS];
-	_Atomic uint32_t beyond; /* tables after the first that were ever needed */
+	_Atomic uint32_t beyond; /* how many tables after the first were ever needed */
 };
 
 enum pointer_set_added {
 	POINTER_SET_ADDED,
-	POINTER_SET_THERE, /* it was there already: its free was never seen */
-	POINTER_SET_FULL, /* not added: no slot of its buckets is free */
+	POINTER_SET_THERE, /* it was already there, so its free was never seen */
+	POINTER_SET_FULL, /* not added, because no slot of its buckets is free */
 };
 
 static inline uint32_t pointer_set_filter_index(const void *p)
@@ -40,21 +42,22 @@ static inline uint32_t pointer_set_filter_index(const void *p)
 }
 
 /*
- * False: certainly not in the set. A plain read of one byte, as whoever frees a block heard of it from its
- * allocator, and compilers make more instructions of an atomic one.
+ * False means that it is certainly not in the set. This is a plain read of one byte. The
+ * allocator's own synchronization orders it, because the block's address reached the freeing thread
+ * that way, and compilers generate more instructions for an atomic read.
  */
 static inline bool pointer_set_may_hold(const struct pointer_set *set, const void *p)
 {
 	return *(const uint8_t *)&set->filter[pointer_set_filter_index(p)] != 0;
 }
 
-/* Makes pointer_set_may_hold() true for `p`, for ever, without a slot. */
+/* Makes pointer_set_may_hold() true for `p` forever, without using a slot. */
 void pointer_set_mark(struct pointer_set *set, const void *p);
 
-/* `p` is not NULL and not being added or removed by somebody else: it belongs to the caller. */
+/* `p` is not NULL and belongs to the caller, so nobody else adds or removes it at the same time. */
 enum pointer_set_added pointer_set_add(struct pointer_set *set, const void *p);
 
-/* Whether it was in the set. NULL never is. */
+/* Returns whether it was in the set. NULL never is. */
 bool pointer_set_remove(struct pointer_set *set, const void *p);
 
 #endif

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-# libcprof-heap.so, the sampler that programs preload. Its flags are its own: a sanitizer or a
-# coverage counter inside malloc would call malloc.
+# Builds libcprof-heap.so, the sampler that programs preload. It has separate flags, because a
+# sanitizer or a coverage counter inside malloc would call malloc.
 
 PRELOAD_CFLAGS := -std=c17 -O2 -g -Wall -Wextra -D_GNU_SOURCE -fPIC -fvisibility=hidden -fno-builtin \
 	-ftls-model=initial-exec -mno-red-zone -fno-stack-protector -fasynchronous-unwind-tables \
 	$(if $(filter 1,$(WERROR)),-Werror)
-# No library is named: the one of the program has all it needs, be it glibc or musl.
+# It is linked with no library, because that of the program has everything it needs, be it glibc or
+# musl.
 PRELOAD_LDFLAGS := -shared -nostdlib -Wl,-soname,libcprof-heap.so -Wl,-Bsymbolic-functions \
 	-Wl,-z,relro,-z,now -Wl,-z,nodelete
 
@@ -14,7 +15,7 @@ $(O)/libcprof-heap.so: $(wildcard preload/*.[ch]) preload/preload.mk
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(PRELOAD_CFLAGS) $(PRELOAD_LDFLAGS) -o $@ $(filter %.c,$^)
 
-# Beside ./cprof, which looks for it there.
+# It is copied to the directory of ./cprof, which looks for it there.
 ifeq ($(O),build)
 libcprof-heap.so: $(O)/libcprof-heap.so
 	$(say) COPY $@

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * USDT probes: notes of version 3 in .note.stapsdt (sourceware.org/systemtap/wiki/UserSpaceProbeImplementation),
- * without semaphores.
+ * Defines USDT probes as notes of version 3 in .note.stapsdt
+ * (sourceware.org/systemtap/wiki/UserSpaceProbeImplementation), without semaphores.
  *
- * The note points at a one-byte nop, which every kernel that has uprobes emulates. A five-byte nop
- * follows within the same eight bytes: a tracer that knows a kernel of 6.18 or later may probe that one,
- * which becomes a call in place of a breakpoint (libbpf looks for this pair). That call writes below the
- * stack pointer: build with -mno-red-zone.
+ * The note points at a one-byte nop, which every kernel with uprobes emulates. A five-byte nop
+ * follows within the same eight bytes. A tracer that knows Linux 6.18 or later may probe that one
+ * instead, and the probe becomes a call in place of a breakpoint (libbpf looks for this pair). That
+ * call writes below the stack pointer, so build with -mno-red-zone.
  *
- * Arguments lie in the registers of the first three parameters of a function, so that a tracer that does
- * not read the descriptions finds them, too.
+ * Arguments are in the registers of a function's first three parameters, so a tracer that does not
+ * read the descriptions finds them as well.
  */
 #ifndef CPROF_PRELOAD_PROBES_H
 #define CPROF_PRELOAD_PROBES_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finds the allocator behind this library, and stands in for it until then. */
+/* Finds the allocator behind this library, and serves calls itself until then. */
 #include "real.h"
 
 #include "heap.h"
@@ -24,7 +24,7 @@ bool real_owns(const void *p)
 	return (uintptr_t)p - (uintptr_t)static_bytes < STATIC_BYTES;
 }
 
-/* Zeroed memory with its size in the 16 bytes before it, or NULL and ENOMEM. */
+/* Returns zeroed memory with its size in the 16 bytes before it, or NULL and ENOMEM. */
 static void *static_alloc(size_t alignment, size_t size)
 {
 	size_t take, at;
@@ -36,7 +36,8 @@ static void *static_alloc(size_t alignment, size_t size)
 		goto none;
 	take = alignment + STATIC_ALIGN + ((size + STATIC_ALIGN - 1) & ~(size_t)(STATIC_ALIGN - 1));
 	at = atomic_fetch_add_explicit(&static_used, take, memory_order_relaxed);
-	/* The sum may pass the end again and again, but not SIZE_MAX: so many calls do not happen here. */
+	/* Repeated calls may move the sum past the end, but too few calls happen here for it to
+	 * reach SIZE_MAX. */
 	if (at > STATIC_BYTES || take > STATIC_BYTES - at)
 		goto none;
 	p = static_bytes + at + STATIC_ALIGN;
@@ -59,7 +60,8 @@ void *real_move(void *old, size_t size)
 	return p;
 }
 
-/* ---- the functions before the allocator is found: they look for it, and help themselves if it is being looked for */
+/* ---- used before the allocator is found: they look for it, and serve the call themselves while
+ * that goes on */
 
 static bool ready(void)
 {
@@ -85,7 +87,7 @@ static void *early_calloc(size_t n, size_t size)
 	return static_alloc(0, bytes);
 }
 
-/* Blocks of the static buffer go to real_move(); others cannot be there yet. */
+/* Blocks of the static buffer go to real_move(); no other blocks exist yet. */
 static void *early_realloc(void *old, size_t size)
 {
 	return ready() ? real.call.realloc(old, size) : static_alloc(0, size);
@@ -139,7 +141,8 @@ _Alignas(REAL_PAGE) union real real = {.call = {
 					       .pvalloc = early_pvalloc,
 				       }};
 
-/* ---- what some C library lacks (musl: pvalloc): a program for it does not call that */
+/* ---- for functions that some C library lacks (pvalloc in musl), which a program for it does not
+ * call */
 
 static void *missing_alloc(size_t size)
 {
@@ -186,7 +189,7 @@ static void look_up_operators(struct real_functions *next)
 		if (symbol && same_library(symbol, (void *)next->malloc))
 			next->own_operators |= 1u << i;
 	}
-	/* A `new` is of use with its nothrow form only. */
+	/* A `new` can only be used together with its nothrow form. */
 	for (int i = 0; i < REAL_NEW_FORMS; i += 2) {
 		if ((next->own_operators >> i & 3) != 3)
 			next->own_operators &= ~(3u << i);
@@ -220,7 +223,8 @@ void real_find(void)
 
 	if (atomic_exchange_explicit(&looking, true, memory_order_acq_rel))
 		return;
-	/* What the search allocates is not the program's: the linker's messages about names not found. */
+	/* Allocations of the lookup do not belong to the program; they hold the linker's messages
+	 * about names not found. */
 	left = heap_enter();
 	if (look_up())
 		atomic_store_explicit(&found, true, memory_order_release);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The allocator behind this library: whatever the dynamic linker finds after it, be that another
+ * The allocator behind this library, which is whatever the dynamic linker finds after it: another
  * preloaded one or the C library.
  *
- * Looking it up may itself allocate. Until it is found, calls are served from a small static
- * buffer whose blocks are never reused; real_owns() recognises them later, as the allocator must not
+ * Looking it up may itself allocate. Until it is found, calls are served from a small static buffer
+ * whose blocks are never reused. real_owns() recognizes them later, because the allocator must not
  * be handed one.
  */
 #ifndef CPROF_PRELOAD_REAL_H
@@ -15,8 +15,9 @@
 #include <stdint.h>
 
 /*
- * The C++ operators by their mangled names (Itanium C++ ABI, 5.1.5). new takes a size, then an alignment where it has
- * one; each form is followed by its nothrow form, and by turns two have no alignment and two have.
+ * Lists the C++ operators by their mangled names (Itanium C++ ABI, 5.1.5). new takes a size, and
+ * then an alignment in the forms that have one. Each form is followed by its nothrow form; two
+ * forms without alignment alternate with two that have it.
  */
 #define REAL_NEW(X)                           \
 	X(_Znwm)                              \
@@ -48,7 +49,8 @@
 enum real_operator { REAL_OPERATORS(REAL_OPERATOR_INDEX_) REAL_OPERATORS_N };
 #define REAL_NEW_FORMS REAL_ZdlPv
 
-/* All fit: three integer arguments lie in registers (x86-64 psABI 3.2.3) and who wants fewer does not look. */
+/* This type fits all of them, because three integer arguments are in registers (x86-64 psABI 3.2.3)
+ * and a function with fewer parameters ignores the rest. */
 typedef void *(*real_operator_fn)(uintptr_t a, uintptr_t b, uintptr_t c);
 
 struct real_functions {
@@ -61,39 +63,42 @@ struct real_functions {
 	void *(*memalign)(size_t alignment, size_t size);
 	void *(*valloc)(size_t size);
 	void *(*pvalloc)(size_t size);
-	/* NULL: in no library that is in reach of all, as when only a plugin brought its C++ library. */
+	/* NULL if no library in the global scope defines it, as when only a plugin loaded its C++
+	 * library. */
 	real_operator_fn operators[REAL_OPERATORS_N];
-	/* A bit for each that is not a caller of malloc and free, but of the same library as these. */
+	/* Has a bit for each operator that does not call malloc and free but belongs to the same
+	 * library as these. */
 	uint32_t own_operators;
 };
 
 #define REAL_PAGE 4096
 
-/* Read-only once sealed: no target for whoever can write memory. */
+/* It is read-only once sealed, so an attacker who can write memory cannot redirect calls through
+ * it. */
 union real {
 	struct real_functions call;
 	char page[REAL_PAGE];
 };
 
-/* Hidden also where it is only declared: called without a detour over the GOT. */
+/* It is hidden also where it is only declared, so it is accessed without the GOT. */
 extern __attribute__((visibility("hidden"))) union real real;
 
 /*
- * Finds the allocator; does nothing when it is found or being looked for. Every function of `real` works
- * without it, too: the first call asks.
+ * Finds the allocator. It does nothing if the allocator is found or being looked up. Every function
+ * of `real` also works without this call, because its first use does the lookup.
  */
 void real_find(void);
 
-/* No change to `real` from now on. Does nothing as long as the allocator is not found. */
+/* Prevents any further change to `real`. It does nothing until the allocator is found. */
 void real_seal(void);
 
-/* Whether `p` is from the static buffer. */
+/* Returns whether `p` is from the static buffer. */
 bool real_owns(const void *p);
 
-/* realloc() of such a block into one of the allocator. */
+/* Does the realloc() of such a block into one of the allocator. */
 void *real_move(void *old, size_t size);
 
-/* Called with each block from the static buffer. */
+/* Is called with each block from the static buffer. */
 void real_on_static_block(const void *p);
 
 #endif

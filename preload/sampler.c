@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Draws and weights of the sampled allocations. The two functions of libm are here since no library is linked. */
+/* Computes the draws and weights of the sampled allocations. It has its own versions of two libm
+ * functions, because no library is linked. */
 #include "sampler.h"
 
 #include <stdatomic.h>
@@ -23,7 +24,8 @@ uint64_t sampler_rate(const char *text)
 	return rate;
 }
 
-/* Steele, Lea and Flood's SplitMix64 (OOPSLA 2014): any state will do, equal states do not stay together. */
+/* This is SplitMix64 of Steele, Lea and Flood (OOPSLA 2014). Any state is valid, and equal states
+ * do not stay equal. */
 static uint64_t next_random(uint64_t *state)
 {
 	uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15));
@@ -46,7 +48,8 @@ void sampler_seed(struct sampler *s)
 	s->random = next_random(&state) | 1;
 }
 
-/* -ln(u) for u in (0, 1] with an error below 1e-9: the exponent, and the series of atanh for the rest. */
+/* Returns -ln(u) for u in (0, 1] with an error below 1e-9, from the exponent and the series of
+ * atanh for the rest. */
 static double minus_ln(double u)
 {
 	union {
@@ -64,7 +67,8 @@ static double minus_ln(double u)
 	return -(exponent * LN_2 + 2 * t * sum);
 }
 
-/* 1 - exp(-x) for x >= 0, exact to 1e-12 also where x is tiny: halved until the series is short. */
+/* Returns 1 - exp(-x) for x >= 0, exact to 1e-12 even for tiny x; x is halved until the series is
+ * short. */
 static double one_minus_exp(double x)
 {
 	double sum = 0;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The malloc family in front of the allocator's. malloc() alone does not hold the countdown, unless
- * it is found at the start to go through other functions: it jumps to the allocator's, which costs a program that
- * waits for its memory half as much.
+ * Wraps the malloc family of the allocator. Only malloc() does not suspend the countdown: it
+ * tail-calls the real malloc, which halves its cost in a program that waits for its memory. If
+ * start-up shows that the real malloc calls other wrapped functions, the suspending version is
+ * used.
  */
 #include "heap.h"
 #include "real.h"
@@ -29,7 +30,8 @@ EXPORTED void *malloc(size_t size)
 		return real.call.malloc(size);
 	}
 	p = malloc_reached(size);
-	__asm__ volatile("" : "+r"(p)); /* no jump: malloc stays on the stack */
+	/* This prevents a tail call, so that malloc stays on the stack. */
+	__asm__ volatile("" : "+r"(p));
 	return p;
 }
 
@@ -54,8 +56,9 @@ EXPORTED void *calloc(size_t n, size_t size)
 }
 
 /*
- * A free of the old block and an allocation of the new size, moved or not. If the allocator then has no
- * memory, the old block lives on unfollowed; what fails for certain is not asked.
+ * A realloc counts as a free of the old block and an allocation of the new size, whether it moved
+ * or not. If the allocator then has no memory, the old block stays allocated but is no longer
+ * followed. A call that is certain to fail is not passed on.
  */
 EXPORTED void *realloc(void *old, size_t size)
 {
@@ -129,7 +132,8 @@ EXPORTED void *pvalloc(size_t size)
 	return p;
 }
 
-/* Functions that only hand on: glibc has the first for old programs, C23 brings the others. */
+/* These functions only forward the call: glibc has the first one for old programs, and C23 adds the
+ * others. */
 EXPORTED void cfree(void *p)
 {
 	free(p);
@@ -158,7 +162,7 @@ static void *malloc_held(size_t size)
 	return p;
 }
 
-/* The second call: the first may set up the allocator. */
+/* The second call counts, because the first one may initialize the allocator. */
 static bool malloc_enters_wrappers(void)
 {
 	uint64_t left = heap_enter();
@@ -173,7 +177,8 @@ static bool malloc_enters_wrappers(void)
 	return enters;
 }
 
-/* Before there are threads, so that none has to wait for another that looks the allocator up. */
+/* This runs before there are threads, so no thread has to wait for another one that looks up the
+ * allocator. */
 static __attribute__((constructor)) void start(void)
 {
 	real_find();
