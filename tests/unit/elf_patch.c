@@ -36,7 +36,7 @@ Elf64_Shdr *elf_patch_section(struct elf_patch *p, const char *name)
 	unit_fail(__FILE__, __LINE__, "no section %s", name);
 }
 
-/* Sixteen bytes apart, as headers must be. */
+/* Pieces are aligned to sixteen bytes, as headers must be. */
 static size_t append(struct elf_patch *p, const void *data, size_t len)
 {
 	size_t at = (p->len + 15) / 16 * 16;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fixtures of unit tests: files in a temporary directory. */
+/* Provides files in a temporary directory for unit tests: see fixture.h. */
 #include "fixture.h"
 
 #include <errno.h>
@@ -28,7 +28,7 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
 	return remove(path);
 }
 
-/* unit.c ends cases with _exit, so the directory is removed by a child that outlives the case. */
+/* unit.c ends cases with _exit, so a child that outlives the case removes the directory. */
 static void remove_when_over(void)
 {
 	int fds[2];

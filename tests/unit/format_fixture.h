@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Profiles and sinks that the tests of profile and format share. */
+/* Provides profiles and sinks that the tests of profile and format share. */
 #ifndef CPROF_TESTS_FORMAT_FIXTURE_H
 #define CPROF_TESTS_FORMAT_FIXTURE_H
 
 #include "format/format.h"
 
-/* Bytes that a writer gave. */
+/* Holds the bytes that a writer produced. */
 struct memory {
 	u8 *data;
 	size_t len, cap;
 };
 
 struct sink memory_sink(struct memory *m);
-int full_sink_write(void *arg, const void *data, size_t len); /* -ENOSPC */
+int full_sink_write(void *arg, const void *data, size_t len); /* returns -ENOSPC */
 
-/* What `f` writes, as a string that the caller frees; fails the case when it cannot. */
+/* Returns what `f` writes as a string that the caller frees, or fails the case. */
 char *written(const struct profile *p, const struct format *f, const struct format_options *opt);
 
 /*
- * samples/count, cpu/nanoseconds at 10 ms. Mappings: demo, libfoo.so (claims names, lacks one), kernel.
- * Samples, leaf first, with count:
+ * The types are samples/count and cpu/nanoseconds at 10 ms. Mappings are demo, libfoo.so (claims
+ * names, lacks one) and the kernel. The samples, leaf first, with their count:
  *   inlined<int>(int) in work, main            3   thread=a
  *   work, main                                 2   thread=b
  *   (libfoo.so, no name), main                 1   tid=7
@@ -28,7 +28,8 @@ char *written(const struct profile *p, const struct format *f, const struct form
 enum { FIXTURE_LIBRARY = 1, FIXTURE_INLINED = 0 };
 struct profile *fixture_profile(void);
 
-/* `locations` functions of one location each; `samples` stacks of 30, with values 1, 2, ... */
+/* Has `locations` functions with one location each, and `samples` stacks of 30 with the values 1,
+ * 2, ... */
 struct profile *large_profile(u32 locations, u32 samples);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fixtures of the naming tests. */
+/* Provides what the naming tests share: see name_fixture.h. */
 #include "name_fixture.h"
 
 #include <elf.h>

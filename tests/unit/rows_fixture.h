@@ -16,7 +16,8 @@ struct rows_module {
 
 /* Skips the case when there is no such file. */
 struct rows_module rows_module_open(const char *path);
-/* Writes `source` to a file `name` in the fixture's folder, and opens the `t` that `command` makes of it. */
+/* Writes `source` to a file `name` in the fixture's folder, and opens the `t` that `command` makes
+ * of it. */
 struct rows_module rows_module_build(const char *name, const char *source, const char *command);
 void rows_module_close(struct rows_module *m);
 /* What the kernel relies on. */

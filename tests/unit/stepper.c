@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stepping and comparing: see stepper.h. */
+/* Steps through a program and compares stacks: see stepper.h. */
 #include "stepper.h"
 
 #include <errno.h>
@@ -23,8 +23,8 @@
 #define RED_ZONE 128
 #define PLACES_MAX 64
 
-struct shadow { /* a caller that must be on the stack */
-	u64 at; /* where its return address (or, exact, its saved registers) lies */
+struct shadow { /* describes a caller that must be on the stack */
+	u64 at; /* address of its return address (or, if exact, of its saved registers) */
 	u64 pc;
 	bool exact;
 };
@@ -40,12 +40,12 @@ struct stepper {
 	u64 want[STACK_MAX_FRAMES];
 	u32 nwant;
 	u64 places[PLACES_MAX];
-	u8 copy[COPY_BYTES]; /* of the stack at copy_at */
+	u8 copy[COPY_BYTES]; /* a copy of the stack from copy_at on */
 	u64 copy_at, copy_len;
 	struct step_report *report;
 };
 
-/* ---- the traced program ----------------------------------------------------------------------- */
+/* ---- the traced program ---------------------------------------------------------------------- */
 
 static bool read_memory(pid_t pid, void *dst, size_t size, u64 addr)
 {
@@ -99,7 +99,7 @@ static struct user_regs_struct registers(const struct stepper *s)
 	return regs;
 }
 
-/* Lets it run to the next stop; the stop's wait status. */
+/* Lets it run to the next stop and returns the wait status of that stop. */
 static int resume(struct stepper *s, enum __ptrace_request how, int signal)
 {
 	int status;
@@ -116,7 +116,7 @@ static void run_to_mark(struct stepper *s)
 	CHECK_INT(WSTOPSIG(resume(s, PTRACE_CONT, 0)), SIGTRAP);
 }
 
-/* ---- walking ---------------------------------------------------------------------------------- */
+/* ---- walking --------------------------------------------------------------------------------- */
 
 static void read_maps(struct stepper *s)
 {
@@ -164,7 +164,7 @@ static bool read_target(void *arg, void *dst, u32 size, u64 addr)
 	return read_memory(s->pid, dst, size, addr);
 }
 
-/* From the red zone up; less where the stack's mapping ends before. */
+/* The copy begins at the red zone and ends where the stack's mapping ends. */
 static void copy_stack(struct stepper *s, u64 sp)
 {
 	struct iovec local = {s->copy, sizeof(s->copy)};
@@ -190,7 +190,8 @@ static void set_registers(struct stack_walk *st, const struct user_regs_struct *
 	st->regs.exact = 1;
 }
 
-/* `copied`: as in perf mode, with the stack's upper part only; else as in the kernel. */
+/* If `copied`, only the upper part of the stack is available, as in perf mode; else all of it, as
+ * in the kernel. */
 static void walk(struct stepper *s, const struct user_regs_struct *regs, bool copied)
 {
 	const struct walk_env env = {
@@ -210,7 +211,7 @@ static void walk(struct stepper *s, const struct user_regs_struct *regs, bool co
 	walk_stack(&s->walk, &env, &copy);
 }
 
-/* ---- what the stack should be ----------------------------------------------------------------- */
+/* ---- what the stack should be ---------------------------------------------------------------- */
 
 static u64 frame_at(struct stepper *s, u64 pc)
 {
@@ -289,7 +290,7 @@ static void compare(struct stepper *s, const struct user_regs_struct *regs)
 	copy_stack(s, regs->rsp);
 	expect(s, regs->rip);
 	right = walk_is_right(s, regs, false);
-	/* Some have more stack than the copy holds, or another one. */
+	/* Some programs have more stack than the copy holds, or run on another one. */
 	if (right && s->walk.regs.sp - s->copy_at <= s->copy_len) {
 		copied = true;
 		right = walk_is_right(s, regs, true);
@@ -312,7 +313,7 @@ static void push(struct stepper *s, u64 at, u64 pc, bool exact)
 	CHECK(!vec_push(&s->shadows, c));
 }
 
-/* After one instruction, from `a` to `b`. */
+/* Updates the expected stack after one instruction, from `a` to `b`. */
 static void follow(struct stepper *s, const struct user_regs_struct *a,
 		   const struct user_regs_struct *b)
 {
@@ -325,13 +326,13 @@ static void follow(struct stepper *s, const struct user_regs_struct *a,
 		s->shadows.len--;
 }
 
-/* An ignored signal lays no frame; the smallest one holds a ucontext and the FPU's state. */
+/* An ignored signal creates no frame; the smallest frame holds a ucontext and the FPU's state. */
 static bool handler_entered(const struct user_regs_struct *a, const struct user_regs_struct *b)
 {
 	return b->rsp > a->rsp || a->rsp - b->rsp > 800;
 }
 
-/* The kernel has laid a signal frame below what it interrupted at `a`. */
+/* The kernel has created a signal frame below what it interrupted at `a`. */
 static void enter_handler(struct stepper *s, const struct user_regs_struct *a,
 			  const struct user_regs_struct *b)
 {
@@ -349,9 +350,9 @@ static bool at_mark(const struct stepper *s, const struct user_regs_struct *regs
 	return read_memory(s->pid, &byte, 1, regs->rip) && byte == 0xcc;
 }
 
-/* ---- the loop --------------------------------------------------------------------------------- */
+/* ---- the loop -------------------------------------------------------------------------------- */
 
-/* A thread was made: `to_child` goes on in it, else it is let go. */
+/* Handles a new thread: if `to_child`, stepping continues in it; otherwise it is detached. */
 static bool handle_clone(struct stepper *s, int status, bool to_child)
 {
 	unsigned long tid;

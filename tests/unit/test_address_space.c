@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Mappings of a process in perf mode: what is mapped last counts. */
+/* Mappings of a process in perf mode, where the latest one counts. */
 #include <stdlib.h>
 
 #include "collect/perf/address_space.h"
@@ -54,7 +54,7 @@ TEST(address_space, a_new_mapping_cuts_the_old_ones)
 	address_space_release(&s);
 }
 
-/* Against an array that says for each address what was mapped there last. */
+/* The result is compared with an array that records for each address what was mapped there last. */
 TEST(address_space, agrees_with_a_plain_array)
 {
 	struct address_space s = {0}, copy = {0};

@@ -203,10 +203,10 @@ TEST(allocator, tells_what_an_exception_may_leave)
 	CHECK_INT(alloc_names_parse(list, &names, &err), 0);
 	found = find_with(LIB "libtcmalloc_minimal.so.4", &names);
 	CHECK(function(&found, "_ZnamRKSt9nothrow_t")->may_throw);
-	CHECK(!function(&found, "calloc")->may_throw); /* C's, whoever names it */
+	CHECK(!function(&found, "calloc")->may_throw); /* it belongs to C, whatever names it */
 	CHECK(!function(&found, "calloc")->named);
 	CHECK(function(&found, "tc_malloc_size")
-		      ->may_throw); /* by --alloc: nothing is known of it */
+		      ->may_throw); /* given by --alloc, so nothing is known about it */
 	CHECK(function(&found, "tc_malloc_size")->named);
 	alloc_names_release(&names);
 	release(&found);
@@ -321,7 +321,7 @@ TEST(allocator, finds_a_private_one_by_its_prefix)
 	CHECK_STR(found.a.text, "jemalloc");
 	CHECK_INT(function(&found, "je_malloc")->kind, ALLOC_MALLOC);
 	CHECK_INT(function(&found, "je_free")->kind, ALLOC_FREE);
-	CHECK(function(&found, "_Znwm")); /* local names count, too */
+	CHECK(function(&found, "_Znwm")); /* local names count as well */
 	CHECK(!function(&found, "_ZnwmPv"));
 	CHECK_INT(found.a.functions.len, 3);
 	release(&found);
@@ -411,7 +411,7 @@ TEST(allocator, refuses_names_that_say_too_little)
 	check_bad_names("alloc=grab", "\"alloc\" is not one of");
 }
 
-/* Every byte of the symbol table and its strings set to what hurts most. */
+/* Every byte of the symbol table and its strings is set to the values that hurt most. */
 TEST(allocator, survives_broken_symbol_tables)
 {
 	static const char *const sections[] = {".dynsym", ".dynstr"};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Mapped files in real BPF maps: what the kernel is told of each, and how often it may ask. */
+/* Mapped files in real BPF maps: what the kernel is told about each one, and how often it may
+ * ask. */
 #include "unit.h"
 
 #include <bpf/bpf.h>
@@ -57,7 +58,7 @@ static void teardown(struct fixture *f)
 	close(f->env.modules_fd);
 }
 
-/* The mapping of this program's code, as the kernel's record tells of it. */
+/* This is the mapping of this program's code as the kernel's record describes it. */
 static struct map_entry our_code(map_vec *maps)
 {
 	CHECK_INT(maps_read(getpid(), maps), 0);
@@ -82,7 +83,7 @@ static void record(struct fixture *f, pid_t tgid, const struct map_entry *e, u64
 	bpf_modules_record(f->b, &r);
 }
 
-/* -1: the kernel would ask. */
+/* It is -1 if the kernel would send a request. */
 static int number_seen(struct fixture *f, u64 token)
 {
 	u32 number;
@@ -125,7 +126,7 @@ TEST(bpf_modules, a_stack_asks_once)
 	setup(&f);
 	CHECK_INT(bpf_modules_number(f.b, getpid(), &e), -EAGAIN);
 	CHECK_INT(bpf_modules_number(f.b, getpid(), &e), -EAGAIN);
-	/* And the kernel, meanwhile. */
+	/* The kernel reports it meanwhile. */
 	record(&f, getpid(), &e, 42);
 	CHECK(bpf_modules_wait(f.b));
 	CHECK(bpf_modules_number(f.b, getpid(), &e) >= MODULE_FIRST_FILE);
@@ -144,7 +145,8 @@ static pid_t dead_process(void)
 	return pid;
 }
 
-/* Of a file that comes and goes with its processes the kernel may ask, but not for each of its samples. */
+/* For a file that appears and disappears with its processes the kernel may send requests, but not
+ * for each of its samples. */
 TEST(bpf_modules, what_is_gone_is_asked_for_less_and_less)
 {
 	map_vec maps = {0};
@@ -170,7 +172,8 @@ TEST(bpf_modules, what_is_gone_is_asked_for_less_and_less)
 	maps_release(&maps);
 }
 
-/* What a user's file system keeps even from root, or what is no file any more, is not tried for a second. */
+/* A file that a user's file system hides even from root, or that is no longer a file, is not tried
+ * again for a second. */
 TEST(bpf_modules, what_cannot_be_opened_is_not_tried_at_each_sample)
 {
 	struct map_entry e = {.start = 4096,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Budgets: parts that are apart, memory of the file as a whole, and watches that end library calls.
+ * Budgets: parts that are independent, memory of the file as a whole, and watches that end library
+ * calls.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -83,13 +84,14 @@ TEST(budget, whoever_wants_to_stop_is_heard)
 
 	budget_init(&b, 0);
 	budget_watch(&b, &watch);
-	/* It is asked by the clock, every few milliseconds; nothing else would end this. */
+	/* The watch is checked by the clock, every few milliseconds; nothing else would end this
+	 * loop. */
 	while (!ended) {
 		b.steps[BUDGET_UNWIND] = UINT64_MAX / 2;
 		ended = !budget_take(&b, BUDGET_UNWIND, 100000);
 	}
 	CHECK_INT(budget_lost(&b, BUDGET_UNWIND), BUDGET_STOPPED);
-	/* That holds for all parts, and for what would have fitted. */
+	/* That holds for all parts, even for an amount that would have fitted. */
 	CHECK(!budget_take(&b, BUDGET_SYMBOLS, 1));
 	CHECK_INT(budget_lost(&b, BUDGET_SYMBOLS), BUDGET_STOPPED);
 }
@@ -121,7 +123,7 @@ TEST(budget, a_watch_bounds_growth)
 		piece[n] = malloc(MIB);
 		CHECK(piece[n]);
 		memset(piece[n], 1, MIB);
-		/* A look costs nothing until the clock has moved on. */
+		/* A check costs nothing until the clock has advanced. */
 		b.next_look = 0;
 	}
 	CHECK_INT(budget_lost(&b, BUDGET_INFO), BUDGET_BYTES);

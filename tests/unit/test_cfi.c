@@ -10,7 +10,7 @@
 #include "unit.h"
 #include "unwind/cfi.h"
 
-#define BASE 0x10000ull /* where the section lies */
+#define BASE 0x10000ull /* where the section is loaded */
 #define START 0x1000ull
 #define SIZE 0x100ull
 
@@ -142,7 +142,7 @@ static struct cfi_stats walk(const struct builder *b, struct seen *s)
 	return walk_bytes(CFI_EH_FRAME, b->data, b->len, s);
 }
 
-/* Runs one FDE with these instructions behind the usual CIE. */
+/* Runs one FDE with these instructions after the usual CIE. */
 static struct cfi_stats walk_program(const u8 *program, size_t len, struct seen *s)
 {
 	struct builder b = {.len = 0};
@@ -295,7 +295,8 @@ TEST(cfi, what_cannot_be_followed)
 		     DW_CFA_advance_loc | 1, DW_CFA_def_cfa_expression, 2, DW_OP_breg7, 8,
 		     DW_CFA_advance_loc | 1, DW_CFA_def_cfa_expression, 3, DW_OP_breg3, 0,
 		     DW_OP_deref, DW_CFA_advance_loc | 1, DW_CFA_def_cfa, 17, 8);
-	/* Three ways to lose rbp are one row; then a plain CFA in an expression is the same again. */
+	/* Three ways to lose rbp give one row; then a plain CFA in an expression gives the same
+	 * again. */
 	CHECK_INT(s.rows, 2);
 	CHECK_RULE(s.rules[0], .cfa = UNWIND_CFA_RSP, .cfa_off = 8, .ra_off = -8,
 		   .rbp = UNWIND_RBP_UNDEFINED);
@@ -321,7 +322,7 @@ TEST(cfi, signal_frames_and_odd_augmentations)
 	walk(&b, &s);
 	CHECK_INT(s.rows, 1);
 	b.len = 0;
-	put_cie(&b, "armcc+"); /* no length to step over it by */
+	put_cie(&b, "armcc+"); /* there is no length to step over it by */
 	put_fde(&b, START, SIZE, NULL, 0);
 	CHECK(walk(&b, &s).broken_entries > 0);
 	CHECK_INT(s.functions, 0);
@@ -439,7 +440,7 @@ TEST(cfi, survives_truncation_anywhere)
 	}
 }
 
-/* A megabyte of FDEs that all name one broken, huge CIE: it must be parsed once. */
+/* A megabyte of FDEs that all refer to one broken, huge CIE, which must be parsed once. */
 TEST(cfi, a_huge_broken_cie_costs_once)
 {
 	const size_t half = 512u << 10;
@@ -467,14 +468,15 @@ TEST(cfi, a_huge_broken_cie_costs_once)
 	free(data);
 }
 
-/* ---- what a section may cost ------------------------------------------------------------------ */
+/* ---- what a section may cost ----------------------------------------------------------------- */
 
 #define CIES 4000u
 #define SLOT 17u /* bytes of a CIE up to the next one */
 
 /*
- * FDEs that each have a CIE of their own, inside one entry. All these CIEs reach to its end, and each
- * runs the instructions of all that follow it: it steps over their headers by an expression.
+ * Each FDE has its own CIE, and all of them are inside one entry. All these CIEs extend to its end,
+ * and each runs the instructions of all that follow it, because it steps over their headers with an
+ * expression.
  */
 static struct bytes build_nested_cies(void)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A command held before its exec, let go, failing, killed, abandoned. */
+/* Commands that are held before their exec, released, failing, killed or abandoned. */
 #include "unit.h"
 
 #include <errno.h>
@@ -61,7 +61,7 @@ TEST(command, reports_its_status)
 	command_release(&c);
 }
 
-/* Runs `script` with one variable set anew and one added, and reads what it printed. */
+/* Runs `script` with one variable replaced and one added, and reads its output. */
 static void shell_output(const char *script, char *out, size_t size)
 {
 	char *const argv[] = {"sh", "-c", (char *)script, NULL};

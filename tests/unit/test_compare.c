@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Comparing profiles, and what of it is noise. */
+/* Comparing profiles, and which changes are noise. */
 #include "unit.h"
 
 #include <math.h>
@@ -50,14 +50,14 @@ static const struct compare_row *row(const struct compare *c, const char *name)
 
 TEST(compare, probabilities_are_those_of_the_binomial)
 {
-	/* Two-sided, p = 1/2: 2 * (1 + 10) / 1024. */
+	/* The two-sided probability for p = 1/2 is 2 * (1 + 10) / 1024. */
 	CHECK(fabs(compare_probability(1, 9, 0.5) - 22.0 / 1024) < 1e-9);
 	CHECK(fabs(compare_probability(5, 5, 0.5) - 1) < 1e-9);
 	CHECK(fabs(compare_probability(0, 4, 0.25) - 0.578125) < 1e-6);
 	CHECK(compare_probability(0, 0, 0.5) == 1);
 	CHECK(compare_probability(100000, 110000, 0.5) < 1e-9);
 	CHECK(compare_probability(100000, 100100, 0.5) > 0.5);
-	/* Where the approximation takes over, both agree. */
+	/* Both agree where the approximation takes over. */
 	CHECK(fabs(compare_probability(4900, 5100, 0.5) - compare_probability(4901, 5101, 0.5)) <
 	      0.01);
 }
@@ -85,7 +85,7 @@ TEST(compare, normalized_lengths_do_not_matter)
 
 TEST(compare, false_alarms_are_as_rare_as_promised)
 {
-	/* Equal Poisson pairs: about one in a hundred is called a change. */
+	/* Of equal Poisson pairs about one in a hundred is called a change. */
 	u64 random = 12345;
 	int alarms = 0;
 
@@ -135,7 +135,8 @@ TEST(compare, kinds_do_not_mix)
 	profile_free(b);
 }
 
-/* One function that holds `objects` of 16 bytes, as a profile of memory at that rate says it. */
+/* Builds one function that holds `objects` of 16 bytes, as a memory profile at that rate reports
+ * it. */
 static struct profile *memory_of(s64 objects, s64 rate)
 {
 	const s64 values[] = {objects, objects * 16};
@@ -171,13 +172,13 @@ TEST(compare, objects_of_sampled_memory_are_not_samples)
 	struct compared x;
 
 	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
-		/* One sample stands for half a megabyte: it is 1 against 3. */
+		/* One sample represents half a megabyte, so it is 1 against 3. */
 		r = compare_memory(&x, 512 << 10, types[i]);
 		CHECK_INT(r->base_count, 1);
 		CHECK_INT(r->now_count, 3);
 		CHECK(r->known_noise && r->noise);
 		compared_release(&x);
-		/* All were counted. */
+		/* Every block was counted. */
 		r = compare_memory(&x, 1, types[i]);
 		CHECK_INT(r->now_count, 3 * 32768);
 		CHECK(r->known_noise && !r->noise);

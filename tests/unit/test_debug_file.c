@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where separate debug files are found, and which are refused. */
+/* Where separate debug files are found, and which ones are refused. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -17,7 +17,7 @@
 
 static const char source[] = "int main(void) { return 0; }\n";
 
-/* root/bin/t, stripped, and t.debug beside the root. */
+/* Creates root/bin/t, stripped, and t.debug outside of the root. */
 static struct target_root make_root(const char *flags)
 {
 	struct target_root root = {.user = {.uid = getuid(), .gid = getgid()}};
@@ -102,7 +102,7 @@ TEST(debug_file, found_in_our_own_root)
 	elf_file_free(debug);
 	CHECK_INT(debug_file_find(f, "t", &ours, &debug), -ENOENT);
 	CHECK_INT(debug_file_find(f, NULL, &ours, &debug), -ENOENT);
-	/* A path that a target chose is not looked at in ours. */
+	/* A path that the target chose is not tried in our own root. */
 	CHECK_INT(debug_file_find(f, path, &none, &debug), -ENOENT);
 	CHECK_INT(debug_file_find(f, path, &root, &debug), -ENOENT);
 	target_root_release(&ours);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Linkage names of C++, Rust and D, of clones, and those made to hurt. */
+/* Linkage names of C++, Rust and D, of clones, and hostile ones. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,7 +63,7 @@ TEST(demangle, other_names_stay)
 	check_name("_Dynamic", "_Dynamic");
 }
 
-/* Every S<n>_ refers to the pair before it, so each level doubles the text: 2^60 bytes in 600. */
+/* Every S<n>_ refers to the pair before it, so each level doubles the text: 600 bytes give 2^60. */
 TEST(demangle, exponential_names_end)
 {
 	char raw[4000] = "_Z1f4pairIiiE";

@@ -25,7 +25,7 @@ static void enter_dir(void)
 	CHECK_INT(chdir(fixture_dir()), 0);
 }
 
-/* Links and files of another user, which only root can make. */
+/* Only root can make links and files of another user. */
 static void enter_dir_as_root(void)
 {
 	if (geteuid())
@@ -47,7 +47,7 @@ static void fifo_of(uid_t owner, const char *name)
 	CHECK_INT(chown(name, owner, owner), 0);
 }
 
-/* The kind of `path`, or the error. */
+/* Returns the kind of `path`, or the error. */
 static int kind_of(const char *path, struct error *err)
 {
 	struct destination d;
@@ -148,7 +148,7 @@ TEST(destination, what_a_process_has_open)
 	enter_dir();
 	fixture_write("log", "begins\n", 7);
 	fd = open("log", O_RDWR);
-	/* By number it would be taken for one of ours. */
+	/* Judged by its number alone, it would look like one of ours. */
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", getpid(), fd);
 	check_kind(path, DESTINATION_STREAM);
 	CHECK_INT(write_to(path, NULL), 0);
@@ -198,7 +198,7 @@ TEST(destination, another_users_links_are_replaced)
 	link_of(OTHER, "/dev/null", "to_null");
 	link_of(OTHER, "victim", "to_victim");
 	link_of(OTHER, "d", "to_d");
-	/* A link of ours that leads to one of theirs. */
+	/* This is our link, which leads to one of theirs. */
 	link_of(0, "to_null", "to_link");
 	for (const char *const *name = (const char *const[]){"to_fifo", "to_victim", "to_link",
 							     "to_null", "to_d", NULL};
@@ -230,7 +230,7 @@ TEST(destination, another_users_directory_links_are_refused)
 	CHECK_INT(kind_of("bad/../x", NULL), -EPERM);
 	CHECK_INT(write_to("bad/x", NULL), -EPERM);
 	CHECK_INT(access("d/x", F_OK), -1);
-	/* A directory of another user is no link. */
+	/* A directory of another user is not a link. */
 	CHECK_INT(chown("d", OTHER, OTHER), 0);
 	check_kind("d/x", DESTINATION_FILE);
 }
@@ -284,7 +284,7 @@ TEST(destination, a_fifo_in_a_shared_directory)
 	check_kind("tmp/theirs", DESTINATION_STREAM);
 }
 
-/* The FIFO that was looked at gets the profile, and not what took its name meanwhile. */
+/* The FIFO that was checked gets the profile, and not what has taken its name meanwhile. */
 TEST(destination, swapped_after_the_look)
 {
 	struct profile *p = fixture_profile();
@@ -313,7 +313,7 @@ TEST(destination, swapped_after_the_look)
 	free(have);
 	CHECK_INT(waitpid(pid, &status, 0), pid);
 	CHECK_INT(status, 0);
-	/* The other way round: a file was to be written, and a link has come. */
+	/* This is the opposite case: a file was to be written, and a link has appeared. */
 	CHECK_INT(unlink("fifo"), 0);
 	CHECK_INT(destination_open(&to, "fifo", NULL), 0);
 	CHECK_INT(symlink("victim", "fifo"), 0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every frame of a real C++ program beside llvm-symbolizer's answer, and damaged DWARF. */
+/* Compares every frame of a real C++ program with llvm-symbolizer's answer, and reads damaged
+ * DWARF. */
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -54,7 +55,8 @@ static struct text_range text_of(const char *name)
 	return range;
 }
 
-/* One address in llvm-symbolizer's way: linkage name, file:line per frame, without directories. */
+/* Prints one address as llvm-symbolizer does: linkage name and file:line for each frame, without
+ * directories. */
 static void print_ours(const struct named *named, u32 address, char *out, size_t size)
 {
 	const struct profile *p = named->profile;
@@ -73,7 +75,7 @@ static void print_ours(const struct named *named, u32 address, char *out, size_t
 	}
 }
 
-/* Reads the answer for one address; false for one that no function covers. */
+/* Reads the answer for one address; false if no function covers it. */
 static bool read_theirs(FILE *f, char *out, size_t size)
 {
 	char name[4096], place[4096];
@@ -99,8 +101,8 @@ static bool read_theirs(FILE *f, char *out, size_t size)
 }
 
 /*
- * Line by line. Where there is no linkage name llvm-symbolizer leaves out the scope that we give:
- * `sort<...>` for `std::sort<...>`.
+ * The comparison is line by line. If there is no linkage name, llvm-symbolizer leaves out the
+ * scope, which we print: `std::sort<...>` instead of `sort<...>`.
  */
 static bool same_frames(const char *ours, const char *theirs)
 {
@@ -142,7 +144,8 @@ static void compare_with_llvm(const char *compile)
 	for (u32 i = 0; i < n; i++) {
 		bool known = read_theirs(f, theirs, sizeof(theirs));
 
-		/* Code without DWARF (start-up files) is named by .symtab, there under other rules. */
+		/* Code without DWARF (start-up files) is named by .symtab, for which it has other
+		 * rules. */
 		print_ours(&named, i, ours, sizeof(ours));
 		if (!known || strstr(theirs, "??") || !strstr(ours, "prog.cc"))
 			continue;
@@ -236,8 +239,8 @@ TEST(dwarf, survives_damage)
 }
 
 /*
- * One unit over f with a last child that has children but no DW_AT_sibling; of these, the second says that
- * its sibling is the first one, and all refer to each other for their names.
+ * A unit with f and a last child that has children but no DW_AT_sibling. The second of these claims
+ * that its sibling is the first one, and all refer to each other for their names.
  */
 static const char circle[] =
 	".text\n.globl f\n.type f,@function\nf: nop; nop; ret\n.size f,3\nend:\n"
@@ -270,7 +273,7 @@ TEST(dwarf, survives_circles)
 	free(image);
 }
 
-/* ---- what DWARF may cost ---------------------------------------------------------------------- */
+/* ---- what DWARF may cost --------------------------------------------------------------------- */
 
 TEST(dwarf, sections_larger_than_the_budget_are_not_loaded)
 {
@@ -291,7 +294,7 @@ TEST(dwarf, sections_larger_than_the_budget_are_not_loaded)
 }
 
 struct answers {
-	char *text[4000]; /* names of all frames of an address; NULL: none */
+	char *text[4000]; /* names of all frames of an address; NULL if there are none */
 };
 
 static int keep_frames(void *arg, size_t which, const struct dwarf_frame *frames, u32 n)
@@ -314,7 +317,7 @@ static void answers_release(struct answers *a)
 	*a = (struct answers){0};
 }
 
-/* With `steps` for its trees; how many addresses have an answer. */
+/* Returns how many addresses have an answer with `steps` for its trees. */
 static size_t resolve_within(const char *name, u64 steps, const u64 *at, size_t n,
 			     struct answers *a)
 {
@@ -337,7 +340,8 @@ static size_t resolve_within(const char *name, u64 steps, const u64 *at, size_t 
 }
 
 /*
- * A frame whose inlined functions were not reached would have a line of theirs under its own name.
+ * If the inlined functions were not reached, a frame would have one of their lines under its own
+ * name.
  */
 TEST(dwarf, units_are_named_as_a_whole_or_not_at_all)
 {
@@ -367,7 +371,7 @@ TEST(dwarf, units_are_named_as_a_whole_or_not_at_all)
 	answers_release(&whole);
 }
 
-/* Ten thousand functions, each with a list of ranges that holds none but takes long to read. */
+/* Has ten thousand functions, each with a list of ranges that is empty but takes long to read. */
 static const char endless[] =
 	".text\n.globl f\n.type f,@function\nf: nop; nop; ret\n.size f,3\nend:\n"
 	".section .debug_abbrev,\"\",@progbits\nabbrev:\n"

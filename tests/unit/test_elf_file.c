@@ -167,7 +167,7 @@ static int open_file_of(const void *data, size_t len, struct elf_file **f)
 	return ret;
 }
 
-/* What the kernel needs is whole, so that it runs: so it must be profiled, too. */
+/* What the kernel needs is intact, so the file runs, and so it must be profiled as well. */
 static void check_usable(struct elf_file *f, struct elf_file *whole)
 {
 	const struct build_id *want_id = elf_file_build_id(whole), *id = elf_file_build_id(f);
@@ -243,13 +243,14 @@ TEST(elf_file, refuses_what_is_not_a_64_bit_little_endian_elf)
 	elf_file_free(NULL);
 }
 
-/* Opens and reads what can be had; it must not crash, and whatever it says must lie in the file. */
+/* Opens the image and reads what it can. It must not crash, and whatever it returns must lie in the
+ * file. */
 static void try_image(const u8 *image, size_t len)
 {
 	static const char *const names[] = {".eh_frame", ".text", ".symtab", ".debug_info"};
 	struct elf_section s;
 	struct elf_file *f;
-	volatile u8 sum = 0; /* the reads are the test */
+	volatile u8 sum = 0; /* reading is the test */
 
 	if (open_bytes(image, len, &f))
 		return;
@@ -333,7 +334,7 @@ TEST(elf_file, survives_program_headers_that_lie)
 	free(image);
 }
 
-/* 1 KiB that claims to hold 4 GiB must be refused before memory is asked for. */
+/* 1 KiB that claims to hold 4 GiB must be refused before memory is allocated. */
 TEST(elf_file, refuses_absurd_compression)
 {
 	size_t len;
@@ -355,7 +356,7 @@ TEST(elf_file, refuses_absurd_compression)
 	free(image);
 }
 
-/* A sparse file of 8 GiB: only what it really holds may be read. */
+/* Of a sparse file of 8 GiB, only what it really holds may be read. */
 TEST(elf_file, refuses_sections_made_of_holes)
 {
 	size_t len;
@@ -384,7 +385,7 @@ TEST(elf_file, refuses_sections_made_of_holes)
 	free(image);
 }
 
-/* ---- what a file may cost --------------------------------------------------------------------- */
+/* ---- what a file may cost -------------------------------------------------------------------- */
 
 TEST(elf_file, sections_that_share_bytes_are_paid_for_each)
 {
@@ -404,7 +405,7 @@ TEST(elf_file, sections_that_share_bytes_are_paid_for_each)
 	CHECK_INT(elf_file_section(f, ".text", &s), 0);
 	CHECK_INT(s.data.len, p.len);
 	before = elf_file_budget(f)->bytes;
-	CHECK_INT(elf_file_section(f, ".text", &s), 0); /* is in memory already */
+	CHECK_INT(elf_file_section(f, ".text", &s), 0); /* it is in memory already */
 	CHECK_INT(elf_file_budget(f)->bytes, before);
 	budget_limit(elf_file_budget(f), 1000000, 2 * p.len + 1);
 	for (size_t i = 1; i < ARRAY_LEN(names); i++)
@@ -433,7 +434,7 @@ TEST(elf_file, few_of_many_notes_are_read)
 	elf_patch_release(&p);
 }
 
-/* The first section header says how many there are; libelf would allocate 200 bytes for each. */
+/* The first section header gives their number, and libelf would allocate 200 bytes for each. */
 TEST(elf_file, claims_of_countless_sections_are_not_believed)
 {
 	const char *path = compile("");
@@ -449,7 +450,7 @@ TEST(elf_file, claims_of_countless_sections_are_not_believed)
 	CHECK_INT(pwrite(fd, &first, sizeof(first), (off_t)ehdr.e_shoff), sizeof(first));
 	CHECK_INT(ftruncate(fd, 8ll << 30), 0);
 	getrusage(RUSAGE_SELF, &before);
-	/* Too large to be copied without its sections. */
+	/* The file is too large to be copied without its sections. */
 	CHECK_INT(elf_file_open(fd, &f), -ENOEXEC);
 	getrusage(RUSAGE_SELF, &after);
 	CHECK(after.ru_maxrss - before.ru_maxrss < 50 << 10);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Foreign text that is shown, and formats that tell it from our own. */
+/* Foreign text that is shown, and formats that separate it from our own. */
 #include "unit.h"
 
 #include <errno.h>
@@ -21,7 +21,7 @@ static void check_escaped(const char *text, const char *want)
 
 	CHECK_INT(escape_text(text, out, sizeof(out)), strlen(want));
 	CHECK_STR(out, want);
-	/* What was escaped stays as it is. */
+	/* Escaping again changes nothing. */
 	escape_text(out, again, sizeof(again));
 	CHECK_STR(again, want);
 }
@@ -40,7 +40,7 @@ TEST(escape, controls_are_shown)
 	check_escaped("a\x1b[31mb", "a\\x1b[31mb");
 	check_escaped("\x1b]0;title\a", "\\x1b]0;title\\x07");
 	check_escaped("a\tb\nc\rd\x7f", "a\\tb\\nc\\rd\\x7f");
-	/* CSI and OSC as C1 controls. */
+	/* These are CSI and OSC as C1 controls. */
 	check_escaped("\xc2\x9b"
 		      "31m \xc2\x9d",
 		      "\\u009b31m \\u009d");
@@ -133,7 +133,7 @@ TEST(text_format, escapes_strings_and_nothing_else)
 
 	text_print(out, sizeof(out), "\033[1m%s\n%c", "a\033[31m\n", '\033');
 	CHECK_STR(out, "\033[1ma\\x1b[31m\\n\n\\x1b");
-	/* Columns are those of what is shown; a character is not cut in two. */
+	/* The width counts what is shown, and a character is not cut in two. */
 	text_print(out, sizeof(out), "%8s|%-8s|%.2s|%.3s|", "\033x", "\xc3\xa4", "a\xc3\xa4",
 		   "a\xc3\xa4");
 	CHECK_STR(out, "   \\x1bx|\xc3\xa4       |a|a\xc3\xa4|");

@@ -78,7 +78,7 @@ TEST(folded, unknown_sample_type_says_what_there_is)
 	profile_free(p);
 }
 
-/* One location per name, one sample per location. */
+/* Makes one location for each name and one sample for each location. */
 static struct profile *named(const char *const *names, size_t n)
 {
 	const s64 value = 1;
@@ -118,7 +118,7 @@ TEST(folded, names_cannot_break_the_form)
 	profile_free(p);
 }
 
-/* Names that are prefixes of each other, followed by what sorts before ' ' + 1 and ';'. */
+/* The names are prefixes of each other, followed by what sorts before ' ' + 1 and ';'. */
 TEST(folded, lines_are_in_byte_order)
 {
 	static const char *const names[] = {"f",  "f(int)", "f x",  "f~", "fa",      "F",

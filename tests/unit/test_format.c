@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of formats; files that appear whole or not at all. */
+/* The table of formats, and files that appear either whole or not at all. */
 #include "unit.h"
 
 #include <dirent.h>
@@ -19,7 +19,7 @@
 
 static char dir[64];
 
-/* A folder of the case's own, which is removed at its exit. */
+/* This directory belongs to the case and is removed at its end. */
 static void remove_dir(void)
 {
 	char command[128];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Go's own function table: compared with the symbols of the same program, and damaged. */
+/* Go's own function table, compared with the symbols of the same program, and damaged. */
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -112,7 +112,8 @@ static int count_rows(void *arg, u64 pc, s64 distance)
 	return 0;
 }
 
-/* Bytes of the table overwritten all over: wrong answers are fine, wild reads and endless loops not. */
+/* Bytes of the table are overwritten everywhere. Wrong answers are allowed, but not wild reads or
+ * endless loops. */
 TEST(gopclntab, survives_damage)
 {
 	struct elf_file *elf = build("-ldflags='-s -w'");
@@ -151,7 +152,7 @@ TEST(gopclntab, survives_damage)
 	elf_file_free(elf);
 }
 
-/* A table that all functions share and that never moves on: it would be walked once for each. */
+/* All functions share a table that never advances, so it would be walked once for each. */
 TEST(gopclntab, steps_that_go_nowhere_end_a_table)
 {
 	struct elf_file *elf = build("-ldflags='-s -w'"), *damaged;
@@ -163,12 +164,12 @@ TEST(gopclntab, steps_that_go_nowhere_end_a_table)
 
 	CHECK_INT(elf_file_section(elf, ".gopclntab", &section), 0);
 	image = fixture_read(fixture_path("t"), &len);
-	/* The last words of the header: where the pc tables and the functions are. */
+	/* The last words of the header give where the pc tables and the functions are. */
 	memcpy(&pcs, image + section.offset + 8 + 6 * 8, sizeof(pcs));
 	memcpy(&functions, image + section.offset + 8 + 7 * 8, sizeof(functions));
 	CHECK(pcs < functions && functions < section.data.len);
 	for (u64 at = pcs; at + 1 < functions; at += 2) {
-		image[section.offset + at] = 2; /* the value grows by one */
+		image[section.offset + at] = 2; /* the value increases by one */
 		image[section.offset + at + 1] = 0; /* up to the same pc */
 	}
 	CHECK_INT(elf_file_open_memory((struct bytes){image, len}, &damaged), 0);
@@ -182,7 +183,7 @@ TEST(gopclntab, steps_that_go_nowhere_end_a_table)
 	elf_file_free(elf);
 }
 
-/* Half of a table would leave functions without names and rows that are there. */
+/* Half of a table would leave functions without names and rows that exist. */
 TEST(gopclntab, is_left_out_when_the_budget_ends)
 {
 	struct elf_file *elf = build("-ldflags=-s");

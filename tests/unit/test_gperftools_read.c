@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What gperftools writes itself, made by hand. */
+/* Files in the formats of gperftools, made by hand. */
 #include <string.h>
 
 #include "format/read.h"
@@ -63,7 +63,7 @@ TEST(gperftools_read, cpu_counts_periods_and_calls)
 	CHECK_INT(value(p, 0, 0), 5);
 	CHECK_INT(value(p, 0, 1), 50000000);
 	CHECK_INT(address(p, 0, 0), 0x400100);
-	CHECK_INT(address(p, 0, 1), 0x400200); /* of the call, not behind it */
+	CHECK_INT(address(p, 0, 1), 0x400200); /* of the call, and not after it */
 	CHECK_STR(profile_text(p, p->mappings.data[0].path), "/bin/prog");
 	CHECK_INT(p->mappings.data[0].offset, 0x1000);
 	profile_free(p);
@@ -76,7 +76,7 @@ TEST(gperftools_read, frames_of_the_signal_handler_go)
 	struct profile *p;
 	u64 words[5 + 40 * 5 + 3] = {0, 3, 0, 1000, 0};
 
-	/* All but one have the same two frames behind the leaf. */
+	/* All but one have the same two frames after the leaf. */
 	for (u64 i = 0; i < 40; i++) {
 		u64 *s = words + 5 + i * 5;
 
@@ -144,7 +144,7 @@ TEST(gperftools_read, heap_in_use)
 
 TEST(gperftools_read, sampled_heap_is_scaled)
 {
-	/* A block as large as the distance is met with probability 1 - 1/e. */
+	/* A block as large as the mean distance is sampled with probability 1 - 1/e. */
 	struct profile *p = read_text("heap profile: 1: 1024 [ 4: 4096] @ heap_v2/1024\n"
 				      "  1: 1024 [ 4: 4096] @ 0x400101\n"
 				      "MAPPED_LIBRARIES:\n" MAPS);

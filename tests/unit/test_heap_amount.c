@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What samples of blocks stand for. */
+/* What samples of blocks represent. */
 #include "collect/heap/heap_amount.h"
 
 #include "unit.h"
@@ -21,14 +21,14 @@ TEST(heap_amount, scaled_by_the_size)
 	/* 1 / (1 - exp(-1)) */
 	got = heap_amount_scale(1 << 19, 1 << 19, 1);
 	CHECK(got.blocks > 1.58197 && got.blocks < 1.58199);
-	/* A small block stands for a whole distance, a huge one for itself. */
+	/* A small block represents a whole distance, and a huge one only itself. */
 	got = heap_amount_scale(1 << 19, 16, 1);
 	CHECK(got.bytes > (1 << 19) && got.bytes < (1 << 19) + 16);
 	got = heap_amount_scale(1 << 19, 1 << 30, 1);
 	CHECK(got.blocks == 1 && got.bytes == 1 << 30);
 }
 
-/* 10,000 rows of 1.27 blocks: 12,700 of them, with a standard deviation of 44. */
+/* 10,000 rows of 1.27 blocks are 12,700 blocks, with a standard deviation of 44. */
 TEST(heap_amount, rounding_is_right_in_the_mean)
 {
 	s64 sum = 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The parts of libcprof-heap.so: the draws and weights of its sampler, and the set of live samples. */
+/* The parts of libcprof-heap.so: the draws and weights of its sampler, and the set of live
+ * samples. */
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -34,7 +35,8 @@ TEST(heap_sampler, rate_is_read_whole_or_not_at_all)
 	CHECK_INT(sampler_rate(" 4"), RATE);
 }
 
-/* Of 400,000 draws the standard error is 0.16 % of the mean; quantiles are those of the exponential. */
+/* With 400,000 draws the standard error is 0.16 % of the mean; quantiles are those of the
+ * exponential distribution. */
 TEST(heap_sampler, draws_are_exponential)
 {
 	enum { draws = 400000 };
@@ -109,7 +111,8 @@ static uint64_t mixed_size(uint32_t *random)
 	return sizes[(*random >> 16) % 12];
 }
 
-/* The mean of 20 runs of some 20,000 samples each: 0.2 % standard error for the bytes, 1 % for the blocks. */
+/* The mean of 20 runs of some 20,000 samples each has a standard error of 0.2 % for the bytes and 1
+ * % for the blocks. */
 TEST(heap_sampler, estimates_are_unbiased)
 {
 	struct sampler s = {0};
@@ -164,7 +167,7 @@ TEST(heap_set, null_is_never_in)
 	CHECK(!pointer_set_remove(&set, NULL));
 }
 
-/* The limit that is promised: a million whatever the addresses, and from then on an honest no. */
+/* The promised limit is a million whatever the addresses, and from then on it must refuse. */
 TEST(heap_set, is_bounded_and_says_so)
 {
 	enum { promised = 1000000, beyond = POINTER_SET_SLOTS + 1000 };
@@ -185,7 +188,8 @@ TEST(heap_set, is_bounded_and_says_so)
 		CHECK(!set.slots[i]);
 }
 
-/* More addresses of one filter byte than it can count: of one cache line, and of lines far apart. */
+/* More addresses share a filter byte than it can count: of one cache line, and of lines far
+ * apart. */
 TEST(heap_set, a_filter_byte_that_overflows_loses_nothing)
 {
 	enum { addresses = 600 };
@@ -207,7 +211,7 @@ enum { exchange_threads = 4, exchange_rounds = 200000, exchange_places = 1024 };
 static _Atomic uintptr_t places[exchange_places];
 static _Atomic long exchange_failures;
 
-/* Puts addresses of its own into the set and shared places; removes what it finds in them. */
+/* Puts its own addresses into the set and into shared slots, and removes what it finds in them. */
 static void *exchange(void *number)
 {
 	uint64_t mine = (uint64_t)(uintptr_t)number << 24;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The page: what gets out of names, and whether the tables hold what the profile holds. */
+/* The page: what names cannot break out of, and whether its tables hold what the profile holds. */
 #include "unit.h"
 
 #include <errno.h>
@@ -10,9 +10,9 @@
 #include "format_fixture.h"
 #include "short_memory.h"
 
-/* ---- what the page would read ----------------------------------------------------------------- */
+/* ---- what the page would read ---------------------------------------------------------------- */
 
-/* The JSON between the <script> of the profile and its end; the caller frees it. */
+/* Returns the JSON between the <script> of the profile and its end; the caller frees it. */
 static char *page_json(const char *page)
 {
 	const char *begin = strstr(page, "id=\"profile\">"), *end;
@@ -38,7 +38,7 @@ static u32 base64_digit(char c)
 	return at ? (u32)(at - digits) : 0;
 }
 
-/* The packed table of that name. */
+/* Returns the packed table of that name. */
 static void numbers_of(const char *json, const char *name, struct numbers *n)
 {
 	char key[64];
@@ -112,7 +112,7 @@ static size_t count_of(const char *text, const char *part)
 	return n;
 }
 
-/* ---- cases ------------------------------------------------------------------------------------ */
+/* ---- cases ----------------------------------------------------------------------------------- */
 
 TEST(html, page_is_whole_and_loads_nothing)
 {
@@ -168,7 +168,8 @@ TEST(html, strings_are_escaped)
 	struct profile *p = profile_with_name("a<b>&\"c\\d\n\xe2\x82\xac");
 	char *page = written(p, &format_html, NULL);
 
-	/* Name and file are one string; the comment is the other. A control becomes a visible escape. */
+	/* Name and file are one string, and the comment is the other. A control becomes a visible
+	 * escape. */
 	CHECK_INT(count_of(page, "\"a\\u003cb>&\\\"c\\\\d\\\\n\xe2\x82\xac\""), 2);
 	free(page);
 	profile_free(p);
@@ -179,7 +180,8 @@ TEST(html, tables_hold_the_stacks)
 	struct profile *p = fixture_profile();
 	char *page = written(p, &format_html, NULL), *json = page_json(page);
 	struct numbers *n = malloc(sizeof(*n));
-	/* How far back the parent is, and the frame; in the order in which the stacks come. */
+	/* Each pair is the distance back to the parent, and the frame, in the order in which the
+	 * stacks come. */
 	static const u64 nodes[] = {
 		1, 0, 1, 1, 1, 2, /* main, work, inlined */
 		3, 3, /* main, work at another line */

@@ -10,7 +10,7 @@
 #define KEYS 20000u
 #define FACTOR 0x9e3779b97f4a7c15ull
 
-/* The number that FACTOR times it is 1, by Newton's iteration. */
+/* Finds the number that gives 1 when multiplied by FACTOR, with Newton's iteration. */
 static u64 inverse_factor(void)
 {
 	u64 x = FACTOR;
@@ -41,7 +41,7 @@ static u64 mix(u64 hash, u64 word)
 	return hash ^ (hash >> 29);
 }
 
-/* Words that hash_bytes() and hash_fold() make one number of. */
+/* Returns words that hash_bytes() and hash_fold() map to one number. */
 static u64 colliding(u32 i)
 {
 	const u64 last = ((u64)(i ^ 0x12345678u) << 32) | i, start = mix(0, sizeof(u64));
@@ -73,7 +73,7 @@ TEST(id_table, keys_that_were_made_to_collide_do_not)
 	free(hashes);
 }
 
-/* Pairs of words that cancel out each other's difference whatever the seed was. */
+/* These pairs of words cancel out each other's difference whatever the initial value was. */
 TEST(id_table, differences_do_not_cancel_out)
 {
 	const u64 top = 1ull << 63, then = top | 1ull << 34;
@@ -95,7 +95,7 @@ static void put_varint(u8 **at, u64 value)
 	*(*at)++ = (u8)value;
 }
 
-/* A field of a message of profile.proto, whose only field is an id. */
+/* Writes a field of a message of profile.proto, whose only field is an id. */
 static void put_id(u8 **at, u8 field, u64 id)
 {
 	u8 message[16], *end = message;
@@ -108,7 +108,8 @@ static void put_id(u8 **at, u8 field, u64 id)
 	*at += end - message;
 }
 
-/* Two hundred thousand locations would have been compared with each other for minutes. */
+/* Without a secret, two hundred thousand locations would be compared with each other for
+ * minutes. */
 TEST(id_table, a_profile_of_such_ids_is_read)
 {
 	enum { LOCATIONS = 200000 };

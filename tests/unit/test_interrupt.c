@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which signals end cprof, and which only the recording. */
+/* Which signals end cprof, and which ones only the recording. */
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -10,7 +10,8 @@
 
 enum { SURVIVED = 42 };
 
-/* The exit status of a process that has begun to record (or not) and gets these signals; 0 at the end. */
+/* Returns the exit status of a process that has begun to record (or not) and gets these signals;
+ * the list ends with 0. */
 static int status_after(bool recording, const int *signals)
 {
 	pid_t pid = fork();

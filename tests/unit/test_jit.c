@@ -32,7 +32,7 @@ static struct budget *fresh_budget(void)
 	return &budget;
 }
 
-/* What the one address is called by the lines of `text`. */
+/* Checks the name of the one address by the lines of `text`. */
 static void check_name(const char *text, u64 address, const char *want)
 {
 	int fd = file_of(text, strlen(text));
@@ -83,7 +83,7 @@ TEST(jit, the_last_of_overlapping_lines_wins)
 	close(fd);
 }
 
-/* As many addresses as `n`, every third place: the tree has another shape for each number. */
+/* Uses `n` addresses at every third place, because the tree has another shape for each number. */
 static void check_like_plain_search(size_t n)
 {
 	enum { LINES = 300 };
@@ -179,7 +179,7 @@ TEST(jit, long_names_are_cut)
 	close(fd);
 }
 
-/* A map of 30 MB costs no more memory than the names that are wanted. */
+/* A map of 30 MB costs no more memory than the wanted names. */
 TEST(jit, a_large_map_costs_little_memory)
 {
 	u64 addresses[] = {0x10, 0x20, 0x7fff0000};
@@ -311,7 +311,7 @@ TEST(jit, refuses_files_of_other_users)
 	CHECK_INT(jit_names_read(&root, (struct inner_pid){7}, fresh_budget(), &address, 1, &names),
 		  0);
 	jit_names_free(names);
-	/* Its owner may not read it itself: then nothing is read on its behalf. */
+	/* Its owner may not read it, so nothing is read on its behalf. */
 	CHECK(!chmod(fixture_path("tmp/perf-7.map"), 0));
 	CHECK_INT(jit_names_read(&root, (struct inner_pid){7}, fresh_budget(), &address, 1, &names),
 		  -EACCES);

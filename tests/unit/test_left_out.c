@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a summary says of files that were not read whole. */
+/* What a summary says about files that were not read completely. */
 #include <stdio.h>
 #include <string.h>
 

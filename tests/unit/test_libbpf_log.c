@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* libbpf's messages by level, a verifier's log line by line. */
+/* libbpf's messages by level, and a verifier's log line by line. */
 #include <bpf/libbpf.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -24,7 +24,7 @@ static void hear(void *arg, enum log_level level, const char *line)
 	h->lines++;
 }
 
-/* What libbpf calls. */
+/* This is what libbpf calls. */
 static void say(enum libbpf_print_level level, const char *fmt, ...)
 {
 	libbpf_print_fn_t print = libbpf_set_print(NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Line tables beside libdw's on all addresses of real programs; tables that are damaged or endless.
+ * Compares line tables with libdw's on all addresses of real programs, and reads damaged and
+ * endless ones.
  */
 #include <dwarf.h>
 #include <elfutils/libdw.h>
@@ -52,7 +53,7 @@ static struct elf_file *open_file(const char *name)
 	return f;
 }
 
-/* ---- beside libdw ----------------------------------------------------------------------------- */
+/* ---- compared with libdw --------------------------------------------------------------------- */
 
 static bool same_path(const char *ours, const char *theirs, const char *directory)
 {
@@ -68,8 +69,8 @@ static bool same_path(const char *ours, const char *theirs, const char *director
 }
 
 /*
- * A last row without a length lies where its sequence ends. libdw sorts the end before it, so it
- * reaches over the padding up to the next function.
+ * A last row without a length is at the end of its sequence. libdw sorts the end before it, so the
+ * row extends over the padding up to the next function.
  */
 static bool is_padding(Dwarf_Die *unit, Dwarf_Line *line)
 {
@@ -194,9 +195,9 @@ TEST(line_table, agrees_with_libdw_on_clang_dwarf4)
 	compare_with_libdw("clang++ -O2 -gdwarf-4");
 }
 
-/* ---- hostile ones ----------------------------------------------------------------------------- */
+/* ---- hostile ones ---------------------------------------------------------------------------- */
 
-/* A version 4 header with one file, and room for `size` bytes of program behind it. */
+/* Builds a version 4 header with one file, and space for `size` bytes of program after it. */
 static u8 *build_table(size_t size, size_t *len, u8 **code)
 {
 	static const u8 header[] = {1,   1,   1,   (u8)-5, 14, 13, /* opcodes */
@@ -220,7 +221,7 @@ static u8 *build_table(size_t size, size_t *len, u8 **code)
 
 #define ROWS (8u << 20)
 
-/* libdw would take 150 bytes for each of these rows. */
+/* libdw would use 150 bytes for each of these rows. */
 TEST(line_table, needs_no_memory_for_rows)
 {
 	static const u8 begin[] = {0, 9, DW_LNE_set_address, 0, 0x10, 0, 0, 0, 0, 0, 0};
@@ -258,7 +259,7 @@ TEST(line_table, needs_no_memory_for_rows)
 	free(table);
 }
 
-/* Directories of one letter each: 16 bytes of memory for two bytes of the file. */
+/* Directories of one letter each use 16 bytes of memory for two bytes of the file. */
 TEST(line_table, pays_for_its_files)
 {
 	struct line_sections s = {0};

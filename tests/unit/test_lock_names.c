@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Variables by their address: in this very process, and in symbol tables that lie. */
+/* Variables by their address, in this very process and in symbol tables that lie. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "symbol/data_symbol.h"
 #include "unit.h"
 
-/* As large as a mutex is, without a red zone behind it: sizes decide about names. */
+/* It is as large as a mutex, without a red zone after it, because sizes decide about names. */
 #ifdef __clang__
 __attribute__((no_sanitize("address")))
 #endif
@@ -19,7 +19,7 @@ static struct {
 	pthread_mutex_t lock;
 } big_of_the_test;
 
-/* Every file that this process runs, as a recording would have them. */
+/* Returns every file that this process runs, as a recording would have them. */
 static struct module_set *own_modules(void)
 {
 	struct module_set *set;

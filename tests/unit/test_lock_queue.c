@@ -18,7 +18,7 @@ TEST(lock_queue, all_waiters_are_summed_and_each_release_begins_anew)
 	queue = lock_queue_release(queue, 200);
 	CHECK_INT(lock_queue_number(queue), 2);
 	CHECK_INT(lock_queue_waited(queue, 230), 2 * 30);
-	queue = lock_queue_leave(queue, 200); /* a time limit */
+	queue = lock_queue_leave(queue, 200); /* it timed out */
 	CHECK_INT(lock_queue_waited(queue, 230), 30);
 	CHECK_INT(lock_queue_release(queue, 230), 0);
 }

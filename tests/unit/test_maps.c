@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* /proc/PID/maps: the kernel's own text, ours, and what hostile file names make of it. */
+/* /proc/PID/maps: the kernel's own text, ours, and the effects of hostile file names. */
 #include "unit.h"
 
 #include <string.h>

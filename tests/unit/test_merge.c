@@ -14,7 +14,7 @@ TEST(merge, twice_the_same_is_double)
 	struct profile *a = fixture_profile(), *b = fixture_profile(), *m;
 	const struct profile *list[] = {a, b};
 
-	/* Loaded elsewhere: still the same code. */
+	/* It is loaded elsewhere but is still the same code. */
 	b->mappings.data[0].start += 0x1000;
 	b->mappings.data[0].limit += 0x1000;
 	for (u32 i = 0; i < b->locations.len; i++) {
@@ -81,7 +81,7 @@ TEST(merge, kinds_do_not_mix)
 	profile_free(b);
 }
 
-/* Each was compared with all before it: half a minute for these. */
+/* If each were compared with all before it, this would take half a minute. */
 TEST(merge, as_many_mappings_as_a_file_may_have)
 {
 	enum { MAPPINGS = 200000 };

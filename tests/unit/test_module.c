@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files that we map ourselves: present, deleted, replaced, without privileges, and no ELF. */
+/* Files that the test maps itself: present, deleted, replaced, without privileges, and not ELF. */
 #include "unit.h"
 
 #include <errno.h>
@@ -65,7 +65,7 @@ static const char *temp_name(void)
 	return name;
 }
 
-/* Runs `body` as nobody; root may read everything, which hides the fallbacks. */
+/* Runs `body` as nobody, because root may read everything, which hides the fallbacks. */
 static void as_nobody(void (*body)(void))
 {
 	int status;
@@ -160,7 +160,7 @@ static void open_by_path(void)
 	CHECK_INT(module_open_entry(NULL, getpid(), &e, &m), 0);
 	CHECK(m->elf);
 	module_free(m);
-	/* Another file takes the place: it must not be taken for the mapped one. */
+	/* Another file takes its place, and must not be confused with the mapped one. */
 	unlink(name);
 	copy_file("/bin/false", name);
 	CHECK_INT(module_open_entry(NULL, getpid(), &e, &m), -ESTALE);

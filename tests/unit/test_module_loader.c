@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files that are opened and compiled by other threads: each request has its answer, in time. */
+/* Files that other threads open and compile: each request gets its answer, in time. */
 #include "unit.h"
 
 #include <errno.h>
@@ -29,7 +29,7 @@ static double seconds(void)
 	return ts.tv_sec + ts.tv_nsec * 1e-9;
 }
 
-/* The executable mapping of our own that holds an address; the path is the caller's. */
+/* Returns our executable mapping that contains an address; the caller frees the path. */
 static struct map_entry mapping_of(const void *address)
 {
 	struct map_entry found = {0};
@@ -101,7 +101,7 @@ TEST(module_loader, a_mapping_of_which_only_the_place_is_known)
 	CHECK_INT(r.start, e.start);
 	check_loaded(&r, &e);
 	release(&r);
-	/* It is not compiled again, whoever maps it. */
+	/* It is not compiled again, whichever process maps it. */
 	ask(l, getpid(), e.start, e.end, 4712);
 	r = next(l);
 	CHECK_INT(r.token, 4712);
@@ -131,7 +131,7 @@ TEST(module_loader, what_is_not_there)
 	module_loader_free(l);
 }
 
-/* Also with requests in the queue, and with answers that nobody took. */
+/* This also holds with requests in the queue, and with answers that nobody took. */
 TEST(module_loader, is_freed_at_any_time)
 {
 	struct map_entry e = mapping_of((void *)(uintptr_t)new_loader);
@@ -156,7 +156,7 @@ TEST(module_loader, without_threads_the_asking_one_loads)
 	struct module_loader *l;
 	struct module_result r;
 
-	/* The limit does not bind root. */
+	/* The limit does not apply to root. */
 	if (root && setresuid(65534, 65534, 0))
 		unit_skip("cannot become an ordinary user");
 	CHECK_INT(getrlimit(RLIMIT_NPROC, &before), 0);
@@ -170,13 +170,15 @@ TEST(module_loader, without_threads_the_asking_one_loads)
 	release(&r);
 	free(e.path);
 	module_loader_free(l);
-	/* A sanitizer looks for leaks from a thread of its own, which must be able to trace this process. */
+	/* A sanitizer looks for leaks from a separate thread, which must be able to trace this
+	 * process. */
 	CHECK_INT(setrlimit(RLIMIT_NPROC, &before), 0);
 	if (root && (setresuid(0, 0, 0) || prctl(PR_SET_DUMPABLE, 1)))
 		unit_fail(__FILE__, __LINE__, "cannot become root again");
 }
 
-/* A FUSE file system that nobody serves, in a mount namespace of its own; its device. */
+/* Mounts a FUSE file system without a server, in a separate mount namespace, and returns its
+ * device. */
 static dev_t mount_silence(void)
 {
 	int fuse = open("/dev/fuse", O_RDWR), minor = -1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which file systems answer by themselves, told from texts of mountinfo. */
+/* Which file systems the kernel serves by itself, judged by texts of mountinfo. */
 #include "unit.h"
 
 #include <stdio.h>
@@ -38,7 +38,7 @@ TEST(mounts, local_types_and_others)
 	CHECK(!mounts_is_local(&m, 0, 40));
 	CHECK(!mounts_is_local(&m, 0, 41));
 	CHECK(!mounts_is_local(&m, 0, 42));
-	CHECK(!mounts_is_local(&m, 0, 43)); /* never heard of it */
+	CHECK(!mounts_is_local(&m, 0, 43)); /* an unknown type */
 	CHECK(!mounts_is_local(&m, 9, 9)); /* not mounted */
 	CHECK(!mounts_are_local(&m));
 	CHECK_STR(m.points.data[3].path, "/mnt/with space");
@@ -83,11 +83,11 @@ TEST(mounts, an_overlay_is_as_good_as_its_layers)
 	CHECK(!overlay_on_host("lowerdir=/var/lib/a,upperdir=/mnt/with\\040space/c"));
 	CHECK(!overlay_on_host("lowerdir+=/var/a,lowerdir+=/home/b"));
 	CHECK(!overlay_on_host("lowerdir=/var/lib/a::/srv/data"));
-	CHECK(!overlay_on_host("lowerdir=l/ABC:l/DEF")); /* relative to nobody knows what */
+	CHECK(!overlay_on_host("lowerdir=l/ABC:l/DEF")); /* relative to an unknown directory */
 	CHECK(overlay_on_host("lowerdir=/home/local/a"));
 }
 
-/* In a container the layers lie where nobody inside can see. */
+/* In a container the layers lie where no process inside can see them. */
 TEST(mounts, an_overlay_among_local_file_systems)
 {
 	struct mounts m = parsed("50 1 0:60 / / rw - overlay overlay "
@@ -119,7 +119,7 @@ TEST(mounts, types_by_number)
 	CHECK(mounts_magic_is_local(0x01021994)); /* tmpfs */
 	CHECK(!mounts_magic_is_local(0x65735546)); /* FUSE */
 	CHECK(!mounts_magic_is_local(0x6969)); /* NFS */
-	CHECK(!mounts_magic_is_local(0x794c7630)); /* overlayfs: as good as its layers */
+	CHECK(!mounts_magic_is_local(0x794c7630)); /* overlayfs, which is local if its layers are */
 	CHECK(!mounts_magic_is_local(0));
 }
 

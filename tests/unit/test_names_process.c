@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names from a process of their own: as without one, but for what goes wrong there. */
+/* Naming in a separate process gives the same as without one, except if something goes wrong
+ * there. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -13,8 +14,8 @@
 #include "unit.h"
 
 /*
- * A type with 100,000 members, each with 100,000 attributes that take no byte in .debug_info: to
- * find what follows the type libdw looks at ten thousand million attributes in a single call.
+ * A type with 100,000 members, each with 100,000 attributes that take no byte in .debug_info. To
+ * find what follows the type, libdw reads ten thousand million attributes in a single call.
  */
 static const char endless[] =
 	".text\n.globl f\n.type f,@function\nf: nop; nop; ret\n.size f,3\nend:\n"
@@ -86,7 +87,7 @@ TEST(names_process, answers_as_without_a_process)
 	close_module(&m);
 }
 
-/* From the symbol table, which needs no library. */
+/* The name comes from the symbol table, which needs no library. */
 static void check_killed(const struct budget_watch *watch, int want_names)
 {
 	struct module m = open_module(endless, sizeof(endless) - 1);
@@ -125,9 +126,9 @@ TEST(names_process, a_caller_who_wants_to_stop_does_not_wait)
 	check_killed(&watch, 0);
 }
 
-/* ---- a process that crashes --------------------------------------------------------------------- */
+/* ---- a process that crashes ------------------------------------------------------------------ */
 
-/* In the process: the module's file is none, so that it crashes. */
+/* In the process the module's file is missing, so it crashes. */
 TEST(names_process, a_crash_costs_the_names_and_no_more)
 {
 	static const char plain[] = ".text\n.globl f\n.type f,@function\nf: ret\n.size f,1\n";
@@ -142,14 +143,14 @@ TEST(names_process, a_crash_costs_the_names_and_no_more)
 	CHECK_INT(names_process_resolve(np, &broken, &at, 1, &a_minute, see_name, &names, &info),
 		  -EIO);
 	CHECK_INT(names, 0);
-	/* There is another one for the next module. */
+	/* The next module gets another process. */
 	CHECK_INT(names_process_resolve(np, &m, &at, 1, &a_minute, see_name, &names, &info), 0);
 	CHECK_INT(names, 1);
 	names_process_free(np);
 	close_module(&m);
 }
 
-/* ---- messages ----------------------------------------------------------------------------------- */
+/* ---- messages -------------------------------------------------------------------------------- */
 
 struct exchange {
 	struct names_writer writer;
@@ -205,7 +206,7 @@ TEST(names_process, messages_arrive_as_they_were_sent)
 	free(x);
 }
 
-/* Every byte of a message is changed in turn: what comes out is refused, or within bounds. */
+/* Every byte of a message is changed in turn, and the result is either refused or within bounds. */
 TEST(names_process, broken_messages_are_refused)
 {
 	const struct dwarf_frame sent = {.name = "inner", .file = "a.c"};

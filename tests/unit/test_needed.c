@@ -69,7 +69,7 @@ TEST(needed, a_script_that_names_itself_ends)
 	needed_files_release(&n);
 }
 
-/* A program whose loader is a script of that name, which leaves "was_run" behind. */
+/* Makes a program whose loader is a script of that name, which creates "was_run". */
 static void make_odd_program(const char *loader, const char *script)
 {
 	static const char source[] = "int main(void) { return 0; }\n";
@@ -91,7 +91,7 @@ TEST(needed, a_loader_that_may_not_know_list_is_not_run)
 	needed_files_release(&n);
 }
 
-/* It goes on for a minute, as does what it has started, and both hold the pipe. */
+/* It runs for a minute, as does its child, and both hold the pipe open. */
 TEST(needed, a_loader_that_does_not_end_is_killed)
 {
 	struct needed_files n;

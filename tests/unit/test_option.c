@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Values of options: what each type takes, and what it says of the rest. */
+/* Values of options: what each type accepts, and what it says about the rest. */
 #include "unit.h"
 
 #include <errno.h>

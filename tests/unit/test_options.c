@@ -15,7 +15,7 @@
 
 #define ARGS_MAX 32
 
-/* Splits at spaces; the arguments live until the case ends. */
+/* Splits at spaces; the arguments stay valid until the case ends. */
 static int parse_verb(const char *verb, const char *line, struct options *o, struct error *err)
 {
 	static char text[1024];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is ours and what came from outside, in every kind of file. */
+/* Our own text and text from outside, in every kind of file. */
 #include "unit.h"
 
 #include <errno.h>
@@ -78,7 +78,7 @@ TEST(out, json_strings_are_quoted)
 	free(o);
 }
 
-/* Longer than the buffers on the way, so that nothing of it depends on their size. */
+/* The text is longer than the buffers on the way, so the result must not depend on their size. */
 TEST(out, long_text_is_escaped_as_a_whole)
 {
 	enum { TIMES = 30000 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which form goes where, what is refused before recording, and what is left when writing fails. */
+/* Which format goes where, what is refused before recording, and what is left if writing fails. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -52,7 +52,7 @@ static void enter_dir(void)
 	CHECK_INT(chdir(fixture_dir()), 0);
 }
 
-/* Files in the current folder, hidden ones too. */
+/* Counts files in the current directory, including hidden ones. */
 static int files_here(void)
 {
 	DIR *d = opendir(".");
@@ -209,7 +209,8 @@ TEST(output, a_link_is_replaced_and_not_followed)
 	CHECK_INT(files_here(), 3);
 }
 
-/* Profiles that cannot be written are saved in this folder, which is made in the test's own. */
+/* Profiles that cannot be written are saved in this directory, which is created inside the test's
+ * own. */
 static void rescue_to(const char *folder)
 {
 	char path[PATH_MAX];
@@ -220,7 +221,7 @@ static void rescue_to(const char *folder)
 	CHECK_INT(setenv("TMPDIR", path, 1), 0);
 }
 
-/* The error names why it was not written, and a file that only we may read, with the profile. */
+/* The error names why it was not written, and a file with the profile that only we may read. */
 static void check_rescue(const struct error *err, const char *why)
 {
 	static const char saved[] = "; the profile was saved as ";

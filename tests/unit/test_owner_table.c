@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owners of stacks: one number for equal ones, and none for those that nobody needs. */
+/* Owners of stacks: equal ones get one number, and those that nobody needs get none. */
 #include <string.h>
 
 #include "collect/session/owner_table.h"

@@ -21,7 +21,7 @@ struct fixture {
 	struct stack_store *store;
 	struct collect_options opt;
 	struct target target;
-	int number; /* what the file's number is said to be */
+	int number; /* the number that the file is reported to have */
 	pid_t asked_for;
 	u32 asked;
 };
@@ -70,7 +70,7 @@ static bool is_stored(const struct fixture *f, u64 ticket)
 	return stack_store_knows(f->store, &key);
 }
 
-/* A thread of `tgid` that runs in this program's own code. */
+/* Finishes a stack of a thread of `tgid` that runs this program's own code. */
 static size_t finish(struct fixture *f, pid_t tgid, u64 ticket)
 {
 	struct pending_record r = {.kind = RECORD_PENDING,
@@ -142,7 +142,7 @@ TEST(pending, a_file_that_cannot_be_opened_keeps_nobody)
 	teardown(&f);
 }
 
-/* What was mapped where is read when the record comes: later the process may be gone. */
+/* The mappings are read when the record comes, because the process may be gone later. */
 TEST(pending, a_process_that_is_gone_by_then)
 {
 	pid_t pid = fork();
@@ -163,7 +163,7 @@ TEST(pending, a_process_that_is_gone_by_then)
 	CHECK(is_stored(&f, TICKET));
 	ends(&f, n);
 	CHECK_INT(n[STACK_NO_TABLE], 1);
-	/* Of one that is gone already nothing can be known. */
+	/* If the process is gone already, nothing can be known. */
 	finish(&f, pid, TICKET + 1);
 	ends(&f, n);
 	CHECK_INT(n[STACK_LOADING], 1);

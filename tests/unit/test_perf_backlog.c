@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Perf records that wait: in their order, with what was decided about them, up to a bound. */
+/* Perf records that wait: they keep their order and the decisions made about them, up to a
+ * bound. */
 #include "unit.h"
 
 #include <stdlib.h>

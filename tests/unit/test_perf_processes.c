@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Processes by the kernel's records: fork, exec, exit, names, mappings. Numbers no process has. */
+/* Processes by the kernel's records of fork, exec, exit, names and mappings. No process has these
+ * numbers. */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -103,11 +104,11 @@ TEST(perf_processes, end_with_their_last_thread)
 
 	CHECK_INT(perf_processes_add_thread(f.processes, PARENT, PARENT), 0);
 	fork_record(&f, PARENT, PARENT + 10, PARENT, PARENT);
-	exit_record(&f, PARENT, PARENT); /* the first thread may go first */
+	exit_record(&f, PARENT, PARENT); /* the first thread may end first */
 	CHECK(perf_processes_find(f.processes, PARENT));
 	exit_record(&f, PARENT, PARENT + 10);
 	CHECK(!perf_processes_find(f.processes, PARENT));
-	exit_record(&f, PARENT, PARENT + 10); /* told twice */
+	exit_record(&f, PARENT, PARENT + 10); /* reported twice */
 	CHECK(!perf_processes_alive(f.processes));
 	release(&f);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rings of real events, on ourselves: every record whole, in the order of time, also around the end. */
+/* Rings of real events on this process: every record is whole and in the order of time, even across
+ * the end of the ring. */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -31,7 +32,7 @@ static double cpu_seconds(void)
 	return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
 }
 
-/* Some CPU time, with forks so that there are records of other kinds, too. */
+/* Uses some CPU time, with forks so that there are records of other kinds as well. */
 static void work(double seconds)
 {
 	double until = cpu_seconds() + seconds;
@@ -44,7 +45,7 @@ static void work(double seconds)
 
 struct tally {
 	u64 samples, others, last;
-	u64 late; /* records older than the one before */
+	u64 late; /* records that are older than the one before */
 };
 
 static void take_all(struct perf_rings *rings, bool kernel, bool all, struct tally *t)
@@ -88,18 +89,19 @@ TEST(perf_rings, one_stream_in_the_order_of_time)
 	CHECK_INT(perf_tasks_add(tasks, getpid(), &err), 0);
 	CHECK_INT(perf_tasks_add(tasks, getpid(), &err), -EEXIST);
 	CHECK_INT(perf_tasks_start(tasks, &err), 0);
-	/* Four samples fill a ring, so that most rounds begin at another place of it. */
+	/* Four samples fill a ring, so most rounds begin at another position in it. */
 	for (int round = 0; round < 100; round++) {
 		work(0.001);
 		take_all(rings, perf_tasks_kernel(tasks), false, &t);
 	}
 	perf_tasks_stop(tasks);
 	take_all(rings, perf_tasks_kernel(tasks), true, &t);
-	CHECK(t.samples > 10); /* of 200, on a machine that has other work */
+	CHECK(t.samples > 10); /* of 200, because the machine may be busy */
 	CHECK(t.others >= 100);
 	/*
-	 * The kernel takes a record's time before its place in the ring, so an interrupt in between, or a CPU that
-	 * a hypervisor holds up, makes a few of them late. Without merging the rings half of them would be.
+	 * The kernel takes a record's time before its place in the ring. An interrupt in between,
+	 * or a CPU that a hypervisor stops, makes a few of them late. Without merging the rings,
+	 * half of them would be.
 	 */
 	CHECK(t.late <= (t.samples + t.others) / 10);
 	perf_tasks_free(tasks);
@@ -119,7 +121,7 @@ TEST(perf_tasks, tells_an_inherited_event_from_a_threads_own)
 		unit_skip("%s", err.text);
 	CHECK_INT(perf_tasks_new(&opt, rings, &tasks), 0);
 	CHECK_INT(perf_tasks_add(tasks, getpid(), &err), 0);
-	/* Ids are the kernel's; one that we never opened belongs to nobody we know. */
+	/* The kernel assigns ids, and one that we never opened belongs to an unknown event. */
 	CHECK(!perf_tasks_is_double(tasks, self, ~0ull));
 	CHECK(!perf_tasks_is_double(tasks, self + 1, ~0ull));
 	CHECK_INT(perf_tasks_add(tasks, 0x3fffffff, &err), -ESRCH);

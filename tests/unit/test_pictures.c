@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The formats that other viewers open: escaping, and that nothing is lost. */
+/* The formats that other viewers open: text is escaped, and nothing is lost. */
 #include "unit.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names of PLT stubs, in the layouts that linkers make; compared with objdump's own. */
+/* Names of PLT stubs in the layouts that linkers make, compared with objdump's own. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -29,7 +29,7 @@ static struct elf_file *build(const char *flags)
 	return elf;
 }
 
-/* "0000000000001030 <puts@plt>:" in objdump's listing. */
+/* The listing of objdump has lines like "0000000000001030 <puts@plt>:". */
 static void check_like_objdump(const char *flags)
 {
 	struct elf_file *elf = build(flags);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pprof files: written, unzipped, unpacked again by protobuf-c, compared. */
+/* pprof files are written, unzipped, unpacked again by protobuf-c, and compared. */
 #include "unit.h"
 
 #include <errno.h>
@@ -166,7 +166,7 @@ TEST(pprof, full_sink_is_reported)
 	profile_free(p);
 }
 
-/* More items than fit one batch, every one in its place. */
+/* There are more items than fit into one batch, and each must be in its place. */
 TEST(pprof, large_profile_round_trips)
 {
 	struct profile *p = large_profile(8000, 20000);

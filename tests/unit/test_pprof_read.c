@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading pprof files: ours, other writers' habits, and hostile ones. */
+/* Reading pprof files: our own, those of other writers, and hostile ones. */
 #include "unit.h"
 
 #include <errno.h>
@@ -47,7 +47,7 @@ static void put_string(struct memory *m, const char *text)
 	put_bytes(m, 6, text, strlen(text));
 }
 
-/* Takes `inner` as a message of `outer`. */
+/* Writes `inner` as a message of `outer`. */
 static void put_message(struct memory *outer, u32 field, struct memory *inner)
 {
 	put_bytes(outer, field, inner->data, inner->len);
@@ -94,7 +94,8 @@ static void put_sample(struct memory *m, u64 location, u64 value)
 	put_message(m, 2, &s);
 }
 
-/* samples/count; function "f" with id `function` at location `location`; one sample of 3. */
+/* Has samples/count, the function "f" with id `function` at location `location`, and one sample of
+ * 3. */
 static struct memory small_file(u64 location, u64 function)
 {
 	struct memory m = {0};
@@ -294,7 +295,7 @@ TEST(pprof_read, huge_string_is_refused)
 	read_fails(&m, "a string has more than");
 }
 
-/* `lines` lines at location 2, `samples` samples of `depth` times that location. */
+/* Has `lines` lines at location 2, and `samples` samples of `depth` times that location. */
 static struct memory multiplied(u32 lines, u32 depth, u32 samples)
 {
 	struct memory m = small_file(1, 1), l = {0}, s = {0};

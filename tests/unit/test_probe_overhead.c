@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What probes cost the target, from counted calls. */
+/* What probes cost the target, computed from counted calls. */
 #include "collect/probe/probe_overhead.h"
 
 #include <unistd.h>
@@ -11,7 +11,8 @@
 
 static struct probe_overhead overhead(u64 allocs, u64 cpu_ns)
 {
-	/* 300 + 90 and 340 + 60 ns a call (probe_overhead.c): 800 ns a pair with 10 ns of sampling. */
+	/* A call costs 300 + 90 and 340 + 60 ns (probe_overhead.c), so a pair costs 800 ns with 10
+	 * ns of sampling. */
 	return probe_overhead_of(&(struct probed_calls){.begins = allocs,
 							.ends = allocs,
 							.begin_ns = 300,
@@ -53,12 +54,12 @@ TEST(probe_overhead, a_queue_for_a_cpu_is_no_rest)
 				     .cpu_ns = SECOND * 2 / 5};
 	struct probe_overhead idle = probe_overhead_of(&calls), queued;
 
-	/* 0.2 s of probes: of a second, or of the 0.4 s in which it could run. */
+	/* The probes take 0.2 s, either of a second or of the 0.4 s in which it could run. */
 	calls.queued_ns = SECOND * 3 / 5;
 	queued = probe_overhead_of(&calls);
 	CHECK(idle.slowdown > 0.24 && idle.slowdown < 0.26);
 	CHECK(queued.slowdown > 0.99 && queued.slowdown < 1.01);
-	/* Many threads in the queue at once. */
+	/* Many threads are in the queue at once. */
 	calls.queued_ns = 5 * SECOND;
 	CHECK(probe_overhead_of(&calls).slowdown > 0.99);
 }
@@ -103,7 +104,7 @@ static void count_nothing(void *arg, struct probed_calls *now)
 	asked++;
 }
 
-/* How often a trial of a recording of so many milliseconds looks at the clock. */
+/* Returns how often a trial of a recording of so many milliseconds checks the clock. */
 static u32 looks(u64 duration_ms)
 {
 	struct target target = {.title = (char *)"nobody"};

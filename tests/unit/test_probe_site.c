@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where probes go: rule by rule on hand-made code, then in real allocators, then counted by the
+ * Where probes go: rule by rule on hand-made code, then in real allocators, and then counted by the
  * kernel.
  */
 #include <dlfcn.h>
@@ -93,7 +93,7 @@ TEST(probe_site, refuses_what_the_kernel_refuses)
 	check_refused(CODE(0x06)); /* no instruction */
 }
 
-/* Emulated, it would miss the shadow stack of a process that has one. */
+/* If it were emulated, it would miss the shadow stack of a process that has one. */
 TEST(probe_site, takes_calls_where_the_kernel_can)
 {
 	struct probe_request calls = {.args = RDI, .kernel = PROBE_KERNEL_CALLS};
@@ -112,11 +112,11 @@ TEST(probe_site, goes_on_to_the_next_place)
 	check_site(CODE(0xf0, 0xff, 0x07, 0x53, 0x5b, 0xc3), &entry_of_rdi, 3, PROBE_COST_EMULATED);
 	/* xchg r8, rax, taken for a nop by older kernels; ret */
 	check_site(CODE(0x41, 0x90, 0xc3), &entry_of_rdi, 2, PROBE_COST_STEPPED);
-	/* rep stosb would hit once a byte */
+	/* rep stosb would hit once for each byte */
 	check_refused(CODE(0xf3, 0xaa, 0xc3));
-	/* vxorps; ret: with no arguments asked */
+	/* vxorps; ret: no arguments are requested */
 	check_site(CODE(0xc5, 0xf8, 0x57, 0xc0, 0xc3), &entry_of_rdi, 4, PROBE_COST_STEPPED);
-	/* the caller had the first refused: push rbx; push rbp */
+	/* the first place was refused by the caller: push rbx; push rbp */
 	check_site(CODE(0x53, 0x55, 0xc3), &(struct probe_request){.args = RDI, .min_offset = 1}, 1,
 		   PROBE_COST_EMULATED);
 }
@@ -143,7 +143,7 @@ TEST(probe_site, keeps_the_arguments)
 	site = choose(code, &moved);
 	CHECK_INT(site.offset, 5);
 	CHECK_INT(site.arg_reg[0], 4);
-	/* mov esi, edi keeps half of it only */
+	/* mov esi, edi keeps only half of it */
 	check_site(CODE(0x89, 0xfe, 0x31, 0xff, 0x53, 0xc3), &moved, 0, PROBE_COST_STEPPED);
 	/* mov rbx, rdi; push rbx: rdi is still there */
 	site = choose(CODE(0x48, 0x89, 0xfb, 0x53, 0xc3), &moved);
@@ -178,7 +178,7 @@ TEST(probe_site, is_not_inside_a_loop)
 	/* the same, back to the instruction before the push */
 	check_site(CODE(0x90, 0x48, 0xff, 0xc0, 0x53, 0x5b, 0x75, 0xf9, 0xc3),
 		   &(struct probe_request){.args = RDI, .min_offset = 0}, 0, PROBE_COST_EMULATED);
-	/* back to behind the push: no harm */
+	/* a jump to just after the push does no harm */
 	check_site(CODE(0x48, 0xff, 0xc0, 0x53, 0x5b, 0x75, 0xfd, 0xc3), &entry_of_rdi, 3,
 		   PROBE_COST_EMULATED);
 	/* jrcxz and loop count as branches */
@@ -189,7 +189,7 @@ TEST(probe_site, is_not_inside_a_loop)
 TEST(probe_site, never_puts_a_return_probe_past_a_push)
 {
 	static const struct probe_request nothing = {.purpose = PROBE_RETURN};
-	/* sub rsp, 8; push rbx: the word at rsp is not the return address any more */
+	/* sub rsp, 8; push rbx: the word at rsp is no longer the return address */
 	struct bytes code = CODE(0x48, 0x83, 0xec, 0x08, 0x53, 0xc3);
 	struct probe_site site = choose(code, &entry_of_rdi);
 
@@ -207,7 +207,7 @@ TEST(probe_site, never_puts_a_return_probe_past_a_push)
 	check_site(CODE(0x58, 0x53, 0xc3), &nothing, 0, PROBE_COST_STEPPED);
 	/* and rsp, -16; push: unknown */
 	check_site(CODE(0x48, 0x83, 0xe4, 0xf0, 0x53, 0xc3), &entry_of_rdi, 0, PROBE_COST_STEPPED);
-	/* with every place refused that is left, none past a push is offered */
+	/* if every place that is left is refused, none after a push is offered */
 	CHECK_INT(probe_site_choose(
 			  CODE(0x53, 0x55, 0xc3), 0, 3,
 			  &(struct probe_request){.purpose = PROBE_RETURN, .min_offset = 1}, &site),
@@ -234,7 +234,7 @@ TEST(probe_site, uses_nops_where_the_kernel_does)
 	check_site(code, &nops, 4, PROBE_COST_EMULATED);
 	check_site(code, &nop5, 4, PROBE_COST_NOP5);
 	check_site(late, &nop5, 8, PROBE_COST_EMULATED);
-	/* across a page's end it stays a nop */
+	/* across the end of a page it stays a nop */
 	CHECK_INT(probe_site_choose(code, 0x1ff8, code.len, &nop5, &site), 0);
 	CHECK_INT(site.offset, 9);
 	/* a nop with a segment prefix is refused */
@@ -254,7 +254,7 @@ TEST(probe_site, trusts_the_entry_only_where_code_is_missing)
 	CHECK_INT(site.offset, 0);
 	CHECK_INT(probe_site_choose(broken, 0, broken.len, &entry_of_rdi, &site), 0);
 	CHECK_INT(site.offset, 0);
-	/* bytes behind the function are not its own */
+	/* bytes after the function do not belong to it */
 	CHECK_INT(probe_site_choose(code, 0, 3, &entry_of_rdi, &site), 0);
 	CHECK_INT(site.offset, 0);
 	CHECK_INT(probe_site_choose((struct bytes){0}, 0, 8, &entry_of_rdi, &site), -EINVAL);
@@ -428,7 +428,7 @@ static u64 hits(int fd)
 	return count;
 }
 
-/* Not those that a sanitizer has put before them. */
+/* Functions that a sanitizer has put before them do not count. */
 static void *glibc_function(const char *path, const char *name)
 {
 	void *library = dlopen(path, RTLD_NOW | RTLD_NOLOAD), *function;

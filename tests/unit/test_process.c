@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* /proc/PID of processes that we made: odd names, zombies, threads, grandchildren. */
+/* /proc/PID of processes that the test creates: odd names, zombies, threads, grandchildren. */
 #include "unit.h"
 
 #include <fcntl.h>
@@ -202,7 +202,7 @@ TEST(process, a_thread_waits_for_a_cpu)
 {
 	u64 before = thread_queued_ns(getpid(), gettid());
 
-	/* Each turn, whoever runs here goes to the end of the queue. */
+	/* In each turn, the process that runs here goes to the end of the queue. */
 	for (int i = 0; i < 1000; i++)
 		sched_yield();
 	CHECK(thread_queued_ns(getpid(), gettid()) >= before);
@@ -259,7 +259,7 @@ static void join_many_groups(void)
 	CHECK_INT(setgroups(GROUPS, groups), 0);
 }
 
-/* Without a child where that is not allowed. */
+/* It has no child if that is not allowed. */
 static void sleep_with_child_in_namespace(int ready)
 {
 	if (unshare(CLONE_NEWPID)) {
@@ -272,7 +272,7 @@ static void sleep_with_child_in_namespace(int ready)
 	pause();
 }
 
-/* Its groups come before its number in its namespace, 55 KB of them. */
+/* Its groups come before its number in its namespace, and take 55 KB. */
 TEST(process, number_in_its_namespace_behind_thousands_of_groups)
 {
 	pid_t pid = spawn(sleep_with_child_in_namespace), tgid;
@@ -306,7 +306,7 @@ static void sleep_plainly(int ready)
 	pause();
 }
 
-/* Not by a call, which would have no place on the new shadow stack to return to. */
+/* This is not a call, because a call could not return on the new shadow stack. */
 static void with_shadow_stack(int ready)
 {
 	long result;
@@ -346,5 +346,5 @@ TEST(process, traps_are_expected_by_who_handles_them_and_under_a_debugger)
 	CHECK(process_expects_traps(plain));
 	end(plain);
 	end(handler);
-	CHECK(process_expects_traps(plain)); /* gone: not known */
+	CHECK(process_expects_traps(plain)); /* it is gone, so this is unknown */
 }

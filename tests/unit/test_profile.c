@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Profiles in memory: what is one item, what is two, what is refused. */
+/* Profiles in memory: which items are equal, which are distinct, and which are refused. */
 #include "unit.h"
 
 #include <errno.h>
@@ -202,7 +202,7 @@ TEST(profile, samples_that_have_become_equal_are_merged_in_place)
 			label.num = i % 2;
 			CHECK_INT(profile_add_sample(p, stack, 2, &value, &label, 1), 0);
 		}
-		p->values.data[4] = 0; /* such a sample goes */
+		p->values.data[4] = 0; /* such a sample is dropped */
 		merge_cut_samples(p, short_of_memory ? 0 : -1);
 		CHECK_INT(sum_of(p), (STACKS - 2) * 3);
 		CHECK_INT(p->samples.len, short_of_memory ? STACKS - 2 : 2);
@@ -260,7 +260,7 @@ TEST(profile, sample_types_are_found)
 	profile_free(p);
 }
 
-/* A hundred thousand stacks, met ten times each, in any order: each is one sample of its own. */
+/* A hundred thousand stacks occur ten times each, in any order, and each becomes one sample. */
 TEST(profile, many_stacks)
 {
 	enum { STACKS = 100000, ROUNDS = 10, DEPTH = 20, LOCATIONS = 5000 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Processes that read files for cprof: what they hand back, and what happens when they do not answer. */
+/* Processes that read files for cprof: what they return, and what happens if they do not answer. */
 #include "unit.h"
 
 #include <dirent.h>
@@ -62,7 +62,7 @@ static double seconds(void)
 	return ts.tv_sec + ts.tv_nsec * 1e-9;
 }
 
-/* ---- openers: they run in the reader */
+/* ---- openers, which run in the reader */
 
 static int open_path(const void *arg, size_t size, const int *fds, u32 nfds)
 {
@@ -80,7 +80,7 @@ static int open_below(const void *arg, size_t size, const int *fds, u32 nfds)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Does not answer, but is not left behind by the test either. */
+/* Does not answer, but does not outlive the test either. */
 static int never(const void *arg, size_t size, const int *fds, u32 nfds)
 {
 	(void)arg, (void)size, (void)fds, (void)nfds;
@@ -202,7 +202,7 @@ TEST(readers, they_inherit_nothing)
 	int pipes[2];
 
 	CHECK(!pipe(pipes));
-	/* Its socket, under four numbers. */
+	/* Its socket is open under four numbers. */
 	CHECK_INT(open_by(r, count_open, "x", &f), -4);
 	readers_free(r);
 }
@@ -263,8 +263,8 @@ TEST(readers, a_device_that_does_not_answer_leaves_others_alone)
 /* ---- files that are copied */
 
 /*
- * In a mount namespace of its own: a FUSE file system that nobody serves, so that not all answer by
- * themselves, and an overlay, which is copied from then on.
+ * In a separate mount namespace it mounts a FUSE file system without a server, so that not every
+ * file system is local, and an overlay, which is copied from then on.
  */
 static void mount_overlay(void)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a recording promises, with a collector that does as it is told. */
+/* What a recording promises, tested with a collector that behaves as the test says. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,15 +13,15 @@
 #define DURATION_MS 250
 #define FAILS_AT 3 /* polls */
 
-/* What the last fake collector has seen. */
+/* Records what the last fake collector has seen. */
 static struct fake {
 	struct collector base;
 	bool fails;
 	u32 polls, stops, shrinks;
-	int reads_without_memory; /* so many fail */
-	int longest_ms; /* that a poll was given */
+	int reads_without_memory; /* this many reads fail */
+	int longest_ms; /* the longest that a poll was given */
 	u64 began_ns;
-	u64 beyond_ms; /* how far polls were allowed to go beyond the end */
+	u64 beyond_ms; /* how far polls were allowed to go past the end */
 } fake;
 
 static u64 now_ms(void)
@@ -63,7 +63,7 @@ static void fake_stop(struct collector *c)
 
 static int fake_read(struct collector *c, struct profile *p, struct error *err)
 {
-	CHECK_INT(p->sample_types.len, 0); /* a new one each time */
+	CHECK_INT(p->sample_types.len, 0); /* each read gives a new one */
 	if (profile_add_sample_type(p, "samples", "count"))
 		return -ENOMEM;
 	return fake.reads_without_memory-- > 0 ? -ENOMEM : 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The kernel's stack walker at every instruction of awkward programs: see stepper.h. */
+/* Runs the kernel's stack walker at every instruction of awkward programs: see stepper.h. */
 #include <stdio.h>
 
 #include "stepper.h"
@@ -18,7 +18,8 @@ static void run(const char *program, const char *situation, const struct step_pl
 		printf("# %s\n", r->first);
 }
 
-/* Steps through a situation between its marks; at most `allowed` different instructions may be wrong. */
+/* Steps through a situation between its marks; at most `allowed` different instructions may be
+ * wrong. */
 static void check_steps(const char *program, const char *situation, u64 at_least, u64 allowed)
 {
 	const struct step_plan plan = {.from = STEP_FROM_MARK};
@@ -74,7 +75,8 @@ TEST(replay, signal_on_alternate_stack)
 	check_steps("steps", "altstack", 100, 0);
 }
 
-/* gcc's rows say that rbp is still to be restored after two epilogue instructions that follow "pop %rbp". */
+/* gcc's rows say that rbp is still to be restored for two epilogue instructions after "pop
+ * %rbp". */
 TEST(replay, realigned_variable_and_large_frames)
 {
 	check_steps("steps", "frames", 100, 2);
@@ -90,7 +92,7 @@ TEST(replay, libc)
 	check_steps("steps", "libc", 3000, 0);
 }
 
-/* ld.so's resolver counts its CFA from rbx. */
+/* ld.so's resolver computes its CFA from rbx. */
 TEST(replay, lazily_bound_plt)
 {
 	const struct step_plan plan = {.from = STEP_FROM_MARK, .lazy = true};
@@ -117,7 +119,8 @@ TEST(replay, longjmp)
 	check_steps("steps", "longjmp", 50, 9);
 }
 
-/* For six instructions the return address is in rdi: the rows know, the stepper does not. */
+/* For six instructions the return address is in rdi, which the rows know and the stepper does
+ * not. */
 TEST(replay, vfork)
 {
 	check_steps("steps", "vfork", 10, 6);
@@ -129,8 +132,8 @@ TEST(replay, thread_creation)
 }
 
 /*
- * When the unwinder goes to the landing pad it writes the registers there into its own frame, which is
- * neither here nor there for some instructions.
+ * When the unwinder goes to the landing pad, it writes the registers for it into its own frame, so
+ * for some instructions the stack is in neither state.
  */
 static void check_throw(const char *program, u64 max_steps)
 {
@@ -149,7 +152,7 @@ TEST(replay, exception)
 
 TEST(replay, exception_static)
 {
-	check_throw("steps-throw-static", 5000); /* it sorts all FDEs first, for seconds */
+	check_throw("steps-throw-static", 5000); /* it first sorts all FDEs, which takes seconds */
 }
 
 TEST(replay, start_of_static_program)
@@ -175,7 +178,7 @@ static void check_recursion(const char *depth, u32 want_frames, u32 want_end)
 	step_snapshot(argv, &walk);
 	CHECK_INT(walk.end, want_end);
 	CHECK(walk.nframes >= want_frames);
-	/* The leaf side is kept: the recursive call's frames are all the same. */
+	/* The leaf side is kept, and the frames of the recursive call are all the same. */
 	for (u32 i = 2; i < want_frames - 2; i++)
 		CHECK_INT(walk.frames[i], walk.frames[1]);
 }

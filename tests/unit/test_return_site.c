@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where results are known: allocation functions run instruction by instruction, and each of their
- * returns must have been foretold, with what it returns. Then shapes of code that have to be told
- * apart.
+ * Where results are known. Allocation functions are run instruction by instruction, and each of
+ * their returns must have been predicted together with its result. Then follow shapes of code that
+ * have to be told apart.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,9 +25,9 @@
 #define CALLS_MAX 64
 #define LIB "/usr/lib/x86_64-linux-gnu/"
 
-struct call { /* that has begun */
-	u64 slot; /* where its return address lies */
-	u64 back; /* the address */
+struct call { /* describes a call that has begun */
+	u64 slot; /* where its return address is stored */
+	u64 back; /* the return address itself */
 	u64 known; /* its result, from the first site that knew it */
 	bool foretold;
 };
@@ -42,7 +42,7 @@ struct stepped {
 	char name[64];
 	struct call calls[CALLS_MAX];
 	u32 ncalls;
-	u32 returned, thrown; /* calls, in all */
+	u32 returned, thrown; /* number of calls */
 };
 
 /* ---- the traced program ---- */
@@ -101,7 +101,7 @@ static void start(struct stepped *s, const char *program, const char *preload, c
 	ptrace(PTRACE_SETOPTIONS, s->pid, NULL, PTRACE_O_EXITKILL);
 }
 
-/* ---- foretelling ---- */
+/* ---- predicting ---- */
 
 static struct elf_file *open_elf(const char *path)
 {
@@ -155,7 +155,7 @@ static void release(struct stepped *s)
 	s->elf = NULL;
 }
 
-/* At an int3: the next function. False: there is none. */
+/* Goes to the next function at an int3; false if there is none. */
 static bool next_function(struct stepped *s, const char *name)
 {
 	struct user_regs_struct regs = registers(s);
@@ -208,8 +208,7 @@ static void foretell(struct stepped *s, const struct return_site *site,
 }
 
 /*
- * Whether a jcc jumps the processor says, when it has stepped over it. False: there is no site
- * here.
+ * After stepping over a jcc it is known whether it jumped. Returns false if there is no site here.
  */
 static bool step_at_site(struct stepped *s, const struct user_regs_struct *regs)
 {
@@ -232,7 +231,7 @@ static void check_returned(struct stepped *s, const struct call *c, u64 result)
 {
 	s->returned++;
 	if (s->in_memory ? (u32)result != 0 : !result)
-		return; /* it failed, and need not be foretold */
+		return; /* it failed, so it need not be predicted */
 	if (!c->foretold)
 		unit_fail(__FILE__, __LINE__, "%s: call %u returned unseen", s->name, s->returned);
 	if (!s->in_memory && c->known != result)
@@ -261,7 +260,7 @@ static void begin_call(struct stepped *s, const struct user_regs_struct *regs)
 	CHECK(read_memory(s->pid, &c->back, sizeof(c->back), c->slot));
 }
 
-/* To the end of its calls, and on to the next function. */
+/* Steps to the end of its calls, and on to the next function. */
 static void step_through_calls(struct stepped *s)
 {
 	for (;;) {
@@ -305,7 +304,7 @@ static void check_program(const char *program, const char *preload, const char *
 	waitpid(s.pid, NULL, 0);
 }
 
-/* The others jump to these, or are the same functions by another name. */
+/* The others jump to these, or are the same functions under another name. */
 static const char *const all[] = {"_Znwm",
 				  "_ZnwmRKSt9nothrow_t",
 				  "_ZnwmSt11align_val_t",
@@ -348,7 +347,7 @@ TEST(return_site, foretells_jemalloc)
 
 TEST(return_site, foretells_mimalloc)
 {
-	/* Written in C, its operator new aborts where it would have to throw. */
+	/* It is written in C, so its operator new aborts where it would have to throw. */
 	check_program("returns", LIB "libmimalloc.so.2", all, false);
 }
 
@@ -419,7 +418,7 @@ struct shape {
 	struct wanted at;
 };
 
-/* Sites of a function above; the graph stops at `stopper`. */
+/* Finds the sites of a function above; the graph stops at `stopper`. */
 static struct shape shape_of(const char *name, const char *stopper, u32 kernel, bool in_memory)
 {
 	struct wanted stop = {.name = stopper};
@@ -446,7 +445,7 @@ static void shape_release(struct shape *shape)
 	elf_file_free(shape->elf);
 }
 
-/* One site, at `offset` of the function. */
+/* Expects one site, at `offset` of the function. */
 static const struct return_site *only_site(const struct shape *shape, u64 offset)
 {
 	CHECK_INT(shape->sites.answer, RETURN_SEEN);
@@ -493,7 +492,7 @@ TEST(return_site, knows_the_result_at_a_call_that_keeps_it)
 	CHECK(!shape.sites.closed);
 	shape_release(&shape);
 
-	/* Where the kernel must not emulate calls, the return itself is left. */
+	/* If the kernel must not emulate calls, only the return itself is left. */
 	shape = shape_of("rs_call", NULL, 0, false);
 	CHECK_INT(only_site(&shape, 13)->cost, PROBE_COST_STEPPED);
 	CHECK(shape.sites.stepped);
@@ -509,7 +508,7 @@ TEST(return_site, steps_over_returns_where_nothing_else_is_left)
 	CHECK(shape.sites.closed);
 	shape_release(&shape);
 
-	/* What is stored through a pointer is known at the end only. */
+	/* What is stored through a pointer is only known at the end. */
 	shape = shape_of("rs_branch", NULL, KERNEL, true);
 	CHECK_INT(shape.sites.sites.len, 2);
 	CHECK(shape.sites.stepped);
@@ -565,7 +564,7 @@ TEST(return_site, leaves_it_to_the_function_that_answers)
 	CHECK_INT(shape.sites.answer, RETURN_SEEN);
 	CHECK_INT(shape.sites.sites.len, 0);
 	shape_release(&shape);
-	/* Otherwise it is followed to there. */
+	/* Otherwise it is followed to that place. */
 	shape = shape_of("rs_becomes_branch", NULL, KERNEL, false);
 	CHECK(!shape.sites.delegated);
 	CHECK_INT(shape.sites.sites.len, 1);

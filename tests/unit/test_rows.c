@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tables of compiled programs: their layout, and the rule at places whose truth is known. */
+/* The tables of compiled programs: their layout, and the rule at places where the truth is
+ * known. */
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -48,7 +49,7 @@ static u64 symbol(const struct rows_module *m, const char *name)
 	return sym.st_value;
 }
 
-/* ---- rule set --------------------------------------------------------------------------------- */
+/* ---- rule set -------------------------------------------------------------------------------- */
 
 TEST(rule_set, numbers_rules_once)
 {
@@ -89,7 +90,7 @@ TEST(rule_set, one_module_cannot_use_it_up)
 	rule_set_free(set);
 }
 
-/* Every address has the rule that it had, under the number that the other set knows it by. */
+/* Every address keeps its rule, under the number that it has in the other set. */
 TEST(rule_set, rows_go_over_to_another_set)
 {
 	struct unwind_rule first = {.cfa = UNWIND_CFA_RSP, .cfa_off = 123456};
@@ -117,7 +118,7 @@ TEST(rule_set, rows_go_over_to_another_set)
 	rows_module_close(&m);
 }
 
-/* Where the other set is full, nothing is known rather than something wrong. */
+/* If the other set is full, the rule is unknown rather than wrong. */
 TEST(rule_set, a_full_set_takes_no_rules_over)
 {
 	struct unwind_rule few[8] = {{0}};
@@ -134,7 +135,7 @@ TEST(rule_set, a_full_set_takes_no_rules_over)
 	rows_module_close(&m);
 }
 
-/* ---- layout ----------------------------------------------------------------------------------- */
+/* ---- layout ---------------------------------------------------------------------------------- */
 
 TEST(rows, layout_holds_what_the_kernel_relies_on)
 {
@@ -168,7 +169,7 @@ TEST(rows, compile_two_million_a_second)
 	rows_module_close(&m);
 }
 
-/* ---- rows_rules at known places -------------------------------------------------------------------- */
+/* ---- rows_rules at known places -------------------------------------------------------------- */
 
 TEST(rows, libc_signal_trampoline)
 {
@@ -194,7 +195,7 @@ TEST(rows, vdso)
 
 	if (!image)
 		unit_skip("this process has no vdso");
-	/* Two pages are mapped at least, and its headers and code fit those. */
+	/* At least two pages are mapped, and its headers and code fit into them. */
 	CHECK_INT(rule_set_new(rows_rules, UNWIND_MAX_RULES, &m.set), 0);
 	CHECK_INT(elf_file_open_memory((struct bytes){image, 8192}, &m.f), 0);
 	CHECK_INT(rows_build(m.f, NULL, m.set, &m.rows), 0);
@@ -234,7 +235,8 @@ TEST(rows, plt_and_start)
 	rows_module_close(&m);
 }
 
-/* Without a libc: an entry point with no FDE, then a function with one, then one without, far off. */
+/* This has no libc: an entry point without an FDE, then a function with one, then one without, far
+ * away. */
 static const char bare[] = ".globl _start\n"
 			   ".text\n"
 			   "_start: xor %ebp, %ebp\n"
@@ -344,7 +346,7 @@ TEST(rows, functions_are_sorted_and_unique)
 	rows_module_close(&m);
 }
 
-/* ---- Go --------------------------------------------------------------------------------------- */
+/* ---- Go -------------------------------------------------------------------------------------- */
 
 static const char go_source[] = "package main\n"
 				"import \"fmt\"\n"
@@ -385,7 +387,8 @@ TEST(rows, go_stack_ends)
 	rows_module_close(&m);
 }
 
-/* g lies right below the thread pointer in a program of Go's own linker; m.curg at 192 up to Go 1.24. */
+/* g is right below the thread pointer in a program of Go's own linker, and m.curg is at 192 up to
+ * Go 1.24. */
 static void check_systemstack(struct rows_module *m, u64 vaddr)
 {
 	const struct unwind_rule *rule = rule_at(m, vaddr + 0x40);
@@ -434,7 +437,7 @@ TEST(rows, go_with_cgo_uses_both_sections)
 	rows_module_close(&m);
 }
 
-/* Go's own table and the .debug_frame that the linker makes of it say the same. */
+/* Go's own table and the .debug_frame that the linker makes from it must agree. */
 TEST(rows, stripped_go_uses_its_own_table)
 {
 	struct rows_module plain = build_go(go_source, "CGO_ENABLED=0", ""), stripped;

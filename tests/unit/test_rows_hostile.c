@@ -11,7 +11,7 @@
 #include "rows_fixture.h"
 #include "unit.h"
 
-/* The number of rows that came of it, 0 when it was refused. */
+/* Returns the number of rows, or 0 if the image was refused. */
 static u32 try_image(const u8 *image, size_t len)
 {
 	u32 nrows = 0;
@@ -92,8 +92,8 @@ TEST(rows, segments_that_lie_cost_nothing)
 }
 
 /*
- * A megabyte of nothing but rows: an FDE per KiB of address space, each advancing a byte at a time to
- * a CFA of its own, below 64 executable segments that show the same addresses.
+ * A megabyte that consists only of rows: it has one FDE per KiB of address space, each advancing a
+ * byte at a time to another CFA, below 64 executable segments that show the same addresses.
  */
 TEST(rows, a_bomb_is_bounded)
 {
@@ -166,7 +166,7 @@ TEST(rows, refuses_other_machines)
 	rows_module_close(&m);
 }
 
-/* Rows for a part of the code would cut stacks without saying why. */
+/* Rows for a part of the code would cut stacks without giving the reason. */
 TEST(rows, are_left_out_when_the_budget_ends)
 {
 	struct rows_module m = rows_module_open("/lib/x86_64-linux-gnu/libc.so.6");
@@ -177,7 +177,7 @@ TEST(rows, are_left_out_when_the_budget_ends)
 
 	budget_init(&whole, 0);
 	used = whole.steps[BUDGET_UNWIND] - budget->steps[BUDGET_UNWIND];
-	/* A large C library: a thousandth of what there is. */
+	/* A large C library uses a thousandth of it. */
 	CHECK(used > 10000 && used < whole.steps[BUDGET_UNWIND] / 1000);
 	budget_limit(budget, used / 2, 1 << 30);
 	CHECK_INT(rows_build(m.f, NULL, m.set, &rows), -E2BIG);

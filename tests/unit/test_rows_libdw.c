@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every row of big, real files against libdw's own reading of the same call frame information. */
+/* Compares every row of big, real files with libdw's own reading of the same call frame
+ * information. */
 #include <dwarf.h>
 #include <elfutils/libdw.h>
 #include <fcntl.h>
@@ -66,7 +67,7 @@ static void expect_cfa(const Dwarf_Op *ops, size_t n, struct unwind_rule *want)
 	}
 }
 
-/* "At cfa + off", as libdw spells it. */
+/* This is how libdw expresses "at cfa + off". */
 static bool at_cfa(const Dwarf_Op *ops, size_t n, s64 *off)
 {
 	if (!n || ops[0].atom != DW_OP_call_frame_cfa)
@@ -101,8 +102,8 @@ static void expect_rbp(Dwarf_Frame *frame, struct unwind_rule *want)
 }
 
 /*
- * libdw's ABI defaults leave rbx undefined where the psABI (figure 3.4) has it callee-saved, so its
- * "undefined" may mean either.
+ * libdw's ABI defaults leave rbx undefined where the psABI (figure 3.4) makes it callee-saved, so
+ * its "undefined" may mean either.
  */
 #define RBX_EITHER 1
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a user may type as a target, and what is answered. */
+/* What a user may type as a target, and what the answer is. */
 #include "unit.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Merging rare stacks: sums stay, what is worth much stays as it is, and memory falls. */
+/* Merging rare stacks: sums stay the same, large stacks stay as they are, and memory falls. */
 #include <errno.h>
 #include <string.h>
 
@@ -8,7 +8,7 @@
 #include "unit.h"
 
 #define MERGED "[too many stacks]"
-#define NO_MODULE 900u /* frames of no module's: every one is shown as [unknown], at its offset */
+#define NO_MODULE 900u /* frames of no module, each of which is shown as [unknown] at its offset */
 
 struct bench {
 	struct stack_store *store;
@@ -65,7 +65,7 @@ static void merge(struct bench *b, size_t target)
 	stack_store_merge(b->store, target);
 }
 
-/* What the kernel sent four changes of maps ago is counted no more. */
+/* What the kernel sent four map changes ago is no longer counted. */
 static void pass_epochs(struct bench *b)
 {
 	for (int i = 0; i < 4; i++)
@@ -105,7 +105,7 @@ static bool is_merged(const struct bench *b, const struct profile_sample *s)
 	return s->nlocations && !strcmp(name_at(b, s, 0), MERGED);
 }
 
-/* root (1) calls `caller`, which calls a leaf that only this stack has. */
+/* The root (1) calls `caller`, which calls a leaf that only this stack has. */
 static void put_rare(struct bench *b, u64 number, u64 caller, u64 weight)
 {
 	u64 frames[3] = {FRAME(NO_MODULE, 0x1000000 + number), FRAME(NO_MODULE, caller),
@@ -183,10 +183,10 @@ TEST(stack_merge, the_kernel_may_count_under_keys_that_were_merged)
 	bench_init(&b, NULL, false);
 	put_many(&b);
 	pass_epochs(&b);
-	put_rare(&b, RARE, 2, 10); /* its frames were sent since */
+	put_rare(&b, RARE, 2, 10); /* its frames have been sent since */
 	merge(&b, size_of(&b) / 4);
 	CHECK_INT(count(&b, 1000 + RARE, 1, 5000), 0);
-	CHECK_INT(count(&b, 1000 + 7, 1, 700), 0); /* nobody said that this one would come */
+	CHECK_INT(count(&b, 1000 + 7, 1, 700), 0); /* this one was not announced */
 	convert(&b, NULL);
 	CHECK_INT(total(&b, 1), (RARE + 1) * 10 + 5000 + 700);
 	vec_for_each(&b.p->samples, s) {
@@ -245,7 +245,8 @@ TEST(stack_merge, labels_go_before_frames_do)
 	CHECK(size_of(&b) <= before / 4);
 	convert(&b, NULL);
 	CHECK_INT(total(&b, 1), THREADS - 1 + 1000000);
-	/* Some rare threads share their slot of the labels' worth with enough others, and stay. */
+	/* Some rare threads share their slot of the labels' weights with enough others, and
+	 * stay. */
 	CHECK(b.p->samples.len >= 2 && b.p->samples.len < THREADS / 4);
 	vec_for_each(&b.p->samples, s) {
 		CHECK_INT(s->nlocations, 3);
@@ -310,7 +311,7 @@ TEST(stack_merge, kernel_frames_are_shared_and_stay_in_order)
 	bench_release(&b);
 }
 
-/* ---- what kinds know ---- */
+/* ---- rules of the kinds ---- */
 
 static void add_sizes(void *arg, struct sample_key *key, struct sample_count *n)
 {

@@ -43,7 +43,8 @@ static void bench_init(struct bench *b, bool two_types)
 	bench_init_kind(b, NULL, two_types, false);
 }
 
-/* A module without a file behind it: only its place in the address space matters here. */
+/* Adds a module without a file behind it, because only its place in the address space matters
+ * here. */
 static u32 add_module(struct bench *b, const char *path, u64 start, u64 end, u64 offset)
 {
 	struct module *m = calloc(1, sizeof(*m));
@@ -135,8 +136,8 @@ TEST(stack_store, offsets_become_addresses_in_the_mapping)
 	bench_init(&b, true);
 	m = add_module(&b, "/lib/x.so", 0x7f0000001000, 0x7f0000003000, 0x1000);
 	frames[0] = FRAME(m, 0x1010); /* inside */
-	frames[1] = FRAME(m, 0x9020); /* in another piece, behind */
-	frames[2] = FRAME(m, 0x0030); /* and before */
+	frames[1] = FRAME(m, 0x9020); /* in another piece, after the first one */
+	frames[2] = FRAME(m, 0x0030); /* and before it */
 	count(&b, 1, 1, frames, 3, 1, 1);
 	CHECK_INT(stack_store_to_profile(b.store, b.modules, &b.opt, NULL, b.p), 0);
 	CHECK_INT(location_of(&b, 0, 0)->address, 0x7f0000001010);
@@ -216,7 +217,7 @@ TEST(stack_store, jit_code_belongs_to_its_process)
 	u64 frames[1] = {FRAME(MODULE_ANON, 0x7f1234)};
 	struct bench b;
 
-	bench_init_kind(&b, NULL, true, true); /* the kernel sets the tgid of such keys by itself */
+	bench_init_kind(&b, NULL, true, true); /* the kernel itself sets the tgid of such keys */
 	count(&b, 5, (u32)getpid(), frames, 1, 1, 10);
 	count(&b, 5, (u32)getppid(), frames, 1, 1, 10);
 	CHECK_INT(stack_store_to_profile(b.store, b.modules, &b.opt, NULL, b.p), 0);
@@ -276,7 +277,7 @@ TEST(stack_store, what_finds_no_memory_is_counted_all_the_same)
 		struct sample_key key = {.stack = i};
 		u64 frame = FRAME(module, i);
 
-		/* Every other stack has none. */
+		/* Every other stack finds no memory. */
 		short_memory_after(i % 2 ? -1 : 0);
 		stack_store_put(b.store, &key, &owner, &frame, 1);
 		CHECK_INT(stack_store_add(b.store, &key, TALLY_COUNT, &one), 0);
@@ -343,7 +344,8 @@ TEST(stack_store, weights_of_a_cause_are_brought_to_a_sum)
 	bench_init(&b, true);
 	stack_store_put(b.store, &a, &owner, frames, 1);
 	stack_store_put(b.store, &z, &owner, frames + 1, 1);
-	stack_store_scale(b.store, 0, 1000); /* nothing was counted: nothing to divide */
+	/* nothing was counted, so there is nothing to divide */
+	stack_store_scale(b.store, 0, 1000);
 	CHECK_INT(stack_store_add(b.store, &a, TALLY_COUNT, &one), 0);
 	CHECK_INT(stack_store_add(b.store, &z, TALLY_COUNT, &three), 0);
 	CHECK_INT(stack_store_add(b.store, &other, TALLY_COUNT, &one), 0);
@@ -393,7 +395,7 @@ TEST(stack_store, a_wakers_stack_follows_upside_down)
 	CHECK_STR(only_name(&b, location_of(&b, 1, 2)), "--");
 	CHECK_INT(location_of(&b, 1, 3)->address, 0x400010);
 	CHECK_INT(location_of(&b, 1, 4)->address, 0x400020);
-	/* A waker whose frames were lost: the waiter's stack alone. */
+	/* If the frames of a waker were lost, only the waiter's stack is left. */
 	CHECK_INT(b.p->samples.data[0].nlocations, 2);
 	bench_release(&b);
 }

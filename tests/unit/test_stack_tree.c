@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stacks as paths of one tree: what is shared, what comes out again, what is dropped. */
+/* Stacks as paths of one tree: what is shared, what is read back, and what is dropped. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,7 +53,7 @@ TEST(stack_tree, the_kernels_part_is_stored_once_for_all_callers)
 		frames[3] = FRAME(20, i);
 		check_path(&t, put(&t, no_process, frames, 4), frames, 4, 0);
 	}
-	check_path(&t, put(&t, no_process, frames, 3), frames, 3, 0); /* nothing but the kernel */
+	check_path(&t, put(&t, no_process, frames, 3), frames, 3, 0); /* only kernel frames */
 	CHECK_INT(t.nodes.len, 1 + 3 + 2 * 100);
 	stack_tree_release(&t);
 }

@@ -256,7 +256,8 @@ TEST(symbolize, cxx_names_with_and_without_dwarf)
 	check_cxx("clang++ -O1 -gline-tables-only");
 }
 
-/* gcc gives functions that nobody else can link to no linkage name: their scope says the tree. */
+/* gcc gives functions without external linkage no linkage name, so the tree provides their
+ * scope. */
 TEST(symbolize, internal_cxx_functions_are_named_in_full)
 {
 	static const char source[] =
@@ -397,9 +398,9 @@ TEST(symbolize, vdso_and_kernel)
 	module_free(vdso);
 }
 
-/* ---- what names may cost ---------------------------------------------------------------------- */
+/* ---- what names may cost --------------------------------------------------------------------- */
 
-/* Two functions of 16 bytes: `f`, whose name goes on for `length` bytes, and `g`. */
+/* Has two functions of 16 bytes: `f`, whose name is `length` bytes longer, and `g`. */
 static void write_long_name(size_t length)
 {
 	size_t size = length * 4 + 500;

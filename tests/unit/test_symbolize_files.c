@@ -18,7 +18,7 @@ __attribute__((noinline)) static int a_function_with_a_name(int x)
 	return x;
 }
 
-/* A profile with one address, in that function, as the mapping of our own program has it. */
+/* Makes a profile with one address in that function, as in our own program's mapping. */
 static struct profile *profile_of_ourselves(const char *build_id)
 {
 	u64 address = (u64)(uintptr_t)&a_function_with_a_name + 1;
@@ -66,7 +66,7 @@ TEST(symbolize_files, another_build_gives_no_names)
 	profile_free(p);
 }
 
-/* What a file may call its programs: nothing there blocks or is read. */
+/* A file may give its programs any path; nothing there blocks or is read. */
 TEST(symbolize_files, paths_that_are_no_programs)
 {
 	char dir[] = "/tmp/cprof-unit-XXXXXX", fifo[64];
@@ -84,7 +84,8 @@ TEST(symbolize_files, paths_that_are_no_programs)
 	rmdir(dir);
 }
 
-/* A file is opened once however many mappings name it, and not for mappings whose addresses have names. */
+/* A file is opened once however many mappings refer to it, and not for mappings whose addresses
+ * have names. */
 TEST(symbolize_files, many_mappings_of_one_file)
 {
 	enum { MAPPINGS = 20000 };

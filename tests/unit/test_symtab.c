@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Symbol tables: which name an address gets, sizes that are missing, tables that lie. */
+/* Symbol tables: which name an address gets, sizes that are missing, and tables that lie. */
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -89,7 +89,8 @@ TEST(symtab, dynsym_of_a_stripped_library)
 	elf_file_free(elf);
 }
 
-/* Every byte of the table and its strings is changed in turn; nothing may be read outside them. */
+/* Every byte of the table and its strings is changed in turn, and nothing may be read outside
+ * them. */
 TEST(symtab, survives_damage)
 {
 	struct elf_file *elf = build("");
@@ -179,12 +180,12 @@ TEST(symtab, variables_survive_damage)
 	elf_file_free(elf);
 }
 
-/* ---- what a table may cost -------------------------------------------------------------------- */
+/* ---- what a table may cost ------------------------------------------------------------------- */
 
 #define SYMBOLS 50000u
 #define NAME_BYTES (1u << 20)
 
-/* Symbols whose names are the tails of one name of a megabyte: reading each would be 26 GB. */
+/* The names are the tails of one name of a megabyte, so reading each would be 26 GB. */
 static struct elf_file *build_tails(struct elf_patch *p, void (*make)(Elf64_Sym *, size_t, u64))
 {
 	struct elf_file *elf = build("");
@@ -260,14 +261,14 @@ TEST(symtab, is_left_out_when_the_budget_ends)
 	elf_patch_release(&p);
 }
 
-/* Each begins one byte behind the one before and ends one byte before it. */
+/* Each begins one byte after the one before and ends one byte before it. */
 static void nested(Elf64_Sym *symbol, size_t i, u64 code)
 {
 	symbol->st_value = code + i / 2;
 	symbol->st_size = 2 * SYMBOLS - i;
 }
 
-/* All of them would be looked at for an address behind the innermost ones. */
+/* A plain search would look at all of them for an address after the innermost ones. */
 TEST(symtab, nesting_takes_no_time_to_search)
 {
 	struct elf_patch p;
@@ -295,7 +296,7 @@ struct overlap {
 	u64 start, size;
 };
 
-/* The innermost is the one that begins last, whatever begins and ends around it. */
+/* The innermost symbol is the one that begins last, whatever begins and ends around it. */
 TEST(symtab, overlapping_functions_by_a_plain_search)
 {
 	static const struct overlap list[] = {{0, 100}, {10, 20}, {15, 40}, {20, 5},  {20, 60},
@@ -327,7 +328,7 @@ TEST(symtab, overlapping_functions_by_a_plain_search)
 		const struct symbol *have = symtab_find(t, base + at);
 		u64 want = UINT64_MAX;
 
-		/* At 20 the longer of two ends counts for both. */
+		/* At 20, the longer of two ends counts for both. */
 		for (size_t i = 0; i < ARRAY_LEN(list); i++) {
 			u64 size = list[i].start == 20 ? 60 : list[i].size;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The pool of unwind tables in real BPF maps: where pages go, what the kernel sees, and its bounds. */
+/* The pool of unwind tables in real BPF maps: where pages go, what the kernel sees, and its
+ * bounds. */
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <stdio.h>
@@ -59,7 +60,7 @@ static void teardown(struct fixture *f)
 	close(f->maps.modules_fd);
 }
 
-/* Rows that are numbered from `first` on, so that each page can be recognized. */
+/* Makes rows that are numbered from `first` on, so that each page can be recognized. */
 static struct rows numbered_rows(u32 block_pages, u32 word_pages, u32 first)
 {
 	struct rows r = {.base_off = first * 4096ull,
@@ -91,7 +92,7 @@ static struct module_table module_seen(const struct fixture *f, u32 module)
 	return mt;
 }
 
-/* A page as a BPF program finds it: through the outer map. */
+/* Reads a page as a BPF program finds it, through the outer map. */
 static void page_seen(const struct fixture *f, u32 page, struct unwind_page *out)
 {
 	u32 chunk = page / TABLE_CHUNK_PAGES, index = page % TABLE_CHUNK_PAGES, id;
@@ -161,7 +162,8 @@ TEST(tables, pages_follow_each_other_across_chunks)
 	release(&large);
 }
 
-/* Tables of growing size: each must be where its view is, however many regions the pool has by then. */
+/* Tables of growing size must each be where their view is, however many regions the pool has by
+ * then. */
 TEST(tables, the_pool_grows_and_what_was_loaded_stays)
 {
 	enum { TABLES = 40 };
@@ -206,7 +208,7 @@ TEST(tables, an_address_space_with_limits_is_enough)
 	CHECK_INT(tables_new(&f.maps, &f.tables), 0);
 	while (i < 100 && !tables_load(f.tables, ++i, &rows))
 		;
-	/* Some 60 chunks have a place; the table that has none leaves the others alone. */
+	/* Some 60 chunks fit; the table that does not fit leaves the others alone. */
 	CHECK(i > 20 && i < 100);
 	CHECK(!tables_view(f.tables, i, &more));
 	for (u32 module = 1; module < i; module++)
@@ -264,7 +266,7 @@ TEST(tables, what_does_not_fit_stays_out_and_harms_nothing)
 	CHECK_INT(module_seen(&f, 2).has_table, 0);
 	CHECK_INT(tables_rows(f.tables), fits.nrows);
 	check_seen(&f, 1, &fits);
-	CHECK(tables_load(f.tables, 3, &large) < 0); /* again, not beyond the pool */
+	CHECK(tables_load(f.tables, 3, &large) < 0); /* again not beyond the pool */
 	teardown(&f);
 	release(&fits);
 	release(&large);
@@ -339,7 +341,8 @@ TEST(tables, a_slot_goes_to_the_next_module)
 	release(&second);
 }
 
-/* Modules come and go, of all sizes, in any order: the pool grows no further than to what is loaded at once. */
+/* Modules come and go, of all sizes, in any order: the pool grows no further than to what is loaded
+ * at once. */
 TEST(tables, pages_are_used_again)
 {
 	enum { AT_ONCE = 24, ROUNDS = 3000, PAGES_MAX = 60 };

@@ -26,7 +26,7 @@
 
 static gid_t extra_groups[] = {EXTRA};
 
-/* The fixture's folder as the root of a process of USER, GROUP and EXTRA. */
+/* Makes the fixture's directory the root of a process of USER, GROUP and EXTRA. */
 static struct target_root open_root(void)
 {
 	struct target_root root = {.user = {.uid = USER, .gid = GROUP, .ngroups = 1}};
@@ -50,7 +50,7 @@ static void make_file(const char *name, uid_t uid, gid_t gid, mode_t mode)
 	CHECK_INT(chmod(path, mode), 0);
 }
 
-/* 0 when the file can be read, else the error. */
+/* Returns 0 if the file can be read, else the error. */
 static int try(const struct target_root *root, const char *path)
 {
 	int fd = target_root_open(root, path, TARGET_PATH_LINKS);
@@ -64,7 +64,7 @@ static int try(const struct target_root *root, const char *path)
 	return 0;
 }
 
-/* Lines of /proc/thread-self/status that say what this thread may do. */
+/* Reads the lines of /proc/thread-self/status that give the rights of this thread. */
 static void read_rights(char *out, size_t size)
 {
 	FILE *f = fopen("/proc/thread-self/status", "r");
@@ -157,7 +157,7 @@ TEST(target_root, root_itself_needs_no_capability)
 	make_file("secret", 0, 0, 0600);
 	make_file("of_others", USER, GROUP, 0600);
 	CHECK_INT(try(&root, "secret"), 0);
-	/* A container's root has no power over what is not its own. */
+	/* The root user of a container has no power over files of others. */
 	CHECK_INT(try(&root, "of_others"), -EACCES);
 	target_root_release(&root);
 }
@@ -207,7 +207,7 @@ TEST(target_root, only_regular_files_within_the_root)
 	target_root_release(&root);
 }
 
-/* ---- whose it is ------------------------------------------------------------------------------ */
+/* ---- ownership ------------------------------------------------------------------------------- */
 
 static pid_t sleep_as(uid_t real, uid_t effective)
 {
@@ -252,7 +252,8 @@ TEST(target_root, belongs_to_the_user_who_decides)
 	if (geteuid())
 		unit_skip("needs root");
 	check_owner(USER, USER, USER);
-	/* A daemon that has given its rights up for a while, and a setuid-root program of a user. */
+	/* These are a daemon that has dropped its rights for a while, and a user's setuid-root
+	 * program. */
 	check_owner(0, USER, USER);
 	check_owner(USER, 0, USER);
 	check_owner(0, 0, 0);

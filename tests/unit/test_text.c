@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of top functions, its units and its shortened names; and go tool pprof's own table. */
+/* The table of top functions, its units and its shortened names, compared with go tool pprof's own
+ * table. */
 #include "unit.h"
 
 #include <stdio.h>
@@ -82,7 +83,8 @@ TEST(text, empty_profile_has_a_head_only)
 	profile_free(p);
 }
 
-/* Flat, cum and both shares of every function, as go tool pprof prints them for the same profile. */
+/* go tool pprof prints the same flat and cum values and shares of every function for the same
+ * profile. */
 TEST(text, numbers_are_those_of_go_tool_pprof)
 {
 	struct profile *p = fixture_profile();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Static probe notes: of programs that carry them, made by the assembler, and broken ones. */
+/* Static probe notes: from programs that carry them, made by the assembler, and broken ones. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -144,7 +144,8 @@ TEST(usdt, knows_pt_regs)
 	CHECK_INT(usdt_reg_pt_regs_offset(USDT_REG_NONE), -1);
 }
 
-/* What <sys/sdt.h> makes, with the link-time base given: a wrong one is what prelink leaves. */
+/* Compiles what <sys/sdt.h> makes, with the link-time base given; a wrong one is what prelink
+ * leaves. */
 static void compile_probe(const char *base, const char *semaphore)
 {
 	char source[2000];
@@ -230,7 +231,7 @@ TEST(usdt, leaves_out_probes_that_lie_nowhere)
 	elf_file_free(f);
 }
 
-/* The compiled file with each byte of its notes changed, and the section cut at each length. */
+/* Each byte of the notes in the compiled file is changed, and the section is cut at each length. */
 TEST(usdt, survives_broken_notes)
 {
 	struct elf_section notes;

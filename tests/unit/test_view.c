@@ -53,7 +53,7 @@ static s64 edge(const struct view *v, const char *from, const char *to)
 	return 0;
 }
 
-/* The view of folded text with a filter; flat and cum of one function, and the sum of all flats. */
+/* Filters folded text and checks flat and cum of one function, and the sum of all flats. */
 static void check_filter(const char *text, struct filter_options f, const char *name, s64 flat,
 			 s64 cum, s64 all)
 {
@@ -183,7 +183,8 @@ TEST(view, labels_select_samples)
 	profile_free(p);
 }
 
-/* Samples in a row share one list of locations; frames go from the samples that stay, each on its own. */
+/* Consecutive samples share one list of locations; frames are removed from the samples that stay,
+ * in each one separately. */
 TEST(view, a_filter_leaves_shared_stacks_alone)
 {
 	struct profile *p = folded("a;hidden;b 1\n");
@@ -216,7 +217,7 @@ TEST(view, drop_frames_are_dropped)
 	p->drop_frames = (string_id)profile_string(p, "malloc|calloc");
 	v = view_of(p, &(struct view_options){0});
 	check_node(v, "main", 3, 3);
-	check_node(v, "x", 1, 1); /* nothing stands above it */
+	check_node(v, "x", 1, 1); /* nothing is above it */
 	view_free(v);
 	p->drop_frames = (string_id)profile_string(p, "(a{9999}){9999}");
 	v = view_of(p, &(struct view_options){0});
@@ -259,7 +260,8 @@ TEST(view, tree_of_stacks)
 	profile_free(p);
 }
 
-/* f, inlined into itself, called by main: go tool pprof knows an inlined function by its callers. */
+/* f is inlined into itself and called by main; go tool pprof calls a function inlined by its
+ * callers. */
 TEST(view, inlining_into_itself_is_none)
 {
 	const struct profile_mapping mapping = {.limit = 4096};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading, looking and writing while memory runs out: an error each time, and nothing is lost or freed twice. */
+/* Reading, viewing and writing while memory runs out must give an error each time, and nothing may
+ * be lost or freed twice. */
 #include <errno.h>
 #include <string.h>
 
@@ -20,7 +21,8 @@ static int swallow(void *arg, const void *data, size_t len)
 
 static const struct sink nowhere = {.write = swallow};
 
-/* Runs `what` with room for 0, 1, 2... allocations until it succeeds; how many it took. */
+/* Runs `what` with 0, 1, 2... allocations that succeed until it succeeds itself; returns how many
+ * it took. */
 static long starve(int (*what)(void *arg), void *arg)
 {
 	for (long n = 0; n < 100000; n++) {
@@ -163,7 +165,7 @@ TEST(view_memory, two_profiles_and_parts)
 	CHECK(starve(compare_it, p) > 10);
 	CHECK(starve(merge_it, p) > 10);
 	CHECK(starve(filter_it, p) > 1);
-	/* It was applied once, at the end: hidden frames are gone, values are not. */
+	/* It was applied once, at the end, so hidden frames are gone but their values are not. */
 	CHECK_INT(p->samples.len, 4);
 	CHECK_INT(p->samples.data[3].nlocations, 2);
 	profile_free(p);

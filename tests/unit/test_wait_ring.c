@@ -9,7 +9,7 @@
 
 #define TGID 7
 
-/* Inside a PID namespace, where threads have other numbers than cprof sees. */
+/* The waiter is in a PID namespace, where threads have other numbers than cprof sees. */
 static struct ring_waiter waiter(u32 inner, u32 owner)
 {
 	return (struct ring_waiter){.tgid = TGID,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The walker over small tables made by hand. What it does on real programs: test_replay.c. */
+/* The walker over small tables made by hand. test_replay.c runs it on real programs. */
 #include <string.h>
 
 #include "unit.h"
@@ -36,7 +36,7 @@ static const struct unwind_rule rules[] = {
 
 enum { R_SYSTEMSTACK = 8, R_ASMCGOCALL, R_CGOCALLBACK, R_MORESTACK, R_MCALL, R_VDSO };
 
-/* One KiB of text under one rule each. */
+/* There is one KiB of text under each rule. */
 struct fixture {
 	struct unwind_block blocks[UNWIND_PAGE_BLOCKS];
 	struct rows rows;
@@ -81,7 +81,7 @@ static struct fixture *fixture(void)
 	return &f;
 }
 
-/* An address in the KiB that `rule` governs. */
+/* Returns an address in the KiB that `rule` governs. */
 static u64 under(u32 rule)
 {
 	return TEXT + rule * 1024ull + 100;
@@ -129,7 +129,7 @@ TEST(walk, a_popped_rbp_is_not_read_below_the_copy)
 {
 	struct fixture *f = fixture();
 
-	/* The slot is at sp - 8; the caller's CFA is rbp + 16. */
+	/* The slot is at sp - 8, and the caller's CFA is rbp + 16. */
 	f->stack[0] = under(6);
 	f->stack[4] = 0; /* the caller's saved rbp */
 	f->stack[5] = under(1);
@@ -148,7 +148,7 @@ TEST(walk, each_way_to_be_cut_has_its_name)
 	f = fixture();
 	CHECK_INT(walk_from(f, under(0)), STACK_NO_ROW);
 	f = fixture();
-	CHECK_INT(walk_from(f, TEXT + 0x8000), STACK_NO_ROW); /* behind the last block */
+	CHECK_INT(walk_from(f, TEXT + 0x8000), STACK_NO_ROW); /* past the last block */
 	f = fixture();
 	f->stack[0] = under(5);
 	CHECK_INT(walk_from(f, under(3)), STACK_NO_PROGRESS);
@@ -194,11 +194,11 @@ TEST(walk, deep_stacks_keep_their_leaf_side)
 	CHECK(f->st.frames[STACK_MAX_USER] == FRAME(MODULE_CUT, STACK_TOO_DEEP));
 }
 
-/* ---- Go's switches of stacks ------------------------------------------------------------------ */
+/* ---- Go's switches of stacks ----------------------------------------------------------------- */
 
-/* The walk begins on g0's stack (the fixture's); the rest of what Go's run time keeps is here. */
+/* The walk begins on g0's stack (the fixture's); the rest of what Go's runtime keeps is here. */
 struct go {
-	u64 stack[32]; /* the goroutine's */
+	u64 stack[32]; /* that of the goroutine */
 	u64 g[16], g0[16], m[32], tls[1];
 };
 
@@ -218,7 +218,7 @@ static bool read_go_memory(void *arg, void *dst, u32 size, u64 addr)
 	return true;
 }
 
-/* A goroutine that left its stack at word 4, where the address of its caller lies. */
+/* Makes a goroutine that left its stack at word 4, where the address of its caller is. */
 static struct fixture *go_fixture(void)
 {
 	struct fixture *f = fixture();
@@ -268,7 +268,7 @@ TEST(walk, go_says_so_where_it_cannot_follow)
 	CHECK_INT(walk_from(f, under(3)), STACK_SWITCH);
 	f = go_fixture();
 	f->stack[0] = under(R_SYSTEMSTACK);
-	go.g[6] = 0x1234; /* not the thread's goroutine after all */
+	go.g[6] = 0x1234; /* it is not the thread's goroutine after all */
 	CHECK_INT(walk_from(f, under(3)), STACK_SWITCH);
 	f = go_fixture();
 	f->stack[0] = under(R_SYSTEMSTACK);
@@ -293,7 +293,7 @@ TEST(walk, go_scheduler_stacks_are_whole)
 	CHECK_INT(walk_from(f, under(3)), STACK_WHOLE);
 	CHECK_INT(f->st.nframes, 2);
 	f = go_fixture();
-	f->st.regs.sp = AT(stack[4]); /* in mcall, still on the goroutine's stack */
+	f->st.regs.sp = AT(stack[4]); /* in mcall, which is still on the goroutine's stack */
 	CHECK_INT(walk_from(f, under(R_MCALL)), STACK_WHOLE);
 	CHECK_INT(f->st.nframes, 3);
 }
@@ -319,7 +319,7 @@ TEST(walk, go_asmcgocall_finds_the_goroutine_by_its_own_frame)
 	f->stack[1 + 6] = AT(g);
 	CHECK_INT(walk_from(f, under(3)), STACK_WHOLE);
 	CHECK_INT(f->st.nframes, 4);
-	f = go_fixture(); /* without a goroutine: rsp itself is in the frame */
+	f = go_fixture(); /* without a goroutine, rsp itself is in the frame */
 	f->stack[0] = under(R_ASMCGOCALL);
 	f->stack[1 + 5] = STACK + 8 * 9;
 	f->stack[9] = under(1);
@@ -327,13 +327,13 @@ TEST(walk, go_asmcgocall_finds_the_goroutine_by_its_own_frame)
 	CHECK_INT(f->st.nframes, 3);
 }
 
-/* Go < C < Go < C < Go: each callback's place on g0's stack leads to the one before. */
+/* Go < C < Go < C < Go: the place of each callback on g0's stack leads to the one before. */
 TEST(walk, go_callbacks_nest)
 {
 	struct fixture *f = go_fixture();
 
 	go.stack[4] = under(R_CGOCALLBACK);
-	go.g0[7] = STACK + 8; /* cgocallback's rsp there; at it, the one before */
+	go.g0[7] = STACK + 8; /* holds cgocallback's rsp and, at it, the one before */
 	f->stack[1] = under(3);
 	f->stack[2] = under(R_ASMCGOCALL);
 	f->stack[3 + 5] = go.g[1] - AT(stack[6]);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs the unit tests: `unit [AREA[/NAME]]...`; TAP on stdout, one process a case. */
+/* Runs the unit tests: `unit [AREA[/NAME]]...`, with TAP on stdout and one process per case. */
 #include "unit.h"
 
 #include <stdarg.h>
@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define EXIT_SKIPPED 77
-#define CASE_SECONDS 120 /* a hung case fails, it does not hang the run */
+#define CASE_SECONDS 120 /* a hung case fails instead of hanging the run */
 
 extern const struct unit_case *const __start_unit_cases[], *const __stop_unit_cases[];
 
@@ -83,7 +83,8 @@ static int run_case(const struct unit_case *c)
 		alarm(CASE_SECONDS);
 		c->run();
 		fflush(stdout);
-		/* exit, not _exit: LeakSanitizer reports from an exit handler. */
+		/* This calls exit and not _exit, because LeakSanitizer reports from an exit
+		 * handler. */
 		exit(0);
 	}
 	if (waitpid(pid, &status, 0) < 0)

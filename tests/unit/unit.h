@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Unit tests: TEST(area, what_is_expected) { ... CHECK(...); } in any file of this folder. Each case
- * runs in a process of its own, so that a crash is one red line and not the end of the run.
+ * Unit tests: write TEST(area, what_is_expected) { ... CHECK(...); } in any file of this directory.
+ * Each case runs in a separate process, so that a crash is one failed case and not the end of the
+ * run.
  */
 #ifndef CPROF_TESTS_UNIT_H
 #define CPROF_TESTS_UNIT_H
@@ -9,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Checked by a sanitizer, as gcc and clang say it. */
+/* Says whether a sanitizer checks the program, as gcc and clang define it. */
 #if defined(__SANITIZE_ADDRESS__)
 #define UNIT_SANITIZED 1
 #elif defined(__has_feature)
@@ -31,7 +32,7 @@ struct unit_case {
 		__attribute__((used, section("unit_cases"))) = &case_##area_##_##name_;  \
 	static void test_##area_##_##name_(void)
 
-/* Fails the case, with the place; never returns. */
+/* Fails the case, with the place; it never returns. */
 void unit_fail(const char *file, int line, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4), noreturn));
 /* Ends the case as skipped, with the reason. */
