@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What a CPU profile costs, beside perf in the same run: two busy threads, 30 calls deep, no frame
+"""Measures what a CPU profile costs, compared with perf in the same run: two busy threads, 30 calls deep, no frame
 pointers. The target counts its own rounds, so its slowdown is measured from inside. Medians of RUNS
 pairs (without and with the profiler); SECONDS each."""
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What a memory profile costs the target, beside its peers in the same run.
+"""Measures what a memory profile costs the target, compared with its peers in the same run.
 
 First a malloc+free pair in a loop that does nothing else, in 1, 2 and 4 threads: nanoseconds of the
 threads' CPU, medians of RUNS pairs of runs (without and with the profiler), BENCH_SECONDS each. Then
@@ -38,7 +38,7 @@ uprobe:%(lib)s:free { delete(@live[arg0]); }
 
 
 def wait_for(path, pattern, process, seconds=20):
-    """Until what `process` writes into the file matches."""
+    """Waits until what `process` writes into the file matches."""
     until = time.monotonic() + seconds
     while time.monotonic() < until and process.poll() is None:
         if re.search(pattern, open(path, errors="replace").read()):
@@ -48,7 +48,7 @@ def wait_for(path, pattern, process, seconds=20):
 
 
 class Profiler:
-    """A tool that attaches to a process: its command, and what it says when it is there."""
+    """A tool that attaches to a process: its command, and what it prints when it is attached."""
 
     def __init__(self, name, command, ready, environment=None):
         self.name, self.command, self.ready = name, command, ready
@@ -127,7 +127,7 @@ def profilers():
 
 
 def pair(profiler, threads):
-    """Nanoseconds of a pair in the loop, profiled when there is a profiler."""
+    """Returns nanoseconds of a pair in the loop, profiled if there is a profiler."""
     with tempfile.TemporaryDirectory(prefix="cprof-bench.") as directory:
         environment = dict(os.environ, **(profiler.environment if profiler else {}))
         target = subprocess.Popen([os.path.join(TARGETS, "heap_pairs"), str(threads)],
@@ -206,7 +206,7 @@ class Redis:
 
 
 class Postgres:
-    """As another user, since it does not run as root. Each connection is a process."""
+    """Runs as another user, because it refuses root. Each connection is a process."""
     title = "postgres, pgbench -S"
     programs = ["pgbench", "setpriv"]
     bin = max(glob.glob("/usr/lib/postgresql/*/bin"), default=None)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// bench_page.mjs PAGE...: how long a page takes to open, and frames a second while it is zoomed and panned.
+// bench_page.mjs PAGE... measures how long a page takes to open, and how many frames a second it
+// draws while it is zoomed and panned.
 import path from "node:path";
 import fs from "node:fs";
 import { launch, open } from "../page/browser.mjs";

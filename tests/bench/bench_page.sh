@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The page of a profile with a million samples and 100,000 distinct stacks, and one with 200,000, in Chromium.
+# Measures the page of a profile with a million samples and 100,000 distinct stacks, and one with
+# 200,000, in Chromium.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 export PLAYWRIGHT=${BUILD:-$PWD/build}/playwright

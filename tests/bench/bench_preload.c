@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bench_preload THREADS PAIRS [LIVE]: what a malloc+free pair costs in a loop that does nothing else, in
- * nanoseconds of a CPU: threads beyond the CPUs share them. Sizes from 16 to 512 bytes, so that no branch or bin is always
- * the same. Each thread frees the block at once, or with LIVE a random one of so many that it holds.
+ * bench_preload THREADS PAIRS [LIVE] measures the cost of a malloc+free pair in a loop that does
+ * nothing else, in nanoseconds of a CPU; threads beyond the number of CPUs share them. Sizes vary
+ * from 16 to 512 bytes, so that no branch or bin is always the same. Each thread frees the block at
+ * once or, with LIVE, a random one of that many that it holds.
  */
 #include <pthread.h>
 #include <stdint.h>
@@ -26,7 +27,7 @@ static double now(void)
 	return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
 }
 
-/* Puts a new block into a random place, and frees what was there. */
+/* Puts a new block into a random slot and frees the block that was there. */
 static void replace(void **held, long i, uint32_t *random)
 {
 	void **place, *p = malloc(sizes[i % SIZES]);

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# What libcprof-heap.so adds to a malloc+free pair: medians of pairs of runs, native and preloaded in turns;
-# heaptrack's own preloaded library in the same run where it is installed.
+# Measures what libcprof-heap.so adds to a malloc+free pair: medians of pairs of runs, native and
+# preloaded in turn; and heaptrack's own preloaded library in the same run if it is installed.
 set -euo pipefail
 build=${BUILD:-build}
 runs=${RUNS:-7}
@@ -12,7 +12,7 @@ trap 'rm -rf "$work"' EXIT
 
 median() { sort -n | awk '{ v[NR] = $1 } END { printf "%.2f", v[int((NR + 1) / 2)] }'; }
 
-# One line of the table from "NATIVE OTHER" lines: medians, the median difference, the ratio.
+# Prints one line of the table from "NATIVE OTHER" lines: medians, the median difference, the ratio.
 row() { # WHAT THREADS
 	local pairs=$work/pairs native other added
 	native=$(awk '{ print $1 }' "$pairs" | median)
@@ -23,7 +23,8 @@ row() { # WHAT THREADS
 			what, threads, native, other, added, other / native }'
 }
 
-# compare WHAT THREADS PAIRS RUNS COMMAND...: COMMAND runs the loop with what is compared; $live blocks are held.
+# compare WHAT THREADS PAIRS RUNS COMMAND...: COMMAND runs the loop with the library to compare;
+# $live blocks are held.
 live=1
 compare() {
 	local what=$1 threads=$2 pairs=$3 times=$4

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""How long the user waits: from the command to the first possible sample, and from the end of the
+"""Measures how long the user waits: from the command to the first possible sample, and from the end of the
 recording to the written profile, for a small program and for one that maps a 100 MB library."""
 
 import gzip

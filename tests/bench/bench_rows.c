@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bench_rows FILE [RUNS]: how fast a file's call frame information becomes rows; the median run. */
+/* bench_rows FILE [RUNS] measures how fast a file's call frame information becomes rows, in the
+ * median run. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +28,8 @@ static int by_value(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* One run from the open file to finished tables; the number of rows, or a negative errno. */
+/* Does one run from the open file to finished tables. Returns the number of rows, or a negative
+ * errno. */
 static long build(int fd, struct rule_set *set)
 {
 	struct elf_file *f = NULL;

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Rows per second from .eh_frame: a C library, and the 100 MB library that clang's package brings.
+# Measures rows per second from .eh_frame: of a C library, and of the 100 MB library in clang's
+# package.
 set -euo pipefail
 build=${BUILD:-build}
 

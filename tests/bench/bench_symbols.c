@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names a list of addresses of one ELF file and says how long that took: the driver of bench_symbols.sh.
+ * Names a list of addresses of one ELF file and prints how long that took; it is the driver of
+ * bench_symbols.sh.
  *   bench_symbols FILE < ADDRESSES           hex vaddrs, one a line; prints seconds
  *   bench_symbols -v FILE < ADDRESSES        prints the frames instead, as llvm-symbolizer does
  */

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Looking at profiles, beside go tool pprof on the same files: one of a million samples with 100,000 distinct
-stacks, and an ordinary one, 10 s of the sample program. Medians of RUNS, taken in turns."""
+"""Measures reports, compared with go tool pprof on the same files: one of a million samples with 100,000
+distinct stacks, and an ordinary one, 10 s of the sample program. Medians of RUNS, taken in turn."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ PPROF = ["go", "tool", "pprof"]
 
 
 def run(command):
-    """Seconds, and the peak in MB, of a command; with it, of the largest process that it starts."""
+    """Returns the seconds and the peak in MB of a command, including the largest process that it starts."""
     start = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)

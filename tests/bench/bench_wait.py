@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What measuring waits costs: BPF time per context switch, a loop in which two threads hand over to each
+"""Measures what measuring waits costs: BPF time per context switch, a loop in which two threads hand over to each
 other under cprof and its peers, and loops that never wait. The loops time themselves; the fastest of
 RUNS runs of SECONDS each: what else runs on the machine only ever adds."""
 
@@ -28,7 +28,7 @@ class Loop:
         self.pid = self.process.pid
 
     def measure(self):
-        """Nanoseconds a turn, passed and used, from now on; ends the loop."""
+        """Returns elapsed and CPU nanoseconds per turn from now on, and ends the loop."""
         said, _ = self.process.communicate("go\n")
         return tuple(float(word) for word in said.split())
 
@@ -40,7 +40,7 @@ class Loop:
 
 
 class Profiler:
-    """Records meanwhile; ended by SIGINT."""
+    """Records meanwhile; SIGINT ends it."""
 
     def __init__(self, command):
         self.directory = tempfile.TemporaryDirectory(prefix="cprof-bench.")
@@ -85,7 +85,7 @@ PEERS = [("perf record on the futex tracepoints", "perf", perf),
 
 
 def timed(name, command):
-    """A loop's nanoseconds a turn, passed and used, while `command` (a function of its PID; None: nobody) records."""
+    """Returns a loop's elapsed and CPU nanoseconds per turn while `command` (a function of its PID, or None) records."""
     runs = []
     for _ in range(RUNS):
         loop = Loop(name)
@@ -166,7 +166,7 @@ def handover():
 
 
 def not_waiting():
-    """The loops' own process is the target, which is more than the issue of other programs."""
+    """The loops' own process is the target, which costs more than recording another program."""
     print("\nLoops that never wait, CPU ns a turn: alone, while another program is recorded, and recorded:")
     for name in ("getppid", "eagain", "mutex"):
         idle = subprocess.Popen(["sleep", "600"])

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Loops whose speed shows what measuring waits costs: `wait_loops LOOP SECONDS` runs one, and after a line on the
- * standard input counts for so long and prints nanoseconds a turn, passed and used. handover: two threads wake each other
- * through futexes, 20 frames deep; getppid; eagain: a futex call that does not wait; mutex: one that nobody else
- * wants.
+ * `wait_loops LOOP SECONDS` runs a loop whose speed shows the overhead of measuring waits. After a
+ * line on the standard input it counts for that long and prints the elapsed and the CPU nanoseconds
+ * per turn. handover: two threads wake each other through futexes, 20 frames deep; getppid: a
+ * system call; eagain: a futex call that does not wait; mutex: one without contention.
  */
 #include <linux/futex.h>
 #include <pthread.h>
@@ -68,7 +68,7 @@ static void *second(void *unused)
 	return unused;
 }
 
-/* After a line: the time that passes, and the CPU time that the loop uses. */
+/* Measures, after a line of input, the elapsed time and the CPU time of the loop. */
 static void *measure(void *seconds)
 {
 	double began, used, n;

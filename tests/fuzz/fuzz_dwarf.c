@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes as an ELF file with symbols and DWARF: asked for names all over its code. */
+/* Opens any bytes as an ELF file with symbols and DWARF, and looks up names all over its code. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,7 +65,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 
 	if (elf_file_open_memory((struct bytes){data, size}, &f))
 		return 0;
-	/* A quarter of a second for each part: an input that takes longer does not pay for it. */
+	/* This is a quarter of a second for each part, so an input cannot take longer. */
 	budget_limit(elf_file_budget(f), 250000000, 256u << 20);
 	n = elf_file_segments(f, &seg);
 	for (size_t i = 0; i < n; i++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes as an ELF file: opened, its sections read, its call frame information compiled. */
+/* Opens any bytes as an ELF file, reads its sections and compiles its call frame information. */
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -20,7 +20,7 @@ static void read_sections(struct elf_file *f)
 		if (!elf_file_section(f, names[i], &s))
 			for (size_t at = 0; at < s.data.len; at++)
 				sum += s.data.data[at];
-	/* Keeps the reads. */
+	/* This keeps the compiler from removing the reads. */
 	if (sum == 0xdeadbeef)
 		abort();
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Folded text: what was read and written is read again as the same. */
+/* Checks that folded text which was read and written is read again as the same. */
 #include <stdlib.h>
 #include <string.h>
 

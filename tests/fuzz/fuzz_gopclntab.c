@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as Go's function table: the first half KiB is the code of a program, the rest its
- * .gopclntab. The table is read in full, and the program's unwind rows are made from it.
+ * Uses any bytes as Go's function table: the first half KiB is the code of a program, and the rest
+ * its .gopclntab. The table is read in full, and the program's unwind rows are made from it.
  */
 #include <elf.h>
 #include <stdlib.h>
@@ -85,7 +85,7 @@ static void read_table(const struct gopclntab *t)
 		if (gopclntab_find(t, fn.start, &line))
 			bytes += strlen(line.name) + (line.file ? strlen(line.file) : 0);
 	}
-	if (bytes == UINT64_MAX) /* keeps the reads */
+	if (bytes == UINT64_MAX) /* This keeps the compiler from removing the reads. */
 		abort();
 }
 

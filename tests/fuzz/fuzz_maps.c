@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any text as /proc/PID/maps: what is parsed must make sense. */
+/* Parses any text as /proc/PID/maps, and checks that the result makes sense. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any text as /proc/PID/mountinfo: whoever mounts chooses most of it. */
+/* Parses any text as /proc/PID/mountinfo, most of which is chosen by whoever mounts. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes as a record of a perf ring; everything that is borrowed must lie inside it. */
+/* Parses any bytes as a record of a perf ring, and checks that everything borrowed lies inside
+ * it. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

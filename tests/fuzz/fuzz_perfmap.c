@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any text as a perf map: each address gets the name of the last line that covers it, or none. */
+/* Parses any text as a perf map, and checks that each address gets the name of the last line that
+ * covers it, or none. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,7 @@ static char *copy_of(const u8 *data, size_t size)
 	return text;
 }
 
-/* The plain way: the last line that covers `address`, by its name. */
+/* Finds the last line that covers `address`, and its name, by a plain search. */
 static char *find_slowly(char *text, u64 address)
 {
 	char *found = NULL;
@@ -47,7 +48,8 @@ static char *find_slowly(char *text, u64 address)
 	return found;
 }
 
-/* Only hex digits, blanks, newlines and letters: what strtoull() reads as parse_hex() does. */
+/* Accepts only hex digits, blanks, newlines and letters, which strtoull() reads as parse_hex()
+ * does. */
 static bool is_plain(const u8 *data, size_t size)
 {
 	for (size_t i = 0; i < size; i++) {

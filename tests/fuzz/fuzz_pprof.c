@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Profiles of hostile files: read, looked at in every way, merged, and written. */
+/* Reads hostile profiles, shows them in every way, merges them and writes them. */
 #include <stdlib.h>
 
 #include "format/read.h"
@@ -15,7 +15,7 @@ static int swallow(void *arg, const void *data, size_t len)
 
 static const struct sink nowhere = {.write = swallow};
 
-/* What people and browsers look at has no controls in it, whatever the strings of the file were. */
+/* Output for people and browsers contains no controls, whatever the strings of the file were. */
 static int watch(void *arg, const void *data, size_t len)
 {
 	u8 *last = arg;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes as a file with static probes and an allocator, and as the code that probes go into. */
+/* Uses any bytes as a file with static probes and an allocator, and as the code that probes go
+ * into. */
 #include <stdint.h>
 #include <stdlib.h>
 

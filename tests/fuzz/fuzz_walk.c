@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as registers, rules, rows and a stack. The walk must end, inside its bounds, whatever the
- * tables say: they are made from files that belong to the target's user.
+ * Uses any bytes as registers, rules, rows and a stack. The walk must end, and stay within its
+ * bounds, whatever the tables say, because they are made from files that belong to the target's
+ * user.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -16,13 +17,14 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* On the heap, as whole pages, so that a read beyond them is seen. */
+/* They are on the heap as whole pages, so that a read beyond them is detected. */
 struct tables {
 	struct rows rows;
 	struct unwind_rule rules[RULES];
 };
 
-/* Two modules with a table, memory without a file, a module without a table, and holes. */
+/* There are two modules with a table, memory without a file, a module without a table, and
+ * holes. */
 static bool find_module(void *arg, u64 pc, u32 *module, u64 *off)
 {
 	static const u32 modules[] = {MODULE_FIRST_FILE, MODULE_FIRST_FILE, MODULE_ANON,

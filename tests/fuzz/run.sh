@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# run.sh SECONDS|corpus DIR: each harness in DIR for so long, or once over its committed corpus. TAP.
-# A finding stays in DIR as crash-*; move it to tests/fuzz/corpus/<name>/ with its fix.
+# run.sh SECONDS|corpus DIR runs each harness in DIR for so long, or once over its committed corpus,
+# and prints TAP. A finding stays in DIR as crash-*; move it to tests/fuzz/corpus/<name>/ with its
+# fix.
 set -u
 how=$1
 dir=$2

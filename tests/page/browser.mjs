@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// A headless Chromium that opens pages of the tests and notes what they must not do.
+// Starts a headless Chromium that opens pages of the tests and records what they must not do.
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import path from "node:path";
 import fs from "node:fs";
 
-// PLAYWRIGHT: the folder with node_modules (tests/page/setup.sh).
+// PLAYWRIGHT is the directory with node_modules (tests/page/setup.sh).
 const require = createRequire(path.join(process.env.PLAYWRIGHT, "x.js"));
 const { chromium } = require("playwright-core");
 
@@ -14,18 +14,19 @@ const CHROMIUM = {
 		.find((file) => fs.existsSync(file)),
 	args: ["--no-sandbox", "--disable-gpu"],
 };
-// A busy machine makes everything late.
+// A busy machine delays everything.
 const PATIENCE_MS = 90000;
 
 export const serve = () => chromium.launchServer(CHROMIUM);
 
-// BROWSER_AT: the address of one that runs already (serve.mjs).
+// BROWSER_AT is the address of a browser that already runs (serve.mjs).
 export async function launch(options = {}) {
 	const at = process.env.BROWSER_AT;
 	return at ? chromium.connect(at) : chromium.launch({ ...CHROMIUM, timeout: PATIENCE_MS, ...options });
 }
 
-// Opens FILE; `faults` collects console errors, exceptions, dialogs and requests that leave the page.
+// Opens FILE. `faults` collects console errors, exceptions, dialogs and requests that leave the
+// page.
 export async function open(browser, file, { hash = "", context = {}, script = null, width = 1280, height = 760 } = {}) {
 	const ctx = await browser.newContext({ viewport: { width, height }, acceptDownloads: true, ...context });
 	ctx.setDefaultTimeout(PATIENCE_MS);
@@ -48,7 +49,7 @@ export async function open(browser, file, { hash = "", context = {}, script = nu
 	return { page, faults, close: () => ctx.close() };
 }
 
-// Until what was asked for has been drawn.
+// Waits until the requested view has been drawn.
 export async function settle(page) {
 	await page.waitForFunction(() => {
 		const { graph, callers, callees } = window.cprofPage;
@@ -56,7 +57,8 @@ export async function settle(page) {
 	});
 }
 
-// Where on the page the frame of a path of names is ("main", "serve"), in the graph of that name.
+// Returns where on the page the frame of a path of names is ("main", "serve"), in the graph of that
+// name.
 export async function frame(page, names, graph = "graph") {
 	return page.evaluate(([names, which]) => {
 		const g = window.cprofPage[which], { tree, functions } = g;
@@ -80,7 +82,7 @@ export async function click(page, names, graph) {
 	await settle(page);
 }
 
-// The colour of the picture's pixel at a place of the page.
+// Returns the colour of the picture's pixel at a position of the page.
 export async function pixel(page, x, y) {
 	return page.evaluate(([x, y]) => {
 		const { canvas } = window.cprofPage.graph, box = canvas.getBoundingClientRect();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the page does, on the profiles of make_page.c. `open(name, options)` gives a page; faults are checked after.
+// What the page does with the profiles of make_page.c. `open(name, options)` gives a page; faults
+// are checked afterwards.
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
@@ -29,7 +30,8 @@ const save = async (page, item) => {
 	await page.click("text=Save");
 	const [download] = await Promise.all([page.waitForEvent("download"), page.click(`text=${item}`)]);
 	const name = download.suggestedFilename();
-	await download.saveAs(path.resolve("saved", name)); // the browser's own file is another process' affair
+	// another process owns the browser's own file
+	await download.saveAs(path.resolve("saved", name));
 	return { name, bytes: fs.readFileSync(path.resolve("saved", name)) };
 };
 const total = (page) => page.evaluate(() => window.cprofPage.graph.tree.value[0]);
@@ -48,7 +50,7 @@ export async function load(open) {
 	for (const kind of ["user code 35.0 %", "inlined 30.0 %", "kernel 30.0 %", "JIT code 5.00 %"])
 		assert.ok(legend.includes(kind), `${legend} lacks ${kind}`);
 	assert.ok((await page.screenshot()).length > 5000);
-	// By module: also those have a colour that only call others.
+	// By module, frames that only call others also have a colour.
 	await choose(page, "color", "module");
 	assert.deepEqual(await page.$$eval(".legend li", (items) => items.map((item) => item.textContent)),
 		["shop 65.0 %", "[kernel.kallsyms] 30.0 %", "perf-7.map 5.00 %", "libc.so.6 0 %", "[stack cut] 0 %"]);
@@ -57,7 +59,7 @@ export async function load(open) {
 	assert.ok(Math.max(r, g, b) - Math.min(r, g, b) > 30, "a module of some width is grey");
 }
 
-// A million samples in 100,000 stacks.
+// This profile has a million samples in 100,000 stacks.
 export async function speed(open) {
 	const page = await open("large"), opened = await openingCost(page);
 	assert.ok(opened < 1000, `opening takes ${opened} ms of CPU time`);
@@ -87,7 +89,7 @@ export async function zoom(open) {
 	await page.click(".crumbs button:has-text('all')");
 	await settle(page);
 	near((await frame(page, ["main"])).share, 0.8);
-	// With the wheel at the pointer, and by dragging.
+	// The view moves with the wheel at the pointer, and by dragging.
 	const f = await frame(page, ["main", "serve"]);
 	await page.mouse.move(f.x + 20, f.y + 5);
 	await page.keyboard.down("Control");
@@ -116,10 +118,10 @@ export async function find(open) {
 	const lost = await frame(page, ["[stack cut: stack deeper than the limit]", "lost"]);
 	const [r, , b] = await pixel(page, lost.x + 20, lost.y + 3);
 	assert.ok(r > 180 && b > 180, "a match has no colour of its own");
-	// Not a regular expression: taken as text, and said.
+	// This is not a regular expression, so it is taken as text, and the page says so.
 	assert.match(await search(page, "[stack cut"), /^5\.00 %/);
 	assert.equal(await page.getAttribute("#search", "aria-invalid"), "true");
-	// Enter goes to the largest match, within the zoomed part the share is of that part.
+	// Enter goes to the largest match. Within the zoomed part, the share is of that part.
 	await search(page, "^scan$");
 	await page.keyboard.press("Enter");
 	await settle(page);
@@ -142,7 +144,7 @@ export async function highlight(open) {
 	const tip = await page.textContent("#tip");
 	for (const text of ["scan", "/usr/bin/shop", "inlined", "src/shop.cc:10", "300 ms", "30.0 %"])
 		assert.ok(tip.includes(text), `${tip} lacks ${text}`);
-	// Two lines of one function are one frame; the tooltip has both.
+	// Two lines of one function are one frame, whose tooltip has both.
 	const parse = await frame(page, ["main", "serve", "parse"]);
 	await page.mouse.move(parse.x + 20, parse.y + 8);
 	assert.match(await page.textContent("#tip"), /shop\.cc:40 {2}75\.0 %.*shop\.cc:44 {2}25\.0 %/);
@@ -171,7 +173,8 @@ export async function idle(open) {
 	assert.equal(await total(page), 1100000000);
 	await page.click("#toggle-hideIdle");
 	await settle(page);
-	// epoll_wait and the join by their names, take by its label; the mutex and the work stay.
+	// epoll_wait and the join are idle by their names, and take by its label; the mutex and the
+	// work stay.
 	assert.equal(await total(page), 130000000);
 	await page.click("#toggle-hideIdle");
 	await settle(page);
@@ -207,7 +210,7 @@ export async function sandwich(open) {
 	assert.equal((await frame(page, ["serve", "main"], "callers")).value, 20 * 1e7);
 	assert.equal((await frame(page, ["write", "do_syscall"], "callees")).value, 15 * 1e7);
 	assert.match(await page.textContent(".chosen"), /total 200 ms \(20\.0 %\), self 0 \(0 %\)/);
-	// Called from two places, and recursive.
+	// The function is called from two places, and is recursive.
 	await page.fill("#chosen", "scan");
 	await page.press("#chosen", "Enter");
 	await settle(page);
@@ -239,7 +242,7 @@ export async function table(open) {
 	assert.deepEqual(names, [...names].sort());
 	await search(page, "sys");
 	assert.deepEqual((await rows(page)).map((r) => r[4]), ["do_syscall"]);
-	// For screen readers: a real table with headers, and views that say what they are.
+	// Screen readers need a real table with headers, and views that say what they are.
 	assert.equal(await page.getByRole("columnheader").count(), 6);
 	assert.equal(await page.getByRole("tab", { selected: true }).textContent(), "Functions");
 	await page.click("td button:has-text('do_syscall')");
@@ -263,7 +266,7 @@ export async function diff(open) {
 	await page.mouse.move(reply.x + 20, reply.y + 8);
 	assert.match(await page.textContent("#tip"), /The change is within sampling noise\.$/);
 	assert.match(await page.textContent(".legend"), /within sampling noise/);
-	// What is gone has a width when the widths are the old ones.
+	// A frame that has disappeared has a width if the widths are the old ones.
 	assert.equal((await frame(page, ["main", "gone"])).width, 0);
 	await choose(page, "width", "base");
 	near((await frame(page, ["main", "gone"])).share, 0.1);
@@ -286,7 +289,7 @@ export async function diff(open) {
 	assert.ok(await page.isVisible(".chosen"));
 }
 
-// diff.txt: what `cprof diff` prints of the same profiles.
+// diff.txt is what `cprof diff` prints for the same profiles.
 export async function chance(open) {
 	const page = await open("compared", { hash: "#view=table" });
 	const have = (await rows(page)).map((row) => [row[7], row[2].startsWith("~")]), want = [];
@@ -314,7 +317,7 @@ export async function resizing(open) {
 	await search(page, "main");
 	await choose(page, "color", "module");
 	assert.equal(await root(), 19);
-	// Scrolled away by hand, it stays away.
+	// After scrolling away by hand, the view stays there.
 	await page.evaluate(() => window.cprofPage.graph.scroller.scrollTop = 0);
 	await page.waitForTimeout(100);
 	assert.ok(await root() < 0);
@@ -393,7 +396,7 @@ export async function pictures(open) {
 		return [doc.querySelectorAll("parsererror").length, doc.querySelectorAll("title").length];
 	}, bad);
 	assert.deepEqual(errors, [0, 11]);
-	// On paper the whole graph is there, light, and gone again afterwards.
+	// On paper the whole graph is there, in light colours, and it is gone again afterwards.
 	await page.emulateMedia({ media: "print" });
 	await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
 	assert.equal(await page.locator(".printed").count(), 1);
@@ -417,7 +420,8 @@ export async function address(open) {
 	assert.equal(await again.inputValue("#choose-color"), "module");
 	assert.equal(await again.getAttribute("#toggle-icicle", "aria-pressed"), "true");
 	near((await frame(again, ["main", "serve", "parse"])).share, 1);
-	// So is a place between frames, once the hand rests, and the order of the table.
+	// A position between frames is kept as well, once no input comes, and so is the order of
+	// the table.
 	await again.focus(".graph");
 	await press(again, "-");
 	const wide = await frame(again, ["main", "serve", "parse"]);
@@ -432,7 +436,7 @@ export async function address(open) {
 	const beside = await open("cpu", { hash: await again.evaluate(() => location.hash) });
 	near((await frame(beside, ["main", "serve", "parse"])).x, wide.x, 0.5);
 	near((await frame(beside, ["main", "serve", "parse"])).width, wide.width, 0.5);
-	// Back undoes the zoom; nonsense is ignored.
+	// Back undoes the zoom, and nonsense is ignored.
 	await page.goBack();
 	await page.waitForFunction(() => window.cprofPage.graph.focus === 0);
 	await settle(page);
@@ -458,7 +462,8 @@ export async function escaping(open) {
 	await click(await open("evil"), ["main", "</script><img src=x onerror=window.stolen=1>"]);
 }
 
-// Every string of these, also units and label keys, is markup that would run a script (tests/e2e/hostile.py).
+// Every string of these, including units and label keys, is markup that would run a script
+// (tests/e2e/hostile.py).
 export async function strangers(open) {
 	const ran = () => [document.documentElement.id, document.querySelectorAll("img, script:not([type])").length];
 	for (const name of ["hostile", "hostile-diff"]) {
@@ -478,7 +483,7 @@ export async function strangers(open) {
 	assert.ok(await picture.evaluate(() => document.documentElement.textContent.includes("<script>")));
 }
 
-// What tells names apart remains when there is little room.
+// The distinctive part of names remains when there is little space.
 export async function names(open) {
 	const page = await open("cpu");
 	const shortened = {
@@ -494,14 +499,14 @@ export async function names(open) {
 		assert.equal(await page.evaluate((text) => window.cprofPage.shortName(text), name), short);
 }
 
-// top.txt: what go tool pprof -top says of the same profile.
+// top.txt is what go tool pprof -top prints for the same profile.
 export async function numbers(open) {
 	const page = await open("many");
 	const have = await page.evaluate(() => {
 		const { stacks, functions } = window.cprofPage, sums = stacks.table(window.cprofPage.tree(""));
 		return functions.name.slice(0, functions.real).map((name, f) => [name, sums.self[f], sums.total[f]]);
 	});
-	// pprof leaves out what stands in brackets; the names end in numbers.
+	// pprof leaves out what is in brackets; the names end in numbers.
 	const want = new Map(), number = (name) => name.match(/function_\d+/)[0];
 	for (const line of fs.readFileSync("top.txt", "utf8").split("\n")) {
 		const m = /^ *([\d.]+)(?:ns)? +\S+ +\S+ +([\d.]+)(?:ns)? +\S+ {2}(.*)$/.exec(line);

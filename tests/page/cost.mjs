@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a page costs the thread that it runs in, in milliseconds of CPU time: the same on a busy machine as on an idle
-// one, where trace.mjs sees fewer frames.
+// Measures what a page costs its thread, in milliseconds of CPU time. That is the same on a busy
+// machine as on an idle one, where trace.mjs sees fewer frames.
 import { act } from "./trace.mjs";
 
 async function threadTime(session) {
@@ -14,15 +14,15 @@ async function metering(page) {
 	return session;
 }
 
-// From the beginning of the navigation until the graph has been drawn. Opens the page once more.
+// From the beginning of the navigation until the graph has been drawn. It opens the page once more.
 export async function openingCost(page) {
 	const session = await metering(page);
-	await page.reload(); // begins the count anew
+	await page.reload(); // restarts the count
 	await page.waitForFunction(() => window.cprofPage && window.cprofPage.graph.rows.length);
 	return threadTime(session);
 }
 
-// { frames, cost: of each } of "zoom" or "pan" in the flame graph.
+// Returns { frames, cost: of each } of "zoom" or "pan" in the flame graph.
 export async function movingCost(page, what) {
 	const session = await metering(page);
 	await page.evaluate(() => {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// firefox.mjs PAGE DIR: the page in a headless Firefox with its profile in DIR, by Marionette, Firefox's own
-// remote control: lines of JSON behind their length, over TCP.
+// firefox.mjs PAGE DIR opens the page in a headless Firefox with its profile in DIR, through
+// Marionette, which is Firefox's own remote control: lines of JSON after their length, over TCP.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import fs from "node:fs";
@@ -14,12 +14,12 @@ const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 function start() {
 	fs.mkdirSync(dir, { recursive: true });
 	fs.writeFileSync(path.join(dir, "user.js"), 'user_pref("marionette.port", 0);\n');
-	// The console can only be read with access to the system.
+	// Reading the console requires access to the system.
 	return spawn("firefox-esr", ["--headless", "--no-remote", "--marionette", "--remote-allow-system-access",
 		"--profile", dir, "--width=1200", "--height=600"], { stdio: "ignore" });
 }
 
-// Until WHAT is true; a busy machine makes everything late.
+// Waits until WHAT is true; a busy machine delays everything.
 async function soon(what, why) {
 	for (let tries = 0; tries < 2000; tries++) {
 		if (await what())
@@ -29,7 +29,7 @@ async function soon(what, why) {
 	assert.fail(why);
 }
 
-// The port is free at first, so Firefox chooses it and leaves a note.
+// Firefox chooses a free port and writes it to a file.
 async function connect() {
 	const note = path.join(dir, "MarionetteActivePort");
 	await soon(() => fs.existsSync(note) && fs.readFileSync(note, "utf8").trim(), "Firefox does not start");
@@ -53,7 +53,7 @@ class Marionette {
 				return;
 			const message = JSON.parse(this.rest.subarray(colon + 1, end).toString());
 			this.rest = this.rest.subarray(end);
-			// Before all answers it greets, which is no list.
+			// Before all answers it sends a greeting, which is not a list.
 			if (Array.isArray(message))
 				this.waiting.get(message[1])(message);
 		}

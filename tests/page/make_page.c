@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * make-page CASE [FORMAT]: a page whose content is known, on stdout, for the tests that drive a browser; or
- * the same profile in another format.
+ * make-page CASE [FORMAT] writes a page with known content to stdout, for the tests that drive a
+ * browser, or the same profile in another format.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,9 +13,10 @@
 #define MAX_DEPTH 48
 #define MAX_TYPES 4
 #define PERIOD 1000000
-#define COUNTED 10 /* samples of a row of a CPU profile, for each that its line says */
+#define COUNTED 10 /* samples for each one in a row of a CPU profile */
 
-/* Root first; the letter says whose code it is, 'i' what is inlined into the frame before. "#7" is the line. */
+/* Stacks are root first. The letter gives the kind of code; 'i' is inlined into the frame before,
+ * and "#7" is the line. */
 struct row {
 	const char *frames[8];
 	s64 values[MAX_TYPES];
@@ -98,7 +99,7 @@ static void check(int code)
 	number(code);
 }
 
-/* As `cprof` heads a profile; only what is sampled at a rate says so. */
+/* The head is that of `cprof`'s own profiles; only what is sampled at a rate gives a rate. */
 static struct profile *new_profile(const char *title, bool cpu)
 {
 	struct profile *p;
@@ -146,7 +147,7 @@ static struct profile_line line_of(struct profile *p, const char *frame)
 	};
 }
 
-/* One location from `frames`, which are one physical frame and what is inlined into it. */
+/* Adds one location from `frames`, which are one physical frame and what is inlined into it. */
 static u32 location(struct profile *p, const char *const *frames, u32 n)
 {
 	struct profile_line lines[MAX_DEPTH];
@@ -214,7 +215,7 @@ static const char *const heap_types[] = {"alloc_objects", "count",         "allo
 static const char *const wall_types[] = {"cpu",   "nanoseconds", "blocked", "nanoseconds",
 					 "total", "nanoseconds", NULL};
 
-/* 100,000 distinct stacks of a program with 3,000 functions, a million samples. */
+/* Makes 100,000 distinct stacks of a program with 3,000 functions and a million samples. */
 static struct profile *big_profile(u32 stacks)
 {
 	struct profile *p = from_rows("cpu of a large program", NULL, 0, cpu_types);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// run.mjs CASE: one case of cases.mjs against the pages in the current folder.
+// run.mjs CASE runs one case of cases.mjs against the pages in the current directory.
 import path from "node:path";
 import { launch, open } from "./browser.mjs";
 import * as cases from "./cases.mjs";

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// screenshot.mjs PAGE OUT.png: the flame graph with the tooltip of a frame in the middle.
+// screenshot.mjs PAGE OUT.png saves the flame graph with the tooltip of a frame in the middle.
 import path from "node:path";
 import { launch, open, settle } from "./browser.mjs";
 
 const [, , file, out] = process.argv, browser = await launch();
 const { page } = await open(browser, path.resolve(file), { width: 1200, height: 600 });
 await page.addStyleTag({ content: ".facts div:nth-child(3), .facts div:nth-child(4) { display: none; }" });
-// A name that says something, in a frame of some width, high up.
+// A frame of some width, high up, whose name says something.
 const place = await page.evaluate(() => {
 	const { graph } = window.cprofPage, { tree, functions } = graph, box = graph.canvas.getBoundingClientRect();
 	let best = -1;

@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# screenshot.sh CPROF DIR OUT.png: the README's picture, of a fresh profile of the sample program.
-# DIR is where playwright-core is kept.
+# screenshot.sh CPROF DIR OUT.png makes the README's picture from a fresh profile of the sample
+# program. DIR is where playwright-core is kept.
 set -eu
 cprof=$1 out=$3
 here=$(dirname "$0")
 "$here/setup.sh" "$2"
 dir=$(mktemp -d -t shop-XXXX)
-# Paths as on anybody's machine.
+# Paths are replaced, so that they look alike on every machine.
 g++ -O2 -g -pthread -fomit-frame-pointer -ffile-prefix-map="$PWD"=/src \
 	-ffile-prefix-map="$here/../targets/demo.cpp"=shop.cpp -o "$dir/shop" "$here/../targets/demo.cpp"
 "$dir/shop" >/dev/null &

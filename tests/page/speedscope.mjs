@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// speedscope.mjs SPEEDSCOPE FILE...: what speedscope itself makes of each file, as JSON lines: its title, and total,
-// self and name of each function as its sandwich view prints them.
+// speedscope.mjs SPEEDSCOPE FILE... prints what speedscope itself makes of each file, as JSON
+// lines: its title, and total, self and name of each function as its sandwich view prints them.
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { launch } from "./browser.mjs";
 
-// As speedscope's own command does it: a script beside the page that hands the file over.
+// This is how speedscope's own command does it: a script beside the page passes the file on.
 function handOver(file, folder) {
 	const script = path.join(folder, "load.js");
 	const bytes = fs.readFileSync(file).toString("base64");
@@ -15,7 +15,7 @@ function handOver(file, folder) {
 	return script;
 }
 
-// The list draws only the rows that are in sight; the window is tall.
+// The list draws only the visible rows, so the window is tall.
 async function rows(page) {
 	await page.keyboard.press("3");
 	await page.waitForFunction(() => [...document.querySelectorAll("td")].some((td) => td.innerText.includes("%)")));

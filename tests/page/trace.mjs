@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How fast a page is, by Chromium's own record (trace) of the frames that it drew, under real input.
+// Measures how fast a page is under real input, by Chromium's own record (trace) of the frames that
+// it drew.
 import { settle } from "./browser.mjs";
 
 const CATEGORIES = ["-*", "blink.user_timing", "disabled-by-default-devtools.timeline.frame"];
@@ -12,7 +13,7 @@ async function traced(page, work) {
 	return JSON.parse((await browser.stopTracing()).toString()).traceEvents.sort((a, b) => a.ts - b.ts);
 }
 
-// When frames got drawn, in ms, by the process that this event is from.
+// Returns when frames were drawn, in ms, by the process that this event is from.
 function framesAfter(events, first) {
 	return events.filter((e) => e.name === "DrawFrame" && e.pid === first.pid && e.ts > first.ts)
 		.map((e) => e.ts / 1000);
@@ -29,7 +30,8 @@ function markFirstGraph() {
 	requestAnimationFrame(look);
 }
 
-// Milliseconds from the beginning of the navigation until the graph was on the screen. Opens it once more.
+// Returns the milliseconds from the beginning of the navigation until the graph was on the screen.
+// It opens the page once more.
 export async function opening(page) {
 	await page.addInitScript(markFirstGraph);
 	const events = await traced(page, async () => {
@@ -44,7 +46,7 @@ export async function opening(page) {
 }
 
 const ACTIONS = {
-	// The answer to a turn of the wheel takes two frames; it is not waited for.
+	// The response to a turn of the wheel takes two frames and is not waited for.
 	async zoom(page, x, y, i) {
 		page.mouse.wheel(0, i % 40 < 20 ? -40 : 40);
 		await page.waitForTimeout(12);
@@ -57,7 +59,7 @@ const ACTIONS = {
 	},
 };
 
-// What is pressed while it is done.
+// The key that is pressed meanwhile.
 async function holding(page, what, press) {
 	if (what === "pan")
 		await page.mouse[press ? "down" : "up"]();
@@ -79,7 +81,8 @@ export async function act(page, what, marks = { begin() {}, end() {} }) {
 	await holding(page, what, false);
 }
 
-// { rate: frames a second, longest: ms between two } of "zoom", "pan" or "hover" in the flame graph.
+// Returns { rate: frames a second, longest: ms between two } of "zoom", "pan" or "hover" in the
+// flame graph.
 export async function moving(page, what) {
 	const mark = (name) => page.evaluate((text) => performance.mark(text), name);
 	const events = await traced(page, () => act(page, what, { begin: () => mark("begin"), end: () => mark("end") }));

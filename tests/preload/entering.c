@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A library with an allocator whose functions go through each other, as in some that look for errors:
- * malloc() and calloc() by memalign(), realloc() by malloc() and free(). It never reuses memory.
+ * A library with an allocator whose functions call each other, as in some debugging allocators:
+ * malloc() and calloc() call memalign(), and realloc() calls malloc() and free(). It never reuses
+ * memory.
  */
 #include <stdatomic.h>
 #include <stdint.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * exchange ROUNDS: four threads, each of which allocates ROUNDS blocks of changing size and puts them into
- * places that all share; whoever finds a block in a place frees it. All are freed in the end.
+ * exchange ROUNDS has four threads. Each allocates ROUNDS blocks of changing size and puts them
+ * into slots that all share; a thread that finds a block in a slot frees it. All blocks are freed
+ * in the end.
  */
 #include <pthread.h>
 #include <stdatomic.h>

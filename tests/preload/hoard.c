@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hoard BLOCKS: holds so many blocks at once, frees them all, and allocates once more. */
+/* hoard BLOCKS holds that many blocks at once, frees them all, and allocates once more. */
 #include <stdlib.h>
 
 int main(int argc, char **argv)

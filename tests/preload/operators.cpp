@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * operators ROUNDS: every operator new and delete once a round: 8 allocations, of 8 * 64 bytes, and 8
- * frees. Before, that they fail as they should. Also built as a plugin that a C program loads.
+ * operators ROUNDS calls every operator new and delete once a round, which is 8 allocations of 8 *
+ * 64 bytes and 8 frees. Before that, it checks that they fail as they should. It is also built as a
+ * plugin that a C program loads.
  */
 #include <cstdint>
 #include <cstdio>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * probe_count LIBRARY ALLOC FREE DROPPED COMMAND...: runs the command and prints how often the probes at these
- * file offsets were hit meanwhile, by whoever uses this file. With -l first: lists the hits of the
- * command's first thread in their order, with the arguments, in place of the counts.
+ * probe_count LIBRARY ALLOC FREE DROPPED COMMAND... runs the command and prints how often the
+ * probes at these file offsets were hit meanwhile by any process that uses this file. With -l as
+ * the first argument it instead lists the hits of the command's first thread in their order, with
+ * the arguments.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +21,8 @@
 #define PROBES 3
 #define CPUS_MAX 1024
 #define RING_PAGES 4096u
-/* asm/perf_regs.h's numbers of the first three argument registers, which is their order in a record. */
+/* asm/perf_regs.h gives the numbers of the first three argument registers, whose order is that in a
+ * record. */
 #define PERF_RDX 3
 #define PERF_RSI 4
 #define PERF_RDI 5
@@ -44,7 +46,8 @@ static uint32_t uprobe_type(void)
 	return type;
 }
 
-/* All of a CPU, or of a process from its exec on: inherited events of this kind miss threads (6.18). */
+/* Opens an event for all of a CPU, or for a process from its exec on. Inherited events of this kind
+ * miss threads (Linux 6.18). */
 static int probe_open(const char *path, uint64_t offset, pid_t pid, int cpu)
 {
 	struct perf_event_attr attr = {
@@ -68,7 +71,7 @@ static int probe_open(const char *path, uint64_t offset, pid_t pid, int cpu)
 	return fd;
 }
 
-/* The command, waiting until `go` is closed. */
+/* Starts the command, which waits until `go` is closed. */
 static pid_t command_start(char **argv, int *go)
 {
 	int pipe_fds[2];

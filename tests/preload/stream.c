@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stream BLOCKS: allocates and frees so many blocks, of sizes as programs have them, and prints their bytes. */
+/* stream BLOCKS allocates and frees that many blocks of typical sizes, and prints their bytes. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * trouble KIND ROUNDS: what is hard on a library in front of the allocator.
- *   fork     children of a process whose other threads allocate all the time; each allocates, too
+ * trouble KIND ROUNDS does what is difficult for a library in front of the allocator:
+ *   fork     children of a process whose other threads allocate all the time; each allocates as
+ *   well
  *   signal   a handler that allocates and frees while the program computes
- *   dlopen   libraries that come and go while other threads allocate (LIBRARY as third argument)
- *   plugin   a library that alone brings the C++ library runs its rounds (PLUGIN as third argument)
- *   exit     threads that end with a block that the first thread then frees
+ *   dlopen   libraries are loaded and unloaded while other threads allocate (LIBRARY is the third
+ *   argument)
+ *   plugin   a library that alone loads the C++ library runs its rounds (PLUGIN is the third
+ *   argument)
+ *   exit     threads end while they hold a block that the first thread then frees
  */
 #include <dlfcn.h>
 #include <pthread.h>
@@ -114,7 +117,7 @@ static void *allocates(void *unused)
 
 static void exits(long rounds)
 {
-	/* One more: the C library keeps what the first thread needed. */
+	/* There is one more round, because the C library keeps what the first thread needed. */
 	while (rounds-- >= 0) {
 		pthread_t id;
 		void *block;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * functions ROUNDS [no-pvalloc]: goes through every function of the allocator that often. Each round is 16 allocations of
- * 401,579 bytes in all, and 16 frees; one of each more where realloc() to zero gives a block. jemalloc 5.3
- * has no pvalloc(), and crashes on being given glibc's: valloc() takes its place.
+ * wrappers ROUNDS [no-pvalloc] calls every function of the allocator that often. Each round has 16
+ * allocations of 401,579 bytes in all and 16 frees, and one more of each if realloc() to zero
+ * returns a block. jemalloc 5.3 has no pvalloc() and crashes on a block from that of glibc, so
+ * valloc() takes its place.
  */
 #include <errno.h>
 #include <malloc.h>
@@ -12,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The compiler knows these functions well enough to leave them out. */
+/* The compiler knows these functions well enough to remove the calls. */
 static void *opaque(void *p)
 {
 	__asm__ volatile("" : "+r"(p)::"memory");

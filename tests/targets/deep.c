@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* deep N: recursion N calls deep, with all the time spent at the bottom. */
+/* deep N recurses N calls deep and spends all its time at the bottom. */
 #include "target.h"
 
 static NOINLINE void bottom(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The sample of `make demo`: a small service that parses orders, prices them and writes a report, with
- * three threads, inlined templates, library calls and some time in the kernel.
+ * The sample of `make demo`: a small service that parses orders, prices them and writes a report.
+ * It has three threads, inlined templates, library calls and some time in the kernel.
  */
 #include "target.h"
 

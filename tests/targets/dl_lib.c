@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A library that burns time in a function of the name and frame size that the build gives it. */
+/* A library that spends CPU time in a function whose name and frame size the build sets. */
 #include "target.h"
 
 static NOINLINE void burn(long n)

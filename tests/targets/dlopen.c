@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * dlopen DIR [SECONDS]: a library that comes SECONDS after "ready", works, and goes; then another build
- * with other frames, mostly at the very same addresses; and so on in turn. All times are CPU time, so that both
- * get as much of a recording on a busy machine.
+ * dlopen DIR [SECONDS] loads a library SECONDS after "ready", works in it, and unloads it. Then it
+ * does the same with another build with other frames, mostly at the very same addresses, and so on
+ * in turn. All times are CPU time, so that both get an equal part of a recording on a busy machine.
  */
 #include "target.h"
 

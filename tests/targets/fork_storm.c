@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fork_storm PAUSE LIFE: forks a child every PAUSE microseconds, which allocates, locks and lives for LIFE
- * microseconds; at most 500 at once.
+ * fork_storm PAUSE LIFE forks a child every PAUSE microseconds. Each child allocates, locks and
+ * runs for LIFE microseconds; at most 500 exist at once.
  */
 #include "target.h"
 

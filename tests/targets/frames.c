@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Frames that are awkward to unwind: a realigned stack whose CFA is an expression, more than 32 KiB of
- * locals, variable-length arrays. All three stand on one stack, with the time at its bottom.
+ * Contains frames that are awkward to unwind: a realigned stack whose CFA is an expression, more
+ * than 32 KiB of locals, and variable-length arrays. All three are on one stack, and the time is
+ * spent at its bottom.
  */
 #include "target.h"
 

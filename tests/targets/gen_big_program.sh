@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Makes the program that naming is measured on: UNITS translation units (half C, half C++) of FUNCTIONS
-# functions each, -O1 -g with inlining three deep (-O2 takes four times as long to compile, for as much
-# debug information); about 20,000 functions and 30 MB by default.
-#   gen_big_program.sh DIR [UNITS] [FUNCTIONS]     -> DIR/big, DIR/addresses (sorted, hex, one a line)
-# The text is the same at every run, so that figures can be compared.
+# Makes the program that naming is measured on: UNITS translation units (half C, half C++) of
+# FUNCTIONS functions each, -O1 -g with inlining three deep (-O2 takes four times as long to
+# compile, for as much debug information); about 20,000 functions and 30 MB by default.
+#   gen_big_program.sh DIR [UNITS] [FUNCTIONS]     -> DIR/big, DIR/addresses (sorted, hex, one a
+#   line)
+# The text is the same at every run, so figures can be compared.
 set -euo pipefail
 
 dir=${1:?usage: gen_big_program.sh DIR [UNITS] [FUNCTIONS]}
@@ -131,7 +132,7 @@ export -f compile
 printf '%s\n' "$dir"/src/*.c "$dir"/src/*.cc | xargs -P "${JOBS:-2}" -I{} bash -c 'compile {}'
 c++ -o "$dir/big" "$dir"/obj/*.o
 
-# As many places in .text, evenly spread and then moved by a fixed sequence.
+# This picks as many places in .text, evenly spread and then moved by a fixed sequence.
 section=$(readelf -SW "$dir/big" | sed -n 's/^ *\[ *[0-9]*\] \.text  *[A-Z]*  *\([0-9a-f]*\) [0-9a-f]* \([0-9a-f]*\) .*/\1 \2/p')
 start=$((16#${section% *}))
 step=$((16#${section#* } / wanted))

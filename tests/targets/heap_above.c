@@ -34,7 +34,7 @@ int mi_version(void)
 
 static NOINLINE void linger(void)
 {
-	/* Long enough to be interrupted often. */
+	/* This takes long enough to be interrupted often. */
 	for (volatile int i = 0; i < 20000; i++)
 		;
 	if (switches && is_worker && inside == 1 && rounds % 3 == 0)

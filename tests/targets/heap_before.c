@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * heap_before N [exit|exec]: N blocks from before anybody looked, which are freed then, and N/10 new ones.
- * "exec": becomes itself anew, keeping nothing; "exit": does not wait.
+ * heap_before N [exit|exec] allocates N blocks before it is profiled, frees them later, and
+ * allocates N/10 new ones. With "exec" it executes itself again and so keeps nothing; with "exit"
+ * it does not wait.
  */
 #include "heap_truth.h"
 

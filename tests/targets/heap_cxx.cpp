@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// heap_cxx N [throw]: every form of operator new and delete, N times each; half of the blocks stay.
-// With "throw" each round has one that fails, too, with an exception that is caught; with "full"
-// memory is filled up to a limit until nothing more is to be had, once; with "limit" until the
-// allocator itself refuses, each round.
+// heap_cxx N [throw] calls every form of operator new and delete N times each, and half of the
+// blocks stay. With "throw", one call in each round fails with an exception that is caught. With
+// "full", memory is filled once up to a limit until nothing more can be allocated. With "limit",
+// the allocator itself refuses in each round.
 #include <new>
 
 #include "heap_truth.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * heap_dlopen LIBRARY N: opens a library with an allocator of its own once it is profiled, gives the profiler some
- * time to notice, and allocates N blocks from each of the two allocators.
+ * heap_dlopen LIBRARY N opens a library with its own allocator once it is profiled, gives the
+ * profiler some time to notice, and allocates N blocks from each of the two allocators.
  */
 #include "heap_truth.h"
 

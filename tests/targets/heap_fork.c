@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * heap_fork N: a process with N blocks forks; each of the two frees another part of them and allocates. Both are alive when
- * the truth is said, and it is that of both: the child has a copy of every block. It first gives the profiler some time
- * to notice.
+ * heap_fork N: a process with N blocks forks, and each of the two frees another part of them and
+ * allocates. Both are alive when the truth is printed, which covers both, because the child has a
+ * copy of every block. The child first gives the profiler some time to notice.
  */
 #include "heap_truth.h"
 
@@ -12,7 +12,7 @@
 
 #define N_MAX 100000
 
-/* In memory that both share: what the child does counts, too. */
+/* Both processes share this memory, so what the child does counts as well. */
 static struct site *before, *of_child, *of_parent;
 static void *blocks[N_MAX];
 

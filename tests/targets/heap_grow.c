@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * heap_grow: 2.5 seconds in steps of a tenth, of which it says when each was ("step SECONDS", since the epoch). A site
- * that leaks in every step; one that gives back in the next step what it took, and in the middle what it held from the
- * beginning, so that looks twice a second meet less than before whichever steps they fall upon; one whose only block
- * is always new; and one that holds much for 1.1 seconds in the middle.
+ * heap_grow runs 2.5 seconds in steps of a tenth and prints when each was ("step SECONDS", since
+ * the epoch). One site leaks in every step. One frees in the next step what it allocated, and in
+ * the middle what it held from the beginning, so that two looks a second find less than before
+ * whichever steps they coincide with. One has a single block that is replaced in each step, and one
+ * holds much memory for 1.1 seconds in the middle.
  */
 #include "heap_truth.h"
 

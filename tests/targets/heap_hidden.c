@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * heap_hidden N: a pool that ends in a jump through a pointer, so that nobody can tell where it
+ * heap_hidden N has a pool that ends in a jump through a pointer, so nobody can tell where it
  * returns.
  */
 #include "heap_truth.h"

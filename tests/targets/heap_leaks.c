@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * heap_leaks LEAKED-MB CHURN: three sites that leak blocks of sizes as programs have them, among CHURN blocks that live
- * for a moment, and a site that keeps every third block.
+ * heap_leaks LEAKED-MB CHURN has three sites that leak blocks of typical sizes among CHURN blocks
+ * that are freed soon, and a site that keeps every third block.
  */
 #include "heap_truth.h"
 
@@ -49,7 +49,7 @@ static NOINLINE void keep_third(long i)
 	}
 }
 
-/* A few blocks are alive at any time, and are given back in another order. */
+/* A few blocks are alive at any time, and they are freed in another order. */
 static NOINLINE void churn(void)
 {
 	static struct {
@@ -88,7 +88,8 @@ int main(int argc, char **argv)
 	site_known(&keeper);
 	site_known(&churner);
 	heap_begin();
-	/* All the time a bit of everything: 1/16 of the bytes leak in small blocks, 3/16 in medium ones. */
+	/* Each round does a bit of everything: 1/16 of the bytes leak in small blocks and 3/16 in
+	 * medium ones. */
 	for (long i = 0; !target_stop; i++) {
 		double part = churned ? (double)i / (double)churned : 1;
 		double bytes = (double)leaked * (part < 1 ? part : 1);

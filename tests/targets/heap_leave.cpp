@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// heap_leave N HOW: a pool, to be named with --alloc malloc=pool_get,free=pool_put, that is left in
-// ways which a return probe does not survive. HOW: "throw" (it is full now and then, and callers
-// catch at several depths), "exit" (a thread ends inside it, with things to destroy), "switch" (it
-// waits on another stack, where it is called again), "jump" (longjmp out of it). The truth is what
-// came back.
+// heap_leave N HOW has a pool, to be named with --alloc malloc=pool_get,free=pool_put, that is left
+// in ways which a return probe does not survive. HOW is "throw" (it is full now and then, and
+// callers catch at several depths), "exit" (a thread ends inside it, with destructors to run),
+// "switch" (it waits on another stack, where it is called again) or "jump" (longjmp out of it). The
+// truth counts the calls that returned.
 #include <csetjmp>
 #include <pthread.h>
 #include <new>
@@ -64,7 +64,7 @@ NOINLINE void from_shallow(long i)
 	}
 }
 
-// A large frame leaves what others wrote into it.
+// A large frame keeps what others wrote into it.
 NOINLINE void from_deep(long i, int depth)
 {
 	volatile char buf[400];
@@ -150,8 +150,8 @@ static void once(long i)
 
 int main(int argc, char **argv)
 {
-	// Above the main stack there is nothing, so the other one is always below: it allocates as
-	// if deeper.
+	// There is nothing above the main stack, so the other one is always below it and looks like
+	// deeper calls.
 	static char stack[MAIN_STACK];
 	long n = argc > 1 ? atol(argv[1]) : 1000;
 
@@ -166,7 +166,7 @@ int main(int argc, char **argv)
 	for (long i = 0; i < n; i++)
 		once(i);
 	printf("left %ld\n", left);
-	// longjmp past it skips a destructor; all else runs them.
+	// A longjmp past it skips a destructor, and everything else runs them.
 	if (!left || (how[0] != 'j' && destroyed != n))
 		return 3;
 	heap_end();

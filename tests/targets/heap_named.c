@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * heap_named N [exec]: a pool with names of its own beside libc's. "exec": it runs itself anew from inside
- * an allocation, and allocates deeper in the stack then.
+ * heap_named N [exec] has a pool with its own names beside libc's allocator. With "exec" it
+ * executes itself again from inside an allocation, and then allocates deeper in the stack.
  */
 #include "heap_truth.h"
 
@@ -11,7 +11,7 @@ static struct site pooled = {.name = "from_pool"};
 static char arena[16 << 20];
 static size_t used;
 static void *idle;
-static const char *program; /* to be run by the next allocation */
+static const char *program; /* the next allocation executes it */
 static char size_text[16];
 
 #define POOL_BLOCK 256
@@ -68,7 +68,7 @@ static NOINLINE void deeper(int levels, long n)
 	buf[1] = buf[0];
 }
 
-/* Its stack then begins where it did before. */
+/* Without randomization its stack begins where it did before. */
 static void run_without_randomization(char **argv)
 {
 	int now = personality(0xffffffff);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A library with an allocator of its own under malloc's names; who loads it privately has two. */
+/* A library with its own allocator under malloc's names. A program that loads it privately has two
+ * allocators. */
 #include <stddef.h>
 #include <string.h>
 
@@ -19,7 +20,7 @@ static int class_of(size_t size)
 	return class;
 }
 
-/* Each block is behind its class; both are aligned to 16. */
+/* Each block follows its class; both are aligned to 16. */
 void *malloc(size_t size)
 {
 	int class = size < 60000 ? class_of(size) : CLASSES;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * heap_pairs THREADS: malloc and free in turns and nothing else. From SIGUSR1 to SIGTERM it counts; then
+ * heap_pairs THREADS alternates between malloc and free and does nothing else. It counts from
+ * SIGUSR1 to SIGTERM and then prints
  *
- *   ns_per_pair N (of the threads' own CPU time, so that more threads than CPUs do not show), pairs N
+ *   ns_per_pair N (of the threads' own CPU time, so more threads than CPUs make no difference),
+ *   pairs N
  */
 #include "target.h"
 
@@ -11,7 +13,7 @@
 
 #define THREADS_MAX 64
 #define SIZES 1024
-#define AT_ONCE 1000 /* pairs between looks at the clock and the flags */
+#define AT_ONCE 1000 /* pairs between two checks of the clock and the flags */
 
 static unsigned short sizes[SIZES];
 static volatile sig_atomic_t counting;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * heap_realloc N: each function of malloc's family, N times. A realloc that succeeds counts as an allocation of all
- * the new bytes and gives the old block back; one of no bytes only gives back; one that fails does nothing.
+ * heap_realloc N calls each function of malloc's family N times. A realloc that succeeds counts as
+ * an allocation of all the new bytes and frees the old block. One of no bytes only frees, and one
+ * that fails does nothing.
  */
 #include "heap_truth.h"
 
@@ -44,7 +45,7 @@ SITE(chain)
 	}
 }
 
-/* Down and up again by a byte: the block stays where it is. */
+/* It shrinks and grows by a byte, so the block stays where it is. */
 SITE(in_place)
 {
 	void *p = malloc(100), *q;
@@ -67,7 +68,7 @@ SITE(to_zero)
 	GOT(to_zero, 200);
 	p = realloc(p, 0);
 	GAVE(to_zero, 200);
-	free(p); /* some allocators give a block of nothing */
+	free(p); /* some allocators return a block of no bytes */
 }
 
 SITE(from_null)
@@ -180,7 +181,7 @@ SITE(whole_pages)
 }
 #endif
 
-/* libc's own callers; musl's have no unwind rows, so that nobody sees who called them. */
+/* These are libc's own callers. musl's have no unwind rows, so it is unknown who called them. */
 #ifdef __GLIBC__
 SITE(copied)
 {

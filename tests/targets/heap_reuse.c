@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * heap_reuse N: a child allocates N blocks and ends; a second one gets its number again and does the same,
- * at the same addresses. What each of them had when it ended counts as held. Where the number cannot be
- * had it says "skip".
+ * heap_reuse N: a child allocates N blocks and ends, and a second one gets the same PID and does
+ * the same at the same addresses. What each of them had when it ended counts as held. If the PID
+ * cannot be reused, the program prints "skip".
  */
 #include "heap_truth.h"
 
@@ -28,14 +28,15 @@ static void child(long n, int go)
 	char c;
 
 	if (read(go, &c, 1) != 1)
-		_exit(0); /* it has another number */
+		_exit(0); /* It has another number. */
 	nanosleep(&notice, NULL);
 	for (long i = 0; i < n; i++)
 		make_in_child();
 	_exit(0);
 }
 
-/* The number that the next process gets, if nobody else is quicker (CONFIG_CHECKPOINT_RESTORE). */
+/* Requests the PID of the next process, which works unless another process forks first
+ * (CONFIG_CHECKPOINT_RESTORE). */
 static void want_number(pid_t pid)
 {
 	char text[16];

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * heap_signal N [alt]: N signals, whose handler allocates and frees, between allocations of the program itself; on
- * a signal stack with "alt". Signals come where malloc is not at work: an allocator need not stand that.
+ * heap_signal N [alt] raises N signals, whose handler allocates and frees, between the program's
+ * own allocations; with "alt" the handler has a signal stack. Signals are raised only outside of
+ * malloc, because an allocator need not survive anything else.
  */
 #include "heap_truth.h"
 

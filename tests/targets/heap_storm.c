@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * heap_storm [LIBRARY]: four threads that do nothing but allocate and free, each other's blocks too, while another
- * one forks children that allocate and opens and closes LIBRARY. Every block is checked before it goes. At the end:
+ * heap_storm [LIBRARY] has four threads that only allocate and free, including each other's blocks,
+ * while another one forks children that allocate, and opens and closes LIBRARY. Every block is
+ * checked before it is freed. At the end it prints
  *
- *   pairs N, children N, libraries N, longest_stall_ms N (of any thread, seen by one that looks every 10 ms)
+ *   pairs N, children N, libraries N, longest_stall_ms N (of any thread, checked every 10 ms)
  */
 #include "heap_truth.h"
 
@@ -14,7 +15,7 @@
 #define THREADS 4
 #define SHARED 256
 
-static void *shared[SHARED]; /* blocks change hands here */
+static void *shared[SHARED]; /* threads exchange blocks here */
 static volatile long progress[THREADS];
 static long children, libraries;
 static const char *library;
@@ -28,7 +29,7 @@ static void die(const char *why)
 	abort();
 }
 
-/* The size and its complement in front, the size's low byte at the end. */
+/* The size and its complement are at the beginning, and the size's low byte at the end. */
 static void *make(size_t size)
 {
 	size_t *p = malloc(size);
@@ -54,7 +55,7 @@ static void drop(void *block)
 	free(p);
 }
 
-/* 17 bytes at least: the mark at the end is behind the two words. */
+/* A block has at least 17 bytes, because the mark at the end comes after the two words. */
 static void one_pair(void)
 {
 	void *p = make(17 + heap_random(600));
@@ -119,7 +120,7 @@ static void *forker(void *arg UNUSED)
 	return NULL;
 }
 
-/* The longest time in which some thread did not get on. */
+/* Measures the longest time in which some thread made no progress. */
 static double watch(void)
 {
 	const struct timespec step = {.tv_nsec = 10000000};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * heap_threads N: four threads in a ring hand N blocks each to the next one, which frees all but every tenth; and a
- * thread that ends with N/10 blocks in its hands.
+ * heap_threads N: four threads in a ring pass N blocks each to the next one, which frees all but
+ * every tenth. Another thread ends while it holds N/10 blocks.
  */
 #include "heap_truth.h"
 
@@ -14,7 +14,7 @@
 static struct site given = {.name = "make_for_other"}, left = {.name = "make_and_leave"};
 static long rounds;
 
-/* From thread i to thread i + 1. */
+/* Passes blocks from thread i to thread i + 1. */
 static struct {
 	void *blocks[RING];
 	unsigned long written, read;
@@ -49,7 +49,7 @@ static void give(int to, void *p)
 	__atomic_store_n(&rings[to].written, rings[to].written + 1, __ATOMIC_RELEASE);
 }
 
-/* False when there is nothing yet. */
+/* Returns false if there is nothing yet. */
 static int take(int from, void **p)
 {
 	if (rings[from].read == __atomic_load_n(&rings[from].written, __ATOMIC_ACQUIRE))

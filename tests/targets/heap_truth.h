@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Truth about allocations, site by site. A site is a function of the program; what passes through it is
- * told to site_alloc() and site_free(). The program says "ready", begins when it is told to (SIGUSR1: the
- * profiler is there), prints the truth and "done", and then keeps still until SIGTERM.
+ * Records the truth about allocations for each site, which is a function of the program that
+ * reports to site_alloc() and site_free(). The program prints "ready", begins on SIGUSR1 (when the
+ * profiler is attached), prints the truth and "done", and then sleeps until SIGTERM.
  *
  *   truth NAME alloc_objects alloc_space inuse_objects inuse_space
  *   sd NAME (the same four)    standard deviations of estimates from samples, with HEAP_RATE set
  *
- * Nothing here allocates, so that every allocation of the program is its site's.
+ * Nothing here allocates, so every allocation of the program belongs to its site.
  */
 #ifndef CPROF_TESTS_HEAP_TRUTH_H
 #define CPROF_TESTS_HEAP_TRUTH_H
@@ -18,18 +18,18 @@
 
 struct site {
 	const char *name;
-	long count[4]; /* in Go's order; several threads may add */
-	double variance[4]; /* one thread only */
+	long count[4]; /* in Go's order; several threads may add to it */
+	double variance[4]; /* only one thread adds to it */
 };
 
 #define SITES_MAX 64
 
 static struct site *heap_sites[SITES_MAX];
 static int heap_nsites;
-static double heap_rate; /* 0: nobody asks for deviations */
+static double heap_rate; /* 0 if no deviations are wanted */
 static volatile sig_atomic_t heap_told;
 
-/* Keeps the compiler from seeing that a block is never looked at. */
+/* Hides from the compiler that a block is never used. */
 #define USED(p) __asm__ volatile("" : "+r"(p)::"memory")
 
 static UNUSED void site_known(struct site *s)
@@ -37,7 +37,8 @@ static UNUSED void site_known(struct site *s)
 	heap_sites[heap_nsites++] = s;
 }
 
-/* Of size/p bytes and 1/p blocks, counted with the probability p = 1 - exp(-size / rate). */
+/* Adds the variance of size/p bytes and 1/p blocks, which are counted with the probability p = 1 -
+ * exp(-size / rate). */
 static UNUSED void site_vary(struct site *s, int from, size_t size)
 {
 	double p, objects;
@@ -80,7 +81,7 @@ static UNUSED void heap_on_told(int signal UNUSED)
 	heap_told = 1;
 }
 
-/* Waits until it is told to go on, or to end. */
+/* Waits for the signal to continue or to end. */
 static UNUSED void heap_wait(void)
 {
 	sigset_t none, both, before;
@@ -96,7 +97,8 @@ static UNUSED void heap_wait(void)
 	sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
-/* Says "ready" and waits until somebody profiles; HEAP_GO: begins at once, for `cprof heap -- PROGRAM`. */
+/* Prints "ready" and waits until it is profiled. With HEAP_GO it begins at once, for `cprof heap --
+ * PROGRAM`. */
 static UNUSED void heap_begin(void)
 {
 	const char *rate = getenv("HEAP_RATE");
@@ -134,7 +136,7 @@ static UNUSED void heap_end(void)
 		heap_wait();
 }
 
-/* Pseudo-random numbers, the same in every run. */
+/* Returns pseudo-random numbers that are the same in every run. */
 static UNUSED unsigned long heap_random(unsigned long below)
 {
 	static __thread unsigned long state = 88172645463325252ul;

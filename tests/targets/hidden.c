@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Copies memory inside realloc: with a return probe on it, the address of its caller is hidden meanwhile. */
+/* Copies memory inside realloc, so that a return probe on realloc hides the address of its caller
+ * meanwhile. */
 #include "target.h"
 
 #include <malloc.h>
@@ -7,7 +8,7 @@
 #define SMALL (64 << 10)
 #define LARGE (4 << 20)
 
-/* A block behind it keeps it from growing where it is: it is copied. */
+/* A block right after it prevents it from growing in place, so it is copied. */
 static NOINLINE void *grow(void *block)
 {
 	void *fence = malloc(SMALL);

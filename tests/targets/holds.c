@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Locks that are taken and held in known ways: `holds SECONDS`, which begins at a SIGUSR1. In the end it prints, for each way, "NAME_taken N" and "NAME_held NANOSECONDS".
+ * `holds SECONDS` takes and holds locks in known ways, beginning on SIGUSR1. At the end it prints
+ * "NAME_taken N" and "NAME_held NANOSECONDS" for each way.
  */
 #include "target.h"
 
@@ -51,7 +52,7 @@ static NOINLINE void take_plain(struct way *w)
 {
 	pthread_mutex_lock(&plain_lock);
 	taken(w);
-	pthread_mutex_trylock(&plain_lock); /* in vain */
+	pthread_mutex_trylock(&plain_lock); /* This attempt fails. */
 	left(w);
 	pthread_mutex_unlock(&plain_lock);
 	NO_TAIL_CALL();
@@ -105,7 +106,7 @@ static NOINLINE void take_semaphore(struct way *w)
 	NO_TAIL_CALL();
 }
 
-/* Held before the wait and after it, not while it lasts. */
+/* The lock is held before the wait and after it, but not during it. */
 static NOINLINE void take_around_wait(struct way *w)
 {
 	struct timespec until;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Four functions inlined into one hot loop, and exceptions thrown and caught in another. The tests find
- * the line numbers by the markers in the comments.
+ * Has four functions inlined into one hot loop, and exceptions thrown and caught in another. The
+ * tests find the line numbers by the markers in the comments.
  */
 #include "target.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A just-in-time compiler of two functions, jit_outer calling jit_inner, both keeping frame pointers;
- * their names stand in /tmp/perf-PID.map only. jit_inner calls back into C for half of the time.
+ * A just-in-time compiler of two functions. jit_outer calls jit_inner, and both keep frame
+ * pointers; only /tmp/perf-PID.map has their names. jit_inner spends half of the time in a call
+ * back into C.
  */
 #include "target.h"
 
@@ -50,7 +51,7 @@ static void name(const unsigned char *memory, char *path, size_t size)
 	FILE *map;
 
 	snprintf(path, size, "/tmp/perf-%d.map", getpid());
-	unlink(path); /* of a killed process with this number */
+	unlink(path); /* It may be left over from a killed process with this PID. */
 	map = fopen(path, "wx");
 	if (!map)
 		exit(1);

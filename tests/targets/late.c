@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* late LIBRARY FUNCTION: opens the library some time after "ready", and from then on is in that function of it. */
+/* late LIBRARY FUNCTION opens the library some time after "ready", and from then on runs that
+ * function of it. */
 #include "target.h"
 
 #include <dlfcn.h>
 
-#define BEFORE 0.3 /* seconds of CPU time */
+#define BEFORE 0.3 /* in seconds of CPU time */
 
 int main(int argc, char **argv)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* libraries DIR: opens every library there, then computes, allocates, locks and sleeps in turn. */
+/* libraries DIR opens every library there, and then computes, allocates, locks and sleeps in
+ * turn. */
 #include "target.h"
 
 #include <dirent.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A server with named locks: `lock_server SECONDS [signals]`, which ends at SIGTERM, too. Three threads want each lock, hold it for a
- * known time and want it again at once, so that who is woken often finds it taken again. In the end it
- * prints, for each lock, "NAME_waits N" and "NAME_delay NANOSECONDS", what passed around the calls that had to wait,
- * and "NAME_taken N" and "NAME_held NANOSECONDS".
- * With `signals` a handler interrupts the waiters all the time.
+ * `lock_server SECONDS [signals]` is a server with named locks, which also ends on SIGTERM. Three
+ * threads compete for each lock, hold it for a known time and request it again at once, so a thread
+ * that is woken often finds it taken again. At the end it prints, for each lock, "NAME_waits N" and
+ * "NAME_delay NANOSECONDS" (the time around the calls that had to wait), and "NAME_taken N" and
+ * "NAME_held NANOSECONDS". With `signals` a handler keeps interrupting the waiters.
  */
 #include "target.h"
 
@@ -18,7 +18,7 @@ struct lock {
 	pthread_mutex_t *mutex;
 	long hold_us;
 	atomic_long waits, delay, taken, held;
-	atomic_long since[THREADS]; /* who waits now */
+	atomic_long since[THREADS]; /* since when each thread has been waiting */
 	pthread_t thread[THREADS];
 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Threads that wait in known ways and measure it themselves: `locks MODE [SECONDS]`. In the end (SIGTERM,
- * or after SECONDS) it prints "waits N" and "delay NANOSECONDS": what passed around the calls that block.
+ * `locks MODE [SECONDS]` has threads that wait in known ways and measure it themselves. At the end
+ * (SIGTERM, or after SECONDS) it prints "waits N" and "delay NANOSECONDS", which is the time around
+ * the calls that block.
  */
 #include "target.h"
 
@@ -42,7 +43,7 @@ static long now(void)
 	return (long)(target_clock(CLOCK_MONOTONIC) * 1e9);
 }
 
-/* What took less did not sleep. */
+/* A call that took less did not sleep. */
 static void note(long began)
 {
 	long took = now() - began;
@@ -61,7 +62,7 @@ static NOINLINE void hold_mutex(pthread_mutex_t *lock)
 	NO_TAIL_CALL();
 }
 
-/* The holder works meanwhile, instead of sleeping. */
+/* The holder computes meanwhile instead of sleeping. */
 static NOINLINE void hold_busy(pthread_mutex_t *lock)
 {
 	double end;
@@ -159,7 +160,8 @@ static NOINLINE void wait_semaphore(void)
 	note(began);
 }
 
-/* linux/futex.h and arch/x86/entry/syscalls/syscall_64.tbl, newer than the headers may be. */
+/* These are from linux/futex.h and arch/x86/entry/syscalls/syscall_64.tbl, as the installed headers
+ * may be older. */
 #define SYS_FUTEX_WAITV_ 449
 #define SYS_FUTEX_WAIT_ 455
 #define FUTEX_32 2
@@ -168,7 +170,7 @@ struct waitv {
 	unsigned flags, reserved;
 };
 
-/* Until the waker's next turn, by one of the system calls that can. */
+/* Waits until the waker's next turn, using one of the system calls that can do so. */
 static NOINLINE void wait_raw(const char *how)
 {
 	int seen = atomic_load(&word);
@@ -267,7 +269,7 @@ static NOINLINE void wait_sleep(void)
 	note(began);
 }
 
-/* Parts of the file "big" that are not in memory. */
+/* Reads parts of the file "big" that are not in memory. */
 static NOINLINE void read_disk(int fd)
 {
 	static char part[1 << 16];
@@ -289,7 +291,7 @@ static NOINLINE void touch_disk(int fd)
 	munmap((void *)map, (size_t)size);
 }
 
-/* Both hold their first lock before either wants its second. */
+/* Both threads hold their first lock before either requests its second one. */
 static void lock_first(pthread_mutex_t *a, pthread_mutex_t *b)
 {
 	pthread_mutex_lock(a);
@@ -325,7 +327,7 @@ static void *patient(void *lock)
 	return NULL;
 }
 
-/* Threads that wait for a lock which is not let go. */
+/* Starts threads that wait for a lock which is never released. */
 static void start_crowd(int n)
 {
 	pthread_attr_t attr;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Waits on the locks of C++20, measured from inside: `locks-cxx SECONDS` prints "SITE_waits N" and
- * "SITE_delay NANOSECONDS" for each.
+ * `locks-cxx SECONDS` waits on the locks of C++20, measures that from inside, and prints
+ * "SITE_waits N" and "SITE_delay NANOSECONDS" for each.
  */
 #include <atomic>
 #include <chrono>
@@ -108,7 +108,8 @@ int main(int argc, char **argv)
 			std::this_thread::sleep_for(5ms);
 		}),
 		forever([] {
-			/* Long, since atomic::wait yields a few times before it sleeps. */
+			/* This is long, because atomic::wait yields a few times before it
+			 * sleeps. */
 			std::this_thread::sleep_for(80ms);
 			word++;
 			word.notify_all();

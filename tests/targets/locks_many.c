@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `locks_many N`: one thread holds N locks, one after the other, and another one waits for each. No more
- * than one of them ever has a waiter. In the end it prints "waits N" and "delay NANOSECONDS", as the
- * waiter measured them.
+ * `locks_many N`: one thread holds N locks, one after the other, and another one waits for each, so
+ * at most one of them has a waiter at any time. At the end it prints "waits N" and "delay
+ * NANOSECONDS", as measured by the waiter.
  */
 #include "target.h"
 
 #include <pthread.h>
 
 #define HOLD_US 100
-#define SLEPT_NS 50000 /* what took less did not sleep */
+#define SLEPT_NS 50000 /* a wait that took less did not sleep */
 
 static pthread_mutex_t *locks;
 static volatile long held = -1, wanted = -1;

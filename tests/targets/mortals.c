@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Threads and processes that wait for a lock, hold another one, and end with it: `mortals N`. At a
- * SIGUSR1 it starts N of each, one after the other, and then STAY processes in which a thread that is
- * not the first one runs another program, and which stay. When all have ended or stay, it says "done".
+ * `mortals N` has threads and processes that wait for a lock, hold another one, and end while they
+ * hold it. On SIGUSR1 it starts N of each, one after the other, and then STAY processes in which a
+ * thread other than the first one executes another program that keeps running. When all the others
+ * have ended, it prints "done".
  */
 #include "target.h"
 
@@ -23,7 +24,7 @@ static void pause_us(long us)
 	nanosleep(&ts, NULL);
 }
 
-/* A lock of its own, which it never gives back. */
+/* It has its own lock, which it never releases. */
 static NOINLINE void *mortal(void *own)
 {
 	pthread_mutex_lock(own);
@@ -92,7 +93,7 @@ int main(int argc, char **argv)
 	sigset_t begin;
 	int which, err = !own;
 
-	if (!n) { /* what stays */
+	if (!n) { /* The processes that stay run this. */
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		for (alarm(TARGET_SECONDS);;)
 			pause_us(100000);

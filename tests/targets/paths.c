@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * paths NUMBER KEPT MICROSECONDS: a thread with that many different stacks, for whose end main() waits. The way down follows the bits of a counter; at the bottom a
- * block of 100 bytes is allocated and the thread sleeps; of the blocks the last KEPT stay. Says
- * what it has done: "allocated BYTES", "kept BYTES", "slept SECONDS".
+ * paths NUMBER KEPT MICROSECONDS: a thread goes through that many different stacks while main()
+ * waits for it to end. Its path down the stack follows the bits of a counter. At the bottom it
+ * allocates a block of 100 bytes and sleeps; the last KEPT blocks stay allocated. It prints
+ * "allocated BYTES", "kept BYTES" and "slept SECONDS".
  */
 #include "target.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls a tiny function of a library through the PLT, lazily bound, so that samples fall on the stub. */
+/* Calls a tiny library function through the lazily bound PLT, so that samples fall on the stub. */
 #include "target.h"
 
 long tiny(long n);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A function that does next to nothing: most of a call's time is the way through the PLT. */
+/* Contains a function that does next to nothing, so a call spends most of its time in the PLT. */
 long tiny(long n);
 long __attribute__((noinline)) tiny(long n)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * probe_leaver PID COUNT MS: a process that attaches probes to COUNT places of this program in process PID and is
- * killed after so many milliseconds. If that is meanwhile, the kernel leaves breakpoints there.
- * probe_leaver PID COUNT hold: holds them until SIGTERM. The target is
- * probe_leaver: the same program without arguments, which does nothing but allocate a little.
+ * probe_leaver PID COUNT MS: a process attaches probes to COUNT places of this program in process
+ * PID and is killed after that many milliseconds. If that happens in the middle of attaching, the
+ * kernel leaves breakpoints there. probe_leaver PID COUNT hold keeps the probes until SIGTERM. The
+ * target is probe_leaver without arguments, which only allocates a little.
  *
- * Ends with 77 where the kernel has no uprobe_multi links (6.6).
+ * It exits with 77 if the kernel has no uprobe_multi links (6.6).
  */
 #include "target.h"
 
@@ -17,7 +17,7 @@
 
 #define PLACES 4000 /* push %rbx, pop %rbx */
 #define STRIDE 2
-#define UPROBE_MULTI 48 /* enum bpf_attach_type of 6.6 */
+#define UPROBE_MULTI 48 /* enum bpf_attach_type of Linux 6.6 */
 #define SKIPPED 77
 
 void places(void);
@@ -32,7 +32,7 @@ __asm__(".text\n"
 	"	ret\n"
 	".size places, . - places\n");
 
-struct uprobe_multi_create { /* of union bpf_attr */
+struct uprobe_multi_create { /* part of union bpf_attr */
 	uint32_t prog_fd, target_fd, attach_type, flags;
 	uint64_t path, offsets, ref_ctr_offsets, cookies;
 	uint32_t cnt, multi_flags, pid, pad;
@@ -54,7 +54,7 @@ static int load(void)
 	return (int)syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr));
 }
 
-/* Where in this file the places begin. */
+/* Returns where the places begin in this file. */
 static uint64_t file_offset(void)
 {
 	unsigned long start, end, offset, address = (unsigned long)(uintptr_t)&places;
@@ -87,7 +87,7 @@ static int attach(int prog, int pid, int count)
 	return (int)syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
 }
 
-/* The kernel undoes a killed attachment in the thread that is being killed, and cannot. */
+/* The kernel tries to undo a killed attachment in the thread that is being killed, and cannot. */
 static int leave(int pid, int count, long ms)
 {
 	const struct timespec some = {.tv_nsec = ms * 1000000};

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// returns NAME...: calls each of these allocation functions in many ways, for
-// tests/unit/test_return_site.c, which steps through it. An int3 tells the function's address in
-// rax, where its file is loaded in rbx, and the file's path in rcx; the next one comes when it has
-// been called, and one with rax 0 at the end. Of the program's own there are functions of every
-// shape that matters. With RETURNS_FAIL in the environment some calls ask for more than there is.
+// returns NAME... calls each of these allocation functions in many ways, for
+// tests/unit/test_return_site.c, which steps through it. Before each function an int3 passes its
+// address in rax, the load address of its file in rbx, and the file's path in rcx. The next int3
+// comes after the calls, and one with rax 0 at the end. The program's own functions have every
+// shape that matters. With RETURNS_FAIL in the environment some calls request more memory than
+// there is.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -16,9 +17,9 @@ static char pool[1 << 16];
 static std::size_t used;
 static volatile int shape;
 
-// ---- shapes, whose argument says which way to go
+// ---- functions of many shapes, whose argument selects the path
 
-// The result is made behind the last branch.
+// The result is computed after the last branch.
 EXPORTED void *shape_bump(std::size_t size)
 {
 	if (size > 1ul << 40)
@@ -27,7 +28,7 @@ EXPORTED void *shape_bump(std::size_t size)
 	return pool + used;
 }
 
-// It comes back from a call, and the frame is large.
+// The result comes from a call, and the frame is large.
 EXPORTED void *shape_frame(std::size_t size)
 {
 	char text[200];
@@ -39,7 +40,7 @@ EXPORTED void *shape_frame(std::size_t size)
 	return size % 3 ? pool + size % 100 : nullptr;
 }
 
-// A switch, for which compilers make a table.
+// Compilers make a jump table for this switch.
 EXPORTED void *shape_switch(std::size_t size)
 {
 	switch (size) {
@@ -80,7 +81,7 @@ EXPORTED void *shape_hidden(std::size_t size)
 	return shape_pointer(size + 1);
 }
 
-// Every way back leads through another allocation function.
+// Every path returns through another allocation function.
 EXPORTED void *shape_delegates(std::size_t size)
 {
 	void *p = malloc(size ? size : 1);
@@ -99,7 +100,7 @@ EXPORTED void *shape_zeroed(std::size_t size)
 	return memset(pool + used, 0, size % 4096);
 }
 
-// A realigned stack, whose depth is not known.
+// The stack is realigned, so its depth is unknown.
 EXPORTED void *shape_aligned(std::size_t size)
 {
 	alignas(128) char wide[256];
@@ -111,7 +112,7 @@ EXPORTED void *shape_aligned(std::size_t size)
 	return pool + static_cast<unsigned char>(wide[1]);
 }
 
-// Calls itself, and throws half way up.
+// It calls itself, and throws half way up.
 EXPORTED void *shape_recursive(std::size_t size)
 {
 	if (size == 7 + 9 + 9)
@@ -143,7 +144,7 @@ static void call(function f, std::size_t a, std::size_t b, std::size_t c)
 	}
 }
 
-// Sizes small and large, and some that fail; as other arguments whatever means something to most
+// Sizes are small and large, and some fail; other arguments have values that are meaningful to most
 // functions.
 static void call_often(const char *name, function f)
 {
@@ -154,7 +155,7 @@ static void call_often(const char *name, function f)
 	std::size_t most = 300000;
 
 	if (strstr(name, "alloc") && strcmp(name, "malloc") != 0)
-		most = 5000; // it writes to its block, and is single-stepped
+		most = 5000; // It writes to its block while it is single-stepped.
 	else if (getenv("RETURNS_FAIL") && !strstr(name, "St"))
 		most = ~0ul;
 	for (std::size_t size : sizes) {

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Spends 50, 30 and 20 % of its CPU time in work_a, work_b and work_c, each below 30 calls, and says at
- * the end what the shares really were by its own thread's clock. With an argument, that many threads.
- * SIGUSR1 begins the counting anew, for benchmarks that want a window of their own.
+ * Spends 50, 30 and 20 % of its CPU time in work_a, work_b and work_c, each 30 calls deep, and
+ * prints at the end what the shares really were by its own thread's clock. An argument gives the
+ * number of threads. SIGUSR1 restarts the counting, for benchmarks that measure a window of their
+ * own.
  */
 #include "target.h"
 
 #include <pthread.h>
 
-#define ROUND 2000000l /* iterations that 10 % take: some milliseconds */
+#define ROUND 2000000l /* iterations for 10 % of the time, which are some milliseconds */
 
 static NOINLINE void work_a(long n)
 {

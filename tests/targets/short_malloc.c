@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Preloaded: makes allocations fail in a whole program, its libraries included. SHORT_FIRST is the number of the first one
- * that fails, SHORT_TIMES how many do; at the end the number of all of them goes into the file SHORT_COUNT.
+ * A preloaded library that makes allocations fail in a whole program, including its libraries.
+ * SHORT_FIRST is the number of the first one that fails, and SHORT_TIMES is how many do. At the end
+ * the total number is written to the file SHORT_COUNT.
  */
 #include <errno.h>
 #include <stdatomic.h>
@@ -14,8 +15,8 @@ extern void *__libc_calloc(size_t n, size_t size);
 extern void *__libc_realloc(void *old, size_t size);
 
 static atomic_long calls;
-static pid_t self; /* forks are left alone */
-static long first = -1, last = -1; /* before main() none fails */
+static pid_t self; /* forked processes are not affected */
+static long first = -1, last = -1; /* none fails before main() */
 
 __attribute__((constructor)) static void begin(void)
 {

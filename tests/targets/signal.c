@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Spends its time in a signal handler: on the stack that was interrupted, or with the argument "alt" on
- * a stack of its own. worker raises the signal, so the whole stack is handler, __restore_rt, raise,
- * worker, main; with "timer" the signal falls on any instruction of worker.
+ * Spends its time in a signal handler, on the interrupted stack or, with the argument "alt", on a
+ * signal stack. worker raises the signal, so the whole stack is handler, __restore_rt, raise,
+ * worker, main. With "timer" the signal arrives at any instruction of worker.
  */
 #include "target.h"
 

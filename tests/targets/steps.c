@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * steps SITUATION: does something awkward to unwind between two int3 instructions, in main(). The
- * replay tests step through it instruction by instruction and unwind at each.
+ * steps SITUATION does something that is awkward to unwind between two int3 instructions in main().
+ * The replay tests step through it instruction by instruction and unwind at each one.
  */
 #include "target.h"
 
@@ -178,7 +178,7 @@ static void do_thread(void)
 	pthread_join(thread, NULL);
 }
 
-/* ---- deep recursion: the marks are at the bottom ---- */
+/* ---- deep recursion, with the marks at the bottom ---- */
 
 static NOINLINE int recurse(int n)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * storm fork|exec|vfork: children one after the other, each 10 ms of CPU in child_work and gone. The
- * parent does nothing but wait.
+ * storm fork|exec|vfork runs children one after the other, each for 10 ms of CPU time in
+ * child_work. The parent only waits.
  */
 #include "target.h"
 

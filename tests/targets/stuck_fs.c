@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * stuck_fs SOURCE STUCK MOUNTPOINT: a FUSE file system that shows the directory SOURCE, read-only. While the file
- * STUCK exists, the requests that it names ("getattr open read readlink statfs", any of them) are not answered,
- * like those to a server that is gone.
+ * stuck_fs SOURCE STUCK MOUNTPOINT is a FUSE file system that shows the directory SOURCE read-only.
+ * While the file STUCK exists, the requests that it names ("getattr open read readlink statfs", any
+ * of them) are not answered, like those to a server that is gone.
  */
 #define FUSE_USE_VERSION 31
 #include <dirent.h>
@@ -128,7 +128,7 @@ static const struct fuse_operations operations = {
 
 int main(int argc, char **argv)
 {
-	/* No attributes are remembered, so that every stat() asks, as with NFS after a while. */
+	/* Attributes are not cached, so every stat() sends a request, as with NFS after a while. */
 	char *options[] = {argv[0],
 			   "-f",
 			   "-o",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What all test programs share: they say "ready", work until SIGTERM, and never outlive a few
- * minutes, so that a broken test leaves nothing behind.
+ * All test programs share this: they print "ready", work until SIGTERM, and end by themselves after
+ * a few minutes, so a broken test leaves nothing behind.
  */
 #ifndef CPROF_TESTS_TARGET_H
 #define CPROF_TESTS_TARGET_H
@@ -20,10 +20,11 @@
 #endif
 #define UNUSED __attribute__((unused))
 
-/* Placed after a call, keeps it from becoming a tail call: a frame that jumps away is not on the stack. */
+/* Placed after a call, it prevents a tail call, because a function that jumps away is not on the
+ * stack. */
 #define NO_TAIL_CALL() __asm__ volatile("" ::: "memory")
 
-#define TARGET_SECONDS 300 /* on a busy machine a test of seconds takes minutes */
+#define TARGET_SECONDS 300 /* on a busy machine a test of some seconds takes minutes */
 
 static volatile sig_atomic_t target_stop;
 
@@ -52,7 +53,7 @@ static UNUSED double target_clock(clockid_t clock)
 	return ts.tv_sec + ts.tv_nsec * 1e-9;
 }
 
-/* Some CPU time, equal wherever the loop lies: about 1 ns an iteration. */
+/* Uses some CPU time, about 1 ns an iteration wherever the loop is placed. */
 #define TARGET_SPIN(iterations)                                     \
 	do {                                                        \
 		long spin_ = (iterations);                          \

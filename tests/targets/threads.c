@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Four threads worker-1 to worker-4, the last two born half a second after "ready", each in a function
- * of its own; and one that is born, works 20 ms and dies, again and again.
+ * Has four threads, worker-1 to worker-4, each in its own function; the last two start half a
+ * second after "ready". Another thread is started, works for 20 ms and ends, again and again.
  */
 #include "target.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads the clock all the time: most samples are in the vdso. */
+/* Reads the clock all the time, so most samples are in the vdso. */
 #include "target.h"
 
 static NOINLINE long read_clock(void)
