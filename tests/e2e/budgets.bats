@@ -1,15 +1,16 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# Programs whose files were made to be hard to read: what cprof spends on them, what it says, and how it ends.
+# Programs whose files were made to be hard to read: what cprof spends on them, what it says, and
+# how it ends.
 load helper
 
-# hostile KIND: `shares` with a file of that kind, running.
+# hostile KIND starts `shares` with a file of that kind.
 hostile() {
 	python3 "$ROOT/tests/e2e/hostile_elf.py" "$1" "$TARGETS/shares" "./$1"
 	start_ready "./$1"
 }
 
-# spent: CPU seconds and megabytes, as cprof counts them for itself.
+# spent sets the CPU seconds and megabytes that cprof reports for itself.
 spent() {
 	SECONDS_SPENT=$(sed -n 's/^cprof: cost: \([0-9.]*\) s of CPU.*/\1/p' "$ERR")
 	MEGABYTES=$(sed -n 's/^cprof: cost: .* CPU, \([0-9]*\) MB.*/\1/p' "$ERR")
@@ -45,7 +46,7 @@ comments() { "$ROOT/tests/e2e/pprof_decode.py" "$1" --comments; }
 	! grep -q 'left out' "$ERR"
 }
 
-@test "budgets: an unwind table without an end is left out, and that is said" {
+@test "budgets: an unwind table without an end is left out, and cprof says so" {
 	hostile cies
 	"$CPROF" cpu -p "$PID" -d 1s -o p.pb.gz 2>"$ERR"
 	spent
@@ -76,7 +77,7 @@ naming() { [ "$(find "/proc/$1/task" -mindepth 1 -maxdepth 1 2>/dev/null | wc -l
 	kill -TERM "$PROFILER"
 	wait "$PROFILER"
 	grep -qE '^cprof: interrupted: [1-9][0-9]* addresses were not named' "$ERR"
-	# Left alone it takes 10 seconds.
+	# If it is not interrupted, it takes 10 seconds.
 	spent
 	holds "$SECONDS_SPENT < 5"
 	"$ROOT/tests/e2e/pprof_decode.py" p.pb.gz --check

@@ -1,10 +1,11 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# The command line: usage, messages, exit statuses, help, version, doctor. Records nothing.
+# The command line: usage, messages, exit statuses, help, version, doctor. Nothing is recorded.
 
 load helper
 
-# usage TEXT ARGS...: refused with status 2, this one line on stderr, and nothing on stdout.
+# usage TEXT ARGS...: the arguments are refused with status 2, this one line on stderr, and nothing
+# on stdout.
 usage() {
 	local text=$1
 	shift
@@ -15,7 +16,7 @@ usage() {
 	[ "$stderr" = "cprof: $text" ] || { echo "$stderr"; return 1; }
 }
 
-# cannot TEXT ARGS...: the same with status 1.
+# cannot TEXT ARGS... does the same with status 1.
 cannot() {
 	local text=$1
 	shift
@@ -76,7 +77,7 @@ cannot() {
 	usage '-p needs a value: PID[,PID...]' cpu -p
 }
 
-@test "cli: what is no PID is wrong usage" {
+@test "cli: what is not a PID is wrong usage" {
 	usage '"12x" is not a PID' cpu -p 12x
 	usage '"" is not a PID' cpu -p 1,
 }
@@ -98,7 +99,7 @@ cannot() {
 }
 
 @test "cli: several processes of one name are listed" {
-	local name=cli-nap-$$ # nobody else's
+	local name=cli-nap-$$ # no other test uses it
 	cp "$(command -v sleep)" "$name"
 	start_asleep "$PWD/$name" 300
 	first=$PID
@@ -114,7 +115,7 @@ cannot() {
 
 @test "cli: another user's process without rights is refused" {
 	[ "$(id -u)" -eq 0 ] || skip "needs root to become somebody else"
-	# Where the tests lie may be closed to others.
+	# Other users may have no access to the directory of the tests.
 	install -m 755 "$CPROF" "$BATS_RUN_TMPDIR/cprof-nobody"
 	chmod 755 "$BATS_RUN_TMPDIR"
 	start_asleep sleep 300
@@ -154,7 +155,7 @@ cannot() {
 	fi
 }
 
-@test "cli: the doctor tells an ordinary user what mends it" {
+@test "cli: the doctor tells an ordinary user what fixes it" {
 	[ "$(id -u)" -eq 0 ] || skip "needs root to become somebody else"
 	install -m 755 "$CPROF" "$BATS_RUN_TMPDIR/cprof-doctor"
 	chmod 755 "$BATS_RUN_TMPDIR"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """code_bytes.py PID: compares every executable mapping of a file with that file. Prints where the memory
-differs (a breakpoint of a probe that is still there), and ends with status 1 then."""
+differs (because a breakpoint of a probe is still there), and then exits with status 1."""
 import os
 import sys
 

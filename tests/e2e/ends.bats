@@ -4,14 +4,14 @@
 
 load helper
 
-# recorded: how long the last recording was, in milliseconds, as its profile says.
+# recorded prints the duration of the last recording in milliseconds, as given in its profile.
 recorded() {
 	python3 "$BATS_TEST_DIRNAME/pprof_decode.py" profile.pb.gz --info |
 		python3 -c 'import json, sys; print(json.load(sys.stdin)["duration_nanos"] // 1000000)'
 }
 
-# stormed PAUSE LIFE: `heap -d 2s` of a process that forks all the time. Children used to be attached to and let go
-# one after the other in between, for up to ten times as long.
+# stormed PAUSE LIFE runs `heap -d 2s` on a process that forks all the time. Children used to be
+# attached to and released one after the other in between, which took up to ten times as long.
 stormed() {
 	target fork_storm "$1" "$2"
 	timeout 120 "$CPROF" heap --rate 1 --force -p "$PID" -d 2s -o profile.pb.gz 2>"$ERR"
@@ -29,7 +29,8 @@ stormed() {
 	stormed 0 20000
 }
 
-# within VERB...: one of ten recordings of 300 ms is not much longer; on a busy machine some are.
+# within VERB...: one of ten recordings of 300 ms does not take much longer; on a busy machine some
+# do.
 within() {
 	local i shortest=1000000
 	for ((i = 0; i < 10 && shortest > 340; i++)); do
@@ -64,7 +65,7 @@ within() {
 		soon grep -q 'probes by' "$ERR"
 		kill -TERM "$PROFILER"
 		wait "$PROFILER" || status=$?
-		# On a busy machine it may have come further.
+		# On a busy machine it may have reached a later step.
 		! grep -q 'interrupted before anything was recorded' "$ERR" || break
 	done
 	[ "$i" -lt 20 ]

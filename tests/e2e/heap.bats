@@ -8,14 +8,14 @@ setup_file() {
 	export HEAP_CYCLES=${HEAP_CYCLES:-12}
 }
 
-# beside_me PROGRAM ARGS...: `target`, with VARIABLES for its environment.
+# beside_me PROGRAM ARGS... is `target` with VARIABLES as its environment.
 VARIABLES=()
 beside_me() {
 	[ -x "$TARGETS/$1" ] || skip "$1 was not built here"
 	start_ready env "${VARIABLES[@]}" "$TARGETS/$@"
 }
 
-# attach VERB OPTIONS...: cprof in the background until its probes are there, and until detach.
+# attach VERB OPTIONS... runs cprof in the background from when its probes are there until detach.
 attach() {
 	local verb=$1
 	shift
@@ -23,13 +23,13 @@ attach() {
 	grep -q 'expect .*slowdown' "$ERR"
 }
 
-# work: the target does all that it has to do.
+# work lets the target do all its work.
 work() {
 	kill -USR1 "$PID"
 	said done
 }
 
-# heap OPTIONS...: the profile of all that the target does, in heap.pb.gz.
+# heap OPTIONS... writes the profile of the target's whole work to heap.pb.gz.
 heap() {
 	attach heap --force -o heap.pb.gz "$@"
 	work
@@ -38,7 +38,7 @@ heap() {
 
 compare() { python3 "$BATS_TEST_DIRNAME/heap_truth.py" "$BATS_TEST_TMPDIR/target.out" "$@"; }
 
-# exactly PROGRAM ARGS...: at rate 1 every site is right to the byte, and nothing was lost.
+# exactly PROGRAM ARGS...: at rate 1 every site is right to the byte, and nothing is lost.
 exactly() {
 	need_root
 	beside_me "$@"
@@ -56,7 +56,8 @@ library() {
 	[ -n "$LIBRARY" ] || skip "no $1 here"
 }
 
-# under LIBRARY NAME PROGRAM ARGS...: exactly, with the library preloaded, and recognised.
+# under LIBRARY NAME PROGRAM ARGS... is exactly with the library preloaded, which must be
+# recognized.
 under() {
 	library "$1"
 	VARIABLES=(LD_PRELOAD="$LIBRARY")
@@ -75,7 +76,7 @@ decode() { python3 "$BATS_TEST_DIRNAME/pprof_decode.py" "$@"; }
 	allocator 'glibc 2'
 	decode --check heap.pb.gz
 }
-# Each is a key of its own, and all come between two looks of user space.
+# Each size is a separate key, and all of them occur between two reads by user space.
 @test "heap exact: thousands of sizes at once" {
 	need_root
 	beside_me heap_leaks 16 50000
@@ -96,14 +97,14 @@ decode() { python3 "$BATS_TEST_DIRNAME/pprof_decode.py" "$@"; }
 @test "heap exact: mimalloc preloaded" { under libmimalloc.so.2 mimalloc heap_leaks 8 20000; }
 @test "heap exact: mimalloc linked" { exactly heap_leaks-mimalloc 8 20000; allocator mimalloc; }
 
-@test "heap exact: every door of glibc" { exactly heap_realloc 500; }
-@test "heap exact: every door of glibc, a perf event each" { CPROF_UPROBES=perf exactly heap_realloc 500; }
-@test "heap exact: every door of glibc, uprobe_multi" { CPROF_UPROBES=multi exactly heap_realloc 500; }
-@test "heap exact: every door of glibc, static" { exactly heap_realloc-static 100; }
-@test "heap exact: every door of musl" { exactly heap_realloc-musl 100; }
-@test "heap exact: every door of jemalloc" { under libjemalloc.so.2 jemalloc heap_realloc 100; }
-@test "heap exact: every door of tcmalloc" { under libtcmalloc.so.4 tcmalloc heap_realloc 100; }
-@test "heap exact: every door of mimalloc" { under libmimalloc.so.2 mimalloc heap_realloc 100; }
+@test "heap exact: every function of glibc" { exactly heap_realloc 500; }
+@test "heap exact: every function of glibc, a perf event each" { CPROF_UPROBES=perf exactly heap_realloc 500; }
+@test "heap exact: every function of glibc, uprobe_multi" { CPROF_UPROBES=multi exactly heap_realloc 500; }
+@test "heap exact: every function of glibc, static" { exactly heap_realloc-static 100; }
+@test "heap exact: every function of musl" { exactly heap_realloc-musl 100; }
+@test "heap exact: every function of jemalloc" { under libjemalloc.so.2 jemalloc heap_realloc 100; }
+@test "heap exact: every function of tcmalloc" { under libtcmalloc.so.4 tcmalloc heap_realloc 100; }
+@test "heap exact: every function of mimalloc" { under libmimalloc.so.2 mimalloc heap_realloc 100; }
 
 @test "heap exact: C++ operators" { exactly heap_cxx 1000; }
 @test "heap exact: C++ operators, static" { exactly heap_cxx-static 200; }
@@ -111,7 +112,7 @@ decode() { python3 "$BATS_TEST_DIRNAME/pprof_decode.py" "$@"; }
 @test "heap exact: C++ operators of tcmalloc" { under libtcmalloc.so.4 tcmalloc heap_cxx 200; }
 @test "heap exact: C++ operators of mimalloc" { under libmimalloc.so.2 mimalloc heap_cxx 200; }
 
-# A return probe replaces the return address, which nobody can unwind through.
+# A return probe replaces the return address, and an exception cannot unwind through it.
 @test "heap exact: C++ operators that throw" { exactly heap_cxx 100 throw; }
 @test "heap exact: C++ operators of tcmalloc that throw" { under libtcmalloc.so.4 tcmalloc heap_cxx 100 throw; }
 @test "heap exact: C++ operators of jemalloc that throw" { under libjemalloc.so.2 jemalloc heap_cxx 100 throw; }
@@ -149,8 +150,9 @@ decode() { python3 "$BATS_TEST_DIRNAME/pprof_decode.py" "$@"; }
 
 # ---- estimates
 
-# some_runs: profiles at the default rate, 1.heap to 5.heap, with the truth and its deviations. What counts is the number
-# of samples in them all; several runs, since each has a beginning.
+# some_runs writes profiles at the default rate, 1.heap to 5.heap, with the truth and its
+# deviations. The number of samples in all of them matters; there are several runs because each has
+# a beginning.
 some_runs() {
 	local run
 	VARIABLES=(HEAP_RATE=524288)
@@ -163,15 +165,16 @@ some_runs() {
 	compare --sd 3 --percent 2 --values inuse --sites leak_small,leak_medium,leak_large ./*.heap
 }
 
-# Three deviations of three sites' means, and 3.4 of their sum's: it fails once in a hundred times, so it
-# may try again.
+# The limits are three deviations for the means of three sites and 3.4 for that of their sum. It
+# fails once in a hundred times, so it may try again.
 @test "heap estimate: the mean of several runs is within 3 standard errors and 2 %" {
 	need_root
 	some_runs || some_runs
 }
 
-# Six sums, each of which is outside of 4 deviations once in 16,000 times; 3 would be once in 60.
-@test "heap estimate: one run is within the statistical error, of short-lived blocks, too" {
+# There are six sums. Each is outside of 4 deviations once in 16,000 times; with 3 it would be once
+# in 60.
+@test "heap estimate: one run is within the statistical error, also for short-lived blocks" {
 	need_root
 	VARIABLES=(HEAP_RATE=524288)
 	beside_me heap_leaks 256 600000
@@ -196,7 +199,7 @@ some_runs() {
 	attach heap --force -o heap.pb.gz --rate 64k
 	used 0.3
 	detach
-	# A block in each thread's hands, of a sample's weight.
+	# Each thread holds one block with the weight of a sample.
 	decode --info heap.pb.gz >info
 	holds "$(jq_total info 3) <= 2 * 66000"
 	holds "$(jq_total info 1) > 1000000"
@@ -207,10 +210,10 @@ jq_total() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["t
 
 # ---- beside the allocators' own profiles of the same run
 
-# While a sampled allocation is under way its return address is the kernel's, so that the allocator's own stacks
-# end there; sums over all stacks are compared.
+# While a sampled allocation is under way its return address is the kernel's, so the allocator's own
+# stacks end there. Therefore sums over all stacks are compared.
 
-@test "heap beside jemalloc's own profile of the same run" {
+@test "heap agrees with jemalloc's own profile of the same run" {
 	need_root
 	library libjemalloc.so.2
 	VARIABLES=(LD_PRELOAD="$LIBRARY" MALLOC_CONF="prof:true,lg_prof_sample:0,prof_final:true,prof_prefix:own")
@@ -220,12 +223,12 @@ jq_total() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["t
 	target_end
 	mv own.*.heap own.heap || skip 'this jemalloc cannot profile'
 	local objects bytes
-	# "  t*: objects: bytes [...]" of everything.
+	# The line for everything is "  t*: objects: bytes [...]".
 	read -r objects bytes < <(awk '$1 == "t*:" { print $2 + 0, $3 + 0; exit }' own.heap)
 	beside_own "$objects" "$bytes" 20
 }
 
-@test "heap beside gperftools' own profile of the same run" {
+@test "heap agrees with gperftools' own profile of the same run" {
 	need_root
 	library libtcmalloc.so.4
 	VARIABLES=(LD_PRELOAD="$LIBRARY" HEAPPROFILE="$BATS_TEST_TMPDIR/own" HEAP_PROFILE_INUSE_INTERVAL=1000000000
@@ -236,13 +239,14 @@ jq_total() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["t
 	target_end
 	mv "$(find . -name 'own.*.heap' | sort | tail -n 1)" own.heap
 	local objects bytes
-	# "heap profile: objects: bytes [...] @ heapprofile".
+	# The line is "heap profile: objects: bytes [...] @ heapprofile".
 	read -r objects bytes < <(awk 'NR == 1 { print $3 + 0, $4 + 0 }' own.heap)
 	beside_own "$objects" "$bytes" 0.5
 }
 
-# beside_own OBJECTS BYTES PERCENT: as many live blocks, but for two or three from before we were there, and as many
-# bytes; jemalloc counts the size classes that it put them into: up to a fifth more.
+# beside_own OBJECTS BYTES PERCENT: there are as many live blocks, except for two or three allocated
+# before cprof attached, and as many bytes. jemalloc counts its size classes, which are up to a
+# fifth larger.
 beside_own() {
 	decode --info heap.pb.gz >info
 	echo "cprof: $(jq_total info 2) blocks, $(jq_total info 3) bytes; the allocator: $1, $2"
@@ -278,7 +282,7 @@ beside_own() {
 	decode --info allocs.pb.gz >info
 	grep -q '"default_sample_type": "alloc_space"' info
 	grep -q '"period": 1,' info
-	# Nothing is said of what was freed.
+	# The summary does not mention freed blocks.
 	! grep -q ' [1-9][0-9]* frees' "$ERR"
 }
 
@@ -298,7 +302,7 @@ beside_own() {
 	go tool pprof -sample_index=inuse_space -tagfocus=bytes=32kb: -top heap.pb.gz 2>/dev/null >top
 	grep -q leak_large top
 	! grep -qE 'leak_small|leak_medium' top
-	# The label is the size of one block: size times blocks is all bytes.
+	# The label is the size of one block, so size times blocks is the sum of bytes.
 	decode --json heap.pb.gz >all
 	python3 - <<-'EOF'
 		import json
@@ -348,10 +352,10 @@ beside_own() {
 	work
 	detach
 	cat heap.txt
-	# "live blocks growth oldest youngest [mark]", then the stack, leaf first.
+	# A line is "live blocks growth oldest youngest [mark]", and the stack follows, leaf first.
 	awk '/^ +[0-9.]+(B|kB|MB) / { line = $0; getline; print $1, line }' heap.txt >leaks
 	grep -qE '^grows +244.14kB +250 +[12][0-9]{2}\.[0-9]+kB +[0-9.]+s +[0-9.]+(s|ms) +only ever grew$' leaks
-	# As old as the first of its steps, and as the last.
+	# The ages are those of its first step and its last one.
 	oldest=$(awk '$1 == "grows" { print $5 + 0 }' leaks)
 	holds "$oldest > $(awk '$1 == "step" { if (!first) first = $2; last = $2 } END { print last - first }' target.out) - 0.2"
 	holds "$oldest < $(date +%s.%N) - $(awk '$1 == "step" { print $2; exit }' target.out) + 0.2"
@@ -361,7 +365,7 @@ beside_own() {
 	! grep -q '^bursts' leaks
 }
 
-# old_enough TIME: the blocks of the site that grows that are older than 1.5 s then.
+# old_enough TIME counts the blocks of the growing site that are older than 1.5 s at that time.
 old_enough() { awk -v time="$1" '$1 == "step" && time - $2 > 1.5 { n += 10 } END { print n + 0 }' target.out; }
 
 @test "heap --older-than and --peak: young blocks are left out; what was alive at the highest point" {
@@ -379,7 +383,8 @@ old_enough() { awk -v time="$1" '$1 == "step" && time - $2 > 1.5 { n += 10 } END
 	decode --top -t peak_space heap.pb.gz >peak
 	cat now peak
 	! grep -qE '^[1-9][0-9]* [0-9]+ (breathes|renews|bursts)$' now
-	# Of 250 blocks in 25 steps, those of the last second and a half before the end are too young.
+	# Of 250 blocks in 25 steps, those of the last second and a half before the end are too
+	# young.
 	have=$(awk '$3 == "grows" { print $1 }' now)
 	holds "${have:-0} >= $(old_enough "$before") && ${have:-0} <= $(old_enough "$after")"
 	grep -qx '5000000 5000000 bursts' peak
@@ -388,14 +393,14 @@ old_enough() { awk -v time="$1" '$1 == "step" && time - $2 > 1.5 { n += 10 } END
 
 # ---- what is said
 
-@test "heap says: frees of blocks from before are ignored, and their share is told" {
+@test "heap says: frees of blocks allocated before are ignored, and it gives their share" {
 	need_root
 	beside_me heap_before 3000
 	heap --rate 1
 	compare --sites made_after heap.pb.gz
 	compare --sites made_before heap.pb.gz
 	cat "$ERR"
-	# 3000 of 3000 frees.
+	# The summary says that 3000 of 3000 frees are of that kind.
 	grep -qiE '100(\.0)?% of (the )?frees|3000 .*(before|unknown)' "$ERR"
 }
 
@@ -412,7 +417,7 @@ old_enough() { awk -v time="$1" '$1 == "step" && time - $2 > 1.5 { n += 10 } END
 	[ "$(jq_total info 2)" -gt 400 ]
 }
 
-@test "heap says: the price first; above the limit it refuses and leaves nothing" {
+@test "heap says: the overhead first; above the limit it refuses and leaves nothing" {
 	need_root
 	beside_me heap_pairs 1
 	run --separate-stderr timeout 200 "$CPROF" heap -p "$PID" -d 1s -o heap.pb.gz
@@ -476,12 +481,13 @@ old_enough() { awk -v time="$1" '$1 == "step" && time - $2 > 1.5 { n += 10 } END
 	compare heap.pb.gz
 }
 
-# ---- functions that are left otherwise than by a return
+# ---- functions that are left in another way than by a return
 
-# A return probe replaces the return address, which nobody can unwind through, and which a switch of stacks makes
-# the kernel forget.
+# A return probe replaces the return address. An exception cannot unwind through it, and a switch of
+# stacks makes the kernel forget it.
 
-# left HOW ARGS...: the pool of heap_leave, by --alloc; what returned is right to the byte, and the target lives.
+# left HOW ARGS... runs the pool of heap_leave with --alloc; what returned is right to the byte, and
+# the target survives.
 left() {
 	need_root
 	beside_me heap_leave 3000 "$1"
@@ -495,7 +501,7 @@ COMPARED=()
 @test "heap leaves: a pool that throws, and callers that catch at several depths" { left throw; }
 @test "heap leaves: a pool in which threads end" { left exit; }
 @test "heap leaves: a pool that longjmp leaves" { left jump; }
-@test "heap leaves: a pool that waits on another stack, where it is called, too" {
+@test "heap leaves: a pool that waits on another stack, where it is called as well" {
 	COMPARED=(--sites from_other_stack)
 	left switch
 }
@@ -505,7 +511,8 @@ COMPARED=()
 	CPROF_UPROBES=multi left switch
 }
 
-# tcmalloc's own limit is below what the machine has: operator new fails though nothing else would.
+# tcmalloc's own limit is below the memory of the machine, so operator new fails although nothing
+# else would.
 @test "heap leaves: operator new of tcmalloc at its own limit, as it is caught" {
 	library libtcmalloc_minimal.so.4
 	VARIABLES=(LD_PRELOAD="$LIBRARY" TCMALLOC_HEAP_LIMIT_MB=64)
@@ -518,7 +525,8 @@ above() {
 	shift
 	need_root
 	[ -x "$TARGETS/$program" ] || skip "$program was not built here"
-	# A program of its own: the return probes of another test's recording would reach this process as well.
+	# It is a separate program, because the return probes of another test's recording would
+	# reach this process as well.
 	cp "$TARGETS/$program" "$BATS_TEST_TMPDIR/heap_above"
 	start_ready "$BATS_TEST_TMPDIR/heap_above" "$@"
 	heap --rate 1
@@ -548,7 +556,7 @@ above() {
 	exactly heap_throws-wrapper 3000
 }
 
-@test "heap leaves: a function whose returns are hidden is counted, not followed, and that is said" {
+@test "heap leaves: a function whose returns are hidden is counted, not followed, and cprof says so" {
 	need_root
 	beside_me heap_hidden 1000
 	heap --rate 1 --alloc malloc=hidden_get,free=hidden_put
@@ -597,7 +605,7 @@ above() {
 	need_root
 	beside_me heap_before 3000 exec
 	heap --rate 1
-	# 300 blocks before it and 300 after it.
+	# There are 300 blocks before it and 300 after it.
 	decode --top -t alloc_objects heap.pb.gz | grep -qx '600 600 made_after'
 	decode --top -t inuse_objects heap.pb.gz | grep -qx '300 300 made_after'
 }
@@ -666,7 +674,7 @@ above() {
 
 # ---- bad luck
 
-@test "heap bad luck: SIGKILL of cprof; the target goes on and nothing stays in it" {
+@test "heap bad luck: after SIGKILL of cprof the target continues and nothing stays in it" {
 	need_root
 	beside_me heap_pairs 2
 	python3 "$BATS_TEST_DIRNAME/code_bytes.py" "$PID"
@@ -678,14 +686,14 @@ above() {
 	soon python3 "$BATS_TEST_DIRNAME/code_bytes.py" "$PID"
 	[ ! -e heap.pb.gz ]
 	nothing_left
-	# At the old speed: a pair under probes takes a hundred times as long.
+	# The speed is the old one again; a pair under probes takes a hundred times as long.
 	kill -USR1 "$PID"
 	used 0.3
 	target_end
 	holds "$(truth ns_per_pair) > 0 && $(truth ns_per_pair) < 100"
 }
 
-# `make check-cycles` does a thousand.
+# `make check-cycles` does a thousand of them.
 @test "heap bad luck: attach and detach, over and over, under four threads of malloc, forks and dlopen" {
 	need_root
 	beside_me heap_storm "$TARGETS/libheap_own.so" 3600
@@ -698,7 +706,7 @@ above() {
 		2) timeout 200 "$CPROF" allocs --force -q -p "$PID" -d 20ms -o storm.pb.gz 2>"$ERR" || status=$? ;;
 		3) timeout 200 "$CPROF" heap --force -q --rate 4k -p "$PID" -d 10ms -o storm.pb.gz 2>"$ERR" || status=$? ;;
 		esac
-		# 3: nothing was sampled in so short a time.
+		# Status 3 means that nothing was sampled in so short a time.
 		[ $status -eq 0 ] || [ $status -eq 3 ] || [ $((cycle % 4)) = 0 ] || { echo "cycle $cycle: status $status"; return 1; }
 		kill -0 "$PID" || { echo "cycle $cycle: the target is gone"; cat target.err; return 1; }
 	done
@@ -706,16 +714,17 @@ above() {
 	target_end
 	[ ! -s target.err ]
 	holds "$(truth pairs) > 1000 && $(truth children) > 10 && $(truth libraries) > 10"
-	# On a busy machine a thread may wait a second for its turn; one that waits for a lock of ours waits for ever.
+	# On a busy machine a thread may wait a second for its turn; one that waits for a lock of
+	# ours waits forever.
 	holds "$(truth longest_stall_ms) < 10000"
 }
-@test "heap: a sampler that another user could have put beside cprof is not preloaded" {
+@test "heap: a sampler that another user could have put next to cprof is not preloaded" {
 	need_root
 	[ -e "${CPROF%/*}/libcprof-heap.so" ] || skip 'no preloaded sampler'
 	chmod 755 .
 	mkdir -m 1777 shared
 	cp "$CPROF" "${CPROF%/*}/libcprof-heap.so" shared
-	# preloaded: whether a command gets it.
+	# preloaded: whether a command gets the library.
 	preloaded() { shared/cprof heap --force -o heap.pb.gz -- env 2>"$ERR" | grep -q '^LD_PRELOAD='; }
 	preloaded
 	chown 4711 shared/libcprof-heap.so

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Compares heap profiles with what the target said of itself (tests/targets/heap_truth.h).
+"""Compares heap profiles with what the target printed about itself (tests/targets/heap_truth.h).
 
     heap_truth.py TRUTH PROFILE...      the four values of every site must be equal
       --sd N        instead: within N standard deviations, as the target's "sd" lines give them for

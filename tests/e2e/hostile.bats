@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# A stranger's profile in which every string is an attack, through every output: nothing may act on a terminal, in a
-# browser or in a viewer. hostile.py makes the profiles and looks at what comes out.
+# A stranger's profile in which every string is an attack goes through every output, and nothing may
+# act on a terminal, in a browser or in a viewer. hostile.py makes the profiles and checks the
+# output.
 
 load helper
 
@@ -34,7 +35,7 @@ make_profiles() {
 	"$BATS_TEST_DIRNAME/hostile.py" check ./*.out ./*.colored ./*.tty ./*.diff
 	[ "$n" -eq 36 ]
 }
-@test "hostile: every format, and what is said of errors" {
+@test "hostile: every format, and the error messages" {
 	make_profiles
 	local kind suffix
 	for kind in markup controls bytes; do
@@ -44,12 +45,12 @@ make_profiles() {
 		"$CPROF" diff $kind.pb.gz $kind.more.pb.gz -q -o $kind.diff.html
 		run -1 --separate-stderr "$CPROF" report $kind.pb.gz --sample-type none
 		echo "$stderr" >$kind.err
-		# What was written as pprof is read as if nothing had happened to it.
+		# What was written as pprof is read back unchanged.
 		"$CPROF" merge $kind.pb.gz -q -o $kind.merged.pb.gz
 		cmp <("$CPROF" report $kind.pb.gz --traces) <("$CPROF" report $kind.merged.pb.gz --traces)
 	done
 	"$BATS_TEST_DIRNAME/hostile.py" check ./*.folded ./*.txt ./*.html ./*.svg ./*.json ./*.err
-	# Folded text can be read again, and says the same then.
+	# Folded text can be read again, and is then the same.
 	"$CPROF" convert controls.folded -f folded -o - | cmp - controls.folded
 }
 @test "hostile: folded text and a pprof text heap profile with controls" {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""hostile.py make OUT markup|controls|bytes [TIMES]: a pprof file in which every string is an attack; values are TIMES as large.
-hostile.py check FILE...: nothing of it may act on who looks at these outputs; what is looked at goes by the name."""
+"""hostile.py make OUT markup|controls|bytes [TIMES] writes a pprof file in which every string is an attack, with values TIMES as large.
+hostile.py check FILE... checks that nothing in these outputs can act on the reader; the name decides what is checked."""
 import gzip
 import html.parser
 import json

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-# hostile_elf.py KIND PROGRAM OUT: a copy of a program that runs as before and is hard to read. It has to have
-# .symtab and DWARF. Kinds:
+# hostile_elf.py KIND PROGRAM OUT makes a copy of a program that runs as before but is hard to read.
+# The program must have .symtab and DWARF. Kinds:
 #   tails     200,000 symbols whose names are tails of one name of a megabyte
 #   rows      a line table of 20 million rows, a byte each
 #   cies      call frame information whose 60,000 CIEs all reach to its end

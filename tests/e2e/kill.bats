@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# What cprof leaves in the target when it is killed: nothing.
+# cprof leaves nothing in the target when it is killed.
 
 load helper
 
@@ -8,7 +8,7 @@ setup_file() {
 	export KILLS=${KILLS:-40}
 }
 
-# The kernel's workers take the probes away, some milliseconds after the death of cprof.
+# The kernel's workers remove the probes some milliseconds after cprof has died.
 code_is_whole() {
 	local end=$((SECONDS + 30))
 	until python3 "$BATS_TEST_DIRNAME/code_bytes.py" "$PID" >"$BATS_TEST_TMPDIR/bytes" 2>&1; do
@@ -17,9 +17,10 @@ code_is_whole() {
 	done
 }
 
-# killed MOMENT SIGNAL WHOM COMMAND...: runs cprof in a process group of its own, lets MOMENT pass (attach: some time
-# after its start; record: some time into the recording; detach: some milliseconds after it was told to end),
-# and sends the signal (INT: twice more, which ends it at once) to it (cprof) or to the whole group.
+# killed MOMENT SIGNAL WHOM COMMAND... runs cprof in a separate process group, waits for MOMENT
+# (attach: some time after its start; record: some time into the recording; detach: some
+# milliseconds after it was told to end), and sends the signal (INT is sent twice more, which ends
+# it at once) to cprof or to the whole group.
 killed() {
 	local moment=$1 signal=$2 whom=$3 profiler ms
 	shift 3
@@ -39,14 +40,14 @@ killed() {
 	esac
 	sleep "0.$(printf '%03d' "$ms")"
 	[ "$whom" = cprof ] || profiler=-$profiler
-	# Its group may not be there yet.
+	# Its group may not exist yet.
 	kill "-$signal" -- "$profiler" 2>/dev/null || kill "-$signal" "${profiler#-}" 2>/dev/null || true
 	[ "$signal" = KILL ] || { sleep 0.01; kill "-$signal" "${profiler#-}" 2>/dev/null || true; }
 	wait "${profiler#-}" || true
 }
 
-# many_kills COUNT VERB...: at all moments in turns; the last word on breakpoints after each. Targets live for some
-# minutes only.
+# many_kills COUNT VERB... kills it at all these moments in turn and checks for breakpoints after
+# each. Targets run for some minutes only.
 many_kills() {
 	local count=$1 i moment signal whom
 	shift
@@ -82,7 +83,7 @@ many_kills() {
 	target_end
 }
 
-# changed_code: how many pages of the target's code differ from its files.
+# changed_code prints how many pages of the target's code differ from its files.
 changed_code() { { python3 "$BATS_TEST_DIRNAME/code_bytes.py" "$PID" || true; } | sed -n 's/.* \([0-9]*\) pages differ/\1/p'; }
 
 @test "kill: breakpoints that another program has left are removed, those that one holds stay" {

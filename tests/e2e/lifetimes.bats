@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# What cprof's BPF maps keep of threads, processes and locks goes when those do.
+# What cprof's BPF maps keep for threads, processes and locks is removed when those end.
 
 load helper
 
@@ -22,7 +22,7 @@ mortals() {
 
 has() { awk -v name="$1" '$1 == name { n = $2 } END { print n + 0 }' maps; }
 
-# A thread of each process that is left has an entry; a few are of those that end at this moment.
+# One thread of each remaining process has an entry, and so may a few that end at this moment.
 @test "lifetimes: threads and processes that ended are in no table" {
 	[ -x "$TARGETS/mortals" ] || skip 'mortals was not built here'
 	local how
@@ -51,7 +51,7 @@ has() { awk -v name="$1" '$1 == name { n = $2 } END { print n + 0 }' maps; }
 	grep -q 'holds have no known end' "$ERR"
 }
 
-# There is room for 16,384 locks; no more than one of these has a waiter at any moment.
+# The table holds 16,384 locks, and at most one of these has a waiter at any moment.
 @test "lifetimes: 18,000 locks that have a waiter one after the other" {
 	[ -x "$TARGETS/locks_many" ] || skip 'locks_many was not built here'
 	profile_wait mutex -- "$TARGETS/locks_many" 18000
@@ -60,12 +60,12 @@ has() { awk -v name="$1" '$1 == name { n = $2 } END { print n + 0 }' maps; }
 	holds "$(total delay) < $(truth delay) && $(total delay) > 0.3 * $(truth delay)"
 }
 
-# count_of WORDS: N, where cprof said "N WORDS".
+# count_of WORDS prints N if cprof said "N WORDS".
 count_of() { grep -o "[0-9]* $1" "$ERR" | grep -o '^[0-9]*'; }
 
-@test "lifetimes: tables that are full are said to be" {
+@test "lifetimes: cprof says that tables are full" {
 	[ -x "$TARGETS/mortals" ] || skip 'mortals was not built here'
-	# 5 of the 8 that stay find no room; nobody else needs more than 4 at once.
+	# 5 of the 8 that stay find no free entry; nothing else needs more than 4 at once.
 	target mortals 20
 	CPROF_TABLES=4 profiler block -p "$PID" -d 0 -o wait.pb.gz
 	mortals

@@ -1,10 +1,10 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# Where cprof may use little: descriptors, addresses, processes, locked memory, stack.
+# What cprof does where it may use little: descriptors, addresses, processes, locked memory, stack.
 load helper
 
-# verbs COMMAND...: runs it for every kind of recording of $PID, with the verb's arguments behind.
-# Each is given what makes it record something of `libraries`.
+# verbs COMMAND... runs it for every kind of recording of $PID, with the verb's arguments appended.
+# Each gets arguments with which it records something of `libraries`.
 verbs() {
 	local verb
 	for verb in cpu 'cpu --mode perf' 'heap --rate 1 --force' offcpu wall block mutex 'mutex --holds --force'; do
@@ -26,7 +26,7 @@ with_few_files() {
 	[ "$status" = 0 ] || [[ $stderr == *'is empty'* ]] || { echo "status $status: $stderr"; return 1; }
 	said=$(sed -n 's/.*; \([0-9.]*\)% of stacks whole.*/\1/p' <<<"$stderr")
 	[ -z "$said" ] || holds "$said >= 99" || { echo "$stderr"; return 1; }
-	# Nothing but locks that nobody waits for leaves a profile empty.
+	# Only locks that no thread waits for leave a profile empty.
 	[ "$status" = 0 ] || [[ $1 == block || $1 == mutex ]]
 }
 
@@ -56,7 +56,7 @@ with_few_addresses() {
 	KILOBYTES=400000 verbs with_few_addresses
 }
 
-# without SETUP ARGS...: runs cprof in a mount namespace of its own, after SETUP.
+# without SETUP ARGS... runs cprof in a separate mount namespace, after SETUP.
 without() {
 	local setup=$1
 	shift
@@ -116,7 +116,7 @@ without() {
 	[[ $stderr == *'no cgroup file system is mounted'* ]]
 }
 
-@test "limits: counters are read without /sys/devices, so that the price of probes is still known" {
+@test "limits: counters are read without /sys/devices, so the cost of probes is still known" {
 	need_root
 	target libraries /nonexistent
 	without 'mount -t tmpfs none /sys/devices' heap --rate 1 --force -p "$PID" -d 500ms -o heap.pb.gz

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""map_entries.py PID: how many entries each hash map of this process has, as "NAME N" lines."""
+"""map_entries.py PID prints how many entries each hash map of this process has, as "NAME N" lines."""
 import json
 import os
 import re

@@ -1,11 +1,12 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# What cprof itself holds (--max-memory), and what it does when that is not enough.
+# How much memory cprof itself uses (--max-memory), and what it does if that is not enough.
 load helper
 
 setup_file() { [ "$(id -u)" = 0 ] || skip 'needs root'; }
 
-# paths NUMBER KEPT MICROSECONDS VERB...: records a program of so many stacks into paths.pb.gz. SAID has what it did.
+# paths NUMBER KEPT MICROSECONDS VERB... records a program with that many stacks into paths.pb.gz.
+# SAID has what it did.
 paths() {
 	local words="$1 $2 $3"
 	shift 3
@@ -17,30 +18,31 @@ under_work() { under work "$@"; }
 
 said_number() { awk -v name="$1" '$1 == name { print $2 }' said; }
 
-# under FUNCTION TYPE [PATTERN]: the sum of a sample type below a function, of stacks that match.
+# under FUNCTION TYPE [PATTERN] prints the sum of a sample type below a function, for stacks that
+# match.
 under() {
 	"$CPROF" convert paths.pb.gz --sample-type "$2" -f folded -o "$FOLDED" 2>>"$ERR"
 	awk -v want="(^|;)$1(;|$).*${3-}" '{ line = $0; sub(/ [0-9]+$/, "", line) } line ~ want { n += $NF } END { printf "%.0f\n", n }' "$FOLDED"
 }
 
-# The MB of memory that the summary names.
+# Prints the MB of memory that the summary gives.
 megabytes() { sed -n 's/^cprof: cost: .* \([0-9]*\) MB of memory.*/\1/p' "$ERR"; }
 
 merged() { grep -qE 'too little memory for all stacks .*: [1-9][0-9]* rare ones merged' "$ERR"; }
 
-@test "memory: heap of 60,000 stacks within 32 MB: no byte is lost, and the stacks that are merged are said" {
+@test "memory: heap of 60,000 stacks within 32 MB: no byte is lost, and cprof says which stacks are merged" {
 	paths 60000 5000 0 heap --rate 1 --force --no-preload --max-memory 32M
 	merged
 	[ "$(under_work alloc_space)" = "$(said_number allocated)" ]
 	[ "$(under_work inuse_space)" = "$(said_number kept)" ]
-	# Those that were merged still have most of their way.
+	# Stacks that were merged keep most of their frames.
 	[ "$(under_work alloc_space '(zero|one);down;.*\[too many stacks\]$')" -gt 0 ]
 	python3 "$BATS_TEST_DIRNAME/pprof_decode.py" paths.pb.gz --check
 	gunzip -c paths.pb.gz | grep -aq 'merged: [0-9]* rare stacks, [0-9.]*% of the profile'
 	holds "$(megabytes) < 32 * 1.3 + 60"
 }
 
-@test "memory: the same with room enough merges nothing" {
+@test "memory: the same with enough memory merges nothing" {
 	paths 5000 500 0 heap --rate 1 --force --no-preload
 	! merged
 	[ "$(under_work alloc_space)" = "$(said_number allocated)" ]
@@ -50,10 +52,11 @@ merged() { grep -qE 'too little memory for all stacks .*: [1-9][0-9]* rare ones 
 @test "memory: offcpu of 40,000 stacks within 32 MB: no time is lost" {
 	paths 40000 1 20 offcpu --max-memory 32M
 	merged
-	# From before a sleep to after it is a little more than the time off the CPU.
+	# The time from before a sleep to after it is a little more than the time off the CPU.
 	holds "$(under_work offcpu) <= $(said_number slept) * 1.01e9"
 	holds "$(under_work offcpu) >= $(said_number slept) * 0.6e9"
-	# One wait was as long as all of them, and nobody knew how long it would be while others were merged.
+	# One wait was as long as all the others together, and its length was unknown while others
+	# were merged.
 	holds "$(under wait_for_thread offcpu 'join') >= $(said_number slept) * 0.9e9"
 	holds "$(under_work waits) >= 39000"
 	holds "$(megabytes) < 32 * 1.3 + 60"
@@ -66,10 +69,10 @@ merged() { grep -qE 'too little memory for all stacks .*: [1-9][0-9]* rare ones 
 
 # ---- memory that runs out
 
-# endless: a target whose stacks never repeat, until the end of the test.
+# endless starts a target whose stacks never repeat, until the end of the test.
 endless() { start "$TARGETS/paths" 1000000000 1000 200; }
 
-# with_failing NUMBER VERB...: a recording of 200 ms in which the allocation of that number fails.
+# with_failing NUMBER VERB... records for 200 ms, and the allocation of that number fails.
 with_failing() {
 	local number=$1
 	shift
@@ -78,7 +81,8 @@ with_failing() {
 		"$CPROF" "$@" -v -p "$PID" -d 200ms -o short.pb.gz >out 2>"$ERR"
 }
 
-# Once recording has begun there is a profile, here or saved elsewhere; before that there is a message.
+# Once the recording has begun there is a profile, here or saved elsewhere; before that there is a
+# message.
 survives() {
 	local status=0 saved
 	with_failing "$@" || status=$?
@@ -91,14 +95,15 @@ survives() {
 	python3 "$BATS_TEST_DIRNAME/pprof_decode.py" "${saved:-short.pb.gz}" --check
 }
 
-# in_each_part VERB...: once without a failure, then with failures all over the recording and what comes after it.
+# in_each_part VERB... runs it once without a failure, and then with failures throughout the
+# recording and what comes after it.
 in_each_part() {
 	local all i
 	endless
 	with_failing 1000000000 "$@"
 	all=$(cat count)
 	for ((i = 0; i < 7; i++)); do
-		# Most of what comes before loads programs.
+		# Most of what comes before the recording is loading programs.
 		survives $((all * 7 / 10 + all * (4 * i + RANDOM % 4) / 100)) "$@" || return 1
 	done
 }
@@ -108,7 +113,8 @@ in_each_part() {
 @test "memory: one allocation that fails costs no recording: wall" { in_each_part wall; }
 @test "memory: one allocation that fails costs no recording: perf mode" { in_each_part cpu --mode perf -F 499; }
 
-# in_addresses KILOBYTES VERB...: stacks come until the address space is used up, for which the bound is too high.
+# in_addresses KILOBYTES VERB...: stacks come until the address space is used up, because the memory
+# limit is higher than it.
 in_addresses() {
 	local kilobytes=$1
 	shift

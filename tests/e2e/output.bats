@@ -1,10 +1,11 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# Where the profile goes and in which form; what happens when it cannot go there; signals.
+# Where the profile goes and in which format; what happens if it cannot be written; signals.
 
 load helper
 
-# Where any sample will do: eight threads get some of any half second, however busy the machine is.
+# This is for tests where any sample will do: eight threads get some in any half second, however
+# busy the machine is.
 some_samples() { target shares 8; }
 
 @test "output: a pipe gets folded stacks, and nothing but" {
@@ -58,7 +59,7 @@ some_samples() { target shares 8; }
 	done
 	[ $((SECONDS - began)) -lt 20 ]
 }
-@test "output: a full disk is said, status 1, nothing is left" {
+@test "output: a full disk is reported, status 1, nothing is left" {
 	need_root
 	mkdir full
 	mount -t tmpfs -o size=4k,mode=755 none full 2>/dev/null || skip 'cannot mount a tmpfs'
@@ -88,7 +89,7 @@ some_samples() { target shares 8; }
 	done
 	[ -p fifo ]
 	[ "$(cat victim)" = precious ]
-	# Nor does a link in the middle of the path.
+	# A link in the middle of the path is not followed either.
 	mkdir secret
 	setpriv --reuid 4711 --clear-groups ln -s "$PWD/secret" mallory/d
 	run --separate-stderr "$CPROF" cpu -p "$PID" -d 20s -o mallory/d/p.pb.gz
@@ -97,10 +98,10 @@ some_samples() { target shares 8; }
 	[ -z "$(ls -A secret)" ]
 	nothing_left mallory
 }
-@test "output: the limit of ulimit -f is said, status 1, nothing is left" {
+@test "output: the limit of ulimit -f is reported, status 1, nothing is left" {
 	some_samples
 	mkdir small
-	# A KiB: the page is larger.
+	# The limit is a KiB, and the page is larger.
 	run --separate-stderr bash -c "ulimit -f 1; '$CPROF' cpu -p $PID -d 300ms -F 999 -o small/p.html"
 	[ "$status" -eq 1 ]
 	[[ $stderr == *'cannot write small/p.html: file too large (the limit is set by ulimit -f)'* ]]
@@ -112,7 +113,7 @@ some_samples() { target shares 8; }
 	run --separate-stderr bash -c "ulimit -f 1; '$CPROF' cpu -o p.pb.gz -- dd if=/dev/zero of=small/zero bs=4096 count=1"
 	[[ $stderr == *'dd was killed by SIGXFSZ'* ]]
 }
-@test "output: /dev/full is said too" {
+@test "output: /dev/full is reported as well" {
 	some_samples
 	run --separate-stderr bash -c "'$CPROF' cpu -p $PID -d 300ms -F 999 >/dev/full"
 	[ "$status" -eq 1 ]
@@ -137,7 +138,7 @@ some_samples() { target shares 8; }
 	go tool pprof -top p 2>/dev/null | grep -q work_a
 }
 
-# interrupted SIGNAL: ends the recording early, and writes.
+# interrupted SIGNAL ends the recording early, and the profile is written.
 interrupted() {
 	some_samples
 	profiler cpu -p "$PID" -d 250s -F 499 -f folded -o "$FOLDED"
@@ -184,7 +185,7 @@ interrupted() {
 	quit_with 1
 }
 
-# quit_with STATUS: the profiler ends so, and leaves the FIFO and nothing else.
+# quit_with STATUS: the profiler ends with it, and leaves the FIFO and nothing else.
 quit_with() {
 	local status=0
 	wait "$PROFILER" || status=$?

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# The page in a real browser: cases of tests/page/cases.mjs on profiles that are known, and on a fresh one.
+# The page in a real browser: cases of tests/page/cases.mjs on known profiles, and on a fresh one.
 
 load helper
 
@@ -23,7 +23,8 @@ setup_file() {
 
 teardown_file() { [ -z "${SERVER:-}" ] || kill "$SERVER"; }
 
-# page CASE: in a browser, on the pages of this file; the page must not complain, nor ask for anything.
+# page CASE runs it in a browser on the pages of this file; the page must not report errors, nor
+# request anything.
 page() {
 	[ -z "${NO_BROWSER:-}" ] || skip "$NO_BROWSER"
 	cd "$BATS_FILE_TMPDIR" || return 1
@@ -43,12 +44,12 @@ page() {
 @test "page: two profiles compared" { page diff; }
 @test "page: the root stays in place when sizes change" { page resizing; }
 @test "page: light and dark" { page theme; }
-@test "page: all by keyboard" { page keyboard; }
+@test "page: everything works by keyboard" { page keyboard; }
 @test "page: SVG, PNG, print" { page pictures; }
 @test "page: the address keeps the view" { page address; }
 @test "page: names are text wherever they come" { page escaping; }
 
-@test "page: nothing of a stranger's profile runs, in a page, a comparison or a picture" {
+@test "page: nothing in a stranger's profile runs, in a page, a comparison or a picture" {
 	"$BATS_TEST_DIRNAME/hostile.py" make hostile.pb.gz markup
 	"$BATS_TEST_DIRNAME/hostile.py" make more.pb.gz markup 3
 	"$CPROF" convert hostile.pb.gz -q -o "$BATS_FILE_TMPDIR/hostile.html"
@@ -92,7 +93,7 @@ page() {
 	page real
 }
 
-@test "page: works in Firefox, too" {
+@test "page: works in Firefox as well" {
 	command -v firefox-esr >/dev/null || skip 'no firefox'
 	[ -s "$BATS_FILE_TMPDIR/cpu.html" ] || skip "$NO_BROWSER"
 	export HOME=$PWD MOZ_DISABLE_CONTENT_SANDBOX=1
@@ -120,7 +121,7 @@ page() {
 	need_root
 	id nobody >/dev/null || skip 'no user nobody'
 	target shares 8
-	# The folders of the tests are root's alone.
+	# Only root can access the directories of the tests.
 	local uid dir
 	uid=$(id -u nobody)
 	dir=$(mktemp -d)
@@ -137,7 +138,7 @@ page() {
 	grep -q "/run/user/$uid" who
 }
 
-@test "page: --open with what is no page is refused" {
+@test "page: --open with what is not a page is refused" {
 	for options in '-f folded' '-o x.pb.gz' '-o -'; do
 		# shellcheck disable=SC2086 # two words
 		run --separate-stderr "$CPROF" cpu -p 1 --open $options

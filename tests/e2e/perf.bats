@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# The mode that needs no BPF (--mode perf): copied stacks, unwound in user space.
+# The mode that needs no BPF (--mode perf): stacks are copied and unwound in user space.
 
 load helper
 
@@ -35,7 +35,7 @@ record_perf() { record_cpu "$1" --mode perf "${@:2}"; }
 	at_least 98 'main;use_library;library_(one|two);burn' 'burn'
 	whole 98
 }
-@test "perf mode: a handler on the interrupted stack is whole, on its own stack it says that it is cut" {
+@test "perf mode: a handler on the interrupted stack is whole, on its own stack it is counted as cut" {
 	target signal
 	record_perf 0.7 -F 999
 	target_end

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# PID namespaces: a process has one number for cprof's BPF programs, one in cprof's /proc, and one for
-# itself. Profiles are the same whichever of them differ.
+# PID namespaces: a process has one number for cprof's BPF programs, one in cprof's /proc, and one
+# for itself. Profiles are the same whichever of them differ.
 
 load helper
 
@@ -10,10 +10,11 @@ setup_file() {
 	unshare --pid --fork --mount-proc true 2>/dev/null || skip 'no PID namespaces here'
 }
 
-# inside COMMAND...: in a PID namespace of its own, which ends with the command.
+# inside COMMAND... runs it in a separate PID namespace, which ends with the command.
 inside() { unshare --pid --fork --mount-proc --kill-child "$@"; }
 
-# tests_inside FILE REGEX: those tests of another file, with cprof and its targets in one namespace.
+# tests_inside FILE REGEX runs those tests of another file, with cprof and its targets in one
+# namespace.
 tests_inside() {
 	run inside env -u BATS_TEST_NAME bats --tap -f "$2" "$BATS_TEST_DIRNAME/$1"
 	echo "$output"
@@ -29,10 +30,10 @@ tests_inside() {
 }
 
 # A bystander in the namespace has the number that the target has outside.
-@test "pidns: heap inside leaves alone who has the target's number of the initial namespace" {
+@test "pidns: heap inside leaves the process alone that has the target's number of the initial namespace" {
 	[ -x "$TARGETS/heap_pairs" ] || skip 'heap_pairs was not built here'
 	cat >inside.sh <<-'END'
-		# /proc is still that of the namespace outside.
+		# /proc is still that of the outer namespace.
 		bash -c 'read -r outer _ </proc/self/stat; echo "$outer" >outer; exec "$0" 2' "$TARGETS/heap_pairs" &
 		target=$!
 		until [ -s outer ]; do sleep 0.05; done
@@ -60,7 +61,8 @@ tests_inside() {
 	[ "$status" -eq 0 ]
 }
 
-# contained LEVELS PROGRAM ARGS...: the target, that many namespaces further in. TARGET is its number here.
+# contained LEVELS PROGRAM ARGS... starts the target that many namespaces further in. TARGET is its
+# number here.
 contained() {
 	local levels=$1 wrap=() tries=0
 	shift
@@ -97,13 +99,13 @@ contained() {
 	holds "$(total owner_delay) > 0.8 * $(total delay)"
 }
 
-# takes TYPE NAME: the sum of a sample type under take_NAME.
+# takes TYPE NAME prints the sum of a sample type under take_NAME.
 takes() {
 	"$ROOT/tests/e2e/pprof_decode.py" wait.pb.gz --folded -t "$1" |
 		awk -v site=";take_$2;" 'index($0, site) { n += $NF } END { printf "%.0f\n", n }'
 }
 
-@test "pidns: from outside: how long locks are held, recursive ones, too" {
+@test "pidns: from outside: how long locks are held, including recursive ones" {
 	local levels way
 	for levels in 1 2; do
 		contained "$levels" holds 1
@@ -150,13 +152,13 @@ takes() {
 	done
 }
 
-@test "pidns: cprof says so where what it starts would be in another namespace" {
+@test "pidns: cprof says so if its children would be in another namespace" {
 	run --separate-stderr unshare --pid "$CPROF" cpu -p $$ -d 100ms
 	[ "$status" -eq 1 ]
 	[[ $stderr == *'another PID namespace than itself (unshare --pid: add --fork)'* ]]
 }
 
-# label_numbers KEY: the values of a numeric label in outside.pb.gz.
+# label_numbers KEY prints the values of a numeric label in outside.pb.gz.
 label_numbers() { "$ROOT/tests/e2e/pprof_decode.py" outside.pb.gz --labels | awk -v key="$1" '$1 == key { print $2 }'; }
 
 @test "pidns: the whole machine from inside: processes outside are there, by name, and their stacks cut" {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # Programs whose files are not where their names say: deleted, replaced, behind other roots and
-# namespaces; and files that were laid out to hurt the reader.
+# namespaces; and files that were laid out to harm the reader.
 
 load helper
 
@@ -33,7 +33,7 @@ load helper
 @test "places: JIT names by the PID and the /tmp of the target's own namespaces" {
 	need_root
 	unshare --mount --pid --fork true 2>/dev/null || skip 'no namespaces here'
-	# By descriptor: the program itself may lie below /tmp.
+	# It is started by descriptor, because the program itself may lie below /tmp.
 	start_ready unshare --mount --pid --fork --kill-child bash -c \
 		"exec 9<'$TARGETS/jit'; mount -t tmpfs none /tmp && cd / && exec /proc/self/fd/9"
 	PID=$(pgrep -P "$PID")
@@ -61,7 +61,7 @@ load helper
 	rm -f "/tmp/perf-$PID.map"
 	holds "$(percent 'jit_inner') == 0"
 }
-# In front of a command: without any rights, as user and group 4711.
+# Used in front of a command: it runs without any rights, as user and group 4711.
 AS_USER=(setpriv --reuid 4711 --regid 4711 --clear-groups)
 
 @test "places: root reads nothing for a target that the target's user may not read" {
@@ -70,7 +70,7 @@ AS_USER=(setpriv --reuid 4711 --regid 4711 --clear-groups)
 	local secret
 	secret=$(mktemp /var/tmp/cprof-test.XXXXXX)
 	echo '0 ffffffffffff secret_of_root' >"$secret"
-	# In namespaces of its own the user is root, and may put root's file over its perf map.
+	# In its own namespaces the user is root, and may put root's file over its perf map.
 	start "${AS_USER[@]}" unshare --user --mount --map-root-user bash -c "
 		mount -t tmpfs none /tmp && cp /proc/self/fd/9 /tmp/jit && chmod 755 /tmp/jit
 		/tmp/jit & while [ ! -s /tmp/perf-\$!.map ]; do sleep 0.05; done
@@ -95,7 +95,7 @@ AS_USER=(setpriv --reuid 4711 --regid 4711 --clear-groups)
 	chmod 0 "/tmp/perf-$PID.map"
 	record_cpu 0.3 -F 499
 	holds "$(percent 'jit_inner') == 0"
-	# One that has a second name may be anything.
+	# A file with a second name may be anything.
 	chmod 600 "/tmp/perf-$PID.map"
 	ln "/tmp/perf-$PID.map" "/tmp/cprof-test-$PID.map"
 	record_cpu 0.3 -F 499
@@ -103,7 +103,7 @@ AS_USER=(setpriv --reuid 4711 --regid 4711 --clear-groups)
 	holds "$(percent 'jit_inner') == 0"
 }
 @test "places: a program without sections still gets whole stacks" {
-	# e_shoff and e_shnum (bytes 40 and 60 of the header) are 0: only segments.
+	# If e_shoff and e_shnum (bytes 40 and 60 of the header) are 0, there are only segments.
 	cp "$TARGETS/shares" sectionless
 	head -c 8 /dev/zero | dd of=sectionless bs=1 seek=40 conv=notrunc status=none
 	head -c 4 /dev/zero | dd of=sectionless bs=1 seek=60 conv=notrunc status=none

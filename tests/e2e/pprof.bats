@@ -20,7 +20,7 @@ pprof() { go tool pprof "$@" 2>/dev/null; }
 	local flat
 	flat=$(awk '$NF == "work_a" { sub(/%/, "", $2); print $2 }' top)
 	near "$flat" "$(truth work_a)" "$(chance 50)"
-	# 2 s of one thread, in time and in samples.
+	# One thread runs for 2 s, which is checked in time and in samples.
 	pprof -top -sample_index=samples p.pb.gz | grep -q '^Type: samples'
 	awk '$NF == "main" { sub(/%/, "", $5); exit !($5 + 0 > 99) }' top
 }
@@ -37,7 +37,7 @@ pprof() { go tool pprof "$@" 2>/dev/null; }
 	target inline
 	record_pprof 0.7 -F 999
 	pprof -raw p.pb.gz >raw
-	# One location: innermost first, each with the line of its call.
+	# One location lists the innermost function first, each with the line of its call.
 	awk '/^ *[0-9]+: 0x/ { inside = 0 } /innermost/ { inside = 1 } inside' raw | head -n 5 >lines
 	cat lines
 	local at
@@ -83,7 +83,8 @@ pprof() { go tool pprof "$@" 2>/dev/null; }
 	grep -q 'cpu-clock' "$ERR"
 }
 
-# decoded SECONDS OPTIONS...: a profile that the tests' own decoder finds no fault with, in p.pb.gz.
+# decoded SECONDS OPTIONS... writes a profile to p.pb.gz, in which the tests' own decoder finds no
+# errors.
 decoded() {
 	record_pprof "$@"
 	python3 "$BATS_TEST_DIRNAME/pprof_decode.py" p.pb.gz --check

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Reads a pprof file without any help, checks it against the format's rules, and prints it.
+"""Reads a pprof file without any library, checks it against the format's rules, and prints it.
 
     pprof_decode.py FILE [what to print, default --folded]
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""pprof_make.py SAMPLES STACKS FUNCTIONS SEED OUT [plain]: a pprof file with inlining, recursion, labels, unnamed code.
+"""pprof_make.py SAMPLES STACKS FUNCTIONS SEED OUT [plain] writes a pprof file with inlining, recursion, labels, unnamed code.
 
 Written by hand so that what reads it shares no code with what made it. SAMPLES repeat STACKS distinct ones. plain: one module has all, functions have no start lines.
 """

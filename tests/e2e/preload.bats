@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# libcprof-heap.so in front of the allocator: what its probes count, and that programs do not notice it.
-# The counts are the kernel's own, of uprobe events on the probes' places; cprof has no part in it.
+# libcprof-heap.so in front of the allocator: what its probes count, and that programs do not notice
+# it. The kernel itself counts, with uprobe events at the probes' places, so cprof is not involved.
 
 load helper
 
@@ -11,7 +11,7 @@ setup_file() {
 	export BUILD=${BUILD:-$BATS_TEST_DIRNAME/../../build}
 }
 
-# A copy of the library of this test's own, so that its hits are nobody else's.
+# This test gets its own copy of the library, so that all its hits come from this test.
 library() {
 	LIBRARY=$BATS_TEST_TMPDIR/libcprof-heap.so
 	cp "$BUILD/libcprof-heap.so" "$LIBRARY"
@@ -21,8 +21,8 @@ library() {
 		END { print at["alloc"], at["free"], at["dropped"] }')
 }
 
-# probes RATE [-l] COMMAND...: how often each probe was hit into $HITS; PRELOAD is loaded behind the library. A
-# program that is LINKED with it needs nothing preloaded.
+# probes RATE [-l] COMMAND... writes how often each probe was hit to $HITS; PRELOAD is loaded after
+# the library. A program that is LINKED with it needs nothing preloaded.
 probes() {
 	local rate=$1 list=
 	shift
@@ -35,7 +35,8 @@ probes() {
 
 hits() { awk -v name="$1" '$1 == name { print $2 }' <<<"$HITS"; }
 
-# exactly ALLOCS FREES PROGRAM [KIND]: how many each round adds, by 1000 and by none; $AFTER follows the rounds.
+# exactly ALLOCS FREES PROGRAM [KIND] checks how many each round adds, for 1000 rounds and for none;
+# $AFTER follows the number of rounds.
 exactly() {
 	local allocs=$1 frees=$2 before_allocs before_frees
 	shift 2
@@ -58,7 +59,8 @@ need_jemalloc() { [ -e "$JEMALLOC" ] || skip 'no jemalloc here'; }
 	[ "$(grep -c 'Provider: cprof_heap' <<<"$output")" = 1 ]
 	[ "$(grep -c 'Semaphore: 0x0*$' <<<"$output")" = 3 ]
 	grep -q 'Arguments: 8@%rdi 8@%rsi 8@%rdx$' <<<"$output"
-	# A one-byte nop that every kernel emulates, then five bytes that newer ones turn into a call.
+	# The probe is a one-byte nop that every kernel emulates, then five bytes that newer ones
+	# turn into a call.
 	run -0 objdump -d --no-show-raw-insn "$BUILD/libcprof-heap.so"
 	[ "$(grep -A1 -E '[08]:	nop$' <<<"$output" | grep -cE '[19]:	nopl   0x0\(%rax,%rax,1\)')" = 3 ]
 }
@@ -73,12 +75,12 @@ need_jemalloc() { [ -e "$JEMALLOC" ] || skip 'no jemalloc here'; }
 	run ! grep -vE ' (aligned_alloc|calloc|cfree|free|free_aligned_sized|free_sized|malloc|memalign|posix_memalign|pvalloc|realloc|reallocarray|valloc|_Zn[wa]m.*|_Zd[la]Pv.*)$' <<<"$output"
 }
 
-@test "preload: at rate 1 every door counts once" {
+@test "preload: at rate 1 every function counts once" {
 	need_root
 	exactly 16 16 "$(program wrappers)"
 }
 
-@test "preload: at rate 1 each hit says where and how much" {
+@test "preload: at rate 1 each hit has the address and the size" {
 	need_root
 	probes 1 -l "$(program wrappers)" 10
 	awk '
@@ -177,7 +179,7 @@ need_jemalloc() { [ -e "$JEMALLOC" ] || skip 'no jemalloc here'; }
 	holds "$(hits alloc) > 300 && $(hits alloc) < 600" # 212 MB / 512 KiB
 }
 
-# 5 runs of some 26,000 samples: 0.3 % standard error of the mean.
+# 5 runs of some 26,000 samples have a standard error of the mean of 0.3 %.
 @test "preload: the weighted bytes are unbiased" {
 	need_root
 	local run have=0 want=0
@@ -190,7 +192,7 @@ need_jemalloc() { [ -e "$JEMALLOC" ] || skip 'no jemalloc here'; }
 	near "$have" "$want" "0.015 * $want"
 }
 
-@test "preload: a full set of live samples drops, counts and goes on" {
+@test "preload: a full set of live samples drops, counts and continues" {
 	need_root
 	probes 1 "$(program hoard)" 2400000
 	echo "$HITS"
@@ -199,7 +201,7 @@ need_jemalloc() { [ -e "$JEMALLOC" ] || skip 'no jemalloc here'; }
 	[ "$(hits alloc)" -gt 1000000 ]
 }
 
-# same COMMAND...: prints the same with and without the library.
+# same COMMAND... must print the same with and without the library.
 same() {
 	local bare
 	bare=$("$@" 2>&1)

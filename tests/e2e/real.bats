@@ -4,7 +4,7 @@
 
 load helper
 
-# The compilers themselves, not what they have done before.
+# This runs the compilers themselves, and not a cache of their output.
 export CCACHE_DISABLE=1
 
 @test "real: redis-server under redis-benchmark" {
@@ -43,7 +43,7 @@ while True: sorted(str(i) for i in range(10000))'
 }
 @test "real: the machine's 100 MB library" {
 	command -v clang >/dev/null || skip 'no clang'
-	# On a busy machine the first has ended before its table is there.
+	# On a busy machine the first one ends before its table is loaded.
 	"$CPROF" cpu -F 999 -f folded -o "$FOLDED" -- bash -c "for i in {1..4}; do
 		clang -O2 -c '$ROOT/tests/targets/shares.c' -o shares.o; done" 2>"$ERR"
 	whole_but_new 97

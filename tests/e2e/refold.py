@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""refold.py speedscope|firefox|trace TYPE FILE: the folded stacks that a JSON file of cprof convert holds."""
+"""refold.py speedscope|firefox|trace TYPE FILE prints the folded stacks in a JSON file of cprof convert."""
 import collections
 import json
 import sys

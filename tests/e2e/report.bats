@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# What cprof says of profiles: each view beside go tool pprof's on the same files.
+# Compares what cprof says about profiles, view by view, with go tool pprof on the same files.
 
 bats_require_minimum_version 1.5.0
 
@@ -20,13 +20,13 @@ setup() {
 
 need_go() { command -v go >/dev/null || skip 'no go'; }
 
-# The kernel is [kernel.kallsyms] here, not [[kernel.kallsyms]].
+# The kernel is called [kernel.kallsyms] here, and not [[kernel.kallsyms]].
 pprof() {
 	go tool pprof -nodefraction=0 -edgefraction=0 -nodecount=1000000 "$@" 2>/dev/null |
 		sed 's/\[\[\([a-z.]*\)\]\]/[\1]/'
 }
 
-# The rows of -top: flat, cum, function; in any order.
+# Prints the rows of -top (flat, cum, function) in any order.
 top_rows() { awk 'seen { print $1, $4, $6, $7 } $1 == "flat" { seen = 1 }' | sort; }
 
 # same_top FILE CPROF-OPTIONS -- PPROF-OPTIONS
@@ -44,7 +44,7 @@ same_top() {
 	diff theirs ours
 }
 
-# Blocks between separators, each sorted, in any order.
+# Prints the blocks between separators, each sorted, in any order.
 blocks() {
 	awk '/^--*\+-*$/ { n++; next } n > 1 { sub(/ +$/, ""); print n "\t" $0 }' |
 		awk -F '\t' '{
@@ -75,7 +75,7 @@ blocks() {
 
 @test "report: groups are those of go tool pprof" {
 	need_go
-	# Theirs are apart by the start lines of functions and by modules, too.
+	# pprof also distinguishes the start lines of functions and their modules.
 	python3 "$BATS_TEST_DIRNAME/pprof_make.py" 300 200 60 7 plain.pb.gz plain
 	pprof -top -files plain.pb.gz | top_rows >theirs
 	"$CPROF" report plain.pb.gz --top 0 -g file | top_rows >ours
@@ -95,7 +95,7 @@ blocks() {
 	"$CPROF" report "$P" --tree --top 0 --full-names | sed -n '/^---/,$p' |
 		awk '{ gsub(/ +[0-9.e-]+% +[0-9.e-]+%  /, " "); print }' | blocks >ours
 	[ "$(wc -l <ours)" -gt 50 ]
-	# The running sum and the order of equal entries differ, numbers do not.
+	# The running sum and the order of equal entries differ, but not the numbers.
 	edges='[0-9.]+m?s +[0-9. ]+[0-9]% \|   ns::func_[0-9]+( .inline.)?'
 	diff <(grep -oE "$edges" theirs | sort) <(grep -oE "$edges" ours | sort)
 	nodes() { grep -oE '\\ *[0-9.]+m?s? +[0-9.]+m?s? +[0-9.]+% +\| ns::func_[0-9]+' "$1" | tr -s ' ' | sort; }
@@ -135,7 +135,7 @@ blocks() {
 	need_go
 	mkdir src
 	for i in $(seq 0 19); do seq -f 'line %g' 120 >"src/file_$i.cc"; done
-	# Of each routine: its sums, and its lines with values.
+	# Prints the sums of each routine, and its lines with values.
 	lines() { awk '/^ROUTINE/ || /flat, cum/ || (/line [0-9]+$/ && ($1 != "." || $2 != ".")) {
 		gsub(/ +/, " "); print }'; }
 	pprof -list 'func_4' "$P" | lines >theirs
@@ -213,7 +213,7 @@ blocks() {
 	done
 	"$CPROF" convert "$P" -q -o x.svg
 	python3 -c 'import xml.dom.minidom, sys; xml.dom.minidom.parse(sys.argv[1])' x.svg
-	# What speedscope and the trace say sums up to what the profile says.
+	# The values of speedscope and the trace must add up to those of the profile.
 	python3 - <<-'END'
 		import json
 		s = json.load(open("x.speedscope.json"))
@@ -235,7 +235,7 @@ blocks() {
 	END
 }
 
-@test "convert: what JSON says is what folded stacks say, stack by stack" {
+@test "convert: JSON and folded stacks agree, stack by stack" {
 	for end in speedscope.json firefox.json trace.json; do
 		"$CPROF" convert "$P" -q -o "x.$end"
 	done
@@ -248,7 +248,8 @@ blocks() {
 	python3 "$BATS_TEST_DIRNAME/refold.py" trace cpu x.trace.json | diff theirs -
 }
 
-# rows_of FILE: total, self and name of each function, as the sandwich view of speedscope in a browser has them.
+# rows_of FILE prints total, self and name of each function, as the sandwich view of speedscope in a
+# browser shows them.
 rows_of() {
 	python3 -c '
 import json, sys
@@ -274,7 +275,7 @@ for total, own, name in one["rows"]:
 	[ "$(wc -l <ours)" -gt 50 ]
 	rows_of x.folded | diff ours -
 	rows_of x.speedscope.json | diff ours -
-	# Its reader of pprof files leaves inlined functions out.
+	# speedscope's reader of pprof files leaves inlined functions out.
 	[ "$(rows_of x.pb.gz | wc -l)" -gt 30 ]
 }
 
@@ -284,7 +285,7 @@ for total, own, name in one["rows"]:
 	"$CPROF" convert "$P" -q -o x.folded
 	perl $perl x.folded >x.svg 2>complaints
 	[ ! -s complaints ]
-	# The box of all: as many samples as the profile has.
+	# The outermost box has as many samples as the profile.
 	total=$(awk '{ sum += $NF } END { print sum }' x.folded)
 	grep -q "<title>all ($total samples, 100%)</title>" <(sed 's/,\([0-9]\)/\1/g' x.svg)
 	for f in func_1 func_2; do
@@ -317,7 +318,7 @@ for total, own, name in one["rows"]:
 	done
 }
 
-@test "diff: the page opens in a browser and asks for nothing" {
+@test "diff: the page opens in a browser and requests nothing" {
 	local why
 	export PLAYWRIGHT=${BUILD:-$ROOT/build}/playwright
 	why=$(timeout 250 "$ROOT/tests/page/setup.sh" "$PLAYWRIGHT") || skip "$why"
@@ -332,7 +333,7 @@ for total, own, name in one["rows"]:
 	"$CPROF" report m.pb.gz --top 0 --full-names | top_rows >ours
 	diff theirs ours
 	same_top m.pb.gz --
-	# What a pattern of the shell gives may be one file.
+	# A pattern of the shell may expand to one file.
 	"$CPROF" merge "$P" -q -o one.pb.gz
 	diff <("$CPROF" report "$P" --tree --top 0) <("$CPROF" report one.pb.gz --tree --top 0)
 }
@@ -374,7 +375,7 @@ for total, own, name in one["rows"]:
 }
 
 @test "reading: a gzip bomb costs no memory" {
-	# A beginning, and then one flushed block over and over: 600 MB of zeros.
+	# It has a beginning, and then one flushed block over and over, which makes 600 MB of zeros.
 	python3 - <<-'END'
 		import zlib
 		gzip, zeros = zlib.compressobj(9, zlib.DEFLATED, 31), bytes(1 << 20)
@@ -419,7 +420,7 @@ for total, own, name in one["rows"]:
 	[[ $stderr == 'cprof: --focus "a(": '* ]]
 }
 
-# a program that spends its time in two functions and keeps memory in a third
+# known_program spends its time in two functions and keeps memory in a third one.
 known_program() {
 	cat >g.c <<-'END'
 		#include <stdlib.h>
@@ -439,7 +440,7 @@ known_program() {
 	gcc -O1 -g -fno-builtin -o g g.c
 }
 
-# Where both know a name, flat and cum are the same; theirs has no names for functions inside libc.
+# Where both know a name, flat and cum are the same; pprof has no names for functions inside libc.
 same_known_rows() {
 	pprof -top "$@" | top_rows | grep -E 'heavy|light|both|main|keep' >theirs
 	"$CPROF" report "${@: -1}" --top 0 | top_rows | grep -E ' (heavy|light|both|main|keep)' | grep -v libc >ours
@@ -477,7 +478,8 @@ same_known_rows() {
 @test "report: a large profile in little memory, and in half the CPU time of go tool pprof" {
 	need_go
 	python3 "$BATS_TEST_DIRNAME/pprof_make.py" 300000 30000 5000 9 large.pb.gz
-	# CPU time, since the machine has other work at times. The factor is 15 and more.
+	# This measures CPU time, because the machine has other work at times. The factor is 15 and
+	# more.
 	python3 - "$CPROF" <<-'END'
 		import resource, subprocess, sys
 		def cpu(command, **options):

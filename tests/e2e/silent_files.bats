@@ -1,13 +1,14 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# Files on file systems that do not answer: FUSE here, NFS and others alike. What hangs there cannot be killed, so
-# cprof must not be what hangs. Where they do answer, everything is as with local files.
+# Files on file systems that do not answer: FUSE here, but NFS and others are alike. A process that
+# hangs there cannot be killed, so cprof must not hang itself. If they do answer, everything is as
+# with local files.
 load helper
 
 ALL='getattr open read readlink statfs '
 ANSWER_SECONDS=3
 
-# file_system DIR: shows DIR at ./mnt, through FUSE.
+# file_system DIR shows DIR at ./mnt, through FUSE.
 file_system() {
 	need_root
 	[ -w /dev/fuse ] || skip 'no /dev/fuse'
@@ -22,7 +23,7 @@ file_system() {
 
 mounted_or_gone() { mountpoint -q mnt || ! kill -0 "$SERVER" 2>/dev/null; }
 
-# readers: those of cprofs that were started here.
+# readers prints those of cprofs that were started here.
 readers() {
 	local pid
 	for pid in $(pgrep -x cprof-reader); do
@@ -30,10 +31,10 @@ readers() {
 	done
 }
 
-# The one that all are forked from, and another.
+# There is the one that all are forked from, and another one.
 has_readers() { [ "$(readers | wc -l)" -gt 1 ]; }
 
-# run_there NAME ARGS...: a program from that file system; PID is its number.
+# run_there NAME ARGS... starts a program from that file system; PID is its number.
 run_there() { start_ready "mnt/$1" "${@:2}"; }
 
 copy_of() {
@@ -68,7 +69,7 @@ says_silent() { grep -q "could not read .*mnt/${1:-libraries}: its file system d
 	at_least 20 ';child_work[; ]'
 }
 
-# Each kind of recording at once: they wait for the same thing.
+# All kinds of recording run at once, because they wait for the same thing.
 @test "silent files: a program whose file system has fallen silent, in every kind of profile" {
 	local verb pids=() n=0
 	copy_of libraries
@@ -92,7 +93,7 @@ says_silent() { grep -q "could not read .*mnt/${1:-libraries}: its file system d
 		ls -l "kind$n.pb.gz"
 	done
 	[ $((SECONDS - begin)) -lt 50 ]
-	# Its frames are there, without names; its libraries' are as ever.
+	# Its frames are there without names, and those of its libraries are as usual.
 	"$CPROF" report kind1.pb.gz >report
 	grep -q '\[libraries\]' report
 	grep -q 'cut stacks: file could not be read in time' err1
@@ -126,7 +127,7 @@ says_silent() { grep -q "could not read .*mnt/${1:-libraries}: its file system d
 
 @test "silent files: what falls silent while it is recorded costs what had not been read" {
 	copy_of shares
-	# So that its debug information does not lie beside what is read at the start.
+	# The padding separates its debug information from what is read at the start.
 	head -c 400000 /dev/urandom >padding
 	objcopy --add-section .debug_padding=padding source/shares
 	file_system "$PWD/source"
@@ -146,7 +147,7 @@ says_silent() { grep -q "could not read .*mnt/${1:-libraries}: its file system d
 	mkdir source
 	file_system "$PWD/source"
 	[ -x "$TARGETS/jit" ] || skip 'jit was not built here'
-	# Its /tmp becomes that file system, in its own mount namespace.
+	# Its /tmp becomes that file system, in a separate mount namespace.
 	start_ready unshare -m "$TARGETS/jit"
 	nsenter -m -t "$PID" mount --bind "$PWD/mnt" /tmp
 	falls_silent
@@ -159,7 +160,8 @@ says_silent() { grep -q "could not read .*mnt/${1:-libraries}: its file system d
 	copy_of shares
 	cp "$ROOT/tests/targets/shares.c" source/
 	file_system "$PWD/source"
-	# Built there, its source is named by a path of that file system; recorded without names, so is it itself.
+	# It was built there, so a path of that file system names its source; it was recorded
+	# without names, so the same holds for the program.
 	gcc -g -O2 -pthread -I"$ROOT/tests/targets" -o built -x c "$PWD/mnt/shares.c"
 	start_ready ./built
 	record_pprof 0.3 -F 499
@@ -170,7 +172,7 @@ says_silent() { grep -q "could not read .*mnt/${1:-libraries}: its file system d
 	timeout 60 "$CPROF" report p.pb.gz --list 'work_.' >report 2>"$ERR"
 	grep -q 'The source is not here: its file system did not answer in time' report
 	grep -q "could not read $PWD/mnt/shares.c: its file system did not answer" "$ERR"
-	# Of many functions only the first waits.
+	# Only the first of many functions waits.
 	[ $((SECONDS - begin)) -lt 20 ]
 	answers_again
 }
@@ -190,7 +192,7 @@ says_silent() { grep -q "could not read .*mnt/${1:-libraries}: its file system d
 }
 
 
-# A recording that waits is ended by the second Ctrl-C, one that has begun by the first.
+# The second Ctrl-C ends a recording that still waits, and the first one ends one that has begun.
 ended_or_interrupted() { kill -INT "$1" 2>/dev/null; ! kill -0 "$1" 2>/dev/null; }
 
 @test "silent files: what waits there holds nothing of cprof's" {
@@ -199,8 +201,8 @@ ended_or_interrupted() { kill -INT "$1" 2>/dev/null; ! kill -0 "$1" 2>/dev/null;
 	run_there libraries /nonexistent
 	falls_silent
 	timeout 60 "$CPROF" cpu -p "$PID" -d 300ms -o p.pb.gz 2>"$ERR" | cat >piped
-	# The pipe has ended although a reader still waits. It has no pipe, terminal or BPF object, only the
-	# target's root and what it was to open.
+	# The pipe has ended although a reader still waits. It has no pipe, terminal or BPF object,
+	# only the target's root and what it was to open.
 	reader=$(readers | tail -n 1)
 	[ -n "$reader" ]
 	[ "$(find "/proc/$reader/fd" -lname 'socket:*' | wc -l)" -le 4 ]
@@ -211,5 +213,5 @@ ended_or_interrupted() { kill -INT "$1" 2>/dev/null; ! kill -0 "$1" 2>/dev/null;
 	soon reader_gone "$reader"
 }
 
-# Nobody may wait for its parent here.
+# Its parent may not wait for it here.
 reader_gone() { ! grep -q 'State:.*[SD]' "/proc/$1/status" 2>/dev/null; }

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""speedscope_check.py SCHEMA FILE: does FILE hold to the parts of speedscope's JSON schema that it uses?"""
+"""speedscope_check.py SCHEMA FILE checks FILE against the parts of speedscope's JSON schema that it uses."""
 import json
 import sys
 

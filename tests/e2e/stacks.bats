@@ -6,7 +6,7 @@ load helper
 
 RATE=1999
 
-# shares VARIANT ARGS...: three functions 30 calls deep, against the program's own clock.
+# shares VARIANT ARGS... checks three functions 30 calls deep against the program's own clock.
 shares() {
 	target "$@"
 	record_cpu 1.5 -F $RATE
@@ -54,7 +54,8 @@ the_three_shares() {
 	used 1
 	kill -TERM "$PID"
 	wait "$PROFILER"
-	# Each time on a CPU begins and ends between two ticks: a tick more or less. At the worst every tick is one.
+	# Each period on a CPU begins and ends between two ticks, so it may have a tick more or
+	# less. At worst every tick is such a period.
 	local want
 	want=$(awk '$1 == "cpu_seconds" { print $2 * 1999 }' profiler.out)
 	near "$(samples)" "$want" "2 * sqrt($want)"
@@ -65,7 +66,7 @@ the_three_shares() {
 	record_cpu 1.5 -F $RATE
 	target_end
 	whole
-	# Three leaves, with the shares of the three functions.
+	# There are three leaves, with the shares of the three functions.
 	mapfile -t leaves < <(awk '{ sub(/ [0-9]+$/, "") } { n = split($0, f, ";"); print f[n] }' "$FOLDED" |
 		grep -oE '^(\[)?shares-stripped\]?\+0x[0-9a-f]+$' | sort -u)
 	[ "${#leaves[@]}" -ge 3 ]
@@ -87,7 +88,8 @@ inlined='deep::hot[^;]*;[^;]*first[^;]*;[^;]*second[^;]*;[^;]*third[^;]*;[^;]*in
 	record_cpu 1.5 -F 999
 	at_least 98 "main;$inlined" 'deep::hot'
 	holds "$(percent 'deep::hot') > 10"
-	# The C++ runtime rewrites its own frames on the way to a landing pad: nobody can unwind there.
+	# The C++ runtime rewrites its own frames on the way to a landing pad, where unwinding is
+	# impossible.
 	whole 98.5
 }
 @test "inline: clang" {
@@ -148,7 +150,7 @@ inlined='deep::hot[^;]*;[^;]*first[^;]*;[^;]*second[^;]*;[^;]*third[^;]*;[^;]*in
 	holds "$(percent 'library_one') > 25"
 	holds "$(percent 'library_two') > 25"
 	at_least 98 'main;use_library;library_(one|two);burn' 'burn'
-	# Neither is named by the other's table although both lie at one address.
+	# Neither is named by the other's table although both are at the same address.
 	holds "$(percent '_start;.*main;use_library;' 'library_') > 98"
 	whole 98
 }
@@ -191,10 +193,10 @@ inlined='deep::hot[^;]*;[^;]*first[^;]*;[^;]*second[^;]*;[^;]*third[^;]*;[^;]*in
 	grep -qE 'cut' "$ERR"
 }
 
-@test "threads: each by its name, those born later too" {
+@test "threads: each by its name, including those started later" {
 	target threads
 	record_pprof 3 -F 999 --label thread
-	# How much each gets is the scheduler's affair; that each gets something of 3000 is not.
+	# The scheduler decides how much each gets, but each must get some of 3000.
 	for i in 1 2 3 4 brief; do
 		holds "$(count "work_$i") > 30"
 	done
@@ -222,7 +224,7 @@ inlined='deep::hot[^;]*;[^;]*first[^;]*;[^;]*second[^;]*;[^;]*third[^;]*;[^;]*in
 	target plt
 	record_cpu 1.5 -F $RATE
 	at_least 99.5 'main;caller' '.'
-	holds "$(count 'caller;tiny@plt ') > 50" # of 3000; how long a jump takes is up to the processor
+	holds "$(count 'caller;tiny@plt ') > 50" # of 3000; the processor decides how long a jump takes
 	whole
 }
 @test "vdso: time spent there has its callers" {
@@ -287,12 +289,13 @@ inlined='deep::hot[^;]*;[^;]*first[^;]*;[^;]*second[^;]*;[^;]*third[^;]*;[^;]*in
 	holds "$(percent 'taken_in') == 0"
 }
 
-# Nothing lies behind these: a goroutine's beginning, a thread's, and the scheduler on a thread's own
-# stack. A stack that ends anywhere else has lost its callers. How many stacks end in the scheduler depends on what
-# else the machine does: so it counts as one end of several, and what a goroutine surely called is asked for by name.
+# Stacks may end in these functions: the beginning of a goroutine or of a thread, and the scheduler
+# on a thread's own stack. A stack that ends anywhere else has lost its callers. How many stacks end
+# in the scheduler depends on what else the machine does, so it counts as one end of several, and
+# what a goroutine surely called is checked by name.
 go_rooted() { at_least "$1" '^([^;]*;)?(runtime\.(goexit|mstart|mcall|morestack|rt0_go)|_start|clone3?|__clone3?)[.;]'; }
 
-# go_shares PROGRAM: its two functions, and every stack from its goroutine on.
+# go_shares PROGRAM checks its two functions, and that every stack begins at its goroutine.
 go_shares() {
 	[ -x "$1" ] || skip 'no go'
 	start_ready "$1"
@@ -324,13 +327,14 @@ go_shares() {
 	whole 99.5
 	go_rooted 99.5
 	at_least 99.5 'runtime.goexit[^;]*;main\.' 'main\.(churn|tree|grow|deepen)'
-	# On the thread's own stack, for a goroutine: the collector's workers, and whom the collector makes help.
+	# These run on the thread's own stack for a goroutine: the collector's workers, and
+	# goroutines that must help the collector.
 	at_least 99 'runtime.goexit[^;]*;runtime.gcBgMarkWorker[^;]*;runtime.systemstack[^;]*;.*runtime.gcDrain[; ]' 'runtime.gcDrain[; ]'
 	at_least 99 'runtime.goexit[^;]*;main.*;runtime.gcAssistAlloc[^;]*;runtime.systemstack[^;]*;.*runtime.gcDrainN' 'runtime.gcDrainN'
 	holds "$(count 'runtime.systemstack.*;runtime.gcDrain[; ]') > 20"
 }
 
-# cgo PROGRAM: equal work in C, in Go called back from C, and in C called from such Go.
+# cgo PROGRAM does equal work in C, in Go called back from C, and in C called from such Go.
 cgo() {
 	local go='main.main.func[^;]*;main.%s;main._Cfunc_c_%s.*;runtime.asmcgocall[^;]*;[^;]*c_%s;c_%s;'
 	local back='crosscall2;runtime.cgocallback[^;]*;.*main.go_%s;'
@@ -363,15 +367,15 @@ cgo() {
 	go_rooted 99.5
 	at_least 99.5 'runtime.goexit[^;]*;main.main.func[^;]*;main.(direct|back|nested)' 'main.'
 }
-@test "cgo: without BPF, a stack that goes on on another is said to be cut" {
+@test "cgo: without BPF, a stack that continues on another one is counted as cut" {
 	target go-cgo
 	record_cpu 2 --mode perf -F 499
 	at_least 99 'stack cut: went on on another stack|runtime.goexit|runtime.m(start|call)'
-	# But for the few instructions before it goes there.
+	# The few instructions before it switches are allowed.
 	at_least 99 'stack cut' 'runtime.asmcgocall'
 }
 
-# Samples in the subtree of FUNCTION in Go's own profile, and all.
+# Prints the samples in the subtree of FUNCTION in Go's own profile, and all.
 own() { go tool pprof -top -cum -nodefraction=0 -sample_index=samples own.pb.gz 2>/dev/null |
 	awk -v name="$1" '$NF == name { print $4 }'; }
 
@@ -383,8 +387,8 @@ own() { go tool pprof -top -cum -nodefraction=0 -sample_index=samples own.pb.gz 
 	a=$(own main.workA)
 	b=$(own main.workB)
 	[ "$a" -gt 100 ]
-	# Of n samples a share p has a standard error of sqrt(p (1 - p) / n). Go takes 100 a second of CPU time, we ten
-	# times as many; four errors of the difference pass.
+	# Of n samples a share p has a standard error of sqrt(p (1 - p) / n). Go takes 100 a second
+	# of CPU time, and cprof ten times as many; four errors of the difference are allowed.
 	holds "$((a + b)) > 100"
 	awk -v a="$a" -v n="$((a + b))" -v ours="$(percent 'main.workA(;|$| )' 'main.work[AB]')" -v m="$(samples)" 'BEGIN {
 		own = 100 * a / n
@@ -418,7 +422,7 @@ own() { go tool pprof -top -cum -nodefraction=0 -sample_index=samples own.pb.gz 
 	at_least 99 'rust_shares(\[[0-9a-f]+\])?::main' 'work::slow'
 }
 
-@test "a large library that comes late costs no sample: it is compiled beside the recording" {
+@test "a large library that is loaded late costs no sample, because it is compiled in another thread" {
 	local library=/usr/lib/llvm-14/lib/libLLVM-14.so.1 lost
 	[ -e "$library" ] || skip 'no libLLVM-14'
 	target late "$library" LLVMGetDefaultTargetTriple
@@ -426,6 +430,7 @@ own() { go tool pprof -top -cum -nodefraction=0 -sample_index=samples own.pb.gz 
 	at_least 20 ';LLVMGetDefaultTargetTriple[; ]|;llvm::'
 	whole 99
 	lost=$(sed -n 's/.*; lost \([0-9]*\).*/\1/p' "$ERR")
-	# While its table is compiled, each of its stacks is copied to user space, 60 of which fill the ring buffer.
+	# While its table is compiled, each of its stacks is copied to user space, and 60 of these
+	# fill the ring buffer.
 	[ "$lost" -le 30 ]
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# Who is profiled: PIDs, names, the machine, cgroups, commands; with rights and without.
+# What is profiled: PIDs, names, the machine, cgroups, commands; with privileges and without.
 
 load helper
 
@@ -14,13 +14,13 @@ load helper
 	profiler_end
 	decoded_samples
 	holds "$(count 'work_[abc]') > 250 && $(count read_clock) > 250"
-	# But for interrupts, which are also on no function's account.
+	# Interrupts are an exception, because they belong to no function.
 	near "$(label_count pid "$first")" "$(count 'run;level_01')" 10
 	near "$(label_count pid "$PID")" "$(count read_clock)" 10
 }
 
 @test "target: by name; several matches are listed, --all takes them" {
-	local name=named-$$ first # nobody else's
+	local name=named-$$ first # no other test uses it
 	cp "$TARGETS/shares" "$name"
 	start_ready "./$name"
 	first=$PID
@@ -72,7 +72,7 @@ load helper
 	only_shown verbose
 	"$CPROF" cpu -p "$PID" -d 500ms -F 499 -f folded --label thread -o "$FOLDED" 2>"$ERR"
 	only_shown "$ERR" "$FOLDED"
-	# On a terminal the progress line and the name of the file that is made up, too.
+	# On a terminal the progress line and the generated file name are printed as well.
 	script -qec "$CPROF cpu --color never -p $PID -d 1s -F 499" /dev/null >screen </dev/null
 	grep -aq 'recording a' screen
 	sed 's/\r\x1b\[K//g; s/\r$//' screen >cleaned
@@ -101,7 +101,7 @@ load helper
 
 @test "target: the whole machine" {
 	need_root
-	# By a name of its own: other tests may be running the same programs.
+	# It is copied to a unique name, because other tests may be running the same programs.
 	cp "$TARGETS/shares" "$BATS_TEST_TMPDIR/whole_machine"
 	start_ready "$BATS_TEST_TMPDIR/whole_machine"
 	local first=$PID
@@ -110,7 +110,7 @@ load helper
 	used 0.5
 	PID=$first used 0.5
 	profiler_end
-	# How many there are of others is theirs to say.
+	# The number of samples of other processes is not known here.
 	holds "$(count '^whole_machine;.*work_[abc]') > 250 && $(count '^vdso;.*read_clock') > 250"
 	at_least 90 '^whole_machine;_start;.*;main;run;level_01;' '^whole_machine;'
 	folded_form
@@ -121,7 +121,7 @@ load helper
 	holds "$(label_count pid "$first") > 100 && $(label_count pid "$PID") > 100"
 }
 
-# in_cgroup DIR: a new group with one target inside and one outside.
+# in_cgroup DIR creates a group with one target inside and one outside.
 in_cgroup() {
 	mkdir "$1" 2>/dev/null || skip "cannot make a cgroup in ${1%/*}"
 	CGROUPS=("$1/below" "$1")
@@ -241,7 +241,7 @@ in_cgroup() {
 	for i in 1 2 3 4 5; do
 		start bash -c "sleep 0.0$i"
 		run --separate-stderr "$CPROF" cpu -p "$PID" -d 1s -f folded -o -
-		# 0: it was caught on its way to the end.
+		# Status 0 means that it was caught on its way to the end.
 		[ "$status" -eq 1 ] || [ "$status" -eq 3 ] || [ "$status" -eq 0 ]
 		[[ $stderr == *cprof:* ]]
 		[ "$(grep -c 'cprof: cannot' <<<"$stderr")" -le 1 ]

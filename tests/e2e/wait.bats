@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# block, mutex, offcpu, wall: against programs that measure their own waits.
+# block, mutex, offcpu, wall: compared with programs that measure their own waits.
 
 load helper
 
@@ -8,8 +8,9 @@ setup_file() { [ "$(id -u)" = 0 ] || skip 'needs root'; }
 
 locks() { [ -x "$TARGETS/locks" ] || skip 'locks was not built here'; }
 
-# as_measured [SITE]: as many waits, and as long, as the program measured around its calls. The scheduler sees a little
-# less; what passes between a look at the clock and the call is a microsecond in five thousand on a busy machine, too.
+# as_measured [SITE]: there are as many waits, and as long, as the program measured around its
+# calls. The scheduler sees a little less, because a microsecond passes between reading the clock
+# and the call, even on a busy machine in five thousand.
 as_measured() {
 	local waits delay
 	waits=$(truth "${1:+${1}_}waits") delay=$(truth "${1:+${1}_}delay")
@@ -24,7 +25,7 @@ as_measured() {
 		profile_wait block --condvar -- "$TARGETS/locks" "$mode" 1
 		as_measured
 		holds "$(label_share kind "$kind") > 99"
-		# But for those that its end cuts off.
+		# Waits that the end of the recording cuts off are an exception.
 		holds "$(label_share result acquired contentions) * $(truth waits) >= 100 * ($(truth waits) - 3)"
 		grep -q '; 100.0% of stacks whole' "$ERR"
 	done <<-END
@@ -55,7 +56,8 @@ as_measured() {
 	local site kind
 	while read -r site kind; do
 		if [ "$site" = want_atomic ]; then
-			# A thread that yields before it sleeps waits shorter than it thinks, the more so the busier the machine is.
+			# A thread that yields before it sleeps waits less than it measures, and the
+			# more so the busier the machine is.
 			holds "$(site_total delay "$site") > 0.2 * $(truth "${site}_delay")"
 			holds "$(site_total delay "$site") < 1.05 * $(truth "${site}_delay")"
 		else
@@ -100,10 +102,11 @@ as_measured() {
 	[ "$status" -eq 3 ]
 }
 
-# at_site TYPE NAME: the sum of a sample type under serve_NAME.
+# at_site TYPE NAME prints the sum of a sample type under serve_NAME.
 at_site() { site_total "$1" "serve_$2"; }
 
-# Three threads a lock, who take it again as soon as they let go: who is woken finds it taken, many times over.
+# Three threads per lock request it again as soon as they release it, so a woken thread often finds
+# it taken.
 @test "block: a server of named locks: each as the server measured it, woken in vain and by signals" {
 	[ -x "$TARGETS/lock_server" ] || skip 'lock_server was not built here'
 	local lock how
@@ -118,7 +121,7 @@ at_site() { site_total "$1" "serve_$2"; }
 	done
 }
 
-@test "mutex: a server of named locks: who holds it is blamed for each; what the owner does meanwhile" {
+@test "mutex: a server of named locks: the holder is blamed for each; what the owner does meanwhile" {
 	[ -x "$TARGETS/lock_server" ] || skip 'lock_server was not built here'
 	local lock
 	profile_wait mutex --owners -- "$TARGETS/lock_server" 2
@@ -140,7 +143,7 @@ at_site() { site_total "$1" "serve_$2"; }
 	holds "$(total owner_delay) > 0.8 * $(total delay)"
 }
 
-# takes TYPE NAME: the sum of a sample type under take_NAME.
+# takes TYPE NAME prints the sum of a sample type under take_NAME.
 takes() { site_total "$1" "take_$2"; }
 
 @test "mutex --holds: how often each kind of lock is taken, and how long it is held" {
@@ -161,7 +164,7 @@ takes() { site_total "$1" "take_$2"; }
 	grep -q 'calls of lock functions: the probes slowed the target by about' "$ERR"
 }
 
-@test "mutex --holds: contended locks are held from when they are got, not from when they are asked for" {
+@test "mutex --holds: contended locks are held from when they are acquired, not from when they are requested" {
 	[ -x "$TARGETS/lock_server" ] || skip 'lock_server was not built here'
 	local lock
 	target lock_server 250
@@ -169,7 +172,8 @@ takes() { site_total "$1" "take_$2"; }
 	target_end
 	for lock in orders users cache; do
 		near "$(at_site held $lock)" "$(duration)" "0.05 * $(duration)"
-		# As many in vain as the server met: a thousand takings, so that a half of it is no chance.
+		# As many wake-ups are futile as the server counted: of a thousand acquisitions, so
+		# that half of it is not chance.
 		holds "$(at_site contentions $lock) * $(truth ${lock}_taken) > 0.5 * $(at_site acquisitions $lock) * $(truth ${lock}_waits)"
 	done
 	grep -q 'calls/s of locking functions: expect about' "$ERR"
@@ -188,7 +192,7 @@ takes() { site_total "$1" "take_$2"; }
 	kill -0 "$PID"
 }
 
-@test "offcpu --wakers: under each wait who ended it" {
+@test "offcpu --wakers: under each wait the thread that ended it" {
 	locks
 	record_wait offcpu --wakers --state lock -- "$TARGETS/locks" semaphore 1
 	at_least 95 ';wait_semaphore;.*;--;.*;futex_wake;waker;'
@@ -218,7 +222,7 @@ takes() { site_total "$1" "take_$2"; }
 	holds "$(label_share result unfinished) > 99"
 }
 
-@test "mutex: the holder is blamed, also for those who queue behind each other" {
+@test "mutex: the holder is blamed, also for threads that queue behind each other" {
 	locks
 	record_wait mutex -- "$TARGETS/locks" mutex 1
 	at_least 95 ';hold_mutex;'
@@ -239,7 +243,7 @@ takes() { site_total "$1" "take_$2"; }
 	locks
 	local mode cause half
 	while read -r mode cause half; do
-		# How long a thread waits for a CPU is up to who else is on the machine.
+		# How long a thread waits for a CPU depends on what else runs on the machine.
 		profile_wait offcpu $([ "$cause" = runnable ] || echo --state ^runnable) -- "$TARGETS/locks" "$mode" 1
 		holds "$(label_share cause "$cause") > $half"
 		holds "$(total offcpu) > 5e8"
@@ -258,7 +262,7 @@ takes() { site_total "$1" "take_$2"; }
 	target locks socket
 	record_wait offcpu -p "$PID" -d 1s --state network
 	at_least 99 'read_end'
-	# Waiting for a CPU afterwards is another cause, and as long as the machine is busy.
+	# Waiting for a CPU afterwards has another cause, and lasts as long as the machine is busy.
 	record_wait offcpu -p "$PID" -d 1s --state ^network,runnable
 	holds "$(percent 'read_end') < 10"
 	run --separate-stderr "$CPROF" offcpu -p "$PID" --state nonsense
@@ -291,7 +295,7 @@ takes() { site_total "$1" "take_$2"; }
 	holds "$(total blocked) > 0.1 * $(total wall)"
 }
 
-@test "waits: the file keeps the rules of pprof, and says how it was made" {
+@test "waits: the file follows the rules of pprof, and says how it was made" {
 	locks
 	for verb in block mutex offcpu wall; do
 		profile_wait "$verb" -- "$TARGETS/locks" mutex 1
@@ -314,7 +318,8 @@ takes() { site_total "$1" "take_$2"; }
 	! grep -q deadlock "$ERR"
 }
 
-# killed_while VERB: the folded stacks of a target that is killed after half a second of its waits.
+# killed_while VERB prints the folded stacks of a target that is killed after half a second of its
+# waits.
 killed_while() {
 	profiler "$1" -p "$PID" -d 0 -f folded -o "$FOLDED"
 	sleep 0.5

@@ -1,7 +1,8 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=dash
-# Process 1 of the test VM: runs cprof on targets with known answers, prints TAP, powers off.
+# This is process 1 of the test VM: it runs cprof on targets with known answers, prints TAP, and
+# powers off.
 /bin/busybox --install -s /bin
 export PATH=/bin
 mount -t proc proc /proc
@@ -26,23 +27,24 @@ has() { # FILE PATTERN NAME
 	result $? "$3" "$1"
 }
 
-# soon COMMAND...: until it succeeds. A busy host makes the machine slow; the limit is that of the whole run.
+# soon COMMAND... runs it until it succeeds. A busy host makes the machine slow, so the only limit
+# is that of the whole run.
 soon() {
 	until "$@"; do sleep 0.05; done
 }
 
-# said WORD FILE PID: a line of FILE begins so, or its process has ended.
+# said WORD FILE PID: a line of FILE begins with WORD, or its process has ended.
 said() { grep -q "^$1" "$2" || ! [ -d "/proc/$3" ]; }
 
-# start_target COMMAND...: in the background, as $target, once it is ready.
+# start_target COMMAND... runs it in the background as $target, and returns once it is ready.
 start_target() {
 	"$@" >/tmp/target.out 2>&1 &
 	target=$!
 	soon said ready /tmp/target.out $target
 }
 
-# profile NAME CENTISECONDS OPTIONS -- COMMAND...: folded stacks of the running COMMAND in /tmp/NAME: of so much CPU
-# time, and for VERBs that measure waits of so much time.
+# profile NAME CENTISECONDS OPTIONS -- COMMAND... writes folded stacks of the running COMMAND to
+# /tmp/NAME: for that much CPU time, or for VERBs that measure waits for that much time.
 profile() {
 	local name=$1 centiseconds=$2 options=$3 cprof from
 	shift 4
@@ -66,7 +68,7 @@ profile() {
 	[ "$1" = 1 ] && explain "$name" "$options"
 }
 
-# cpu_time: of the target and its children that have ended, in hundredths of a second.
+# cpu_time prints that of the target and its children that have ended, in hundredths of a second.
 cpu_time() {
 	local stat
 	read -r stat <"/proc/$target/stat"
@@ -77,7 +79,7 @@ cpu_time() {
 
 used() { [ "$(cpu_time)" -ge "$1" ]; }
 
-# explain NAME OPTIONS: the end of what the verifier has against the programs.
+# explain NAME OPTIONS prints the end of the verifier's objections to the programs.
 explain() {
 	grep -q 'cannot load BPF' "/tmp/$1.err" || return 0
 	# shellcheck disable=SC2086 # lists of options
@@ -118,7 +120,7 @@ has /tmp/perf "main;run;${levels}work_a" 'without BPF: whole stacks'
 profile perf-exec 150 '--mode perf' -- /targets/storm exec
 has /tmp/perf-exec 'main;child_main;child_work' 'without BPF: children that exec'
 
-# heap NAME COMMAND...: every allocation of a target that waits to be told, and its truth.
+# heap NAME COMMAND... records every allocation of a target that waits for a signal, and its truth.
 heap() {
 	name=$1
 	shift
@@ -136,18 +138,18 @@ heap() {
 	kill $target
 }
 
-# site NAME SITE: all its bytes that are in use
+# site NAME SITE prints all its bytes that are in use.
 site() {
 	bytes=$(awk -v site="$2" '$2 == site { print $6 }' "/tmp/$1.truth")
 	has "/tmp/$1" "$2 ${bytes:-nothing}\$" "heap, $1: every byte of $2"
 }
 
-# Probes, one event each: this kernel has no links of many.
+# Each probe is a separate event, because this kernel has no links of many.
 heap leaks /targets/heap_leaks 1 2000
 for site in leak_small leak_medium leak_large keep_third; do
 	site leaks $site
 done
-# Operator new has no return probe, which an exception would not pass.
+# Operator new has no return probe, because an exception could not unwind through it.
 if [ -e /targets/libtcmalloc.so.4 ]; then
 	heap throw env LD_PRELOAD=/targets/libtcmalloc.so.4 /targets/heap_cxx 20 throw
 	site throw new_aligned

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Boots Debian's stock kernel in qemu, without KVM, on an initramfs of busybox, cprof and a few targets,
-# and runs init.sh there. Its TAP lines come back over the serial console. Checks results, not speed.
+# Boots Debian's stock kernel in qemu, without KVM, on an initramfs of busybox, cprof and a few
+# targets, and runs init.sh there. Its TAP lines come back over the serial console. It checks
+# results, not speed.
 #   KERNEL=vmlinuz   boot that one (with its modules, if needed, built in)
 #   INIT=script      run that one instead of init.sh
 set -eu
@@ -25,7 +26,7 @@ stock_package() {
 		sed -n 's/^ *Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1
 }
 
-# The package is unpacked, never installed, and stays for the next run.
+# The package is unpacked but not installed, and stays for the next run.
 fetch_kernel() {
 	local package
 	KERNEL=$(find "$work" -name 'vmlinuz-*' | sort -V | tail -n 1)
@@ -41,7 +42,7 @@ fetch_kernel() {
 	KERNEL=$(find "$work" -name 'vmlinuz-*' | head -n 1)
 }
 
-# add FILE...: each with the libraries it needs, under the paths it has here.
+# add FILE... adds each with the libraries it needs, under the paths it has here.
 add() {
 	local file
 	for file; do
