@@ -50,7 +50,7 @@ PROTOS := $(patsubst proto/%.proto,$(O)/gen/%.pb-c.o,$(wildcard proto/*.proto))
 LIB_SRC := $(wildcard src/*/*.c src/*/*/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(O)/%.o) $(PROTOS)
 CMD_OBJ := $(patsubst %.c,$(O)/%.o,$(wildcard cmd/*.c))
-# The commands are tested as the library is, all but the entry point.
+# The commands are tested as the library is, except for the entry point.
 UNIT_OBJ := $(patsubst %.c,$(O)/%.o,$(wildcard tests/unit/*.c)) $(filter-out $(O)/cmd/main.o,$(CMD_OBJ)) \
 	$(O)/preload/sampler.o $(O)/preload/pointer_set.o
 UNIT_LDFLAGS := -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc # tests/unit/short_memory.h
@@ -63,7 +63,7 @@ all: cprof libcprof-heap.so $(O)/man/cprof.1
 
 include preload/preload.mk tests/targets.mk tests/targets_heap.mk tests/preload.mk tests/checks.mk install.mk
 
-# ./cprof is where everybody looks for it; another O= keeps its own.
+# ./cprof is where everybody looks for it; another O= keeps its own copy.
 ifeq ($(O),build)
 cprof: $(O)/cprof
 	$(say) COPY $@
@@ -117,7 +117,7 @@ $(O)/gen/%.pb-c.o: $(O)/gen/%.pb-c.c
 	$(say) CC $<
 	$(Q)$(CC) $(CPPFLAGS) -O2 -g -w -c -o $@ $<
 
-# ---- the page of the html format: what stands before the profile's data, and what behind
+# ---- the page of the html format: the part before the profile's data, and the part after it
 
 PAGE := src/format/page
 PAGE_JS := $(addprefix $(PAGE)/,data.js units.js names.js noise.js tree.js colors.js graph.js table.js \
@@ -139,11 +139,13 @@ $(O)/gen/page.h: $(O)/gen/page.head $(O)/gen/page.tail
 	    od -An -v -tx1 $(O)/gen/page.$$part | sed 's/ \([0-9a-f][0-9a-f]\)/0x\1,/g'; \
 	    echo '};'; done > $@
 
-# ---- lists of what is defined one a file, in the order of the alphabet. They are made every time, because make does
-# not notice that a file was removed; what includes a list is compiled again only when the list has changed.
+# ---- lists of what is defined once per file, in alphabetical order. They are made every time,
+# because make does not notice that a file was removed; what includes a list is compiled again only
+# if the list has changed.
 
 .PHONY: always
-# $(call list_of,STRUCT,PREFIX,MACRO): every `const struct STRUCT PREFIX_<name>` in the files that it depends on
+# $(call list_of,STRUCT,PREFIX,MACRO) lists every `const struct STRUCT PREFIX_<name>` in the files
+# that it depends on.
 define list_of
 	@mkdir -p $(@D)
 	$(Q)names=$$(sed -n 's/^const struct $(1) \($(2)_[a-z0-9_]*\) = {$$/\1/p' $(filter %.c,$^) | sort); \

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-# deps, demo, install, help.
+# Has the targets deps, demo, install and help.
 
-# Debian's names; the README has those of other distributions.
+# These are Debian's names; the README has those of other distributions.
 DEPS_BUILD := gcc libc6-dev make pkg-config clang bpftool libbpf-dev libelf-dev libdw-dev \
 	libprotobuf-c-dev protobuf-c-compiler zlib1g-dev liblzma-dev libiberty-dev uthash-dev \
 	libzydis-dev libzycore-dev
 DEPS_DEMO := g++
-# redis-tools holds the server's code too, without the package that would start a daemon.
+# redis-tools contains the server's code as well, without the package that would start a daemon.
 # libdevel-nytprof-perl has flamegraph.pl.
 DEPS_CHECK := $(DEPS_DEMO) bats parallel procps python3 golang-go redis-tools xz-utils binutils dwz util-linux \
 	libclang-rt-14-dev libc6-dbg libjemalloc2 musl-tools clang-format clang-tidy shellcheck \
@@ -17,7 +17,7 @@ DEPS_CHECK := $(DEPS_DEMO) bats parallel procps python3 golang-go redis-tools xz
 	libjemalloc-dev libgoogle-perftools-dev libmimalloc-dev \
 	$(if $(shell command -v rustc),,rustc)
 
-# $(call install,PACKAGES): asks dpkg first, so that nothing is done, and fast, when all are there.
+# $(call install,PACKAGES) asks dpkg first, so that it does nothing, and quickly, if all are there.
 define install
 $(Q)sh tests/deps.sh $(1)
 endef
@@ -29,7 +29,8 @@ deps:
 deps-check:
 	$(call install,$(DEPS_BUILD) $(DEPS_CHECK))
 
-# Sub-makes: what the variables above found out before the packages came is stale.
+# These run sub-makes, because what the variables above found before the packages were installed is
+# out of date.
 demo:
 	$(call install,$(DEPS_BUILD) $(DEPS_DEMO))
 	$(Q)$(MAKE) --no-print-directory cprof $(O)/targets/demo
@@ -44,7 +45,7 @@ screenshot:
 BINDIR ?= $(PREFIX)/bin
 MANDIR ?= $(PREFIX)/share/man
 DATADIR ?= $(PREFIX)/share
-# Where cprof looks for what it preloads: beside itself, and ../lib/cprof from there.
+# cprof looks for what it preloads beside itself, and in ../lib/cprof from there.
 LIBDIR ?= $(PREFIX)/lib/cprof
 INSTALL ?= install
 

@@ -13,7 +13,8 @@ _cprof_names() {
 	cat /proc/[0-9]*/comm 2>/dev/null | tr ' ' '?' | sort -u
 }
 
-# The long name of the option that is typed as $3, if it takes a value: _cprof_option PROGRAM VERB TYPED
+# _cprof_option PROGRAM VERB TYPED prints the long name of the option that is typed as $3, if it
+# takes a value.
 _cprof_option() {
 	"$1" --list-options "$2" 2>/dev/null | awk -F '\t' -v typed="$3" \
 		'$3 != "" && (typed == "-" $1 || typed == "--" $2) { print $2 }'
@@ -48,7 +49,7 @@ _cprof() {
 	fi
 	for ((i = 2; i < COMP_CWORD; i++)); do
 		if [[ ${COMP_WORDS[i]} == -- ]]; then
-			# Behind it is a command of its own.
+			# What follows is a command with its own completion.
 			if declare -F _command_offset >/dev/null; then
 				_command_offset $((i + 1))
 			else
@@ -57,7 +58,7 @@ _cprof() {
 			return
 		fi
 	done
-	# bash takes --format=folded for three words.
+	# bash splits --format=folded into three words.
 	if [[ $word == '=' ]]; then
 		word=
 	elif [[ $before == '=' ]]; then

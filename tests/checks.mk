@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-# check, bench, lint, fuzz: everything that tries the build.
+# Has the targets check, bench, lint and fuzz, which try out the build.
 
 TEST_ENV = CPROF=$(abspath $(O)/cprof) TARGETS=$(abspath $(O)/targets) BUILD=$(abspath $(O))
 RUN = $(TEST_ENV) tests/run.sh
 UNIT_PART = 'unit=$(O)/unit'
-# Each test holds beside others: a third one works while two wait.
+# Tests do not disturb each other, so a third one works while two wait.
 E2E_PART = 'e2e=bats --tap $(if $(shell command -v parallel),--jobs 2) tests/e2e'
 KERNELS_PART = 'kernels=tests/kernels/run.sh'
 FUZZ_PART = 'fuzz corpus=tests/fuzz/run.sh corpus $(O)/fuzz'
 
-# What depends on the kernel's types, and nothing else.
+# These and nothing else depend on the kernel's types.
 BPF_USERS := $(shell grep -ls 'skel\.h"' $(LIB_SRC))
 .PHONY: bpf
 bpf: $(SKELS) $(BPF_USERS:%.c=$(O)/%.o)
@@ -23,8 +23,8 @@ check-unit: $(O)/unit targets
 	$(Q)$(RUN) $(UNIT_PART)
 check-e2e: cprof targets
 	$(Q)$(RUN) $(E2E_PART)
-# Attaches to and detaches from a process that is busy allocating, a thousand times, and is killed meanwhile,
-# four hundred times: some twenty minutes.
+# This attaches to and detaches from a process that is busy allocating, a thousand times, and kills
+# cprof meanwhile, four hundred times. It takes some twenty minutes.
 check-cycles: cprof targets
 	$(Q)$(RUN) 'cycles=HEAP_CYCLES=1000 bats --tap -f "over and over" tests/e2e/heap.bats' \
 	    'kills=KILLS=400 bats --tap tests/e2e/kill.bats'
@@ -58,7 +58,7 @@ $(O)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(O)/fuzz/libcprof.a
 	$(say) FUZZER $@
 	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 
-# The unit tests with the same library: one more compilation is enough for both.
+# The unit tests use the same library, so one more compilation is enough for both.
 SANITIZED_UNIT := $(UNIT_OBJ:$(O)/%=$(O)/fuzz/obj/%)
 
 $(O)/fuzz/unit: $(SANITIZED_UNIT) $(O)/fuzz/libcprof.a

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# cli_agree.sh CPROF [BUILD]: do -h, the man pages and the completions say the same as the option table?
-# Every disagreement is a line; the status is 1 when there was one.
+# cli_agree.sh CPROF [BUILD] checks that -h, the man pages and the completions agree with the option
+# table. Every disagreement is a line, and the status is 1 if there is one.
 set -u
 cprof=$1
 overview=${2:-$(dirname "$(realpath "$1")")}/man/cprof.1
@@ -13,13 +13,13 @@ disagree() {
 	failed=1
 }
 
-# "-p --pid PID[,PID...]" from the table, one a line.
+# Prints "-p --pid PID[,PID...]" from the table, one a line.
 table_of() {
 	"$cprof" --list-options "$1" | awk -F '\t' '{
 		print ($1 == "" ? "" : "-" $1 " ") "--" $2 ($3 == "" ? "" : " " $3) }'
 }
 
-# The same from the heads of the entries of a man page's OPTIONS.
+# Prints the same from the headings of the entries in a man page's OPTIONS.
 man_of() {
 	awk '/^\.SH/ { inside = $2 == "OPTIONS" } inside' "$1" | awk '
 		tagged && /^\.BR? / {
@@ -32,7 +32,7 @@ man_of() {
 		sed -E 's/^-([a-zA-Z]),--/-\1 --/; s/ +/ /g; s/ $//; /^-- /d'
 }
 
-# The same from -h.
+# Prints the same from -h.
 help_of() {
 	"$cprof" "$1" -h | sed -nE 's/^ {2,6}((-[a-zA-Z], )?--[^ ]+( [^ ]+)?)( .*)?$/\1/p' |
 		sed -E 's/^(-[a-zA-Z]),/\1/; s/ +$//'
@@ -50,7 +50,7 @@ compare() { # WHAT TABLE OTHER
 	done <<<"$difference"
 }
 
-# What bash offers behind "cprof VERB -".
+# Prints what bash offers after "cprof VERB -".
 bash_of() {
 	bash -c '
 		source completions/cprof.bash
@@ -84,7 +84,7 @@ while IFS=$'\t' read -r verb summary; do
 	[ -z "$("$cprof" --list-options "$verb")" ] || check_options "$verb"
 done < <("$cprof" --list-options)
 
-# Those that cannot be run here must at least ask the table.
+# Completions whose shell is not here must at least read the table.
 for completion in completions/_cprof completions/cprof.fish; do
 	grep -q -- '--list-options' "$completion" || disagree "$completion has a list of its own"
 done

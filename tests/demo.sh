@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# demo.sh CPROF TARGET: profiles the sample program for three seconds and shows what comes out.
+# demo.sh CPROF TARGET profiles the sample program for three seconds and shows the result.
 set -eu
 cprof=$1
 target=$2

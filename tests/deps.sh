@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Installs those of the named Debian packages that are missing. Does nothing, quickly, when none is.
+# Installs those of the named Debian packages that are missing. If none is missing it does nothing,
+# and quickly.
 set -eu
 
 missing=

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# The programs of tests/preload, which run under libcprof-heap.so.
+# Builds the programs of tests/preload, which run under libcprof-heap.so.
 
 PRELOAD_TESTS := $(patsubst tests/preload/%.c,$(O)/preload-tests/%,$(filter-out %/entering.c,$(wildcard tests/preload/*.c))) \
 	$(O)/preload-tests/operators $(O)/preload-tests/libentering.so \

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# run.sh PART=COMMAND...: runs each part, which prints TAP, shows what failed with its output, and
+# run.sh PART=COMMAND... runs each part, which prints TAP, shows what failed with its output, and
 # ends with the sum as the last line: "N passed, N failed, N skipped".
 set -u
 
@@ -8,8 +8,8 @@ passed=0 failed=0 skipped=0
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
-# Counts of one TAP log, and on stderr the failures with the lines around them: diagnostics may come
-# before their result (unit) or after it (bats).
+# Prints the counts of one TAP log, and on stderr the failures with the lines around them, because
+# diagnostics may come before their result (unit) or after it (bats).
 # shellcheck disable=SC2016 # awk's dollars, not the shell's
 sum_up='
 	function shown(line) { print "    " line > "/dev/stderr" }

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-# How the programs that tests profile are built: each under the flags that make it awkward.
+# Builds the programs that tests profile, each with the flags that make it awkward.
 
 TARGET_CFLAGS := -D_GNU_SOURCE -O2 -g -Wall -pthread -fomit-frame-pointer -fasynchronous-unwind-tables
 TARGETS_ALL :=
 
 comma := ,
 
-# $(call target,NAME,SOURCE,COMPILER,FLAGS): a program of that name in $(O)/targets.
+# $(call target,NAME,SOURCE,COMPILER,FLAGS) builds a program of that name in $(O)/targets.
 define target
 TARGETS_ALL += $$(O)/targets/$(1)
 $$(O)/targets/$(1): tests/targets/$(2) tests/targets/target.h tests/targets.mk
@@ -68,7 +68,8 @@ ifneq ($(shell pkg-config --exists fuse3 && echo yes),)
 $(eval $(call target,stuck_fs,stuck_fs.c,gcc,$(shell pkg-config --cflags --libs fuse3)))
 endif
 
-# Two builds of one library with different frames, so that stale rows give a visibly wrong stack.
+# There are two builds of one library with different frames, so that stale rows give a visibly wrong
+# stack.
 $(eval $(call target,libburn1.so,dl_lib.c,gcc,-shared -fPIC -DLIB_FUNCTION=library_one -DLIB_FRAME=40))
 $(eval $(call target,libburn2.so,dl_lib.c,gcc,-shared -fPIC -DLIB_FUNCTION=library_two -DLIB_FRAME=4000))
 
@@ -76,7 +77,7 @@ $(eval $(call target,libtiny.so,plt_lib.c,gcc,-shared -fPIC))
 $(eval $(call target,plt,plt.c,gcc,-L$(O)/targets -l:libtiny.so -Wl$(comma)-z$(comma)lazy '-Wl$(comma)-rpath$(comma)$$$$ORIGIN'))
 $(O)/targets/plt: $(O)/targets/libtiny.so
 
-# Stepped through by the replay tests, instruction by instruction.
+# The replay tests step through these, instruction by instruction.
 $(eval $(call target,steps,steps.c,gcc,-Wl$(comma)-z$(comma)lazy))
 $(eval $(call target,steps-clang,steps.c,clang,))
 $(eval $(call target,steps-static,steps.c,gcc,-static))
@@ -89,22 +90,22 @@ $(eval $(call target,returns-fp,returns.cpp,g++,$(RETURNS) -fno-omit-frame-point
 $(eval $(call target,steps-throw,steps_throw.cpp,g++,))
 $(eval $(call target,steps-throw-static,steps_throw.cpp,g++,-static))
 
-# The debug information in a file beside the program, named by .gnu_debuglink.
+# The debug information is in a file beside the program, named by .gnu_debuglink.
 TARGETS_ALL += $(O)/targets/inline-debuglink
 $(O)/targets/inline-debuglink: $(O)/targets/inline
 	$(say) TARGET $@
 	$(Q)objcopy --only-keep-debug $< $@.debug
 	$(Q)objcopy --strip-all --add-gnu-debuglink=$@.debug $< $@
 
-# Pages with known content, for the tests that drive a browser.
+# These are pages with known content, for the tests that drive a browser.
 TARGETS_ALL += $(O)/targets/make-page
 $(O)/targets/make-page: tests/page/make_page.c $(O)/libcprof.a
 	$(say) TARGET $@
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(O)/libcprof.a $(LDLIBS)
 
-# Languages that may not be on the machine: their tests are skipped then.
-# $(call go_target,NAME,SOURCE,ENVIRONMENT,FLAGS)
+# These languages may not be installed, and their tests are skipped then. $(call
+# go_target,NAME,SOURCE,ENVIRONMENT,FLAGS)
 define go_target
 TARGETS_ALL += $$(O)/targets/$(1)
 $$(O)/targets/$(1): tests/targets/go/$(2) tests/targets.mk

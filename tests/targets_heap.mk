@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# The programs of tests/targets/heap_*: the same sources with one allocator after the other.
+# Builds the programs of tests/targets/heap_*: the same sources with one allocator after the other.
 
 HEAP_FLAGS := -fno-builtin -Wno-use-after-free -lm
 HEAP_HEADERS := tests/targets/heap_truth.h
@@ -25,7 +25,8 @@ $(eval $(call heap_target,heap_realloc-static,heap_realloc.c,gcc,-static))
 $(eval $(call target,libheap_own.so,heap_own_lib.c,gcc,-shared -fPIC -fno-builtin))
 $(eval $(call target,libheap_first.so,heap_first_lib.c,gcc,-shared -fPIC))
 
-# Linked, not preloaded; statically, the allocator is known by its symbols alone.
+# These are linked with the allocator and not preloaded; if it is static, its symbols alone identify
+# it.
 $(foreach lib,jemalloc tcmalloc_minimal mimalloc,$(if $(wildcard $(HEAP_LIBDIR)lib$(lib).so),\
 	$(eval $(call heap_target,heap_leaks-$(lib),heap_leaks.c,gcc,-Wl$(comma)--no-as-needed -l$(lib)))))
 ifneq ($(wildcard $(HEAP_LIBDIR)libjemalloc.a),)

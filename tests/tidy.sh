@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# tidy.sh COMPILER-FLAGS...: clang-tidy over the library and the commands, as many at once as there are CPUs.
+# tidy.sh COMPILER-FLAGS... runs clang-tidy over the library and the commands, as many at once as
+# there are CPUs.
 set -eu
 cd "$(dirname "$0")/.."
 

@@ -1,4 +1,5 @@
-// What the profile says of itself: title and facts, out of cprof's comments and the fields of any pprof file.
+// What the profile says about itself: title and facts, from cprof's comments and the fields of any
+// pprof file.
 
 function el(tag, attributes, ...children) {
 	const element = document.createElement(tag);
@@ -22,7 +23,7 @@ const COMMENTS = [
 	[/^late ticks: (.*)$/, (found, m) => found.facts.push(["Late ticks", m[1]])],
 ];
 
-// One sample each so much: of a CPU profile that is a rate. A period of 1 says that everything was counted.
+// For a CPU profile the period gives a rate. A period of 1 means that everything was counted.
 function periodFact({ type, unit, value }) {
 	if (value <= 1)
 		return [];
@@ -31,7 +32,7 @@ function periodFact({ type, unit, value }) {
 	return [["Rate", `a sample each ${formatValue(value, unit)}${type ? ` of ${type}` : ""}`]];
 }
 
-// { title, facts: [[name, text, warning]], notes: [comments of others] }
+// Returns { title, facts: [[name, text, warning]], notes: [comments of others] }.
 function readAbout(about, profile) {
 	const found = { title: "", facts: [], notes: [] };
 	if (about.time > 0)

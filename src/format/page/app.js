@@ -1,4 +1,4 @@
-// The page: controls, what they do, and the state that the address keeps.
+// The page: its controls, what they do, and the state that is kept in the address.
 
 const DEFAULTS = {
 	view: "graph", type: -1, group: "", color: "", icicle: false, order: "weight", hideIdle: false,
@@ -16,7 +16,7 @@ class App {
 		};
 		this.state = { ...this.defaults };
 		this.path = [];
-		this.range = null; // of the address, until it is shown
+		this.range = null; // from the address, until it is shown
 		this.dark = false;
 		this.trees = new Map();
 		this.build();
@@ -29,7 +29,7 @@ class App {
 		return this.profile.types[this.state.type].unit;
 	}
 
-	// ---- trees: the last few are kept, so that switching back is free ----
+	// ---- trees; the last few are kept, so that switching back takes no time ----
 
 	choice(group) {
 		const { type, hideIdle, normalize } = this.state;
@@ -406,13 +406,13 @@ class App {
 		this.writeHash(true);
 	}
 
-	// Where one has moved to by wheel or by dragging, once the hand rests.
+	// Records the view after moving by wheel or dragging, once no input comes for a moment.
 	noteMove() {
 		clearTimeout(this.moveTimer);
 		this.moveTimer = setTimeout(() => this.writeHash(false), 200);
 	}
 
-	// The part of the whole that is shown, when it is not just the frame that was zoomed to.
+	// The visible part of the whole, if it is not just the frame that was zoomed to.
 	freeRange() {
 		const { graph } = this, { from, to } = graph.target, whole = graph.layout.total;
 		graph.layout.place(graph.focus);
@@ -428,7 +428,8 @@ class App {
 		return path;
 	}
 
-	// As far as the path exists in this tree: after a change of type or grouping it may end early.
+	// Follows the path as far as it exists in this tree; after a change of type or grouping it
+	// may end early.
 	nodeOfPath(path) {
 		const { tree } = this.graph;
 		let node = 0;
@@ -491,7 +492,8 @@ class App {
 			f !== this.stacks.rootFunc && test(name) ? 1 : 0);
 	}
 
-	// Values below the outermost matching frames, in the zoomed part, and how many functions match.
+	// Values below the outermost matching frames in the zoomed part, and the number of
+	// functions that match.
 	matchedShare() {
 		const { tree, focus } = this.graph, { matches } = this, inside = new Uint8Array(tree.count);
 		let sum = 0;
@@ -542,7 +544,7 @@ class App {
 		this.graph.select(this.ordered[this.orderedAt]);
 	}
 
-	// ---- what a frame is ----
+	// ---- facts about a frame ----
 
 	wholeOf(graph) {
 		return graph === this.graph ? { value: graph.tree.value[0], base: graph.tree.base ? graph.tree.base[0] : 0 }
@@ -667,7 +669,7 @@ class App {
 		this.legend.replaceChildren(...items);
 	}
 
-	// Shares of self time: whose code the innermost frames are.
+	// Shares of self time by the kind of code of the innermost frames.
 	kindShares() {
 		const tree = this.tree(""), sums = new Float64Array(KINDS.length);
 		let all = 0;
@@ -679,7 +681,8 @@ class App {
 		return [...sums].map((sum, k) => [k, all ? sum / all : 0]);
 	}
 
-	// By the area that they cover; the same whatever is shown, so that a module keeps its colour.
+	// Modules by the area that they cover. It does not depend on what is shown, so a module
+	// keeps its colour.
 	get moduleOrder() {
 		if (!this.moduleOrderCache) {
 			const { type } = this.defaults;
@@ -689,7 +692,7 @@ class App {
 		return this.moduleOrderCache;
 	}
 
-	// Shares of self values of the modules that have colours, then of all others, as module -1.
+	// Shares of self values of the modules that have colours, and of all others as module -1.
 	moduleShares() {
 		const tree = this.tree(""), sums = this.sumByModule(tree, tree.self);
 		let all = 0, rest = 0;
@@ -776,7 +779,7 @@ class App {
 		try {
 			localStorage.setItem("cprof-theme", this.theme);
 		} catch {
-			// Without storage the choice lasts as long as the page.
+			// Without storage the choice is kept as long as the page.
 		}
 		this.applyTheme();
 	}
@@ -823,7 +826,7 @@ class App {
 		}
 	}
 
-	// Numbers of groups depend on what was grouped by before; their names do not.
+	// Numbers of groups depend on the previous groupings, but their names do not.
 	functionToText(func) {
 		return func < this.functions.real ? func.toString(36)
 			: "~" + encodeURIComponent(this.functions.name[func]).replace(/\./g, "%2E");
@@ -862,7 +865,7 @@ class App {
 		const func = parseInt(hash.get("func"), 36);
 		if (func >= 0 && func < this.functions.real)
 			state.func = func;
-		// The groups must be there before the path is read.
+		// The groups must exist before the path is read.
 		if (state.group)
 			this.stacks.groupingBy(state.group);
 		this.path = (hash.get("zoom") || "").split(".").map((text) => this.functionOfText(text))
@@ -908,7 +911,8 @@ class App {
 				(graph, node) => this.describe(graph, node)));
 	}
 
-	// Paper is white and does not scroll: a light picture of the whole graph takes the canvas's place.
+	// Paper is white and does not scroll, so a light picture of the whole graph replaces the
+	// canvas.
 	beforePrint() {
 		const graphs = this.shownGraphs();
 		document.documentElement.classList.remove("dark");

@@ -1,7 +1,8 @@
 // Colours of frames, for light and dark, by kind of code, module, function or change.
 
 const SHADES = 5;
-// Hue, saturation, lightness; in light and in dark. Text on them has a contrast of at least 4.5.
+// These are hue, saturation and lightness, for light and for dark. Text on them has a contrast of
+// at least 4.5.
 const KINDS = [
 	{ id: "user", title: "user code", light: [24, 88, 74], dark: [18, 46, 37] },
 	{ id: "inlined", title: "inlined", light: [46, 88, 74], dark: [41, 48, 31] },
@@ -42,8 +43,8 @@ const THEMES = {
 };
 
 class Palette {
-	// `modules`: the first ones get colours of their own, as many as there are hues.
-	// `noise`: which changes are none, or null.
+	// `modules`: the first ones get their own colours, as many as there are hues. `noise`:
+	// tells which changes are noise, or null.
 	constructor(profile, mode, dark, modules, noise) {
 		this.functions = profile.functions;
 		this.theme = dark ? THEMES.dark : THEMES.light;
@@ -88,7 +89,7 @@ class Palette {
 		return this.hues[(this.hash(func) >>> 8) % MODULE_HUES.length][shade];
 	}
 
-	// Red grew, blue shrank; full at a tenth of everything.
+	// Red means growth and blue means shrinking; the colour is full at a tenth of the total.
 	change(value, before, tree) {
 		if (this.noise && this.noise.within(value, before))
 			return this.changeColor(0);

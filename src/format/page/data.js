@@ -1,4 +1,4 @@
-// The profile as typed arrays: what html.c packed, unpacked.
+// The profile as typed arrays, unpacked from what html.c packed.
 
 const Kind = { USER: 0, LIBRARY: 1, KERNEL: 2, JIT: 3, MARK: 4, GROUP: 5 };
 
@@ -19,7 +19,7 @@ class Packed {
 		return this.at < this.bytes.length;
 	}
 
-	// In doubles: values have up to 63 bits, shifts only 32.
+	// The sum is a double, because values have up to 63 bits and shifts only 32.
 	next() {
 		let byte = this.bytes[this.at++];
 		if (byte < 128)
@@ -38,7 +38,7 @@ class Packed {
 		return value % 2 ? -(value + 1) / 2 : value / 2;
 	}
 
-	// How many numbers are left: each ends in the one byte that is below 128.
+	// Counts the numbers that are left; each ends in its only byte below 128.
 	count() {
 		let n = 0;
 		for (let i = this.at; i < this.bytes.length; i++)
@@ -78,7 +78,7 @@ function readSamples(base64, types) {
 	return samples;
 }
 
-// Per node the number it has when lines are left out; numbers are given in the order of the nodes.
+// Gives each node the number it has when lines are left out; numbers are in the order of the nodes.
 function readMerged(base64, nodes) {
 	const packed = new Packed(base64), merged = new Int32Array(nodes);
 	let known = 1;

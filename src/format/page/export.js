@@ -11,7 +11,7 @@ function download(name, type, content) {
 
 const CAPTION = 26;
 
-// The whole height of one or two graphs, not only what is scrolled into view.
+// Paints the whole height of one or two graphs, and not only the part that is scrolled into view.
 function paintPicture(graphs, width, caption, ratio) {
 	const heights = graphs.map((g) => Math.min(g.depth * ROW + 2, 8000));
 	const height = CAPTION + heights.reduce((a, b) => a + b + 4, 0);

@@ -1,4 +1,4 @@
-// One flame graph on a canvas: layout on demand, drawing of what is visible, pointer and keys.
+// One flame graph on a canvas: layout on demand, drawing of the visible part, pointer and keys.
 
 const ROW = 19;
 const MIN_WIDTH = 0.7; // narrower frames are drawn together
@@ -6,7 +6,8 @@ const LABEL_WIDTH = 26;
 const FONT = '12px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif';
 const ZOOM_MS = 180;
 
-// Positions of a tree's nodes: children of a node are ordered and placed when it is first looked at.
+// Positions of a tree's nodes. The children of a node are sorted and placed when they are first
+// needed.
 class Layout {
 	constructor(tree, functions, order) {
 		this.tree = tree;
@@ -38,7 +39,7 @@ class Layout {
 		}
 	}
 
-	// Nobody may have looked at the ancestors yet.
+	// The ancestors may not have been placed yet.
 	place(node) {
 		const path = [];
 		for (let n = this.tree.parent[node]; n >= 0; n = this.tree.parent[n])
@@ -53,8 +54,9 @@ class Layout {
 	}
 
 	/*
-	 * Row by row, the frames that are at least MIN_WIDTH of the view from `from` to `to`; what is
-	 * narrower is given to row() as gaps [x, end, ...]. Ends when row() returns false.
+	 * Visits the frames, row by row, that are at least MIN_WIDTH wide in the view from `from`
+	 * to `to`. Narrower ones are passed to row() as gaps [x, end, ...]. It ends when row()
+	 * returns false.
 	 */
 	visit(from, to, pixels, row) {
 		const { weight, childStart, childList } = this.tree, least = (to - from) / pixels * MIN_WIDTH;
@@ -168,7 +170,7 @@ class FlameGraph {
 		this.redraw();
 	}
 
-	// How many rows there are in the current view, and so how far one can scroll.
+	// Counts the rows in the current view, which limits how far one can scroll.
 	measure() {
 		this.width = this.scroller.clientWidth;
 		this.height = this.scroller.clientHeight;
@@ -190,7 +192,8 @@ class FlameGraph {
 		this.noteScroll();
 	}
 
-	// What lies below the view: in a flame graph that stays the same when sizes change.
+	// Records what is below the view, because in a flame graph that must stay the same when
+	// sizes change.
 	noteScroll() {
 		const { scroller } = this;
 		if (scroller.clientHeight === this.height)
@@ -288,7 +291,7 @@ class FlameGraph {
 		}
 	}
 
-	// ---- where things are ----
+	// ---- positions ----
 
 	nodeAt(px, py) {
 		const top = py + this.scroller.scrollTop;
@@ -309,7 +312,7 @@ class FlameGraph {
 		return node !== undefined && x[node] <= at && at < x[node] + weight[node] ? node : -1;
 	}
 
-	// In pixels of the canvas; what tests click on.
+	// The position in pixels of the canvas, which is where tests click.
 	rectOf(node) {
 		this.layout.place(node);
 		const scale = this.width / (this.to - this.from);
@@ -321,7 +324,7 @@ class FlameGraph {
 
 	// ---- zoom ----
 
-	// What is shown, or will be when the animation is over.
+	// What is shown, or will be after the animation.
 	get target() {
 		const a = this.animation;
 		return a ? { from: a.nextFrom, to: a.nextTo } : { from: this.from, to: this.to };
@@ -381,7 +384,7 @@ class FlameGraph {
 		this.moveTo(this.from + by, this.to + by, false);
 	}
 
-	// Scrolls so that the row of `node` can be seen.
+	// Scrolls so that the row of `node` is visible.
 	reveal(node) {
 		if (node < 0)
 			return;
@@ -466,7 +469,7 @@ class FlameGraph {
 		this.on.focus(node);
 	}
 
-	// Marks its function wherever it stands.
+	// Highlights the node's function everywhere.
 	select(node) {
 		const func = this.tree.func[node];
 		this.selected = node;
@@ -515,7 +518,7 @@ class FlameGraph {
 		return Math.min(Math.max(r.x + r.width / 2, 0), this.width);
 	}
 
-	// Into the view, at a width that can be seen.
+	// Scrolls and zooms so that the node is visible and wide enough to see.
 	bring(node) {
 		this.layout.place(node);
 		const x = this.layout.x[node], end = x + this.tree.weight[node];

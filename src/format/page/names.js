@@ -1,6 +1,7 @@
-// Long C++ and Rust names, shortened so that what tells them apart remains.
+// Shortens long C++ and Rust names so that the distinctive part remains.
 
-// Takes out what stands between `open` and `close`, nested. Operators (operator<, operator(), ->) stay.
+// Removes everything between `open` and `close`, nested. Operators (operator<, operator(), ->)
+// stay.
 function withoutBrackets(name, open, close) {
 	let depth = 0, out = "";
 	for (let i = 0; i < name.length; i++) {
@@ -15,7 +16,7 @@ function withoutBrackets(name, open, close) {
 	return depth ? name : out;
 }
 
-// What a frame may show, longest first.
+// Returns what a frame may show, longest first.
 function nameForms(name) {
 	const forms = [name];
 	const add = (form) => {
@@ -24,13 +25,13 @@ function nameForms(name) {
 	};
 	if (name[0] === "[" || name.length < 8)
 		return forms;
-	// Go's receivers stay: profile.(*Sample).key is profile.Sample.key.
+	// Go's receivers stay: profile.(*Sample).key becomes profile.Sample.key.
 	const anonymous = name.replace(/\(anonymous namespace\)/g, "{anon}").replace(/\.\(\*([^()*]+)\)/g, ".$1");
 	const plain = withoutBrackets(anonymous, "(", ")").replace(/ const$| \[.*\]$/, "");
 	add(plain);
 	const bare = withoutBrackets(plain, "<", ">").replace(/::::/g, "::").replace(/^::/, "").trim();
 	add(bare);
-	// Go's packages have slashes; return types of templates stand before a space.
+	// Go's packages contain slashes, and return types of templates are before a space.
 	add(bare.replace(/^.*\//, "").replace(/^.* (?=\S+::)/, ""));
 	const last = bare.match(/[^:\s/]+$/);
 	if (last)
@@ -38,7 +39,7 @@ function nameForms(name) {
 	return forms;
 }
 
-// Widths of characters are measured once: text is fitted a thousand times per picture.
+// Widths of characters are measured once, because text is fitted a thousand times per picture.
 class TextFitter {
 	constructor(ctx, font) {
 		ctx.font = font;
@@ -84,20 +85,20 @@ class TextFitter {
 		return forms;
 	}
 
-	cut(text, room) {
+	cut(text, width) {
 		let sum = this.ellipsis, i = 0;
-		while (i < text.length && sum + this.charWidth(text, i) <= room)
+		while (i < text.length && sum + this.charWidth(text, i) <= width)
 			sum += this.charWidth(text, i++);
 		return i < 2 ? "" : text.slice(0, i) + "…";
 	}
 
-	// The longest form that fits into `room` pixels, "" when none does.
-	fit(name, room) {
+	// Returns the longest form that fits into `width` pixels, or "" if none does.
+	fit(name, width) {
 		const forms = this.formsOf(name);
 		for (const form of forms) {
-			if (form.width <= room)
+			if (form.width <= width)
 				return form.text;
 		}
-		return this.cut(forms[forms.length - 1].text, room);
+		return this.cut(forms[forms.length - 1].text, width);
 	}
 }

@@ -1,6 +1,7 @@
-// Whether a change can be chance. A sampled value is a number of samples, and such numbers scatter.
+// Decides whether a change may be chance. A sampled value is a number of samples, and such numbers
+// vary.
 
-// What one sample stands for in the values of this type; 0 when the profile does not say.
+// What one sample represents in the values of this type; 0 if the profile does not say.
 function worthOfSample(type, period) {
 	if (type.type === "samples" && type.unit === "count")
 		return 1;
@@ -9,9 +10,10 @@ function worthOfSample(type, period) {
 }
 
 /*
- * Had the cost stayed the same, then of the n samples in both profiles together those of the one before would be
- * binomial, with a share that follows from what a sample is worth there and here. What happens in one of a hundred
- * such cases is no chance any more: 2.58 deviations (normal approximation, corrected for whole numbers).
+ * If the cost stayed the same, then among the n samples of both profiles those of the older one are
+ * binomial, with a share that follows from what a sample is worth in each. A result that occurs in
+ * less than one of a hundred such cases does not count as chance: that is 2.58 deviations (normal
+ * approximation, corrected for whole numbers).
  */
 class Noise {
 	constructor(worth, baseWorth) {

@@ -1,4 +1,4 @@
-// The functions as a table: sortable, filtered by the search, a page at a time.
+// The functions as a table, sortable and filtered by the search, a page at a time.
 
 const TABLE_PAGE = 200;
 
@@ -24,7 +24,7 @@ function tableColumns(profile, unit) {
 }
 
 class FunctionTable {
-	// `on`: pick(func), sort(text) as order() takes it.
+	// `on`: pick(func), and sort(text) with a text as order() takes it.
 	constructor(host, profile, on) {
 		this.host = host;
 		this.profile = profile;
@@ -43,7 +43,7 @@ class FunctionTable {
 		this.filter(matches);
 	}
 
-	// By which column: its key, with "-" before it largest first.
+	// The column to sort by, given by its key; "-" before it sorts the largest first.
 	order(text) {
 		this.sort = { key: text.replace("-", ""), down: text[0] === "-" };
 	}

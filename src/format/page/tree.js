@@ -1,6 +1,6 @@
-// Trees of stacks in typed arrays: parents come before their children, node 0 is the root.
+// Trees of stacks in typed arrays: parents come before their children, and node 0 is the root.
 
-// Children by (parent, function), found or made; open addressing.
+// Finds or creates children by (parent, function), with open addressing.
 class Merger {
 	constructor(expected, rootFunc) {
 		this.count = 1;
@@ -65,10 +65,10 @@ class Tree {
 		this.func = func;
 		this.inlined = inlined;
 		this.merged = merged;
-		this.value = new Float64Array(count); // first self, then totals by sumUp
-		this.base = null; // the same of the other profile
+		this.value = new Float64Array(count); // first the self values, then totals by sumUp
+		this.base = null; // the same for the other profile
 		this.self = this.baseSelf = null;
-		this.weight = this.value; // what widths are made of, never negative
+		this.weight = this.value; // determines the widths; never negative
 		this.childStart = null;
 		this.childList = null;
 	}
@@ -148,7 +148,7 @@ class Stacks {
 		this.lastLinks = null;
 	}
 
-	// Nodes whose function is not further up as well: sums over these count no stack twice.
+	// Nodes without an ancestor of the same function, so sums over them count no stack twice.
 	get outermost() {
 		if (!this.outermostCache) {
 			const seen = new Int32Array(this.profile.functions.real).fill(-1);
@@ -168,7 +168,7 @@ class Stacks {
 		return this.outermostCache;
 	}
 
-	// Depth first, without recursion: stacks are thousands of frames deep at times.
+	// Visits depth first without recursion, because stacks may be thousands of frames deep.
 	visit(enter, leave, next) {
 		const { start, list } = this.links;
 		let node = 0;
@@ -216,7 +216,7 @@ class Stacks {
 		return this.idleCache;
 	}
 
-	// Sum of what is chosen, per node; `choice`: { type, hideIdle, normalize, group }.
+	// Sums the selected values for each node; `choice` is { type, hideIdle, normalize, group }.
 	selfOf(samples, choice, scale) {
 		const self = new Float64Array(this.count);
 		if (!samples)
@@ -248,7 +248,7 @@ class Stacks {
 		return old ? this.totalOf(samples, choice) / old : 1;
 	}
 
-	// Null when nothing is compared, or samples were not counted.
+	// Null if nothing is compared, or if the profiles have no counts of samples.
 	noiseOf(choice) {
 		const { base, types, period, basePeriod } = this.profile, type = types[choice.type];
 		const worth = worthOfSample(type, period), before = worthOfSample(type, basePeriod);
@@ -284,7 +284,7 @@ class Stacks {
 		});
 	}
 
-	// Samples that count, by the function that stands for their group.
+	// Samples that count, by the function that represents their group.
 	samplesByGroup(samples, choice, groups) {
 		const ofSet = this.groupingBy(choice.group);
 		for (let i = 0; samples && i < samples.count; i++) {
@@ -297,7 +297,7 @@ class Stacks {
 		}
 	}
 
-	// One group after the other, so that one array says where a node stands in the current one.
+	// One group follows the other, so one array can say where a node is in the current one.
 	groupedTree(choice) {
 		const { samples, base } = this.profile, groups = new Map();
 		const parent = [-1], func = [this.rootFunc], merged = [0], path = [];
@@ -350,7 +350,7 @@ class Stacks {
 
 	// ---- from one function ----
 
-	// Stacks count once, at the outermost call of the function; below it recursion shows.
+	// A stack counts once, at the outermost call of the function; recursion shows below it.
 	callees(plain, func) {
 		const merger = new Merger(1024, func), to = new Int32Array(this.count);
 		const inlined = [this.inlined[0]];
@@ -431,7 +431,7 @@ class Stacks {
 		return table;
 	}
 
-	// ---- lines: where in its source a function was, the most first ----
+	// ---- lines: where in its source a function was, the most frequent first ----
 
 	get linesOfFunctions() {
 		if (!this.linesCache) {
@@ -523,7 +523,7 @@ function addPlaced(sums, placed, values, scale) {
 	}
 }
 
-// A bare number says little: a thread's name goes with its tid.
+// A thread's number alone says little, so its name is shown with it.
 function groupName(key, set) {
 	const value = set.get(key);
 	if (value === undefined)
@@ -532,13 +532,15 @@ function groupName(key, set) {
 	return of === undefined || of === value ? `${key} ${value}` : `${of} (${key} ${value})`;
 }
 
-// ---- idleness -------------------------------------------------------------------------------------
+// ---- idleness
+// -------------------------------------------------------------------------------------
 
 const IDLE_CPU = /^(cpu_startup_entry|do_idle|cpuidle_enter\w*|default_idle\w*|intel_idle\w*|acpi_idle\w*|acpi_safe_halt|mwait_idle\w*|(pv_)?native_safe_halt|swapper(\/\d+)?|\[idle\])$/;
 const IDLE_WAIT = /^(_*(libc_)?(epoll_p?wait2?|poll|ppoll|select|pselect(64)?|accept4?|nanosleep|clock_nanosleep|sigwait(info)?|sigtimedwait|sigsuspend|rt_sigsuspend|pause|io_getevents|wait4|waitpid|waitid)(@.*)?|do_epoll_wait|do_sys_poll|do_select|core_sys_select|hrtimer_nanosleep|inet_csk_accept|do_wait|_*pthread_cond_(timed|clock)?wait.*|_*pthread_(timed|clock)?join.*|runtime\.(gopark|findRunnable|mPark|stopm))$/;
 const WAITING_TYPES = /^(delay|blocked|wall|off-?cpu|waiting|total|runnable)$/;
 
-// Waiting is idle by its name only where waiting is what was measured: a CPU profile's epoll_wait works.
+// Waiting functions are idle only if the profile measures waiting; in a CPU profile epoll_wait does
+// work.
 function findIdle(stacks) {
 	const { functions, labelSets, types } = stacks.profile;
 	const waits = types.some((t) => WAITING_TYPES.test(t.type));
