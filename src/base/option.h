@@ -46,8 +46,8 @@ struct option_row {
 	const char *expects;
 	int (*set)(void *options, const char *value, struct error *err); /* for OPTION_CUSTOM */
 	/*
-	 * For a value out of a list: returns the value at this index and sets what help says about it,
-	 * which may be "". NULL ends the list.
+	 * For a value out of a list: returns the value at this index and sets what help says about
+	 * it, which may be "". NULL ends the list.
 	 */
 	const char *(*value_at)(u32 index, const char **summary);
 	const char *values_title; /* stands above that list in help; NULL if help leaves it out */

@@ -5,7 +5,8 @@
 
 #include "elf/elf_file.h"
 
-/* Returns whether the file says so (DT_TEXTREL, or DF_TEXTREL in DT_FLAGS); false if it cannot be read. */
+/* Returns whether the file says so (DT_TEXTREL, or DF_TEXTREL in DT_FLAGS); false if it cannot be
+ * read. */
 bool elf_has_text_relocations(struct elf_file *f);
 
 #endif

@@ -24,7 +24,8 @@ struct helper_process { /* zeroed: there is none */
 
 enum helper_files {
 	HELPER_KEEPS_FILES, /* a stream of bytes */
-	/* Nothing stays open that cprof closes, such as its probes. The socket keeps messages apart. */
+	/* Nothing stays open that cprof closes, such as its probes. The socket keeps messages
+	 * apart. */
 	HELPER_CLOSES_FILES,
 };
 

@@ -382,8 +382,8 @@ static void drop_aliases(struct search *s)
 }
 
 /*
- * Returns whether the program's own malloc calls je_malloc, say, which is in the same file. Nothing is
- * known of that malloc, though the allocator is.
+ * Returns whether the program's own malloc calls je_malloc, say, which is in the same file. Nothing
+ * is known of that malloc, though the allocator is.
  */
 static bool wraps_an_allocator(const struct search *s)
 {

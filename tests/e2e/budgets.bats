@@ -66,7 +66,7 @@ comments() { "$ROOT/tests/e2e/pprof_decode.py" "$1" --comments; }
 	at_least 90 'level_30;(_Z1fIDp1CI1A1B.*EEvv|_D1a1fF(B2|C1aF).*Zv)'
 }
 
-# naming PID: cprof looks up names in a second thread.
+# naming PID: whether cprof is looking up names in a second thread.
 naming() { [ "$(find "/proc/$1/task" -mindepth 1 -maxdepth 1 2>/dev/null | wc -l)" -gt 1 ]; }
 
 @test "budgets: SIGTERM ends naming, and what was recorded is written" {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# Processes whose code in memory is not that of their files: no probe is put into them, and they live.
+# Processes whose code in memory is not that of their files: no probe is put into them, and they
+# live.
 
 load helper
 

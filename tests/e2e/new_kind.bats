@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
-# A profile kind is four files (docs/architecture.md): a copy of the tree with one more is built and run.
+# A profile kind is four files (docs/architecture.md): a copy of the tree with one more is built and
+# run.
 load helper
 
 # The tree as it is, with what is built of it, so that only what the new kind changes is compiled.
