@@ -149,6 +149,8 @@ static __always_inline bool wait_for_result(struct heap_thread *t, struct pt_reg
 static __always_inline bool wait_for_return(struct heap_thread *t, struct pt_regs *regs,
 					    struct task_struct *task)
 {
+	if (heap.sessions && syscalls_intercepted(task))
+		return count_unfollowed(t, regs, task);
 	if (returns_elsewhere(task, regs->sp)) {
 		block_gone(t->old, task);
 		stat_add(STAT_HEAP_DECLINED, t->sampled);
@@ -168,7 +170,8 @@ static __always_inline bool takes_over(struct heap_thread *t, const struct heap_
 				       const struct pt_regs *regs, struct task_struct *task)
 {
 	if (!t->armed_return || regs->sp != t->armed_sp ||
-	    site->flags & (ALLOC_FN_RESULTS | ALLOC_FN_UNSEEN) || returns_elsewhere(task, regs->sp))
+	    site->flags & (ALLOC_FN_RESULTS | ALLOC_FN_UNSEEN) ||
+	    returns_elsewhere(task, regs->sp) || syscalls_intercepted(task))
 		return false;
 	t->armed_return = 0;
 	return true;

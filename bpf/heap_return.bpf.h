@@ -43,6 +43,23 @@ static __always_inline bool returns_elsewhere(struct task_struct *task, u64 sp)
 	return true;
 }
 
+/* Bits of thread_info.syscall_work (include/linux/thread_info.h, enum syscall_work_bit). */
+#define SYSCALL_WORK_TRACE (1ul << 2)
+#define SYSCALL_WORK_EMU (1ul << 3)
+#define SYSCALL_WORK_USER_DISPATCH (1ul << 5)
+
+/*
+ * A return probe ends in a system call since 6.11. Whoever answers the thread's system calls instead of the
+ * kernel gets that one as well, and cannot know what to do: a handler in the program itself
+ * (PR_SET_SYSCALL_USER_DISPATCH), or a tracer. The thread would go on at the trampoline's end with
+ * whatever they left, which is SIGSEGV.
+ */
+static __always_inline bool syscalls_intercepted(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, thread_info.syscall_work) &
+	       (SYSCALL_WORK_TRACE | SYSCALL_WORK_EMU | SYSCALL_WORK_USER_DISPATCH);
+}
+
 /* Whether the kernel waits for the return whose address lay at `slot`. */
 static __always_inline bool return_pends(struct task_struct *task, u64 slot)
 {

@@ -142,6 +142,7 @@ struct files_struct {
 
 struct thread_info {
 	unsigned long flags;
+	unsigned long syscall_work;
 };
 
 struct vm_area_struct {

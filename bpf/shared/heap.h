@@ -67,7 +67,7 @@ struct heap_site {
 struct heap_config { /* written once, before the programs are loaded */
 	u64 rate; /* mean bytes between samples; 1: every allocation */
 	u32 live; /* blocks are followed until they are freed */
-	u32 pad;
+	u32 sessions; /* each call decides whether it gets a return probe: 6.13 on */
 	/* log2(1 + i / 2^HEAP_LOG_BITS), for drawing distances without floating point */
 	u32 log2_table[(1u << HEAP_LOG_BITS) + 1];
 	u32 pad2;

@@ -556,6 +556,19 @@ above() {
 	exactly heap_throws-wrapper 3000
 }
 
+# A return probe ends in a system call, which must not go to the target's own handler.
+@test "heap leaves: a thread whose system calls go to a handler of its own" {
+	need_root
+	# It is a program of its own, as above.
+	cp "$TARGETS/heap_intercepted" "$BATS_TEST_TMPDIR/heap_intercepted"
+	start_ready "$BATS_TEST_TMPDIR/heap_intercepted" 1000
+	heap --rate 1
+	kill -0 "$PID"
+	grep -q '^came 0' "$BATS_TEST_TMPDIR/target.out"
+	compare heap.pb.gz --values alloc
+	grep -q '1000 sampled allocations were not followed .* system calls are intercepted' "$ERR"
+}
+
 @test "heap leaves: a function whose returns are hidden is counted, not followed, and cprof says so" {
 	need_root
 	beside_me heap_hidden 1000

@@ -75,6 +75,7 @@ static void fill_config(struct heap_collector *c)
 
 	config->rate = c->own->rate;
 	config->live = c->follow;
+	config->sessions = c->way == UPROBE_WAY_SESSION;
 	for (u32 i = 0; i <= n; i++)
 		config->log2_table[i] =
 			(u32)lround(log2(1.0 + (double)i / n) * (1u << HEAP_LOG_ONE));

@@ -27,7 +27,8 @@ void heap_summary(const struct heap_stats *h, struct lines *out)
 	if (h->unfollowed)
 		lines_add(out,
 			  "%llu sampled allocations were not followed until they are "
-			  "freed: where their function returns cannot be seen",
+			  "freed: where their function returns cannot be seen, or the thread's "
+			  "system calls are intercepted",
 			  (unsigned long long)h->unfollowed);
 	if (h->declined)
 		lines_add(out,
