@@ -16,11 +16,14 @@
 /* The wait that was over counts. */
 static __always_inline void settle(struct thread_wait *t)
 {
-	u64 first = t->first;
+	const struct wait_rules rules = rules_now();
+	struct wait_count past;
 
+	if (has_mode(WAIT_MODE_BLOCK) && t->first) {
+		wait_end_lock(t, &rules, &past);
+		count_wait(&past);
+	}
 	t->first = 0;
-	if (first && has_mode(WAIT_MODE_BLOCK) && passed(first, t->came) >= wait_settings.min_ns)
-		count_add(&t->past, 1, passed(first, t->came));
 }
 
 static __always_inline bool goes_on(const struct thread_wait *t)

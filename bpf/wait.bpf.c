@@ -91,22 +91,14 @@ static __always_inline bool lock_wait_seen(const struct thread_wait *t)
 	return has_mode(WAIT_MODE_BLOCK) ? t->counted : has_mode(WAIT_MODE_MUTEX) && t->woken;
 }
 
-/* The time until it was woken belongs to what it waited for, the rest to the scheduler. */
 static __always_inline void count_off_cpu(struct thread_wait *t, u64 now)
 {
-	u64 woken = t->woken >= t->since && t->woken <= now ? t->woken : now;
-	struct sample_key key = t->key;
+	const struct wait_rules rules = rules_now();
+	struct wait_count parts[2];
 
-	if (t->cause != WAIT_RUNNABLE) {
-		key.cause = t->cause;
-		key.object = t->waker;
-		count_add(&key, 1, passed(t->since, woken));
-	}
-	if (woken < now || t->cause == WAIT_RUNNABLE) {
-		key.cause = WAIT_RUNNABLE;
-		key.object = 0;
-		count_add(&key, t->cause == WAIT_RUNNABLE, passed(woken, now));
-	}
+	wait_end_off_cpu(t, &rules, now, parts);
+	count_wait(&parts[0]);
+	count_wait(&parts[1]);
 }
 
 /*
@@ -140,8 +132,7 @@ static __always_inline void come(struct task_struct *task)
 		t->counted = 0;
 	if (!t->running && lock_wait_seen(t))
 		lock_wait_over(t, outcome_of(task, t), now);
-	else if (!t->running && has_mode(WAIT_MODE_OFFCPU) && t->counted &&
-		 now - t->since >= wait_settings.min_ns)
+	else if (has_mode(WAIT_MODE_OFFCPU) && t->counted)
 		count_off_cpu(t, now);
 	t->counted = 0;
 	t->since = now;

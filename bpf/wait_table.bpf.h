@@ -4,6 +4,7 @@
 #define CPROF_BPF_WAIT_TABLE_BPF_H
 
 #include "cause.bpf.h"
+#include "wait_state.h"
 #include "kernel_path.bpf.h"
 
 const volatile struct wait_config wait_settings;
@@ -11,11 +12,20 @@ const volatile struct wait_config wait_settings;
 /* bpf_ktime_get_ns() from when on time counts: the threads that slept before are listed then. */
 u64 begun = ~0ull;
 
+static __always_inline struct wait_rules rules_now(void)
+{
+	return (struct wait_rules){.begun = begun, .min_ns = wait_settings.min_ns};
+}
+
 static __always_inline u64 passed(u64 from, u64 to)
 {
-	if (from < begun)
-		from = begun;
-	return to > from ? to - from : 0;
+	return wait_passed(begun, from, to);
+}
+
+static __always_inline void count_wait(const struct wait_count *n)
+{
+	if (n->counts)
+		count_add(&n->key, n->samples, n->ns);
 }
 
 /* By tid. Preallocated: nothing may allocate under the run queue's lock. */
