@@ -352,6 +352,35 @@ void elf_file_free(struct elf_file *f)
 	free(f);
 }
 
+void elf_file_renew_budget(struct elf_file *f)
+{
+	u8 lost[BUDGET_PARTS];
+
+	memcpy(lost, f->own_budget.lost, sizeof(lost));
+	budget_init(&f->own_budget, f->stored);
+	memcpy(f->own_budget.lost, lost, sizeof(lost));
+}
+
+void elf_file_trim(struct elf_file *f)
+{
+	Elf *fresh;
+
+	if (f->image)
+		return;
+	fresh = f->in.served ? elf_memory((char *)(uintptr_t)input_file_image(&f->in).data, f->size)
+			     : elf_begin(f->in.fd, ELF_C_READ, NULL);
+	if (!fresh)
+		return;
+	elf_end(f->elf);
+	f->elf = fresh;
+	vec_for_each(&f->inflated, it)
+		free(it->data);
+	vec_release(&f->inflated);
+	vec_release(&f->loaded);
+	f->nchunks = 0;
+	elf_file_renew_budget(f);
+}
+
 struct budget *elf_file_budget(struct elf_file *f)
 {
 	return f->budget;

@@ -22,6 +22,7 @@ static int module_new(enum module_kind kind, const char *path, struct module **o
 		return -ENOMEM;
 	m->kind = kind;
 	m->root = TARGET_ROOT_NONE;
+	m->plain = INPUT_FILE_NONE;
 	m->path = strdup(path);
 	if (!m->path) {
 		free(m);
@@ -67,7 +68,10 @@ static int module_read_elf(struct module *m, const struct map_entry *e)
 	result = elf_file_open_input(&in, &elf);
 	if (!result)
 		set_elf(m, elf);
-	return is_not_elf(result) ? 0 : result;
+	if (!is_not_elf(result))
+		return result;
+	/* Looking for ELF has closed it. */
+	return mapped_file_open(m->tgid, &m->root, e, &m->plain);
 }
 
 int module_open_entry(struct readers *readers, pid_t tgid, const struct map_entry *e,
@@ -96,6 +100,28 @@ int module_open_entry(struct readers *readers, pid_t tgid, const struct map_entr
 	}
 	*out = m;
 	return 0;
+}
+
+void module_reopen(struct module *m)
+{
+	/* No mapping is ever at 0-0, so that our own map_files cannot answer. */
+	const struct map_entry e = {.inode = m->inode,
+				    .dev_major = m->dev_major,
+				    .dev_minor = m->dev_minor,
+				    .path = m->path};
+	struct module *again;
+
+	if (!m->closed || module_open_entry(m->root.readers, getpid(), &e, &again))
+		return;
+	if (again->elf && again->build_id.len == m->build_id.len &&
+	    !memcmp(again->build_id.data, m->build_id.data, m->build_id.len)) {
+		m->elf = again->elf;
+		m->root = again->root;
+		again->elf = NULL;
+		again->root = TARGET_ROOT_NONE;
+		m->closed = false;
+	}
+	module_free(again);
 }
 
 static const struct map_entry *find_entry(const map_vec *maps, u64 start, u64 end)
@@ -221,6 +247,7 @@ void module_free(struct module *m)
 		return;
 	target_root_release(&m->root);
 	elf_file_free(m->elf);
+	input_file_close(&m->plain);
 	free(m->path);
 	free(m);
 }

@@ -37,6 +37,29 @@ static struct elf_file *open_path(const char *path)
 	return f;
 }
 
+TEST(elf_file, what_is_trimmed_is_read_again)
+{
+	struct elf_file *f = open_path(compile("-g -gz=zlib"));
+	struct elf_section section;
+	u64 size, checksum = 0;
+
+	for (int round = 0; round < 3; round++) {
+		u64 sum = 0;
+
+		CHECK_INT(elf_file_section(f, ".debug_info", &section), 0);
+		for (size_t i = 0; i < section.data.len; i++)
+			sum = sum * 31 + section.data.data[i];
+		CHECK(!round || (sum == checksum && section.data.len == size));
+		checksum = sum;
+		size = section.data.len;
+		budget_limit(elf_file_budget(f), 0, 0);
+		budget_lose(elf_file_budget(f), BUDGET_LINES, BUDGET_TIME);
+		elf_file_trim(f);
+		CHECK_INT(budget_lost(elf_file_budget(f), BUDGET_LINES), BUDGET_TIME);
+	}
+	elf_file_free(f);
+}
+
 static int open_bytes(const void *data, size_t len, struct elf_file **f)
 {
 	return elf_file_open_memory((struct bytes){data, len}, f);

@@ -201,11 +201,44 @@ TEST(module, file_that_is_no_elf)
 	struct module *m;
 	map_vec v = {0};
 	struct map_entry e;
+	struct stat st;
 
 	copy_file("/etc/passwd", name);
 	e = map_file(&v, name);
 	CHECK_INT(module_open_entry(NULL, getpid(), &e, &m), 0);
 	CHECK(!m->elf && !m->build_id.len);
+	/* It stays open, so that its inode, by which the kernel knows it, cannot become another file. */
+	unlink(name);
+	CHECK(m->plain.fd >= 0);
+	CHECK_INT(fstat(m->plain.fd, &st), 0);
+	CHECK_INT(st.st_ino, e.inode);
+	module_free(m);
+	maps_release(&v);
+	unlink(name);
+}
+
+TEST(module, a_closed_file_is_opened_again_where_it_still_lies)
+{
+	const char *name = temp_name();
+	struct module *m;
+	map_vec v = {0};
+	struct map_entry e;
+
+	copy_file("/proc/self/exe", name);
+	e = map_file(&v, name);
+	CHECK_INT(module_open_entry(NULL, getpid(), &e, &m), 0);
+	for (int round = 0; round < 2; round++) {
+		elf_file_free(m->elf);
+		m->elf = NULL;
+		target_root_release(&m->root);
+		m->closed = true;
+		module_reopen(m);
+		/* The second time something else lies there. */
+		CHECK_INT(m->elf != NULL, !round);
+		CHECK_INT(m->closed, round);
+		unlink(name);
+		copy_file("/proc/self/exe", name);
+	}
 	module_free(m);
 	maps_release(&v);
 	unlink(name);
