@@ -104,6 +104,17 @@ static __always_inline bool module_request(const struct vma_found *vma)
 	return true;
 }
 
+/* User space lets go of modules that no program has met for a while. */
+static __always_inline void module_mark(u32 module)
+{
+	const struct modules_state *state = modules_state();
+	u32 slot = module % MODULE_SLOTS;
+	struct module_table *mt = bpf_map_lookup_elem(&module_tables, &slot);
+
+	if (mt && state && mt->met != (u32)state->epoch)
+		mt->met = (u32)state->epoch;
+}
+
 /* Turns a mapping into a module number and the distance to its offsets. */
 static __always_inline bool range_of(struct stack_walk *st, struct mm_struct *mm,
 				     const struct vma_found *vma, struct vma_range *out)
@@ -127,6 +138,7 @@ static __always_inline bool range_of(struct stack_walk *st, struct mm_struct *mm
 		st->missing_module = 1;
 		return false;
 	}
+	module_mark(out->module);
 	out->shift = vma->offset - vma->start;
 	return true;
 }

@@ -79,6 +79,22 @@ struct {
 	__type(value, struct module_table);
 } module_tables SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, u32);
+	__type(value, struct modules_state);
+} module_states SEC(".maps");
+
+/* What user space says of all modules; NULL only for the verifier. */
+static __always_inline const struct modules_state *modules_state(void)
+{
+	u32 zero = 0;
+
+	return bpf_map_lookup_elem(&module_states, &zero);
+}
+
 /* 24 KiB a CPU. Bigger did not help: what repeats is a few hundred frames. */
 #define MEMO_SLOTS 1024
 

@@ -86,6 +86,7 @@ static __always_inline u64 return_trampoline(struct task_struct *task)
 static __always_inline bool begin_user_stack(struct task_struct *task, struct stack_walk *st,
 					     const struct pt_regs *regs)
 {
+	const struct modules_state *state = modules_state();
 	struct vma_cache *cache;
 
 	if ((u16)regs->cs != USER_CS_64) {
@@ -94,9 +95,10 @@ static __always_inline bool begin_user_stack(struct task_struct *task, struct st
 		return false;
 	}
 	cache = vma_cache_open(task->mm);
-	if (!cache)
+	if (!cache || !state)
 		return false;
 	st->mm_set = (u32)cache->ctx_id;
+	st->memo_salt = state->memo_salt;
 	st->trampoline = return_trampoline(task);
 	take_registers(&st->regs, regs);
 	return true;

@@ -531,14 +531,15 @@ static __always_inline int step_uncovered(struct stack_walk *st, enum stack_end 
 /*
  * The rule for a frame. Program counters repeat from sample to sample (callers above all), so the last
  * answers are kept: a hit costs one cache line where the search costs five. A module's rows never
- * change, so an answer never goes stale.
+ * change, and when its number is used again the salt is another one, so an answer never goes stale.
  */
-static __always_inline bool rule_of(u64 frame, struct unwind_rule *out)
+static __always_inline bool rule_of(const struct stack_walk *st, u64 frame, struct unwind_rule *out)
 {
 	struct rule_memo *memo = env_memo(frame);
 	const struct unwind_rule *rule;
+	u64 salted = frame ^ st->memo_salt;
 
-	if (memo && memo->frame == frame) {
+	if (memo && memo->frame == salted) {
 		*out = memo->rule;
 		return true;
 	}
@@ -547,7 +548,7 @@ static __always_inline bool rule_of(u64 frame, struct unwind_rule *out)
 		return false;
 	*out = *rule;
 	if (memo && rule->cfa != UNWIND_CFA_NONE) {
-		memo->frame = frame;
+		memo->frame = salted;
 		memo->rule = *rule;
 	}
 	return true;
@@ -559,6 +560,8 @@ static __always_inline enum stack_end why_uncovered(u32 module)
 
 	if (module == MODULE_OUTSIDE)
 		return STACK_OUTSIDE;
+	if (module == MODULE_NO_ROOM)
+		return STACK_NO_ROOM;
 	if (mt && mt->missing)
 		return mt->missing == TABLE_NO_ROOM ? STACK_NO_ROOM : STACK_UNREAD;
 	return mt && mt->has_table ? STACK_NO_ROW : STACK_NO_TABLE;
@@ -648,7 +651,7 @@ __attribute__((noinline)) int unwind_step(struct stack_walk *st)
 		st->has_anon = 1;
 		return step_frame_pointer(st);
 	}
-	if (!rule_of(frame, &rule) || rule.cfa == UNWIND_CFA_NONE)
+	if (!rule_of(st, frame, &rule) || rule.cfa == UNWIND_CFA_NONE)
 		return step_uncovered(st, why_uncovered(module));
 	return step_rule(st, &rule);
 }

@@ -58,6 +58,7 @@ struct vma_range {
 struct vma_cache {
 	u64 ctx_id; /* x86: one for every mm since boot, never used again */
 	u64 seq;
+	u64 epoch; /* modules_state.epoch */
 	u32 len, next, last;
 	u32 pad;
 	struct vma_range range[VMA_CACHE_RANGES];
@@ -192,14 +193,16 @@ static __always_inline struct vma_cache *vma_cache_open(struct mm_struct *mm)
 	u64 ctx_id = mm->context.ctx_id;
 	u32 set = (u32)ctx_id & (VMA_CACHE_SETS - 1);
 	struct vma_cache *cache = bpf_map_lookup_elem(&vma_caches, &set);
+	const struct modules_state *state = modules_state();
 	u64 seq;
 
-	if (!cache)
+	if (!cache || !state)
 		return NULL;
 	seq = mm_sequence(mm);
-	if (!seq || cache->ctx_id != ctx_id || cache->seq != seq) {
+	if (!seq || cache->ctx_id != ctx_id || cache->seq != seq || cache->epoch != state->epoch) {
 		cache->ctx_id = ctx_id;
 		cache->seq = seq;
+		cache->epoch = state->epoch;
 		cache->len = 0;
 		cache->next = 0;
 		cache->last = 0;

@@ -139,6 +139,13 @@ struct module_table {
 	u16 has_table; /* 0: nothing is known about the module's code */
 	u16 zero; /* a zero that the verifier cannot see through */
 	u32 missing; /* enum table_missing */
+	u32 met; /* modules_state.epoch when a program met the module last; 0: none has */
+};
+
+/* What user space says of all modules. */
+struct modules_state {
+	u64 epoch; /* changes when modules were let go: what a program has cached of mappings is void */
+	u64 memo_salt; /* changes when the number of a module is used again */
 };
 
 enum table_missing {

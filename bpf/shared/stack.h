@@ -29,6 +29,7 @@ enum module_id {
 	MODULE_PATH = 9, /* not code: stands for a path elsewhere in the tree of user space */
 	MODULE_OUTSIDE =
 		10, /* a file of processes outside cprof's PID namespace only: file offset */
+	MODULE_NO_ROOM = 11, /* a file for which there was no number: file offset */
 	MODULE_FIRST_FILE = 16,
 	/*
 	 * Tables lie in slots: a module's is its number modulo MODULE_SLOTS. When a module is let go its slot
@@ -92,6 +93,7 @@ struct stack_walk {
 	u64 window_at; /* its address; all ones: none */
 	u64 trampoline; /* what return probes put in place of return addresses; 0: not known */
 	u64 go_system_sp; /* rsp that the last cgocallback saved before its own; 0: none seen yet */
+	u64 memo_salt; /* modules_state.memo_salt */
 	u64 hash; /* of frames[0..nframes) */
 	u32 nframes; /* kernel frames come first */
 	u32 end; /* enum stack_end */

@@ -35,6 +35,8 @@ void tables_set_missing(struct tables *t, u32 module, enum table_missing why);
  * space can be in the middle of a walk that met the module (module_store.h).
  */
 void tables_unload(struct tables *t, u32 module);
+/* The epoch in which a program met the module last (struct modules_state). */
+u32 tables_met(const struct tables *t, u32 module);
 /* A loaded module's tables as the user-space walker takes them; borrowed. False: none. */
 bool tables_view(struct tables *t, u32 module, struct rows *view);
 const struct unwind_rule *tables_rule_array(const struct tables *t);
