@@ -16,6 +16,7 @@
 #include "target/select.h"
 
 struct event_desc; /* events.h */
+struct module_store; /* session/module_store.h */
 
 struct collect_options {
 	const struct target *target; /* borrowed, outlives the collector */
@@ -25,6 +26,7 @@ struct collect_options {
 	bool by_process, by_thread, by_cpu; /* labels: what is told apart */
 	u64 max_memory; /* bytes that cprof may hold; 0: no bound */
 	struct readers *readers; /* of files that may not answer; outlives the collector */
+	struct module_store *store; /* shared; NULL: the collector has one of its own */
 	const char *command; /* argv[0] of a command held before its exec, or NULL */
 	const void *own; /* the options of the kind: borrowed, they outlive the collector */
 	/* How probes are attached: in no better way than "perf" or "multi". NULL: in the best that there is. */

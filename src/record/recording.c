@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/open_files.h"
+#include "collect/session/module_store.h"
 #include "collect/events.h"
 #include "collect/libbpf_log.h"
 #include "record/losses.h"
@@ -171,14 +172,32 @@ static int prepare(struct recording *r, struct error *error)
 /* First of all: what hangs in a reader would keep what cprof has by the time when it is forked. */
 static int start_readers(struct recording *r, struct error *error)
 {
-	int err = readers_new(&r->collect.readers);
+	int err;
 
+	if (r->o.store && module_store_readers(r->o.store)) {
+		r->collect.readers = readers_share(module_store_readers(r->o.store));
+		return 0;
+	}
+	err = readers_new(&r->collect.readers);
 	if (err)
 		return error_set(error, err, "cannot record: %s", error_reason(err));
 	if (readers_start(r->collect.readers))
 		log_info(r->collect.log, "no process can be started to read files that may not "
 					 "answer: they are left out");
 	return 0;
+}
+
+/* The threads that load files are there for as long as the recording is. */
+static int share_store(struct recording *r, struct error *error)
+{
+	const struct module_store_options usual = {.readers = r->collect.readers};
+	int err = 0;
+
+	if (r->o.store)
+		r->collect.store = module_store_share(r->o.store);
+	else
+		err = module_store_new(&usual, &r->collect.store);
+	return err ? error_set(error, err, "cannot record: %s", error_reason(err)) : 0;
 }
 
 int recording_new(const struct recording_options *opt, struct recording **out, struct error *error)
@@ -206,6 +225,8 @@ int recording_new(const struct recording_options *opt, struct recording **out, s
 	 */
 	open_files_raise();
 	if (!err)
+		err = share_store(r, error);
+	if (!err)
 		err = prepare(r, error);
 	if (!err)
 		*out = r;
@@ -224,6 +245,7 @@ void recording_free(struct recording *r)
 	free_collector(r);
 	lines_release(&r->summary);
 	target_release(&r->target);
+	module_store_free(r->collect.store);
 	readers_free(r->collect.readers);
 	free(r);
 }

@@ -48,6 +48,8 @@ struct recording_options {
 	 */
 	bool (*stop_naming)(void *arg);
 	void *stop_arg;
+	struct module_store
+		*store; /* of files, for the recordings of one process; NULL: one of its own */
 	/* Rates, labels, the kind's own options, the log. Target, command and sampler are filled in here. */
 	struct collect_options collect;
 };

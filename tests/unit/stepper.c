@@ -131,7 +131,7 @@ static void read_maps(struct stepper *s)
 		map = perf_modules_map(s->modules, s->pid, e);
 		CHECK(!address_space_add(&s->space, &map));
 	}
-	perf_modules_wait(s->modules);
+	module_set_wait(perf_modules_set(s->modules));
 	maps_release(&maps);
 }
 
@@ -199,7 +199,7 @@ static void walk(struct stepper *s, const struct user_regs_struct *regs, bool co
 		.rows = rows_of,
 		.read = copied ? NULL : read_target,
 		.arg = s,
-		.rules = perf_modules_rules(s->modules),
+		.rules = module_set_rules(perf_modules_set(s->modules)),
 		.nrules = UNWIND_MAX_RULES,
 	};
 	struct walk_copy copy = {.copy = {s->copy + RED_ZONE, 0}, .sp = regs->rsp};

@@ -25,7 +25,7 @@ static struct module_set *own_modules(void)
 	struct module_set *set;
 	map_vec maps = {0};
 
-	CHECK_INT(module_set_new(NULL, &set), 0);
+	CHECK_INT(module_set_new(NULL, NULL, &set), 0);
 	CHECK_INT(maps_read(getpid(), &maps), 0);
 	vec_for_each(&maps, e) {
 		struct module *m;

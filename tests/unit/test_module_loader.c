@@ -51,7 +51,7 @@ static struct module_loader *new_loader(struct readers *readers)
 {
 	struct module_loader *l;
 
-	CHECK_INT(module_loader_new(readers, &l), 0);
+	CHECK_INT(module_loader_new(readers, NULL, NULL, &l), 0);
 	return l;
 }
 

@@ -17,7 +17,7 @@
 
 struct fixture {
 	struct pending *pending;
-	struct tables *tables;
+	struct module_set *modules;
 	struct stack_store *store;
 	struct collect_options opt;
 	struct target target;
@@ -38,14 +38,13 @@ static int number_of(void *arg, pid_t tgid, const struct map_entry *e)
 
 static void setup(struct fixture *f)
 {
-	const struct tables_maps none = {.chunks_fd = -1, .rules_fd = -1, .modules_fd = -1};
 	struct pending_env env = {.number = number_of, .arg = f};
 
 	memset(f, 0, sizeof(*f));
 	f->opt.target = &f->target;
-	CHECK_INT(tables_new(&none, &f->tables), 0);
+	CHECK_INT(module_set_new(NULL, NULL, &f->modules), 0);
 	CHECK_INT(stack_store_new(&f->opt, NULL, &f->store), 0);
-	env.tables = f->tables;
+	env.modules = f->modules;
 	env.store = f->store;
 	CHECK_INT(pending_new(&env, &f->pending), 0);
 }
@@ -54,7 +53,7 @@ static void teardown(struct fixture *f)
 {
 	pending_free(f->pending);
 	stack_store_free(f->store);
-	tables_free(f->tables);
+	module_set_free(f->modules);
 }
 
 static void ends(const struct fixture *f, u64 out[STACK_END_COUNT])

@@ -147,7 +147,7 @@ TEST(perf_processes, reads_what_is_running)
 	CHECK_INT(perf_processes_read(f.processes, getpid()), 0);
 	map = mapping(&f, (u32)getpid(), here);
 	CHECK(map && map->module >= MODULE_FIRST_FILE);
-	perf_modules_wait(f.modules);
+	module_set_wait(perf_modules_set(f.modules));
 	CHECK(perf_modules_rows(f.modules, map->module));
 	CHECK(perf_processes_alive(f.processes));
 	release(&f);

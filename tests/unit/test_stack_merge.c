@@ -24,7 +24,7 @@ static void bench_init(struct bench *b, const struct stack_kind *kind, bool thre
 	b->opt.target = &b->target;
 	b->opt.by_thread = threads;
 	CHECK_INT(stack_store_new(&b->opt, kind, &b->store), 0);
-	CHECK_INT(module_set_new(NULL, &b->modules), 0);
+	CHECK_INT(module_set_new(NULL, NULL, &b->modules), 0);
 	CHECK_INT(profile_new(&b->p), 0);
 	CHECK_INT(profile_add_sample_type(b->p, "samples", "count"), 0);
 	CHECK_INT(profile_add_sample_type(b->p, "cpu", "nanoseconds"), 0);

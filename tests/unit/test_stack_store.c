@@ -24,7 +24,7 @@ static void bench_init_kind(struct bench *b, const struct stack_kind *kind, bool
 	b->opt.by_process = b->opt.by_thread = labels;
 	b->opt.target = &b->target;
 	CHECK_INT(stack_store_new(&b->opt, kind, &b->store), 0);
-	CHECK_INT(module_set_new(NULL, &b->modules), 0);
+	CHECK_INT(module_set_new(NULL, NULL, &b->modules), 0);
 	CHECK_INT(profile_new(&b->p), 0);
 	if (two_types)
 		CHECK_INT(profile_add_sample_type(b->p, "samples", "count"), 0);
@@ -300,7 +300,7 @@ TEST(stack_store, generated_code_without_memory_has_no_module_yet)
 	struct module *m = NULL;
 	long failed = 0;
 
-	CHECK_INT(module_set_new(NULL, &set), 0);
+	CHECK_INT(module_set_new(NULL, NULL, &set), 0);
 	while (!m) {
 		short_memory_after(failed++);
 		m = module_set_jit(set, self);

@@ -212,7 +212,7 @@ static int make_parts(struct perf_collector *c, struct error *err)
 		  tasks.stack_bytes);
 	code = perf_tasks_new(&tasks, c->rings, &c->tasks);
 	if (!code)
-		code = perf_modules_new(c->opt.log, c->opt.readers, &c->modules);
+		code = perf_modules_new(c->opt.log, c->opt.store, &c->modules);
 	if (!code)
 		code = perf_processes_new(c->modules, &c->processes);
 	if (!code)
@@ -238,8 +238,8 @@ static int perf_prepare(struct collector *base, struct error *err)
 				 "cannot sample the kernel: permission denied (as root: sysctl "
 				 "kernel.perf_event_paranoid=1)");
 	read_targets(c);
-	perf_modules_wait(c->modules);
-	perf_modules_begin(c->modules);
+	module_set_wait(perf_modules_set(c->modules));
+	module_set_begin(perf_modules_set(c->modules));
 	return 0;
 }
 
@@ -386,7 +386,7 @@ static void take_backlog(struct perf_collector *c)
 	struct bytes raw;
 	u64 *taken;
 
-	(void)perf_modules_take(c->modules);
+	(void)module_set_take(perf_modules_set(c->modules));
 	while (perf_backlog_first(c->backlog, &raw, &taken) && take(c, raw, taken))
 		perf_backlog_drop(c->backlog);
 }
@@ -446,10 +446,10 @@ static void drain(struct perf_collector *c, bool all)
 /* What still waits when recording has ended is waited for. */
 static void finish_backlog(struct perf_collector *c)
 {
-	perf_modules_wait(c->modules);
+	module_set_wait(perf_modules_set(c->modules));
 	take_backlog(c);
 	while (!perf_backlog_is_empty(c->backlog)) {
-		perf_modules_wait(c->modules);
+		module_set_wait(perf_modules_set(c->modules));
 		give_up_first(c);
 		take_backlog(c);
 	}

@@ -18,7 +18,7 @@ static bool find_module(void *arg, u64 pc, u32 *module, u64 *off)
 	struct lookup *l = arg;
 	const struct space_map *map = address_space_find(l->w->space, pc);
 
-	l->loading = map && perf_modules_is_loading(l->w->modules, map->module);
+	l->loading = map && module_set_is_loading(perf_modules_set(l->w->modules), map->module);
 	if (!map || l->loading)
 		return false;
 	*module = map->module;
@@ -87,13 +87,15 @@ static bool walk_user(const struct perf_walk *w, const struct perf_sample *s, st
 		.rows = rows_of,
 		.read = read_code,
 		.arg = &lookup,
-		.rules = perf_modules_rules(w->modules),
+		.rules = module_set_rules(perf_modules_set(w->modules)),
 		.nrules = UNWIND_MAX_RULES,
 	};
 	const struct walk_copy copy = {.copy = s->stack, .sp = s->regs[PERF_REG_SP]};
 
 	set_registers(st, s);
+	module_set_walk_begin(perf_modules_set(w->modules));
 	walk_stack(st, &env, &copy);
+	module_set_walk_end(perf_modules_set(w->modules));
 	return st->end == STACK_LOADING;
 }
 

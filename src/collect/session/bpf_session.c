@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "base/regular_file.h"
-#include "collect/session/bpf_modules.h"
 #include "collect/session/count_maps.h"
+#include "collect/session/module_set.h"
 #include "collect/session/memory_bound.h"
 #include "collect/session/pending.h"
 #include "collect/session/stack_store.h"
@@ -34,7 +34,7 @@ struct bpf_session {
 	struct bpf_object *obj;
 	struct sample_control *control;
 	const struct collect_options *opt;
-	struct bpf_modules *modules;
+	struct module_set *modules;
 	struct stack_store *store;
 	struct pending *pending;
 	orphan_vec orphans;
@@ -62,7 +62,7 @@ static int module_number(void *arg, pid_t tgid, const struct map_entry *e)
 {
 	struct bpf_session *s = arg;
 
-	return bpf_modules_number(s->modules, tgid, e);
+	return module_set_number(s->modules, tgid, e);
 }
 
 /* ---- what comes through the ring buffer ---- */
@@ -79,9 +79,17 @@ static void place_orphans(struct bpf_session *s)
 	vec_release(&s->orphans);
 }
 
+static void mark_modules(void *arg, struct module_marks *m)
+{
+	struct bpf_session *s = arg;
+
+	stack_store_mark(s->store, m);
+	pending_mark(s->pending, m);
+}
+
 static void take_modules(struct bpf_session *s)
 {
-	if (bpf_modules_take(s->modules))
+	if (module_set_take(s->modules))
 		pending_retry(s->pending);
 	place_orphans(s);
 }
@@ -102,8 +110,8 @@ static int stack_arrived(struct bpf_session *s, const struct sample_record *r, s
 	if (r->nframes > STACK_MAX_FRAMES || size < need)
 		return -EBADMSG;
 	if (has_jit_frame(r))
-		module_set_jit(bpf_modules_set(s->modules),
-			       r->thread.tgid); /* while its root can still be opened */
+		module_set_note_jit(s->modules,
+				    r->thread.tgid); /* while its root can still be opened */
 	stack_store_put(s->store, &r->key, &r->thread, r->frames, r->nframes);
 	return 0;
 }
@@ -143,10 +151,10 @@ static int record_arrived(void *ctx, void *data, size_t size)
 	int err = 0;
 
 	/* Until the kernel has a file's table, every stack in it comes here, faster than they can be taken. */
-	if (bpf_modules_ready(s->modules))
+	if (module_set_ready(s->modules))
 		take_modules(s);
 	if (*kind == RECORD_MODULE && size >= sizeof(struct module_record))
-		bpf_modules_record(s->modules, data);
+		module_set_record(s->modules, data);
 	else if (*kind == RECORD_STACK && size >= offsetof(struct sample_record, frames))
 		err = stack_arrived(s, data, size);
 	else if (*kind == RECORD_PENDING)
@@ -244,7 +252,7 @@ static void wait_for_news(struct bpf_session *s, int timeout_ms)
 {
 	struct pollfd fds[] = {
 		{.fd = ring_buffer__epoll_fd(s->ring), .events = POLLIN},
-		{.fd = bpf_modules_fd(s->modules), .events = POLLIN},
+		{.fd = module_set_fd(s->modules), .events = POLLIN},
 	};
 
 	(void)poll(fds, ARRAY_LEN(fds),
@@ -260,6 +268,8 @@ int bpf_session_poll(struct bpf_session *s, int timeout_ms)
 	consume(s); /* stacks come without a wake-up */
 	s->drain_until_ns = 0;
 	take_modules(s);
+	module_set_reading(s->modules, false); /* a profile that was read before has its names */
+	module_set_judge(s->modules, mark_modules, s);
 	if (count_maps_half_full(&s->counts))
 		gaps_note(&s->gaps, GAP_COUNTS, flip_counts(s));
 	return s->opt->target->scope == TARGET_PROCESSES &&
@@ -269,7 +279,7 @@ int bpf_session_poll(struct bpf_session *s, int timeout_ms)
 /* The stacks that wait, once no more will come. */
 static void finish_pending(struct bpf_session *s)
 {
-	while (pending_waiting(s->pending) && bpf_modules_wait(s->modules))
+	while (pending_waiting(s->pending) && module_set_wait(s->modules))
 		pending_retry(s->pending);
 	pending_give_up(s->pending);
 }
@@ -310,14 +320,13 @@ void bpf_session_add(struct bpf_session *s, const struct sample_key *key, enum t
 
 u32 bpf_session_module(const struct bpf_session *s, const struct map_entry *e)
 {
-	return module_set_find(bpf_modules_set(s->modules), e);
+	return module_set_find(s->modules, e);
 }
 
 int bpf_session_read(struct bpf_session *s, const struct sample_mapping *mapping, struct profile *p,
 		     struct error *err)
 {
-	int code =
-		stack_store_to_profile(s->store, bpf_modules_set(s->modules), s->opt, mapping, p);
+	int code = stack_store_to_profile(s->store, s->modules, s->opt, mapping, p);
 
 	if (!code)
 		stack_store_clear(s->store);
@@ -359,9 +368,9 @@ void bpf_session_scale(struct bpf_session *s, enum wait_cause cause, u64 total)
 	stack_store_scale(s->store, (u16)cause, total);
 }
 
-const struct module_set *bpf_session_modules(const struct bpf_session *s)
+struct module_set *bpf_session_modules(struct bpf_session *s)
 {
-	return bpf_modules_set(s->modules);
+	return s->modules;
 }
 
 /* ---- who and what, before recording ---- */
@@ -404,8 +413,8 @@ static int list_and_load(struct bpf_session *s, struct bpf_program *list_mapping
 	if (got < 0)
 		err = -errno;
 	vec_for_each(&all, r)
-		bpf_modules_record(s->modules, r);
-	bpf_modules_wait(s->modules);
+		module_set_record(s->modules, r);
+	module_set_wait(s->modules);
 	vec_release(&all);
 out:
 	if (fd >= 0)
@@ -461,7 +470,7 @@ int bpf_session_discover(struct bpf_session *s, struct bpf_program *list_mapping
 	if (s->opt->target->scope == TARGET_PROCESSES && !s->control->live_targets)
 		return error_set(err, -ESRCH, "cannot profile %s: it has exited",
 				 s->opt->target->title);
-	bpf_modules_begin(s->modules);
+	module_set_begin(s->modules);
 	return 0;
 }
 
@@ -469,10 +478,8 @@ int bpf_session_discover(struct bpf_session *s, struct bpf_program *list_mapping
 
 static int new_pending(struct bpf_session *s)
 {
-	const struct pending_env env = {.tables = bpf_modules_tables(s->modules),
-					.store = s->store,
-					.number = module_number,
-					.arg = s};
+	const struct pending_env env = {
+		.modules = s->modules, .store = s->store, .number = module_number, .arg = s};
 
 	return pending_new(&env, &s->pending);
 }
@@ -481,12 +488,6 @@ int bpf_session_new(struct bpf_object *obj, struct sample_control *control,
 		    const struct collect_options *opt, const struct stack_kind *kind,
 		    struct bpf_session **out, struct error *err)
 {
-	const struct bpf_modules_env env = {.maps = {.chunks_fd = map_fd(obj, "table_chunks"),
-						     .rules_fd = map_fd(obj, "rules"),
-						     .modules_fd = map_fd(obj, "module_tables")},
-					    .modules_fd = map_fd(obj, "modules"),
-					    .readers = opt->readers,
-					    .log = opt->log};
 	struct bpf_session *s = calloc(1, sizeof(*s));
 	int code;
 
@@ -500,7 +501,7 @@ int bpf_session_new(struct bpf_object *obj, struct sample_control *control,
 	s->initial_threads_fd = map_fd(obj, "initial_threads");
 	code = count_maps_init(&s->counts, obj, control);
 	if (!code)
-		code = bpf_modules_new(&env, &s->modules);
+		code = module_set_new(opt->store, opt->log, &s->modules);
 	if (!code)
 		code = stack_store_new(opt, kind, &s->store);
 	if (!code)
@@ -527,7 +528,7 @@ void bpf_session_free(struct bpf_session *s)
 	memory_bound_release(&s->bound);
 	count_maps_release(&s->counts);
 	vec_release(&s->orphans);
-	bpf_modules_free(s->modules);
+	module_set_free(s->modules);
 	free(s);
 }
 
@@ -559,6 +560,9 @@ u64 bpf_session_stat(struct bpf_session *s, enum sample_stat stat)
 
 void bpf_session_stats(struct bpf_session *s, struct collect_stats *out)
 {
+	struct module_set_stats modules;
+
+	module_set_stats(s->modules, &modules);
 	*out = (struct collect_stats){
 		.samples = bpf_session_stat(s, STAT_SAMPLES),
 		.lost_targets = bpf_session_stat(s, STAT_LOST_TARGET),

@@ -57,7 +57,7 @@ void bpf_session_add(struct bpf_session *s, const struct sample_key *key, enum t
 /* Makes the weights of a cause add up to `total`, each in proportion; before reading. */
 void bpf_session_scale(struct bpf_session *s, enum wait_cause cause, u64 total);
 /* Borrowed; grows while recording. */
-const struct module_set *bpf_session_modules(const struct bpf_session *s);
+struct module_set *bpf_session_modules(struct bpf_session *s);
 
 /*
  * Before rare stacks are merged (stack_store.h): `fn` calls stack_store_await() for every key under which programs

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "collect/session/bpf_session.h"
+#include "collect/session/module_store.h"
 #include "collect/events.h"
 
 #define PIDNS_INITIAL 0xEFFFFFFCu /* include/linux/proc_ns.h: PROC_PID_INIT_INO */
@@ -139,6 +140,10 @@ int bpf_session_configure(struct bpf_object *obj, const struct collect_options *
 
 	if (!code && opt->table_entries)
 		code = shrink_tables(obj, opt->table_entries);
+	if (!code && opt->store)
+		code = module_store_use(opt->store, obj);
+	if (code == -EPERM)
+		return bpf_session_load_error(code, err);
 	if (code)
 		return error_set(err, code, "cannot size the BPF maps: %s", error_reason(code));
 	settings->mode = t->scope == TARGET_ALL ? SAMPLE_ALL : SAMPLE_TARGETS;

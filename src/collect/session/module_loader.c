@@ -56,6 +56,8 @@ struct worker {
 
 struct module_loader {
 	struct readers *readers;
+	module_loader_notify_fn notify; /* may be NULL */
+	void *notify_arg;
 	int event;
 	pthread_mutex_t lock; /* of all below */
 	pthread_cond_t asked;
@@ -225,6 +227,9 @@ static void load(struct module_loader *l, const struct module_request *q, struct
 	if (r->module->unread) /* it may answer some other time */
 		return;
 	r->rows_err = module_rows_compile(r->module, &r->rows);
+	/* Names are asked for much later, or never. */
+	if (r->module->elf)
+		elf_file_trim(r->module->elf);
 	note_known(l, e);
 }
 
@@ -244,8 +249,11 @@ static void deliver(struct module_loader *l, struct answer *a)
 	l->last = &a->next;
 	__atomic_fetch_add(&l->ready, 1, __ATOMIC_RELEASE);
 	pthread_mutex_unlock(&l->lock);
+	/* When it is full, it is readable anyway. */
 	if (write(l->event, &one, sizeof(one)) < 0)
-		return; /* it is full, and so readable anyway */
+		one = 0;
+	if (l->notify)
+		l->notify(l->notify_arg);
 }
 
 static void pass_on(struct module_loader *l, struct job *job)
@@ -345,7 +353,8 @@ static bool join(struct worker *w)
 
 /* ---- for who asks ----------------------------------------------------------------------------- */
 
-int module_loader_new(struct readers *readers, struct module_loader **out)
+int module_loader_new(struct readers *readers, module_loader_notify_fn notify, void *arg,
+		      struct module_loader **out)
 {
 	struct module_loader *l = calloc(1, sizeof(*l));
 
@@ -357,6 +366,8 @@ int module_loader_new(struct readers *readers, struct module_loader **out)
 		return -errno;
 	}
 	l->readers = readers ? readers_share(readers) : NULL;
+	l->notify = notify;
+	l->notify_arg = arg;
 	l->last = &l->first;
 	pthread_mutex_init(&l->lock, NULL);
 	pthread_cond_init(&l->asked, NULL);
@@ -428,6 +439,20 @@ int module_loader_ask(struct module_loader *l, const struct module_request *q)
 	pthread_cond_broadcast(&l->asked);
 	pthread_mutex_unlock(&l->lock);
 	return 0;
+}
+
+void module_loader_forget(struct module_loader *l, u64 inode, u32 dev_major, u32 dev_minor)
+{
+	const struct map_entry e = {.inode = inode, .dev_major = dev_major, .dev_minor = dev_minor};
+	const struct file_key key = key_of(&e);
+	struct known_file *f;
+
+	pthread_mutex_lock(&l->lock);
+	HASH_FIND(hh, l->files, &key, sizeof(key), f);
+	if (f)
+		HASH_DEL(l->files, f);
+	pthread_mutex_unlock(&l->lock);
+	free(f);
 }
 
 int module_loader_fd(const struct module_loader *l)

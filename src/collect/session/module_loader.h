@@ -33,12 +33,18 @@ struct module_result {
 	int rows_err; /* why there are no rows */
 };
 
-/* Readers may be NULL. Where no thread can be started, asking takes as long as loading does. */
-int module_loader_new(struct readers *readers, struct module_loader **out) MUST_CHECK;
+/* Called when there is a result, in any thread; it must not call the loader. */
+typedef void (*module_loader_notify_fn)(void *arg);
+
+/* Readers and `notify` may be NULL. Where no thread can be started, asking takes as long as loading does. */
+int module_loader_new(struct readers *readers, module_loader_notify_fn notify, void *arg,
+		      struct module_loader **out) MUST_CHECK;
 /* What was asked for and not taken is dropped. A thread that hangs is left alone, with what it uses. */
 void module_loader_free(struct module_loader *l);
 
 int module_loader_ask(struct module_loader *l, const struct module_request *q) MUST_CHECK;
+/* The next request for this file opens and compiles it again. */
+void module_loader_forget(struct module_loader *l, u64 inode, u32 dev_major, u32 dev_minor);
 int module_loader_fd(const struct module_loader *l); /* readable: there are results */
 bool module_loader_ready(const struct module_loader *l); /* the same, without a system call */
 /* The next result, in the order in which they became ready; false: there is none now. */

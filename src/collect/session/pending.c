@@ -174,7 +174,7 @@ static const struct rows *find_rows(void *arg, u32 module)
 {
 	struct pending *p = arg;
 
-	return tables_view(p->env.tables, module, &p->view) ? &p->view : NULL;
+	return module_set_rows(p->env.modules, module, &p->view) ? &p->view : NULL;
 }
 
 static void restore(struct stack_walk *st, const struct pending_record *r)
@@ -206,7 +206,7 @@ static void walk(struct pending *p, const struct pending_record *r)
 				     .rows = find_rows,
 				     .loading = &p->loading,
 				     .arg = p,
-				     .rules = tables_rule_array(p->env.tables),
+				     .rules = module_set_rules(p->env.modules),
 				     .nrules = UNWIND_MAX_RULES};
 	const struct walk_copy copy = {.copy = {r->data + r->nframes * sizeof(u64), r->copied},
 				       .sp = r->regs.sp};
@@ -215,7 +215,9 @@ static void walk(struct pending *p, const struct pending_record *r)
 	p->wanted = NULL;
 	p->loading = false;
 	if (p->in) {
+		module_set_walk_begin(p->env.modules);
 		walk_stack(&p->walk, &env, &copy);
+		module_set_walk_end(p->env.modules);
 	} else { /* the process is gone, and with it what was mapped where; or out of reach */
 		p->walk.end = r->thread.tgid.nr ? STACK_LOADING : STACK_OUTSIDE;
 		walk_push(&p->walk, FRAME(MODULE_CUT, p->walk.end));
@@ -317,6 +319,18 @@ void pending_give_up(struct pending *p)
 	p->giving_up = true;
 	pending_retry(p);
 	p->giving_up = false;
+}
+
+void pending_mark(const struct pending *p, struct module_marks *m)
+{
+	for (const struct waiting *w = p->first; w; w = w->next) {
+		for (u32 i = 0; i < w->record.nframes; i++) {
+			u64 frame;
+
+			memcpy(&frame, w->record.data + i * sizeof(frame), sizeof(frame));
+			module_mark(m, FRAME_MODULE(frame));
+		}
+	}
 }
 
 size_t pending_waiting(const struct pending *p)

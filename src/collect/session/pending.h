@@ -8,13 +8,13 @@
 #define CPROF_COLLECT_PENDING_H
 
 #include "collect/session/stack_store.h"
-#include "collect/session/tables.h"
+#include "collect/session/module_set.h"
 #include "target/maps.h"
 
 struct pending;
 
 struct pending_env { /* all borrowed, and outlives it */
-	struct tables *tables;
+	struct module_set *modules; /* whose tables are walked by */
 	struct stack_store *store;
 	/*
 	 * The number of a file that the walk comes upon; -EAGAIN: it is being loaded; another negative errno: it
@@ -39,6 +39,8 @@ int pending_finish(struct pending *p, const struct pending_record *r, size_t siz
 void pending_retry(struct pending *p);
 /* Stores what is left, cut where it waits. */
 void pending_give_up(struct pending *p);
+/* Marks the modules of frames that wait. */
+void pending_mark(const struct pending *p, struct module_marks *m);
 size_t pending_waiting(const struct pending *p); /* so many stacks */
 /* Adds how the stacks that were stored ended. */
 void pending_ends(const struct pending *p, u64 ends[STACK_END_COUNT]);

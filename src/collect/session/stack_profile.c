@@ -425,6 +425,7 @@ int stack_store_to_profile(struct stack_store *s, struct module_set *modules,
 	c->modules = modules;
 	c->opt = opt;
 	c->mapping = mapping;
+	module_set_reading(modules, true);
 	err = main_mapping_first(c);
 	sort_entries(s);
 	for (size_t i = 0; i < s->entries.len && !err; i++) {

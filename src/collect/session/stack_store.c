@@ -401,6 +401,12 @@ void stack_store_scale(struct stack_store *s, u16 cause, u64 total)
 	}
 }
 
+void stack_store_mark(const struct stack_store *s, struct module_marks *m)
+{
+	vec_for_each(&s->tree.nodes, node)
+		module_mark(m, FRAME_MODULE(node->frame));
+}
+
 /* ---- life ---- */
 
 /* Values, labels, its place in two tables (profile.h). */

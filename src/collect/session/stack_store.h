@@ -138,6 +138,8 @@ struct sample_mapping {
 int stack_store_to_profile(struct stack_store *s, struct module_set *modules,
 			   const struct collect_options *opt, const struct sample_mapping *mapping,
 			   struct profile *p) MUST_CHECK;
+/* Marks the modules of all frames. */
+void stack_store_mark(const struct stack_store *s, struct module_marks *m);
 /* Gives its memory back once the profile has been made. */
 void stack_store_clear(struct stack_store *s);
 

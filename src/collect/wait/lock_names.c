@@ -4,6 +4,7 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,9 +16,9 @@
 #define PAGE_MASK 4095ull
 #define NAME_SIZE 256
 
-struct placed_file { /* a file, and what must be taken off an address to have that of its ELF file */
-	const struct module *module;
-	u64 bias;
+struct placed_file {
+	u32 number; /* of its module */
+	u64 bias; /* what must be taken off an address to have that of the ELF file */
 };
 
 struct process {
@@ -34,17 +35,17 @@ struct lock_id {
 struct lock_name {
 	struct lock_id id;
 	UT_hash_handle hh;
-	char text[NAME_SIZE]; /* "": none */
+	char text[]; /* "": none */
 };
 
 struct lock_names {
-	const struct module_set *modules;
+	struct module_set *modules;
 	struct process *processes;
 	struct lock_name *names;
 	struct demangler *demangler;
 };
 
-int lock_names_new(const struct module_set *modules, struct lock_names **out)
+int lock_names_new(struct module_set *modules, struct lock_names **out)
 {
 	struct lock_names *names = calloc(1, sizeof(*names));
 	int err = names ? demangler_new(&names->demangler) : -ENOMEM;
@@ -58,24 +59,46 @@ int lock_names_new(const struct module_set *modules, struct lock_names **out)
 	return 0;
 }
 
-void lock_names_free(struct lock_names *names)
+static void process_free(struct lock_names *names, struct process *p)
 {
-	struct process *p, *next_process;
-	struct lock_name *n, *next_name;
+	HASH_DEL(names->processes, p);
+	vec_release(&p->files);
+	free(p);
+}
 
-	if (!names)
-		return;
-	HASH_ITER(hh, names->processes, p, next_process) {
-		HASH_DEL(names->processes, p);
-		vec_release(&p->files);
-		free(p);
-	}
-	HASH_ITER(hh, names->names, n, next_name) {
+static void forget_names(struct lock_names *names)
+{
+	struct lock_name *n, *next;
+
+	HASH_ITER(hh, names->names, n, next) {
 		HASH_DEL(names->names, n);
 		free(n);
 	}
+}
+
+void lock_names_free(struct lock_names *names)
+{
+	struct process *p, *next;
+
+	if (!names)
+		return;
+	HASH_ITER(hh, names->processes, p, next)
+		process_free(names, p);
+	forget_names(names);
 	demangler_free(names->demangler);
 	free(names);
+}
+
+/* Of those that have ended the one that came first, else the one that came first. */
+static struct process *oldest_process(const struct lock_names *names)
+{
+	struct process *p, *next;
+
+	HASH_ITER(hh, names->processes, p, next) {
+		if (kill(p->tgid, 0) && errno == ESRCH)
+			return p;
+	}
+	return names->processes;
 }
 
 static struct process *process_of(struct lock_names *names, pid_t tgid)
@@ -85,6 +108,8 @@ static struct process *process_of(struct lock_names *names, pid_t tgid)
 	HASH_FIND(hh, names->processes, &tgid, sizeof(tgid), p);
 	if (p)
 		return p;
+	if (HASH_COUNT(names->processes) >= LOCK_NAMES_PROCESSES_MAX)
+		process_free(names, oldest_process(names));
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		return NULL;
@@ -116,12 +141,16 @@ static bool bias_of(const struct module *m, const struct map_entry *e, u64 *bias
 
 static void add_file(struct lock_names *names, struct process *p, const struct map_entry *e)
 {
-	u32 number = module_set_find(names->modules, e);
-	struct placed_file file = {.module = module_set_get(names->modules, number)};
+	struct placed_file file = {.number = module_set_find(names->modules, e)};
+	struct borrowed_module m;
+	bool placed;
 
-	if (!file.module || !file.module->elf || !bias_of(file.module, e, &file.bias))
+	if (!module_set_borrow_number(names->modules, file.number, &m))
 		return;
-	(void)vec_push(&p->files, file); /* without memory its locks have no names */
+	placed = m.module->elf && bias_of(m.module, e, &file.bias);
+	module_set_give_back(names->modules, &m);
+	if (placed)
+		(void)vec_push(&p->files, file); /* without memory its locks have no names */
 }
 
 void lock_names_note(struct lock_names *names, pid_t tgid)
@@ -169,21 +198,52 @@ static void name_in_file(struct demangler *d, const struct module *m, u64 vaddr,
 	elf_file_free(debug);
 }
 
-static void look_up(struct lock_names *names, struct lock_name *n)
+/* True: the address lies in this file, whether it has a name there or not. */
+static bool look_in(struct lock_names *names, const struct placed_file *f, u64 address, char *text)
 {
-	struct process *p = process_of(names, (pid_t)n->id.tgid);
+	struct borrowed_module m;
+	bool inside;
 
+	if (!module_set_borrow_number(names->modules, f->number, &m))
+		return false;
+	inside = m.module->elf && is_inside(m.module, address - f->bias);
+	if (inside)
+		name_in_file(names->demangler, m.module, address - f->bias, text);
+	module_set_give_back(names->modules, &m);
+	return inside;
+}
+
+static void look_up(struct lock_names *names, const struct lock_id *id, char *text)
+{
+	struct process *p = process_of(names, (pid_t)id->tgid);
+
+	text[0] = '\0';
 	if (p && !p->noted)
 		lock_names_note(names, p->tgid);
 	for (size_t i = 0; p && i < p->files.len; i++) {
-		const struct placed_file *f = &p->files.data[i];
-		u64 vaddr = n->id.address - f->bias;
-
-		if (is_inside(f->module, vaddr)) {
-			name_in_file(names->demangler, f->module, vaddr, n->text);
+		if (look_in(names, &p->files.data[i], id->address, text))
 			return;
-		}
 	}
+}
+
+static struct lock_name *add_name(struct lock_names *names, const struct lock_id *id)
+{
+	char text[NAME_SIZE];
+	struct lock_name *n;
+
+	look_up(names, id, text);
+	if (HASH_COUNT(names->names) >= LOCK_NAMES_MAX)
+		forget_names(names);
+	n = calloc(1, sizeof(*n) + strlen(text) + 1);
+	if (!n)
+		return NULL;
+	n->id = *id;
+	strcpy(n->text, text);
+	HASH_ADD(hh, names->names, id, sizeof(n->id), n);
+	if (HASH_ADDED(n))
+		return n;
+	free(n);
+	return NULL;
 }
 
 const char *lock_names_find(struct lock_names *names, pid_t tgid, u64 address)
@@ -192,17 +252,12 @@ const char *lock_names_find(struct lock_names *names, pid_t tgid, u64 address)
 	struct lock_name *n;
 
 	HASH_FIND(hh, names->names, &id, sizeof(id), n);
-	if (!n) {
-		n = calloc(1, sizeof(*n));
-		if (!n)
-			return NULL;
-		n->id = id;
-		HASH_ADD(hh, names->names, id, sizeof(n->id), n);
-		if (!HASH_ADDED(n)) {
-			free(n);
-			return NULL;
-		}
-		look_up(names, n);
-	}
-	return n->text[0] ? n->text : NULL;
+	if (!n)
+		n = add_name(names, &id);
+	return n && n->text[0] ? n->text : NULL;
+}
+
+size_t lock_names_processes(const struct lock_names *names)
+{
+	return HASH_COUNT(names->processes);
 }

@@ -13,7 +13,7 @@
 struct lock_names;
 
 /* `modules` is borrowed. */
-int lock_names_new(const struct module_set *modules, struct lock_names **out) MUST_CHECK;
+int lock_names_new(struct module_set *modules, struct lock_names **out) MUST_CHECK;
 void lock_names_free(struct lock_names *names); /* NULL is fine */
 
 /* Reads where a process has its files, again if it was done before; what cannot be read stays as it was. */
@@ -21,8 +21,12 @@ void lock_names_note(struct lock_names *names, pid_t tgid);
 
 /*
  * "orders_lock", or "cache+0x48" inside something big; NULL when no variable is known there (a lock on the
- * heap or a stack). Lives as long as `names`.
+ * heap or a stack). Valid until the next call.
  */
 const char *lock_names_find(struct lock_names *names, pid_t tgid, u64 address);
+
+#define LOCK_NAMES_MAX 65536u /* remembered; beyond, they are looked up anew */
+#define LOCK_NAMES_PROCESSES_MAX 4096u /* beyond, those that have ended are forgotten first */
+size_t lock_names_processes(const struct lock_names *names);
 
 #endif

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Lets go of files that are not met any more, and uses their numbers and pages again: see module_store.h. */
+#include <bpf/bpf.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "collect/session/module_store_impl.h"
+
+#define TEND_MS 200u
+#define EPOCH_MS 1000u /* how often it is asked anew which files are met, while there are many */
+#define GENERATIONS (MODULE_MAX / MODULE_SLOTS)
+
+/* ---- numbers ---------------------------------------------------------------------------------- */
+
+/* Another generation's number of a slot whose table is free; samples may need the ones before. */
+static u32 number_in(struct module_store *s, u32 slot)
+{
+	u8 *next = &s->generation[slot];
+
+	for (u32 i = 0; i < GENERATIONS; i++) {
+		u32 number = slot + MODULE_SLOTS * (*next % GENERATIONS);
+		bool again = *next >= GENERATIONS;
+
+		*next = *next + 1 < 2 * GENERATIONS ? *next + 1 : GENERATIONS;
+		if (s->by_number[number])
+			continue;
+		if (again && s->maps.state &&
+		    getrandom(&s->maps.state->memo_salt, sizeof(u64), 0) < 0)
+			s->maps.state->memo_salt++;
+		return number;
+	}
+	return MODULE_NONE;
+}
+
+u32 store_take_number(struct module_store *s)
+{
+	for (u32 tried = 0; tried < MODULE_SLOTS - MODULE_FIRST_FILE; tried++) {
+		u32 slot = s->next_slot, number;
+
+		s->next_slot = slot + 1 < MODULE_SLOTS ? slot + 1 : MODULE_FIRST_FILE;
+		if (s->slot_taken[slot])
+			continue;
+		number = number_in(s, slot);
+		if (number == MODULE_NONE)
+			continue;
+		s->slot_taken[slot] = true;
+		return number;
+	}
+	return MODULE_NONE;
+}
+
+/* ---- one file --------------------------------------------------------------------------------- */
+
+static void unload(struct module_store *s, struct store_file *f)
+{
+	if (f->unloaded || f->number == MODULE_NONE)
+		return;
+	tables_unload(s->tables, f->number);
+	s->slot_taken[f->number % MODULE_SLOTS] = false;
+	f->unloaded = true;
+}
+
+void store_file_free(struct module_store *s, struct store_file *f)
+{
+	unload(s, f);
+	if (f->number != MODULE_NONE && s->by_number[f->number] == f)
+		s->by_number[f->number] = NULL;
+	module_free(f->module);
+	vec_release(&f->tokens);
+	pthread_mutex_destroy(&f->elf);
+	free(f);
+}
+
+/* The kernel does not know the file any more; programs that run just now may. */
+static void let_go(struct module_store *s, struct store_file *f, u64 now)
+{
+	vec_for_each(&f->tokens, token)
+		bpf_map_delete_elem(s->maps.modules_fd, token);
+	vec_release(&f->tokens);
+	HASH_DEL(s->files, f);
+	module_loader_forget(s->loader, f->module->inode, f->module->dev_major,
+			     f->module->dev_minor);
+	store_set_state(s, f, STORE_LET_GO);
+	f->let_go_ms = now;
+	s->let_go.data[s->let_go.len++] = f; /* there is room for it */
+	s->nlet_go++;
+}
+
+/* ---- which ------------------------------------------------------------------------------------ */
+
+static bool is_crowded(const struct module_store *s, u32 of, u32 parts)
+{
+	return s->there > s->o.max_files / of * parts ||
+	       tables_size(s->tables).pages > s->o.max_pages / of * parts;
+}
+
+static void next_epoch(struct module_store *s)
+{
+	if (s->maps.state)
+		__atomic_fetch_add(&s->maps.state->epoch, 1, __ATOMIC_SEQ_CST);
+}
+
+/* What was met in this epoch; user space's own walks have said so themselves. */
+static void note_met(struct module_store *s, u64 now)
+{
+	u32 epoch = s->maps.state ? (u32)s->maps.state->epoch : 0;
+	struct store_file *f, *next;
+
+	if (!s->maps.state)
+		return;
+	HASH_ITER(hh, s->files, f, next) {
+		if (f->state == STORE_THERE && tables_met(s->tables, f->number) == epoch)
+			f->met_ms = now;
+	}
+}
+
+static u64 pinning_users(const struct module_store *s)
+{
+	u64 users = 0;
+
+	for (u32 i = 0; i < STORE_USERS_MAX; i++)
+		users |= (u64)(s->users[i].used && s->users[i].pins) << i;
+	return users;
+}
+
+static int by_age(const void *a, const void *b)
+{
+	const struct store_file *const *x = a, *const *y = b;
+
+	return (*x)->met_ms < (*y)->met_ms ? -1 : (*x)->met_ms > (*y)->met_ms;
+}
+
+/* The longest not met first, until there are few enough. True: some were let go. */
+static bool let_go_idle(struct module_store *s, u64 now)
+{
+	const u64 pinned = pinning_users(s);
+	struct store_file *f, *next;
+	store_files idle = {0};
+	bool some = false;
+
+	HASH_ITER(hh, s->files, f, next) {
+		if (f->state == STORE_THERE && !f->holds && !(f->users & pinned) &&
+		    now - f->met_ms >= s->o.idle_ms && vec_push(&idle, f))
+			break;
+	}
+	if (idle.len)
+		qsort(idle.data, idle.len, sizeof(*idle.data), by_age);
+	if (!vec_reserve(&s->let_go, s->let_go.len + idle.len)) {
+		for (size_t i = 0; i < idle.len && is_crowded(s, 4, 3); i++) {
+			let_go(s, idle.data[i], now);
+			some = true;
+		}
+	}
+	vec_release(&idle);
+	return some;
+}
+
+/* ---- afterwards ------------------------------------------------------------------------------- */
+
+static bool somebody_reads(const struct module_store *s)
+{
+	for (u32 i = 0; i < STORE_USERS_MAX; i++) {
+		if (s->users[i].used && s->users[i].reading)
+			return true;
+	}
+	return false;
+}
+
+/* Its frames are named only if it still lies where it was (module_reopen). */
+static void close_file(struct module *m)
+{
+	struct readers *readers = m->root.readers;
+
+	elf_file_free(m->elf);
+	m->elf = NULL;
+	input_file_close(&m->plain);
+	target_root_release(&m->root);
+	m->root = TARGET_ROOT_NONE;
+	m->root.readers = readers;
+	m->closed = true;
+}
+
+/* The oldest come first. */
+static void close_beyond(struct module_store *s)
+{
+	size_t open = 0;
+
+	vec_for_each(&s->let_go, f)
+		open += !(*f)->module->closed;
+	if (open <= s->o.max_kept || somebody_reads(s))
+		return;
+	vec_for_each(&s->let_go, f) {
+		if (open <= s->o.max_kept)
+			break;
+		if ((*f)->module->closed || (*f)->holds)
+			continue;
+		close_file((*f)->module);
+		open--;
+	}
+}
+
+void store_sweep(struct module_store *s)
+{
+	size_t kept = 0;
+
+	vec_for_each(&s->let_go, f) {
+		if ((*f)->users || (*f)->holds || !(*f)->unloaded)
+			s->let_go.data[kept++] = *f;
+		else
+			store_file_free(s, *f);
+	}
+	s->let_go.len = kept;
+	close_beyond(s);
+}
+
+static void unload_all(struct module_store *s)
+{
+	vec_for_each(&s->let_go, f)
+		unload(s, *f);
+}
+
+/* Programs of the kernel, and walks in user space, that met a file before it was let go. */
+static void wait_for_walks(struct module_store *s)
+{
+	module_maps_wait_programs(&s->maps);
+	pthread_rwlock_wrlock(&s->walks);
+	pthread_rwlock_unlock(&s->walks);
+}
+
+/* With `lock`, which is given away for as long as programs are waited for. */
+static void make_room(struct module_store *s, u64 now)
+{
+	bool some;
+
+	note_met(s, now);
+	some = is_crowded(s, 1, 1) && let_go_idle(s, now);
+	if (some || (is_crowded(s, 4, 3) && now - s->epoch_ms >= EPOCH_MS)) {
+		s->epoch_ms = now;
+		next_epoch(s);
+	}
+	if (!some)
+		return;
+	pthread_mutex_unlock(&s->lock);
+	wait_for_walks(s);
+	pthread_mutex_lock(&s->lock);
+	unload_all(s);
+}
+
+void store_tend(struct module_store *s)
+{
+	u64 now = store_now_ms();
+
+	pthread_mutex_lock(&s->lock);
+	if (!s->tending && now - s->tended_ms >= TEND_MS) {
+		s->tending = true;
+		s->tended_ms = now;
+		store_ask_again(s, now);
+		make_room(s, now);
+		store_sweep(s);
+		s->tending = false;
+	}
+	pthread_mutex_unlock(&s->lock);
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The files of all recordings: see module_store.h. */
+#include "collect/session/module_store.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/readers.h"
+#include "collect/session/module_store_impl.h"
+
+u64 store_now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (u64)ts.tv_sec * 1000 + (u64)ts.tv_nsec / 1000000;
+}
+
+void store_notify(struct module_store *s)
+{
+	const u64 one = 1;
+
+	pthread_mutex_lock(&s->events);
+	for (u32 i = 0; i < STORE_USERS_MAX; i++) {
+		if (s->users[i].used && write(s->users[i].event, &one, sizeof(one)) < 0)
+			continue; /* it is full, and so readable anyway */
+	}
+	pthread_mutex_unlock(&s->events);
+}
+
+/* A thread of the loader has something: every recording may be the one that waits for it. */
+static void notify(void *arg)
+{
+	store_notify(arg);
+}
+
+struct readers *module_store_readers(struct module_store *s)
+{
+	return s->o.readers;
+}
+
+int module_store_use(struct module_store *s, struct bpf_object *obj)
+{
+	return s->maps_err ? s->maps_err : module_maps_use(&s->maps, obj);
+}
+
+void module_store_stats(struct module_store *s, struct module_store_stats *out)
+{
+	pthread_mutex_lock(&s->lock);
+	*out = (struct module_store_stats){.opened = s->opened,
+					   .compiled = s->compiled,
+					   .let_go = s->nlet_go,
+					   .there = s->there,
+					   .kept = (u32)s->let_go.len,
+					   .failed = s->failed,
+					   .chunks = tables_size(s->tables).chunks,
+					   .pages = tables_size(s->tables).pages};
+	vec_for_each(&s->let_go, f)
+		out->closed += (*f)->module->closed;
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* ---- life ------------------------------------------------------------------------------------- */
+
+static u32 or_usual(u32 value, u32 usual)
+{
+	return value ? value : usual;
+}
+
+static void set_options(struct module_store *s, const struct module_store_options *opt)
+{
+	s->o = *opt;
+	s->o.max_files = or_usual(opt->max_files, MODULE_STORE_FILES);
+	s->o.max_pages = or_usual(opt->max_pages, MODULE_STORE_PAGES);
+	s->o.max_kept = or_usual(opt->max_kept, MODULE_STORE_KEPT);
+	s->o.idle_ms = or_usual(opt->idle_ms, MODULE_STORE_IDLE_MS);
+	s->o.grace_ms = or_usual(opt->grace_ms, MODULE_STORE_GRACE_MS);
+	s->o.readers = opt->readers ? readers_share(opt->readers) : NULL;
+}
+
+/* Of the vdso, which is here already. */
+static void load_vdso(struct module_store *s)
+{
+	struct module *vdso = s->special[MODULE_VDSO];
+	struct module_rows compiled;
+	struct rows *rows = NULL;
+	int err = module_rows_compile(vdso, &compiled);
+
+	if (!err)
+		err = module_rows_join(&compiled, tables_rules(s->tables), &rows);
+	if (!err)
+		err = tables_load(s->tables, MODULE_VDSO, rows);
+	if (err)
+		tables_set_missing(s->tables, MODULE_VDSO,
+				   err == -ENOSPC ? TABLE_NO_ROOM : TABLE_NOT_MISSING);
+	rows_free(rows);
+	module_rows_release(&compiled);
+}
+
+static int make_parts(struct module_store *s)
+{
+	int err;
+
+	s->maps_err = module_maps_open(&s->maps);
+	if (!s->maps_err) /* else tables lie in plain memory */
+		s->maps.state->epoch = 1;
+	err = tables_new(&s->maps.tables, &s->tables);
+	if (!err)
+		err = module_new_special(MODULE_KIND_KERNEL, NULL, 0, &s->special[MODULE_KERNEL]);
+	if (!err)
+		err = module_new_special(MODULE_KIND_VDSO, NULL, 0, &s->special[MODULE_VDSO]);
+	return err ? err : module_loader_new(s->o.readers, notify, s, &s->loader);
+}
+
+int module_store_new(const struct module_store_options *opt, struct module_store **out)
+{
+	struct module_store *s = calloc(1, sizeof(*s));
+	int err;
+
+	if (!s)
+		return -ENOMEM;
+	s->owners = 1;
+	s->next_slot = MODULE_FIRST_FILE;
+	s->maps = MODULE_MAPS_NONE;
+	pthread_rwlock_init(&s->walks, NULL);
+	pthread_mutex_init(&s->events, NULL);
+	pthread_mutex_init(&s->lock, NULL);
+	set_options(s, opt);
+	err = make_parts(s);
+	if (err) {
+		module_store_free(s);
+		return err;
+	}
+	load_vdso(s);
+	*out = s;
+	return 0;
+}
+
+struct module_store *module_store_share(struct module_store *s)
+{
+	__atomic_fetch_add(&s->owners, 1, __ATOMIC_RELAXED);
+	return s;
+}
+
+static void free_files(struct module_store *s)
+{
+	struct store_file *f, *next;
+
+	HASH_ITER(hh, s->files, f, next) {
+		HASH_DEL(s->files, f);
+		store_file_free(s, f);
+	}
+	vec_for_each(&s->let_go, it)
+		store_file_free(s, *it);
+	vec_release(&s->let_go);
+	for (u32 i = 0; i < MODULE_FIRST_FILE; i++)
+		module_free(s->special[i]);
+}
+
+void module_store_free(struct module_store *s)
+{
+	if (!s || __atomic_sub_fetch(&s->owners, 1, __ATOMIC_ACQ_REL))
+		return;
+	module_loader_free(s->loader);
+	store_drop_asked(s);
+	free_files(s);
+	tables_free(s->tables);
+	module_maps_close(&s->maps);
+	readers_free(s->o.readers);
+	pthread_mutex_destroy(&s->lock);
+	pthread_mutex_destroy(&s->events);
+	pthread_rwlock_destroy(&s->walks);
+	free(s);
+}
