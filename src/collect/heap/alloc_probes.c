@@ -222,15 +222,15 @@ static void forget_file(struct probed_process *p, const struct probe_file *f)
 static int functions_of(struct alloc_probes *d, pid_t tgid, const struct map_entry *e,
 			struct probe_file **out)
 {
-	struct module *m;
+	struct borrowed_module m;
 	int err = 0;
 
 	*out = file_of(d, e);
-	if (*out || module_open_entry(d->p.readers, tgid, e, &m))
+	if (*out || !module_set_borrow(d->p.modules, tgid, e, &m))
 		return 0;
-	if (m->elf)
-		err = file_add(d, m->elf, e, out);
-	module_free(m);
+	if (m.module->elf)
+		err = file_add(d, m.module->elf, e, out);
+	module_set_give_back(d->p.modules, &m);
 	return err;
 }
 
@@ -414,6 +414,7 @@ static int read_file(struct alloc_probes *d, const char *path, struct probe_file
 {
 	struct map_entry e = {.path = (char *)path};
 	struct elf_file *elf = NULL;
+	struct borrowed_module m;
 	struct input_file in;
 	int err = regular_file_input(d->p.readers, path, &in);
 
@@ -426,6 +427,12 @@ static int read_file(struct alloc_probes *d, const char *path, struct probe_file
 	e.inode = in.inode;
 	e.dev_major = in.dev_major;
 	e.dev_minor = in.dev_minor;
+	if (module_set_borrow_number(d->p.modules, module_set_find(d->p.modules, &e), &m)) {
+		input_file_close(&in);
+		err = m.module->elf ? file_add(d, m.module->elf, &e, out) : -ENOEXEC;
+		module_set_give_back(d->p.modules, &m);
+		return err;
+	}
 	err = elf_file_open_input(&in, &elf);
 	if (!err)
 		err = file_add(d, elf, &e, out);

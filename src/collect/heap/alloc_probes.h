@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "collect/probe/probe_file.h"
 #include "collect/probe/uprobe_pins.h"
+#include "collect/session/module_set.h"
 
 struct alloc_probes;
 
@@ -27,6 +28,7 @@ struct heap_programs {
 	const struct alloc_names *names; /* of --alloc */
 	const char *library; /* of --lib: no other file is looked at; NULL: all are */
 	struct readers *readers;
+	struct module_set *modules; /* of the recording; opens files */
 	const struct log *log;
 };
 

@@ -288,6 +288,7 @@ static int make_probes(struct heap_collector *c, const struct features *f, struc
 		.names = c->own->names ? &c->names : NULL,
 		.library = c->own->library,
 		.readers = c->opt.readers,
+		.modules = bpf_session_modules(c->session),
 		.log = c->opt.log,
 	};
 	int code = 0;

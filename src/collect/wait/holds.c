@@ -135,6 +135,7 @@ static int make_probes(struct holds_collector *c, const struct features *f, stru
 		.pins = c->pins,
 		.kernel = probe_kernel_flags(f->kernel_major, f->kernel_minor),
 		.readers = c->opt.readers,
+		.modules = bpf_session_modules(c->session),
 		.log = c->opt.log,
 	};
 	int code = lock_probes_new(&programs, &c->probes);

@@ -221,11 +221,11 @@ static void file_free(struct hold_file *f)
 static int file_open(struct lock_probes *d, pid_t tgid, const struct map_entry *e,
 		     struct hold_file **out)
 {
-	struct module *m;
+	struct borrowed_module m;
 	int err;
 
 	*out = file_of(d, e);
-	if (*out || module_open_entry(d->p.readers, tgid, e, &m))
+	if (*out || !module_set_borrow(d->p.modules, tgid, e, &m))
 		return 0;
 	*out = calloc(1, sizeof(**out));
 	err = *out ? 0 : -ENOMEM;
@@ -233,13 +233,13 @@ static int file_open(struct lock_probes *d, pid_t tgid, const struct map_entry *
 		(*out)->inode = e->inode;
 		(*out)->dev_major = e->dev_major;
 		(*out)->dev_minor = e->dev_minor;
-		err = m->elf ? read_file(d, m->elf, e->path, *out) : 0;
+		err = m.module->elf ? read_file(d, m.module->elf, e->path, *out) : 0;
 		if (!err)
 			err = vec_push(&d->files, *out);
 		if (err)
 			file_free(*out);
 	}
-	module_free(m);
+	module_set_give_back(d->p.modules, &m);
 	return err;
 }
 

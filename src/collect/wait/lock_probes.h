@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/types.h"
 #include "collect/probe/uprobe_pins.h"
+#include "collect/session/module_set.h"
 
 #include <sys/types.h>
 
@@ -21,6 +22,7 @@ struct hold_programs {
 	struct uprobe_pins *pins; /* borrowed */
 	u32 kernel; /* enum probe_kernel */
 	struct readers *readers; /* borrowed, as is the log */
+	struct module_set *modules; /* of the recording: opens files; borrowed */
 	const struct log *log;
 };
 
