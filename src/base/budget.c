@@ -200,6 +200,7 @@ const char *budget_end_text(enum budget_end end)
 		[BUDGET_BYTES] = "it needs too much memory",
 		[BUDGET_TIME] = "it takes too long",
 		[BUDGET_STOPPED] = "interrupted",
+		[BUDGET_CLOSED] = "gone before it was named",
 		[BUDGET_FAILED] = "reading it failed",
 	};
 

@@ -32,7 +32,7 @@ struct collect_options {
 	/* How probes are attached: in no better way than "perf" or "multi". NULL: in the best that there is. */
 	const char *uprobes;
 	const char *sampler; /* library that the command preloads; NULL: none */
-	u32 table_entries; /* of the tables of processes, threads, held locks; 0: the default */
+	u32 table_entries; /* of the tables of processes, threads, held locks, files; 0: the default */
 	/* Called from start(), or after it, when recording begins; NULL: nobody wants to know. */
 	void (*begins)(void);
 	const struct log *log;

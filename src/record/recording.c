@@ -190,7 +190,9 @@ static int start_readers(struct recording *r, struct error *error)
 /* The threads that load files are there for as long as the recording is. */
 static int share_store(struct recording *r, struct error *error)
 {
-	const struct module_store_options usual = {.readers = r->collect.readers};
+	const struct module_store_options usual = {.readers = r->collect.readers,
+						   .max_files = r->collect.table_entries,
+						   .max_kept = r->collect.table_entries};
 	int err = 0;
 
 	if (r->o.store)

@@ -429,6 +429,11 @@ static int name_batch(struct module_batch *b)
 		return 0;
 	if (b->module->kind == MODULE_KIND_KERNEL)
 		return name_kernel(b);
+	if (b->module->closed) {
+		left_out_add(&b->namer->stats->left_out, base_name(b->module->path), BUDGET_NAMES,
+			     BUDGET_CLOSED);
+		return 0;
+	}
 	return b->module->elf ? name_file(b) : name_jit(b);
 }
 
@@ -441,6 +446,9 @@ static int name_module(struct namer *nm, struct place *places, size_t n)
 
 	budget_init(&nm->own_budget, 0);
 	budget_watch(&nm->own_budget, &watch);
+	/* Other recordings may have had names from this file before. */
+	if (b.module->elf)
+		elf_file_renew_budget(b.module->elf);
 	b.budget = b.module->elf ? elf_file_budget(b.module->elf) : &nm->own_budget;
 	if (!err)
 		err = name_batch(&b);

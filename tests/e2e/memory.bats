@@ -127,3 +127,47 @@ in_addresses() {
 @test "memory: with too few addresses stacks are merged, and the profile is written" {
 	in_addresses 90000 heap --rate 1 --force
 }
+
+# ran N: waits until so many programs have run.
+ran() {
+	local tries=0
+	until grep -q "^ran $1\$" target.out; do
+		tries=$((tries + 1))
+		[ "$tries" -lt 6000 ] && ! grep -q failed target.out || { tail -2 target.out; return 1; }
+		sleep 0.1
+	done
+}
+
+# What cprof holds now: files, and kB of memory of its own.
+held() {
+	FILES=$(ls "/proc/$PROFILER/fd" | wc -l)
+	KB=$(awk '/^Rss(Anon|Shmem)/ { n += $2 } END { print n }' "/proc/$PROFILER/status")
+	echo "$FILES files, $KB kB"
+}
+
+# Each is an inode of its own, with samples; PROGRAMS=20000 is the long form (make check-cycles). 32 files may be there
+# and 32 be kept open for their names, of which each is two descriptors: the file and its process' root.
+@test "memory: what programs that come and go leave behind is bounded" {
+	local n=${PROGRAMS:-500} files kb
+	target programs "$n" 4 "$PWD"
+	CPROF_TABLES=32 profiler cpu -F 999 -p "$PID" -d 0 -o programs.pb.gz
+	kill -USR1 "$PID"
+	ran 100
+	sleep 6 # what is not met for 5 s may be let go
+	held
+	files=$FILES kb=$KB
+	ran "$n"
+	sleep 7
+	held
+	holds "$FILES <= 2 * (32 + 32) + 60"
+	holds "$FILES <= $files + 70"
+	# Each program leaves its stacks and its name: some 10 kB.
+	holds "$KB <= $kb + 4096 + ($n - 100) * 12"
+	profiler_end
+	"$CPROF" convert programs.pb.gz --sample-type samples -f folded -o "$FOLDED"
+	# They all worked for as long, whether they could be named at the end or not.
+	holds "$(count '(short_work|\\[program[0-9]+\\])') >= $n * 2"
+	holds "$(grep -o '\[program[0-9]*\]' "$FOLDED" | sort -u | wc -l) >= ($n - 64) * 0.8"
+	holds "$(count 'short_work') > 0"
+	grep -q 'left out: names of program[0-9]* (gone before it was named)' "$ERR"
+}
