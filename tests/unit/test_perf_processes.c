@@ -113,6 +113,34 @@ TEST(perf_processes, end_with_their_last_thread)
 	release(&f);
 }
 
+/* Their exit records were lost. Samples that wait may still need what is known of them, for a while. */
+TEST(perf_processes, whose_end_nobody_told_are_forgotten)
+{
+	const u64 second = 1000000000;
+	struct fixture f = fixture();
+	u64 now = 1000 * second;
+
+	CHECK_INT(perf_processes_read(f.processes, getpid()), 0);
+	CHECK_INT(perf_processes_add_thread(f.processes, getpid(), getpid()), 0);
+	for (u32 i = 0; i < 3000; i++) {
+		fork_record(&f, CHILD + 2 * i, CHILD + 2 * i, getpid(), getpid());
+		fork_record(&f, CHILD + 2 * i, CHILD + 2 * i + 1, CHILD + 2 * i, CHILD + 2 * i);
+	}
+	perf_processes_forget_ended(f.processes, now);
+	perf_processes_forget_ended(f.processes, now + 19 * second);
+	CHECK(perf_processes_find(f.processes, CHILD));
+	CHECK(perf_processes_find(f.processes, CHILD + 2 * 2999));
+	perf_processes_forget_ended(f.processes, now + 25 * second);
+	for (u32 i = 0; i < 3000; i++)
+		CHECK(!perf_processes_find(f.processes, CHILD + 2 * i));
+	CHECK(perf_processes_find(f.processes, (u32)getpid()));
+	CHECK(perf_processes_alive(f.processes));
+	/* A number that is used again is another process. */
+	fork_record(&f, CHILD, CHILD, getpid(), getpid());
+	CHECK(perf_processes_find(f.processes, CHILD));
+	release(&f);
+}
+
 TEST(perf_processes, a_thread_number_may_pass_to_another_process)
 {
 	struct fixture f = fixture();

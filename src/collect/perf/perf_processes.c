@@ -23,6 +23,7 @@ struct perf_process {
 	u32 nthreads; /* in the table of threads */
 	u64 start_time;
 	u64 refreshed_ns;
+	u64 ended_ns; /* when it was first seen that it has ended, without being told; 0: it has not */
 	bool ended;
 	char comm[COMM_LEN];
 	struct address_space space;
@@ -33,6 +34,7 @@ struct perf_processes {
 	struct perf_modules *modules;
 	struct perf_process *processes;
 	struct perf_thread *threads;
+	u64 looked_ns;
 };
 
 int perf_processes_new(struct perf_modules *modules, struct perf_processes **out)
@@ -385,4 +387,46 @@ bool perf_processes_alive(struct perf_processes *p)
 		proc->ended = true;
 	}
 	return false;
+}
+
+static void drop_with_threads(struct perf_processes *p, struct perf_process *proc)
+{
+	struct perf_thread *thread, *next;
+
+	HASH_ITER(hh, p->threads, thread, next) {
+		if (thread->tgid != proc->tgid)
+			continue;
+		HASH_DEL(p->threads, thread);
+		free(thread);
+	}
+	drop_process(p, proc);
+}
+
+void perf_processes_forget_ended(struct perf_processes *p, u64 now_ns)
+{
+	struct perf_process *proc, *next;
+
+	if (now_ns - p->looked_ns < PERF_PROCESSES_LOOK_NS)
+		return;
+	p->looked_ns = now_ns;
+	HASH_ITER(hh, p->processes, proc, next) {
+		if (really_alive(proc)) {
+			proc->ended_ns = 0;
+			continue;
+		}
+		if (!proc->ended_ns)
+			proc->ended_ns = now_ns;
+		else if (now_ns - proc->ended_ns >= PERF_PROCESSES_ENDED_NS)
+			drop_with_threads(p, proc);
+	}
+}
+
+void perf_processes_mark(const struct perf_processes *p, struct module_marks *m)
+{
+	struct perf_process *proc, *next;
+
+	HASH_ITER(hh, p->processes, proc, next) {
+		vec_for_each(&proc->space.maps, map)
+			module_mark(m, map->module);
+	}
 }

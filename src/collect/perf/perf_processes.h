@@ -42,4 +42,15 @@ void perf_processes_owner(struct perf_processes *p, u32 tgid, u32 tid, struct th
 /* Is any process that was added (or forked by one) still running? */
 bool perf_processes_alive(struct perf_processes *p);
 
+/*
+ * Forgets processes of which no exit was told (records get lost): those that have been seen ended for
+ * PERF_PROCESSES_ENDED_NS, as samples of theirs may still wait. It looks at most every PERF_PROCESSES_LOOK_NS.
+ */
+void perf_processes_forget_ended(struct perf_processes *p, u64 now_ns);
+#define PERF_PROCESSES_LOOK_NS 5000000000ull
+#define PERF_PROCESSES_ENDED_NS 20000000000ull
+
+/* Marks the modules that processes have mapped. */
+void perf_processes_mark(const struct perf_processes *p, struct module_marks *m);
+
 #endif
