@@ -458,6 +458,26 @@ TEST(module_store, a_file_that_is_met_stays)
 	copies_end(&c);
 }
 
+/* Roots of processes that have ended are given up before those of processes that run. */
+TEST(module_store, roots_of_jit_processes_are_bounded)
+{
+	const struct proc_pid self = pid_to_proc(getpid());
+	struct module_store *s = new_store(NULL);
+	struct module_set *set = new_set(s);
+	struct module_set_stats stats;
+
+	module_set_note_jit(set, self);
+	for (u32 i = 0; i < 4 * MODULE_SET_JIT_MAX; i++)
+		module_set_note_jit(set, (struct proc_pid){900000000 + i});
+	module_set_stats(set, &stats);
+	CHECK_INT(stats.jit, MODULE_SET_JIT_MAX);
+	CHECK(module_set_jit(set, self)->root.fd >= 0);
+	module_set_stats(set, &stats);
+	CHECK_INT(stats.jit, MODULE_SET_JIT_MAX); /* ours was among them still */
+	module_set_free(set);
+	module_store_free(s);
+}
+
 /* ---- several recordings ---- */
 
 TEST(module_store, a_second_recording_opens_and_compiles_nothing)

@@ -567,5 +567,6 @@ void module_set_stats(const struct module_set *set, struct module_set_stats *out
 
 	*out = (struct module_set_stats){.modules = s->opened - set->opened,
 					 .late = set->recording ? s->opened - set->late : 0,
-					 .rows = tables_rows(s->tables)};
+					 .rows = tables_rows(s->tables),
+					 .jit = HASH_COUNT(set->jit)};
 }

@@ -116,6 +116,7 @@ void module_set_reading(struct module_set *set, bool on);
 struct module_set_stats {
 	u64 modules, late; /* that came since the recording joined; while recording */
 	u64 rows;
+	u32 jit; /* processes with JIT code, whose roots are open */
 };
 
 void module_set_begin(struct module_set *set); /* files that come from now on are late */
