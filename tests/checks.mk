@@ -24,10 +24,12 @@ check-unit: $(O)/unit targets
 check-e2e: cprof targets
 	$(Q)$(RUN) $(E2E_PART)
 # This attaches to and detaches from a process that is busy allocating, a thousand times, and kills
-# cprof meanwhile, four hundred times. It takes some twenty minutes.
+# cprof meanwhile, four hundred times. It also records 20,000 programs that come and go. It takes
+# some half an hour.
 check-cycles: cprof targets
 	$(Q)$(RUN) 'cycles=HEAP_CYCLES=1000 bats --tap -f "over and over" tests/e2e/heap.bats' \
-	    'kills=KILLS=400 bats --tap tests/e2e/kill.bats'
+	    'kills=KILLS=400 bats --tap tests/e2e/kill.bats' \
+	    'programs=PROGRAMS=20000 bats --tap -f "programs that come and go" tests/e2e/memory.bats'
 check-kernels: cprof targets
 	$(Q)$(RUN) $(KERNELS_PART)
 check-fuzz: fuzzers
