@@ -302,7 +302,7 @@ bool module_set_wait(struct module_set *set)
 
 /* ---- modules ---------------------------------------------------------------------------------- */
 
-struct module *module_set_get(struct module_set *set, u32 number)
+static struct module *get(struct module_set *set, u32 number, bool reopen)
 {
 	struct module_store *s = set->store;
 	struct module *m = NULL;
@@ -314,11 +314,20 @@ struct module *module_set_get(struct module_set *set, u32 number)
 	f = file_at(s, number);
 	if (f && f->users & bit(set))
 		m = f->module;
-	/* Nobody else names this recording's samples, and it is only closed when it is in no profile. */
-	if (m && m->closed && s->users[set->user].reading)
+	if (m && reopen)
 		module_reopen(m);
 	pthread_mutex_unlock(&s->lock);
 	return m;
+}
+
+struct module *module_set_get(struct module_set *set, u32 number)
+{
+	return get(set, number, false);
+}
+
+struct module *module_set_reopen(struct module_set *set, u32 number)
+{
+	return get(set, number, true);
 }
 
 u32 module_set_find(struct module_set *set, const struct map_entry *e)

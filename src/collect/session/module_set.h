@@ -54,6 +54,8 @@ bool module_set_wait(struct module_set *set);
 /* ---- modules ---- */
 
 struct module *module_set_get(struct module_set *set, u32 number); /* NULL: none */
+/* The same for a profile that will be named: a file that was closed is opened again if it can be. */
+struct module *module_set_reopen(struct module_set *set, u32 number);
 /* The number of the file that a mapping shows; MODULE_NONE when no recording has met it. */
 u32 module_set_find(struct module_set *set, const struct map_entry *e);
 struct borrowed_module {

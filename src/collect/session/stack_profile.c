@@ -85,7 +85,7 @@ static int describe_mapping(struct conversion *c, const struct mapping_key *key,
 	if (key->module == MODULE_ANON)
 		module = module_set_jit(c->modules, key->tgid);
 	else
-		module = module_set_get(c->modules, key->module);
+		module = module_set_reopen(c->modules, key->module);
 	if (!module) {
 		m->kind = PROFILE_MAPPING_SYNTHETIC;
 		return set_text(c->p, &m->path, synthetic_path(key->module));
