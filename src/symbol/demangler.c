@@ -73,6 +73,19 @@ static bool has_packs(const char *raw)
 	return strstr(raw, "Dp") || strstr(raw, "sp") || strstr(raw, "sP") || strstr(raw, "sZ");
 }
 
+/*
+ * Identifiers in Punycode ("u5caf_5sa", Rust RFC 2603) are decoded in memory that libiberty loses when the name
+ * turns out to be broken or too long.
+ */
+static bool has_punycode(const char *raw)
+{
+	for (const char *at = strchr(raw, 'u'); at; at = strchr(at + 1, 'u')) {
+		if (isdigit((unsigned char)at[1]))
+			return true;
+	}
+	return false;
+}
+
 bool demangler_is_costly(const char *raw)
 {
 	size_t len = strnlen(raw, DEMANGLE_MAX_INPUT);
@@ -80,7 +93,7 @@ bool demangler_is_costly(const char *raw)
 	/* demangle_name() does not try those that are longer. */
 	if (!demangle_is_mangled(raw) || len == DEMANGLE_MAX_INPUT)
 		return false;
-	if (raw[1] == 'D' || len > PLAIN_LENGTH)
+	if (raw[1] == 'D' || len > PLAIN_LENGTH || (raw[1] == 'R' && has_punycode(raw)))
 		return true;
 	return references(raw) > (has_packs(raw) ? PLAIN_REFERENCES_IN_PACKS : PLAIN_REFERENCES);
 }
