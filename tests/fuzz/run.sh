@@ -15,7 +15,7 @@ for source in tests/fuzz/fuzz_*.c; do
 	name=${name#fuzz_}
 	corpus=tests/fuzz/corpus/$name
 	count=$((count + 1))
-	arguments=(-artifact_prefix="$dir/" -rss_limit_mb=2048 -timeout=20)
+	arguments=(-artifact_prefix="$dir/" -rss_limit_mb=2048 -timeout=10)
 	if [ "$how" = corpus ]; then
 		mapfile -t inputs < <(find "$corpus" -type f 2>/dev/null | sort)
 		arguments+=("${inputs[@]}")
