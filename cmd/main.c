@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/error.h"
+#include "base/invoker.h"
 #include "base/signals.h"
 #include "exit_codes.h"
 #include "help.h"
@@ -54,6 +56,23 @@ static int run_plain(const struct verb_spec *verb, int argc, char **argv)
 	return verb->run(verb, argc, argv);
 }
 
+/*
+ * Whoever sets capabilities on the program lets its users record, and not read every file as a
+ * profile or as a source.
+ */
+static bool drop_rights(const struct verb_spec *verb)
+{
+	int code = verb->group == VERBS_READING ? invoker_drop_capabilities() : 0;
+	struct terminal t;
+
+	if (!code)
+		return true;
+	terminal_init(&t, NULL);
+	terminal_error(&t, "cannot give up the capabilities of the program file: %s",
+		       error_reason(code));
+	return false;
+}
+
 static int dispatch(int argc, char **argv)
 {
 	const struct verb_spec *verb;
@@ -71,6 +90,8 @@ static int dispatch(int argc, char **argv)
 	verb = verb_by_name(argv[0]);
 	if (!verb)
 		return verb_unknown(argv[0]);
+	if (!drop_rights(verb))
+		return CPROF_EXIT_FAILED;
 	return verb_bits(verb) ? verb->run(verb, argc, argv) : run_plain(verb, argc, argv);
 }
 
@@ -99,8 +120,20 @@ static int finish(int status)
 	return CPROF_EXIT_FAILED;
 }
 
+static int refuse_set_id(void)
+{
+	struct terminal t;
+
+	terminal_init(&t, NULL);
+	terminal_error(&t, "cannot run as a set-user-ID program, which would let every user write "
+			   "files as its owner (use sudo, or setcap)");
+	return CPROF_EXIT_FAILED;
+}
+
 int main(int argc, char **argv)
 {
+	if (invoker_is_set_id())
+		return refuse_set_id();
 	signals_ignore_failed_writes();
 	return finish(dispatch(argc - 1, argv + 1));
 }

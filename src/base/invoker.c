@@ -3,7 +3,11 @@
 #include "base/invoker.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static bool parse_uid(const char *text, uid_t *uid)
@@ -35,4 +39,22 @@ uid_t invoker_uid(void)
 bool invoker_trusts(uid_t owner)
 {
 	return !owner || owner == geteuid() || owner == invoker_uid();
+}
+
+bool invoker_is_set_id(void)
+{
+	return getuid() != geteuid() || getgid() != getegid();
+}
+
+int invoker_drop_capabilities(void)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	const struct __user_cap_data_struct none[2] = {{0}, {0}};
+
+	if (!getauxval(AT_SECURE))
+		return 0;
+	if (syscall(SYS_capset, &head, none))
+		return -errno;
+	/* Until now /proc/self belonged to root (proc(5)), as this process knew what its user may not. */
+	return prctl(PR_SET_DUMPABLE, 1) ? -errno : 0;
 }

@@ -15,4 +15,13 @@ uid_t invoker_uid(void);
  * invoker. */
 bool invoker_trusts(uid_t owner);
 
+/* Returns whether the program file's owner or group, by its set-user-ID bits, is who cprof acts as. */
+bool invoker_is_set_id(void);
+
+/*
+ * Gives up the capabilities that the program file has, if any, for all that this process does from
+ * now on. It must have no other threads. Returns 0 or a negative errno.
+ */
+int invoker_drop_capabilities(void) MUST_CHECK;
+
 #endif
