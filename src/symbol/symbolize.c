@@ -301,7 +301,6 @@ static int name_jit(struct module_batch *b)
 	char map[40];
 
 	snprintf(map, sizeof(map), "perf-%u.map", m->inner.nr);
-	left_out_note(&b->namer->stats->left_out, map, b->budget);
 	if (err && err != -ENOENT && err != -E2BIG)
 		log_warn(b->namer->opt->log, "JIT names of process %d are not used: %s: %s",
 			 (int)m->tgid, map,
@@ -314,6 +313,7 @@ static int name_jit(struct module_batch *b)
 	err = 0;
 	for (size_t i = 0; i < b->n && !err && names; i++)
 		err = name_plain(b, i, jit_names_at(names, i));
+	left_out_note(&b->namer->stats->left_out, map, b->budget);
 	jit_names_free(names);
 	return err;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Names of whole programs, compiled in every way that hides them. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -360,6 +361,46 @@ TEST(symbolize, jit_code_without_a_map_is_one_node)
 	CHECK_INT(stats.named, 0);
 	CHECK_INT(p->functions.len, 1);
 	CHECK_STR(profile_text(p, p->functions.data[0].name), "[jit]");
+	profile_free(p);
+}
+
+/* A name of some hundred bytes whose parts are pairs of the parts before, 33 levels deep. */
+static void write_endless_map(const char *path)
+{
+	char text[1024] = "1000 10 _Z1fIDp1CI1A1BIS1_S1_E";
+	size_t len = strlen(text);
+
+	for (char c = '3'; c <= '9'; c++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "S2_IS%c_S%c_E", c, c);
+	for (char c = 'A'; c <= 'Z'; c++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "S2_IS%c_S%c_E", c, c);
+	len += (size_t)snprintf(text + len, sizeof(text) - len, "EEvv\n");
+	fixture_write(path, text, len);
+}
+
+TEST(symbolize, jit_names_that_take_too_long_are_left_out)
+{
+	struct profile *p;
+	struct symbolize_options opt = {0};
+	struct symbolize_stats stats;
+	struct module module = {.kind = MODULE_KIND_JIT, .inner.nr = 7, .path = "//anon"};
+	struct profile_mapping mapping = {.limit = 0x10000, .source = &module};
+	char lost[LEFT_OUT_TEXT];
+
+	fixture_run("mkdir tmp");
+	write_endless_map("tmp/perf-7.map");
+	module.root = (struct target_root){.fd = open(fixture_path("."), O_PATH | O_CLOEXEC),
+					   .ours = true,
+					   .user.uid = getuid()};
+	CHECK_INT(profile_new(&p), 0);
+	CHECK_INT(profile_add_mapping(p, &mapping), 0);
+	CHECK_INT(profile_location(p, 0, 0x1000), 0);
+	CHECK_INT(symbolize_profile(p, &opt, &stats), 0);
+	CHECK_INT(stats.named, 1);
+	CHECK(!strncmp(profile_text(p, p->functions.data[0].name), "_Z1fIDp1C", 9));
+	left_out_text(&stats.left_out, lost, sizeof(lost));
+	CHECK_STR(lost, "names of perf-7.map (it takes too long)");
+	target_root_release(&module.root);
 	profile_free(p);
 }
 
