@@ -219,13 +219,35 @@ static float first_guess(const struct stack_store *s, size_t target)
 
 /* ---- where entries go ---- */
 
-static void add_parts(struct stack_store *s, u32 to, const struct stack_entry *e,
-		      const struct stack_live *live, bool forget)
-{
-	const struct sample_count parts[] = {e->count, live->live, live->peak};
+/* What goes along with an entry. */
+struct entry_parts {
+	struct stack_live live;
+	struct stack_read read;
+};
 
-	for (u32 part = TALLY_COUNT; part <= TALLY_PEAK; part++) {
-		struct sample_count n = parts[part];
+static struct entry_parts parts_of(const struct stack_store *s, size_t number)
+{
+	struct entry_parts parts;
+
+	memset(&parts, 0, sizeof(parts));
+	if (s->kind.live)
+		parts.live = s->live.data[number];
+	if (s->reading)
+		parts.read = s->reads.data[number];
+	return parts;
+}
+
+static void add_parts(struct stack_store *s, u32 to, const struct stack_entry *e,
+		      const struct entry_parts *parts, bool forget)
+{
+	const struct sample_count counts[] = {
+		[TALLY_COUNT] = e->count,          [TALLY_LIVE] = parts->live.live,
+		[TALLY_PEAK] = parts->live.peak,   [TALLY_ONGOING] = parts->read.ongoing,
+		[TALLY_TAKEN] = parts->read.taken,
+	};
+
+	for (u32 part = TALLY_COUNT; part < ARRAY_LEN(counts); part++) {
+		struct sample_count n = counts[part];
 		struct sample_key key = e->key;
 
 		if (!n.samples && !n.weight)
@@ -247,6 +269,8 @@ static u32 keep(struct merging *m, const struct stack_entry *e, float worth)
 	s->worth.data[number] = worth;
 	if (s->kind.live)
 		s->live.data[number] = (struct stack_live){.live = {0}};
+	if (s->reading)
+		s->reads.data[number] = (struct stack_read){.taken = {0}};
 	stack_entry_link(s, number);
 	return number;
 }
@@ -275,10 +299,13 @@ static u32 merged_node(struct stack_store *s, u32 moved)
 
 /* It stands for nothing, and nothing will come. */
 static bool is_needless(const struct stack_store *s, const struct stack_entry *e,
-			const struct stack_live *live)
+			const struct entry_parts *parts)
 {
-	return !e->count.samples && !e->count.weight && !live->live.samples &&
-	       !live->peak.samples && !e->awaited && (e->merged || !is_recent(s, e->epoch));
+	const struct sample_count *taken = &parts->read.taken;
+
+	return !e->count.samples && !e->count.weight && !taken->samples && !taken->weight &&
+	       !parts->live.live.samples && !parts->live.peak.samples && !e->awaited &&
+	       (e->merged || !is_recent(s, e->epoch));
 }
 
 /* Later counts of a key that is merged find their way; without memory they are counted at the root. */
@@ -310,7 +337,7 @@ static u32 owner_at(struct stack_store *s, u32 owner, u32 level)
 
 /* Makes the merged entry that stands for `e` from now on, or finds it. */
 static u32 merge_entry(struct merging *m, const struct stack_entry *e,
-		       const struct stack_live *live, u32 level, float worth)
+		       const struct entry_parts *parts, u32 level, float worth)
 {
 	struct stack_store *s = m->s;
 	struct sample_key key = e->key, labels = labels_at(s, &e->key, level);
@@ -331,7 +358,7 @@ static u32 merge_entry(struct merging *m, const struct stack_entry *e,
 	if (s->kind.chained)
 		to.key.object = to.waker;
 	number = keep_merged(m, &to, worth);
-	add_parts(s, number, e, live, forget);
+	add_parts(s, number, e, parts, forget);
 	add_alias(s, e, number);
 	if (!e->merged && to.node != e->node && to.node != s->nowhere &&
 	    (e->count.samples || e->count.weight))
@@ -340,7 +367,7 @@ static u32 merge_entry(struct merging *m, const struct stack_entry *e,
 }
 
 /* The nodes of an entry have been renumbered. */
-static u32 stay(struct merging *m, struct stack_entry *e, const struct stack_live *live,
+static u32 stay(struct merging *m, struct stack_entry *e, const struct entry_parts *parts,
 		float worth)
 {
 	u32 number;
@@ -353,24 +380,24 @@ static u32 stay(struct merging *m, struct stack_entry *e, const struct stack_liv
 	} else {
 		number = keep(m, e, worth);
 	}
-	add_parts(m->s, number, e, live, false);
+	add_parts(m->s, number, e, parts, false);
 	return number;
 }
 
-static u32 place(struct merging *m, struct stack_entry *e, const struct stack_live *live,
+static u32 place(struct merging *m, struct stack_entry *e, const struct entry_parts *parts,
 		 float worth)
 {
 	bool cut = (e->node | e->waker) & TREE_CUT;
 	u32 level;
 
-	if (is_needless(m->s, e, live))
+	if (is_needless(m->s, e, parts))
 		return GONE;
 	if (worth >= m->least && !cut)
-		return stay(m, e, live, worth);
+		return stay(m, e, parts, worth);
 	level = level_of(m, e);
 	if (!cut && !level)
-		return stay(m, e, live, worth);
-	return merge_entry(m, e, live, level, worth);
+		return stay(m, e, parts, worth);
+	return merge_entry(m, e, parts, level, worth);
 }
 
 static void place_all(struct merging *m)
@@ -382,15 +409,15 @@ static void place_all(struct merging *m)
 	s->counted = s->shown = 0;
 	for (size_t i = 0; i < n; i++) {
 		struct stack_entry e = s->entries.data[i];
-		struct stack_live live = {.live = {0}};
+		const struct entry_parts parts = parts_of(s, i);
 
-		if (s->kind.live)
-			live = s->live.data[i];
-		s->moved.data[i] = place(m, &e, &live, s->worth.data[i]);
+		s->moved.data[i] = place(m, &e, &parts, s->worth.data[i]);
 	}
 	s->entries.len = s->worth.len = m->kept;
 	if (s->kind.live)
 		s->live.len = m->kept;
+	if (s->reading)
+		s->reads.len = m->kept;
 }
 
 /* ---- one round ---- */
@@ -506,6 +533,7 @@ static void trim(struct stack_store *s)
 	vec_shrink(&s->worth, room);
 	vec_shrink(&s->moved, room);
 	vec_shrink(&s->live, room);
+	vec_shrink(&s->reads, room);
 	vec_shrink(&s->aliases, s->aliases.len);
 	vec_shrink(&s->wakers, s->wakers.len);
 	chains_shrink(&s->index, room);

@@ -25,13 +25,16 @@ struct mapping_entry {
 };
 
 struct conversion {
-	const struct stack_store *store;
+	struct stack_store *store;
 	struct profile *p;
 	struct module_set *modules;
 	const struct collect_options *opt;
 	const struct sample_mapping *mapping; /* may be NULL */
 	struct mapping_entry *mappings;
 	struct tree_path path;
+	bool take; /* only what has come since the last one */
+	double scale; /* of the weights under store->scale.cause */
+	u64 scaled; /* that have been given such weights */
 	double total, merged; /* of the values of the type that is shown first */
 	u32 locations[2 * (STACK_MAX_FRAMES + 2)];
 	u32 nlocations;
@@ -275,11 +278,34 @@ static int labels_of(struct conversion *c, const struct stack_entry *e, struct l
 	return l->err;
 }
 
-/* The values of one entry, as many as the profile has sample types. */
-static const s64 *values_of(const struct conversion *c, const struct stack_entry *e,
-			    s64 values[SAMPLE_VALUES_MAX])
+/* Until now, or at the last take. */
+static struct sample_count count_of(const struct conversion *c, const struct stack_entry *e,
+				    bool taken)
 {
-	struct sample_tally tally = {.count = e->count};
+	const u32 number = (u32)(e - c->store->entries.data);
+
+	if (!c->take)
+		return taken ? (struct sample_count){0} : stack_entry_total(c->store, number);
+	return taken ? c->store->reads.data[number].taken : c->store->reads.data[number].next;
+}
+
+static struct sample_count count_since(const struct conversion *c, const struct stack_entry *e)
+{
+	const struct sample_count now = count_of(c, e, false), then = count_of(c, e, true);
+
+	return (struct sample_count){now.samples - then.samples, now.weight - then.weight};
+}
+
+static bool is_scaled(const struct conversion *c, const struct stack_entry *e)
+{
+	return c->store->scale.on && e->key.cause == c->store->scale.cause;
+}
+
+/* What a count stands for, as many values as the profile has sample types. */
+static void values_of_count(const struct conversion *c, const struct stack_entry *e,
+			    struct sample_count count, s64 values[SAMPLE_VALUES_MAX])
+{
+	struct sample_tally tally = {.count = count};
 
 	if (c->store->kind.live) {
 		const struct stack_live *l = &c->store->live.data[e - c->store->entries.data];
@@ -289,11 +315,36 @@ static const s64 *values_of(const struct conversion *c, const struct stack_entry
 	}
 	if (c->mapping) {
 		c->mapping->values(c->mapping->arg, &e->key, &tally, values);
-		return values;
+		return;
 	}
 	values[0] = (s64)tally.count.samples;
 	values[1] = (s64)tally.count.weight;
-	return values + (c->p->sample_types.len == 1);
+	if (c->p->sample_types.len == 1)
+		values[0] = values[1];
+}
+
+/* Differences of what is told: so all takes together are what the whole is, however it is rounded. */
+static void values_of(struct conversion *c, const struct stack_entry *e,
+		      s64 values[SAMPLE_VALUES_MAX])
+{
+	u32 nflows = c->mapping && c->mapping->nflows ? c->mapping->nflows : SAMPLE_VALUES_MAX;
+	s64 before[SAMPLE_VALUES_MAX] = {0};
+
+	memset(values, 0, SAMPLE_VALUES_MAX * sizeof(*values));
+	if (is_scaled(c, e)) {
+		struct sample_count n = count_since(c, e);
+
+		n.weight = (u64)((double)n.weight * c->scale);
+		c->scaled += n.weight;
+		values_of_count(c, e, n, values);
+		return;
+	}
+	values_of_count(c, e, count_of(c, e, false), values);
+	if (!c->take)
+		return;
+	values_of_count(c, e, count_of(c, e, true), before);
+	for (u32 i = 0; i < nflows && i < SAMPLE_VALUES_MAX; i++)
+		values[i] -= before[i];
 }
 
 static int add_location(struct conversion *c, u64 frame, struct proc_pid tgid)
@@ -339,7 +390,6 @@ static int convert_entry(struct conversion *c, const struct stack_entry *e)
 	const struct stack_kind *kind = &c->store->kind;
 	struct label_list labels = {.len = 0};
 	s64 values[SAMPLE_VALUES_MAX];
-	const s64 *shown;
 	u32 skip = 0;
 	int err;
 
@@ -356,15 +406,26 @@ static int convert_entry(struct conversion *c, const struct stack_entry *e)
 		err = labels_of(c, e, &labels);
 	if (err)
 		return err;
-	shown = values_of(c, e, values);
-	sum_up(c, shown, is_merged(&c->path));
-	return profile_add_sample(c->p, c->locations, c->nlocations, shown, labels.item,
+	values_of(c, e, values);
+	sum_up(c, values, is_merged(&c->path));
+	return profile_add_sample(c->p, c->locations, c->nlocations, values, labels.item,
 				  labels.len);
+}
+
+/* What is alive is a state, which every profile shows. */
+static bool is_alive(const struct stack_store *s, const struct stack_entry *e)
+{
+	const struct stack_live *l = s->kind.live ? &s->live.data[e - s->entries.data] : NULL;
+
+	return l && (l->live.samples || l->peak.samples);
 }
 
 static bool is_wanted(const struct conversion *c, const struct stack_entry *e)
 {
-	if ((!e->count.samples && !e->count.weight) || e->node == c->store->nowhere)
+	const struct sample_count n = count_since(c, e);
+
+	if (e->node == c->store->nowhere ||
+	    (!n.samples && !n.weight && !(c->take && is_alive(c->store, e))))
 		return false;
 	return !c->mapping || !c->mapping->wanted || c->mapping->wanted(c->mapping->arg, &e->key);
 }
@@ -410,9 +471,40 @@ static void sort_entries(struct stack_store *s)
 		qsort_r(s->moved.data, s->entries.len, sizeof(u32), compare_entries, s);
 }
 
-int stack_store_to_profile(struct stack_store *s, struct module_set *modules,
-			   const struct collect_options *opt, const struct sample_mapping *mapping,
-			   struct profile *p)
+static void find_scale(struct conversion *c)
+{
+	const struct stack_scale *scale = &c->store->scale;
+	u64 total = scale->total, sum = 0;
+
+	c->scale = 1;
+	if (!scale->on)
+		return;
+	vec_for_each(&c->store->entries, e)
+		sum += is_scaled(c, e) ? count_since(c, e).weight : 0;
+	/* Without a tick the next profile has what is left. */
+	if (c->take)
+		total = total > scale->taken ? total - scale->taken : 0;
+	c->scale = sum ? (double)total / (double)sum : 0;
+}
+
+static int convert_entries(struct conversion *c)
+{
+	struct stack_store *s = c->store;
+	int err = main_mapping_first(c);
+
+	find_scale(c);
+	for (size_t i = 0; i < s->entries.len && !err; i++) {
+		const struct stack_entry *e = &s->entries.data[s->moved.data[i]];
+
+		if (is_wanted(c, e))
+			err = convert_entry(c, e);
+	}
+	return err;
+}
+
+static int convert(struct stack_store *s, struct module_set *modules,
+		   const struct collect_options *opt, const struct sample_mapping *mapping,
+		   struct profile *p, bool take)
 {
 	struct conversion *c = calloc(1, sizeof(*c));
 	struct mapping_entry *m, *next;
@@ -425,20 +517,35 @@ int stack_store_to_profile(struct stack_store *s, struct module_set *modules,
 	c->modules = modules;
 	c->opt = opt;
 	c->mapping = mapping;
+	c->take = take;
 	module_set_reading(modules, true);
-	err = main_mapping_first(c);
 	sort_entries(s);
-	for (size_t i = 0; i < s->entries.len && !err; i++) {
-		const struct stack_entry *e = &s->entries.data[s->moved.data[i]];
-
-		if (is_wanted(c, e))
-			err = convert_entry(c, e);
-	}
+	if (take)
+		stack_take_prepare(s);
+	err = convert_entries(c);
 	HASH_ITER(hh, c->mappings, m, next) {
 		HASH_DEL(c->mappings, m);
 		free(m);
 	}
 	s->merged.share = c->total > 0 ? c->merged / c->total : 0;
+	if (take && !err) {
+		s->scale.taken += c->scaled;
+		stack_take_commit(s);
+	}
 	free(c);
 	return err;
+}
+
+int stack_store_to_profile(struct stack_store *s, struct module_set *modules,
+			   const struct collect_options *opt, const struct sample_mapping *mapping,
+			   struct profile *p)
+{
+	return convert(s, modules, opt, mapping, p, false);
+}
+
+int stack_store_take(struct stack_store *s, struct module_set *modules,
+		     const struct collect_options *opt, const struct sample_mapping *mapping,
+		     struct profile *p)
+{
+	return convert(s, modules, opt, mapping, p, true);
 }

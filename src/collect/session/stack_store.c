@@ -51,7 +51,8 @@ static int reserve_entries(struct stack_store *s, size_t n)
 
 	if (want >= UINT32_MAX || vec_reserve(&s->entries, want) ||
 	    vec_reserve(&s->worth, s->entries.cap) || vec_reserve(&s->moved, s->entries.cap) ||
-	    (s->kind.live && vec_reserve(&s->live, s->entries.cap)))
+	    (s->kind.live && vec_reserve(&s->live, s->entries.cap)) ||
+	    (s->reading && vec_reserve(&s->reads, s->entries.cap)))
 		return -ENOMEM;
 	fresh = chains_reserve(&s->index, want);
 	for (size_t i = 0; fresh == 1 && i < s->entries.len; i++)
@@ -71,22 +72,43 @@ static struct stack_entry *append(struct stack_store *s, const struct stack_entr
 		s->live.data[number] = (struct stack_live){.live = {0}};
 		s->live.len = s->entries.len;
 	}
+	if (s->reading) {
+		s->reads.data[number] = (struct stack_read){.taken = {0}};
+		s->reads.len = s->entries.len;
+	}
 	stack_entry_link(s, (u32)number);
 	return &s->entries.data[number];
+}
+
+/* NULL: there is none of this sort. */
+static struct sample_count *part_of(struct stack_store *s, struct stack_entry *e,
+				    enum tally_part part)
+{
+	const size_t number = (size_t)(e - s->entries.data);
+
+	switch (part) {
+	case TALLY_COUNT:
+		return &e->count;
+	case TALLY_LIVE:
+		return s->kind.live ? &s->live.data[number].live : NULL;
+	case TALLY_PEAK:
+		return s->kind.live ? &s->live.data[number].peak : NULL;
+	case TALLY_ONGOING:
+		return s->reading ? &s->reads.data[number].ongoing : NULL;
+	case TALLY_TAKEN:
+		return s->reading ? &s->reads.data[number].taken : NULL;
+	}
+	return NULL;
 }
 
 void stack_entry_add(struct stack_store *s, struct stack_entry *e, enum tally_part part,
 		     const struct sample_count *n)
 {
-	struct sample_count *to = &e->count;
+	struct sample_count *to = part_of(s, e, part);
 
-	if (part != TALLY_COUNT && !s->kind.live)
+	if (!to)
 		return;
-	if (part != TALLY_COUNT) {
-		struct stack_live *live = &s->live.data[e - s->entries.data];
-
-		to = part == TALLY_LIVE ? &live->live : &live->peak;
-	} else if (!to->samples && !to->weight && (n->samples || n->weight)) {
+	if (part == TALLY_COUNT && !to->samples && !to->weight && (n->samples || n->weight)) {
 		s->counted++;
 		s->shown += !e->shared;
 	}
@@ -168,7 +190,8 @@ struct stack_store_size stack_store_size(const struct stack_store *s)
 {
 	const size_t depth = s->stacks ? s->frames / s->stacks : 0;
 	const size_t entry = sizeof(struct stack_entry) + sizeof(float) + sizeof(u32) +
-			     (s->kind.live ? sizeof(struct stack_live) : 0);
+			     (s->kind.live ? sizeof(struct stack_live) : 0) +
+			     (s->reading ? sizeof(struct stack_read) : 0);
 
 	return (struct stack_store_size){
 		.held = stack_tree_bytes(&s->tree) + owner_table_bytes(&s->owners) +
@@ -390,15 +413,9 @@ void stack_store_live_is_peak(struct stack_store *s)
 
 void stack_store_scale(struct stack_store *s, u16 cause, u64 total)
 {
-	u64 sum = 0;
-
-	vec_for_each(&s->entries, e)
-		sum += e->key.cause == cause ? e->count.weight : 0;
-	vec_for_each(&s->entries, e) {
-		if (sum && e->key.cause == cause)
-			e->count.weight =
-				(u64)((double)e->count.weight * (double)total / (double)sum);
-	}
+	s->scale.on = true;
+	s->scale.cause = cause;
+	s->scale.total = total;
 }
 
 void stack_store_mark(const struct stack_store *s, struct module_marks *m)
@@ -457,6 +474,8 @@ void stack_store_clear(struct stack_store *s)
 	owner_table_release(&s->owners);
 	vec_release(&s->entries);
 	vec_release(&s->live);
+	vec_release(&s->reads);
+	s->reading = false;
 	vec_release(&s->worth);
 	vec_release(&s->moved);
 	vec_release(&s->aliases);

@@ -50,7 +50,13 @@ struct sample_tally {
 		peak; /* of these: alive at the end, alive at the peak (heap profiles) */
 };
 
-enum tally_part { TALLY_COUNT, TALLY_LIVE, TALLY_PEAK };
+enum tally_part {
+	TALLY_COUNT,
+	TALLY_LIVE,
+	TALLY_PEAK,
+	TALLY_ONGOING, /* after stack_store_begin_reading(): counts, for the next profile only */
+	TALLY_TAKEN, /* of the store itself */
+};
 
 /*
  * Adds to what a key stands for; -ENOENT when its frames never came. Frames of a key without cause, outcome
@@ -61,7 +67,7 @@ int stack_store_add(struct stack_store *s, const struct sample_key *key, enum ta
 /* Of kinds with lives: nothing is alive; what is alive is what was at the peak. */
 void stack_store_forget_live(struct stack_store *s);
 void stack_store_live_is_peak(struct stack_store *s);
-/* Makes the weights under a cause add up to `total`, each in proportion. */
+/* In profiles, the weights under a cause add up to `total` since the beginning, each in proportion. */
 void stack_store_scale(struct stack_store *s, u16 cause, u64 total);
 
 /* ---- memory ---- */
@@ -127,6 +133,11 @@ struct sample_mapping {
 		      struct sample_label labels[SAMPLE_LABELS_MAX]);
 	/* Whether a key becomes a sample. NULL: every one does. */
 	bool (*wanted)(void *arg, const struct sample_key *key);
+	/*
+	 * The first values are flows, of which stack_store_take() gives what came since the last time; those that
+	 * follow are a state. 0: all are flows.
+	 */
+	u32 nflows;
 	void *arg;
 };
 
@@ -138,6 +149,20 @@ struct sample_mapping {
 int stack_store_to_profile(struct stack_store *s, struct module_set *modules,
 			   const struct collect_options *opt, const struct sample_mapping *mapping,
 			   struct profile *p) MUST_CHECK;
+/*
+ * The same while counting goes on: nothing is lost by it, and the profile is of all that has been counted so far.
+ * Before, what goes on is forgotten, so that it can be added anew as TALLY_ONGOING. -ENOMEM
+ */
+int stack_store_begin_reading(struct stack_store *s) MUST_CHECK;
+/*
+ * After stack_store_begin_reading(): the profile is of what was counted since the last one that was made by this. After
+ * an error it is as if it had not been called. All of them together are what one profile of the whole would be, but
+ * where what went on ended with another cause or outcome, or at another stack of its own waker: its values stay where
+ * they were told first.
+ */
+int stack_store_take(struct stack_store *s, struct module_set *modules,
+		     const struct collect_options *opt, const struct sample_mapping *mapping,
+		     struct profile *p) MUST_CHECK;
 /* Marks the modules of all frames. */
 void stack_store_mark(const struct stack_store *s, struct module_marks *m);
 /* Gives its memory back once the profile has been made. */

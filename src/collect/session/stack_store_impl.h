@@ -30,6 +30,22 @@ struct stack_live {
 	struct sample_count live, peak;
 };
 
+/* Once profiles are made while counting goes on: for each entry. */
+struct stack_read {
+	struct sample_count ongoing;
+	struct sample_count taken; /* in the profiles of all takes */
+	struct sample_count next; /* likewise, with the one that is being made */
+	struct sample_count owed; /* told of, and not counted under this key by now */
+};
+
+/* Weights that are shares of a total which is known otherwise. */
+struct stack_scale {
+	bool on;
+	u16 cause;
+	u64 total; /* since the beginning */
+	u64 taken; /* in the profiles of all takes */
+};
+
 /* A key of the kernel's whose entry was merged into another one, while counts may still come. */
 struct stack_alias {
 	u64 hash; /* of the key */
@@ -54,6 +70,9 @@ struct stack_store {
 	struct owner_table owners;
 	VEC(struct stack_entry) entries;
 	VEC(struct stack_live) live; /* empty, or as many */
+	VEC(struct stack_read) reads; /* likewise */
+	bool reading;
+	struct stack_scale scale;
 	VEC(float) worth; /* likewise as many: of what is awaited, while merging */
 	VEC(u32) moved; /* room for as many: where entries go, while merging */
 	struct chains index;
@@ -104,6 +123,11 @@ void stack_key_forget_object(const struct stack_store *s, struct sample_key *key
 			     struct sample_count *n);
 /* NULL: there is none. */
 struct stack_alias *stack_alias_find(struct stack_store *s, const struct sample_key *key);
+/* What has been counted, and what goes on. */
+struct sample_count stack_entry_total(const struct stack_store *s, u32 number);
+/* `moved` has the entries in the order of their nodes. */
+void stack_take_prepare(struct stack_store *s);
+void stack_take_commit(struct stack_store *s);
 void stack_waker_link(struct stack_store *s, u32 number);
 
 #endif
