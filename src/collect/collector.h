@@ -74,6 +74,13 @@ static inline void collect_stats_lose(struct collect_stats *s, const char *why, 
 
 struct collector;
 
+/* What a profile is made of. */
+enum collect_range {
+	COLLECT_WHOLE, /* after stop(): everything; the memory of the stacks is given back */
+	COLLECT_SO_FAR, /* at any time: everything since start() */
+	COLLECT_SINCE, /* at any time: what has come since the last one of this sort, or since start() */
+};
+
 struct collector_ops {
 	const char *name; /* "bpf" */
 	/* Everything that may fail or take time, before the clock runs. */
@@ -84,10 +91,18 @@ struct collector_ops {
 	 * when it cannot go on; what has been recorded can be read then as ever.
 	 */
 	int (*poll)(struct collector *c, int timeout_ms);
+	/* Readable: poll() has something to do. It must be called all the same at least ten times a second. */
+	int (*fd)(struct collector *c);
 	/* Ends sampling and takes in what is left; what cannot be taken in is a gap in the stats. */
 	void (*stop)(struct collector *c);
-	/* After stop: adds sample types, mappings and samples to a new profile. Mappings borrow modules of `c`. */
-	int (*read)(struct collector *c, struct profile *p, struct error *err);
+	/*
+	 * Adds sample types, mappings and samples to a new profile. Mappings borrow modules of `c`. What goes on (a wait,
+	 * a lock that is held) counts up to now. The profiles of COLLECT_SINCE add up to that of COLLECT_WHOLE; of
+	 * blocks that are alive each of them shows those that are alive at its end. After an error a range has not begun
+	 * anew.
+	 */
+	int (*read)(struct collector *c, enum collect_range range, struct profile *p,
+		    struct error *err);
 	/* After a read that failed for want of memory: merges stacks, so that the next one needs half. */
 	void (*shrink)(struct collector *c);
 	void (*stats)(struct collector *c, struct collect_stats *out);

@@ -398,7 +398,7 @@ static int read_profile(struct recording *r, struct profile **out, struct error 
 		err = profile_new(out);
 		if (err)
 			continue;
-		err = r->collector->ops->read(r->collector, *out, error);
+		err = r->collector->ops->read(r->collector, COLLECT_WHOLE, *out, error);
 		if (err)
 			profile_free(*out);
 	}

@@ -61,7 +61,8 @@ static void fake_stop(struct collector *c)
 	fake.stops++;
 }
 
-static int fake_read(struct collector *c, struct profile *p, struct error *err)
+static int fake_read(struct collector *c, enum collect_range range, struct profile *p,
+		     struct error *err)
 {
 	CHECK_INT(p->sample_types.len, 0); /* each read gives a new one */
 	if (profile_add_sample_type(p, "samples", "count"))

@@ -97,14 +97,22 @@ static void cpu_stop(struct collector *base)
 	bpf_session_drain(c->session);
 }
 
-static int cpu_read(struct collector *base, struct profile *p, struct error *err)
+static int cpu_read(struct collector *base, enum collect_range range, struct profile *p,
+		    struct error *err)
 {
 	struct cpu_collector *c = of(base);
 	int code = event_describe(c->event, c->opt.frequency, p);
 
+	if (!code)
+		code = bpf_session_begin_reading(c->session, range);
 	if (code)
 		return error_set(err, code, "cannot build the profile: %s", error_reason(code));
-	return bpf_session_read(c->session, NULL, p, err);
+	return bpf_session_read(c->session, range, NULL, p, err);
+}
+
+static int cpu_fd(struct collector *base)
+{
+	return bpf_session_fd(of(base)->session);
 }
 
 static void cpu_shrink(struct collector *base)
@@ -135,6 +143,7 @@ static const struct collector_ops cpu_ops = {
 	.prepare = cpu_prepare,
 	.start = cpu_start,
 	.poll = cpu_poll,
+	.fd = cpu_fd,
 	.stop = cpu_stop,
 	.read = cpu_read,
 	.shrink = cpu_shrink,

@@ -49,6 +49,7 @@ struct heap_collector {
 	struct process_watch *processes;
 	struct overhead_watch watch;
 	struct probe_overhead overhead; /* of the whole recording */
+	u64 seed; /* of what estimates are rounded by: the same for all profiles of a recording */
 	double ended; /* blocks that were seen to begin and to end */
 	struct gaps gaps;
 };
@@ -470,10 +471,22 @@ static void heap_stop(struct collector *base)
 	bpf_session_drain(c->session);
 	gaps_note(&c->gaps, GAP_RANGES, heap_ranges_find(&c->ranges, c->session, c->probes));
 	if (c->follow)
-		gaps_note(&c->gaps, GAP_LIVE, live_set_finish(c->live, end));
+		gaps_note(&c->gaps, GAP_LIVE, live_set_read(c->live, end));
 }
 
-static int heap_read(struct collector *base, struct profile *p, struct error *err)
+/* Blocks are looked at on demand. */
+static int begin_reading(struct heap_collector *c, enum collect_range range)
+{
+	int err = bpf_session_begin_reading(c->session, range);
+
+	if (err || c->skel->bss->stopped)
+		return err;
+	err = heap_ranges_find(&c->ranges, c->session, c->probes);
+	return !err && c->follow ? live_set_read(c->live, now_ns()) : err;
+}
+
+static int heap_read(struct collector *base, enum collect_range range, struct profile *p,
+		     struct error *err)
 {
 	struct heap_collector *c = of(base);
 	struct heap_samples *reading = NULL;
@@ -481,36 +494,27 @@ static int heap_read(struct collector *base, struct profile *p, struct error *er
 	int code = heap_describe(c->own, c->follow, p);
 
 	if (!code)
-		code = heap_samples_new(c->own->rate, c->live, &reading);
+		code = begin_reading(c, range);
+	if (!code)
+		code = heap_samples_new(c->own->rate, c->seed, c->live, &reading);
 	if (code)
 		return error_set(err, code, "cannot build the profile: %s", error_reason(code));
 	mapping = heap_mapping(reading);
-	code = bpf_session_read(c->session, &mapping, p, err);
-	c->ended = heap_samples_ended(reading);
+	code = bpf_session_read(c->session, range, &mapping, p, err);
+	if (range == COLLECT_WHOLE)
+		c->ended = heap_samples_ended(reading);
 	heap_samples_free(reading);
 	return code;
+}
+
+static int heap_fd(struct collector *base)
+{
+	return bpf_session_fd(of(base)->session);
 }
 
 static void heap_shrink(struct collector *base)
 {
 	bpf_session_shrink(of(base)->session);
-}
-
-/*
- * Of the calls that freed something, those whose block nobody saw beginning; 0 when the samples are too few
- * to tell that from chance (three standard errors), or when children freed copies: what ended is no longer
- * what began and is not alive.
- */
-static double unknown_share(const struct heap_stats *s, u64 rate, double ended, bool copies)
-{
-	if (rate <= 1)
-		return s->frees ? 1 - (double)s->freed / (double)s->frees : 0;
-	if (copies)
-		return 0;
-	double share = s->frees ? 1 - ended / (double)s->frees : 0;
-	double chance = rate > 1 && s->freed ? 3 / sqrt((double)s->freed) : 0;
-
-	return share > chance ? share : 0;
 }
 
 static void heap_stats(struct collector *base, struct collect_stats *out)
@@ -541,7 +545,8 @@ static void heap_summarize(struct collector *base, struct lines *out)
 		.at_least = c->overhead.at_least,
 	};
 
-	h.unknown = unknown_share(&h, c->own->rate, c->ended, c->skel->bss->live_inherited > 0);
+	h.unknown =
+		heap_unknown_share(&h, c->own->rate, c->ended, c->skel->bss->live_inherited > 0);
 	heap_summary(&h, out);
 }
 
@@ -566,6 +571,7 @@ static const struct collector_ops heap_ops = {
 	.prepare = heap_prepare,
 	.start = heap_start,
 	.poll = heap_poll,
+	.fd = heap_fd,
 	.stop = heap_stop,
 	.read = heap_read,
 	.shrink = heap_shrink,
@@ -582,6 +588,7 @@ static int collector_new(const struct collect_options *opt, bool follow, struct 
 	if (!c)
 		return error_set(err, -ENOMEM, "cannot record: out of memory");
 	c->base.ops = &heap_ops;
+	c->seed = now_ns();
 	c->opt = *opt;
 	c->own = opt->own;
 	c->follow = follow;

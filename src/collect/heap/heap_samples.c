@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "collect/heap/heap_amount.h"
 #include "profile/labels.h"
@@ -67,33 +66,31 @@ static u32 labels(void *arg, const struct sample_key *key, const struct thread_i
 		  struct sample_label out[SAMPLE_LABELS_MAX])
 {
 	const struct heap_samples *r = arg;
-	const struct heap_growth *g = live_set_growth(r->live, key);
+	struct heap_growth growth;
 	u32 n = 0;
 
 	if (key->cause != HEAP_MERGED)
 		out[n++] = (struct sample_label){.key = "bytes", .number = (s64)key->object};
-	if (!g)
+	if (!live_set_growth(r->live, key, &growth))
 		return n;
-	out[n++] = (struct sample_label){LABEL_OLDEST, NULL, (s64)(g->oldest_ns / 1000000),
+	out[n++] = (struct sample_label){LABEL_OLDEST, NULL, (s64)(growth.oldest_ns / 1000000),
 					 "milliseconds"};
-	out[n++] = (struct sample_label){LABEL_YOUNGEST, NULL, (s64)(g->youngest_ns / 1000000),
+	out[n++] = (struct sample_label){LABEL_YOUNGEST, NULL, (s64)(growth.youngest_ns / 1000000),
 					 "milliseconds"};
-	out[n++] = (struct sample_label){LABEL_GROWTH, NULL, (s64)llround(g->grown), "bytes"};
-	if (g->only_grew)
+	out[n++] = (struct sample_label){LABEL_GROWTH, NULL, (s64)llround(growth.grown), "bytes"};
+	if (growth.only_grew)
 		out[n++] = (struct sample_label){.key = LABEL_TREND, .text = LABEL_TREND_GROWING};
 	return n;
 }
 
-int heap_samples_new(u64 rate, const struct live_set *live, struct heap_samples **out)
+int heap_samples_new(u64 rate, u64 seed, const struct live_set *live, struct heap_samples **out)
 {
 	struct heap_samples *r = calloc(1, sizeof(*r));
-	struct timespec now;
 
 	if (!r)
 		return -ENOMEM;
 	r->rate = rate;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	r->seed = (u64)now.tv_sec << 30 ^ (u64)now.tv_nsec;
+	r->seed = seed;
 	r->live = live;
 	*out = r;
 	return 0;
@@ -114,6 +111,7 @@ struct sample_mapping heap_mapping(struct heap_samples *r)
 	return (struct sample_mapping){
 		.values = values,
 		.labels = labels,
+		.nflows = 2, /* alloc_objects and alloc_space */
 		.arg = r,
 	};
 }

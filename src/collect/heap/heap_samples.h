@@ -15,7 +15,9 @@ struct heap_samples;
 /* Gives a profile the sample types and the period; with `live`, what is in use comes first. */
 int heap_describe(const struct heap_options *opt, bool live, struct profile *p) MUST_CHECK;
 
-int heap_samples_new(u64 rate, const struct live_set *live, struct heap_samples **out) MUST_CHECK;
+/* Estimates are rounded at random, by the seed: equally for all profiles of one recording. */
+int heap_samples_new(u64 rate, u64 seed, const struct live_set *live,
+		     struct heap_samples **out) MUST_CHECK;
 void heap_samples_free(struct heap_samples *r);
 struct sample_mapping heap_mapping(struct heap_samples *r); /* borrows `r` */
 /* After the profile was read: how many of the blocks that were seen being allocated have ended. */

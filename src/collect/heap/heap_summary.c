@@ -2,7 +2,20 @@
 /* Allocators in words: see heap_summary.h. */
 #include "collect/heap/heap_summary.h"
 
+#include <math.h>
 #include <stdio.h>
+
+double heap_unknown_share(const struct heap_stats *s, u64 rate, double ended, bool copies)
+{
+	if (rate <= 1)
+		return s->frees ? 1 - (double)s->freed / (double)s->frees : 0;
+	if (copies)
+		return 0;
+	double share = s->frees ? 1 - ended / (double)s->frees : 0;
+	double chance = rate > 1 && s->freed ? 3 / sqrt((double)s->freed) : 0;
+
+	return share > chance ? share : 0;
+}
 
 void heap_summary(const struct heap_stats *h, struct lines *out)
 {

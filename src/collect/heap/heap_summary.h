@@ -18,6 +18,13 @@ struct heap_stats {
 	bool at_least; /* it was more: beyond what can be told apart */
 };
 
+/*
+ * Of the calls that freed something, those whose block nobody saw beginning; 0 when the samples are too few
+ * to tell that from chance (three standard errors), or when children freed copies: what ended is no longer
+ * what began and is not alive.
+ */
+double heap_unknown_share(const struct heap_stats *s, u64 rate, double ended, bool copies);
+
 void heap_summary(const struct heap_stats *h, struct lines *out);
 
 #endif

@@ -23,7 +23,7 @@ struct live_stack_key {
 
 struct live_stack { /* blocks with one stack of one process, of all sizes */
 	struct live_stack_key key;
-	struct heap_growth growth; /* ages are times of allocation until the end */
+	u64 oldest, youngest; /* times of allocation */
 	double bytes, before, first;
 	u32 looks, rises;
 	bool fell;
@@ -36,6 +36,7 @@ struct live_set {
 	struct live_stack *stacks;
 	u64 *fallen; /* a bit for each stack that was forgotten when it held nothing, by hash */
 	u64 next_look_ns, look_cost_ns;
+	u64 read_ns; /* when it was read last */
 	u64 peak_gauge; /* the kernel's estimate when the peak was last read */
 	double peak_bytes;
 };
@@ -144,10 +145,10 @@ static int note_growth(struct live_set *l, const struct heap_live *block, double
 
 	if (!s)
 		return -ENOMEM;
-	if (s->bytes == 0 || block->time < s->growth.oldest_ns)
-		s->growth.oldest_ns = block->time;
-	if (s->bytes == 0 || block->time > s->growth.youngest_ns)
-		s->growth.youngest_ns = block->time;
+	if (s->bytes == 0 || block->time < s->oldest)
+		s->oldest = block->time;
+	if (s->bytes == 0 || block->time > s->youngest)
+		s->youngest = block->time;
 	s->bytes += bytes;
 	return 0;
 }
@@ -234,7 +235,7 @@ int live_set_watch(struct live_set *l, u64 now_ns, u64 bytes)
 	return err;
 }
 
-/* ---- the end ---- */
+/* ---- what is alive ---- */
 
 static int count_block(struct live_set *l, const struct heap_live *block, void *arg)
 {
@@ -245,28 +246,13 @@ static int count_block(struct live_set *l, const struct heap_live *block, void *
 	return 0;
 }
 
-static void finish_growth(struct live_set *l, u64 now_ns)
-{
-	struct live_stack *s, *next;
-
-	HASH_ITER(hh, l->stacks, s, next) {
-		struct heap_growth *g = &s->growth;
-
-		g->oldest_ns = now_ns > g->oldest_ns ? now_ns - g->oldest_ns : 0;
-		g->youngest_ns = now_ns > g->youngest_ns ? now_ns - g->youngest_ns : 0;
-		g->grown = s->bytes - s->first;
-		g->only_grew = !s->fell && s->rises > 1;
-	}
-}
-
-int live_set_finish(struct live_set *l, u64 now_ns)
+int live_set_read(struct live_set *l, u64 now_ns)
 {
 	int err = 0, code;
 
+	l->read_ns = now_ns;
 	if (l->opt.leaks || l->opt.peak)
 		err = look(l);
-	if (l->opt.leaks)
-		finish_growth(l, now_ns);
 	stack_store_forget_live(l->store);
 	code = each_block(l, count_block, &now_ns);
 	return err ? err : code;
@@ -283,15 +269,29 @@ int live_set_await(struct live_set *l, struct stack_store *store)
 	return each_block(l, await_block, store);
 }
 
-const struct heap_growth *live_set_growth(const struct live_set *l, const struct sample_key *key)
+static u64 age(const struct live_set *l, u64 time)
+{
+	return l->read_ns > time ? l->read_ns - time : 0;
+}
+
+bool live_set_growth(const struct live_set *l, const struct sample_key *key,
+		     struct heap_growth *out)
 {
 	struct live_stack_key want = stack_key(key);
 	struct live_stack *s;
 
 	if (!l || !l->opt.leaks)
-		return NULL;
+		return false;
 	HASH_FIND(hh, l->stacks, &want, sizeof(want), s);
-	return s && s->bytes > 0 ? &s->growth : NULL;
+	if (!s || s->bytes <= 0)
+		return false;
+	*out = (struct heap_growth){
+		.oldest_ns = age(l, s->oldest),
+		.youngest_ns = age(l, s->youngest),
+		.grown = s->bytes - s->first,
+		.only_grew = !s->fell && s->rises > 1,
+	};
+	return true;
 }
 
 /* ---- life ---- */

@@ -21,8 +21,8 @@ struct live_set_options {
 
 /* Of all blocks of one stack. */
 struct heap_growth {
-	u64 oldest_ns, youngest_ns; /* ages at the end */
-	double grown; /* bytes at the end, less those at the first look */
+	u64 oldest_ns, youngest_ns; /* ages */
+	double grown; /* bytes now, less those at the first look */
 	bool only_grew; /* from each look to the next, and more than once */
 };
 
@@ -32,14 +32,15 @@ void live_set_free(struct live_set *l);
 /* While recording, again and again: looks at the map when it is time. `bytes`: what the kernel estimates. */
 int live_set_watch(struct live_set *l, u64 now_ns, u64 bytes) MUST_CHECK;
 /*
- * Once, when recording has stopped: adds what is alive, and what was at the peak, to the session's stacks. A negative
- * errno where some of it could not be read; the rest is there.
+ * At any time: adds what is alive now, and what was at the peak, to the session's stacks, in place of what the last call
+ * has added. A negative errno where some of it could not be read; the rest is there.
  */
-int live_set_finish(struct live_set *l, u64 now_ns) MUST_CHECK;
+int live_set_read(struct live_set *l, u64 now_ns) MUST_CHECK;
 /* stack_store_await() for every block. */
 int live_set_await(struct live_set *l, struct stack_store *store) MUST_CHECK;
 
-/* NULL when nobody asked, or when nothing of that stack is alive. After live_set_finish(). */
-const struct heap_growth *live_set_growth(const struct live_set *l, const struct sample_key *key);
+/* As of the last live_set_read(). False when nobody asked, or when nothing of that stack is alive. */
+bool live_set_growth(const struct live_set *l, const struct sample_key *key,
+		     struct heap_growth *out);
 
 #endif

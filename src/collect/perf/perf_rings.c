@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -190,6 +191,17 @@ int perf_rings_cpu(const struct perf_rings *r, u32 ring)
 int perf_rings_attach(const struct perf_rings *r, u32 ring, int fd)
 {
 	return ioctl(fd, PERF_EVENT_IOC_SET_OUTPUT, r->ring[ring].fd) ? -errno : 0;
+}
+
+int perf_rings_watch(const struct perf_rings *r, int epoll)
+{
+	for (u32 i = 0; i < r->n; i++) {
+		struct epoll_event event = {.events = EPOLLIN};
+
+		if (epoll_ctl(epoll, EPOLL_CTL_ADD, r->ring[i].fd, &event))
+			return -errno;
+	}
+	return 0;
 }
 
 int perf_rings_wait(struct perf_rings *r, int timeout_ms)

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -49,6 +50,8 @@ struct perf_collector {
 	struct collect_stats stats;
 	struct perf_thinning thinning;
 	struct perf_backlog *backlog; /* records behind one whose file is being loaded */
+	int events; /* epoll: the rings */
+	bool stopped;
 	bool giving_up; /* such a record is not waited for any longer */
 	u32 ticks_hz;
 	u64 lost_ticks;
@@ -196,6 +199,12 @@ static void read_targets(struct perf_collector *c)
 	}
 }
 
+static int watch_rings(struct perf_collector *c)
+{
+	c->events = epoll_create1(EPOLL_CLOEXEC);
+	return c->events < 0 ? -errno : perf_rings_watch(c->rings, c->events);
+}
+
 static int make_parts(struct perf_collector *c, struct error *err)
 {
 	struct perf_tasks_options tasks = {
@@ -219,6 +228,8 @@ static int make_parts(struct perf_collector *c, struct error *err)
 		code = perf_backlog_new(&c->backlog);
 	if (!code)
 		code = stack_store_new(&c->opt, NULL, &c->store);
+	if (!code)
+		code = watch_rings(c);
 	return code ? error_set(err, code, "cannot record: %s", error_reason(code)) : 0;
 }
 
@@ -504,19 +515,42 @@ static void perf_stop(struct collector *base)
 	perf_tasks_stop(c->tasks);
 	drain(c, true);
 	finish_backlog(c);
+	c->stopped = true;
 }
 
-static int perf_read(struct collector *base, struct profile *p, struct error *err)
+/* What the kernel has written until now, unless sampling has stopped. */
+static int begin_reading(struct perf_collector *c, enum collect_range range)
+{
+	if (range == COLLECT_WHOLE)
+		return 0;
+	if (!c->stopped) {
+		drain(c, false);
+		make_room(c);
+	}
+	return stack_store_begin_reading(c->store);
+}
+
+static int perf_read(struct collector *base, enum collect_range range, struct profile *p,
+		     struct error *err)
 {
 	struct perf_collector *c = of(base);
+	struct module_set *set = perf_modules_set(c->modules);
 	int code = event_describe(c->event, c->opt.frequency, p);
 
 	if (!code)
-		code = stack_store_to_profile(c->store, perf_modules_set(c->modules), &c->opt, NULL,
-					      p);
+		code = begin_reading(c, range);
 	if (!code)
+		code = range == COLLECT_SINCE
+			       ? stack_store_take(c->store, set, &c->opt, NULL, p)
+			       : stack_store_to_profile(c->store, set, &c->opt, NULL, p);
+	if (!code && range == COLLECT_WHOLE)
 		stack_store_clear(c->store);
 	return code ? error_set(err, code, "cannot build the profile: %s", error_reason(code)) : 0;
+}
+
+static int perf_fd(struct collector *base)
+{
+	return of(base)->events;
 }
 
 static void perf_shrink(struct collector *base)
@@ -539,6 +573,8 @@ static void perf_free(struct collector *base)
 {
 	struct perf_collector *c = of(base);
 
+	if (c->events >= 0)
+		close(c->events);
 	perf_tasks_free(c->tasks);
 	perf_rings_free(c->rings);
 	perf_backlog_free(c->backlog);
@@ -554,6 +590,7 @@ static const struct collector_ops perf_ops = {
 	.prepare = perf_prepare,
 	.start = perf_start,
 	.poll = perf_poll,
+	.fd = perf_fd,
 	.stop = perf_stop,
 	.read = perf_read,
 	.shrink = perf_shrink,
@@ -568,6 +605,7 @@ int perf_collector_new(const struct collect_options *opt, struct collector **out
 	if (!c)
 		return error_set(err, -ENOMEM, "cannot record: out of memory");
 	c->base.ops = &perf_ops;
+	c->events = -1;
 	c->opt = *opt;
 	c->event = ((const struct event_options *)opt->own)->event;
 	memory_bound_init(&c->bound, opt->max_memory);

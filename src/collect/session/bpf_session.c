@@ -7,19 +7,17 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
+#include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "base/regular_file.h"
 #include "collect/session/count_maps.h"
+#include "collect/session/discovery.h"
 #include "collect/session/module_set.h"
 #include "collect/session/memory_bound.h"
 #include "collect/session/pending.h"
 #include "collect/session/stack_store.h"
-#include "target/pid_space.h"
 
-#define ITER_RECORDS 64
 #define ORPHANS_MAX 65536u
 #define POLL_MOST_NS 50000000ull
 
@@ -40,10 +38,12 @@ struct bpf_session {
 	orphan_vec orphans;
 	u64 whole; /* stacks that came from user space */
 	struct ring_buffer *ring;
+	int events; /* epoll: the rings, and the loader of files */
 	struct memory_bound bound;
 	size_t room; /* bytes that stacks may have; 0: any */
 	bpf_session_merge_fn before_merge; /* may be NULL */
 	void *before_merge_arg;
+	bool drained; /* sampling has stopped, and everything has been taken in */
 	bool merging; /* or it is not the time for that */
 	u64 drain_until_ns; /* CLOCK_MONOTONIC; 0: until nothing is left */
 	struct count_maps counts;
@@ -247,16 +247,17 @@ int bpf_session_listen(struct bpf_session *s, int ring_fd, ring_buffer_sample_fn
 	return ring_buffer__add(s->ring, ring_fd, fn, arg);
 }
 
+int bpf_session_fd(const struct bpf_session *s)
+{
+	return s->events;
+}
+
 /* Until the ring buffer or the loader of files has something. */
 static void wait_for_news(struct bpf_session *s, int timeout_ms)
 {
-	struct pollfd fds[] = {
-		{.fd = ring_buffer__epoll_fd(s->ring), .events = POLLIN},
-		{.fd = module_set_fd(s->modules), .events = POLLIN},
-	};
+	struct pollfd p = {.fd = s->events, .events = POLLIN};
 
-	(void)poll(fds, ARRAY_LEN(fds),
-		   timeout_ms); /* interrupted: what is there is worth taking */
+	(void)poll(&p, 1, timeout_ms); /* interrupted: what is there is worth taking */
 }
 
 int bpf_session_poll(struct bpf_session *s, int timeout_ms)
@@ -309,6 +310,7 @@ void bpf_session_drain(struct bpf_session *s)
 	place_orphans(s);
 	make_room(s);
 	log_counters(s);
+	s->drained = true;
 }
 
 void bpf_session_add(struct bpf_session *s, const struct sample_key *key, enum tally_part part,
@@ -323,12 +325,28 @@ u32 bpf_session_module(const struct bpf_session *s, const struct map_entry *e)
 	return module_set_find(s->modules, e);
 }
 
-int bpf_session_read(struct bpf_session *s, const struct sample_mapping *mapping, struct profile *p,
-		     struct error *err)
+int bpf_session_begin_reading(struct bpf_session *s, enum collect_range range)
 {
-	int code = stack_store_to_profile(s->store, s->modules, s->opt, mapping, p);
+	int err = 0;
 
-	if (!code)
+	if (range == COLLECT_WHOLE)
+		return 0;
+	if (!s->drained) {
+		make_room(s);
+		err = flip_counts(s);
+		take_modules(s);
+	}
+	return err ? err : stack_store_begin_reading(s->store);
+}
+
+int bpf_session_read(struct bpf_session *s, enum collect_range range,
+		     const struct sample_mapping *mapping, struct profile *p, struct error *err)
+{
+	int code = range == COLLECT_SINCE
+			   ? stack_store_take(s->store, s->modules, s->opt, mapping, p)
+			   : stack_store_to_profile(s->store, s->modules, s->opt, mapping, p);
+
+	if (!code && range == COLLECT_WHOLE)
 		stack_store_clear(s->store);
 	return code ? error_set(err, code, "cannot build the profile: %s", error_reason(code)) : 0;
 }
@@ -373,97 +391,16 @@ struct module_set *bpf_session_modules(struct bpf_session *s)
 	return s->modules;
 }
 
-/* ---- who and what, before recording ---- */
-
-static int mark_initial(struct bpf_session *s, pid_t tgid, u32 value)
-{
-	struct proc_pid key = pid_to_proc(tgid);
-
-	return bpf_map_update_elem(s->initial_threads_fd, &key, &value, BPF_ANY);
-}
-
-/* Reads what list_mappings writes; every record is a file whose table is loaded at once. */
-static int list_and_load(struct bpf_session *s, struct bpf_program *list_mappings)
-{
-	struct module_record *records = calloc(ITER_RECORDS, sizeof(*records));
-	struct bpf_link *link = NULL;
-	int fd = -1, err = 0;
-	ssize_t got;
-
-	if (!records)
-		return -ENOMEM;
-	link = bpf_program__attach_iter(list_mappings, NULL);
-	if (!link) {
-		err = -errno;
-		goto out;
-	}
-	fd = bpf_iter_create(bpf_link__fd(link));
-	if (fd < 0) {
-		err = -errno;
-		goto out;
-	}
-	VEC(struct module_record) all = {0};
-
-	/* First all of it, then the files: the target's mmap lock is held while the iterator runs. */
-	while ((got = read(fd, records, ITER_RECORDS * sizeof(*records))) > 0 ||
-	       (got < 0 && errno == EAGAIN)) {
-		for (ssize_t i = 0; !err && i < got / (ssize_t)sizeof(*records); i++)
-			err = vec_push(&all, records[i]);
-	}
-	if (got < 0)
-		err = -errno;
-	vec_for_each(&all, r)
-		module_set_record(s->modules, r);
-	module_set_wait(s->modules);
-	vec_release(&all);
-out:
-	if (fd >= 0)
-		close(fd);
-	bpf_link__destroy(link);
-	free(records);
-	return err;
-}
-
-/*
- * The kernel's name for a file is its inode, and only mappings show it: so the files of a command that
- * has not begun are mapped here, for as long as it takes to list them.
- */
-static void *map_for_listing(struct readers *readers, const char *path)
-{
-	struct input_file in;
-	void *mem = MAP_FAILED;
-
-	if (regular_file_input(readers, path, &in))
-		return NULL;
-	if (in.fd >= 0) /* else it is met when the command maps it */
-		mem = mmap(NULL, 1, PROT_READ | PROT_EXEC, MAP_PRIVATE, in.fd, 0);
-	input_file_close(&in);
-	return mem == MAP_FAILED ? NULL : mem;
-}
-
 int bpf_session_discover(struct bpf_session *s, struct bpf_program *list_mappings,
 			 char *const *extra, struct error *err)
 {
-	VEC(void *) mapped = {0};
-	int code = 0;
+	const struct discovery d = {.opt = s->opt,
+				    .modules = s->modules,
+				    .initial_threads_fd = s->initial_threads_fd,
+				    .list_mappings = list_mappings,
+				    .extra = extra};
+	int code = discovery_run(&d);
 
-	vec_for_each(&s->opt->target->processes, p) {
-		if (!code)
-			code = mark_initial(s, p->tgid, INITIAL_TARGET);
-	}
-	for (; extra && *extra; extra++) {
-		void *mem = map_for_listing(s->opt->readers, *extra);
-
-		if (mem && vec_push(&mapped, mem))
-			munmap(mem, 1);
-	}
-	if (mapped.len && !code)
-		code = mark_initial(s, getpid(), INITIAL_LIST_ONLY);
-	if (!code)
-		code = list_and_load(s, list_mappings);
-	vec_for_each(&mapped, mem)
-		munmap(*mem, 1);
-	vec_release(&mapped);
 	if (code)
 		return error_set(err, code, "cannot list what the target has mapped: %s",
 				 error_reason(code));
@@ -475,6 +412,24 @@ int bpf_session_discover(struct bpf_session *s, struct bpf_program *list_mapping
 }
 
 /* ---- life ---- */
+
+static int watch(struct bpf_session *s, int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+
+	return epoll_ctl(s->events, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}
+
+static int new_events(struct bpf_session *s)
+{
+	int err;
+
+	s->events = epoll_create1(EPOLL_CLOEXEC);
+	if (s->events < 0)
+		return -errno;
+	err = watch(s, ring_buffer__epoll_fd(s->ring));
+	return err ? err : watch(s, module_set_fd(s->modules));
+}
 
 static int new_pending(struct bpf_session *s)
 {
@@ -493,6 +448,7 @@ int bpf_session_new(struct bpf_object *obj, struct sample_control *control,
 
 	if (!s)
 		return error_set(err, -ENOMEM, "cannot record: out of memory");
+	s->events = -1;
 	s->obj = obj;
 	s->control = control;
 	s->opt = opt;
@@ -510,6 +466,8 @@ int bpf_session_new(struct bpf_object *obj, struct sample_control *control,
 		s->ring = ring_buffer__new(map_fd(obj, "records"), record_arrived, s, NULL);
 		code = s->ring ? 0 : -errno;
 	}
+	if (!code)
+		code = new_events(s);
 	if (code) {
 		bpf_session_free(s);
 		return error_set(err, code, "cannot set up the BPF maps: %s", error_reason(code));
@@ -522,6 +480,8 @@ void bpf_session_free(struct bpf_session *s)
 {
 	if (!s)
 		return;
+	if (s->events >= 0)
+		close(s->events);
 	ring_buffer__free(s->ring);
 	pending_free(s->pending);
 	stack_store_free(s->store);

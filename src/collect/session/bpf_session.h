@@ -54,7 +54,7 @@ void bpf_session_reuse_maps(struct bpf_session *s, bool on);
 /* Counts of user space's own, under a key whose frames are known. */
 void bpf_session_add(struct bpf_session *s, const struct sample_key *key, enum tally_part part,
 		     const struct sample_count *n);
-/* Makes the weights of a cause add up to `total`, each in proportion; before reading. */
+/* In profiles, the weights of a cause add up to `total` since the start, each in proportion. */
 void bpf_session_scale(struct bpf_session *s, enum wait_cause cause, u64 total);
 /* Borrowed; grows while recording. */
 struct module_set *bpf_session_modules(struct bpf_session *s);
@@ -70,10 +70,17 @@ struct stack_store *bpf_session_store(struct bpf_session *s); /* borrowed */
 void bpf_session_take_stacks(struct bpf_session *s);
 
 /* As in struct collector_ops. */
+int bpf_session_fd(const struct bpf_session *s);
 int bpf_session_poll(struct bpf_session *s, int timeout_ms);
 void bpf_session_drain(struct bpf_session *s); /* once sampling stopped */
-/* Once, or again after a failure. `meaning`: see stack_store.h; may be NULL. */
-int bpf_session_read(struct bpf_session *s, const struct sample_mapping *mapping, struct profile *p,
+/*
+ * Before a profile is made of a range: takes in what the kernel has counted so far, unless sampling has stopped, which
+ * takes 5 to 20 ms (program_barrier.h). What goes on can be added then, as TALLY_ONGOING.
+ */
+int bpf_session_begin_reading(struct bpf_session *s, enum collect_range range) MUST_CHECK;
+/* `mapping`: see stack_store.h; may be NULL. */
+int bpf_session_read(struct bpf_session *s, enum collect_range range,
+		     const struct sample_mapping *mapping, struct profile *p,
 		     struct error *err) MUST_CHECK;
 void bpf_session_shrink(struct bpf_session *s);
 void bpf_session_stats(struct bpf_session *s, struct collect_stats *out);

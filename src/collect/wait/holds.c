@@ -41,6 +41,7 @@ struct holds_collector {
 	struct process_watch *processes;
 	u64 names_at, names_step; /* CLOCK_MONOTONIC ns */
 	pid_vec unnamed; /* whose files are still to be noted this time */
+	struct gaps gaps;
 	struct overhead_watch watch;
 	struct probe_overhead overhead; /* of the whole recording */
 };
@@ -319,7 +320,7 @@ static int holds_poll(struct collector *base, int timeout_ms)
 	return bpf_session_poll(c->session, timeout_ms);
 }
 
-/* ---- the end ---- */
+/* ---- locks that are held ---- */
 
 /* Only a mutex says whether it is held still; of other locks, and of calls that failed, nothing is known. */
 static bool is_held(const struct held_key *key, const struct held *h)
@@ -332,27 +333,50 @@ static bool is_held(const struct held_key *key, const struct held *h)
 	return w.owner[0].nr == h->inner.nr || w.owner[1].nr == h->inner.nr;
 }
 
-static void add_unfinished(struct holds_collector *c, u64 now)
+struct ongoing_holds {
+	struct holds_collector *c;
+	enum tally_part part; /* TALLY_COUNT: for good; TALLY_ONGOING: for one profile */
+	u64 now;
+};
+
+/* While recording, the entry may be given back, and to another lock, while it is read. */
+static bool is_settled(const struct ongoing_holds *o, const void *key, const struct held *h)
 {
-	int fd = bpf_map__fd(c->skel->maps.helds);
-	struct held_key key, *from = NULL, next;
-	struct held h;
+	int fd = bpf_map__fd(o->c->skel->maps.helds);
+	struct held again;
 
-	while (!bpf_map_get_next_key(fd, from, &next)) {
-		struct sample_count n = {.samples = 1};
-		struct sample_key counted;
+	return o->part == TALLY_COUNT ||
+	       (!bpf_map_lookup_elem(fd, key, &again) && again.since == h->since &&
+		!memcmp(&again.key, &h->key, sizeof(again.key)));
+}
 
-		key = next;
-		from = &key;
-		if (bpf_map_lookup_elem(fd, &key, &h) || now <= h.since || !is_held(&key, &h))
-			continue;
-		counted = h.key;
-		counted.object = key.object;
-		counted.cause = HOLD_CAUSE(h.kind);
-		counted.outcome = h.contended;
-		n.weight = now - h.since;
-		bpf_session_add(c->session, &counted, TALLY_COUNT, &n);
-	}
+static int add_ongoing(void *arg, const void *key, const void *value)
+{
+	const struct ongoing_holds *o = arg;
+	const struct held_key *k = key;
+	const struct held *h = value;
+	struct sample_count n = {.samples = 1};
+	struct sample_key counted = h->key;
+
+	if (o->now <= h->since || !is_held(k, h) || !is_settled(o, key, h))
+		return 0;
+	counted.object = k->object;
+	counted.cause = HOLD_CAUSE(h->kind);
+	counted.outcome = h->contended;
+	n.weight = o->now - h->since;
+	bpf_session_add(o->c->session, &counted, o->part, &n);
+	return 0;
+}
+
+static int add_ongoing_holds(struct holds_collector *c, enum tally_part part, u64 now)
+{
+	struct ongoing_holds o = {c, part, now};
+
+	return map_walk(&(struct map_walk){.fd = bpf_map__fd(c->skel->maps.helds),
+					   .key_size = sizeof(struct held_key),
+					   .value_size = sizeof(struct held),
+					   .entry = add_ongoing,
+					   .arg = &o});
 }
 
 static void holds_stop(struct collector *base)
@@ -367,10 +391,18 @@ static void holds_stop(struct collector *base)
 	c->skel->links.on_come = NULL;
 	lock_probes_detach(c->probes);
 	bpf_session_drain(c->session);
-	add_unfinished(c, now);
+	gaps_note(&c->gaps, GAP_WAITS, add_ongoing_holds(c, TALLY_COUNT, now));
 }
 
-static int holds_read(struct collector *base, struct profile *p, struct error *err)
+static int begin_reading(struct holds_collector *c, enum collect_range range)
+{
+	int err = bpf_session_begin_reading(c->session, range);
+
+	return err || c->skel->bss->stopped ? err : add_ongoing_holds(c, TALLY_ONGOING, now_ns());
+}
+
+static int holds_read(struct collector *base, enum collect_range range, struct profile *p,
+		      struct error *err)
 {
 	struct holds_collector *c = of(base);
 	struct wait_samples reading = {.kind = WAIT_READ_HOLDS, .names = c->names};
@@ -383,9 +415,16 @@ static int holds_read(struct collector *base, struct profile *p, struct error *e
 		code = profile_add_sample_type(p, "held", "nanoseconds");
 	if (!code)
 		code = profile_set_period(p, "acquisitions", "count", 1);
+	if (!code)
+		code = begin_reading(c, range);
 	if (code)
 		return error_set(err, code, "cannot build the profile: %s", error_reason(code));
-	return bpf_session_read(c->session, &mapping, p, err);
+	return bpf_session_read(c->session, range, &mapping, p, err);
+}
+
+static int holds_fd(struct collector *base)
+{
+	return bpf_session_fd(of(base)->session);
 }
 
 static void holds_shrink(struct collector *base)
@@ -398,6 +437,7 @@ static void holds_stats(struct collector *base, struct collect_stats *out)
 	struct holds_collector *c = of(base);
 
 	bpf_session_stats(c->session, out);
+	gaps_add(&out->gaps, &c->gaps);
 	collect_stats_lose(out, "wait table full", bpf_session_stat(c->session, STAT_LOST_WAIT));
 }
 
@@ -439,6 +479,7 @@ static const struct collector_ops holds_ops = {
 	.prepare = holds_prepare,
 	.start = holds_start,
 	.poll = holds_poll,
+	.fd = holds_fd,
 	.stop = holds_stop,
 	.read = holds_read,
 	.shrink = holds_shrink,

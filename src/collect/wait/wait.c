@@ -12,6 +12,7 @@
 #include "collect/perf_event.h"
 #include "collect/wait/deadlock.h"
 #include "collect/wait/lock_names.h"
+#include "collect/wait/ongoing_waits.h"
 #include "collect/wait/wait.h"
 #include "collect/session/map_walk.h"
 #include "collect/wait/wait_samples.h"
@@ -24,7 +25,6 @@
 #define NSEC_PER_SEC 1000000000ull
 #define NOTED_PROCESSES 64u
 #define OWNER_TICKS 997 /* Hz: how soon an owner that runs is found */
-#define RING_AGE_NS 100000000ull /* a deadlock does not pass */
 
 struct wait_view {
 	u32 mode; /* enum wait_mode */
@@ -72,12 +72,11 @@ struct wait_collector {
 	struct bpf_session *session;
 	struct perf_ticker *ticker;
 	struct gaps gaps;
-	u64 running_ns; /* of threads that still ran at the end */
+	bool stopped;
 	u64 unfinished, unfinished_ns;
 	struct lock_names *names; /* where locks are told apart, else NULL */
 	u64 begun; /* ns: from when on time counts */
 	u64 started, noted; /* ns: when recording began, and when mappings were read last */
-	ring_waiter_vec waiters; /* who waited for locks in the end */
 	struct wait_ring_member ring[WAIT_RING_MAX];
 	u32 ring_len;
 };
@@ -288,113 +287,33 @@ static int wait_poll(struct collector *base, int timeout_ms)
 	return ended;
 }
 
-/* ---- the end: what still goes on counts up to now ---- */
+/* ---- what goes on ---- */
 
-static u64 passed(const struct wait_collector *c, u64 from, u64 to)
+static struct ongoing_waits ongoing_waits_of(const struct wait_collector *c, enum tally_part part)
 {
-	from = from > c->begun ? from : c->begun;
-	return to > from ? to - from : 0;
+	return (struct ongoing_waits){
+		.session = c->session,
+		.part = part,
+		.threads_fd = bpf_map__fd(c->skel->maps.thread_waits),
+		.mode = c->view->mode,
+		.min_ns = c->own->min_ns,
+		.begun = c->begun,
+		.now = now_ns(),
+	};
 }
 
-static void add(struct wait_collector *c, const struct sample_key *key, u64 samples, u64 ns)
+/* Ticks say where time goes, the scheduler how much it is. */
+static void scale_running(struct wait_collector *c, const struct ongoing_waits *w)
 {
-	struct sample_count n = {.samples = samples, .weight = ns};
-
-	if (c->view->mode != WAIT_MODE_BLOCK || ns >= c->own->min_ns)
-		bpf_session_add(c->session, key, TALLY_COUNT, &n);
-}
-
-/* Who waits without limit, and has for a while, may be part of a deadlock. */
-static int note_waiter(struct wait_collector *c, const struct thread_wait *t, u64 now)
-{
-	struct ring_waiter w = {.inner = t->inner, .lock = t->object};
-
-	if (c->view->mode != WAIT_MODE_BLOCK || t->running || t->cause != WAIT_LOCK || t->woken ||
-	    t->timed || !t->counted || now - t->since < RING_AGE_NS)
-		return 0;
-	if (pid_from_proc(t->proc_tgid, &w.tgid) || pid_from_proc(t->proc_tid, &w.tid))
-		return 0;
-	wait_ring_owners(&w);
-	return vec_push(&c->waiters, w);
-}
-
-/* block: a wait that goes on, and one that was over but for what the thread would do next. */
-static void end_lock_wait(struct wait_collector *c, const struct thread_wait *t, u64 now)
-{
-	bool waits = !t->running && t->counted && t->cause == WAIT_LOCK;
-	struct sample_key key = t->key;
-
-	if (t->first && !waits)
-		add(c, &t->past, 1, passed(c, t->first, t->came));
-	if (!waits)
-		return;
-	key.object = t->object;
-	key.cause = WAIT_LOCK;
-	key.outcome = WAIT_UNFINISHED;
-	add(c, &key, 1, passed(c, t->first ? t->first : t->since, now));
-}
-
-static void end_off_cpu(struct wait_collector *c, const struct thread_wait *t, u64 now)
-{
-	u64 woken = t->woken >= t->since && t->woken <= now ? t->woken : now;
-	struct sample_key key = t->key;
-
-	if (t->running || !t->counted || now - t->since < c->own->min_ns)
-		return;
-	key.cause = t->cause;
-	key.object = t->waker;
-	if (t->cause != WAIT_RUNNABLE)
-		add(c, &key, 1, passed(c, t->since, woken));
-	key.cause = WAIT_RUNNABLE;
-	key.object = 0;
-	if (woken < now || t->cause == WAIT_RUNNABLE)
-		add(c, &key, t->cause == WAIT_RUNNABLE, passed(c, woken, now));
-}
-
-static void end_wait(struct wait_collector *c, const struct thread_wait *t, u64 now)
-{
-	if (now <= t->since)
-		return;
-	if (t->running)
-		c->running_ns += passed(c, t->since, now);
-	if (c->view->mode == WAIT_MODE_BLOCK)
-		end_lock_wait(c, t, now);
-	else if (c->view->mode == WAIT_MODE_OFFCPU)
-		end_off_cpu(c, t, now);
-	else if (!t->running && t->cause == WAIT_LOCK && !t->woken) {
-		c->unfinished++;
-		c->unfinished_ns += passed(c, t->since, now);
-	}
-}
-
-struct wait_end {
-	struct wait_collector *c;
-	u64 now;
-};
-
-static int end_thread(void *arg, const void *key, const void *value)
-{
-	const struct wait_end *e = arg;
-
-	end_wait(e->c, value, e->now);
-	return note_waiter(e->c, value, e->now);
-}
-
-static int end_waits(struct wait_collector *c, u64 now)
-{
-	struct wait_end e = {c, now};
-
-	return map_walk(&(struct map_walk){.fd = bpf_map__fd(c->skel->maps.thread_waits),
-					   .key_size = sizeof(struct global_pid),
-					   .value_size = sizeof(struct thread_wait),
-					   .entry = end_thread,
-					   .arg = &e});
+	if (c->view->ticks)
+		bpf_session_scale(c->session, WAIT_NONE,
+				  bpf_session_stat(c->session, STAT_RUNNING) + w->running_ns);
 }
 
 static void wait_stop(struct collector *base)
 {
 	struct wait_collector *c = of(base);
-	u64 now = now_ns();
+	struct ongoing_waits w = ongoing_waits_of(c, TALLY_COUNT);
 
 	bpf_link__destroy(c->skel->links.on_switch);
 	bpf_link__destroy(c->skel->links.on_waking);
@@ -402,12 +321,13 @@ static void wait_stop(struct collector *base)
 	if (c->ticker)
 		perf_ticker_stop(c->ticker);
 	bpf_session_drain(c->session);
-	gaps_note(&c->gaps, GAP_WAITS, end_waits(c, now));
-	c->ring_len = wait_ring_find(c->waiters.data, (u32)c->waiters.len, c->ring, WAIT_RING_MAX);
-	/* Ticks say where time goes, the scheduler how much it is. */
-	if (c->view->ticks)
-		bpf_session_scale(c->session, WAIT_NONE,
-				  bpf_session_stat(c->session, STAT_RUNNING) + c->running_ns);
+	gaps_note(&c->gaps, GAP_WAITS, ongoing_waits_count(&w));
+	c->unfinished = w.unfinished;
+	c->unfinished_ns = w.unfinished_ns;
+	c->ring_len = wait_ring_find(w.waiters.data, (u32)w.waiters.len, c->ring, WAIT_RING_MAX);
+	vec_release(&w.waiters);
+	scale_running(c, &w);
+	c->stopped = true;
 }
 
 /* ---- the profile ---- */
@@ -431,7 +351,20 @@ static int add_types(const struct wait_collector *c, struct profile *p)
 	return code;
 }
 
-static int wait_read(struct collector *base, struct profile *p, struct error *err)
+static int begin_reading(struct wait_collector *c, enum collect_range range)
+{
+	int err = bpf_session_begin_reading(c->session, range);
+	struct ongoing_waits w = ongoing_waits_of(c, TALLY_ONGOING);
+
+	if (err || c->stopped)
+		return err;
+	err = ongoing_waits_count(&w);
+	scale_running(c, &w);
+	return err;
+}
+
+static int wait_read(struct collector *base, enum collect_range range, struct profile *p,
+		     struct error *err)
 {
 	struct wait_collector *c = of(base);
 	struct wait_samples reading = {
@@ -442,9 +375,16 @@ static int wait_read(struct collector *base, struct profile *p, struct error *er
 	struct sample_mapping mapping = wait_mapping(&reading);
 	int code = add_types(c, p);
 
+	if (!code)
+		code = begin_reading(c, range);
 	if (code)
 		return error_set(err, code, "cannot build the profile: %s", error_reason(code));
-	return bpf_session_read(c->session, &mapping, p, err);
+	return bpf_session_read(c->session, range, &mapping, p, err);
+}
+
+static int wait_fd(struct collector *base)
+{
+	return bpf_session_fd(of(base)->session);
 }
 
 static void wait_shrink(struct collector *base)
@@ -497,7 +437,6 @@ static void wait_free(struct collector *base)
 	lock_names_free(c->names);
 	bpf_session_free(c->session);
 	wait_bpf__destroy(c->skel);
-	vec_release(&c->waiters);
 	free(c);
 }
 
@@ -506,6 +445,7 @@ static const struct collector_ops wait_ops = {
 	.prepare = wait_prepare,
 	.start = wait_start,
 	.poll = wait_poll,
+	.fd = wait_fd,
 	.stop = wait_stop,
 	.read = wait_read,
 	.shrink = wait_shrink,

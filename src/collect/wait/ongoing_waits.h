@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The waits that have not ended (bpf/wait_table.bpf.h): counted up to now, either for good when recording has stopped,
+ * or for one profile while it goes on. The table of the kernel stays as it is.
+ */
+#ifndef CPROF_COLLECT_ONGOING_WAITS_H
+#define CPROF_COLLECT_ONGOING_WAITS_H
+
+#include "collect/session/bpf_session.h"
+#include "collect/wait/wait_ring.h"
+
+struct ongoing_waits {
+	struct bpf_session *session; /* where they are counted */
+	enum tally_part part; /* TALLY_COUNT: for good; TALLY_ONGOING */
+	int threads_fd; /* the map thread_waits */
+	u32 mode; /* enum wait_mode */
+	u64 min_ns; /* shorter waits are left out */
+	u64 begun; /* CLOCK_MONOTONIC ns: from when on time counts */
+	u64 now;
+	/* What was found. */
+	u64 running_ns; /* of threads that run */
+	u64 unfinished, unfinished_ns; /* mutex: waits that nobody has ended */
+	ring_waiter_vec
+		waiters; /* block, for good: who waits for locks without a limit; the caller's */
+};
+
+int ongoing_waits_count(struct ongoing_waits *w) MUST_CHECK;
+
+#endif
