@@ -13,9 +13,7 @@
 #include "summary.h"
 #include "terminal.h"
 
-#define POLL_MS 100
 #define RESERVE (1u << 20) /* more than a pprof file takes to be written */
-#define PROGRESS_NS 500000000ull /* between two looks at the counters, for the progress line */
 
 struct session {
 	const struct profile_kind *kind;
@@ -66,6 +64,28 @@ static void fill_collect_options(const struct session *s, struct collect_options
 	};
 }
 
+static bool interrupted(void *arg)
+{
+	return interrupt_count() > 0;
+}
+
+static void show_progress(void *arg, struct recording *r)
+{
+	struct session *s = arg;
+	double done = (double)recording_elapsed_ns(r) / 1e9;
+	const char *title = recording_target(r)->title;
+	struct collect_stats now;
+
+	recording_stats(r, &now);
+	if (s->o.duration_ns)
+		terminal_progress(&s->term, "recording %s: %.0f of %.0f s, %llu samples", title,
+				  done, (double)s->o.duration_ns / 1e9,
+				  (unsigned long long)now.samples);
+	else
+		terminal_progress(&s->term, "recording %s: %.0f s, %llu samples (Ctrl-C ends)",
+				  title, done, (unsigned long long)now.samples);
+}
+
 /* What is left of the work then is to write what there is. */
 static bool interrupted_again(void *arg)
 {
@@ -94,6 +114,9 @@ static int make_recording(struct session *s)
 		.children = o->children,
 		.mode = o->mode,
 		.no_inlines = !o->inlines,
+		.stop = interrupted,
+		.progress = terminal_shows_progress(&s->term) ? show_progress : NULL,
+		.arg = s,
 		.stop_naming = interrupted_again,
 		.stop_arg = s,
 	};
@@ -104,46 +127,13 @@ static int make_recording(struct session *s)
 
 /* ---- recording ---- */
 
-static void show_progress(struct session *s)
-{
-	double done = (double)recording_elapsed_ns(s->recording) / 1e9;
-	const char *title = recording_target(s->recording)->title;
-	struct collect_stats now;
-
-	recording_stats(s->recording, &now);
-	if (s->o.duration_ns)
-		terminal_progress(&s->term, "recording %s: %.0f of %.0f s, %llu samples", title,
-				  done, (double)s->o.duration_ns / 1e9,
-				  (unsigned long long)now.samples);
-	else
-		terminal_progress(&s->term, "recording %s: %.0f s, %llu samples (Ctrl-C ends)",
-				  title, done, (unsigned long long)now.samples);
-}
-
 /* Until the time is up, somebody interrupts, or there is nobody left to profile. */
 static int record(struct session *s)
 {
-	int code = recording_start(s->recording, &s->err), over = 0;
-	u64 shown = 0;
+	int code = recording_run(s->recording, &s->err);
 
-	if (code)
-		return code;
-	while (!interrupt_count() && !over) {
-		u64 elapsed;
-
-		over = recording_step(s->recording, POLL_MS);
-		elapsed = recording_elapsed_ns(s->recording);
-		if (terminal_shows_progress(&s->term) && elapsed - shown >= PROGRESS_NS) {
-			show_progress(s);
-			shown = elapsed;
-		}
-	}
 	terminal_progress_end(&s->term);
-	if (over < 0)
-		log_warn(&s->term.log, "the recording ended early, after %.1f s: %s",
-			 (double)recording_elapsed_ns(s->recording) / 1e9, error_reason(over));
-	recording_stop(s->recording);
-	return 0;
+	return code;
 }
 
 /* ---- the end ---- */

@@ -5,7 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,27 +15,12 @@
 #include "collect/events.h"
 #include "collect/libbpf_log.h"
 #include "record/losses.h"
-#include "record/preload.h"
+#include "record/recording_impl.h"
 #include "target/proc_fs.h"
 
 #define NSEC_PER_SEC 1000000000ull
-#define READ_TRIES 12 /* each with half the memory of the one before */
+#define PROGRESS_NS 500000000ull
 #define COMMAND_SETTLE_MS 20 /* a command that is about to end is waited for */
-
-struct recording {
-	struct recording_options o;
-	const struct profile_kind *kind;
-	struct target target;
-	struct command command;
-	struct preload preload;
-	struct collect_options collect;
-	struct collector *collector;
-	struct collect_stats stats; /* once there is no collector */
-	struct symbolize_stats names;
-	struct gaps gaps; /* beside those of the collector */
-	struct lines summary; /* of the kind */
-	u64 wall_start_ns, start_ns, elapsed_ns;
-};
 
 static u64 now_ns(clockid_t clock)
 {
@@ -119,7 +105,7 @@ static bool several_processes(const struct recording *r)
 
 /* ---- how ---- */
 
-static void free_collector(struct recording *r)
+void recording_free_collector(struct recording *r)
 {
 	if (r->collector)
 		r->collector->ops->free(r->collector);
@@ -133,7 +119,7 @@ static int prepare_with(struct recording *r, collector_new_fn make, struct error
 	if (!err)
 		err = r->collector->ops->prepare(r->collector, error);
 	if (err)
-		free_collector(r);
+		recording_free_collector(r);
 	return err;
 }
 
@@ -213,6 +199,7 @@ int recording_new(const struct recording_options *opt, struct recording **out, s
 	r->o = *opt;
 	r->kind = opt->kind;
 	r->target.cgroup.fd = -1;
+	r->events = r->timer = -1;
 	r->collect = opt->collect;
 	if (!r->collect.own)
 		r->collect.own = r->kind->defaults;
@@ -237,14 +224,24 @@ int recording_new(const struct recording_options *opt, struct recording **out, s
 	return err;
 }
 
+static void close_events(struct recording *r)
+{
+	if (r->timer >= 0)
+		close(r->timer);
+	if (r->events >= 0)
+		close(r->events);
+	r->timer = r->events = -1;
+}
+
 void recording_free(struct recording *r)
 {
 	if (!r)
 		return;
 	if (r->o.target == RECORDING_COMMAND)
 		command_release(&r->command);
+	close_events(r);
 	preload_release(&r->preload);
-	free_collector(r);
+	recording_free_collector(r);
 	lines_release(&r->summary);
 	target_release(&r->target);
 	module_store_free(r->collect.store);
@@ -285,9 +282,15 @@ static void refresh_command(struct recording *r)
 		r->target.processes.data[0] = now;
 }
 
-static void take_time(struct recording *r)
+void recording_take_time(struct recording *r)
 {
-	r->elapsed_ns = now_ns(CLOCK_MONOTONIC) - r->start_ns;
+	if (!r->stopped)
+		r->elapsed_ns = now_ns(CLOCK_MONOTONIC) - r->start_ns;
+}
+
+static bool is_stopped(const struct recording *r)
+{
+	return r->o.stop && r->o.stop(r->o.arg);
 }
 
 /* Not longer than asked, and not beyond the end. */
@@ -295,6 +298,8 @@ static int bounded_ms(const struct recording *r, int timeout_ms)
 {
 	u64 left;
 
+	if (timeout_ms > RECORDING_STEP_MS)
+		timeout_ms = RECORDING_STEP_MS;
 	if (!r->collect.duration_ns)
 		return timeout_ms;
 	if (r->elapsed_ns >= r->collect.duration_ns)
@@ -303,139 +308,105 @@ static int bounded_ms(const struct recording *r, int timeout_ms)
 	return left < (u64)timeout_ms ? (int)left : timeout_ms;
 }
 
+/* The descriptor is readable again when the next step is due. */
+static void set_timer(struct recording *r)
+{
+	struct itimerspec next = {.it_value.tv_nsec = bounded_ms(r, RECORDING_STEP_MS) * 1000000l};
+
+	if (r->timer < 0)
+		return;
+	if (!next.it_value.tv_nsec)
+		next.it_value.tv_nsec = 1; /* 0 would be never */
+	timerfd_settime(r->timer, 0, &next, NULL);
+}
+
+static void tell_progress(struct recording *r)
+{
+	if (!r->o.progress || r->elapsed_ns - r->progress_ns < PROGRESS_NS)
+		return;
+	r->progress_ns = r->elapsed_ns;
+	r->o.progress(r->o.arg, r);
+}
+
 int recording_step(struct recording *r, int timeout_ms)
 {
 	const struct log *before = libbpf_log_begin(r->collect.log);
 	int ended;
 
-	take_time(r);
+	recording_take_time(r);
 	ended = r->collector->ops->poll(r->collector, bounded_ms(r, timeout_ms));
 	libbpf_log_end(before);
-	take_time(r);
+	recording_take_time(r);
+	set_timer(r);
 	if (ended < 0)
 		return ended;
+	tell_progress(r);
 	if (r->o.target == RECORDING_COMMAND) {
 		refresh_command(r);
 		ended = command_poll(&r->command) && (ended || !r->o.children);
 	}
-	return ended || (r->collect.duration_ns && r->elapsed_ns >= r->collect.duration_ns);
+	return ended || is_stopped(r) ||
+	       (r->collect.duration_ns && r->elapsed_ns >= r->collect.duration_ns);
 }
 
 void recording_stop(struct recording *r)
 {
 	const struct log *before = libbpf_log_begin(r->collect.log);
 
-	take_time(r);
+	recording_take_time(r);
+	r->stopped = true;
 	r->collector->ops->stop(r->collector);
 	libbpf_log_end(before);
 }
 
-/* ---- the profile ---- */
-
-static int add_comments(const struct recording *r, const struct collect_stats *s, struct profile *p)
+int recording_run(struct recording *r, struct error *error)
 {
-	char losses[LOSSES_SIZE], left_out[LEFT_OUT_TEXT], gaps[LOSSES_SIZE];
-	struct utsname u;
+	int err = recording_start(r, error), over = 0;
+
+	if (err)
+		return err;
+	while (!over && !is_stopped(r))
+		over = recording_step(r, RECORDING_STEP_MS);
+	if (over < 0)
+		log_warn(r->collect.log, "the recording ended early, after %.1f s: %s",
+			 (double)r->elapsed_ns / 1e9, error_reason(over));
+	recording_stop(r);
+	return 0;
+}
+
+/* ---- waiting for it among other things ---- */
+
+static int watch(struct recording *r, int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+
+	return epoll_ctl(r->events, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}
+
+static int make_events(struct recording *r)
+{
 	int err;
 
-	uname(&u);
-	losses_text(s, losses, sizeof(losses));
-	err = profile_add_comment(p, "cprof %s: %s of %s", CPROF_VERSION, r->kind->name,
-				  r->target.title);
+	r->events = epoll_create1(EPOLL_CLOEXEC);
+	if (r->events < 0)
+		return -errno;
+	r->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (r->timer < 0)
+		return -errno;
+	err = watch(r, r->timer);
 	if (!err)
-		err = profile_add_comment(p, "host: %s, kernel: %s %s", u.nodename, u.release,
-					  u.machine);
-	if (!err && s->event)
-		err = profile_add_comment(p, "event: %s, rate: %u Hz, mode: %s", s->event->name,
-					  r->collect.frequency, r->collector->ops->name);
-	if (!err)
-		err = profile_add_comment(p, "samples: %llu, lost: %s",
-					  (unsigned long long)s->samples, losses);
-	if (!err && s->merged.stacks)
-		err = profile_add_comment(
-			p, "merged: %llu rare stacks, %.1f%% of the profile, for lack of memory",
-			(unsigned long long)s->merged.stacks, s->merged.share * 100);
-	losses_gaps(&s->gaps, gaps, sizeof(gaps));
-	if (!err && gaps[0])
-		err = profile_add_comment(p, "incomplete: %s", gaps);
-	/* Of all CPUs, whoever ran: their time is in the profile, with the tick that came next. */
-	if (!err && s->late)
-		err = profile_add_comment(p, "late ticks: %llu of %llu",
-					  (unsigned long long)s->late,
-					  (unsigned long long)s->ticks);
-	left_out_text(&r->names.left_out, left_out, sizeof(left_out));
-	if (!err && left_out[0])
-		err = profile_add_comment(p, "left out: %s", left_out);
-	if (!err && r->names.unread)
-		err = profile_add_comment(p, "interrupted: %llu addresses were not named",
-					  (unsigned long long)r->names.unread);
-	return err < 0 ? err : 0;
-}
-
-static void name_profile(struct recording *r, struct profile *p)
-{
-	const struct symbolize_options naming = {.no_inlines = r->o.no_inlines,
-						 .stop = r->o.stop_naming,
-						 .stop_arg = r->o.stop_arg,
-						 .log = r->collect.log};
-	const struct profile_kind *kind = r->kind;
-
-	gaps_note(&r->gaps, GAP_NAMES, symbolize_profile(p, &naming, &r->names));
-	if (kind->refine)
-		gaps_note(&r->gaps, GAP_DETAILS, kind->refine(p, r->collect.own));
-}
-
-/* Where the profile finds no memory, the stacks must do with less: they hold most of it. */
-static int read_profile(struct recording *r, struct profile **out, struct error *error)
-{
-	int err = -ENOMEM;
-
-	for (u32 try = 0; try < READ_TRIES && err == -ENOMEM; try++) {
-		if (try) {
-			gaps_note(&r->gaps, GAP_STACKS, err);
-			r->collector->ops->shrink(r->collector);
-		}
-		err = profile_new(out);
-		if (err)
-			continue;
-		err = r->collector->ops->read(r->collector, COLLECT_WHOLE, *out, error);
-		if (err)
-			profile_free(*out);
-	}
-	return err ? error_set(error, err, "cannot build the profile: %s", error_reason(err)) : 0;
-}
-
-/* What the kind has to say that the profile does not hold. */
-static void tell(struct recording *r, const struct profile *p)
-{
-	const struct collector_ops *ops = r->collector->ops;
-
-	if (ops->notes)
-		ops->notes(r->collector, p);
-	if (ops->summarize)
-		ops->summarize(r->collector, &r->summary);
-}
-
-int recording_profile(struct recording *r, struct profile **out, struct error *error)
-{
-	int err = read_profile(r, out, error);
-
-	if (!err) {
-		(*out)->time_nanos = (s64)r->wall_start_ns;
-		(*out)->duration_nanos = (s64)r->elapsed_ns;
-		name_profile(r, *out);
-	} else {
-		*out = NULL;
-	}
-	recording_stats(r, &r->stats); /* reading told more */
-	if (!err)
-		tell(r, *out);
-	/* The profile is what matters, whatever it says of itself. */
-	if (!err)
-		(void)!add_comments(r, &r->stats, *out);
-	/* It may hold so many files open that no other could be written. */
-	free_collector(r);
+		err = watch(r, r->collector->ops->fd(r->collector));
+	set_timer(r);
 	return err;
+}
+
+int recording_fd(struct recording *r)
+{
+	int err = r->events < 0 ? make_events(r) : 0;
+
+	if (err)
+		close_events(r);
+	return err ? err : r->events;
 }
 
 /* ---- what is known of it ---- */

@@ -8,6 +8,9 @@
  *     recording_step()     again and again, until it says that the recording is over
  *     recording_stop()
  *     recording_profile()  the profile, with names
+ *
+ * In between, recording_snapshot() and recording_take() give profiles of what there is. Each object is used by one thread
+ * at a time; different ones need not know of each other.
  */
 #ifndef CPROF_RECORD_RECORDING_H
 #define CPROF_RECORD_RECORDING_H
@@ -31,6 +34,10 @@ enum recording_mode {
 	RECORDING_MODE_PERF,
 };
 
+#define RECORDING_STEP_MS 100
+
+struct recording;
+
 /* Strings and arrays are borrowed until recording_free(). */
 struct recording_options {
 	const struct profile_kind *kind;
@@ -42,6 +49,11 @@ struct recording_options {
 	bool children; /* processes that targets fork belong to the recording */
 	enum recording_mode mode;
 	bool no_inlines;
+	/* Asked in each step, ten times a second at least; true ends the recording. NULL: nobody asks. */
+	bool (*stop)(void *arg);
+	/* Called in steps, about twice a second. NULL: nobody wants to know. */
+	void (*progress)(void *arg, struct recording *r);
+	void *arg; /* of both */
 	/*
 	 * True: name no more addresses of the profile. NULL: nobody asks. Several threads may call
 	 * it at once.
@@ -54,8 +66,6 @@ struct recording_options {
 	struct collect_options collect;
 };
 
-struct recording;
-
 int recording_new(const struct recording_options *opt, struct recording **out,
 		  struct error *error) MUST_CHECK;
 /* Fine with NULL and at any time; a command that has not been started is killed, a running one is left alone. */
@@ -63,13 +73,31 @@ void recording_free(struct recording *r);
 
 int recording_start(struct recording *r, struct error *error) MUST_CHECK;
 /*
- * Works off what has come in, for at most `timeout_ms`. 1: the recording is over, as its time is up or there is
- * nobody left to record; 0: it goes on. A negative errno: it cannot go on, and what has been recorded so far can
- * be had as ever.
+ * A descriptor to wait for, among others: when it is readable it is time for recording_step(r, 0), which is so ten times a
+ * second at least, and when the recording's time is up. Borrowed. A negative errno.
+ */
+int recording_fd(struct recording *r) MUST_CHECK;
+/*
+ * Waits until something has come in, for at most `timeout_ms` and RECORDING_STEP_MS, and works that off: that takes
+ * 50 ms at most, and longer only where stacks are merged to keep within collect.max_memory. 1: the recording is over, as
+ * its time is up, or it was stopped, or there is nobody left to record; 0: it goes on. A negative errno: it cannot go on,
+ * and what has been recorded so far can be had as ever.
  */
 int recording_step(struct recording *r, int timeout_ms) MUST_CHECK;
 /* What could not be taken in is a gap in recording_stats(). */
 void recording_stop(struct recording *r);
+/* All three in one: starts, steps until it is over, and stops. */
+int recording_run(struct recording *r, struct error *error) MUST_CHECK;
+
+/*
+ * From recording_start() until recording_profile(): a profile of everything since the start, or of what has come since the
+ * last take. What goes on (a wait, a lock that is held) counts up to now. Takes add up to the profile of the whole: no count
+ * is lost between two of them, and none is in both. Of blocks, what was allocated is counted like this; what is in use
+ * is what is alive at the moment. Reading takes 5 to 20 ms in the kernel, and its functions are named. After an error
+ * the next take has it all. The caller owns the profile.
+ */
+int recording_snapshot(struct recording *r, struct profile **out, struct error *error) MUST_CHECK;
+int recording_take(struct recording *r, struct profile **out, struct error *error) MUST_CHECK;
 /*
  * Once, after recording_stop(): reads, names and describes what was recorded, and lets go of all that the
  * recording held in the kernel. Where memory runs out, stacks are merged and functions have no names, which is

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a recording promises, tested with a collector that behaves as the test says. */
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,10 +19,12 @@
 static struct fake {
 	struct collector base;
 	bool fails;
-	u32 polls, stops, shrinks;
+	u32 polls, stops, shrinks, told;
 	int reads_without_memory; /* this many reads fail */
 	int longest_ms; /* the longest that a poll was given */
 	u64 began_ns;
+	int pipe[2]; /* what comes in; the first end is the collector's descriptor */
+	enum collect_range read; /* the last one */
 	u64 beyond_ms; /* how far polls were allowed to go past the end */
 } fake;
 
@@ -64,10 +68,16 @@ static void fake_stop(struct collector *c)
 static int fake_read(struct collector *c, enum collect_range range, struct profile *p,
 		     struct error *err)
 {
+	fake.read = range;
 	CHECK_INT(p->sample_types.len, 0); /* each read gives a new one */
 	if (profile_add_sample_type(p, "samples", "count"))
 		return -ENOMEM;
 	return fake.reads_without_memory-- > 0 ? -ENOMEM : 0;
+}
+
+static int fake_fd(struct collector *c)
+{
+	return fake.pipe[0];
 }
 
 static void fake_shrink(struct collector *c)
@@ -90,6 +100,7 @@ static int fake_new(const struct collect_options *opt, struct collector **out, s
 						 .prepare = fake_begin,
 						 .start = fake_start,
 						 .poll = fake_poll,
+						 .fd = fake_fd,
 						 .stop = fake_stop,
 						 .read = fake_read,
 						 .shrink = fake_shrink,
@@ -101,17 +112,25 @@ static int fake_new(const struct collect_options *opt, struct collector **out, s
 	return 0;
 }
 
-static struct recording *started(u64 duration_ms)
+/* Of this process. */
+static struct recording_options options_of(u64 duration_ms)
 {
 	static const struct profile_kind kind = {.name = "fake", .collector_new = fake_new};
-	struct recording_options opt = {.kind = &kind, .target = RECORDING_PIDS};
-	struct recording *r = NULL;
 	static char pid[16];
-	struct error err;
 
 	snprintf(pid, sizeof(pid), "%d", (int)getpid());
-	opt.text = pid;
-	opt.collect.duration_ns = duration_ms * 1000000;
+	return (struct recording_options){.kind = &kind,
+					  .target = RECORDING_PIDS,
+					  .text = pid,
+					  .collect.duration_ns = duration_ms * 1000000};
+}
+
+static struct recording *started(u64 duration_ms)
+{
+	const struct recording_options opt = options_of(duration_ms);
+	struct recording *r = NULL;
+	struct error err;
+
 	CHECK(!recording_new(&opt, &r, &err));
 	CHECK(!recording_start(r, &err));
 	return r;
@@ -183,5 +202,102 @@ TEST(recording, without_any_memory_there_is_an_error_and_no_profile)
 	CHECK_INT(recording_profile(r, &p, &err), -ENOMEM);
 	CHECK(!p);
 	CHECK_STR(err.text, "cannot build the profile: cannot allocate memory");
+	recording_free(r);
+}
+
+static bool is_readable(int fd, int timeout_ms)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	return poll(&p, 1, timeout_ms) == 1;
+}
+
+TEST(recording, a_descriptor_says_when_a_step_is_due)
+{
+	struct recording *r;
+	u64 began;
+	int fd;
+
+	CHECK(!pipe2(fake.pipe, O_CLOEXEC | O_NONBLOCK));
+	r = started(DURATION_MS);
+	fd = recording_fd(r);
+	CHECK(fd >= 0);
+	CHECK_INT(recording_fd(r), fd);
+	/* Something comes in. */
+	CHECK_INT(recording_step(r, 0), 0);
+	CHECK_INT(write(fake.pipe[1], "x", 1), 1);
+	CHECK(is_readable(fd, 0));
+	CHECK_INT(read(fake.pipe[0], &(char){0}, 1), 1);
+	/* Nothing does: it is due all the same, and in time for the end. */
+	began = now_ms();
+	while (!recording_step(r, 0))
+		CHECK(is_readable(fd, 10000));
+	CHECK(now_ms() - began < 10000);
+	CHECK(recording_elapsed_ns(r) >= DURATION_MS * 1000000ull);
+	CHECK(fake.polls >= 3 && fake.polls < 100); /* it is not readable all the time */
+	recording_free(r);
+}
+
+static bool is_over(void *arg)
+{
+	u32 *left = arg;
+
+	return !(*left)--;
+}
+
+static void count_progress(void *arg, struct recording *r)
+{
+	CHECK(recording_elapsed_ns(r) > 0);
+	fake.told++;
+}
+
+TEST(recording, runs_until_it_is_stopped)
+{
+	u32 left = 8;
+	struct recording_options opt = options_of(0);
+	struct recording *r = NULL;
+	struct error err;
+
+	opt.stop = is_over;
+	opt.progress = count_progress;
+	opt.arg = &left;
+	CHECK(!recording_new(&opt, &r, &err));
+	CHECK(!recording_run(r, &err));
+	CHECK_INT(fake.stops, 1);
+	CHECK(fake.polls >= 3);
+	CHECK(fake.longest_ms <= RECORDING_STEP_MS);
+	CHECK(fake.told <= 1 + recording_elapsed_ns(r) / 500000000);
+	recording_free(r);
+}
+
+TEST(recording, each_profile_tells_its_own_time)
+{
+	struct recording *r = started(0);
+	struct profile *p;
+	struct error err;
+	s64 first, begun;
+
+	CHECK_INT(recording_step(r, 10), 0);
+	CHECK(!recording_take(r, &p, &err));
+	CHECK_INT(fake.read, COLLECT_SINCE);
+	first = p->duration_nanos;
+	begun = p->time_nanos;
+	profile_free(p);
+	CHECK_INT(recording_step(r, 10), 0);
+	CHECK(!recording_take(r, &p, &err));
+	CHECK_INT(p->time_nanos, begun + first);
+	first += p->duration_nanos;
+	profile_free(p);
+	CHECK(!recording_snapshot(r, &p, &err));
+	CHECK_INT(fake.read, COLLECT_SO_FAR);
+	CHECK_INT(p->time_nanos, begun);
+	CHECK(p->duration_nanos >= first);
+	profile_free(p);
+	recording_stop(r);
+	CHECK(!recording_profile(r, &p, &err));
+	CHECK_INT(fake.read, COLLECT_WHOLE);
+	profile_free(p);
+	CHECK_INT(recording_take(r, &p, &err), -EINVAL);
+	CHECK_STR(err.text, "the recording has been read already");
 	recording_free(r);
 }

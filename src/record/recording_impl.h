@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How a recording looks inside: for recording.c and recording_profile.c only. */
+#ifndef CPROF_RECORD_RECORDING_IMPL_H
+#define CPROF_RECORD_RECORDING_IMPL_H
+
+#include "record/preload.h"
+#include "record/recording.h"
+
+struct recording {
+	struct recording_options o;
+	const struct profile_kind *kind;
+	struct target target;
+	struct command command;
+	struct preload preload;
+	struct collect_options collect;
+	struct collector *collector;
+	bool stopped;
+	struct collect_stats stats; /* once there is no collector */
+	struct symbolize_stats names;
+	struct gaps gaps; /* beside those of the collector */
+	struct lines summary; /* of the kind */
+	u64 wall_start_ns, start_ns, elapsed_ns;
+	u64 taken_ns; /* of `elapsed_ns`: where the last take ended */
+	u64 progress_ns; /* of `elapsed_ns`: when progress was told last */
+	int events, timer; /* epoll and timerfd, once they are asked for; else -1 */
+};
+
+/* Sets elapsed_ns, until recording_stop(). */
+void recording_take_time(struct recording *r);
+void recording_free_collector(struct recording *r);
+
+#endif
