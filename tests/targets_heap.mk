@@ -16,6 +16,7 @@ $(foreach name,leaks threads realloc fork reuse signal dlopen first storm pairs 
 $(eval $(call heap_target,heap_cxx,heap_cxx.cpp,g++,))
 $(eval $(call heap_target,heap_leave,heap_leave.cpp,g++,-rdynamic))
 $(eval $(call heap_target,heap_above-known,heap_above.c,gcc,-DKNOWN))
+$(eval $(call heap_target,heap_leaks-asan,heap_leaks.c,gcc,-fsanitize=address))
 $(eval $(call heap_target,heap_throws,heap_throws.cpp,g++,))
 $(eval $(call heap_target,heap_throws-wrapper,heap_throws.cpp,g++,-DWRAPS))
 $(eval $(call heap_target,heap_cxx-static,heap_cxx.cpp,g++,-static))

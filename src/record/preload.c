@@ -90,6 +90,19 @@ static bool has_allocator(const char *path, struct readers *readers)
 	return found;
 }
 
+/* Its runtime ends a program in which any other library comes first. */
+static bool has_sanitizer(char *const *paths)
+{
+	for (; *paths; paths++) {
+		const char *slash = strrchr(*paths, '/');
+
+		if (!strncmp(slash ? slash + 1 : *paths, "libasan.so", 10) ||
+		    strstr(*paths, "/libclang_rt.asan"))
+			return true;
+	}
+	return false;
+}
+
 /* Without an interpreter nobody reads LD_PRELOAD. */
 static bool is_out_of_reach(const char *command, struct readers *readers)
 {
@@ -98,36 +111,48 @@ static bool is_out_of_reach(const char *command, struct readers *readers)
 
 	needed_files_of(command, readers, &needed);
 	out = needed.paths && needed.paths[0] &&
-	      (!needed.paths[1] || has_allocator(needed.paths[0], readers));
+	      (!needed.paths[1] || has_allocator(needed.paths[0], readers) ||
+	       has_sanitizer(needed.paths));
 	needed_files_release(&needed);
 	return out;
 }
 
+/* What the command starts may have the sanitizer: it is told not to look which library comes first. */
+static int fill_environment(struct preload *p, u64 rate)
+{
+	const char *others = getenv("LD_PRELOAD"), *asan = getenv("ASAN_OPTIONS");
+
+	others = others ? others : "";
+	asan = asan ? asan : "";
+	if (asprintf(&p->env[0], "LD_PRELOAD=%s%s%s", p->path, *others ? ":" : "", others) < 0)
+		p->env[0] = NULL;
+	else if (asprintf(&p->env[1], "CPROF_HEAP_RATE=%llu", (unsigned long long)rate) < 0)
+		p->env[1] = NULL;
+	else if (asprintf(&p->env[2], "ASAN_OPTIONS=%s%sverify_asan_link_order=0", asan,
+			  *asan ? ":" : "") < 0)
+		p->env[2] = NULL;
+	return p->env[2] ? 0 : -ENOMEM;
+}
+
 int preload_init(struct preload *p, const char *command, u64 rate, struct readers *readers)
 {
-	const char *others = getenv("LD_PRELOAD");
 	int err;
 
 	*p = (struct preload){0};
 	err = find_library(p->path, sizeof(p->path));
 	if (!err && is_out_of_reach(command, readers))
 		err = -ENOTSUP;
-	if (err)
-		return err;
-	if (asprintf(&p->env[0], "LD_PRELOAD=%s%s%s", p->path, others && *others ? ":" : "",
-		     others ? others : "") < 0)
-		p->env[0] = NULL;
-	else if (asprintf(&p->env[1], "CPROF_HEAP_RATE=%llu", (unsigned long long)rate) < 0)
-		p->env[1] = NULL;
-	if (p->env[1])
-		return 0;
-	preload_release(p);
-	return -ENOMEM;
+	if (!err)
+		err = fill_environment(p, rate);
+	if (err == -ENOMEM)
+		preload_release(p);
+	return err;
 }
 
 void preload_release(struct preload *p)
 {
 	free(p->env[0]);
 	free(p->env[1]);
+	free(p->env[2]);
 	*p = (struct preload){0};
 }

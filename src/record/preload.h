@@ -10,13 +10,14 @@
 
 struct preload {
 	char path[512]; /* of the library */
-	char *env[3]; /* for command_start(); NULL at the end */
+	char *env[4]; /* for command_start(); NULL at the end */
 };
 
 /*
  * 0; -ENOENT: there is no library beside cprof or below its prefix, -EPERM: there is one, but another user
  * has put it there or could exchange it, -ENOTSUP: `command` would
- * ignore it, being linked statically, or with an allocator of its own.
+ * ignore it, being linked statically, or with an allocator of its own, or would not start with it
+ * (AddressSanitizer).
  */
 int preload_init(struct preload *p, const char *command, u64 rate,
 		 struct readers *readers) MUST_CHECK;

@@ -672,6 +672,19 @@ above() {
 	compare heap.pb.gz
 }
 
+# AddressSanitizer ends a program in which another library comes first, unless it is told not to look.
+@test "heap -- COMMAND: AddressSanitizer, in the command and in what it starts" {
+	need_root
+	[ -x "$TARGETS/heap_leaks-asan" ] || skip "heap_leaks-asan was not built here"
+	export ASAN_OPTIONS=detect_leaks=0 HEAP_GO=1
+	timeout 200 "$CPROF" heap --rate 1 -o heap.pb.gz -- "$TARGETS/heap_leaks-asan" 8 2000 >target.out 2>"$ERR"
+	compare heap.pb.gz
+	allocator sanitizer
+	timeout 200 "$CPROF" heap --rate 1 -o heap.pb.gz -- sh -c '"$0" 8 2000 >target.out' \
+		"$TARGETS/heap_leaks-asan" 2>"$ERR"
+	compare heap.pb.gz
+}
+
 @test "heap -p: a program that preloaded the sampler by hand" {
 	need_root
 	VARIABLES=(LD_PRELOAD="${CPROF%/*}/libcprof-heap.so" CPROF_HEAP_RATE=1)
