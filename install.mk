@@ -14,7 +14,7 @@ DEPS_CHECK := $(DEPS_DEMO) bats parallel procps python3 golang-go redis-tools xz
 	chromium firefox-esr fonts-dejavu-core libdevel-nytprof-perl \
 	$(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm) \
 	libfuse3-dev fuse3 libtcmalloc-minimal4 libgoogle-perftools4 libmimalloc2.0 \
-	libjemalloc-dev libgoogle-perftools-dev libmimalloc-dev \
+	libjemalloc-dev libgoogle-perftools-dev libmimalloc-dev valgrind \
 	$(if $(shell command -v rustc),,rustc)
 
 # $(call install,PACKAGES) asks dpkg first, so that it does nothing, and quickly, if all are there.

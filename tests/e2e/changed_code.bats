@@ -61,3 +61,32 @@ arrived() {
 	target_end
 	[ "$(truth calls)" -gt 0 ]
 }
+
+# Code that is not executed but read and translated: a probe there would be taken for the program's own.
+@test "translated code: no probes by PID, nor in a command" {
+	local verb
+	need_root
+	cp "$TARGETS/heap_pairs" qemu-x86_64
+	start_ready ./qemu-x86_64 1
+	for verb in 'heap --force' 'mutex --holds --force'; do
+		# shellcheck disable=SC2086 # words
+		run -1 "$CPROF" $verb -p "$PID" -d 100ms -o refused.pb.gz
+		grep -q "cannot put probes into PID $PID: qemu-x86_64 translates its code" <<<"$output"
+		# shellcheck disable=SC2086 # words
+		run -1 "$CPROF" $verb -o refused.pb.gz -- ./qemu-x86_64 1
+		grep -q 'cannot put probes into ./qemu-x86_64: it translates the code' <<<"$output"
+	done
+	kill -0 "$PID"
+	"$CPROF" offcpu -p "$PID" -d 100ms -o offcpu.pb.gz 2>"$ERR" || [ $? -eq 3 ]
+}
+
+@test "translated code: the preloaded sampler is silent under valgrind" {
+	need_root
+	[ -e "${CPROF%/*}/libcprof-heap.so" ] || skip 'no preloaded sampler'
+	command -v valgrind >valgrind.path || skip 'no valgrind here'
+	"$CPROF" heap --rate 1 -o heap.pb.gz -- sh -c \
+		'HEAP_GO=1 valgrind -q --tool=none "$0" 1 500 >out; echo "status $?" >>out' "$TARGETS/heap_leaks" 2>"$ERR" ||
+		[ $? -eq 3 ]
+	cat out
+	grep -q '^status 0' out
+}

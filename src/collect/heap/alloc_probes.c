@@ -19,6 +19,7 @@
 #include "target/maps.h"
 #include "target/module.h"
 #include "target/process.h"
+#include "target/translator.h"
 
 #define TEXT_SIZE 900
 
@@ -349,7 +350,8 @@ static struct probed_process *process_of(struct alloc_probes *d, pid_t tgid)
 }
 
 /* Whether this kernel has the fix for filters cannot be tried without risking the target. */
-static int refuse_to_kill(const struct alloc_probes *d, pid_t tgid, struct error *err)
+static int refuse_to_kill(const struct alloc_probes *d, pid_t tgid, const map_vec *maps,
+			  struct error *err)
 {
 	if ((d->p.kernel & PROBE_KERNEL_RETURNS_FILTERED) && !d->p.force &&
 	    process_filters_syscalls(tgid))
@@ -363,24 +365,23 @@ static int refuse_to_kill(const struct alloc_probes *d, pid_t tgid, struct error
 				 "cannot put probes into PID %d: it has a shadow stack, which "
 				 "would kill it for that on kernels 6.6 to 6.10",
 				 (int)tgid);
-	return 0;
+	return translator_refuse_process(tgid, maps, err);
 }
 
 int alloc_probes_add_process(struct alloc_probes *d, pid_t tgid, struct error *err)
 {
 	struct probed_process *p = process_of(d, tgid);
 	map_vec maps = {0};
-	int code = refuse_to_kill(d, tgid, err);
+	int code = p ? maps_read(tgid, &maps) : -ENOMEM, refused = 0;
 
-	if (code)
-		return code;
-	code = p ? maps_read(tgid, &maps) : -ENOMEM;
 	if (!code)
+		refused = refuse_to_kill(d, tgid, &maps, err);
+	if (!code && !refused)
 		code = maps.len ? attach_new(d, p, &maps) : -ESRCH;
 	maps_release(&maps);
 	return code ? error_set(err, code, "cannot put probes into PID %d: %s", (int)tgid,
 				error_reason(code))
-		    : 0;
+		    : refused;
 }
 
 static void process_free(struct alloc_probes *d, struct probed_process *p)
@@ -472,6 +473,18 @@ int alloc_probes_add_file(struct alloc_probes *d, const char *path, pid_t tgid, 
 const char *alloc_probes_text(const struct alloc_probes *d)
 {
 	return d->text[0] ? d->text : d->searched;
+}
+
+int alloc_probes_say_none(const struct alloc_probes *d, const char *title, struct error *err)
+{
+	const char *searched = alloc_probes_text(d);
+
+	if (!*searched)
+		return error_set(err, -ENOENT, "no allocator of %s can be probed", title);
+	return error_set(err, -ENOENT,
+			 "no allocator found in %s (looked for %s): name its functions with "
+			 "--alloc malloc=NAME,free=NAME",
+			 title, searched);
 }
 
 u32 alloc_probes_count(const struct alloc_probes *d)

@@ -54,6 +54,11 @@ void alloc_probes_forget_ended(struct alloc_probes *d);
 
 /* "jemalloc 5.3.0 (/usr/lib/libjemalloc.so.2), 14 probes"; what was searched where nothing was found. */
 const char *alloc_probes_text(const struct alloc_probes *d);
+/*
+ * Says why nothing is probed: there is no allocator, or what was found has been unmapped, or its code is changed. Returns
+ * -ENOENT.
+ */
+int alloc_probes_say_none(const struct alloc_probes *d, const char *title, struct error *err);
 u32 alloc_probes_count(const struct alloc_probes *d); /* probes attached */
 /* Nanoseconds that a call of an allocating and of a freeing function pay, by where the probes sit. */
 void alloc_probes_cost(const struct alloc_probes *d, u32 *alloc_ns, u32 *free_ns);

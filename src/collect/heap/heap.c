@@ -29,6 +29,7 @@
 #include "collect/probe/uprobe_pins.h"
 #include "heap.skel.h"
 #include "target/needed.h"
+#include "target/translator.h"
 
 #define MANY_SAMPLES_RATE 4096
 
@@ -328,7 +329,9 @@ static int heap_prepare(struct collector *base, struct error *err)
 		return error_set(err, -ENOTSUP,
 				 "cannot put probes into every process: name some with -p or -n");
 	features_probe(&f);
-	code = choose_way(c, &f, err);
+	code = translator_refuse_command(c->opt.command, err);
+	if (!code)
+		code = choose_way(c, &f, err);
 	if (!code)
 		code = load(c, err);
 	if (!code)
@@ -355,20 +358,6 @@ static int heap_prepare(struct collector *base, struct error *err)
 
 /* ---- recording ---- */
 
-static int say_none(const struct heap_collector *c, struct error *err)
-{
-	const char *searched = alloc_probes_text(c->probes);
-
-	/* What was found has been unmapped, or its code is changed. */
-	if (!*searched)
-		return error_set(err, -ENOENT, "no allocator of %s can be probed",
-				 c->opt.target->title);
-	return error_set(err, -ENOENT,
-			 "no allocator found in %s (looked for %s): name its functions with "
-			 "--alloc malloc=NAME,free=NAME",
-			 c->opt.target->title, searched);
-}
-
 static int attach_targets(struct heap_collector *c, struct error *err)
 {
 	int code = 0;
@@ -382,7 +371,7 @@ static int attach_targets(struct heap_collector *c, struct error *err)
 			code = 0;
 	}
 	if (!code && !alloc_probes_count(c->probes))
-		code = say_none(c, err);
+		code = alloc_probes_say_none(c->probes, c->opt.target->title, err);
 	return code;
 }
 

@@ -23,6 +23,7 @@
 #include "holds.skel.h"
 #include "target/needed.h"
 #include "target/pid_space.h"
+#include "target/translator.h"
 
 /* How often the files that locks may lie in are noted: soon after the start, then less and less. */
 #define NAMES_FIRST_NS 2000000ull
@@ -164,7 +165,9 @@ static int holds_prepare(struct collector *base, struct error *err)
 				 "cannot put probes into every process: name some with -p or -n");
 	features_probe(&f);
 	c->links = f.uprobe_multi && !wants_events(&c->opt);
-	code = load(c, err);
+	code = translator_refuse_command(c->opt.command, err);
+	if (!code)
+		code = load(c, err);
 	if (!code)
 		code = follow(c, err);
 	if (!code && uprobe_pins_new(f.uprobe_multi, c->opt.log, &c->pins))
@@ -260,9 +263,16 @@ static int watch_processes(struct holds_collector *c, struct error *err)
 
 static int attach_targets(struct holds_collector *c, struct error *err)
 {
+	int code;
+
 	vec_for_each(&c->opt.target->processes, p) {
 		leftovers_remove(c->pins, c->opt.readers, p->tgid, c->opt.log);
-		if (look_through(c, p->tgid))
+		code = lock_probes_add_process(c->probes, p->tgid, err);
+		if (code == -EPERM)
+			return code;
+		if (code && code != -ESRCH)
+			log_info(c->opt.log, "%s", err->text);
+		if (code != -ESRCH)
 			lock_names_note(c->names, p->tgid);
 	}
 	uprobe_pins_rest(c->pins);

@@ -19,6 +19,7 @@
 #include "elf/usdt.h"
 #include "target/maps.h"
 #include "target/module.h"
+#include "target/translator.h"
 
 #define PATH_SIZE 80
 #define NAME_LONGEST 64
@@ -372,18 +373,20 @@ int lock_probes_add_process(struct lock_probes *d, pid_t tgid, struct error *err
 {
 	struct hold_process *p = process_of(d, tgid);
 	map_vec maps = {0};
-	int code = p ? maps_read(tgid, &maps) : -ENOMEM;
+	int code = p ? maps_read(tgid, &maps) : -ENOMEM, refused = 0;
 
 	if (!code && !maps.len)
 		code = -ESRCH;
+	if (!code)
+		refused = translator_refuse_process(tgid, &maps, err);
 	vec_for_each(&maps, e) {
-		if (!code && e->executable && e->inode)
+		if (!code && !refused && e->executable && e->inode)
 			code = add_entry(d, p, e, &maps);
 	}
 	maps_release(&maps);
 	return code ? error_set(err, code, "cannot put probes into PID %d: %s", (int)tgid,
 				error_reason(code))
-		    : 0;
+		    : refused;
 }
 
 void lock_probes_forget(struct lock_probes *d, pid_t tgid)

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Knows translators by the names of their files: see translator.h. */
+#include "target/translator.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* How the names of commands begin. */
+static const char *const commands[] = {"valgrind", "qemu-x86_64", "qemu-i386", "drrun",
+				       "box64",    "FEX",         "pin"};
+
+/* How the names of their own files begin, one of which each of their processes maps. */
+static const char *const files[] = {"valgrind.bin", "qemu-x86_64", "qemu-i386",      "libdynamorio",
+				    "pinbin",       "box64",       "FEXInterpreter", "FEXLoader"};
+
+static bool begins_with(const char *text, const char *start)
+{
+	return !strncmp(text, start, strlen(start));
+}
+
+static const char *base_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* Each tool of valgrind is a program of its own: .../valgrind/memcheck-amd64-linux. */
+static bool is_valgrind_tool(const char *path)
+{
+	const char *base = base_of(path);
+	size_t len = strlen(base);
+
+	return len > 12 && !strcmp(base + len - 12, "-amd64-linux") && strstr(path, "/valgrind/");
+}
+
+static const char *translator_of_file(const char *path)
+{
+	if (is_valgrind_tool(path))
+		return "valgrind";
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		if (begins_with(base_of(path), files[i]))
+			return files[i];
+	}
+	return NULL;
+}
+
+/* "pin", but not "ping" */
+static bool is_command(const char *base, const char *name)
+{
+	size_t len = strlen(name);
+
+	return begins_with(base, name) && (!base[len] || strchr("-.", base[len]));
+}
+
+int translator_refuse_process(pid_t tgid, const map_vec *maps, struct error *err)
+{
+	vec_for_each(maps, e) {
+		const char *translator = e->inode ? translator_of_file(e->path) : NULL;
+
+		if (translator)
+			return error_set(
+				err, -EPERM,
+				"cannot put probes into PID %d: %s translates its code, and "
+				"would take them for breakpoints of the program, which ends it "
+				"(cprof cpu, offcpu and wall need no probes)",
+				(int)tgid, translator);
+	}
+	return 0;
+}
+
+int translator_refuse_command(const char *command, struct error *err)
+{
+	for (size_t i = 0; command && i < ARRAY_LEN(commands); i++) {
+		if (is_command(base_of(command), commands[i]))
+			return error_set(
+				err, -EPERM,
+				"cannot put probes into %s: it translates the code of the "
+				"program that it runs, and would take them for breakpoints of "
+				"that program, which ends it (cprof cpu, offcpu and wall need "
+				"no probes)",
+				command);
+	}
+	return 0;
+}
