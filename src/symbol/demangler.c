@@ -4,19 +4,14 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "symbol/demangle.h"
-#include "symbol/helper_process.h"
+#include "base/helper_process.h"
 
 #define NSEC_PER_SEC 1000000000ull
-#define LOOK_MS 20
 /* The longest names of real programs take some milliseconds. */
 #define NAME_CPU_NS 200000000ull
 #define NAME_TIME_NS (5 * NSEC_PER_SEC) /* if the machine is too busy to give the process a CPU */
@@ -100,18 +95,6 @@ bool demangler_is_costly(const char *raw)
 
 /* ---- the process ----------------------------------------------------------------------------- */
 
-/* libiberty ends the process if it gets no memory, so that is how much it can take. */
-static void limit_memory(void)
-{
-	struct rlimit limit;
-	u64 end = helper_process_memory() + MEMORY_MAX;
-
-	if (getrlimit(RLIMIT_AS, &limit) || limit.rlim_cur < end)
-		return;
-	limit.rlim_cur = end;
-	setrlimit(RLIMIT_AS, &limit);
-}
-
 /* A request is a name; the answer a byte, 1 if a name to show follows. */
 static void serve(void *arg, int sock)
 {
@@ -119,7 +102,8 @@ static void serve(void *arg, int sock)
 	ssize_t len;
 
 	(void)arg;
-	limit_memory();
+	/* libiberty ends the process if it gets no memory. */
+	helper_process_limit_memory(MEMORY_MAX);
 	while ((len = recv(sock, raw, sizeof(raw) - 1, 0)) > 0) {
 		char *shown;
 		size_t n;
@@ -136,54 +120,19 @@ static void serve(void *arg, int sock)
 	}
 }
 
-static u64 now_ns(clockid_t clock)
-{
-	struct timespec ts = {0};
-
-	clock_gettime(clock, &ts);
-	return (u64)ts.tv_sec * NSEC_PER_SEC + (u64)ts.tv_nsec;
-}
-
-/* Waits for an answer, as long as one name may take. */
-static bool answer_comes(const struct demangler *d)
-{
-	u64 end = now_ns(CLOCK_MONOTONIC) + NAME_TIME_NS, cpu_end;
-	struct pollfd p = {.fd = d->process.sock, .events = POLLIN};
-	clockid_t cpu;
-
-	if (clock_getcpuclockid(d->process.pid, &cpu))
-		return false;
-	cpu_end = now_ns(cpu) + NAME_CPU_NS;
-	for (;;) {
-		if (poll(&p, 1, LOOK_MS) > 0)
-			return true;
-		if (now_ns(cpu) > cpu_end || now_ns(CLOCK_MONOTONIC) > end)
-			return false;
-	}
-}
-
 static bool ask(struct demangler *d, const char *raw, char **shown)
 {
 	char answer[1 + DEMANGLE_MAX_OUTPUT];
 	ssize_t got;
 
-	if (send(d->process.sock, raw, strlen(raw), MSG_NOSIGNAL) < 0 || !answer_comes(d))
+	if (send(d->process.sock, raw, strlen(raw), MSG_NOSIGNAL) < 0 ||
+	    !helper_process_answers(&d->process, NAME_CPU_NS, NAME_TIME_NS))
 		return false;
 	got = recv(d->process.sock, answer, sizeof(answer), MSG_DONTWAIT);
 	if (got <= 0)
 		return false;
 	*shown = answer[0] ? strndup(answer + 1, (size_t)got - 1) : NULL;
 	return true;
-}
-
-static u64 cpu_of(const struct demangler *d)
-{
-	u64 before = d->process.cost.cpu_ns;
-	clockid_t cpu;
-
-	if (!d->process.pid || clock_getcpuclockid(d->process.pid, &cpu))
-		return before;
-	return before + now_ns(cpu);
 }
 
 static void give_up(struct demangler *d)
@@ -200,7 +149,7 @@ char *demangler_name(struct demangler *d, const char *raw, bool *gave_up)
 	if (!demangler_is_costly(raw))
 		return demangle_name(raw);
 	*gave_up = true;
-	if (d->give_ups >= GIVE_UPS_MAX || cpu_of(d) > ALL_CPU_NS ||
+	if (d->give_ups >= GIVE_UPS_MAX || helper_process_cpu(&d->process) > ALL_CPU_NS ||
 	    helper_process_start(&d->process, HELPER_CLOSES_FILES, serve, NULL))
 		return NULL;
 	if (ask(d, raw, &shown))

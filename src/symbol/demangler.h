@@ -9,7 +9,7 @@
 #ifndef CPROF_SYMBOL_DEMANGLER_H
 #define CPROF_SYMBOL_DEMANGLER_H
 
-#include "symbol/helper_process.h"
+#include "base/helper_process.h"
 
 struct demangler;
 

@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "symbol/helper_process.h"
+#include "base/helper_process.h"
 #include "symbol/names_wire.h"
 
 #define NSEC_PER_SEC 1000000000ull

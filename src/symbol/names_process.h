@@ -9,7 +9,7 @@
 #define CPROF_SYMBOL_NAMES_PROCESS_H
 
 #include "base/budget.h"
-#include "symbol/helper_process.h"
+#include "base/helper_process.h"
 #include "symbol/module_names.h"
 
 struct names_process;

@@ -5,7 +5,7 @@
 #define CPROF_SYMBOL_SHOWN_NAMES_H
 
 #include "base/budget.h"
-#include "symbol/helper_process.h"
+#include "base/helper_process.h"
 
 struct shown_names;
 

@@ -8,12 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DROP_MAX 2048u
-/*
- * glibc's matcher keeps every state it has ever met, at worst one per byte of text, each as large
- * as the expression is long. So it is recompiled after this much text.
- */
-#define DROP_TEXT (16u << 10)
+#include "view/drop_frames.h"
 
 enum { /* bits of a location */
        FOCUSED = 1 << 0,
@@ -140,96 +135,7 @@ static void show_from(struct filter *f, struct pattern *x)
 
 /* ---- drop_frames ----------------------------------------------------------------------------- */
 
-/* The name without its parameters, as drop_frames expects it. */
-static void plain_name(const char *name, char *out, size_t size)
-{
-	static const char *const parts[] = {"(anonymous namespace)", "operator()"};
-	size_t len = 0;
-
-	name += *name == '.';
-	while (*name && *name != '(' && len + 24 < size) {
-		size_t step = 1;
-
-		for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
-			if (!strncmp(name, parts[i], strlen(parts[i])))
-				step = strlen(parts[i]);
-		}
-		memcpy(out + len, name, step);
-		len += step;
-		name += step;
-		if (!strncmp(name, parts[0], strlen(parts[0]))) {
-			memcpy(out + len, parts[0], strlen(parts[0]));
-			len += strlen(parts[0]);
-			name += strlen(parts[0]);
-		}
-	}
-	out[len] = '\0';
-}
-
-struct safe_regex {
-	const char *text; /* from the file */
-	regex_t regex;
-	bool valid;
-	size_t fed; /* bytes of text matched since it was compiled */
-};
-
-struct pruning {
-	struct safe_regex drop, keep;
-	u8 *known; /* the result for each string */
-};
-
-/* The expression comes from the file and must not make the compiler explode, so counts and
- * references are not allowed. */
-static bool safe_regex_init(struct safe_regex *x, const char *text)
-{
-	char whole[DROP_MAX + 8];
-
-	*x = (struct safe_regex){.text = text};
-
-	if (!*text || strlen(text) > DROP_MAX || strchr(text, '{'))
-		return false;
-	for (const char *c = text; *c; c++) {
-		if (c[0] == '\\' && c[1] >= '0' && c[1] <= '9')
-			return false;
-	}
-	snprintf(whole, sizeof(whole), "^(%s)$", text);
-	x->valid = !regcomp(&x->regex, whole, REG_EXTENDED | REG_NOSUB);
-	return x->valid;
-}
-
-static void safe_regex_release(struct safe_regex *x)
-{
-	if (x->valid)
-		regfree(&x->regex);
-}
-
-static bool safe_regex_matches(struct safe_regex *x, const char *name)
-{
-	size_t len = strlen(name);
-
-	if (x->valid && x->fed + len > DROP_TEXT) {
-		safe_regex_release(x);
-		safe_regex_init(x, x->text);
-	}
-	x->fed += len;
-	return x->valid && !regexec(&x->regex, name, 0, NULL, 0);
-}
-
-static bool is_pruned(const struct profile *p, struct pruning *x, string_id name)
-{
-	char plain[1024];
-
-	if (!x->known[name]) {
-		plain_name(profile_text(p, name), plain, sizeof(plain));
-		x->known[name] = 1;
-		if (*plain && safe_regex_matches(&x->drop, plain) &&
-		    !safe_regex_matches(&x->keep, plain))
-			x->known[name] = 2;
-	}
-	return x->known[name] == 2;
-}
-
-static void prune(struct filter *f, struct pruning *x)
+static void prune(struct filter *f, const u8 *dropped)
 {
 	for (size_t i = 0; i < f->p->locations.len; i++) {
 		const struct profile_location *l = &f->p->locations.data[i];
@@ -238,7 +144,7 @@ static void prune(struct filter *f, struct pruning *x)
 		while (k) {
 			u32 function = f->p->lines.data[l->first_line + k - 1].function;
 
-			if (is_pruned(f->p, x, f->p->functions.data[function].name))
+			if (dropped[f->p->functions.data[function].name])
 				break;
 			k--;
 		}
@@ -252,17 +158,14 @@ static void prune(struct filter *f, struct pruning *x)
 
 static int apply_drop_frames(struct filter *f)
 {
-	struct pruning x = {.known = calloc(f->p->strings.len, 1)};
+	const u8 *dropped;
+	int err = drop_frames_find(f->p, &dropped);
 
-	if (!x.known)
-		return -ENOMEM;
-	safe_regex_init(&x.keep, profile_text(f->p, f->p->keep_frames));
-	if (safe_regex_init(&x.drop, profile_text(f->p, f->p->drop_frames)))
-		prune(f, &x);
-	safe_regex_release(&x.drop);
-	safe_regex_release(&x.keep);
-	free(x.known);
-	return 0;
+	if (!err && dropped)
+		prune(f, dropped);
+	if (!err)
+		drop_frames_release(f->p, dropped);
+	return err;
 }
 
 /* ---- labels ---------------------------------------------------------------------------------- */

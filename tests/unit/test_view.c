@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "format_fixture.h"
 #include "format/read.h"
@@ -224,6 +225,30 @@ TEST(view, drop_frames_are_dropped)
 	check_node(v, "main", 0, 3);
 	view_free(v);
 	profile_free(p);
+}
+
+/* glibc tries these for hours, in a single call. */
+TEST(view, drop_frames_that_do_not_end_drop_nothing)
+{
+	struct profile *p =
+		folded("main;malloc(int);arena 3\nmalloc(int);abcxabcxabcxabcxabcx 1\n");
+	char expression[2048] = "malloc";
+	struct rusage children;
+	struct view *v;
+
+	for (int i = 0; i < 20; i++)
+		strcat(expression, "|(a?b?c?d?e?f?g?h?i?j?k?l?m?n?o?p?q?r?s?t?u?v?w?x?)*");
+	strcat(expression, "|");
+	for (int i = 0; i < 16; i++)
+		strcat(expression, "(a?b?c?d?e?f?g?h?i?j?k?l?m?n?o?p?q?r?s?t?u?v?w?x?)*");
+	p->drop_frames = (string_id)profile_string(p, expression);
+	v = view_of(p, &(struct view_options){0});
+	check_node(v, "main", 0, 3);
+	check_node(v, "malloc(int)", 0, 4);
+	view_free(v);
+	profile_free(p);
+	getrusage(RUSAGE_CHILDREN, &children);
+	CHECK(children.ru_utime.tv_sec < 10);
 }
 
 TEST(view, bad_expression_says_so)

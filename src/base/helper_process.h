@@ -4,8 +4,8 @@
  * nothing when they crash, give up, or do not come to an end. It says nothing, leaves no core file,
  * is not ended by Ctrl-C, and dies with cprof.
  */
-#ifndef CPROF_SYMBOL_HELPER_PROCESS_H
-#define CPROF_SYMBOL_HELPER_PROCESS_H
+#ifndef CPROF_BASE_HELPER_PROCESS_H
+#define CPROF_BASE_HELPER_PROCESS_H
 
 #include <sys/types.h>
 
@@ -40,7 +40,16 @@ int helper_process_start(struct helper_process *p, enum helper_files files,
 void helper_process_end(struct helper_process *p, bool at_once);
 void helper_cost_add(struct helper_cost *sum, const struct helper_cost *more);
 
-/* The address space of this process in bytes; 0 if /proc does not say. */
-u64 helper_process_memory(void);
+/*
+ * Waits until recv() does not block: there is a message, or the process has ended. Returns false
+ * when it has used `cpu_ns` of CPU time since the call, or `time_ns` have passed (0: however long).
+ */
+bool helper_process_answers(const struct helper_process *p, u64 cpu_ns, u64 time_ns) MUST_CHECK;
+
+/* Returns the CPU time of the process and of those before it. */
+u64 helper_process_cpu(const struct helper_process *p);
+
+/* In the process: lets its address space grow by so many bytes at most. */
+void helper_process_limit_memory(u64 bytes);
 
 #endif

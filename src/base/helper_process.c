@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Forks processes for work that may not end: see helper_process.h. */
-#include "symbol/helper_process.h"
+#include "base/helper_process.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -11,7 +12,11 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
+
+#define NSEC_PER_SEC 1000000000ull
+#define LOOK_MS 20
 
 static void on_crash(int signo)
 {
@@ -87,7 +92,7 @@ int helper_process_start(struct helper_process *p, enum helper_files files,
 
 static u64 timeval_ns(struct timeval t)
 {
-	return (u64)t.tv_sec * 1000000000 + (u64)t.tv_usec * 1000;
+	return (u64)t.tv_sec * NSEC_PER_SEC + (u64)t.tv_usec * 1000;
 }
 
 void helper_cost_add(struct helper_cost *sum, const struct helper_cost *more)
@@ -115,8 +120,8 @@ void helper_process_end(struct helper_process *p, bool at_once)
 	p->pid = 0;
 }
 
-/* The first number of /proc/self/statm (proc(5)). */
-u64 helper_process_memory(void)
+/* The first number of /proc/self/statm (proc(5)); 0 without /proc. */
+static u64 memory_used(void)
 {
 	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
 	char text[128];
@@ -128,4 +133,46 @@ u64 helper_process_memory(void)
 	close(fd);
 	text[got > 0 ? got : 0] = '\0';
 	return strtoull(text, NULL, 10) * (u64)sysconf(_SC_PAGESIZE);
+}
+
+void helper_process_limit_memory(u64 bytes)
+{
+	u64 end = memory_used() + bytes;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_AS, &limit) || limit.rlim_cur < end)
+		return;
+	limit.rlim_cur = end;
+	setrlimit(RLIMIT_AS, &limit);
+}
+
+static u64 now_ns(clockid_t clock)
+{
+	struct timespec ts = {0};
+
+	clock_gettime(clock, &ts);
+	return (u64)ts.tv_sec * NSEC_PER_SEC + (u64)ts.tv_nsec;
+}
+
+u64 helper_process_cpu(const struct helper_process *p)
+{
+	clockid_t cpu;
+
+	if (!p->pid || clock_getcpuclockid(p->pid, &cpu))
+		return p->cost.cpu_ns;
+	return p->cost.cpu_ns + now_ns(cpu);
+}
+
+bool helper_process_answers(const struct helper_process *p, u64 cpu_ns, u64 time_ns)
+{
+	u64 end = time_ns ? now_ns(CLOCK_MONOTONIC) + time_ns : UINT64_MAX;
+	u64 cpu_end = helper_process_cpu(p) + cpu_ns;
+	struct pollfd fd = {.fd = p->sock, .events = POLLIN};
+
+	for (;;) {
+		if (poll(&fd, 1, LOOK_MS) > 0)
+			return true;
+		if (helper_process_cpu(p) > cpu_end || now_ns(CLOCK_MONOTONIC) > end)
+			return false;
+	}
 }
