@@ -5,6 +5,7 @@
 
 #include "collect/events.h"
 #include "collect/libbpf_log.h"
+#include "collect/session/module_store.h"
 #include "record/losses.h"
 #include "record/recording_impl.h"
 
@@ -55,6 +56,7 @@ static void name_profile(struct recording *r, struct profile *p)
 	const struct symbolize_options naming = {.no_inlines = r->o.no_inlines,
 						 .stop = r->o.stop_naming,
 						 .stop_arg = r->o.stop_arg,
+						 .cache = module_store_names(r->collect.store),
 						 .log = r->collect.log};
 	const struct profile_kind *kind = r->kind;
 

@@ -379,12 +379,12 @@ static int answer_rest(struct module_batch *b)
 
 static int name_file(struct module_batch *b)
 {
-	const struct budget_watch watch = watch_of(b->namer);
 	const char *file = base_name(b->module->path);
 	struct left_out *lost = &b->namer->stats->left_out;
+	const struct budget_watch watch = watch_of(b->namer);
 	struct module_names_info info;
-	int err = names_process_resolve(b->namer->process, b->module, b->vaddrs, b->n, &watch,
-					set_frames, b, &info);
+	int err = name_cache_resolve(b->namer->opt->cache, b->namer->process, b->module, b->vaddrs,
+				     b->n, &watch, set_frames, b, &info);
 
 	if (err == -ETIMEDOUT || err == -EIO) {
 		if (!stopped(b->namer))

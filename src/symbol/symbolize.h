@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "profile/profile.h"
 #include "symbol/left_out.h"
+#include "symbol/name_cache.h"
 #include "symbol/names_process.h"
 
 struct symbolize_options {
@@ -21,6 +22,7 @@ struct symbolize_options {
 	 */
 	bool (*stop)(void *arg);
 	void *stop_arg;
+	struct name_cache *cache; /* of answers, for profiles to come; may be NULL */
 	const struct log *log;
 };
 

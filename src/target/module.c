@@ -14,6 +14,8 @@
 #include "target/process.h"
 #include "target/process_root.h"
 
+static u64 last_id; /* of a module */
+
 static int module_new(enum module_kind kind, const char *path, struct module **out)
 {
 	struct module *m = calloc(1, sizeof(*m));
@@ -21,6 +23,7 @@ static int module_new(enum module_kind kind, const char *path, struct module **o
 	if (!m)
 		return -ENOMEM;
 	m->kind = kind;
+	m->id = __atomic_add_fetch(&last_id, 1, __ATOMIC_RELAXED);
 	m->root = TARGET_ROOT_NONE;
 	m->plain = INPUT_FILE_NONE;
 	m->path = strdup(path);

@@ -9,6 +9,7 @@
 
 #include "base/readers.h"
 #include "collect/session/module_store_impl.h"
+#include "symbol/name_cache.h"
 
 u64 store_now_ms(void)
 {
@@ -39,6 +40,11 @@ static void notify(void *arg)
 struct readers *module_store_readers(struct module_store *s)
 {
 	return s->o.readers;
+}
+
+struct name_cache *module_store_names(struct module_store *s)
+{
+	return s->names;
 }
 
 int module_store_use(struct module_store *s, struct bpf_object *obj)
@@ -111,6 +117,8 @@ static int make_parts(struct module_store *s)
 		err = module_new_special(MODULE_KIND_KERNEL, NULL, 0, &s->special[MODULE_KERNEL]);
 	if (!err)
 		err = module_new_special(MODULE_KIND_VDSO, NULL, 0, &s->special[MODULE_VDSO]);
+	if (!err)
+		err = name_cache_new(MODULE_STORE_NAMES, &s->names);
 	return err ? err : module_loader_new(s->o.readers, notify, s, &s->loader);
 }
 
@@ -168,6 +176,7 @@ void module_store_free(struct module_store *s)
 	free_files(s);
 	tables_free(s->tables);
 	module_maps_close(&s->maps);
+	name_cache_free(s->names);
 	readers_free(s->o.readers);
 	pthread_mutex_destroy(&s->lock);
 	pthread_mutex_destroy(&s->events);

@@ -24,6 +24,7 @@
 #include "target/module.h"
 
 struct module_store;
+struct name_cache; /* symbol/name_cache.h */
 
 struct module_store_options { /* 0 stands for the usual */
 	struct readers *readers; /* shared; may be NULL */
@@ -37,6 +38,7 @@ struct module_store_options { /* 0 stands for the usual */
 #define MODULE_STORE_FILES 1024u
 #define MODULE_STORE_PAGES 65536u
 #define MODULE_STORE_KEPT 1024u
+#define MODULE_STORE_NAMES (32u << 20) /* bytes of names that are remembered */
 #define MODULE_STORE_IDLE_MS 5000u
 #define MODULE_STORE_GRACE_MS 3000u
 
@@ -47,6 +49,9 @@ struct module_store *module_store_share(struct module_store *s);
 void module_store_free(struct module_store *s);
 
 struct readers *module_store_readers(struct module_store *s); /* borrowed; may be NULL */
+
+/* Names of addresses in these files, for all profiles; borrowed. */
+struct name_cache *module_store_names(struct module_store *s);
 
 /*
  * Before `obj` is loaded: its programs are to find modules and tables here. Else why

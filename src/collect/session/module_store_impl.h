@@ -72,6 +72,7 @@ struct module_store {
 	struct module_maps maps;
 	int maps_err; /* why there are none */
 	struct module_loader *loader;
+	struct name_cache *names;
 	/* Readers: who walks stacks by views of tables. Taken before or without `lock`, never within. */
 	pthread_rwlock_t walks;
 	pthread_mutex_t events; /* of users[].event; taken within `lock` or without */
