@@ -155,7 +155,7 @@ takes() {
 @test "pidns: cprof says so if its children would be in another namespace" {
 	run --separate-stderr unshare --pid "$CPROF" cpu -p $$ -d 100ms
 	[ "$status" -eq 1 ]
-	[[ $stderr == *'another PID namespace than itself (unshare --pid: add --fork)'* ]]
+	[[ $stderr == *'another PID namespace than cprof (unshare --pid: add --fork)'* ]]
 }
 
 # label_numbers KEY prints the values of a numeric label in outside.pb.gz.
