@@ -54,6 +54,43 @@ static __always_inline void filter_add(u64 address, struct global_pid tgid)
 		__sync_fetch_and_or(word, bit);
 }
 
+/*
+ * The processes that have, or have had, blocks in `live`: of others nothing need be looked for when they run another
+ * program or end, as most children do. Goes with the process.
+ */
+#define HOLDER_HAS 1u
+#define HOLDER_INHERITED 2u
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, struct global_pid);
+	__type(value, u32);
+} holders SEC(".maps");
+
+u32 holders_full; /* some were left out: so any process may be one */
+
+static __always_inline void holder_add(struct global_pid tgid, u32 flags)
+{
+	u32 *known = bpf_map_lookup_elem(&holders, &tgid);
+
+	if (known) {
+		if ((*known & flags) != flags)
+			__sync_fetch_and_or(known, flags);
+	} else if (bpf_map_update_elem(&holders, &tgid, &flags, BPF_NOEXIST) &&
+		   !bpf_map_lookup_elem(&holders, &tgid)) {
+		holders_full = 1;
+	}
+}
+
+static __always_inline bool is_holder(struct global_pid tgid, u32 flag)
+{
+	u32 *known = bpf_map_lookup_elem(&holders, &tgid);
+
+	return holders_full || (known && (*known & flag));
+}
+
 /* In the map, of all processes; user space reads them, too. */
 u64 live_blocks;
 u64 live_inherited; /* copies that were made for children, ever */
@@ -135,8 +172,10 @@ static __always_inline void block_new(u64 address, struct task_struct *task,
 	struct heap_block block = block_of(address, task);
 	struct heap_live value = {.key = *key, .weight = weight, .time = bpf_ktime_get_ns()};
 
-	if (live_put(&block, &value))
-		filter_add(address, block.tgid);
+	if (!live_put(&block, &value))
+		return;
+	filter_add(address, block.tgid);
+	holder_add(block.tgid, HOLDER_HAS);
 }
 
 /* ---- processes ---- */
@@ -196,6 +235,24 @@ static long forget_block(void *map, struct heap_block *block, struct heap_live *
 	return 0;
 }
 
+/*
+ * Copying a block takes about a microsecond, and fork returns neither in the parent nor in the child before all are
+ * copied. So where there are more than this many, a child begins without: it is counted, and the user is told.
+ */
+#define INHERIT_MAX 65536u
+
+static __always_inline void inherit_blocks(struct live_walk *walk)
+{
+	if (!live_blocks || !is_holder(walk->parent.tgid, HOLDER_HAS))
+		return;
+	if (live_blocks > INHERIT_MAX) {
+		stat_add(STAT_HEAP_UNINHERITED, 1);
+		return;
+	}
+	bpf_for_each_map_elem(&live, inherit_block, walk, 0);
+	holder_add(walk->child.tgid, HOLDER_HAS | HOLDER_INHERITED);
+}
+
 /* Before the child runs, in its parent: fork returns to neither until this is done. */
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork_live, struct task_struct *parent, struct task_struct *child)
@@ -206,8 +263,7 @@ int BPF_PROG(on_fork_live, struct task_struct *parent, struct task_struct *child
 	if (!settings.follow_children || walk.parent.tgid.nr == walk.child.tgid.nr ||
 	    parent->mm == child->mm || !bpf_map_lookup_elem(&targets, &walk.parent.tgid))
 		return 0;
-	if (live_blocks)
-		bpf_for_each_map_elem(&live, inherit_block, &walk, 0);
+	inherit_blocks(&walk);
 	report_new_process(child, false);
 	return 0;
 }
@@ -220,7 +276,7 @@ int BPF_PROG(on_exec_live, struct task_struct *task)
 	if (!bpf_map_lookup_elem(&targets, &walk.parent.tgid))
 		return 0;
 	bpf_task_storage_delete(&threads, task);
-	if (live_blocks)
+	if (live_blocks && is_holder(walk.parent.tgid, HOLDER_HAS))
 		bpf_for_each_map_elem(&live, forget_block, &walk, 0);
 	report_new_process(task, true);
 	return 0;
@@ -232,11 +288,13 @@ int BPF_PROG(on_exit_live, struct task_struct *task)
 {
 	struct live_walk walk = {.parent = block_of(0, task), .inherited_only = 1};
 
-	if (!settings.follow_children || !live_blocks ||
-	    BPF_CORE_READ(task, signal, live.counter) > 0 ||
+	if (BPF_CORE_READ(task, signal, live.counter) > 0 ||
 	    !bpf_map_lookup_elem(&targets, &walk.parent.tgid))
 		return 0;
-	bpf_for_each_map_elem(&live, forget_block, &walk, 0);
+	if (settings.follow_children && live_blocks &&
+	    is_holder(walk.parent.tgid, HOLDER_INHERITED))
+		bpf_for_each_map_elem(&live, forget_block, &walk, 0);
+	bpf_map_delete_elem(&holders, &walk.parent.tgid);
 	return 0;
 }
 

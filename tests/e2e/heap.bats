@@ -700,6 +700,13 @@ above() {
 
 # ---- bad luck
 
+@test "heap bad luck: fork with more live blocks than it can wait for" {
+	need_root
+	beside_me heap_fork 70000
+	heap --rate 1
+	grep -q '^cprof: 1 child process(es) began without' "$ERR"
+}
+
 @test "heap bad luck: after SIGKILL of cprof the target continues and nothing stays in it" {
 	need_root
 	beside_me heap_pairs 2

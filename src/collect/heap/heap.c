@@ -131,6 +131,8 @@ static int size_maps(struct heap_collector *c)
 	struct heap_bpf *skel = c->skel;
 	int err = bpf_map__set_max_entries(skel->maps.live, c->follow ? c->own->max_live : 1);
 
+	if (!err && !c->follow)
+		err = bpf_map__set_max_entries(skel->maps.holders, 1);
 	if (!err)
 		err = bpf_map__set_max_entries(skel->maps.counts_a, many ? 65536 : 16384);
 	if (!err)
@@ -528,6 +530,7 @@ static void heap_summarize(struct collector *base, struct lines *out)
 		.begun = watched.begun + unannounced,
 		.missed = watched.missed + unannounced,
 		.unfollowed = c->follow ? bpf_session_stat(s, STAT_HEAP_UNFOLLOWED) : 0,
+		.uninherited = c->follow ? bpf_session_stat(s, STAT_HEAP_UNINHERITED) : 0,
 		.declined = bpf_session_stat(s, STAT_HEAP_DECLINED),
 		.probes = alloc_probes_count(c->probes),
 		.slowdown = c->overhead.slowdown,

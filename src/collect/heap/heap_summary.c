@@ -43,6 +43,11 @@ void heap_summary(const struct heap_stats *h, struct lines *out)
 			  "freed: where their function returns cannot be seen, or the thread's "
 			  "system calls are intercepted",
 			  (unsigned long long)h->unfollowed);
+	if (h->uninherited)
+		lines_add(out,
+			  "%llu child process(es) began without their parent's live blocks, which "
+			  "were more than fork can wait for",
+			  (unsigned long long)h->uninherited);
 	if (h->declined)
 		lines_add(out,
 			  "%llu allocations were left out: the thread had not returned "

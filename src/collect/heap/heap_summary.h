@@ -11,6 +11,7 @@ struct heap_stats {
 	u64 dropped; /* sampled allocations that found no room */
 	u64 begun, missed; /* processes that began; that ended before they had probes */
 	u64 unfollowed; /* sampled allocations that count, but not for how long they live */
+	u64 uninherited; /* children that began without their parent's blocks */
 	u64 declined; /* allocations left out: a return was waited for on another stack */
 	u32 probes;
 	double unknown; /* share of the calls that freed what was allocated before, 0 to 1 */
