@@ -20,6 +20,7 @@
 #include "collect/perf/perf_processes.h"
 #include "collect/perf/perf_record.h"
 #include "collect/perf/perf_rings.h"
+#include "collect/perf/perf_targets.h"
 #include "collect/perf/perf_tasks.h"
 #include "collect/perf/perf_thinning.h"
 #include "collect/perf/perf_walk.h"
@@ -35,8 +36,6 @@
 #define STACK_BYTES_MIN 8192u
 #define STACK_BYTES_MAX 64512u
 
-#define LISTING_ROUNDS 16 /* threads are listed until no new ones turn up, so often at most */
-
 struct perf_collector {
 	struct collector base;
 	struct collect_options opt;
@@ -45,12 +44,13 @@ struct perf_collector {
 	struct perf_tasks *tasks;
 	struct perf_modules *modules;
 	struct perf_processes *processes;
+	struct perf_targets targets;
 	struct stack_store *store;
 	struct memory_bound bound;
 	struct collect_stats stats;
 	struct perf_thinning thinning;
 	struct perf_backlog *backlog; /* records behind one whose file is being loaded */
-	int events; /* epoll: the rings */
+	int events; /* epoll: the rings, and the loader of files */
 	bool stopped;
 	bool giving_up; /* such a record is not waited for any longer */
 	u32 ticks_hz;
@@ -95,114 +95,15 @@ static void choose_rate(struct perf_collector *c)
 	perf_thinning_init(&c->thinning, c->opt.frequency, now_ns());
 }
 
-/* One thread; 1: new, 0: known already or gone, or a negative errno. */
-static int add_thread(struct perf_collector *c, pid_t tgid, pid_t tid, struct error *err)
-{
-	int code = perf_tasks_add(c->tasks, tid, err);
-
-	if (code == -EEXIST || code == -ESRCH)
-		return 0;
-	if (!code)
-		code = perf_processes_add_thread(c->processes, tgid, tid);
-	return code ? code : 1;
-}
-
-/* All threads of a process, until none is new. Those born in between inherit (perf_tasks_is_double). */
-static int add_process(struct perf_collector *c, pid_t tgid, struct error *err)
-{
-	int added = 1, code = 0;
-
-	for (int round = 0; round < LISTING_ROUNDS && added && code >= 0; round++) {
-		pid_vec tids = {0};
-
-		added = 0;
-		code = process_threads(tgid, &tids);
-		for (size_t i = 0; i < tids.len && code >= 0; i++) {
-			code = add_thread(c, tgid, tids.data[i], err);
-			added += code > 0;
-		}
-		vec_release(&tids);
-	}
-	return code < 0 ? code : 0;
-}
-
-static int add_with_children(struct perf_collector *c, const struct process_info *info,
-			     struct error *err)
-{
-	pid_vec children = {0};
-	int code = add_process(c, info->tgid, err);
-
-	/* Forked after the target was selected, and before its threads had events to inherit. */
-	if (!code && c->opt.target->follow_children && !process_children(info->tgid, &children)) {
-		for (size_t i = 0; i < children.len && !code; i++) {
-			code = add_process(c, children.data[i], err);
-			if (code == -ESRCH)
-				code = 0;
-		}
-	}
-	vec_release(&children);
-	return code;
-}
-
-static int add_processes(struct perf_collector *c, struct error *err)
-{
-	const struct target *t = c->opt.target;
-	size_t gone = 0;
-
-	vec_for_each(&t->processes, info) {
-		int code = add_with_children(c, info, err);
-
-		gone += code == -ESRCH;
-		if (code && code != -ESRCH)
-			return err && err->code ? code
-						: error_set(err, code, "cannot profile PID %d: %s",
-							    (int)info->tgid, error_reason(code));
-	}
-	if (gone && gone == t->processes.len)
-		return error_set(err, -ESRCH, "cannot profile PID %d: no such process",
-				 (int)t->processes.data[0].tgid);
-	return 0;
-}
-
-static int add_targets(struct perf_collector *c, struct error *err)
-{
-	switch (c->opt.target->scope) {
-	case TARGET_ALL:
-		return perf_tasks_add_machine(c->tasks, err);
-	case TARGET_CGROUP:
-		return perf_tasks_add_cgroup(c->tasks, c->opt.target->cgroup.fd, err);
-	default:
-		return add_processes(c, err);
-	}
-}
-
-static void read_process(struct perf_collector *c, pid_t tgid)
-{
-	int code = perf_processes_read(c->processes, tgid);
-
-	if (code && code != -ESRCH)
-		log_info(c->opt.log, "cannot read the mappings of PID %d: %s", (int)tgid,
-			 error_reason(code));
-}
-
-static void read_targets(struct perf_collector *c)
-{
-	vec_for_each(&c->opt.target->processes, info) {
-		pid_vec children = {0};
-
-		read_process(c, info->tgid);
-		if (c->opt.target->follow_children && !process_children(info->tgid, &children)) {
-			vec_for_each(&children, child)
-				read_process(c, *child);
-		}
-		vec_release(&children);
-	}
-}
-
 static int watch_rings(struct perf_collector *c)
 {
+	struct epoll_event event = {.events = EPOLLIN};
+	int modules = module_set_fd(perf_modules_set(c->modules));
+
 	c->events = epoll_create1(EPOLL_CLOEXEC);
-	return c->events < 0 ? -errno : perf_rings_watch(c->rings, c->events);
+	if (c->events < 0 || epoll_ctl(c->events, EPOLL_CTL_ADD, modules, &event))
+		return -errno;
+	return perf_rings_watch(c->rings, c->events);
 }
 
 static int make_parts(struct perf_collector *c, struct error *err)
@@ -230,6 +131,10 @@ static int make_parts(struct perf_collector *c, struct error *err)
 		code = stack_store_new(&c->opt, NULL, &c->store);
 	if (!code)
 		code = watch_rings(c);
+	c->targets = (struct perf_targets){.target = c->opt.target,
+					   .tasks = c->tasks,
+					   .processes = c->processes,
+					   .log = c->opt.log};
 	return code ? error_set(err, code, "cannot record: %s", error_reason(code)) : 0;
 }
 
@@ -241,14 +146,14 @@ static int perf_prepare(struct collector *base, struct error *err)
 	choose_rate(c);
 	code = make_parts(c, err);
 	if (!code)
-		code = add_targets(c, err);
+		code = perf_targets_add(&c->targets, err);
 	if (code)
 		return code;
 	if (!c->opt.user && !perf_tasks_kernel(c->tasks))
 		return error_set(err, -EACCES,
 				 "cannot sample the kernel: permission denied (as root: sysctl "
 				 "kernel.perf_event_paranoid=1)");
-	read_targets(c);
+	perf_targets_read(&c->targets);
 	module_set_wait(perf_modules_set(c->modules));
 	module_set_begin(perf_modules_set(c->modules));
 	return 0;
@@ -262,7 +167,7 @@ static int perf_start(struct collector *base, struct error *err)
 	if (code)
 		return code;
 	/* What was mapped and forked since they were read, and before the kernel began to tell of it. */
-	read_targets(c);
+	perf_targets_read(&c->targets);
 	if (c->opt.kernel && !perf_tasks_kernel(c->tasks))
 		log_warn(c->opt.log, "without privileges the kernel's share is left out: only time "
 				     "in user mode is sampled");
@@ -304,7 +209,7 @@ static struct perf_process *process_of(struct perf_collector *c, u32 tgid)
 
 	if (proc || tgid == 0 || tgid == (u32)getpid())
 		return proc;
-	read_process(c, (pid_t)tgid);
+	perf_targets_read_process(&c->targets, (pid_t)tgid);
 	return perf_processes_ensure(c->processes, tgid);
 }
 
