@@ -11,7 +11,7 @@ $(call target,$(1),$(2),$(3),$(HEAP_FLAGS) $(4))
 $(O)/targets/$(1): $(HEAP_HEADERS) tests/targets_heap.mk
 endef
 
-$(foreach name,leaks threads realloc fork reuse signal dlopen first storm pairs before named grow above hidden intercepted,\
+$(foreach name,leaks threads realloc fork reuse signal dlopen first storm pairs before named grow above hidden intercepted red_zone,\
 	$(eval $(call heap_target,heap_$(name),heap_$(name).c,gcc,)))
 $(eval $(call heap_target,heap_cxx,heap_cxx.cpp,g++,))
 $(eval $(call heap_target,heap_leave,heap_leave.cpp,g++,-rdynamic))

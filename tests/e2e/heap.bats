@@ -556,6 +556,13 @@ above() {
 	exactly heap_throws-wrapper 3000
 }
 
+@test "heap leaves: functions that keep something below the stack pointer, behind a nop" {
+	need_root
+	beside_me heap_red_zone 3000
+	heap --rate 1 --alloc malloc=red_get,free=red_put
+	compare heap.pb.gz
+}
+
 # A return probe ends in a system call, which must not go to the target's own handler.
 @test "heap leaves: a thread whose system calls go to a handler of its own" {
 	need_root

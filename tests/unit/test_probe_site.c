@@ -219,7 +219,12 @@ TEST(probe_site, uses_nops_where_the_kernel_does)
 	struct probe_request nops = {.args = RDI, .kernel = PROBE_KERNEL_NOPS};
 	struct probe_request nop5 = {.args = RDI, .kernel = PROBE_KERNEL_NOP5};
 	struct bytes code = CODE(0xf3, 0x0f, 0x1e, 0xfa, 0x0f, 0x1f, 0x44, 0x00, 0x00, 0x53, 0xc3);
+	struct probe_request both = {.args = RDI};
 	struct bytes late = CODE(0x48, 0xff, 0xc0, 0x0f, 0x1f, 0x44, 0x00, 0x00, 0x53, 0xc3);
+	struct bytes alone = CODE(0xf3, 0x0f, 0x1e, 0xfa, 0x0f, 0x1f, 0x44, 0x00, 0x00, 0xc3);
+	/* mov %rdi,-8(%rsp), and the nop */
+	struct bytes red_zone =
+		CODE(0x48, 0x89, 0x7c, 0x24, 0xf8, 0x0f, 0x1f, 0x44, 0x00, 0x00, 0xc3);
 	struct probe_site site;
 
 	CHECK_INT(probe_kernel_flags(6, 10), PROBE_KERNEL_RETURNS_SHADOWED);
@@ -232,8 +237,15 @@ TEST(probe_site, uses_nops_where_the_kernel_does)
 	CHECK_INT(probe_kernel_flags(7, 0), probe_kernel_flags(6, 18));
 	check_site(code, &entry_of_rdi, 9, PROBE_COST_EMULATED);
 	check_site(code, &nops, 4, PROBE_COST_EMULATED);
-	check_site(code, &nop5, 4, PROBE_COST_NOP5);
+	check_site(code, &nop5, 9, PROBE_COST_EMULATED);
+	check_site(alone, &nop5, 4, PROBE_COST_NOP5);
+	/* The kernel makes a call of it, which writes into the red zone. */
+	both.kernel = probe_kernel_flags(6, 18);
 	check_site(late, &nop5, 8, PROBE_COST_EMULATED);
+	check_site(late, &both, 8, PROBE_COST_EMULATED);
+	check_site(red_zone, &both, 0, PROBE_COST_STEPPED);
+	both.kernel = probe_kernel_flags(6, 17);
+	check_site(late, &both, 8, PROBE_COST_EMULATED);
 	/* across the end of a page it stays a nop */
 	CHECK_INT(probe_site_choose(code, 0x1ff8, code.len, &nop5, &site), 0);
 	CHECK_INT(site.offset, 9);

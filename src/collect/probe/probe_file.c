@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collect/probe/probe_insn.h"
 #include "collect/probe/probe_site.h"
 #include "collect/probe/return_site.h"
 #include "elf/symbols.h"
@@ -406,6 +407,17 @@ static bool is_understood(const struct usdt_probe *probe, u8 nargs)
 	return true;
 }
 
+/* A nop of five bytes in the middle of a function must not have one on 6.18: probe_insn_cost(). */
+static bool takes_probe(const struct reading *in, const struct usdt_probe *probe)
+{
+	struct bytes code = elf_file_loaded(in->elf, probe->vaddr, 15);
+	enum probe_cost cost;
+	struct probe_insn d;
+
+	return probe_insn_decode(code, 0, &d) &&
+	       probe_insn_cost(&d, probe->vaddr, false, in->r->kernel, &cost);
+}
+
 static int usdt_add(struct reading *in, const struct usdt_probe *probe)
 {
 	bool alloc = !strcmp(probe->name, "alloc"), frees = !strcmp(probe->name, "free");
@@ -415,7 +427,7 @@ static int usdt_add(struct reading *in, const struct usdt_probe *probe)
 
 	if (strcmp(probe->provider, PROVIDER) != 0 || (!alloc && !frees) || (frees && !in->r->live))
 		return 0;
-	if (!is_understood(probe, nargs) || probe->semaphore) {
+	if (!is_understood(probe, nargs) || probe->semaphore || !takes_probe(in, probe)) {
 		log_warn(in->r->log, "cannot use the probe %s:%s of %s", probe->provider,
 			 probe->name, in->path);
 		return 0;

@@ -146,10 +146,15 @@ bool probe_insn_cost(const struct probe_insn *d, u64 vaddr, bool first, u32 kern
 		*cost = PROBE_COST_EMULATED;
 	if (is_long_nop(insn) && (kernel & PROBE_KERNEL_NOPS))
 		*cost = PROBE_COST_EMULATED;
-	/* Its call writes below rsp, where code that has run may keep something. */
-	if (is_long_nop(insn) && insn->length == 5 && page_left >= 5 && first &&
-	    (kernel & PROBE_KERNEL_NOP5))
+	/*
+	 * Its call writes below rsp, where code that has run may keep something (the red zone), and the
+	 * kernel does not ask.
+	 */
+	if (is_long_nop(insn) && insn->length == 5 && page_left >= 5 &&
+	    (kernel & PROBE_KERNEL_NOP5)) {
 		*cost = PROBE_COST_NOP5;
+		return first;
+	}
 	return true;
 }
 

@@ -58,9 +58,11 @@ enum probe_kernel {
 	PROBE_KERNEL_RETURNS_SHADOWED = 1u << 4,
 };
 
+/* The best comes first. */
 enum probe_cost {
-	PROBE_COST_NOP5,
 	PROBE_COST_EMULATED,
+	/* It costs less, but ends in a system call, which a handler or a tracer might answer. */
+	PROBE_COST_NOP5,
 	PROBE_COST_STEPPED,
 };
 
