@@ -159,6 +159,12 @@ TEST(walk, each_way_to_be_cut_has_its_name)
 	f->st.regs.sp = STACK - (1ull << 32);
 	CHECK_INT(walk_from(f, under(3)), STACK_UNREADABLE);
 	f = fixture();
+	f->rows = (struct rows){.missing = TABLE_NO_ROOM};
+	CHECK_INT(walk_from(f, under(3)), STACK_NO_ROOM);
+	f = fixture();
+	f->rows = (struct rows){.missing = TABLE_UNREAD};
+	CHECK_INT(walk_from(f, under(3)), STACK_UNREAD);
+	f = fixture();
 	f->env.rows = NULL;
 	CHECK_INT(walk_from(f, 0xffff800000000000), STACK_NOT_MAPPED);
 }

@@ -421,12 +421,29 @@ void perf_processes_forget_ended(struct perf_processes *p, u64 now_ns)
 	}
 }
 
-void perf_processes_mark(const struct perf_processes *p, struct module_marks *m)
+struct needed {
+	const struct perf_processes *processes;
+	const struct stack_store *store;
+};
+
+static void mark_modules(void *arg, struct module_marks *m)
 {
+	const struct needed *needed = arg;
 	struct perf_process *proc, *next;
 
-	HASH_ITER(hh, p->processes, proc, next) {
+	stack_store_mark(needed->store, m);
+	HASH_ITER(hh, needed->processes->processes, proc, next) {
 		vec_for_each(&proc->space.maps, map)
 			module_mark(m, map->module);
 	}
+}
+
+void perf_processes_tend(struct perf_processes *p, const struct stack_store *store, u64 now_ns)
+{
+	struct module_set *modules = perf_modules_set(p->modules);
+	struct needed needed = {p, store};
+
+	perf_processes_forget_ended(p, now_ns);
+	module_set_reading(modules, false);
+	module_set_judge(modules, mark_modules, &needed);
 }

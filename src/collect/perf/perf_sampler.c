@@ -383,24 +383,6 @@ static void make_room(struct perf_collector *c)
 	stack_store_merge(c->store, room / 2);
 }
 
-static void mark_modules(void *arg, struct module_marks *m)
-{
-	const struct perf_collector *c = arg;
-
-	stack_store_mark(c->store, m);
-	perf_processes_mark(c->processes, m);
-}
-
-/* Lets go of what has ended. */
-static void tend(struct perf_collector *c)
-{
-	struct module_set *modules = perf_modules_set(c->modules);
-
-	perf_processes_forget_ended(c->processes, now_ns());
-	module_set_reading(modules, false);
-	module_set_judge(modules, mark_modules, c);
-}
-
 static int perf_poll(struct collector *base, int timeout_ms)
 {
 	struct perf_collector *c = of(base);
@@ -409,7 +391,7 @@ static int perf_poll(struct collector *base, int timeout_ms)
 			      timeout_ms); /* interrupted: what is there is worth taking */
 	drain(c, false);
 	make_room(c);
-	tend(c);
+	perf_processes_tend(c->processes, c->store, now_ns());
 	return c->opt.target->scope == TARGET_PROCESSES && !perf_processes_alive(c->processes);
 }
 
