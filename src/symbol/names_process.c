@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,10 +21,19 @@
  * part of this time. */
 #define GRACE_NS 300000000ull
 
+/*
+ * What was read of a file stays in the process, as its next request may be about the same file. So
+ * many files could fill the memory, and a process that has grown makes room for a new one.
+ */
+#define GROWN_MAX_KB (128u << 10)
+
 struct names_process {
 	struct helper_process process;
 	struct names_reader reader;
-	struct names_writer writer; /* of the forked process */
+	bool grown; /* too large for a further request */
+	/* of the forked process: */
+	struct names_writer writer;
+	u64 start_kb;
 };
 
 static u64 now_ns(clockid_t clock)
@@ -69,11 +79,20 @@ static int read_all(int fd, void *out, size_t len)
 	return 0;
 }
 
-static int serve_request(struct names_writer *w, const struct names_request *q, const u64 *vaddrs)
+static u64 memory_kb(void)
+{
+	struct rusage u = {.ru_maxrss = 0};
+
+	getrusage(RUSAGE_SELF, &u);
+	return (u64)u.ru_maxrss;
+}
+
+static int serve_request(struct names_process *np, const struct names_request *q, const u64 *vaddrs)
 {
 	const struct budget_watch watch = {
 		.stop = in_a_hurry, .cpu_ns = q->cpu_ns, .time_ns = q->time_ns};
 	struct budget *budget = elf_file_budget(q->module->elf);
+	struct names_writer *w = &np->writer;
 	struct module_names_info info;
 	struct names_finish finish = {0};
 
@@ -84,34 +103,36 @@ static int serve_request(struct names_writer *w, const struct names_request *q, 
 		q->module, vaddrs, q->n, write_answer, w, &info);
 	finish.has_dwarf = info.has_dwarf;
 	finish.budget = *budget;
+	finish.grown_kb = memory_kb() - np->start_kb;
 	if (q->module->root.readers)
 		readers_unanswered(q->module->root.readers, &finish.unanswered);
 	return names_write_finish(w, &finish);
 }
 
-static int serve_next(struct names_writer *w)
+static int serve_next(struct names_process *np)
 {
 	struct names_request q;
 	u64 *vaddrs;
-	int err = read_all(w->fd, &q, sizeof(q));
+	int fd = np->writer.fd, err = read_all(fd, &q, sizeof(q));
 
 	if (err)
 		return err;
 	vaddrs = calloc(q.n + 1, sizeof(*vaddrs));
-	err = vaddrs ? read_all(w->fd, vaddrs, q.n * sizeof(*vaddrs)) : -ENOMEM;
+	err = vaddrs ? read_all(fd, vaddrs, q.n * sizeof(*vaddrs)) : -ENOMEM;
 	if (!err)
-		err = serve_request(w, &q, vaddrs);
+		err = serve_request(np, &q, vaddrs);
 	free(vaddrs);
 	return err;
 }
 
 static void serve(void *arg, int sock)
 {
-	struct names_writer *w = arg;
+	struct names_process *np = arg;
 
 	signal(SIGUSR1, on_hurry);
-	*w = (struct names_writer){.fd = sock};
-	while (!serve_next(w))
+	np->writer = (struct names_writer){.fd = sock};
+	np->start_kb = memory_kb();
+	while (!serve_next(np))
 		;
 }
 
@@ -119,12 +140,13 @@ static void serve(void *arg, int sock)
 
 static int start(struct names_process *np)
 {
-	return helper_process_start(&np->process, HELPER_KEEPS_FILES, serve, &np->writer);
+	return helper_process_start(&np->process, HELPER_KEEPS_FILES, serve, np);
 }
 
 static void end(struct names_process *np, bool at_once)
 {
 	helper_process_end(&np->process, at_once);
+	np->grown = false;
 	np->reader.bytes.len = np->reader.at = 0;
 }
 
@@ -191,6 +213,7 @@ static int take_finish(const struct errand *e, struct names_finish *f)
 	if (e->module->root.readers)
 		readers_learn(e->module->root.readers, &f->unanswered);
 	e->info->has_dwarf |= f->has_dwarf;
+	e->np->grown = f->grown_kb > GROWN_MAX_KB;
 	return f->err > 0 ? -EBADMSG : f->err;
 }
 
@@ -264,8 +287,11 @@ static int run(struct errand *e, const u64 *vaddrs, bool symbols_only)
 	set_ends(e);
 	done = send_request(e, vaddrs, symbols_only);
 	done = done ? -EIO : wait_for(e, &err);
-	if (done == 1)
+	if (done == 1) {
+		if (e->np->grown)
+			end(e->np, true);
 		return err;
+	}
 	end(e->np, true);
 	if (e->module->root.readers)
 		readers_renew(e->module->root.readers);

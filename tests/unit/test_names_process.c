@@ -3,6 +3,7 @@
  * there. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -85,6 +86,62 @@ TEST(names_process, answers_as_without_a_process)
 	CHECK_INT(resolve(&m, &at, &a_minute, see_name, &names), 0);
 	CHECK_INT(names, 1);
 	close_module(&m);
+}
+
+#define LARGE (30u << 20)
+
+/* A file whose names have 30 MB in all; "f" is one of them. */
+static struct module open_large(void)
+{
+	static const char code[] = ".text\n.globl f\n.type f,@function\nf: ret\n.size f,1\n";
+	char *text = malloc(LARGE + sizeof(code) + 4096);
+	size_t len = sizeof(code) - 1;
+	struct module m;
+
+	CHECK(text);
+	memcpy(text, code, len);
+	while (len < LARGE) {
+		static const size_t name = 512 << 10;
+
+		memset(text + len, 'a' + (char)(len / name % 26), name);
+		len += name;
+		len += (size_t)sprintf(text + len, "%zu:\n", len);
+	}
+	m = open_module(text, len);
+	free(text);
+	return m;
+}
+
+/* What was read of a file stays in the process, but not of any number of files. */
+TEST(names_process, many_large_files_do_not_fill_the_memory)
+{
+	enum { FILES = 16 };
+	struct module first = open_large(), files[FILES];
+	struct module_names_info info;
+	struct names_process *np;
+	u64 at = vaddr_of("a", "f");
+	int names = 0, fd = open(fixture_path("a"), O_RDONLY | O_CLOEXEC);
+	struct helper_cost cost;
+
+	CHECK_INT(names_process_new(&np), 0);
+	for (int i = 0; i < FILES; i++) {
+		files[i] = first;
+		CHECK_INT(elf_file_open(fd, &files[i].elf), 0);
+	}
+	for (int i = 0; i < FILES; i++)
+		CHECK_INT(names_process_resolve(np, &files[i], &at, 1, &a_minute, see_name, &names,
+						&info),
+			  0);
+	cost = names_process_end(np);
+	names_process_free(np);
+	for (int i = 0; i < FILES; i++)
+		elf_file_free(files[i].elf);
+	close(fd);
+	close_module(&first);
+	CHECK_INT(names, FILES);
+#ifndef UNIT_SANITIZED
+	CHECK(cost.memory_kb < 250 << 10);
+#endif
 }
 
 /* The name comes from the symbol table, which needs no library. */
