@@ -517,7 +517,7 @@ int symbolize_profile(struct profile *p, const struct symbolize_options *opt,
 	int err;
 
 	*stats = (struct symbolize_stats){0};
-	nm.end_ns = now_ns() + ALL_TIME_NS;
+	nm.end_ns = now_ns() + (opt->time_ns ? opt->time_ns : ALL_TIME_NS);
 	err = shown_names_new(&nm.names);
 	if (!err)
 		err = names_process_new(&nm.process);

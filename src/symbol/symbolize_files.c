@@ -6,9 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/vec.h"
 #include "target/module.h"
 
 #define FILES_MAX 4096u
+/* A profile may name the largest files of the machine, so all of them have as long as one has while recording. */
+#define NAMING_TIME_NS 120000000000ull
 
 /* Another build of the file would give wrong names. */
 static bool same_build(const struct profile *p, const struct profile_mapping *m,
@@ -26,21 +29,45 @@ static bool same_build(const struct profile *p, const struct profile_mapping *m,
 struct files {
 	struct profile *p;
 	struct readers *readers;
-	struct module **by_path; /* indexed by string; NULL if not opened, or if that failed */
+	VEC(struct module *) modules; /* distinct files */
+	/* Borrowed, indexed by string; NULL if not opened, or if that failed. */
+	struct module **by_path;
 	bool *tried, *wanted; /* indexed by string and by mapping */
 	size_t ntried;
 };
 
+static bool is_same_file(const struct module *a, const struct module *b)
+{
+	return a->inode == b->inode && a->dev_major == b->dev_major && a->dev_minor == b->dev_minor;
+}
+
+/* Takes the module over. A profile may write the path of one file in a million ways. */
+static struct module *keep_file(struct files *f, struct module *m)
+{
+	vec_for_each(&f->modules, other) {
+		if (is_same_file(*other, m)) {
+			module_free(m);
+			return *other;
+		}
+	}
+	if (vec_push(&f->modules, m)) {
+		module_free(m);
+		return NULL;
+	}
+	return m;
+}
+
 static struct module *open_file(struct files *f, string_id path)
 {
 	const char *text = profile_text(f->p, path);
+	struct module *m;
 
 	if (f->tried[path] || *text != '/' || f->ntried == FILES_MAX)
 		return f->by_path[path];
 	f->tried[path] = true;
 	f->ntried++;
-	if (module_open_file(f->readers, text, &f->by_path[path]))
-		f->by_path[path] = NULL;
+	if (!module_open_file(f->readers, text, &m))
+		f->by_path[path] = keep_file(f, m);
 	return f->by_path[path];
 }
 
@@ -71,10 +98,11 @@ static int files_init(struct files *f, struct profile *p, struct readers *reader
 	return f->by_path && f->tried && f->wanted ? 0 : -ENOMEM;
 }
 
-static void files_release(struct files *f, size_t nstrings)
+static void files_release(struct files *f)
 {
-	for (size_t i = 0; f->by_path && i < nstrings; i++)
-		module_free(f->by_path[i]);
+	vec_for_each(&f->modules, m)
+		module_free(*m);
+	vec_release(&f->modules);
 	vec_for_each(&f->p->mappings, m)
 		m->source = NULL;
 	free(f->by_path);
@@ -95,8 +123,7 @@ static bool lacks_names(const struct profile *p)
 
 int symbolize_from_files(struct profile *p, struct readers *readers, struct left_out *lost)
 {
-	const struct symbolize_options options = {0};
-	size_t nstrings = p->strings.len; /* naming adds strings */
+	const struct symbolize_options options = {.time_ns = NAMING_TIME_NS};
 	struct symbolize_stats stats = {0};
 	struct files files;
 	int ret;
@@ -109,7 +136,7 @@ int symbolize_from_files(struct profile *p, struct readers *readers, struct left
 		find_files(&files);
 		ret = symbolize_profile(p, &options, &stats);
 	}
-	files_release(&files, nstrings);
+	files_release(&files);
 	*lost = stats.left_out;
 	return ret;
 }

@@ -156,6 +156,7 @@ int module_open_file(struct readers *readers, const char *path, struct module **
 	struct input_file in;
 	struct module *m;
 	int result = regular_file_input(readers, path, &in);
+	const struct input_file same = in;
 
 	if (!result)
 		result = elf_file_open_input(&in, &elf);
@@ -167,6 +168,9 @@ int module_open_file(struct readers *readers, const char *path, struct module **
 		return result;
 	}
 	set_elf(m, elf);
+	m->inode = same.inode;
+	m->dev_major = same.dev_major;
+	m->dev_minor = same.dev_minor;
 	result = target_root_ours(&m->root);
 	m->root.readers = readers;
 	if (result) {

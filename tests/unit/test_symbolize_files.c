@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -106,4 +107,38 @@ TEST(symbolize_files, many_mappings_of_one_file)
 		CHECK_INT(p->locations.data[i].nlines, 1);
 	CHECK_INT(p->functions.len, 1);
 	profile_free(p);
+}
+
+/* One file may have any number of paths. */
+TEST(symbolize_files, many_paths_of_one_file)
+{
+	enum { PATHS = 300 };
+	struct profile *p = profile_of_ourselves("");
+	struct profile_mapping again = p->mappings.data[0];
+	u64 address = p->locations.data[0].address;
+	const char *path = profile_text(p, again.path);
+	struct rusage children;
+	struct left_out lost;
+	char other[8192];
+
+	for (u64 i = 1; i < PATHS; i++) {
+		size_t len = 0;
+
+		for (u64 k = 0; k < i; k++)
+			len += (size_t)snprintf(other + len, sizeof(other) - len, "/.");
+		snprintf(other + len, sizeof(other) - len, "%s", path);
+		again.path = (string_id)profile_string(p, other);
+		CHECK_INT(profile_add_mapping(p, &again), i);
+		CHECK_INT(profile_location(p, (u32)i, address), i);
+	}
+	CHECK_INT(symbolize_from_files(p, NULL, &lost), 0);
+	CHECK_INT(lost.parts, 0);
+	for (size_t i = 0; i < PATHS; i++)
+		CHECK_INT(p->locations.data[i].nlines, 1);
+	profile_free(p);
+	getrusage(RUSAGE_CHILDREN, &children);
+	/* Each time it is read it takes some 10 MB. */
+#ifndef UNIT_SANITIZED
+	CHECK(children.ru_maxrss < 200 << 10);
+#endif
 }
