@@ -33,6 +33,9 @@ struct collect_options {
 	const char *uprobes;
 	const char *sampler; /* library that the command preloads; NULL: none */
 	u32 table_entries; /* of the tables of processes, threads, held locks, files; 0: the default */
+	/* True: the recording is to end now, so stop() waits for no file any longer. NULL: nobody asks. */
+	bool (*hurry)(void *arg);
+	void *hurry_arg;
 	/* Called from start(), or after it, when recording begins; NULL: nobody wants to know. */
 	void (*begins)(void);
 	const struct log *log;

@@ -204,6 +204,8 @@ int recording_new(const struct recording_options *opt, struct recording **out, s
 	if (!r->collect.own)
 		r->collect.own = r->kind->defaults;
 	r->collect.target = &r->target;
+	r->collect.hurry = opt->stop;
+	r->collect.hurry_arg = opt->arg;
 	err = start_readers(r, error);
 	if (!err)
 		err = select_target(r, error);

@@ -20,6 +20,7 @@
 
 #define ORPHANS_MAX 65536u
 #define POLL_MOST_NS 50000000ull
+#define HURRY_MS 50u /* for each file that stacks wait for, and in all */
 
 struct orphan { /* a count whose frames have not come yet */
 	struct sample_key key;
@@ -277,11 +278,28 @@ int bpf_session_poll(struct bpf_session *s, int timeout_ms)
 	       __atomic_load_n(&s->control->live_targets, __ATOMIC_RELAXED) == 0;
 }
 
+static bool is_hurried(const struct bpf_session *s)
+{
+	return s->opt->hurry && s->opt->hurry(s->opt->hurry_arg);
+}
+
+/* The next file that stacks wait for. False: none comes, or nobody wants to wait for it. */
+static bool wait_for_file(struct bpf_session *s)
+{
+	return is_hurried(s) ? module_set_wait_for(s->modules, HURRY_MS)
+			     : module_set_wait(s->modules);
+}
+
 /* The stacks that wait, once no more will come. */
 static void finish_pending(struct bpf_session *s)
 {
-	while (pending_waiting(s->pending) && module_set_wait(s->modules))
+	u64 began = now_ns();
+
+	while (pending_waiting(s->pending) && wait_for_file(s)) {
 		pending_retry(s->pending);
+		if (is_hurried(s) && now_ns() - began > HURRY_MS * 1000000ull)
+			break;
+	}
 	pending_give_up(s->pending);
 }
 

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/budget.h"
 #include "base/hash.h"
 #include "base/readers.h"
 
@@ -212,6 +213,26 @@ static int open_module(struct module_loader *l, const struct module_request *q, 
 	return 0;
 }
 
+static bool is_stopping(void *arg)
+{
+	struct module_loader *l = arg;
+
+	return __atomic_load_n(&l->stopping, __ATOMIC_RELAXED);
+}
+
+/* A large file takes a second, for which nobody waits who ends the loader. */
+static void compile(struct module_loader *l, struct module_result *r)
+{
+	const struct budget_watch watch = {.stop = is_stopping, .arg = l};
+	struct budget *budget = r->module->elf ? elf_file_budget(r->module->elf) : NULL;
+
+	if (budget)
+		budget_watch(budget, &watch);
+	r->rows_err = module_rows_compile(r->module, &r->rows);
+	if (budget)
+		budget_watch(budget, NULL);
+}
+
 static void load(struct module_loader *l, const struct module_request *q, struct module_result *r)
 {
 	const struct map_entry *e = &q->entry;
@@ -226,7 +247,7 @@ static void load(struct module_loader *l, const struct module_request *q, struct
 		return;
 	if (r->module->unread) /* it may answer some other time */
 		return;
-	r->rows_err = module_rows_compile(r->module, &r->rows);
+	compile(l, r);
 	/* Names are asked for much later, or never. */
 	if (r->module->elf)
 		elf_file_trim(r->module->elf);
@@ -403,7 +424,7 @@ void module_loader_free(struct module_loader *l)
 	if (!l)
 		return;
 	pthread_mutex_lock(&l->lock);
-	l->stopping = true;
+	__atomic_store_n(&l->stopping, true, __ATOMIC_RELAXED);
 	pthread_cond_broadcast(&l->asked);
 	pthread_mutex_unlock(&l->lock);
 	idle = join(&l->local);

@@ -286,18 +286,23 @@ static bool awaits(struct module_set *set)
 	return some;
 }
 
-bool module_set_wait(struct module_set *set)
+bool module_set_wait_for(struct module_set *set, u32 timeout_ms)
 {
 	bool some = false;
 
 	while (awaits(set)) {
 		struct pollfd p = {.fd = set->event, .events = POLLIN};
 
-		if (!module_set_ready(set) && poll(&p, 1, (int)STALLED_MS) <= 0)
+		if (!module_set_ready(set) && poll(&p, 1, (int)timeout_ms) <= 0)
 			break;
 		some |= module_set_take(set);
 	}
 	return some;
+}
+
+bool module_set_wait(struct module_set *set)
+{
+	return module_set_wait_for(set, STALLED_MS);
 }
 
 /* ---- modules ---------------------------------------------------------------------------------- */

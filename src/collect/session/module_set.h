@@ -50,6 +50,8 @@ bool module_set_take(struct module_set *set);
  * any file should.
  */
 bool module_set_wait(struct module_set *set);
+/* The same, but each file may take this long only. */
+bool module_set_wait_for(struct module_set *set, u32 timeout_ms);
 
 /* ---- modules ---- */
 
