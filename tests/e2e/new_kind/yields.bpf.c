@@ -17,21 +17,17 @@ SEC("tp_btf/sys_enter")
 int BPF_PROG(on_syscall, struct pt_regs *regs, long number)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
+	u64 now = bpf_ktime_get_ns();
+	struct sample_key key;
 	struct scratch *s;
-	u32 zero = 0;
 
-	s = bpf_map_lookup_elem(&scratches, &zero);
-	if (number != SYS_SCHED_YIELD || !s || !is_target(task))
+	if (number != SYS_SCHED_YIELD || !is_target(task))
 		return 0;
-	if (__sync_lock_test_and_set(&s->busy, 1)) {
-		stat_add(STAT_LOST_SCRATCH, 1);
+	s = stack_begin();
+	if (!s)
 		return 0;
-	}
-	state_reset(&s->state);
 	take_user_stack(task, &s->state);
-	if (s->state.nframes)
-		sample_done(s, weight, task);
-	s->busy = 0;
+	stack_end(s, task, &key, now, (struct sample_count){.samples = 1, .weight = weight});
 	return 0;
 }
 

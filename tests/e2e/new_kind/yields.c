@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "collect/kind.h"
-#include "collect/libbpf_log.h"
 #include "collect/session/bpf_session.h"
 #include "target/needed.h"
 #include "yields.skel.h"
@@ -30,7 +29,6 @@ static int load(struct yields_collector *c, struct error *err)
 	const struct yields_options *own = c->opt.own;
 	int code;
 
-	libbpf_log_begin(c->opt.log);
 	c->skel = yields_bpf__open();
 	if (!c->skel)
 		return bpf_session_load_error(-errno, err);
@@ -88,13 +86,22 @@ static void stop(struct collector *base)
 	bpf_session_drain(c->session);
 }
 
-static int read_profile(struct collector *base, struct profile *p, struct error *err)
+static int fd(struct collector *base)
 {
+	return bpf_session_fd(of(base)->session);
+}
+
+static int read_profile(struct collector *base, enum collect_range range, struct profile *p,
+			struct error *err)
+{
+	struct bpf_session *session = of(base)->session;
 	int code = profile_add_sample_type(p, "yields", "count");
 
 	if (!code)
 		code = profile_add_sample_type(p, "weight", "count");
-	return code ? code : bpf_session_read(of(base)->session, NULL, p, err);
+	if (!code)
+		code = bpf_session_begin_reading(session, range);
+	return code ? code : bpf_session_read(session, range, NULL, p, err);
 }
 
 static void shrink(struct collector *base)
@@ -126,6 +133,7 @@ static int collector_new(const struct collect_options *opt, struct collector **o
 						 .prepare = prepare,
 						 .start = start,
 						 .poll = poll_session,
+						 .fd = fd,
 						 .stop = stop,
 						 .read = read_profile,
 						 .shrink = shrink,
