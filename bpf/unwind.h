@@ -241,9 +241,9 @@ static __always_inline u64 frame_address(struct stack_walk *st, const struct unw
 	u64 base = 0;
 
 	switch (rule->cfa) {
-	case UNWIND_CFA_RSP:
+	case UNWIND_CFA_SP:
 		return st->regs.sp + (s64)rule->cfa_off;
-	case UNWIND_CFA_RBP:
+	case UNWIND_CFA_FP:
 		return st->regs.fp + (s64)rule->cfa_off;
 	case UNWIND_CFA_REG:
 		if (rule->cfa_reg == DWARF_RBX && st->regs.callee_known)
@@ -253,9 +253,9 @@ static __always_inline u64 frame_address(struct stack_walk *st, const struct unw
 			return 0;
 		}
 		return st->regs.by_dwarf[rule->cfa_reg & 15] + (s64)rule->cfa_off;
-	case UNWIND_CFA_RSP_DEREF:
-	case UNWIND_CFA_RBP_DEREF:
-		base = rule->cfa == UNWIND_CFA_RSP_DEREF ? st->regs.sp : st->regs.fp;
+	case UNWIND_CFA_SP_DEREF:
+	case UNWIND_CFA_FP_DEREF:
+		base = rule->cfa == UNWIND_CFA_SP_DEREF ? st->regs.sp : st->regs.fp;
 		if (!read_words(st, &base, 1, base + (s64)rule->cfa_off)) {
 			st->end = STACK_UNREADABLE;
 			return 0;
@@ -279,16 +279,16 @@ static __always_inline bool load_register(struct stack_walk *st, u64 *value, u64
 	return read_words(st, value, 1, slot) || (slot < st->regs.sp && st->regs.known);
 }
 
-static __always_inline bool load_rbx(struct stack_walk *st, const struct unwind_rule *rule, u64 cfa)
+static __always_inline bool load_callee(struct stack_walk *st, const struct unwind_rule *rule, u64 cfa)
 {
-	if (rule->rbx_off == UNWIND_RBX_SAME)
+	if (rule->callee_off == UNWIND_CALLEE_SAME)
 		return true;
-	if (rule->rbx_off == UNWIND_RBX_LOST) {
+	if (rule->callee_off == UNWIND_CALLEE_LOST) {
 		st->regs.callee_known = 0;
 		return true;
 	}
 	st->regs.callee_known = 1;
-	return load_register(st, &st->regs.callee, cfa + (s64)rule->rbx_off);
+	return load_register(st, &st->regs.callee, cfa + (s64)rule->callee_off);
 }
 
 /* The return address and the caller's rbp; one read where they lie side by side, as they mostly do. */
@@ -299,7 +299,7 @@ static __always_inline bool load_caller(struct stack_walk *st, const struct unwi
 
 	if (rule->ra == UNWIND_RA_REG) {
 		*ra = st->regs.by_dwarf[(u16)rule->ra_off & 15];
-	} else if (rule->rbp == UNWIND_RBP_CFA && rule->rbp_off == -16 && rule->ra_off == -8 &&
+	} else if (rule->fp == UNWIND_FP_CFA && rule->fp_off == -16 && rule->ra_off == -8 &&
 		   read_words(st, pair, 2, cfa - 16)) {
 		st->regs.fp = pair[0];
 		*ra = pair[1];
@@ -307,9 +307,9 @@ static __always_inline bool load_caller(struct stack_walk *st, const struct unwi
 	} else if (!read_words(st, ra, 1, cfa + (s64)rule->ra_off)) {
 		return false;
 	}
-	if (rule->rbp != UNWIND_RBP_CFA && rule->rbp != UNWIND_RBP_RBP)
+	if (rule->fp != UNWIND_FP_CFA && rule->fp != UNWIND_FP_FP)
 		return true;
-	at = (rule->rbp == UNWIND_RBP_CFA ? cfa : st->regs.fp) + (s64)rule->rbp_off;
+	at = (rule->fp == UNWIND_FP_CFA ? cfa : st->regs.fp) + (s64)rule->fp_off;
 	return load_register(st, &st->regs.fp, at);
 }
 
@@ -351,7 +351,7 @@ static __always_inline enum go_stack find_goroutine(struct stack_walk *st,
 	if (!g) /* C's own thread, or one that is about to end */
 		return GO_STACK_NONE;
 	if (!env_read_user(m, sizeof(*m), g + GO_M * sizeof(u64)) ||
-	    !env_read_user(&g, sizeof(g), *m + (s64)rule->rbp_off))
+	    !env_read_user(&g, sizeof(g), *m + (s64)rule->fp_off))
 		return GO_STACK_UNKNOWN;
 	if (!g)
 		return GO_STACK_NONE;
@@ -477,7 +477,7 @@ static __always_inline int step_rule(struct stack_walk *st, const struct unwind_
 		return end_stack(st, STACK_WHOLE);
 	case UNWIND_CFA_SIGNAL:
 		return step_signal(st);
-	case UNWIND_CFA_FP:
+	case UNWIND_CFA_CHAIN:
 		return step_frame_pointer(st);
 	case UNWIND_CFA_GO:
 		return step_go(st, rule);
@@ -489,7 +489,7 @@ static __always_inline int step_rule(struct stack_walk *st, const struct unwind_
 	cfa = frame_address(st, rule);
 	if (!cfa)
 		return st->end == STACK_TOO_DEEP ? end_stack(st, STACK_NO_PROGRESS) : 1;
-	if (!load_rbx(st, rule, cfa) || !load_caller(st, rule, cfa, &ra))
+	if (!load_callee(st, rule, cfa) || !load_caller(st, rule, cfa, &ra))
 		return end_stack(st, STACK_UNREADABLE);
 	return enter_caller(st, ra, cfa);
 }

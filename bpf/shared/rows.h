@@ -48,15 +48,15 @@ struct unwind_page {
 /* How the canonical frame address is computed. */
 enum unwind_cfa {
 	UNWIND_CFA_NONE = 0, /* no row covers this address (gap, data, unknown expression) */
-	UNWIND_CFA_RSP, /* rsp + cfa_off */
-	UNWIND_CFA_RBP, /* rbp + cfa_off */
+	UNWIND_CFA_SP, /* rsp + cfa_off */
+	UNWIND_CFA_FP, /* rbp + cfa_off */
 	UNWIND_CFA_REG, /* register cfa_reg + cfa_off; rbx, or in a leaf, where all are known, any */
-	UNWIND_CFA_RSP_DEREF, /* *(rsp + cfa_off) + cfa_add */
-	UNWIND_CFA_RBP_DEREF, /* *(rbp + cfa_off) + cfa_add */
+	UNWIND_CFA_SP_DEREF, /* *(rsp + cfa_off) + cfa_add */
+	UNWIND_CFA_FP_DEREF, /* *(rbp + cfa_off) + cfa_add */
 	UNWIND_CFA_PLT, /* rsp + 8 + ((pc & 15) >= cfa_off ? 8 : 0): lazily bound PLT entries */
 	UNWIND_CFA_SIGNAL, /* rt_sigframe at rsp: all registers come from its ucontext */
 	UNWIND_CFA_STOP, /* return address undefined: the outermost frame, the stack is whole */
-	UNWIND_CFA_FP, /* the module has no table but keeps frame pointers (Go, JIT): follow rbp */
+	UNWIND_CFA_CHAIN, /* the module has no table but keeps frame pointers (Go, JIT): follow rbp */
 	UNWIND_CFA_GO, /* Go's run time went on on another stack: enum unwind_go in cfa_reg */
 };
 
@@ -64,7 +64,7 @@ enum unwind_cfa {
  * Where Go's run time leaves one stack for another (runtime/asm_amd64.s, sys_linux_amd64.s). Every thread
  * (m) has a stack of its own (g0's) beside that of the goroutine that it runs (m.curg). The rule is that
  * of the stack that was left, once rsp is found: rsp + cfa_off, return address at cfa - 8. cfa_add:
- * where g lies, from the thread pointer on (0: unknown); rbp_off: of curg in m; ra_off: where asmcgocall
+ * where g lies, from the thread pointer on (0: unknown); fp_off: of curg in m; ra_off: where asmcgocall
  * keeps g, above rsp. What is found by them is checked before it is believed.
  */
 enum unwind_go {
@@ -77,11 +77,11 @@ enum unwind_go {
 };
 
 /* Where the caller's rbp is. */
-enum unwind_rbp {
-	UNWIND_RBP_SAME = 0, /* unchanged */
-	UNWIND_RBP_CFA, /* at *(cfa + rbp_off) */
-	UNWIND_RBP_RBP, /* at *(rbp + rbp_off): an expression, in functions that realign the stack */
-	UNWIND_RBP_UNDEFINED, /* not recoverable: keep the value, do not trust it */
+enum unwind_fp {
+	UNWIND_FP_SAME = 0, /* unchanged */
+	UNWIND_FP_CFA, /* at *(cfa + fp_off) */
+	UNWIND_FP_FP, /* at *(rbp + fp_off): an expression, in functions that realign the stack */
+	UNWIND_FP_UNDEFINED, /* not recoverable: keep the value, do not trust it */
 };
 
 /* Where the return address is. */
@@ -94,17 +94,17 @@ enum unwind_ra {
  * rbx is carried along for one reader: the dynamic linker's lazy resolver counts its CFA from it
  * (glibc, _dl_runtime_resolve_xsave), and programs spend their start there.
  */
-#define UNWIND_RBX_SAME 0
-#define UNWIND_RBX_LOST (-32768)
+#define UNWIND_CALLEE_SAME 0
+#define UNWIND_CALLEE_LOST (-32768)
 
 struct unwind_rule {
 	u8 cfa; /* enum unwind_cfa */
-	u8 rbp; /* enum unwind_rbp */
+	u8 fp; /* enum unwind_fp */
 	u8 ra; /* enum unwind_ra */
 	u8 cfa_reg; /* DWARF register number for UNWIND_CFA_REG (System V ABI, figure 3.36) */
 	s32 cfa_off;
-	s16 rbp_off;
-	s16 rbx_off; /* caller's rbx at *(cfa + rbx_off), or one of UNWIND_RBX_* */
+	s16 fp_off;
+	s16 callee_off; /* caller's rbx at *(cfa + callee_off), or one of UNWIND_CALLEE_* */
 	s16 cfa_add; /* added after the load of the _DEREF kinds */
 	s16 ra_off;
 };
@@ -113,7 +113,7 @@ struct unwind_rule {
 enum unwind_rule_id {
 	UNWIND_RULE_NONE = 0, /* { UNWIND_CFA_NONE } */
 	UNWIND_RULE_STOP = 1, /* { UNWIND_CFA_STOP } */
-	UNWIND_RULE_FP = 2, /* { UNWIND_CFA_FP } */
+	UNWIND_RULE_CHAIN = 2, /* { UNWIND_CFA_CHAIN } */
 	UNWIND_RULE_FIRST_FREE = 3,
 };
 

@@ -100,9 +100,9 @@ static inline s64 factored(const struct machine *m, u64 n)
 static inline struct cfi_place *place_of(struct machine *m, u64 reg)
 {
 	if (reg == REG_RBP)
-		return &m->state.rbp;
+		return &m->state.fp;
 	if (reg == REG_RBX)
-		return &m->state.rbx;
+		return &m->state.callee;
 	return reg == m->env->ra_reg ? &m->state.ra : NULL;
 }
 
@@ -126,9 +126,9 @@ static void restore(struct machine *m, u64 reg)
 	if (!m->initial)
 		m->broken = true;
 	else if (reg == REG_RBP)
-		set_place(m, reg, m->initial->rbp);
+		set_place(m, reg, m->initial->fp);
 	else if (reg == REG_RBX)
-		set_place(m, reg, m->initial->rbx);
+		set_place(m, reg, m->initial->callee);
 	else if (reg == m->env->ra_reg)
 		set_place(m, reg, m->initial->ra);
 }

@@ -48,7 +48,7 @@ struct cfi_place {
 /* Holds one row, with only those registers that an unwinder carries from frame to frame. */
 struct cfi_state {
 	struct cfi_value cfa;
-	struct cfi_place rbp, rbx, ra;
+	struct cfi_place fp, callee, ra;
 };
 
 /* Runs the instructions of a CIE; false if they are broken. */

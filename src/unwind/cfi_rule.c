@@ -40,8 +40,8 @@ static bool rule_cfa(const struct cfi_value *cfa, struct unwind_rule *rule)
 	case CFI_VALUE_REG:
 		if (cfa->reg > REG_LAST)
 			return false;
-		rule->cfa = cfa->reg == REG_RSP   ? UNWIND_CFA_RSP
-			    : cfa->reg == REG_RBP ? UNWIND_CFA_RBP
+		rule->cfa = cfa->reg == REG_RSP   ? UNWIND_CFA_SP
+			    : cfa->reg == REG_RBP ? UNWIND_CFA_FP
 						  : UNWIND_CFA_REG;
 		if (rule->cfa == UNWIND_CFA_REG)
 			rule->cfa_reg = (u8)cfa->reg;
@@ -49,7 +49,7 @@ static bool rule_cfa(const struct cfi_value *cfa, struct unwind_rule *rule)
 	case CFI_VALUE_MEM:
 		if ((cfa->reg != REG_RSP && cfa->reg != REG_RBP) || !fits_s16(cfa->add))
 			return false;
-		rule->cfa = cfa->reg == REG_RSP ? UNWIND_CFA_RSP_DEREF : UNWIND_CFA_RBP_DEREF;
+		rule->cfa = cfa->reg == REG_RSP ? UNWIND_CFA_SP_DEREF : UNWIND_CFA_FP_DEREF;
 		rule->cfa_add = (s16)cfa->add;
 		return true;
 	default:
@@ -78,18 +78,18 @@ static bool rule_ra(const struct cfi_state *s, struct unwind_rule *rule)
  * needs rbp. */
 static void rule_rbp(const struct cfi_state *s, struct unwind_rule *rule)
 {
-	const struct cfi_place *p = &s->rbp;
+	const struct cfi_place *p = &s->fp;
 	s64 off;
 
-	rule->rbp = UNWIND_RBP_UNDEFINED;
+	rule->fp = UNWIND_FP_UNDEFINED;
 	if (p->kind == CFI_PLACE_SAME || (p->kind == CFI_PLACE_IN_REG && p->reg == REG_RBP)) {
-		rule->rbp = UNWIND_RBP_SAME;
+		rule->fp = UNWIND_FP_SAME;
 	} else if (p->kind == CFI_PLACE_AT_REG && p->reg == REG_RBP && fits_s16(p->off)) {
-		rule->rbp = UNWIND_RBP_RBP;
-		rule->rbp_off = (s16)p->off;
+		rule->fp = UNWIND_FP_FP;
+		rule->fp_off = (s16)p->off;
 	} else if (cfa_relative(s, p, &off) && fits_s16(off)) {
-		rule->rbp = UNWIND_RBP_CFA;
-		rule->rbp_off = (s16)off;
+		rule->fp = UNWIND_FP_CFA;
+		rule->fp_off = (s16)off;
 	}
 }
 
@@ -97,12 +97,12 @@ static void rule_rbx(const struct cfi_state *s, struct unwind_rule *rule)
 {
 	s64 off;
 
-	if (s->rbx.kind == CFI_PLACE_SAME)
-		rule->rbx_off = UNWIND_RBX_SAME;
-	else if (cfa_relative(s, &s->rbx, &off) && fits_s16(off) && off != UNWIND_RBX_SAME)
-		rule->rbx_off = (s16)off;
+	if (s->callee.kind == CFI_PLACE_SAME)
+		rule->callee_off = UNWIND_CALLEE_SAME;
+	else if (cfa_relative(s, &s->callee, &off) && fits_s16(off) && off != UNWIND_CALLEE_SAME)
+		rule->callee_off = (s16)off;
 	else
-		rule->rbx_off = UNWIND_RBX_LOST;
+		rule->callee_off = UNWIND_CALLEE_LOST;
 }
 
 struct unwind_rule cfi_state_rule(const struct cfi_state *s, bool signal_frame)

@@ -117,7 +117,7 @@ static bool read_code(struct go_switches *s, struct go_switch *one, struct bytes
 	case UNWIND_GO_ASMCGOCALL:
 		return read_asmcgocall(s, code);
 	case GO_C_FRAME:
-		one->rbp_off = saved_rbp(code);
+		one->fp_off = saved_rbp(code);
 		return true;
 	default:
 		return true;
@@ -159,21 +159,21 @@ struct unwind_rule go_switch_rule(const struct go_switches *s, const struct go_s
 {
 	struct unwind_rule out = *rule;
 
-	if (rule->cfa != UNWIND_CFA_RSP || rule->ra != UNWIND_RA_CFA || rule->ra_off != -8)
+	if (rule->cfa != UNWIND_CFA_SP || rule->ra != UNWIND_RA_CFA || rule->ra_off != -8)
 		return out;
 	if (at->kind == GO_C_FRAME) {
-		if (rule->cfa_off + at->rbp_off >= 0) {
-			out.rbp = UNWIND_RBP_CFA;
-			out.rbp_off = at->rbp_off;
+		if (rule->cfa_off + at->fp_off >= 0) {
+			out.fp = UNWIND_FP_CFA;
+			out.fp_off = at->fp_off;
 		}
 		return out;
 	}
 	out.cfa = UNWIND_CFA_GO;
 	out.cfa_reg = at->kind;
-	out.rbp = UNWIND_RBP_SAME;
-	out.rbx_off = UNWIND_RBX_LOST;
+	out.fp = UNWIND_FP_SAME;
+	out.callee_off = UNWIND_CALLEE_LOST;
 	out.cfa_add = s->tls;
-	out.rbp_off = s->curg;
+	out.fp_off = s->curg;
 	out.ra_off = s->slot;
 	return out;
 }

@@ -20,7 +20,7 @@ struct go_switch { /* describes one such function */
 	u64 start;
 	u8 kind; /* enum unwind_go, or GO_C_FRAME */
 	u8 name; /* index in the list of known names */
-	s16 rbp_off; /* with GO_C_FRAME: offset of the saved rbp from the CFA */
+	s16 fp_off; /* with GO_C_FRAME: offset of the saved rbp from the CFA */
 };
 
 struct go_switches {

@@ -36,7 +36,7 @@ static int fix_section(struct function_index *index, struct elf_file *f, const c
 int plt_stubs_fix(struct function_index *index, struct elf_file *f, struct rule_set *set)
 {
 	static const char *const direct[] = {".plt.sec", ".plt.got", ".iplt"};
-	const struct unwind_rule jump = {.cfa = UNWIND_CFA_RSP, .cfa_off = 8, .ra_off = -8};
+	const struct unwind_rule jump = {.cfa = UNWIND_CFA_SP, .cfa_off = 8, .ra_off = -8};
 	const struct unwind_rule lazy = {.cfa = UNWIND_CFA_PLT, .cfa_off = PUSHED_AT, .ra_off = -8};
 	int err;
 

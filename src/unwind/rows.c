@@ -126,7 +126,7 @@ static int put_gap(struct build *b, u64 upto)
  */
 static int put_go_row(void *arg, u64 vaddr, s64 distance)
 {
-	struct unwind_rule rule = {.cfa = UNWIND_CFA_RSP, .ra_off = -8};
+	struct unwind_rule rule = {.cfa = UNWIND_CFA_SP, .ra_off = -8};
 
 	if (distance < 0 || distance > INT32_MAX - 8)
 		rule = (struct unwind_rule){.cfa = UNWIND_CFA_NONE};
@@ -226,7 +226,7 @@ static int build_tables(struct build *b, struct elf_file *debug, struct rows *ro
 		err = stack_ends_fix(&b->index, b->f, debug, b->set);
 	if (err)
 		goto out;
-	b->gap_rule = !b->index.fdes || elf_is_go(b->f) ? UNWIND_RULE_FP : UNWIND_RULE_NONE;
+	b->gap_rule = !b->index.fdes || elf_is_go(b->f) ? UNWIND_RULE_CHAIN : UNWIND_RULE_NONE;
 	for (size_t i = 0; i < b->ncode; i++)
 		end = b->code[i].end > end ? b->code[i].end : end;
 	err = row_writer_init(&b->writer, rows, b->code[0].offset, end);

@@ -38,7 +38,7 @@ struct rows {
 	u32 nfunctions;
 	u32 unsupported_rows;
 	u8 missing; /* enum table_missing: why there are no rows */
-	bool frame_pointers; /* no CFI at all: UNWIND_RULE_FP except for functions known by name */
+	bool frame_pointers; /* no CFI at all: UNWIND_RULE_CHAIN except for functions known by name */
 };
 
 /*
@@ -48,7 +48,7 @@ struct rows {
  * Gaps between functions get UNWIND_RULE_NONE, and equal neighbours are merged. UNWIND_RULE_STOP
  * marks the ELF entry point of a file whose start-up code has no FDE, and Go's goroutine and thread
  * entry functions (runtime.goexit, runtime.mstart, ...). Go's functions that switch stacks get
- * UNWIND_CFA_GO. A file without any usable CFI gets UNWIND_RULE_FP throughout.
+ * UNWIND_CFA_GO. A file without any usable CFI gets UNWIND_RULE_CHAIN throughout.
  *
  * Returns 0, -ENOEXEC (not an ELF file with executable segments), -ENOMEM, or -E2BIG if there would
  * be more than ROWS_MAX rows or the file's budget ran out.

@@ -32,7 +32,7 @@ static void rule_set_preset(struct rule_set *set)
 	static const struct unwind_rule fixed[UNWIND_RULE_FIRST_FREE] = {
 		[UNWIND_RULE_NONE] = {.cfa = UNWIND_CFA_NONE},
 		[UNWIND_RULE_STOP] = {.cfa = UNWIND_CFA_STOP},
-		[UNWIND_RULE_FP] = {.cfa = UNWIND_CFA_FP},
+		[UNWIND_RULE_CHAIN] = {.cfa = UNWIND_CFA_CHAIN},
 	};
 
 	set->rules[UNWIND_RULE_NONE] = fixed[UNWIND_RULE_NONE];

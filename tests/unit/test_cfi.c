@@ -162,8 +162,8 @@ static void check_rule(const struct unwind_rule *have, struct unwind_rule want)
 	CHECK_INT(have->cfa_off, want.cfa_off);
 	CHECK_INT(have->cfa_reg, want.cfa_reg);
 	CHECK_INT(have->cfa_add, want.cfa_add);
-	CHECK_INT(have->rbp, want.rbp);
-	CHECK_INT(have->rbp_off, want.rbp_off);
+	CHECK_INT(have->fp, want.fp);
+	CHECK_INT(have->fp_off, want.fp_off);
 	CHECK_INT(have->ra, want.ra);
 	CHECK_INT(have->ra_off, want.ra_off);
 }
@@ -182,12 +182,12 @@ TEST(cfi, frame_pointer_function)
 	CHECK_INT(s.start, START);
 	CHECK_INT(s.end, START + SIZE);
 	CHECK_INT(s.rows, 4);
-	CHECK_RULE(s.rules[0], .cfa = UNWIND_CFA_RSP, .cfa_off = 8, .ra_off = -8);
-	CHECK_RULE(s.rules[1], .cfa = UNWIND_CFA_RSP, .cfa_off = 16, .ra_off = -8,
-		   .rbp = UNWIND_RBP_CFA, .rbp_off = -16);
-	CHECK_RULE(s.rules[2], .cfa = UNWIND_CFA_RBP, .cfa_off = 16, .ra_off = -8,
-		   .rbp = UNWIND_RBP_CFA, .rbp_off = -16);
-	CHECK_RULE(s.rules[3], .cfa = UNWIND_CFA_RSP, .cfa_off = 8, .ra_off = -8);
+	CHECK_RULE(s.rules[0], .cfa = UNWIND_CFA_SP, .cfa_off = 8, .ra_off = -8);
+	CHECK_RULE(s.rules[1], .cfa = UNWIND_CFA_SP, .cfa_off = 16, .ra_off = -8,
+		   .fp = UNWIND_FP_CFA, .fp_off = -16);
+	CHECK_RULE(s.rules[2], .cfa = UNWIND_CFA_FP, .cfa_off = 16, .ra_off = -8,
+		   .fp = UNWIND_FP_CFA, .fp_off = -16);
+	CHECK_RULE(s.rules[3], .cfa = UNWIND_CFA_SP, .cfa_off = 8, .ra_off = -8);
 	CHECK_INT(s.at[1], START + 1);
 	CHECK_INT(s.at[2], START + 4);
 	CHECK_INT(s.at[3], START + 0x44);
@@ -217,10 +217,10 @@ TEST(cfi, large_and_signed_offsets)
 	     DW_CFA_def_cfa_offset_sf, 0x7f, DW_CFA_GNU_negative_offset_extended, 6, 3);
 	CHECK_INT(s.rows, 3);
 	CHECK_INT(s.rules[0].cfa_off, 0x40010);
-	CHECK_INT(s.rules[0].rbp_off, -16);
+	CHECK_INT(s.rules[0].fp_off, -16);
 	CHECK_INT(s.rules[1].cfa_off, 128);
 	CHECK_INT(s.rules[2].cfa_off, 8);
-	CHECK_INT(s.rules[2].rbp_off, 24);
+	CHECK_INT(s.rules[2].fp_off, 24);
 }
 
 TEST(cfi, a_cfa_beyond_32_bits_is_unsupported)
@@ -230,7 +230,7 @@ TEST(cfi, a_cfa_beyond_32_bits_is_unsupported)
 
 	WALK(&s, DW_CFA_def_cfa_offset, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1);
 	CHECK_INT(s.rows, 1);
-	CHECK_INT(s.rules[0].cfa, UNWIND_CFA_RSP); /* -1: the bits of it */
+	CHECK_INT(s.rules[0].cfa, UNWIND_CFA_SP); /* -1: the bits of it */
 	stats = WALK(&s, DW_CFA_def_cfa_offset, 0x80, 0x80, 0x80, 0x80, 0x10);
 	CHECK_RULE(s.rules[0], .cfa = UNWIND_CFA_NONE);
 	CHECK_INT(stats.unsupported_rows, 1);
@@ -249,11 +249,11 @@ TEST(cfi, realigned_stack)
 	CHECK_INT(s.rows, 5);
 	CHECK_RULE(s.rules[0], .cfa = UNWIND_CFA_REG, .cfa_reg = 10, .ra_off = -8);
 	CHECK_RULE(s.rules[1], .cfa = UNWIND_CFA_REG, .cfa_reg = 10, .ra_off = -8,
-		   .rbp = UNWIND_RBP_RBP);
-	CHECK_RULE(s.rules[2], .cfa = UNWIND_CFA_RBP_DEREF, .cfa_off = -8, .ra_off = -8,
-		   .rbp = UNWIND_RBP_RBP);
-	CHECK_RULE(s.rules[3], .cfa = UNWIND_CFA_RSP_DEREF, .cfa_off = 56, .cfa_add = 8,
-		   .ra_off = -8, .rbp = UNWIND_RBP_RBP);
+		   .fp = UNWIND_FP_FP);
+	CHECK_RULE(s.rules[2], .cfa = UNWIND_CFA_FP_DEREF, .cfa_off = -8, .ra_off = -8,
+		   .fp = UNWIND_FP_FP);
+	CHECK_RULE(s.rules[3], .cfa = UNWIND_CFA_SP_DEREF, .cfa_off = 56, .cfa_add = 8,
+		   .ra_off = -8, .fp = UNWIND_FP_FP);
 	CHECK_INT(s.rules[4].cfa_add, 16);
 }
 
@@ -278,11 +278,11 @@ TEST(cfi, return_address_elsewhere)
 	     DW_CFA_advance_loc | 1, DW_CFA_restore_extended, 16, DW_CFA_advance_loc | 1,
 	     DW_CFA_expression, 16, 2, DW_OP_breg7, 16);
 	CHECK_INT(s.rows, 4);
-	CHECK_RULE(s.rules[0], .cfa = UNWIND_CFA_RSP, .cfa_off = 8, .ra = UNWIND_RA_REG,
+	CHECK_RULE(s.rules[0], .cfa = UNWIND_CFA_SP, .cfa_off = 8, .ra = UNWIND_RA_REG,
 		   .ra_off = 5);
 	CHECK_RULE(s.rules[1], .cfa = UNWIND_CFA_STOP);
-	CHECK_RULE(s.rules[2], .cfa = UNWIND_CFA_RSP, .cfa_off = 8, .ra_off = -8);
-	CHECK_RULE(s.rules[3], .cfa = UNWIND_CFA_RSP, .cfa_off = 8, .ra_off = 8);
+	CHECK_RULE(s.rules[2], .cfa = UNWIND_CFA_SP, .cfa_off = 8, .ra_off = -8);
+	CHECK_RULE(s.rules[3], .cfa = UNWIND_CFA_SP, .cfa_off = 8, .ra_off = 8);
 }
 
 TEST(cfi, what_cannot_be_followed)
@@ -298,8 +298,8 @@ TEST(cfi, what_cannot_be_followed)
 	/* Three ways to lose rbp give one row; then a plain CFA in an expression gives the same
 	 * again. */
 	CHECK_INT(s.rows, 2);
-	CHECK_RULE(s.rules[0], .cfa = UNWIND_CFA_RSP, .cfa_off = 8, .ra_off = -8,
-		   .rbp = UNWIND_RBP_UNDEFINED);
+	CHECK_RULE(s.rules[0], .cfa = UNWIND_CFA_SP, .cfa_off = 8, .ra_off = -8,
+		   .fp = UNWIND_FP_UNDEFINED);
 	CHECK_RULE(s.rules[1], .cfa = UNWIND_CFA_NONE);
 	CHECK_INT(s.at[1], START + 4);
 	CHECK_INT(stats.unsupported_rows, 1);

@@ -53,14 +53,14 @@ static u64 symbol(const struct rows_module *m, const char *name)
 
 TEST(rule_set, numbers_rules_once)
 {
-	struct unwind_rule own[8], rule = {.cfa = UNWIND_CFA_RSP, .cfa_off = 8, .ra_off = -8};
+	struct unwind_rule own[8], rule = {.cfa = UNWIND_CFA_SP, .cfa_off = 8, .ra_off = -8};
 	struct rule_set *set;
 
 	CHECK_INT(rule_set_new(own, 2, &set), -EINVAL);
 	CHECK_INT(rule_set_new(own, 8, &set), 0);
 	CHECK_INT(rule_set_len(set), UNWIND_RULE_FIRST_FREE);
 	CHECK_INT(own[UNWIND_RULE_STOP].cfa, UNWIND_CFA_STOP);
-	CHECK_INT(own[UNWIND_RULE_FP].cfa, UNWIND_CFA_FP);
+	CHECK_INT(own[UNWIND_RULE_CHAIN].cfa, UNWIND_CFA_CHAIN);
 	CHECK_INT(rule_set_number(set, &rule), 3);
 	CHECK_INT(rule_set_number(set, &rule), 3);
 	CHECK_INT(rule_set_number(set, &own[UNWIND_RULE_STOP]), UNWIND_RULE_STOP);
@@ -76,7 +76,7 @@ TEST(rule_set, numbers_rules_once)
 
 TEST(rule_set, one_module_cannot_use_it_up)
 {
-	struct unwind_rule rule = {.cfa = UNWIND_CFA_RSP, .ra_off = -8};
+	struct unwind_rule rule = {.cfa = UNWIND_CFA_SP, .ra_off = -8};
 	struct rule_set *set;
 
 	CHECK_INT(rule_set_new(rows_rules, UNWIND_MAX_RULES, &set), 0);
@@ -93,7 +93,7 @@ TEST(rule_set, one_module_cannot_use_it_up)
 /* Every address keeps its rule, under the number that it has in the other set. */
 TEST(rule_set, rows_go_over_to_another_set)
 {
-	struct unwind_rule first = {.cfa = UNWIND_CFA_RSP, .cfa_off = 123456};
+	struct unwind_rule first = {.cfa = UNWIND_CFA_SP, .cfa_off = 123456};
 	struct unwind_rule *others = calloc(UNWIND_MAX_RULES, sizeof(*others));
 	struct rows_module m = rows_module_open("/proc/self/exe"), before;
 	struct rule_set *set;
@@ -282,7 +282,7 @@ TEST(rows, debug_frame_alone)
 
 	CHECK_INT(elf_file_section(m.f, ".eh_frame", &s), -ENOENT);
 	CHECK_INT(m.rows->nfunctions, 3);
-	CHECK_INT(rule_at(&m, symbol(&m, "f"))->cfa, UNWIND_CFA_RSP);
+	CHECK_INT(rule_at(&m, symbol(&m, "f"))->cfa, UNWIND_CFA_SP);
 	rows_module_close(&m);
 }
 
@@ -298,7 +298,7 @@ TEST(rows, debug_frame_from_the_debug_file)
 
 	CHECK_INT(m.rows->nfunctions, 0);
 	CHECK(m.rows->frame_pointers);
-	CHECK_INT(rule_at(&m, elf_file_entry(m.f))->cfa, UNWIND_CFA_FP);
+	CHECK_INT(rule_at(&m, elf_file_entry(m.f))->cfa, UNWIND_CFA_CHAIN);
 	CHECK_INT(elf_file_open(fd, &debug), 0);
 	close(fd);
 	CHECK_INT(rows_build(m.f, debug, m.set, &rows), 0);
@@ -374,13 +374,13 @@ TEST(rows, go_stack_ends)
 	u64 sigreturn = symbol(&m, "runtime.sigreturn.abi0");
 
 	CHECK(m.rows->nfunctions > 1000);
-	CHECK_INT(rule_at(&m, symbol(&m, "main.main"))->cfa, UNWIND_CFA_RSP);
+	CHECK_INT(rule_at(&m, symbol(&m, "main.main"))->cfa, UNWIND_CFA_SP);
 	CHECK_INT(rule_at(&m, symbol(&m, "runtime.goexit.abi0"))->cfa, UNWIND_CFA_STOP);
 	CHECK_INT(rule_at(&m, symbol(&m, "runtime.mstart.abi0"))->cfa, UNWIND_CFA_STOP);
 	CHECK_INT(rule_at(&m, symbol(&m, "runtime.mcall") + 3)->cfa, UNWIND_CFA_GO);
 	CHECK_INT(rule_at(&m, symbol(&m, "runtime.mcall") + 3)->cfa_reg, UNWIND_GO_MCALL);
 	CHECK_INT(rule_at(&m, symbol(&m, "runtime.morestack.abi0"))->cfa_reg, UNWIND_GO_MORESTACK);
-	CHECK_INT(rule_at(&m, symbol(&m, "runtime.goexit0"))->cfa, UNWIND_CFA_RSP);
+	CHECK_INT(rule_at(&m, symbol(&m, "runtime.goexit0"))->cfa, UNWIND_CFA_SP);
 	CHECK_INT(rule_at(&m, sigreturn)->cfa, UNWIND_CFA_SIGNAL);
 	CHECK_INT(rule_at(&m, sigreturn - 1)->cfa, UNWIND_CFA_SIGNAL);
 	rows_check_layout(m.rows);
@@ -397,7 +397,7 @@ static void check_systemstack(struct rows_module *m, u64 vaddr)
 	CHECK_INT(rule->cfa_reg, UNWIND_GO_SYSTEMSTACK);
 	CHECK(rule->cfa_off == 8 || rule->cfa_off == 16);
 	CHECK_INT(rule->cfa_add, -8);
-	CHECK(rule->rbp_off == 192 || rule->rbp_off == 184);
+	CHECK(rule->fp_off == 192 || rule->fp_off == 184);
 }
 
 TEST(rows, go_switches_say_where_the_goroutine_is)
@@ -424,15 +424,15 @@ TEST(rows, go_with_cgo_uses_both_sections)
 
 	CHECK_INT(elf_file_section(m.f, ".eh_frame", &s), 0);
 	CHECK_INT(elf_file_section(m.f, ".debug_frame", &s), 0);
-	CHECK_INT(rule_at(&m, twice)->cfa, UNWIND_CFA_RSP);
-	CHECK_INT(rule_at(&m, symbol(&m, "main.main"))->cfa, UNWIND_CFA_RSP);
+	CHECK_INT(rule_at(&m, twice)->cfa, UNWIND_CFA_SP);
+	CHECK_INT(rule_at(&m, symbol(&m, "main.main"))->cfa, UNWIND_CFA_SP);
 	rule = rule_at(&m, symbol(&m, "runtime.asmcgocall.abi0") + 0x60);
 	CHECK_INT(rule->cfa, UNWIND_CFA_GO);
 	CHECK_INT(rule->cfa_reg, UNWIND_GO_ASMCGOCALL);
 	CHECK(rule->ra_off == 48 || rule->ra_off == 8);
 	CHECK(rule->cfa_add < 0);
 	/* The function that calls the one in assembly is an ordinary one. */
-	CHECK_INT(rule_at(&m, symbol(&m, "runtime.asmcgocall"))->cfa, UNWIND_CFA_RSP);
+	CHECK_INT(rule_at(&m, symbol(&m, "runtime.asmcgocall"))->cfa, UNWIND_CFA_SP);
 	rows_check_layout(m.rows);
 	rows_module_close(&m);
 }
@@ -451,7 +451,7 @@ TEST(rows, stripped_go_uses_its_own_table)
 		const struct unwind_rule *want = rule_at(&plain, text.vaddr + at);
 		const struct unwind_rule *have = rule_at(&stripped, text.vaddr + at);
 
-		if (want->cfa != UNWIND_CFA_RSP)
+		if (want->cfa != UNWIND_CFA_SP)
 			continue;
 		seen++;
 		other += have->cfa != want->cfa || have->cfa_off != want->cfa_off;

@@ -56,13 +56,13 @@ static void expect_cfa(const Dwarf_Op *ops, size_t n, struct unwind_rule *want)
 		return;
 	want->cfa_off = (s32)off;
 	if (n == 1) {
-		want->cfa = reg == REG_RSP   ? UNWIND_CFA_RSP
-			    : reg == REG_RBP ? UNWIND_CFA_RBP
+		want->cfa = reg == REG_RSP   ? UNWIND_CFA_SP
+			    : reg == REG_RBP ? UNWIND_CFA_FP
 					     : UNWIND_CFA_REG;
 		want->cfa_reg = want->cfa == UNWIND_CFA_REG ? (u8)reg : 0;
 	} else if (ops[1].atom == DW_OP_deref && n <= 3 && reg >= REG_RBP && reg <= REG_RSP &&
 		   (n == 2 || ops[2].atom == DW_OP_plus_uconst)) {
-		want->cfa = reg == REG_RSP ? UNWIND_CFA_RSP_DEREF : UNWIND_CFA_RBP_DEREF;
+		want->cfa = reg == REG_RSP ? UNWIND_CFA_SP_DEREF : UNWIND_CFA_FP_DEREF;
 		want->cfa_add = n == 3 ? (s16)ops[2].number : 0;
 	}
 }
@@ -85,19 +85,19 @@ static void expect_rbp(Dwarf_Frame *frame, struct unwind_rule *want)
 
 	CHECK(!dwarf_frame_register(frame, REG_RBP, mem, &ops, &n));
 	if (!n) {
-		want->rbp = ops ? UNWIND_RBP_UNDEFINED : UNWIND_RBP_SAME;
+		want->fp = ops ? UNWIND_FP_UNDEFINED : UNWIND_FP_SAME;
 	} else if (at_cfa(ops, n, &off)) {
-		want->rbp = UNWIND_RBP_CFA;
-		want->rbp_off = (s16)off;
+		want->fp = UNWIND_FP_CFA;
+		want->fp_off = (s16)off;
 	} else if (n == 1 && base_of(ops, &reg, &off) && reg == REG_RBP) {
-		want->rbp = UNWIND_RBP_RBP;
-		want->rbp_off = (s16)off;
+		want->fp = UNWIND_FP_FP;
+		want->fp_off = (s16)off;
 	} else if (n == 1 && base_of(ops, &reg, &off) && reg == REG_RSP &&
-		   want->cfa == UNWIND_CFA_RSP) {
-		want->rbp = UNWIND_RBP_CFA;
-		want->rbp_off = (s16)off - want->cfa_off;
+		   want->cfa == UNWIND_CFA_SP) {
+		want->fp = UNWIND_FP_CFA;
+		want->fp_off = (s16)off - want->cfa_off;
 	} else {
-		want->rbp = UNWIND_RBP_UNDEFINED;
+		want->fp = UNWIND_FP_UNDEFINED;
 	}
 }
 
@@ -115,14 +115,14 @@ static void expect_rbx(Dwarf_Frame *frame, struct unwind_rule *want)
 	s64 off;
 
 	CHECK(!dwarf_frame_register(frame, REG_RBX, mem, &ops, &n));
-	want->rbx_off = UNWIND_RBX_LOST;
+	want->callee_off = UNWIND_CALLEE_LOST;
 	if (!n)
-		want->rbx_off = ops ? RBX_EITHER : UNWIND_RBX_SAME;
-	else if (at_cfa(ops, n, &off) && off != UNWIND_RBX_SAME) /* longjmp's is at cfa + 0 */
-		want->rbx_off = (s16)off;
+		want->callee_off = ops ? RBX_EITHER : UNWIND_CALLEE_SAME;
+	else if (at_cfa(ops, n, &off) && off != UNWIND_CALLEE_SAME) /* longjmp's is at cfa + 0 */
+		want->callee_off = (s16)off;
 	else if (n == 1 && base_of(ops, &reg, &off) && reg == REG_RSP &&
-		 want->cfa == UNWIND_CFA_RSP)
-		want->rbx_off = (s16)(off - want->cfa_off);
+		 want->cfa == UNWIND_CFA_SP)
+		want->callee_off = (s16)(off - want->cfa_off);
 }
 
 static bool expect_ra(Dwarf_Frame *frame, struct unwind_rule *want)
@@ -185,17 +185,17 @@ static void compare_at(struct comparison *c, u64 vaddr, struct unwind_rule *want
 		c->entry_rows++;
 		return;
 	}
-	if (want->rbx_off == RBX_EITHER &&
-	    (have->rbx_off == UNWIND_RBX_SAME || have->rbx_off == UNWIND_RBX_LOST))
-		want->rbx_off = have->rbx_off;
+	if (want->callee_off == RBX_EITHER &&
+	    (have->callee_off == UNWIND_CALLEE_SAME || have->callee_off == UNWIND_CALLEE_LOST))
+		want->callee_off = have->callee_off;
 	if (memcmp(have, want, sizeof(*have)) != 0)
 		unit_fail(__FILE__, __LINE__,
 			  "at %#llx cfa %d+%d reg %d add %d, rbp %d%+d, rbx %+d, ra %d%+d; libdw: "
 			  "cfa %d+%d reg %d add %d, rbp %d%+d, rbx %+d, ra %d%+d",
 			  (unsigned long long)vaddr, have->cfa, have->cfa_off, have->cfa_reg,
-			  have->cfa_add, have->rbp, have->rbp_off, have->rbx_off, have->ra,
+			  have->cfa_add, have->fp, have->fp_off, have->callee_off, have->ra,
 			  have->ra_off, want->cfa, want->cfa_off, want->cfa_reg, want->cfa_add,
-			  want->rbp, want->rbp_off, want->rbx_off, want->ra, want->ra_off);
+			  want->fp, want->fp_off, want->callee_off, want->ra, want->ra_off);
 }
 
 static void compare_function(struct comparison *c, const struct function_range *fn)

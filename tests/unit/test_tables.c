@@ -274,7 +274,7 @@ TEST(tables, what_does_not_fit_stays_out_and_harms_nothing)
 
 TEST(tables, rules_are_where_the_programs_look)
 {
-	const struct unwind_rule rule = {.cfa = UNWIND_CFA_RSP, .cfa_off = 4711};
+	const struct unwind_rule rule = {.cfa = UNWIND_CFA_SP, .cfa_off = 4711};
 	struct unwind_rule seen;
 	struct fixture f;
 	u32 number;

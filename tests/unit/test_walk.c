@@ -14,17 +14,17 @@
 #define GO_RULE(kind)                                                               \
 	{                                                                           \
 		.cfa = UNWIND_CFA_GO, .cfa_reg = kind, .cfa_off = 8, .cfa_add = -8, \
-		.rbp_off = CURG, .ra_off = 48                                       \
+		.fp_off = CURG, .ra_off = 48                                       \
 	}
 
 static const struct unwind_rule rules[] = {
 	{.cfa = UNWIND_CFA_NONE},
 	{.cfa = UNWIND_CFA_STOP},
-	{.cfa = UNWIND_CFA_FP},
-	{.cfa = UNWIND_CFA_RSP, .cfa_off = 8, .ra_off = -8},
-	{.cfa = UNWIND_CFA_RSP, .cfa_off = 8, .ra_off = -8, .rbp = UNWIND_RBP_CFA, .rbp_off = -16},
-	{.cfa = UNWIND_CFA_RSP, .cfa_off = 0, .ra_off = -8},
-	{.cfa = UNWIND_CFA_RBP, .cfa_off = 16, .ra_off = -8, .rbp = UNWIND_RBP_CFA, .rbp_off = -16},
+	{.cfa = UNWIND_CFA_CHAIN},
+	{.cfa = UNWIND_CFA_SP, .cfa_off = 8, .ra_off = -8},
+	{.cfa = UNWIND_CFA_SP, .cfa_off = 8, .ra_off = -8, .fp = UNWIND_FP_CFA, .fp_off = -16},
+	{.cfa = UNWIND_CFA_SP, .cfa_off = 0, .ra_off = -8},
+	{.cfa = UNWIND_CFA_FP, .cfa_off = 16, .ra_off = -8, .fp = UNWIND_FP_CFA, .fp_off = -16},
 	{.cfa = UNWIND_CFA_REG, .cfa_reg = 10, .ra_off = -8},
 	GO_RULE(UNWIND_GO_SYSTEMSTACK),
 	GO_RULE(UNWIND_GO_ASMCGOCALL),
