@@ -98,7 +98,7 @@ $(O)/gen/vmlinux.h: bpf/vmlinux_min.h
 	$(Q)if [ "$(BTF)" = none ]; then cp bpf/vmlinux_min.h $@; \
 	    else $(BPFTOOL) btf dump file $(BTF) format c > $@; fi
 
-$(O)/gen/%.bpf.o: bpf/%.bpf.c $(O)/gen/vmlinux.h $(wildcard bpf/*.h bpf/*/*.h)
+$(O)/gen/%.bpf.o: bpf/%.bpf.c $(O)/gen/vmlinux.h $(wildcard bpf/*.h bpf/*/*.h bpf/*/*/*.h)
 	$(say) BPF $<
 	$(Q)$(CLANG) -target bpf -D__TARGET_ARCH_x86 -O2 -g -mcpu=v3 -Wall -Wextra -Werror \
 	    -Wno-unused-parameter -Wno-missing-declarations -I$(O)/gen -Ibpf -c -o $@.raw $<

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /*
- * Why a thread leaves the CPU: from its state, the system call that it is in (arch/x86/entry/syscalls/
- * syscall_64.tbl) and the kind of file that call is about.
+ * Why a thread leaves the CPU: from its state, the system call that it is in (arch/syscalls.h) and the kind of file that call is about.
  */
 #ifndef CPROF_BPF_CAUSE_BPF_H
 #define CPROF_BPF_CAUSE_BPF_H
@@ -12,8 +11,6 @@
 #define TASK_DEAD 0x80
 #define TASK_WAKING 0x200
 #define PF_EXITING 0x04
-
-#define TIF_SIGPENDING_BIT (1ul << 2) /* arch/x86/include/asm/thread_info.h */
 
 /* include/uapi/linux/stat.h */
 #define S_IFMT 0170000
@@ -39,53 +36,6 @@ enum futex_op {
 	FUTEX_WAIT_REQUEUE_PI,
 	FUTEX_CMP_REQUEUE_PI,
 	FUTEX_LOCK_PI2,
-};
-
-enum syscall_number {
-	SYS_READ = 0,
-	SYS_WRITE = 1,
-	SYS_POLL = 7,
-	SYS_PREAD = 17,
-	SYS_PWRITE = 18,
-	SYS_READV = 19,
-	SYS_WRITEV = 20,
-	SYS_SELECT = 23,
-	SYS_PAUSE = 34,
-	SYS_NANOSLEEP = 35,
-	SYS_SENDFILE = 40,
-	SYS_CONNECT = 42,
-	SYS_ACCEPT = 43,
-	SYS_SENDTO = 44,
-	SYS_RECVFROM = 45,
-	SYS_SENDMSG = 46,
-	SYS_RECVMSG = 47,
-	SYS_EXIT = 60,
-	SYS_FSYNC = 74,
-	SYS_FDATASYNC = 75,
-	SYS_SIGTIMEDWAIT = 128,
-	SYS_SIGSUSPEND = 130,
-	SYS_SYNC = 162,
-	SYS_FUTEX = 202,
-	SYS_RESTART = 219,
-	SYS_CLOCK_NANOSLEEP = 230,
-	SYS_EXIT_GROUP = 231,
-	SYS_EPOLL_WAIT = 232,
-	SYS_PSELECT = 270,
-	SYS_PPOLL = 271,
-	SYS_SPLICE = 275,
-	SYS_SYNC_FILE_RANGE = 277,
-	SYS_EPOLL_PWAIT = 281,
-	SYS_ACCEPT4 = 288,
-	SYS_PREADV = 295,
-	SYS_PWRITEV = 296,
-	SYS_RECVMMSG = 299,
-	SYS_SYNCFS = 306,
-	SYS_SENDMMSG = 307,
-	SYS_EPOLL_PWAIT2 = 441,
-	SYS_FUTEX_WAITV = 449,
-	SYS_FUTEX_WAKE = 454,
-	SYS_FUTEX_WAIT = 455,
-	SYS_FUTEX_REQUEUE = 456,
 };
 
 struct task_struct___old_state { /* before 5.14 */
@@ -119,7 +69,7 @@ static __always_inline bool is_waking(struct task_struct *task)
 
 static __always_inline bool signal_pending(struct task_struct *task)
 {
-	return BPF_CORE_READ(task, thread_info.flags) & TIF_SIGPENDING_BIT;
+	return BPF_CORE_READ(task, thread_info.flags) & ARCH_SIGPENDING;
 }
 
 static __always_inline u32 file_type(struct task_struct *task, u32 fd)
@@ -162,29 +112,30 @@ static __always_inline bool waits_for_locked(u64 value)
 /* The word that a futex call waits on; false when it does something else. */
 static __always_inline bool futex_wait_word(const struct pt_regs *regs, struct thread_wait *t)
 {
-	u64 word = regs->di;
+	u64 word = arch_syscall_arg(regs, 0);
 
-	t->retries = regs->orig_ax == SYS_FUTEX && waits_for_locked(regs->dx);
-	switch (regs->orig_ax) {
+	t->retries = arch_syscall(regs) == SYS_FUTEX && waits_for_locked(arch_syscall_arg(regs, 2));
+	switch (arch_syscall(regs)) {
 	case SYS_FUTEX:
-		switch (regs->si & FUTEX_COMMANDS) {
+		switch (arch_syscall_arg(regs, 1) & FUTEX_COMMANDS) {
 		case FUTEX_WAIT:
 		case FUTEX_WAIT_BITSET:
 		case FUTEX_LOCK_PI:
 		case FUTEX_LOCK_PI2:
 		case FUTEX_WAIT_REQUEUE_PI:
-			t->timed = regs->r10 != 0;
+			t->timed = arch_syscall_arg(regs, 3) != 0;
 			break;
 		default:
 			return false;
 		}
 		break;
 	case SYS_FUTEX_WAIT:
-		t->timed = regs->r8 != 0;
+		t->timed = arch_syscall_arg(regs, 4) != 0;
 		break;
 	case SYS_FUTEX_WAITV: /* struct futex_waitv { val, uaddr, ... }: the first one */
-		t->timed = regs->r10 != 0;
-		if (bpf_probe_read_user(&word, sizeof(word), (void *)(regs->di + 8)))
+		t->timed = arch_syscall_arg(regs, 3) != 0;
+		if (bpf_probe_read_user(&word, sizeof(word),
+					(void *)(arch_syscall_arg(regs, 0) + 8)))
 			word = 0;
 		break;
 	default:
@@ -198,7 +149,7 @@ static __always_inline enum wait_cause cause_of_syscall(struct task_struct *task
 							const struct pt_regs *regs,
 							struct thread_wait *t)
 {
-	switch (regs->orig_ax) {
+	switch (arch_syscall(regs)) {
 	case SYS_FUTEX:
 	case SYS_FUTEX_WAIT:
 	case SYS_FUTEX_WAITV:
@@ -246,7 +197,7 @@ static __always_inline enum wait_cause cause_of_syscall(struct task_struct *task
 	case SYS_PWRITEV:
 	case SYS_SENDFILE:
 	case SYS_SPLICE:
-		return cause_of_file(task, regs->di);
+		return cause_of_file(task, arch_syscall_arg(regs, 0));
 	default:
 		return WAIT_OTHER;
 	}
@@ -266,11 +217,11 @@ static __always_inline void find_cause(struct task_struct *task, struct thread_w
 		t->cause = WAIT_STOP;
 	} else if (!regs) {
 		t->cause = WAIT_OTHER;
-	} else if ((s64)regs->orig_ax < 0) {
+	} else if (arch_syscall(regs) < 0) {
 		/* Not in a system call: what sleeps for user code is the page fault. */
 		t->cause = WAIT_FAULT;
 	} else {
-		t->sp = regs->sp;
+		t->sp = arch_sp(regs);
 		t->cause = cause_of_syscall(task, regs, t);
 		if (t->cause == WAIT_OTHER && BPF_CORE_READ_BITFIELD_PROBED(task, in_iowait))
 			t->cause = WAIT_DISK;
@@ -286,9 +237,9 @@ static __always_inline bool releases_futex(struct task_struct *task, struct task
 		return false;
 	if (task->flags & PF_EXITING)
 		return true;
-	switch (regs->orig_ax) {
+	switch (arch_syscall(regs)) {
 	case SYS_FUTEX:
-		switch (regs->si & FUTEX_COMMANDS) {
+		switch (arch_syscall_arg(regs, 1) & FUTEX_COMMANDS) {
 		case FUTEX_WAKE:
 		case FUTEX_WAKE_OP:
 		case FUTEX_WAKE_BITSET:

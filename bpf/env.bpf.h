@@ -42,10 +42,9 @@ static __always_inline struct rule_memo *env_memo(u64 frame)
 	return &table->slot[(frame * 0x9e3779b97f4a7c15ull >> 40) & (MEMO_SLOTS - 1)];
 }
 
-/* As it was when the thread last went off the CPU: only a system call (at its start) changes it. */
 static __always_inline u64 env_thread_pointer(void)
 {
-	return bpf_get_current_task_btf()->thread.fsbase;
+	return arch_thread_pointer(bpf_get_current_task_btf());
 }
 
 #define HIDDEN_RETURNS_MAX 32 /* of MAX_URETPROBE_DEPTH, 64: what lies deeper stays hidden */

@@ -85,8 +85,8 @@ static __always_inline struct heap_thread *thread_of(struct task_struct *task)
 static __always_inline bool jumped_to(const struct heap_thread *t, const struct heap_site *site,
 				      const struct pt_regs *regs)
 {
-	return t->outer_sp == regs->sp && t->outer_site != site->number && t->outer_return &&
-	       t->outer_return == return_address(regs);
+	return t->outer_sp == arch_sp(regs) && t->outer_site != site->number && t->outer_return &&
+	       t->outer_return == arch_return_address(regs);
 }
 
 static __always_inline void remember_function(struct heap_thread *t, const struct heap_site *site,
@@ -94,8 +94,8 @@ static __always_inline void remember_function(struct heap_thread *t, const struc
 {
 	bool jumps = site->flags & ALLOC_FN_JUMPS;
 
-	t->outer_return = jumps ? return_address(regs) : 0;
-	t->outer_sp = jumps ? regs->sp : 0;
+	t->outer_return = jumps ? arch_return_address(regs) : 0;
+	t->outer_sp = jumps ? arch_sp(regs) : 0;
 	t->outer_site = site->number;
 }
 
@@ -138,11 +138,11 @@ static __always_inline bool count_unfollowed(struct heap_thread *t, struct pt_re
  */
 static __always_inline bool wait_for_result(struct heap_thread *t, struct pt_regs *regs)
 {
-	t->armed_return = return_address(regs);
+	t->armed_return = arch_return_address(regs);
 	if (t->sampled && !take_stack(regs, &t->key, STACK_OF_CALLER))
 		t->sampled = 0;
 	if (t->armed_return && (t->sampled || t->old))
-		t->armed_sp = regs->sp;
+		t->armed_sp = arch_sp(regs);
 	return false;
 }
 
@@ -151,13 +151,13 @@ static __always_inline bool wait_for_return(struct heap_thread *t, struct pt_reg
 {
 	if (heap.sessions && syscalls_intercepted(task))
 		return count_unfollowed(t, regs, task);
-	if (returns_elsewhere(task, regs->sp)) {
+	if (returns_elsewhere(task, arch_sp(regs))) {
 		block_gone(t->old, task);
 		stat_add(STAT_HEAP_DECLINED, t->sampled);
 		return false;
 	}
 	t->armed_return = 0;
-	t->armed_sp = regs->sp;
+	t->armed_sp = arch_sp(regs);
 	t->key.stack = 0;
 	return true;
 }
@@ -169,9 +169,9 @@ static __always_inline bool wait_for_return(struct heap_thread *t, struct pt_reg
 static __always_inline bool takes_over(struct heap_thread *t, const struct heap_site *site,
 				       const struct pt_regs *regs, struct task_struct *task)
 {
-	if (!t->armed_return || regs->sp != t->armed_sp ||
+	if (!t->armed_return || arch_sp(regs) != t->armed_sp ||
 	    site->flags & (ALLOC_FN_RESULTS | ALLOC_FN_UNSEEN) ||
-	    returns_elsewhere(task, regs->sp) || syscalls_intercepted(task))
+	    returns_elsewhere(task, arch_sp(regs)) || syscalls_intercepted(task))
 		return false;
 	t->armed_return = 0;
 	return true;
@@ -231,10 +231,10 @@ static __always_inline void alloc_ends(struct pt_regs *regs, struct task_struct 
 	u64 address;
 
 	/* Its return address has been taken from the stack; a nested call's lies deeper. */
-	if (!t || !t->armed_sp || t->armed_return || regs->sp <= t->armed_sp)
+	if (!t || !t->armed_sp || t->armed_return || arch_sp(regs) <= t->armed_sp)
 		return;
 	t->armed_sp = 0;
-	address = block_given(t, regs->ax);
+	address = block_given(t, arch_result(regs));
 	if (t->old && (address || !t->size))
 		block_gone(t->old, task);
 	if (!t->sampled)
@@ -308,7 +308,7 @@ int on_result(struct pt_regs *ctx)
 	t = returning_thread(ctx, site, task);
 	if (!t)
 		return 0;
-	jumps = condition_holds(site->condition, ctx->flags);
+	jumps = arch_condition_holds(site->condition, ctx);
 	if (site->args[!jumps].kind == HEAP_ARG_NONE)
 		return 0;
 	t->armed_sp = 0;

@@ -3,15 +3,6 @@
 #ifndef CPROF_BPF_HEAP_ARGS_BPF_H
 #define CPROF_BPF_HEAP_ARGS_BPF_H
 
-static __always_inline u64 register_of(const struct pt_regs *regs, u8 number)
-{
-	u64 value = 0;
-
-	if (number < sizeof(*regs) / sizeof(u64))
-		bpf_probe_read_kernel(&value, sizeof(value), (const u64 *)regs + number);
-	return value;
-}
-
 static __always_inline u64 narrow(u64 value, const struct heap_arg *arg)
 {
 	u32 drop = arg->size && arg->size < 8 ? 64 - 8 * arg->size : 0;
@@ -30,10 +21,10 @@ static __noinline u64 unusual_argument(struct pt_regs *regs, const struct heap_a
 	if (arg->kind == HEAP_ARG_CONST)
 		return narrow(arg->value, arg);
 	if (arg->kind == HEAP_ARG_REG)
-		return narrow(register_of(regs, arg->reg) >> (arg->shift & 63), arg);
+		return narrow(arch_word(regs, arg->reg) >> (arg->shift & 63), arg);
 	if (arg->kind != HEAP_ARG_MEM)
 		return 0;
-	at = register_of(regs, arg->reg) + register_of(regs, arg->index) * arg->scale + arg->value;
+	at = arch_word(regs, arg->reg) + arch_word(regs, arg->index) * arg->scale + arg->value;
 	bpf_probe_read_user(&value, sizeof(value), (void *)at);
 	return narrow(value, arg);
 }
@@ -41,14 +32,14 @@ static __noinline u64 unusual_argument(struct pt_regs *regs, const struct heap_a
 static __always_inline u64 argument(struct pt_regs *regs, const struct heap_arg *arg)
 {
 	if (arg->kind == HEAP_ARG_REG && arg->size == 8) {
-		/* Where the psABI passes arguments, which is nearly always. */
+		/* Where a function's arguments are, which is nearly always. */
 		switch (arg->reg) {
-		case HEAP_REG_DI:
-			return regs->di;
-		case HEAP_REG_SI:
-			return regs->si;
-		case HEAP_REG_DX:
-			return regs->dx;
+		case ARCH_WORD_ARG0:
+			return arch_argument(regs, 0);
+		case ARCH_WORD_ARG1:
+			return arch_argument(regs, 1);
+		case ARCH_WORD_ARG2:
+			return arch_argument(regs, 2);
 		}
 	}
 	return unusual_argument(regs, arg);

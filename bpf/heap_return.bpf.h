@@ -145,18 +145,19 @@ static __always_inline bool is_nested(struct heap_thread *t, const struct heap_s
 	if (!t->armed_sp)
 		return false;
 	if (is_waiting(t, task)) {
-		if (interrupts_armed(t, task, regs->sp))
+		if (interrupts_armed(t, task, arch_sp(regs)))
 			return true;
-		if (regs->sp < t->armed_sp)
+		if (arch_sp(regs) < t->armed_sp)
 			return stack_leads_to(regs, t->armed_sp) || call_lost(t);
 		/* At the same place: it jumped here, unless it is called once more. */
-		if (regs->sp == t->armed_sp && (!t->armed_return || t->armed_site != site->number))
+		if (arch_sp(regs) == t->armed_sp &&
+		    (!t->armed_return || t->armed_site != site->number))
 			return true;
 		/*
 		 * On another stack: the first is not given up for the second, which must not have a
 		 * probe.
 		 */
-		if (regs->sp > t->armed_sp && !t->armed_return) {
+		if (arch_sp(regs) > t->armed_sp && !t->armed_return) {
 			stat_add(STAT_HEAP_DECLINED, 1);
 			return true;
 		}
@@ -166,41 +167,6 @@ static __always_inline bool is_nested(struct heap_thread *t, const struct heap_s
 
 /* ---- places where a result is known ---- */
 
-/* Intel SDM volume 1, appendix B: bit 0 of the condition code negates. */
-static __always_inline bool condition_holds(u32 condition, u64 flags)
-{
-	bool carry = flags & 1, parity = flags >> 2 & 1, zero = flags >> 6 & 1,
-	     sign = flags >> 7 & 1, overflow = flags >> 11 & 1, holds = false;
-
-	switch (condition >> 1 & 7) {
-	case 0:
-		holds = overflow;
-		break;
-	case 1:
-		holds = carry;
-		break;
-	case 2:
-		holds = zero;
-		break;
-	case 3:
-		holds = carry || zero;
-		break;
-	case 4:
-		holds = sign;
-		break;
-	case 5:
-		holds = parity;
-		break;
-	case 6:
-		holds = sign != overflow;
-		break;
-	case 7:
-		holds = zero || sign != overflow;
-		break;
-	}
-	return holds != (condition & 1);
-}
-
 /* The call of this thread that is about to return here; NULL: none that was sampled. */
 static __always_inline struct heap_thread *returning_thread(struct pt_regs *regs,
 							    const struct heap_site *site,
@@ -208,7 +174,8 @@ static __always_inline struct heap_thread *returning_thread(struct pt_regs *regs
 {
 	struct heap_thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
 
-	if (!t || !t->armed_sp || !t->armed_return || regs->sp + site->stack_bytes != t->armed_sp)
+	if (!t || !t->armed_sp || !t->armed_return ||
+	    arch_sp(regs) + site->stack_bytes != t->armed_sp)
 		return NULL;
 	return is_waiting(t, task) ? t : NULL;
 }

@@ -21,7 +21,6 @@ char LICENSE[] SEC("license")
 /* Set once by user space: it takes its time until the last probe is gone. */
 u32 stopped;
 
-#define SYSCALL_FUTEX 202 /* arch/x86/entry/syscalls/syscall_64.tbl */
 #define RWLOCK_BYTES 56 /* pthread_rwlock_t and pthread_cond_t: their futex words are inside */
 #define COND_BYTES 48
 
@@ -54,7 +53,7 @@ static __always_inline void hold_ends(struct hold_thread *thread, const struct h
 	held_delete(thread, key, h);
 }
 
-/* Whether a lock is taken, by its words: glibc's, on x86-64, whose spin locks count down from 1. */
+/* Whether a lock is taken, by its words: glibc's. */
 static __always_inline bool is_taken(const u32 *words, u64 cookie)
 {
 	if (cookie & HOLD_OPAQUE)
@@ -63,7 +62,7 @@ static __always_inline bool is_taken(const u32 *words, u64 cookie)
 	case HOLD_MUTEX:
 		return words[MUTEX_LOCK] != 0;
 	case HOLD_SPIN:
-		return (s32)words[0] <= (cookie & HOLD_BEGUN ? -1 : 0);
+		return arch_spin_is_taken(words[0], cookie & HOLD_BEGUN);
 	case HOLD_SEMAPHORE:
 		return words[0] == 0;
 	default: /* who has to wait for an rwlock sleeps */
@@ -140,9 +139,9 @@ int on_function(struct pt_regs *ctx)
 		stat_add(STAT_LOST_WAIT, 1);
 		return 0;
 	}
-	key = held_key_of(register_of(ctx, HOLD_COOKIE_LOCK(cookie)), task, thread);
+	key = held_key_of(arch_word(ctx, HOLD_COOKIE_LOCK(cookie)), task, thread);
 	stat_add(function == HOLD_UNLOCK ? STAT_HOLD_UNLOCKS : STAT_HOLD_LOCKS, 1);
-	cond = function == HOLD_WAIT ? register_of(ctx, HOLD_COOKIE_COND(cookie)) : 0;
+	cond = function == HOLD_WAIT ? arch_word(ctx, HOLD_COOKIE_COND(cookie)) : 0;
 	if (function == HOLD_UNLOCK || function == HOLD_WAIT)
 		hold_ends(thread, &key);
 	if (function != HOLD_UNLOCK)
@@ -167,13 +166,13 @@ int BPF_PROG(on_come, bool preempt, struct task_struct *prev, struct task_struct
 		return 0;
 	thread = hold_thread_of(next);
 	regs = (struct pt_regs *)bpf_task_pt_regs(next);
-	if (!thread || !regs || regs->orig_ax != SYSCALL_FUTEX)
+	if (!thread || !regs || arch_syscall(regs) != SYS_FUTEX)
 		return 0;
 	key = held_key_of(thread->asked, next, thread);
 	h = bpf_map_lookup_elem(&helds, &key);
 	if (!h)
 		return 0;
-	word = regs->di;
+	word = arch_syscall_arg(regs, 0);
 	if (word - key.object < (h->kind == HOLD_RWLOCK || h->opaque ? RWLOCK_BYTES : sizeof(u32)))
 		h->contended = 1;
 	else if (!h->cond || word - h->cond >= COND_BYTES)

@@ -40,14 +40,14 @@ static __always_inline u32 kernel_path_of(struct task_struct *task, const struct
 	if (!regs || (t->cause != WAIT_LOCK && t->cause != WAIT_SLEEP) ||
 	    !(task_state(task) & TASK_INTERRUPTIBLE))
 		return KERNEL_PATH_ANY;
-	switch (regs->orig_ax) {
+	switch (arch_syscall(regs)) {
 	case SYS_FUTEX:
-		return KERNEL_PATH_FUTEX + (regs->si & 15);
+		return KERNEL_PATH_FUTEX + (arch_syscall_arg(regs, 1) & 15);
 	case SYS_NANOSLEEP:
 		return KERNEL_PATH_NANOSLEEP;
 	case SYS_CLOCK_NANOSLEEP:
-		if (regs->di < KERNEL_PATH_CLOCKS)
-			return KERNEL_PATH_CLOCK_NANOSLEEP + regs->di;
+		if (arch_syscall_arg(regs, 0) < KERNEL_PATH_CLOCKS)
+			return KERNEL_PATH_CLOCK_NANOSLEEP + arch_syscall_arg(regs, 0);
 	}
 	return KERNEL_PATH_ANY;
 }

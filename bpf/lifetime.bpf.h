@@ -122,7 +122,7 @@ int list_mappings(struct bpf_iter__task_vma *ctx)
 	record.inode = (u64)BPF_CORE_READ(file, f_inode);
 	record.start = vma->vm_start;
 	record.end = vma->vm_end;
-	record.offset = vma->vm_pgoff << PAGE_SHIFT;
+	record.offset = vma->vm_pgoff << ARCH_PAGE_SHIFT;
 	if (!record.tgid.nr || bpf_map_update_elem(&modules, &record.inode, &loading, BPF_NOEXIST))
 		return 0;
 	bpf_seq_write(ctx->meta->seq, &record, sizeof(record));

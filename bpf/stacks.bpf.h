@@ -6,6 +6,8 @@
 #ifndef CPROF_BPF_STACKS_BPF_H
 #define CPROF_BPF_STACKS_BPF_H
 
+#include "arch/syscalls.h"
+#include "arch/task.bpf.h"
 #include "maps.bpf.h"
 #include "vma.bpf.h"
 #include "targets.bpf.h"
@@ -14,10 +16,6 @@
 #include "scratch.bpf.h"
 #include "count.bpf.h"
 #include "send.bpf.h"
-
-#define USER_CS_64 0x33 /* arch/x86/include/asm/segment.h: __USER_CS */
-#define SYSCALL_EXECVE 59 /* arch/x86/entry/syscalls/syscall_64.tbl */
-#define SYSCALL_EXECVEAT 322
 
 /* Kernel frames, as the kernel's own unwinder sees them: the leaf exact, callers inside their calls. */
 static __always_inline void take_kernel_stack(void *ctx, struct scratch *s)
@@ -33,42 +31,9 @@ static __always_inline void take_kernel_stack(void *ctx, struct scratch *s)
 	}
 }
 
-/* System V order to DWARF's (psABI figure 3.36). */
-static __always_inline void registers_by_dwarf(u64 *to, const struct pt_regs *regs)
+static __always_inline bool is_exec(s64 syscall)
 {
-	to[0] = regs->ax;
-	to[1] = regs->dx;
-	to[2] = regs->cx;
-	to[3] = regs->bx;
-	to[4] = regs->si;
-	to[5] = regs->di;
-	to[6] = regs->bp;
-	to[7] = regs->sp;
-	to[8] = regs->r8;
-	to[9] = regs->r9;
-	to[10] = regs->r10;
-	to[11] = regs->r11;
-	to[12] = regs->r12;
-	to[13] = regs->r13;
-	to[14] = regs->r14;
-	to[15] = regs->r15;
-}
-
-/* All but whether the pc is exact. */
-static __always_inline void take_registers(struct user_regs *to, const struct pt_regs *regs)
-{
-	to->pc = regs->ip;
-	to->sp = regs->sp;
-	to->fp = regs->bp;
-	to->callee = regs->bx;
-	registers_by_dwarf(to->by_dwarf, regs);
-	to->known = 1;
-	to->callee_known = 1;
-}
-
-static __always_inline bool is_exec(u64 syscall)
-{
-	return syscall == SYSCALL_EXECVE || syscall == SYSCALL_EXECVEAT;
+	return syscall == SYS_EXECVE || syscall == SYS_EXECVEAT;
 }
 
 /* kernel/events/uprobes.c: all return probes of a process share the first slot of its [uprobes] page. */
@@ -89,7 +54,7 @@ static __always_inline bool begin_user_stack(struct task_struct *task, struct st
 	const struct modules_state *state = modules_state();
 	struct vma_cache *cache;
 
-	if ((u16)regs->cs != USER_CS_64) {
+	if (!arch_is_64bit(regs)) {
 		st->end = STACK_COMPAT;
 		push_frame(st, FRAME(MODULE_CUT, STACK_COMPAT));
 		return false;
@@ -97,10 +62,10 @@ static __always_inline bool begin_user_stack(struct task_struct *task, struct st
 	cache = vma_cache_open(task->mm);
 	if (!cache || !state)
 		return false;
-	st->mm_set = (u32)cache->ctx_id;
+	st->mm_set = (u32)cache->mm_id;
 	st->memo_salt = state->memo_salt;
 	st->trampoline = return_trampoline(task);
-	take_registers(&st->regs, regs);
+	arch_take_registers(&st->regs, regs);
 	return true;
 }
 
@@ -110,15 +75,6 @@ enum stack_place { /* what the registers of a probe are */
 		   STACK_OF_CALLER, /* those of its entry; its own frame is not wanted */
 };
 
-/* On top of the stack, at the entry of a function. */
-static __always_inline u64 return_address(const struct pt_regs *regs)
-{
-	u64 address = 0;
-
-	bpf_probe_read_user(&address, sizeof(address), (void *)regs->sp);
-	return address;
-}
-
 static __always_inline void take_stack_at(struct task_struct *task, struct stack_walk *st,
 					  const struct pt_regs *regs, enum stack_place place)
 {
@@ -126,16 +82,15 @@ static __always_inline void take_stack_at(struct task_struct *task, struct stack
 		return;
 	st->regs.exact = place == STACK_AT_PROBE;
 	if (place == STACK_OF_CALLER) {
-		st->regs.pc = return_address(regs);
-		st->regs.sp += sizeof(u64);
+		st->regs.pc = arch_return_address(regs);
+		st->regs.sp = arch_caller_sp(regs);
 	}
 	unwind_user(st);
 }
 
 /*
  * User frames, from the registers with which the task last left user mode. In a system call the saved pc is
- * behind the syscall instruction, so it is treated as a return address; orig_ax is -1 for every other
- * way into the kernel (arch/x86/entry).
+ * behind the instruction that made it, so it is treated as a return address.
  */
 static __always_inline void take_user_stack(struct task_struct *task, struct stack_walk *st)
 {
@@ -147,8 +102,8 @@ static __always_inline void take_user_stack(struct task_struct *task, struct sta
 		return; /* a kernel thread: its kernel frames are the whole stack */
 	if (!begin_user_stack(task, st, regs))
 		return;
-	st->regs.exact = (s64)regs->orig_ax == -1;
-	if (is_exec(regs->orig_ax)) {
+	st->regs.exact = arch_syscall(regs) == -1;
+	if (is_exec(arch_syscall(regs))) {
 		/* Half way through, the old program is gone and its registers mean nothing. */
 		if (!vma_find(mm, st->regs.pc, &vma))
 			return;

@@ -23,7 +23,7 @@ static __always_inline u64 periods_since_last(struct scratch *s, u64 now)
 static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct scratch *s,
 					struct task_struct *task)
 {
-	bool in_user = (s64)ctx->regs.ip >= 0; /* the kernel has the upper half */
+	bool in_user = arch_is_user_pc(arch_pc((struct pt_regs *)&ctx->regs));
 
 	if (settings.kernel && !in_user)
 		take_kernel_stack(ctx, s);

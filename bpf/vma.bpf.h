@@ -17,7 +17,6 @@
 #define CPROF_BPF_VMA_BPF_H
 
 #define VM_EXEC 0x4 /* include/linux/mm.h */
-#define PAGE_SHIFT 12
 
 #define MAPLE_TYPE_SHIFT 3 /* include/linux/maple_tree.h: how node pointers are tagged */
 #define MAPLE_TYPE_MASK 0x0f
@@ -56,7 +55,7 @@ struct vma_range {
 };
 
 struct vma_cache {
-	u64 ctx_id; /* x86: one for every mm since boot, never used again */
+	u64 mm_id; /* arch_mm_id() */
 	u64 seq;
 	u64 epoch; /* modules_state.epoch */
 	u32 len, next, last;
@@ -168,7 +167,7 @@ static __always_inline bool vma_find(struct mm_struct *mm, u64 addr, struct vma_
 	if (addr < out->start || addr >= out->end || BPF_CORE_READ(vma, vm_mm) != mm)
 		return false;
 	out->executable = BPF_CORE_READ(vma, vm_flags) & VM_EXEC;
-	out->offset = (u64)BPF_CORE_READ(vma, vm_pgoff) << PAGE_SHIFT;
+	out->offset = (u64)BPF_CORE_READ(vma, vm_pgoff) << ARCH_PAGE_SHIFT;
 	file = BPF_CORE_READ(vma, vm_file);
 	out->inode = file ? (u64)BPF_CORE_READ(file, f_inode) : 0;
 	return true;
@@ -190,8 +189,8 @@ static __always_inline u64 mm_sequence(struct mm_struct *mm)
 /* The set for this address space, emptied when it holds another one or has become stale. */
 static __always_inline struct vma_cache *vma_cache_open(struct mm_struct *mm)
 {
-	u64 ctx_id = mm->context.ctx_id;
-	u32 set = (u32)ctx_id & (VMA_CACHE_SETS - 1);
+	u64 mm_id = arch_mm_id(mm);
+	u32 set = (u32)mm_id & (VMA_CACHE_SETS - 1);
 	struct vma_cache *cache = bpf_map_lookup_elem(&vma_caches, &set);
 	const struct modules_state *state = modules_state();
 	u64 seq;
@@ -199,8 +198,8 @@ static __always_inline struct vma_cache *vma_cache_open(struct mm_struct *mm)
 	if (!cache || !state)
 		return NULL;
 	seq = mm_sequence(mm);
-	if (!seq || cache->ctx_id != ctx_id || cache->seq != seq || cache->epoch != state->epoch) {
-		cache->ctx_id = ctx_id;
+	if (!seq || cache->mm_id != mm_id || cache->seq != seq || cache->epoch != state->epoch) {
+		cache->mm_id = mm_id;
 		cache->seq = seq;
 		cache->epoch = state->epoch;
 		cache->len = 0;

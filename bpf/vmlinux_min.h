@@ -47,14 +47,7 @@ enum { BPF_RB_NO_WAKEUP = 1, BPF_RB_FORCE_WAKEUP = 2 };
 enum { BPF_RB_AVAIL_DATA = 0, BPF_RB_RING_SIZE = 1 };
 enum { BPF_LOCAL_STORAGE_GET_F_CREATE = 1 };
 
-/* arch/x86/include/uapi/asm/ptrace.h: what the hardware and the entry code leave; fixed */
-struct pt_regs {
-	unsigned long r15, r14, r13, r12, bp, bx;
-	unsigned long r11, r10, r9, r8, ax, cx, dx, si, di;
-	unsigned long orig_ax, ip, cs, flags, sp, ss;
-};
-
-typedef struct pt_regs bpf_user_pt_regs_t;
+#include "arch/vmlinux.h"
 
 struct bpf_perf_event_data {
 	bpf_user_pt_regs_t regs;
@@ -92,11 +85,6 @@ enum maple_type { /* include/linux/maple_tree.h */
 struct maple_tree {
 	void *ma_root;
 };
-
-typedef struct {
-	u64 ctx_id;
-	void *vdso;
-} mm_context_t;
 
 struct xol_area {
 	unsigned long vaddr;
@@ -196,10 +184,6 @@ struct cgroup {
 struct css_set {
 	struct cgroup_subsys_state *subsys[16];
 	struct cgroup *dfl_cgrp;
-};
-
-struct thread_struct {
-	unsigned long fsbase;
 };
 
 struct task_struct {

@@ -62,7 +62,7 @@ static __always_inline void leave(void *ctx, struct task_struct *task, struct th
 	t->since = now;
 	/* Already on its way back: this program came after the waker. Or it never slept. */
 	t->woken = t->cause == WAIT_RUNNABLE || is_waking(task) ? now : 0;
-	__asm__ volatile("" ::: "memory"); /* x86 keeps the order of stores */
+	arch_order_stores();
 	t->running = 0;
 	if (has_mode(WAIT_MODE_MUTEX) && t->cause == WAIT_LOCK && !t->woken)
 		lock_wait_begins(task, t);
@@ -271,7 +271,7 @@ SEC("perf_event")
 int on_owner_tick(struct bpf_perf_event_data *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	bool in_user = (s64)ctx->regs.ip >= 0; /* the kernel has the upper half */
+	bool in_user = arch_is_user_pc(arch_pc((struct pt_regs *)&ctx->regs));
 	struct thread_wait *t = wait_of(task);
 	struct sample_key key;
 
@@ -296,8 +296,8 @@ static __always_inline void fill_record(struct thread_record *r, struct task_str
 	if (settings.by_tid)
 		r->key.tid = global_tid(task);
 	fill_thread(&r->thread, task);
-	take_registers(&r->regs, regs);
-	r->regs.exact = (s64)regs->orig_ax == -1;
+	arch_take_registers(&r->regs, regs);
+	r->regs.exact = arch_syscall(regs) == -1;
 	r->user = settings.user && task->mm;
 	r->nframes = 0;
 	bytes = settings.kernel
@@ -335,7 +335,7 @@ int list_threads(struct bpf_iter__task *ctx)
 	t->key = r->key;
 	t->woken = t->cause == WAIT_RUNNABLE ? now : 0;
 	t->counted = stack_wanted(t);
-	__asm__ volatile("" ::: "memory"); /* x86 keeps the order of stores */
+	arch_order_stores();
 	t->running = 0;
 	if (BPF_CORE_READ(task, on_cpu)) /* meanwhile it has come back */
 		t->running = 1;

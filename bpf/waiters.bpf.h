@@ -130,7 +130,7 @@ static __always_inline bool slot_take_over(u64 object, struct global_pid tgid, u
 	slot->tgid = tgid;
 	slot->released = 0;
 	slot->owned_object = 0;
-	__asm__ volatile("" ::: "memory"); /* x86 keeps the order of stores */
+	arch_order_stores();
 	*(volatile u64 *)&slot->queue = lock_queue_of(1, micros(since));
 	return true;
 }

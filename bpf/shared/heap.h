@@ -32,15 +32,13 @@ enum alloc_fn {
 
 enum heap_arg_kind { HEAP_ARG_NONE, HEAP_ARG_REG, HEAP_ARG_MEM, HEAP_ARG_CONST };
 
-/* Registers by their place in struct pt_regs (arch/x86/include/asm/ptrace.h), in words. */
-enum heap_reg { HEAP_REG_DX = 12, HEAP_REG_SI = 13, HEAP_REG_DI = 14, HEAP_REG_NONE = 0xff };
-
+/* Registers are named by their place in struct pt_regs, in words: ARCH_WORD_* (arch/regs.h). */
 /* Where an argument is when the probe is hit. */
 struct heap_arg {
 	u8 kind; /* enum heap_arg_kind */
 	u8 size; /* bytes */
 	u8 is_signed;
-	u8 reg; /* enum heap_reg; of REG; the base of MEM */
+	u8 reg; /* ARCH_WORD_*; of REG; the base of MEM */
 	u8 index, scale; /* of MEM */
 	u8 shift; /* of REG, bits */
 	u8 pad;
@@ -55,7 +53,7 @@ struct heap_site {
 	/* Of a RESULT: the result where its jcc jumps, and where it does not; NONE: not known there. */
 	struct heap_arg args[3];
 	u32 condition; /* RESULT: of the jcc, its condition code; with equal args any */
-	u32 stack_bytes; /* RESULT: rsp is this far below rsp at the function's entry */
+	u32 stack_bytes; /* RESULT: the stack pointer is this far below where it was at the function's entry */
 	u32 cost_ns; /* RESULT: of one hit, an estimate */
 	u32 pad;
 };

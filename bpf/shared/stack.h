@@ -3,6 +3,8 @@
 #ifndef CPROF_BPF_SHARED_STACK_H
 #define CPROF_BPF_SHARED_STACK_H
 
+#include "../arch/regs.h"
+
 /*
  * A frame is one u64: module number in the upper 16 bits, the file offset (or, for the kernel and for
  * memory that no file backs, the address) in the lower 48. Callers' frames hold the return address
@@ -71,14 +73,13 @@ enum stack_end { STACK_ENDS(STACK_END_ENUM_) STACK_END_COUNT };
 
 #define STACK_WINDOW 32u /* words */
 
-#define USER_REGS 16 /* general registers, by DWARF number */
-
 /* Where user code is, or was when it called: what a walk begins with and goes on with. */
 struct user_regs {
 	u64 pc, sp;
 	u64 fp; /* the frame pointer */
 	u64 callee; /* one more register that callees save */
-	u64 by_dwarf[USER_REGS]; /* only meaningful while `known` */
+	u64 by_dwarf
+		[ARCH_USER_REGS]; /* general registers, by DWARF number; only meaningful while `known` */
 	u32 known; /* at the leaf and behind a signal frame */
 	u32 callee_known;
 	u32 exact; /* pc is where it runs, not a return address */

@@ -120,8 +120,7 @@ static void expect_rbx(Dwarf_Frame *frame, struct unwind_rule *want)
 		want->callee_off = ops ? RBX_EITHER : UNWIND_CALLEE_SAME;
 	else if (at_cfa(ops, n, &off) && off != UNWIND_CALLEE_SAME) /* longjmp's is at cfa + 0 */
 		want->callee_off = (s16)off;
-	else if (n == 1 && base_of(ops, &reg, &off) && reg == REG_RSP &&
-		 want->cfa == UNWIND_CFA_SP)
+	else if (n == 1 && base_of(ops, &reg, &off) && reg == REG_RSP && want->cfa == UNWIND_CFA_SP)
 		want->callee_off = (s16)(off - want->cfa_off);
 }
 

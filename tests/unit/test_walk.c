@@ -14,7 +14,7 @@
 #define GO_RULE(kind)                                                               \
 	{                                                                           \
 		.cfa = UNWIND_CFA_GO, .cfa_reg = kind, .cfa_off = 8, .cfa_add = -8, \
-		.fp_off = CURG, .ra_off = 48                                       \
+		.fp_off = CURG, .ra_off = 48                                        \
 	}
 
 static const struct unwind_rule rules[] = {

@@ -50,7 +50,7 @@ static u8 heap_register(u8 dwarf)
 {
 	int offset = usdt_reg_pt_regs_offset(dwarf);
 
-	return offset < 0 ? HEAP_REG_NONE : (u8)(offset / 8);
+	return offset < 0 ? ARCH_WORD_NONE : (u8)(offset / 8);
 }
 
 static struct heap_arg register_arg(const struct probe_site *at, s8 argument)

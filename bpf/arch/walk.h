@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/* The architecture that is built for: see docs/architecture.md. */
+#if defined(__TARGET_ARCH_x86) || defined(__x86_64__)
+#include "x86/walk.h"
+#include "x86/go.h"
+#else
+#include "none/walk.h"
+#endif
