@@ -49,16 +49,22 @@ static bool at_once(void *arg)
 static const void *own_options(struct trial *t, const struct profile_kind *kind)
 {
 	if (kind->defaults == &heap_defaults) {
+		bool peak = t->heap.peak, leaks = t->heap.leaks;
+
 		t->heap = heap_defaults;
 		t->heap.rate = 1;
+		t->heap.peak = peak;
+		t->heap.leaks = leaks;
 		t->heap.limit = (struct probe_limit){0};
 		return &t->heap;
 	}
 	if (kind->defaults == &wait_defaults) {
-		bool holds = t->wait.holds;
+		const struct wait_options asked = t->wait;
 
 		t->wait = wait_defaults;
-		t->wait.holds = holds;
+		t->wait.holds = asked.holds;
+		t->wait.wakers = asked.wakers;
+		t->wait.owners = asked.owners;
 		t->wait.limit = (struct probe_limit){0};
 		return &t->wait;
 	}
@@ -207,6 +213,17 @@ TEST(takes, allocs)
 	take_heap("allocs", false);
 }
 
+TEST(takes, heap_with_leaks_and_the_peak)
+{
+	struct trial t = {.kind = "heap", .mode = "blocks", .heap.leaks = true, .heap.peak = true};
+
+	take_often(&t);
+	CHECK_INT(t.sum[0], counted_number(&t.target, "allocs"));
+	CHECK_INT(t.last[2], counted_number(&t.target, "live"));
+	CHECK(t.last[4] >= t.last[2]);
+	trial_end(&t);
+}
+
 static void take_cpu(enum recording_mode how)
 {
 	struct trial t = {.kind = "cpu", .mode = "spin", .how = how};
@@ -246,6 +263,15 @@ TEST(takes, mutex)
 	trial_end(&t);
 }
 
+TEST(takes, mutex_owners)
+{
+	struct trial t = {.kind = "mutex", .mode = "locks", .wait.owners = true};
+
+	take_often(&t);
+	CHECK_INT(t.sum[0], counted_number(&t.target, "contended"));
+	trial_end(&t);
+}
+
 TEST(takes, mutex_holds)
 {
 	struct trial t = {.kind = "mutex", .mode = "locks", .wait.holds = true};
@@ -268,6 +294,16 @@ static void check_naps(s64 seen, s64 naps)
 TEST(takes, offcpu)
 {
 	struct trial t = {.kind = "offcpu", .mode = "naps", .cause = "sleep"};
+
+	take_often(&t);
+	check_naps(t.sum[0], counted_number(&t.target, "naps"));
+	trial_end(&t);
+}
+
+/* Whoever ends a wait is known when it is over. */
+TEST(takes, offcpu_wakers)
+{
+	struct trial t = {.kind = "offcpu", .mode = "naps", .cause = "sleep", .wait.wakers = true};
 
 	take_often(&t);
 	check_naps(t.sum[0], counted_number(&t.target, "naps"));
