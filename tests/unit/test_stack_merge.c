@@ -467,3 +467,34 @@ TEST(stack_merge, addresses_of_jitted_code_stay_with_their_process)
 	      frame_at(&b, &b.p->samples.data[1], 1)->mapping);
 	bench_release(&b);
 }
+
+/* They were sent before merging began, and their counts come after it: still below the frame that they share. */
+static void count_after_merging(size_t part)
+{
+	enum { SENT = 2000 };
+	struct bench b;
+
+	bench_init(&b, NULL, false);
+	put_many(&b);
+	for (u64 i = 0; i < SENT; i++) {
+		const u64 frames[] = {FRAME(NO_MODULE, 0x100 + i), FRAME(NO_MODULE, 4),
+				      FRAME(NO_MODULE, 5), FRAME(NO_MODULE, 1)};
+
+		put(&b, 100000 + i, 1, frames, ARRAY_LEN(frames));
+	}
+	CHECK_INT(count(&b, 100000, 1, RARE * 10), 0); /* so that their frame is worth keeping */
+	merge(&b, size_of(&b) / part);
+	for (u64 i = 0; i < SENT; i++)
+		CHECK_INT(count(&b, 100000 + i, 1, 1), 0);
+	convert(&b, NULL);
+	CHECK_INT(total(&b, 1), RARE * 20 + SENT);
+	vec_for_each(&b.p->samples, s)
+		CHECK(!is_merged(&b, s) || s->nlocations > 1);
+	bench_release(&b);
+}
+
+TEST(stack_merge, what_stands_for_nothing_yet_keeps_its_place_through_all_rounds)
+{
+	for (size_t part = 2; part <= 6; part++)
+		count_after_merging(part);
+}

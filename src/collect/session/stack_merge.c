@@ -308,7 +308,10 @@ static bool is_needless(const struct stack_store *s, const struct stack_entry *e
 	       (e->merged || !is_recent(s, e->epoch));
 }
 
-/* Later counts of a key that is merged find their way; without memory they are counted at the root. */
+/*
+ * Later counts of a key that is merged find their way; without memory they are counted at the root. Where they go must
+ * stay through further rounds, also while it stands for nothing.
+ */
 static void add_alias(struct stack_store *s, const struct stack_entry *e, u32 to)
 {
 	const struct stack_alias a = {.hash = stack_key_hash(s, &e->key, false),
@@ -316,8 +319,9 @@ static void add_alias(struct stack_store *s, const struct stack_entry *e, u32 to
 				      .epoch = (u8)e->epoch,
 				      .awaited = e->awaited};
 
-	if (!e->merged && (e->awaited || is_recent(s, e->epoch)))
-		(void)vec_push(&s->aliases, a);
+	if (e->merged || (!e->awaited && !is_recent(s, e->epoch)) || vec_push(&s->aliases, a))
+		return;
+	s->entries.data[to].awaited = 1;
 }
 
 /* An owner at a level of labels. Without memory it has none. */

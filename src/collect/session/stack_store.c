@@ -391,7 +391,7 @@ int stack_store_add(struct stack_store *s, const struct sample_key *key, enum ta
 
 	if (!e)
 		e = entry_derive(s, key);
-	if (!e && s->merged.stacks)
+	if (!e && (s->merged.stacks || s->aliases.len))
 		e = entry_instead(s, &as, &count);
 	if (!e)
 		return -ENOENT;
