@@ -15,6 +15,7 @@
 #include "base/regular_file.h"
 #include "base/utf8.h"
 #include "format/report_print.h"
+#include "view/expression.h"
 
 #define MARGIN 5 /* lines before the first and after the last one */
 #define MAX_LINES 2000 /* of one function, because start lines come from the file */
@@ -288,8 +289,9 @@ int report_list(struct report *r)
 	size_t kept, end;
 	regex_t only;
 
-	if (regcomp(&only, r->o->function, REG_EXTENDED | REG_NOSUB))
-		return error_set(r->err, -EINVAL, "\"%.200s\" is not a regular expression",
+	if (expression_compile(&only, r->o->function))
+		return error_set(r->err, -EINVAL,
+				 "\"%.200s\" is not a regular expression, or too large",
 				 r->o->function);
 	kept = keep_matching(r, &only);
 	regfree(&only);

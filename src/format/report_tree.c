@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "format/report_print.h"
+#include "view/expression.h"
 
 #define EDGE_COLUMNS 48u /* before a caller's name, without the gap */
 #define NODE_COLUMNS 46u
@@ -190,9 +191,10 @@ int report_tree(struct report *r)
 
 	if (!r->o->function)
 		return r->n ? emit_all(r, NULL) : (report_head(r), 0);
-	ret = regcomp(&only, r->o->function, REG_EXTENDED | REG_NOSUB);
+	ret = expression_compile(&only, r->o->function);
 	if (ret)
-		return error_set(r->err, -EINVAL, "\"%.200s\" is not a regular expression",
+		return error_set(r->err, -EINVAL,
+				 "\"%.200s\" is not a regular expression, or too large",
 				 r->o->function);
 	ret = emit_all(r, &only);
 	regfree(&only);

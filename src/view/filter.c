@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "view/drop_frames.h"
+#include "view/expression.h"
 
 enum { /* bits of a location */
        FOCUSED = 1 << 0,
@@ -37,10 +38,13 @@ static int pattern_init(struct pattern *x, const struct profile *p, const char *
 	x->known = calloc(p->strings.len, 1);
 	if (!x->known)
 		return -ENOMEM;
-	code = regcomp(&x->regex, text, REG_EXTENDED | REG_NOSUB);
+	code = expression_compile(&x->regex, text);
 	if (!code)
 		return 0;
-	regerror(code, &x->regex, reason, sizeof(reason));
+	if (code == REG_ESPACE)
+		snprintf(reason, sizeof(reason), "too large");
+	else
+		regerror(code, &x->regex, reason, sizeof(reason));
 	free(x->known);
 	x->known = NULL;
 	return error_set(err, -EINVAL, "%s \"%.200s\": %s", option, text, reason);

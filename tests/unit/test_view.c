@@ -227,6 +227,29 @@ TEST(view, drop_frames_are_dropped)
 	profile_free(p);
 }
 
+/* glibc's compiler takes gigabytes for the first two, and more stack than there is for the third. */
+TEST(view, expressions_that_are_too_large_are_refused)
+{
+	struct profile *p = folded("ab 1\n");
+	static char deep[40001];
+	const char *large[] = {"((a|b){1,1000}){1,1000}", "(((.{1,200}){1,200}){1,200})", deep};
+	struct view_options o = {.filter = {.focus = "(a{1,100}){1,50}b"}};
+	struct view *v = view_of(p, &o);
+
+	check_node(v, "ab", 1, 1);
+	view_free(v);
+	memset(deep, '(', 20000);
+	memset(deep + 20000, ')', 20000);
+	for (size_t i = 0; i < ARRAY_LEN(large); i++) {
+		struct error err = {0};
+
+		o.filter.focus = large[i];
+		CHECK(view_new(p, &o, &v, &err) < 0);
+		CHECK(strstr(err.text, ": too large"));
+	}
+	profile_free(p);
+}
+
 /* glibc tries these for hours, in a single call. */
 TEST(view, drop_frames_that_do_not_end_drop_nothing)
 {
