@@ -7,11 +7,12 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "collect/session/module_store.h"
+#include "collect/session/module_store_impl.h"
 #include "record/kinds.h"
 #include "record/recording.h"
 
@@ -234,4 +235,18 @@ TEST(shared_store, files_that_are_let_go_under_two_recordings_cost_no_sample)
 	module_store_free(store);
 	kill(target, SIGKILL);
 	waitpid(target, NULL, 0);
+}
+
+/* Files that are open leave half of the descriptors to the rest of cprof. */
+TEST(shared_store, the_limit_of_open_files_is_shared_with_others)
+{
+	const struct module_store_options usual = {.readers = NULL};
+	struct rlimit limit = {.rlim_cur = 800, .rlim_max = 800};
+	struct module_store *store;
+
+	CHECK_INT(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	CHECK_INT(module_store_new(&usual, &store), 0);
+	CHECK_INT(store->o.max_files, 100);
+	CHECK_INT(store->o.max_kept, 100);
+	module_store_free(store);
 }

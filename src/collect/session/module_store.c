@@ -4,12 +4,15 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/readers.h"
 #include "collect/session/module_store_impl.h"
 #include "symbol/name_cache.h"
+
+#define MIN_FILES 16u
 
 u64 store_now_ms(void)
 {
@@ -75,12 +78,27 @@ static u32 or_usual(u32 value, u32 usual)
 	return value ? value : usual;
 }
 
+/*
+ * Each file that is open takes two descriptors, its own and that of its process' root. Half of those that cprof may have
+ * are for probes, events and maps.
+ */
+static u32 affordable_files(u32 usual)
+{
+	struct rlimit limit;
+	u64 most;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return usual;
+	most = limit.rlim_cur / 8 > MIN_FILES ? limit.rlim_cur / 8 : MIN_FILES;
+	return most < usual ? (u32)most : usual;
+}
+
 static void set_options(struct module_store *s, const struct module_store_options *opt)
 {
 	s->o = *opt;
-	s->o.max_files = or_usual(opt->max_files, MODULE_STORE_FILES);
+	s->o.max_files = or_usual(opt->max_files, affordable_files(MODULE_STORE_FILES));
 	s->o.max_pages = or_usual(opt->max_pages, MODULE_STORE_PAGES);
-	s->o.max_kept = or_usual(opt->max_kept, MODULE_STORE_KEPT);
+	s->o.max_kept = or_usual(opt->max_kept, affordable_files(MODULE_STORE_KEPT));
 	s->o.idle_ms = or_usual(opt->idle_ms, MODULE_STORE_IDLE_MS);
 	s->o.grace_ms = or_usual(opt->grace_ms, MODULE_STORE_GRACE_MS);
 	s->o.readers = opt->readers ? readers_share(opt->readers) : NULL;

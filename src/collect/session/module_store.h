@@ -35,6 +35,7 @@ struct module_store_options { /* 0 stands for the usual */
 	u32 grace_ms; /* how long after it was let go its number may still come in samples */
 };
 
+/* Fewer where cprof may have fewer than 8,192 descriptors: an eighth of them for each of the two. */
 #define MODULE_STORE_FILES 1024u
 #define MODULE_STORE_PAGES 65536u
 #define MODULE_STORE_KEPT 1024u
