@@ -28,6 +28,7 @@ u32 stopped;
 #include "heap_thread.bpf.h"
 #include "heap_live.bpf.h"
 #include "heap_return.bpf.h"
+#include "return_links.bpf.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -55,7 +56,7 @@ static __always_inline void count_allocation(struct sample_key *key, const struc
 
 /* False: lost, and counted as that. */
 static __noinline bool take_stack(struct pt_regs *regs, struct sample_key *key,
-				  enum stack_place place)
+				  enum stack_place place, u64 slot)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	u64 now = bpf_ktime_get_ns();
@@ -66,7 +67,7 @@ static __noinline bool take_stack(struct pt_regs *regs, struct sample_key *key,
 	s = stack_begin();
 	if (!s)
 		return false;
-	take_stack_at(task, &s->state, regs, place);
+	take_stack_at(task, &s->state, regs, place, slot);
 	return stack_end(s, task, key, now, COUNTED_LATER);
 }
 
@@ -85,17 +86,20 @@ static __always_inline struct heap_thread *thread_of(struct task_struct *task)
 static __always_inline bool jumped_to(const struct heap_thread *t, const struct heap_site *site,
 				      const struct pt_regs *regs)
 {
-	return t->outer_sp == arch_sp(regs) && t->outer_site != site->number && t->outer_return &&
-	       t->outer_return == arch_return_address(regs);
+	u64 slot = call_slot(regs, site);
+
+	return t->outer_sp == slot && t->outer_site != site->number && t->outer_return &&
+	       t->outer_return == arch_return_address(slot);
 }
 
 static __always_inline void remember_function(struct heap_thread *t, const struct heap_site *site,
 					      const struct pt_regs *regs)
 {
 	bool jumps = site->flags & ALLOC_FN_JUMPS;
+	u64 slot = call_slot(regs, site);
 
-	t->outer_return = jumps ? arch_return_address(regs) : 0;
-	t->outer_sp = jumps ? arch_sp(regs) : 0;
+	t->outer_return = jumps ? arch_return_address(slot) : 0;
+	t->outer_sp = jumps ? slot : 0;
 	t->outer_site = site->number;
 }
 
@@ -120,14 +124,14 @@ static __always_inline void count_block(struct heap_thread *t, u64 address,
 }
 
 /* Nothing will tell what it returns: it counts now, and its block is not followed. */
-static __always_inline bool count_unfollowed(struct heap_thread *t, struct pt_regs *regs,
+static __always_inline bool count_unfollowed(struct heap_thread *t, struct pt_regs *regs, u64 slot,
 					     struct task_struct *task)
 {
 	block_gone(t->old, task);
 	if (!t->sampled)
 		return false;
 	stat_add(STAT_HEAP_UNFOLLOWED, 1);
-	if (take_stack(regs, &t->key, STACK_OF_CALLER))
+	if (take_stack(regs, &t->key, STACK_OF_CALLER, slot))
 		count_block(t, 0, task);
 	return false;
 }
@@ -136,28 +140,28 @@ static __always_inline bool count_unfollowed(struct heap_thread *t, struct pt_re
  * A place of its own will tell when the call returns; its stack is taken here, where all registers
  * are.
  */
-static __always_inline bool wait_for_result(struct heap_thread *t, struct pt_regs *regs)
+static __always_inline bool wait_for_result(struct heap_thread *t, struct pt_regs *regs, u64 slot)
 {
-	t->armed_return = arch_return_address(regs);
-	if (t->sampled && !take_stack(regs, &t->key, STACK_OF_CALLER))
+	t->armed_return = arch_return_address(slot);
+	if (t->sampled && !take_stack(regs, &t->key, STACK_OF_CALLER, slot))
 		t->sampled = 0;
 	if (t->armed_return && (t->sampled || t->old))
-		t->armed_sp = arch_sp(regs);
+		t->armed_sp = slot;
 	return false;
 }
 
-static __always_inline bool wait_for_return(struct heap_thread *t, struct pt_regs *regs,
+static __always_inline bool wait_for_return(struct heap_thread *t, struct pt_regs *regs, u64 slot,
 					    struct task_struct *task)
 {
 	if (heap.sessions && syscalls_intercepted(task))
-		return count_unfollowed(t, regs, task);
-	if (returns_elsewhere(task, arch_sp(regs))) {
+		return count_unfollowed(t, regs, slot, task);
+	if (returns_elsewhere(task, slot)) {
 		block_gone(t->old, task);
 		stat_add(STAT_HEAP_DECLINED, t->sampled);
 		return false;
 	}
 	t->armed_return = 0;
-	t->armed_sp = arch_sp(regs);
+	t->armed_sp = slot;
 	t->key.stack = 0;
 	return true;
 }
@@ -167,11 +171,11 @@ static __always_inline bool wait_for_return(struct heap_thread *t, struct pt_reg
  * one is wanted for it.
  */
 static __always_inline bool takes_over(struct heap_thread *t, const struct heap_site *site,
-				       const struct pt_regs *regs, struct task_struct *task)
+				       u64 slot, struct task_struct *task)
 {
-	if (!t->armed_return || arch_sp(regs) != t->armed_sp ||
-	    site->flags & (ALLOC_FN_RESULTS | ALLOC_FN_UNSEEN) ||
-	    returns_elsewhere(task, arch_sp(regs)) || syscalls_intercepted(task))
+	if (!t->armed_return || slot != t->armed_sp ||
+	    site->flags & (ALLOC_FN_RESULTS | ALLOC_FN_UNSEEN) || returns_elsewhere(task, slot) ||
+	    syscalls_intercepted(task))
 		return false;
 	t->armed_return = 0;
 	return true;
@@ -182,14 +186,14 @@ static __always_inline bool alloc_begins(struct pt_regs *regs, const struct heap
 					 struct task_struct *task)
 {
 	struct heap_thread *t = thread_of(task);
-	u64 size, old = 0;
+	u64 slot = call_slot(regs, site), size, old = 0;
 	bool known;
 
 	stat_add(STAT_HEAP_ALLOCS, 1);
 	if (!t)
 		return false;
 	if (is_nested(t, site, regs, task))
-		return takes_over(t, site, regs, task);
+		return takes_over(t, site, slot, task);
 	size = bytes_asked(regs, site);
 	if (site->function == ALLOC_FN_REALLOC)
 		old = argument(regs, &site->args[2]);
@@ -207,10 +211,10 @@ static __always_inline bool alloc_begins(struct pt_regs *regs, const struct heap
 	t->stored_at = site->flags & ALLOC_FN_STORED ? argument(regs, &site->args[2]) : 0;
 	t->armed_site = site->number;
 	if (site->flags & ALLOC_FN_UNSEEN)
-		return count_unfollowed(t, regs, task);
+		return count_unfollowed(t, regs, slot, task);
 	if (site->flags & ALLOC_FN_RESULTS)
-		return wait_for_result(t, regs);
-	return wait_for_return(t, regs, task);
+		return wait_for_result(t, regs, slot);
+	return wait_for_return(t, regs, slot, task);
 }
 
 /* The block that a call gave; 0: it failed. */
@@ -241,7 +245,7 @@ static __always_inline void alloc_ends(struct pt_regs *regs, struct task_struct 
 		return;
 	if (!address)
 		stat_add(STAT_HEAP_FAILED, 1);
-	else if (t->key.stack || take_stack(regs, &t->key, STACK_AT_RETURN))
+	else if (t->key.stack || take_stack(regs, &t->key, STACK_AT_RETURN, 0))
 		count_block(t, address, task);
 }
 
@@ -354,7 +358,7 @@ int on_weighed(struct pt_regs *ctx)
 	a.address = argument(ctx, &site->args[0]);
 	a.size = argument(ctx, &site->args[1]);
 	a.weight = argument(ctx, &site->args[2]);
-	if (take_stack(ctx, &key, STACK_AT_PROBE))
+	if (take_stack(ctx, &key, STACK_AT_PROBE, 0))
 		count_allocation(&key, &a, task);
 	return 0;
 }

@@ -7,6 +7,12 @@
 #ifndef CPROF_BPF_HEAP_RETURN_BPF_H
 #define CPROF_BPF_HEAP_RETURN_BPF_H
 
+/* Where the return address of a call lies: its probe may come after the function has pushed something. */
+static __always_inline u64 call_slot(const struct pt_regs *regs, const struct heap_site *site)
+{
+	return arch_sp(regs) + site->stack_bytes;
+}
+
 /* ---- return probes ---- */
 
 #define RETURNS_LOOKED_AT 8
@@ -142,22 +148,23 @@ static __always_inline bool call_lost(struct heap_thread *t)
 static __always_inline bool is_nested(struct heap_thread *t, const struct heap_site *site,
 				      struct pt_regs *regs, struct task_struct *task)
 {
+	u64 slot = call_slot(regs, site);
+
 	if (!t->armed_sp)
 		return false;
 	if (is_waiting(t, task)) {
-		if (interrupts_armed(t, task, arch_sp(regs)))
+		if (interrupts_armed(t, task, slot))
 			return true;
-		if (arch_sp(regs) < t->armed_sp)
+		if (slot < t->armed_sp)
 			return stack_leads_to(regs, t->armed_sp) || call_lost(t);
 		/* At the same place: it jumped here, unless it is called once more. */
-		if (arch_sp(regs) == t->armed_sp &&
-		    (!t->armed_return || t->armed_site != site->number))
+		if (slot == t->armed_sp && (!t->armed_return || t->armed_site != site->number))
 			return true;
 		/*
 		 * On another stack: the first is not given up for the second, which must not have a
 		 * probe.
 		 */
-		if (arch_sp(regs) > t->armed_sp && !t->armed_return) {
+		if (slot > t->armed_sp && !t->armed_return) {
 			stat_add(STAT_HEAP_DECLINED, 1);
 			return true;
 		}
@@ -174,8 +181,7 @@ static __always_inline struct heap_thread *returning_thread(struct pt_regs *regs
 {
 	struct heap_thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
 
-	if (!t || !t->armed_sp || !t->armed_return ||
-	    arch_sp(regs) + site->stack_bytes != t->armed_sp)
+	if (!t || !t->armed_sp || !t->armed_return || call_slot(regs, site) != t->armed_sp)
 		return NULL;
 	return is_waiting(t, task) ? t : NULL;
 }

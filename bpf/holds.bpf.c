@@ -77,7 +77,7 @@ static __always_inline bool take_stack(struct pt_regs *regs, struct sample_key *
 
 	if (!s)
 		return false;
-	take_stack_at(task, &s->state, regs, STACK_AT_PROBE);
+	take_stack_at(task, &s->state, regs, STACK_AT_PROBE, 0);
 	return stack_end(s, task, key, now, COUNTED_LATER);
 }
 

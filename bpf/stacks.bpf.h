@@ -69,22 +69,49 @@ static __always_inline bool begin_user_stack(struct task_struct *task, struct st
 	return true;
 }
 
+static __always_inline void state_reset(struct stack_walk *st)
+{
+	st->hash = 0;
+	st->nframes = 0;
+	st->end = STACK_WHOLE;
+	st->missing_module = 0;
+	st->has_anon = 0;
+}
+
 enum stack_place { /* what the registers of a probe are */
 		   STACK_AT_PROBE, /* those of the function that is probed */
 		   STACK_AT_RETURN, /* those with which it has returned */
-		   STACK_OF_CALLER, /* those of its entry; its own frame is not wanted */
+		   STACK_OF_CALLER, /* those near its entry; its own frame is not wanted */
 };
 
+/*
+ * Begins with the caller of a function. Past its first pushes, the function may have changed the registers that it
+ * saves for its caller, so it is walked as a frame, too, which does not count.
+ */
+static __always_inline void begin_caller(struct stack_walk *st, u64 slot)
+{
+	if (st->regs.sp != slot) {
+		unwind_begin(st);
+		st->regs.exact = 1;
+		if (!unwind_step(st))
+			state_reset(st);
+		return;
+	}
+	st->regs.pc = arch_return_address(slot);
+	st->regs.sp = arch_caller_sp(slot);
+	st->regs.exact = 0;
+}
+
+/* `slot`: of STACK_OF_CALLER, where the return address lies. */
 static __always_inline void take_stack_at(struct task_struct *task, struct stack_walk *st,
-					  const struct pt_regs *regs, enum stack_place place)
+					  const struct pt_regs *regs, enum stack_place place,
+					  u64 slot)
 {
 	if (!task->mm || !begin_user_stack(task, st, regs))
 		return;
 	st->regs.exact = place == STACK_AT_PROBE;
-	if (place == STACK_OF_CALLER) {
-		st->regs.pc = arch_return_address(regs);
-		st->regs.sp = arch_caller_sp(regs);
-	}
+	if (place == STACK_OF_CALLER)
+		begin_caller(st, slot);
 	unwind_user(st);
 }
 
@@ -110,15 +137,6 @@ static __always_inline void take_user_stack(struct task_struct *task, struct sta
 		st->regs.exact = 1; /* the new program's first instruction */
 	}
 	unwind_user(st);
-}
-
-static __always_inline void state_reset(struct stack_walk *st)
-{
-	st->hash = 0;
-	st->nframes = 0;
-	st->end = STACK_WHOLE;
-	st->missing_module = 0;
-	st->has_anon = 0;
 }
 
 /* ---- one stack, from begin to end ---- */

@@ -215,6 +215,49 @@ struct bpf_iter_meta {
 	struct seq_file *seq;
 };
 
+/* Return probes of uprobe_multi links, from 6.6 on. */
+struct inode;
+
+struct uprobe {
+	struct inode *inode;
+};
+
+struct uprobe_consumer {
+	int (*ret_handler)(void);
+};
+
+struct bpf_uprobe {
+	long long offset;
+	struct uprobe *uprobe; /* 6.12 */
+	struct uprobe_consumer consumer;
+};
+
+struct bpf_prog_aux {
+	u32 id;
+};
+
+struct bpf_prog {
+	struct bpf_prog_aux *aux;
+};
+
+struct bpf_link {
+	u32 id;
+	u32 type;
+	struct bpf_prog *prog;
+};
+
+struct bpf_uprobe_multi_link {
+	struct bpf_link link;
+	u32 cnt;
+	struct bpf_uprobe *uprobes;
+	struct task_struct *task;
+};
+
+struct bpf_iter__bpf_link {
+	struct bpf_iter_meta *meta;
+	struct bpf_link *link;
+};
+
 struct bpf_iter__task {
 	struct bpf_iter_meta *meta;
 	struct task_struct *task;

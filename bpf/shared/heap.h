@@ -53,7 +53,7 @@ struct heap_site {
 	/* Of a RESULT: the result where its jcc jumps, and where it does not; NONE: not known there. */
 	struct heap_arg args[3];
 	u32 condition; /* RESULT: of the jcc, its condition code; with equal args any */
-	u32 stack_bytes; /* RESULT: the stack pointer is this far below where it was at the function's entry */
+	u32 stack_bytes; /* of allocations and RESULT: the stack pointer is this far below where it was at the entry */
 	u32 cost_ns; /* RESULT: of one hit, an estimate */
 	u32 pad;
 };
@@ -82,6 +82,15 @@ struct heap_live {
 	u64 weight; /* HEAP_WEIGHED: the bytes that it stands for */
 	u64 time; /* of its allocation, CLOCK_MONOTONIC ns */
 	u32 inherited; /* a child's, from before its fork */
+	u32 pad;
+};
+
+/* A place at which a link of any program has a return probe for one process. */
+struct return_link {
+	u64 inode; /* the kernel's address of it */
+	u64 offset; /* in the file */
+	u32 link, program; /* the kernel's numbers */
+	struct proc_pid tgid; /* 0: the process is outside of cprof's PID namespace */
 	u32 pad;
 };
 

@@ -83,18 +83,18 @@ static __always_inline u64 arch_word(const struct pt_regs *regs, u8 number)
 	return value;
 }
 
-/* At the entry of a function: where it will return to, and with which stack pointer. */
-static __always_inline u64 arch_return_address(const struct pt_regs *regs)
+/* Of a call whose return address lies at `slot`: where it will return to, and with which stack pointer. */
+static __always_inline u64 arch_return_address(u64 slot)
 {
 	u64 address = 0;
 
-	bpf_probe_read_user(&address, sizeof(address), (void *)regs->sp);
+	bpf_probe_read_user(&address, sizeof(address), (void *)slot);
 	return address;
 }
 
-static __always_inline u64 arch_caller_sp(const struct pt_regs *regs)
+static __always_inline u64 arch_caller_sp(u64 slot)
 {
-	return regs->sp + sizeof(u64);
+	return slot + sizeof(u64);
 }
 
 /* Intel SDM volume 1, appendix B: bit 0 of the condition code negates. */

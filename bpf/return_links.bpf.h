@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/*
+ * Return probes of all programs on this machine, as far as links to single processes set them. Their breakpoints are in
+ * these processes only, but where two links meet at one place of a file, the kernel prepares a return for both in
+ * either process (kernel/trace/bpf_trace.c, 6.13 to 6.18: uprobe_prog_run() answers 0 for a process that is
+ * not the link's, and to handler_chain() that means yes).
+ */
+#ifndef CPROF_BPF_RETURN_LINKS_BPF_H
+#define CPROF_BPF_RETURN_LINKS_BPF_H
+
+#define LINK_TYPE_UPROBE_MULTI 12 /* include/uapi/linux/bpf.h: enum bpf_link_type */
+#define LINK_PLACES_MAX 256 /* an allocator has some 30 */
+
+static __always_inline void tell_return(struct bpf_iter_meta *meta, struct bpf_uprobe *place,
+					struct return_link *record)
+{
+	if (!BPF_CORE_READ(place, consumer.ret_handler))
+		return;
+	record->inode = (u64)BPF_CORE_READ(place, uprobe, inode);
+	record->offset = (u64)BPF_CORE_READ(place, offset);
+	bpf_seq_write(meta->seq, record, sizeof(*record));
+}
+
+/* As proc_tgid(), of a task that the verifier knows nothing about. */
+static __always_inline struct proc_pid number_of(struct task_struct *task)
+{
+	if (!settings.pidns_nested)
+		return (struct proc_pid){BPF_CORE_READ(task, tgid)};
+	return (struct proc_pid){
+		number_in_cprofs_namespace(BPF_CORE_READ(task, group_leader, thread_pid))};
+}
+
+SEC("iter/bpf_link")
+int list_returns(struct bpf_iter__bpf_link *ctx)
+{
+	struct return_link record = {};
+	struct bpf_link *link = ctx->link;
+	struct bpf_uprobe_multi_link *multi;
+	struct task_struct *task;
+	u64 places;
+	u32 n;
+
+	if (!link || BPF_CORE_READ(link, type) != LINK_TYPE_UPROBE_MULTI ||
+	    !bpf_core_field_exists(struct bpf_uprobe, uprobe))
+		return 0;
+	multi = (void *)((u64)link - bpf_core_field_offset(struct bpf_uprobe_multi_link, link));
+	task = BPF_CORE_READ(multi, task);
+	if (!task)
+		return 0; /* it has breakpoints in every process anyway */
+	record.link = BPF_CORE_READ(link, id);
+	record.program = BPF_CORE_READ(link, prog, aux, id);
+	record.tgid = number_of(task);
+	places = (u64)BPF_CORE_READ(multi, uprobes);
+	n = BPF_CORE_READ(multi, cnt);
+	for (u32 i = 0; i < LINK_PLACES_MAX && i < n; i++)
+		tell_return(ctx->meta, (void *)(places + i * bpf_core_type_size(struct bpf_uprobe)),
+			    &record);
+	return 0;
+}
+
+#endif
