@@ -13,6 +13,7 @@ endef
 
 $(foreach name,leaks threads realloc fork reuse signal dlopen first storm pairs before named grow above hidden intercepted red_zone,\
 	$(eval $(call heap_target,heap_$(name),heap_$(name).c,gcc,)))
+$(eval $(call heap_target,heap_watched,heap_watched.c,gcc,))
 $(eval $(call heap_target,heap_cxx,heap_cxx.cpp,g++,))
 $(eval $(call heap_target,heap_leave,heap_leave.cpp,g++,-rdynamic))
 $(eval $(call heap_target,heap_above-known,heap_above.c,gcc,-DKNOWN))

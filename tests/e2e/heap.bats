@@ -610,6 +610,52 @@ above() {
 	decode --labels heap.pb.gz | grep -q "^pid $PID"
 }
 
+# watched: a recording of one more heap_watched, WATCHED_PID[i], into i.heap, until SIGINT.
+watched() {
+	local i=${#WATCHED_PID[@]}
+	beside_me heap_watched 20000
+	mv target.out "$i.out"
+	profiler heap --force -d 0 -p "$PID" -o "$i.heap" "$@"
+	WATCHED_PID+=("$PID") WATCHED_BY+=("$PROFILER")
+	cp "$ERR" "$i.err"
+}
+
+# replaced I: in how many of its calls the return address was another one.
+replaced() { awk '/^calls 20000 replaced/ { print $4 }' "$1.out"; }
+
+@test "heap: two recordings of two processes with one allocator, whose calls have no return probe for it" {
+	need_root
+	"$CPROF" doctor | grep -q 'session: yes' || skip 'without uprobe sessions each call has a return probe'
+	WATCHED_PID=() WATCHED_BY=()
+	watched
+	watched
+	for i in 0 1; do
+		kill -USR1 "${WATCHED_PID[i]}"
+		said done "$i.out" "${WATCHED_PID[i]}"
+		echo "$i: $(replaced $i) of 20000"
+	done
+	# Of 2 MB some four are sampled, at the default rate.
+	[ "$(replaced 0)" -lt 60 ]
+	[ "$(replaced 1)" -eq 0 ]
+}
+@test "heap exact: two recordings of two processes with one allocator, and when the first one has ended" {
+	need_root
+	WATCHED_PID=() WATCHED_BY=()
+	watched --rate 1
+	watched --rate 1
+	kill -USR1 "${WATCHED_PID[0]}"
+	said done 0.out "${WATCHED_PID[0]}"
+	kill -INT "${WATCHED_BY[0]}"
+	wait "${WATCHED_BY[0]}"
+	kill -USR1 "${WATCHED_PID[1]}"
+	said done 1.out "${WATCHED_PID[1]}"
+	kill -INT "${WATCHED_BY[1]}"
+	wait "${WATCHED_BY[1]}"
+	for i in 0 1; do
+		python3 "$BATS_TEST_DIRNAME/heap_truth.py" "$i.out" "$i.heap"
+	done
+}
+
 @test "heap: the target's exit ends it, with all that it held" {
 	need_root
 	beside_me heap_before 3000 exit

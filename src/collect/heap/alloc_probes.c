@@ -16,10 +16,9 @@
 #include "base/hash.h"
 #include "base/regular_file.h"
 #include "collect/probe/probe_site.h"
+#include "collect/probe/return_links.h"
 #include "target/maps.h"
 #include "target/module.h"
-#include "target/process.h"
-#include "target/translator.h"
 
 #define TEXT_SIZE 900
 
@@ -39,7 +38,7 @@ struct alloc_probes {
 	probe_files files;
 	struct probed_process *processes;
 	uprobe_links links; /* for every process */
-	u32 nprobes;
+	u32 nprobes, nprocesses;
 	char text[TEXT_SIZE]; /* of what was found */
 	char searched[TEXT_SIZE]; /* where nothing was */
 	pthread_mutex_t lock; /* of `files`, which one thread adds to */
@@ -70,78 +69,6 @@ static void say(char text[TEXT_SIZE], const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(text + used, TEXT_SIZE - used, fmt, args);
 	va_end(args);
-}
-
-/* ---- attaching ---- */
-
-/* Where probes go: to one process (tgid 0: to all), through a path that the kernel can follow. */
-struct attach_target {
-	pid_t tgid;
-	const char *path;
-	uprobe_links *links;
-	u32 attached;
-};
-
-/* The kernel takes all places of a link or none: one that it refuses costs that place only. */
-static int attach_all(struct alloc_probes *d, struct attach_target *target, int prog,
-		      enum uprobe_type type, bool links, const uprobe_places *places)
-{
-	int err;
-
-	if (!places->len)
-		return 0;
-	err = uprobe_pins_attach(d->p.pins, prog, type, links, target->path, target->tgid,
-				 places->data, (u32)places->len, target->links);
-	if (!err)
-		target->attached += (u32)places->len;
-	if (!err || err == -ENOENT || err == -ESRCH)
-		return err;
-	err = 0;
-	vec_for_each(places, place) {
-		int one = uprobe_pins_attach(d->p.pins, prog, type, links, target->path,
-					     target->tgid, place, 1, target->links);
-
-		target->attached += !one;
-		if (one)
-			log_warn(d->p.log, "the kernel refuses a probe at %s+%#llx: %s",
-				 target->path, (unsigned long long)place->offset,
-				 error_reason(one));
-		if (one && one != -ENOTSUP && one != -EINVAL)
-			err = one;
-	}
-	return err;
-}
-
-static int attach_allocs(struct alloc_probes *d, const uprobe_places *places,
-			 struct attach_target *target)
-{
-	const struct heap_programs *p = &d->p;
-	int err;
-
-	if (p->session >= 0)
-		return attach_all(d, target, p->session, UPROBE_SESSION, true, places);
-	err = attach_all(d, target, p->returns, UPROBE_RETURN, p->links, places);
-	return err ? err : attach_all(d, target, p->entry, UPROBE_ENTRY, p->links, places);
-}
-
-static int attach_file(struct alloc_probes *d, const struct probe_file *f,
-		       struct attach_target *target)
-{
-	const struct heap_programs *p = &d->p;
-	int err;
-
-	/* Frees before allocations: a block must not end unseen. */
-	err = attach_all(d, target, p->frees, UPROBE_ENTRY, p->links, &f->frees);
-	if (!err)
-		err = attach_all(d, target, p->weighed, UPROBE_ENTRY, p->links, &f->weighed);
-	/* Returns before calls, so that every call which is sampled is seen to return. */
-	if (!err)
-		err = attach_all(d, target, p->results, UPROBE_ENTRY, p->links, &f->results);
-	if (!err)
-		err = attach_all(d, target, p->entry, UPROBE_ENTRY, p->links, &f->entries);
-	if (!err)
-		err = attach_allocs(d, &f->allocs, target);
-	return err;
 }
 
 /* ---- files ---- */
@@ -189,18 +116,6 @@ static void say_found(struct alloc_probes *d, struct probe_file *f, u32 probes)
 }
 
 /* ---- processes ---- */
-
-static bool is_wanted(const struct alloc_probes *d, const struct map_entry *e)
-{
-	const char *base;
-
-	if (!e->executable || !e->inode)
-		return false;
-	if (!d->p.library)
-		return true;
-	base = strrchr(e->path, '/');
-	return !strcmp(e->path, d->p.library) || (base && !strcmp(base + 1, d->p.library));
-}
 
 static bool seen_before(const probe_files *files, const struct probe_file *f)
 {
@@ -250,7 +165,7 @@ static int find_new(struct alloc_probes *d, struct probed_process *p, const map_
 	vec_for_each(maps, e) {
 		struct probe_file *f;
 
-		if (err || !is_wanted(d, e))
+		if (err || !alloc_attach_wanted(&d->p, e))
 			continue;
 		err = functions_of(d, p->tgid, e, &f);
 		if (err || !f || seen_before(&p->seen, f))
@@ -262,26 +177,17 @@ static int find_new(struct alloc_probes *d, struct probed_process *p, const map_
 	return err;
 }
 
-#define PATH_SIZE 80
-
-static void mapped_path(char path[PATH_SIZE], const struct probed_process *p,
-			const struct map_entry *e)
-{
-	snprintf(path, PATH_SIZE, "/proc/%d/map_files/%llx-%llx", (int)p->tgid,
-		 (unsigned long long)e->start, (unsigned long long)e->end);
-}
-
 /* All probes of a file through one of its mappings, or none. */
 static int attach_through(struct alloc_probes *d, struct probed_process *p, struct probe_file *f,
 			  const struct map_entry *e)
 {
-	char path[PATH_SIZE];
+	char path[ATTACH_PATH_SIZE];
 	uprobe_links links = {0};
 	struct attach_target target = {.tgid = p->tgid, .path = path, .links = &links};
 	int err;
 
-	mapped_path(path, p, e);
-	err = attach_file(d, f, &target);
+	alloc_attach_path(path, p->tgid, e);
+	err = alloc_attach(&d->p, f, &target);
 	if (err == -ENOENT) { /* it was unmapped meanwhile, perhaps half way through */
 		uprobe_pins_detach(d->p.pins, &links);
 		return err;
@@ -295,19 +201,115 @@ static int attach_through(struct alloc_probes *d, struct probed_process *p, stru
 	return err;
 }
 
+static bool is_unchanged(struct alloc_probes *d, const struct probed_process *p,
+			 const struct candidate *c, const map_vec *maps, const struct probe_file *f)
+{
+	return code_is_unchanged(d->p.readers, d->p.log, p->tgid, maps, c->entry, &f->probed);
+}
+
 /* A file may be mapped several times, and each of these mappings may go at any time. */
-static int attach_candidate(struct alloc_probes *d, struct probed_process *p,
-			    const struct candidate *c, const map_vec *maps)
+static int attach_somewhere(struct alloc_probes *d, struct probed_process *p,
+			    const struct candidate *c, const map_vec *maps, struct probe_file *f)
 {
 	int err = -ENOENT;
 
-	/* Probes on a part of an allocator would tell nonsense. */
-	if (!code_is_unchanged(d->p.readers, d->p.log, p->tgid, maps, c->entry, &c->file->probed))
-		return 0;
 	vec_for_each(maps, e) {
 		if (err == -ENOENT && e->executable && map_is_same_file(e, c->entry))
-			err = attach_through(d, p, c->file, e);
+			err = attach_through(d, p, f, e);
 	}
+	return err;
+}
+
+/* ---- return probes that others have at the same places ---- */
+
+/* What was attached since there were `links` and `probes`. */
+static void detach_since(struct alloc_probes *d, struct probed_process *p, size_t links, u32 probes)
+{
+	uprobe_links gone = {0};
+
+	for (size_t i = links; i < p->links.len; i++) {
+		if (vec_push(&gone, p->links.data[i]))
+			return; /* both stay until the end */
+	}
+	p->links.len = links;
+	__atomic_store_n(&d->nprobes, probes, __ATOMIC_RELAXED);
+	uprobe_pins_detach(d->p.pins, &gone);
+	/* Otherwise the kernel runs both programs for some calls. */
+	uprobe_pins_wait_gone(d->p.pins, NULL, 0);
+}
+
+static int set_apart(struct alloc_probes *d, const struct probed_process *p,
+		     const struct candidate *c)
+{
+	struct borrowed_module m;
+	int err = -ENODATA;
+
+	if (!module_set_borrow(d->p.modules, p->tgid, c->entry, &m))
+		return err;
+	lock(d);
+	if (m.module->elf)
+		err = probe_file_set_apart(&d->reader, m.module->elf, c->entry->path, c->file);
+	unlock(d);
+	module_set_give_back(d->p.modules, &m);
+	return err;
+}
+
+/*
+ * Somebody was here before, so ours go elsewhere. Whoever comes later sees us, and two that come at once see which
+ * is the older one.
+ */
+static bool meets_older(struct alloc_probes *d, const struct probed_process *p,
+			const struct probe_file *f, size_t before)
+{
+	int err;
+
+	if (d->p.list_returns < 0 || f->apart || !f->allocs.len)
+		return false;
+	err = return_links_older(d->p.list_returns, d->p.session, p->tgid, p->links.data + before,
+				 p->links.len - before);
+	if (err < 0)
+		log_info(d->p.log, "cannot list return probes: %s", error_reason(err));
+	if (err > 0)
+		log_info(d->p.log,
+			 "another recording has return probes at the same places as PID "
+			 "%d, whose probes go to others",
+			 (int)p->tgid);
+	return err > 0;
+}
+
+static int keep_apart(struct alloc_probes *d, struct probed_process *p, const struct candidate *c,
+		      const map_vec *maps, size_t before, u32 probes)
+{
+	int err;
+
+	if (!meets_older(d, p, c->file, before))
+		return 0;
+	err = set_apart(d, p, c);
+	if (err || !is_unchanged(d, p, c, maps, c->file->apart))
+		return 0;
+	detach_since(d, p, before, probes);
+	err = attach_somewhere(d, p, c, maps, c->file);
+	if (!err)
+		alloc_attach_sweep(&d->p, p->tgid, c->entry, &c->file->allocs);
+	return err;
+}
+
+static int attach_candidate(struct alloc_probes *d, struct probed_process *p,
+			    const struct candidate *c, const map_vec *maps)
+{
+	const struct probe_file *apart = c->file->apart;
+	size_t before = p->links.len;
+	u32 probes = alloc_probes_count(d);
+	int err;
+
+	/* Probes on a part of an allocator would tell nonsense. */
+	if (!is_unchanged(d, p, c, maps, c->file) || (apart && !is_unchanged(d, p, c, maps, apart)))
+		return 0;
+	err = attach_somewhere(d, p, c, maps, c->file);
+	if (!err && apart)
+		alloc_attach_sweep(&d->p, p->tgid, c->entry, &c->file->allocs);
+	if (!err && !apart)
+		err = keep_apart(d, p, c, maps, before, probes);
 	if (err == -ENOENT) { /* dlclose; it may be mapped again */
 		forget_file(p, c->file);
 		return 0;
@@ -343,29 +345,12 @@ static struct probed_process *process_of(struct alloc_probes *d, pid_t tgid)
 		return NULL;
 	p->tgid = tgid;
 	HASH_ADD(hh, d->processes, tgid, sizeof(p->tgid), p);
-	if (HASH_ADDED(p))
+	if (HASH_ADDED(p)) {
+		__atomic_fetch_add(&d->nprocesses, 1, __ATOMIC_RELAXED);
 		return p;
+	}
 	free(p);
 	return NULL;
-}
-
-/* Whether this kernel has the fix for filters cannot be tried without risking the target. */
-static int refuse_to_kill(const struct alloc_probes *d, pid_t tgid, const map_vec *maps,
-			  struct error *err)
-{
-	if ((d->p.kernel & PROBE_KERNEL_RETURNS_FILTERED) && !d->p.force &&
-	    process_filters_syscalls(tgid))
-		return error_set(
-			err, -EPERM,
-			"cannot put probes into PID %d: it has a seccomp filter, which may kill it "
-			"for that on kernels 6.11 to 6.13 (if yours has the remedy: --force)",
-			(int)tgid);
-	if ((d->p.kernel & PROBE_KERNEL_RETURNS_SHADOWED) && process_has_shadow_stack(tgid))
-		return error_set(err, -EPERM,
-				 "cannot put probes into PID %d: it has a shadow stack, which "
-				 "would kill it for that on kernels 6.6 to 6.10",
-				 (int)tgid);
-	return translator_refuse_process(tgid, maps, err);
 }
 
 int alloc_probes_add_process(struct alloc_probes *d, pid_t tgid, struct error *err)
@@ -375,7 +360,7 @@ int alloc_probes_add_process(struct alloc_probes *d, pid_t tgid, struct error *e
 	int code = p ? maps_read(tgid, &maps) : -ENOMEM, refused = 0;
 
 	if (!code)
-		refused = refuse_to_kill(d, tgid, &maps, err);
+		refused = alloc_attach_allowed(&d->p, tgid, &maps, err);
 	if (!code && !refused)
 		code = maps.len ? attach_new(d, p, &maps) : -ESRCH;
 	maps_release(&maps);
@@ -387,6 +372,7 @@ int alloc_probes_add_process(struct alloc_probes *d, pid_t tgid, struct error *e
 static void process_free(struct alloc_probes *d, struct probed_process *p)
 {
 	HASH_DEL(d->processes, p);
+	__atomic_fetch_sub(&d->nprocesses, 1, __ATOMIC_RELAXED);
 	uprobe_pins_detach(d->p.pins, &p->links);
 	vec_release(&p->seen);
 	free(p);
@@ -441,15 +427,38 @@ static int read_file(struct alloc_probes *d, const char *path, struct probe_file
 	return err;
 }
 
+static bool set_unmapped_apart(struct alloc_probes *d, const char *path, struct probe_file *f)
+{
+	struct elf_file *elf = NULL;
+	struct input_file in;
+	int err = regular_file_input(d->p.readers, path, &in);
+
+	if (!err)
+		err = elf_file_open_input(&in, &elf);
+	lock(d);
+	if (!err)
+		err = probe_file_set_apart(&d->reader, elf, path, f);
+	unlock(d);
+	elf_file_free(elf);
+	return !err;
+}
+
 /* The probes are there when it execs, and its files are not looked at for them again. */
 static int attach_for(struct alloc_probes *d, struct probed_process *p, struct probe_file *f,
 		      struct attach_target *target)
 {
+	size_t before = p->links.len;
 	int err = vec_push(&p->seen, f);
 
 	target->tgid = p->tgid;
 	target->links = &p->links;
-	return err ? err : attach_file(d, f, target);
+	if (!err)
+		err = alloc_attach(&d->p, f, target);
+	if (err || !meets_older(d, p, f, before) || !set_unmapped_apart(d, target->path, f))
+		return err;
+	detach_since(d, p, before, alloc_probes_count(d));
+	target->attached = 0;
+	return alloc_attach(&d->p, f, target);
 }
 
 int alloc_probes_add_file(struct alloc_probes *d, const char *path, pid_t tgid, struct error *err)
@@ -460,7 +469,7 @@ int alloc_probes_add_file(struct alloc_probes *d, const char *path, pid_t tgid, 
 	int code = tgid && !p ? -ENOMEM : read_file(d, path, &f);
 
 	if (!code)
-		code = p ? attach_for(d, p, f, &target) : attach_file(d, f, &target);
+		code = p ? attach_for(d, p, f, &target) : alloc_attach(&d->p, f, &target);
 	if (!code)
 		say_found(d, f, target.attached);
 	return code ? error_set(err, code, "cannot put probes into %s: %s", path,
@@ -492,12 +501,25 @@ u32 alloc_probes_count(const struct alloc_probes *d)
 	return __atomic_load_n(&d->nprobes, __ATOMIC_RELAXED);
 }
 
+/* Sessions of several processes meet as those of several recordings do. */
+static u32 alloc_cost(const struct alloc_probes *d, const struct probe_file *f)
+{
+	bool shared = d->p.session >= 0 && f->allocs.len &&
+		      __atomic_load_n(&d->nprocesses, __ATOMIC_RELAXED) > 1;
+
+	if (f->apart && f->apart->alloc_ns)
+		return f->apart->alloc_ns;
+	return f->alloc_ns + (shared ? probe_return_ns() : 0);
+}
+
 void alloc_probes_cost(const struct alloc_probes *d, u32 *alloc_ns, u32 *free_ns)
 {
 	*alloc_ns = *free_ns = 0;
 	lock(d);
 	vec_for_each(&d->files, it) {
-		*alloc_ns = (*it)->alloc_ns > *alloc_ns ? (*it)->alloc_ns : *alloc_ns;
+		u32 ns = alloc_cost(d, *it);
+
+		*alloc_ns = ns > *alloc_ns ? ns : *alloc_ns;
 		*free_ns = (*it)->free_ns > *free_ns ? (*it)->free_ns : *free_ns;
 	}
 	unlock(d);

@@ -8,29 +8,9 @@
 #define CPROF_COLLECT_ALLOC_PROBES_H
 
 #include "base/error.h"
-#include "base/log.h"
-#include "collect/probe/probe_file.h"
-#include "collect/probe/uprobe_pins.h"
-#include "collect/session/module_set.h"
+#include "collect/heap/alloc_attach.h"
 
 struct alloc_probes;
-
-/* What the functions need of the collector; all borrowed. */
-struct heap_programs {
-	int sites_fd; /* the map of struct heap_site, by cookie */
-	/* Program fds; session < 0: the kernel has none, and entry and returns are used. */
-	int session, entry, returns, results, frees, weighed;
-	bool links; /* all were loaded for uprobe_multi links */
-	struct uprobe_pins *pins;
-	bool live; /* frees are wanted */
-	bool force; /* whatever it does to the target */
-	u32 kernel; /* enum probe_kernel */
-	const struct alloc_names *names; /* of --alloc */
-	const char *library; /* of --lib: no other file is looked at; NULL: all are */
-	struct readers *readers;
-	struct module_set *modules; /* of the recording; opens files */
-	const struct log *log;
-};
 
 int alloc_probes_new(const struct heap_programs *programs, struct alloc_probes **out) MUST_CHECK;
 void alloc_probes_free(struct alloc_probes *d); /* detaches */

@@ -114,6 +114,7 @@ static void choose_programs(struct heap_collector *c)
 
 	bpf_program__set_autoload(skel->progs.on_session, session);
 	bpf_program__set_autoload(skel->progs.on_return, !session);
+	bpf_program__set_autoload(skel->progs.list_returns, session);
 	bpf_program__set_expected_attach_type(skel->progs.on_session,
 					      (enum bpf_attach_type)UPROBE_ATTACH_SESSION);
 	for (size_t i = 0; i < ARRAY_LEN(entered) && c->way != UPROBE_WAY_PERF; i++)
@@ -284,6 +285,9 @@ static int make_probes(struct heap_collector *c, const struct features *f, struc
 		.results = bpf_program__fd(c->skel->progs.on_result),
 		.frees = bpf_program__fd(c->skel->progs.on_free),
 		.weighed = bpf_program__fd(c->skel->progs.on_weighed),
+		.list_returns = c->way == UPROBE_WAY_SESSION
+					? bpf_program__fd(c->skel->progs.list_returns)
+					: -1,
 		.links = c->way != UPROBE_WAY_PERF,
 		.pins = c->pins,
 		.live = c->follow,

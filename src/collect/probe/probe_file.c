@@ -23,6 +23,8 @@ struct reading {
 	struct elf_file *elf;
 	const char *path;
 	struct probe_file *f;
+	const struct probe_file
+		*first; /* with other places, where `f` is set apart from them; or NULL */
 	struct code_file *code; /* for functions without a return probe; NULL: none was met yet */
 	VEC(u64) entries; /* of the allocating functions, sorted */
 	VEC(struct return_site) results; /* that have a probe already: functions share their ends */
@@ -64,7 +66,7 @@ static void fill_site(struct heap_site *site, const struct alloc_function *funct
 {
 	const struct alloc_signature *sig = alloc_signature(function->kind);
 
-	*site = (struct heap_site){.function = ALLOC_FN_ALLOC};
+	*site = (struct heap_site){.function = ALLOC_FN_ALLOC, .stack_bytes = at->stack_bytes};
 	if (!sig->allocates) {
 		site->function = ALLOC_FN_FREE;
 		site->args[0] = register_arg(at, sig->old);
@@ -283,14 +285,83 @@ static int function_put(struct reading *in, const struct alloc_function *functio
 	site.flags |= returns == RETURNS_AT_RESULTS ? ALLOC_FN_RESULTS : 0;
 	site.flags |= returns == RETURNS_HIDDEN ? ALLOC_FN_UNSEEN : 0;
 	note_cost(f, function->kind,
-		  probe_cost_ns(at->cost,
-				returns == RETURNS_PROBED && sig->allocates && in->r->returns
-					? PROBE_RETURN
-					: PROBE_ENTRY));
+		  probe_cost_ns(at->cost, returns == RETURNS_PROBED && sig->allocates &&
+							  (in->r->returns || in->first)
+						  ? PROBE_RETURN
+						  : PROBE_ENTRY));
 	err = site_put(in, &site, at->file_offset, places_of(f, sig, returns));
 	if (!err)
 		err = vec_push(&f->probed, code);
 	return err || !sig->allocates ? err : vec_push(&f->ranges, code);
+}
+
+/* Places for its entry and for all its returns, single-stepped or not; -ENOTSUP: there are none. */
+static int find_apart(struct reading *in, const struct allocator *a,
+		      const struct alloc_function *function, const struct probe_request *request,
+		      bool stepped, struct probe_site *at)
+{
+	struct return_request returns = {.vaddr = function->vaddr,
+					 .size = function->size,
+					 .in_memory = alloc_signature(function->kind)->block >= 0};
+	struct return_sites sites = {0};
+	int err;
+
+	if (probe_site_in_file(in->elf, function->vaddr, function->size, request, at) ||
+	    (at->cost == PROBE_COST_STEPPED && !stepped))
+		return -ENOTSUP;
+	err = code_begin(in, a);
+	if (err || !in->code)
+		return err ? err : -ENOTSUP;
+	returns.entry_site = function->vaddr + at->offset;
+	err = return_sites_find(in->code, &returns, &sites);
+	if (!err && (sites.answer != RETURN_SEEN || (sites.stepped && !stepped)))
+		err = -ENOTSUP;
+	if (!err)
+		err = add_results(in, function, &sites);
+	return_sites_release(&sites);
+	return err;
+}
+
+static bool has_place(const uprobe_places *places, u64 offset)
+{
+	vec_for_each(places, place) {
+		if (place->offset == offset)
+			return true;
+	}
+	return false;
+}
+
+/* A known allocator is not called by signal handlers while it runs, so a return probe for each call only costs. */
+static int apart_add(struct reading *in, const struct allocator *a,
+		     const struct alloc_function *function, struct probe_request request,
+		     const struct probe_site *first)
+{
+	bool known = !needs_results(a, function);
+	struct probe_site at;
+	int err;
+
+	if (!has_place(&in->first->allocs, first->file_offset))
+		return 0;
+	request.purpose = PROBE_ENTRY;
+	request.min_offset = first->offset + 1;
+	err = find_apart(in, a, function, &request, !known, &at);
+	if (err == -ENOTSUP && known) {
+		log_info(in->r->log, "%s of %s: each call has a return probe", function->name,
+			 in->path);
+		return function_put(in, function, first, RETURNS_PROBED);
+	}
+	if (err == -ENOTSUP) {
+		log_warn(in->r->log,
+			 "%s of %s: its calls are not seen, since another recording has return "
+			 "probes on it",
+			 function->name, in->path);
+		return 0;
+	}
+	if (err)
+		return err;
+	log_info(in->r->log, "%s+%u: %s (%s)", function->name, at.offset, at.text,
+		 probe_cost_name(at.cost));
+	return function_put(in, function, &at, RETURNS_AT_RESULTS);
 }
 
 static int function_add(struct reading *in, const struct allocator *a,
@@ -312,6 +383,8 @@ static int function_add(struct reading *in, const struct allocator *a,
 			 function->name, in->path);
 		return 0;
 	}
+	if (in->first)
+		return apart_add(in, a, function, request, &at);
 	if (sig->allocates && needs_results(a, function)) {
 		err = code_begin(in, a);
 		if (!err)
@@ -460,35 +533,55 @@ static int read_sampler(struct reading *in, const struct usdt_list *list)
 	return err;
 }
 
+static int read_file(struct reading *in, struct probe_file **out)
+{
+	struct usdt_list list = {0};
+	int err;
+
+	in->f = calloc(1, sizeof(*in->f));
+	if (!in->f)
+		return -ENOMEM;
+	if (!in->first && !usdt_read(in->elf, &list) && has_sampler(&list))
+		err = read_sampler(in, &list);
+	else
+		err = read_allocator(in);
+	usdt_release(&list);
+	code_file_free(in->code);
+	vec_release(&in->entries);
+	vec_release(&in->results);
+	if (err)
+		probe_file_free(in->f);
+	else
+		*out = in->f;
+	return err;
+}
+
 int probe_file_new(struct function_reader *r, struct elf_file *elf, const char *path,
 		   struct probe_file **out)
 {
 	struct reading in = {.r = r, .elf = elf, .path = path};
-	struct usdt_list list = {0};
-	int err;
 
-	in.f = calloc(1, sizeof(*in.f));
-	if (!in.f)
-		return -ENOMEM;
-	if (!usdt_read(elf, &list) && has_sampler(&list))
-		err = read_sampler(&in, &list);
-	else
-		err = read_allocator(&in);
-	usdt_release(&list);
-	code_file_free(in.code);
-	vec_release(&in.entries);
-	vec_release(&in.results);
+	return read_file(&in, out);
+}
+
+int probe_file_set_apart(struct function_reader *r, struct elf_file *elf, const char *path,
+			 struct probe_file *f)
+{
+	struct reading in = {.r = r, .elf = elf, .path = path, .first = f};
+	int err = read_file(&in, &f->apart);
+
 	if (err)
-		probe_file_free(in.f);
-	else
-		*out = in.f;
-	return err;
+		return err;
+	free(f->apart->title); /* it was said */
+	f->apart->title = NULL;
+	return 0;
 }
 
 void probe_file_free(struct probe_file *f)
 {
 	if (!f)
 		return;
+	probe_file_free(f->apart);
 	vec_release(&f->allocs);
 	vec_release(&f->frees);
 	vec_release(&f->weighed);

@@ -24,6 +24,11 @@ struct probe_file {
 	/* Allocating functions that have no return probe, since an exception may leave them. */
 	uprobe_places entries;
 	uprobe_places results; /* inside their code, where what they return is known */
+	/*
+	 * What is attached in place of `allocs` where the kernel would set a return probe for every call: see
+	 * probe_file_set_apart(). NULL: nothing is.
+	 */
+	struct probe_file *apart;
 	code_spans ranges; /* the code of allocating functions */
 	code_spans probed; /* the code around all places for probes, and those functions */
 	u32 alloc_ns, free_ns; /* what a probe on malloc and on free costs here */
@@ -49,5 +54,14 @@ struct function_reader {
 int probe_file_new(struct function_reader *r, struct elf_file *elf, const char *path,
 		   struct probe_file **out) MUST_CHECK;
 void probe_file_free(struct probe_file *f);
+
+/*
+ * Gives `f`, which was read from the same file, other places for the functions that have a return probe: behind the
+ * first push or so, where no other recording has one, with their returns seen where the result is known. The kernel
+ * runs each program at a place for every process that has a breakpoint there, so what matters is that no place is
+ * shared. Functions for which that would have to be single-stepped keep their return probe.
+ */
+int probe_file_set_apart(struct function_reader *r, struct elf_file *elf, const char *path,
+			 struct probe_file *f) MUST_CHECK;
 
 #endif

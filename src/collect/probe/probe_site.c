@@ -200,13 +200,17 @@ u32 probe_kernel_flags(u32 major, u32 minor)
 	       (shadowed ? PROBE_KERNEL_RETURNS_SHADOWED : 0);
 }
 
+u32 probe_return_ns(void)
+{
+	return 580; /* the trampoline's trap, and its bookkeeping */
+}
+
 u32 probe_cost_ns(enum probe_cost cost, enum probe_purpose purpose)
 {
 	static const u32 entry[] = {
 		[PROBE_COST_NOP5] = 480, [PROBE_COST_EMULATED] = 590, [PROBE_COST_STEPPED] = 11500};
-	static const u32 returning = 580; /* the trampoline's trap, and its bookkeeping */
 
-	return entry[cost] + (purpose == PROBE_RETURN ? returning : 0);
+	return entry[cost] + (purpose == PROBE_RETURN ? probe_return_ns() : 0);
 }
 
 const char *probe_cost_name(enum probe_cost cost)

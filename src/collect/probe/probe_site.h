@@ -108,6 +108,7 @@ int probe_site_in_file(struct elf_file *f, u64 vaddr, u64 size, const struct pro
  * One hit of a probe without a program's own time, in nanoseconds: an estimate, measured in a VM.
  */
 u32 probe_cost_ns(enum probe_cost cost, enum probe_purpose purpose);
+u32 probe_return_ns(void); /* what a return probe adds */
 const char *probe_cost_name(enum probe_cost cost); /* "emulated" */
 
 #endif

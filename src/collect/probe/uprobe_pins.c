@@ -78,8 +78,7 @@ static u32 link_id(int fd)
 
 static struct uprobe_link pin(struct uprobe_pins *p, int fd)
 {
-	struct uprobe_link link = {.fd = fd};
-	u32 id = link_id(fd);
+	struct uprobe_link link = {.fd = fd, .id = link_id(fd)};
 	char path[64];
 
 	if (p->mount < 0)
@@ -89,7 +88,7 @@ static struct uprobe_link pin(struct uprobe_pins *p, int fd)
 	if (bpf_obj_pin(fd, path))
 		return link; /* a descriptor that is kept serves, too */
 	close(fd);
-	return (struct uprobe_link){.fd = -1, .pin = p->next++, .id = id};
+	return (struct uprobe_link){.fd = -1, .pin = p->next++, .id = link.id};
 }
 
 static void unpin(struct uprobe_pins *p, u32 number)

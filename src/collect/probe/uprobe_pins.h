@@ -29,7 +29,7 @@ struct uprobe_pins;
 struct uprobe_link {
 	int fd;
 	u32 pin;
-	u32 id; /* the kernel's number for a pinned one; 0: not known */
+	u32 id; /* the kernel's number of it; 0: not known */
 };
 
 typedef VEC(struct uprobe_link) uprobe_links;

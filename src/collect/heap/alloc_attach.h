@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Attaches the programs of a heap recording to the places of one file. */
+#ifndef CPROF_COLLECT_ALLOC_ATTACH_H
+#define CPROF_COLLECT_ALLOC_ATTACH_H
+
+#include "base/error.h"
+#include "base/log.h"
+#include "collect/probe/probe_file.h"
+#include "collect/probe/uprobe_pins.h"
+#include "collect/session/module_set.h"
+#include "target/maps.h"
+
+/* What the functions need of the collector; all borrowed. */
+struct heap_programs {
+	int sites_fd; /* the map of struct heap_site, by cookie */
+	/* Program fds; session < 0: the kernel has none, and entry and returns are used. */
+	int session, entry, returns, results, frees, weighed;
+	int list_returns; /* the iterator of return probes, with sessions; else negative */
+	bool links; /* all were loaded for uprobe_multi links */
+	struct uprobe_pins *pins;
+	bool live; /* frees are wanted */
+	bool force; /* whatever it does to the target */
+	u32 kernel; /* enum probe_kernel */
+	const struct alloc_names *names; /* of --alloc */
+	const char *library; /* of --lib: no other file is looked at; NULL: all are */
+	struct readers *readers;
+	struct module_set *modules; /* of the recording; opens files */
+	const struct log *log;
+};
+
+/* Where probes go: to one process (tgid 0: to all), through a path that the kernel can follow. */
+struct attach_target {
+	pid_t tgid;
+	const char *path;
+	uprobe_links *links;
+	u32 attached;
+};
+
+/* Where the kernel finds what is mapped there. */
+#define ATTACH_PATH_SIZE 80
+void alloc_attach_path(char path[ATTACH_PATH_SIZE], pid_t tgid, const struct map_entry *e);
+/* Removes breakpoints that nobody holds: a child has its parent's, and pays for them while their link lives. */
+void alloc_attach_sweep(const struct heap_programs *p, pid_t tgid, const struct map_entry *e,
+			const uprobe_places *places);
+
+/* Whether the user wants probes in this mapping. */
+bool alloc_attach_wanted(const struct heap_programs *p, const struct map_entry *e);
+/* -EPERM: the kernel would kill the process for its probes. */
+int alloc_attach_allowed(const struct heap_programs *p, pid_t tgid, const map_vec *maps,
+			 struct error *err) MUST_CHECK;
+/* -ENOENT: what the path leads to is mapped no longer. What was attached until an error stays in `links`. */
+int alloc_attach(const struct heap_programs *p, const struct probe_file *f,
+		 struct attach_target *target) MUST_CHECK;
+
+#endif
