@@ -21,6 +21,8 @@ struct slot { /* of the GOT */
 	const char *name; /* borrowed from the elf_file */
 };
 
+typedef VEC(struct slot) slot_vec;
+
 struct stub {
 	struct symbol symbol; /* its name is NULL until it is first requested, and then owned */
 	const char *function;
@@ -28,7 +30,9 @@ struct stub {
 
 struct plt {
 	struct budget *budget;
-	VEC(struct slot) slots; /* by vaddr */
+	slot_vec slots; /* by vaddr */
+	slot_vec
+		resolvers; /* the functions that choose an implementation when the file is loaded; by vaddr */
 	VEC(struct stub) stubs; /* by start */
 };
 
@@ -52,6 +56,45 @@ static const char *symbol_name(struct bytes syms, struct bytes names, u64 index)
 	return name && *name ? name : NULL;
 }
 
+/* memset and its like, of which a C library has one implementation for each kind of processor. */
+static int read_resolvers(struct plt *p, struct elf_file *f)
+{
+	struct elf_section syms, strings;
+	struct bytes names;
+
+	if (elf_file_section(f, ".dynsym", &syms) || elf_file_section(f, ".dynstr", &strings))
+		return 0;
+	names = elf_terminated(strings.data);
+	for (u64 i = 0; i < syms.data.len / sizeof(Elf64_Sym); i++) {
+		struct slot resolver;
+		Elf64_Sym sym;
+
+		if (!budget_take(p->budget, BUDGET_SYMBOLS, 1))
+			return -E2BIG;
+		memcpy(&sym, syms.data.data + i * sizeof(sym), sizeof(sym));
+		if (ELF64_ST_TYPE(sym.st_info) != STT_GNU_IFUNC || sym.st_shndx == SHN_UNDEF)
+			continue;
+		resolver.vaddr = sym.st_value;
+		resolver.name = symbol_name(syms.data, names, i);
+		if (resolver.name && vec_push(&p->resolvers, resolver))
+			return -ENOMEM;
+	}
+	if (p->resolvers.len)
+		qsort(p->resolvers.data, p->resolvers.len, sizeof(*p->resolvers.data),
+		      compare_slots);
+	return 0;
+}
+
+static const char *name_at(const slot_vec *slots, u64 vaddr)
+{
+	struct slot key = {.vaddr = vaddr};
+	const struct slot *found =
+		slots->len ? bsearch(&key, slots->data, slots->len, sizeof(key), compare_slots)
+			   : NULL;
+
+	return found ? found->name : NULL;
+}
+
 static int read_slots(struct plt *p, struct elf_file *f, const char *section)
 {
 	struct elf_section rela, syms, strings;
@@ -70,10 +113,13 @@ static int read_slots(struct plt *p, struct elf_file *f, const char *section)
 			return -E2BIG;
 		memcpy(&r, rela.data.data + at, sizeof(r));
 		type = ELF64_R_TYPE(r.r_info);
-		if (type != R_X86_64_JUMP_SLOT && type != R_X86_64_GLOB_DAT)
+		if (type != R_X86_64_JUMP_SLOT && type != R_X86_64_GLOB_DAT &&
+		    type != R_X86_64_IRELATIVE)
 			continue;
 		slot.vaddr = r.r_offset;
-		slot.name = symbol_name(syms.data, names, ELF64_R_SYM(r.r_info));
+		slot.name = type == R_X86_64_IRELATIVE
+				    ? name_at(&p->resolvers, (u64)r.r_addend)
+				    : symbol_name(syms.data, names, ELF64_R_SYM(r.r_info));
 		if (slot.name && vec_push(&p->slots, slot))
 			return -ENOMEM;
 	}
@@ -82,11 +128,7 @@ static int read_slots(struct plt *p, struct elf_file *f, const char *section)
 
 const char *plt_slot_name(const struct plt *p, u64 vaddr)
 {
-	struct slot key = {.vaddr = vaddr};
-	const struct slot *found =
-		bsearch(&key, p->slots.data, p->slots.len, sizeof(key), compare_slots);
-
-	return found ? found->name : NULL;
+	return name_at(&p->slots, vaddr);
 }
 
 /* Gives the slot through which the indirect jump at `at` goes; false if there is no such jump. */
@@ -144,7 +186,9 @@ int plt_new(struct elf_file *f, struct plt **out)
 	if (!p)
 		return -ENOMEM;
 	p->budget = elf_file_budget(f);
-	err = read_slots(p, f, ".rela.plt");
+	err = read_resolvers(p, f);
+	if (!err)
+		err = read_slots(p, f, ".rela.plt");
 	if (!err)
 		err = read_slots(p, f, ".rela.dyn");
 	if (!err && p->slots.len) {
@@ -173,6 +217,7 @@ void plt_free(struct plt *p)
 		free((char *)stub->symbol.name);
 	vec_release(&p->stubs);
 	vec_release(&p->slots);
+	vec_release(&p->resolvers);
 	free(p);
 }
 

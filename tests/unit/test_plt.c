@@ -80,6 +80,35 @@ TEST(plt, stubs_of_programs_without_pie_are_named)
 	check_like_objdump("-no-pie -fno-pie");
 }
 
+/* A function with several implementations is called through a slot that has no symbol, but a resolver. */
+TEST(plt, stubs_of_own_functions_with_resolvers_are_named)
+{
+	static const char text[] =
+		"static void one(void) {}\n"
+		"static void (*choose(void))(void) { return one; }\n"
+		"void several(void) __attribute__((ifunc(\"choose\")));\n"
+		"extern void own(void)\n"
+		"	__attribute__((alias(\"several\"), visibility(\"hidden\")));\n"
+		"__asm__(\".globl caller\\ncaller: call own@plt\\nret\\n\");\n";
+	const struct symbol *stub = NULL;
+	struct elf_file *elf;
+	struct plt *plt;
+	int fd;
+
+	fixture_write("i.c", text, sizeof(text) - 1);
+	fixture_run("gcc -O1 -fPIC -shared -Wl,-z,lazy -o i.so i.c");
+	fd = open(fixture_path("i.so"), O_RDONLY | O_CLOEXEC);
+	CHECK_INT(elf_file_open(fd, &elf), 0);
+	close(fd);
+	CHECK_INT(plt_new(elf, &plt), 0);
+	for (uint64_t vaddr = 0x1000; vaddr < 0x1100 && !stub; vaddr += 8)
+		stub = plt_find(plt, vaddr);
+	CHECK(stub);
+	CHECK_STR(stub->name, "several@plt");
+	plt_free(plt);
+	elf_file_free(elf);
+}
+
 TEST(plt, a_static_program_has_none)
 {
 	struct elf_file *elf =
