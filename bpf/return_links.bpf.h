@@ -9,14 +9,21 @@
 #define CPROF_BPF_RETURN_LINKS_BPF_H
 
 #define LINK_TYPE_UPROBE_MULTI 12 /* include/uapi/linux/bpf.h: enum bpf_link_type */
+#define MINOR_BITS 20 /* include/linux/kdev_t.h */
 #define LINK_PLACES_MAX 256 /* an allocator has some 30 */
 
 static __always_inline void tell_return(struct bpf_iter_meta *meta, struct bpf_uprobe *place,
 					struct return_link *record)
 {
+	u32 dev;
+
 	if (!BPF_CORE_READ(place, consumer.ret_handler))
 		return;
 	record->inode = (u64)BPF_CORE_READ(place, uprobe, inode);
+	record->number = BPF_CORE_READ(place, uprobe, inode, i_ino);
+	dev = BPF_CORE_READ(place, uprobe, inode, i_sb, s_dev);
+	record->dev_major = dev >> MINOR_BITS;
+	record->dev_minor = dev & ((1u << MINOR_BITS) - 1);
 	record->offset = (u64)BPF_CORE_READ(place, offset);
 	bpf_seq_write(meta->seq, record, sizeof(*record));
 }

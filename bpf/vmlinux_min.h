@@ -111,8 +111,14 @@ struct mm_struct {
 	struct uprobes_state uprobes_state;
 };
 
+struct super_block {
+	u32 s_dev;
+};
+
 struct inode {
 	unsigned short i_mode;
+	struct super_block *i_sb;
+	unsigned long i_ino;
 };
 
 struct file {

@@ -88,6 +88,8 @@ struct heap_live {
 /* A place at which a link of any program has a return probe for one process. */
 struct return_link {
 	u64 inode; /* the kernel's address of it */
+	u64 number; /* of the inode, as maps and stat say it, on most file systems */
+	u32 dev_major, dev_minor;
 	u64 offset; /* in the file */
 	u32 link, program; /* the kernel's numbers */
 	struct proc_pid tgid; /* 0: the process is outside of cprof's PID namespace */

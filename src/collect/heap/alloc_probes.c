@@ -267,8 +267,6 @@ static bool meets_older(struct alloc_probes *d, const struct probed_process *p,
 		return false;
 	err = return_links_older(d->p.list_returns, d->p.session, p->tgid, p->links.data + before,
 				 p->links.len - before);
-	if (err < 0)
-		log_info(d->p.log, "cannot list return probes: %s", error_reason(err));
 	if (err > 0)
 		log_info(d->p.log,
 			 "another recording has return probes at the same places as PID "
@@ -294,14 +292,28 @@ static int keep_apart(struct alloc_probes *d, struct probed_process *p, const st
 	return err;
 }
 
+static void avoid_others(struct alloc_probes *d, const struct probed_process *p,
+			 const struct candidate *c)
+{
+	const uprobe_places *places = &c->file->allocs;
+
+	if (d->p.list_returns >= 0 && places->len && !c->file->apart &&
+	    return_links_at(d->p.list_returns, d->p.session, p->tgid, c->entry, places->data,
+			    places->len) > 0 &&
+	    set_apart(d, p, c))
+		log_info(d->p.log, "%s: each call has a return probe", c->entry->path);
+}
+
 static int attach_candidate(struct alloc_probes *d, struct probed_process *p,
 			    const struct candidate *c, const map_vec *maps)
 {
-	const struct probe_file *apart = c->file->apart;
+	const struct probe_file *apart;
 	size_t before = p->links.len;
 	u32 probes = alloc_probes_count(d);
 	int err;
 
+	avoid_others(d, p, c);
+	apart = c->file->apart;
 	/* Probes on a part of an allocator would tell nonsense. */
 	if (!is_unchanged(d, p, c, maps, c->file) || (apart && !is_unchanged(d, p, c, maps, apart)))
 		return 0;

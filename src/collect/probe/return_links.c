@@ -85,3 +85,31 @@ int return_links_older(int list_fd, int program_fd, pid_t tgid, const struct upr
 	vec_release(&all);
 	return err;
 }
+
+static bool is_place(const struct return_link *r, const struct map_entry *e,
+		     const struct uprobe_place *places, size_t n)
+{
+	if (r->number != e->inode || r->dev_major != e->dev_major || r->dev_minor != e->dev_minor)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (r->offset == places[i].offset)
+			return true;
+	}
+	return false;
+}
+
+int return_links_at(int list_fd, int program_fd, pid_t tgid, const struct map_entry *e,
+		    const struct uprobe_place *places, size_t n)
+{
+	u32 program = program_number(program_fd);
+	return_links all = {0};
+	int err = list_all(list_fd, &all);
+
+	vec_for_each(&all, r) {
+		if (!err && r->program != program && (pid_t)r->tgid.nr != tgid &&
+		    is_place(r, e, places, n))
+			err = 1;
+	}
+	vec_release(&all);
+	return err;
+}

@@ -11,6 +11,7 @@
 
 #include "base/types.h"
 #include "collect/probe/uprobe_pins.h"
+#include "target/maps.h"
 
 /*
  * Whether an older link than ours has return probes at one of our places, for another process than `tgid`.
@@ -19,5 +20,12 @@
  */
 int return_links_older(int list_fd, int program_fd, pid_t tgid, const struct uprobe_link *links,
 		       size_t n) MUST_CHECK;
+
+/*
+ * The same before anything is attached, for the file that is mapped by `e`. Where a file system has other numbers in maps
+ * than the kernel has (btrfs, overlayfs), only the check afterwards finds it.
+ */
+int return_links_at(int list_fd, int program_fd, pid_t tgid, const struct map_entry *e,
+		    const struct uprobe_place *places, size_t n) MUST_CHECK;
 
 #endif
