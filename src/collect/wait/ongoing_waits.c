@@ -4,24 +4,20 @@
 
 #include <bpf/bpf.h>
 #include <string.h>
+#include <sys/cdefs.h>
 
 #include "collect/session/map_walk.h"
 #include "target/pid_space.h"
+#include "../../../bpf/wait_state.h"
 
 #define RING_AGE_NS 100000000ull /* a deadlock does not pass */
 
-static u64 passed(const struct ongoing_waits *w, u64 from, u64 to)
+static void add(struct ongoing_waits *w, const struct wait_count *count)
 {
-	from = from > w->begun ? from : w->begun;
-	return to > from ? to - from : 0;
-}
+	struct sample_count n = {.samples = count->samples, .weight = count->ns};
 
-static void add(struct ongoing_waits *w, const struct sample_key *key, u64 samples, u64 ns)
-{
-	struct sample_count n = {.samples = samples, .weight = ns};
-
-	if (w->mode != WAIT_MODE_BLOCK || ns >= w->min_ns)
-		bpf_session_add(w->session, key, w->part, &n);
+	if (count->counts)
+		bpf_session_add(w->session, &count->key, w->part, &n);
 }
 
 /* A thread that waits without limit, and has for a while, may be part of a deadlock. */
@@ -42,51 +38,45 @@ static int note_waiter(struct ongoing_waits *w, const struct thread_wait *t)
  * block: a wait that goes on, and one that was over but for what the thread would do next. That one may go on after
  * all, so while recording it is left to the kernel.
  */
-static void count_lock_wait(struct ongoing_waits *w, const struct thread_wait *t)
+static void count_lock_wait(struct ongoing_waits *w, const struct wait_rules *rules,
+			    const struct thread_wait *t)
 {
-	bool waits = !t->running && t->counted && t->cause == WAIT_LOCK;
-	struct sample_key key = t->key;
+	struct wait_count n;
 
-	if (t->first && !waits && w->part == TALLY_COUNT)
-		add(w, &t->past, 1, passed(w, t->first, t->came));
-	if (!waits)
-		return;
-	key.object = t->object;
-	key.cause = WAIT_LOCK;
-	key.outcome = WAIT_UNFINISHED;
-	add(w, &key, 1, passed(w, t->first ? t->first : t->since, w->now));
+	if (wait_is_for_lock(t)) {
+		wait_unfinished(t, rules, w->now, &n);
+		add(w, &n);
+	} else if (w->part == TALLY_COUNT) {
+		wait_end_lock(t, rules, &n);
+		add(w, &n);
+	}
 }
 
-static void count_off_cpu(struct ongoing_waits *w, const struct thread_wait *t)
+static void count_off_cpu(struct ongoing_waits *w, const struct wait_rules *rules,
+			  const struct thread_wait *t)
 {
-	u64 woken = t->woken >= t->since && t->woken <= w->now ? t->woken : w->now;
-	struct sample_key key = t->key;
+	struct wait_count parts[2];
 
-	if (t->running || !t->counted || w->now - t->since < w->min_ns)
-		return;
-	key.cause = t->cause;
-	key.object = t->waker;
-	if (t->cause != WAIT_RUNNABLE)
-		add(w, &key, 1, passed(w, t->since, woken));
-	key.cause = WAIT_RUNNABLE;
-	key.object = 0;
-	if (woken < w->now || t->cause == WAIT_RUNNABLE)
-		add(w, &key, t->cause == WAIT_RUNNABLE, passed(w, woken, w->now));
+	wait_end_off_cpu(t, rules, w->now, parts);
+	add(w, &parts[0]);
+	add(w, &parts[1]);
 }
 
 static void count_wait(struct ongoing_waits *w, const struct thread_wait *t)
 {
+	const struct wait_rules rules = {.begun = w->begun, .min_ns = w->min_ns};
+
 	if (w->now <= t->since)
 		return;
 	if (t->running)
-		w->running_ns += passed(w, t->since, w->now);
+		w->running_ns += wait_passed(w->begun, t->since, w->now);
 	if (w->mode == WAIT_MODE_BLOCK) {
-		count_lock_wait(w, t);
+		count_lock_wait(w, &rules, t);
 	} else if (w->mode & WAIT_MODE_OFFCPU) {
-		count_off_cpu(w, t);
+		count_off_cpu(w, &rules, t);
 	} else if (!t->running && t->cause == WAIT_LOCK && !t->woken) {
 		w->unfinished++;
-		w->unfinished_ns += passed(w, t->since, w->now);
+		w->unfinished_ns += wait_passed(w->begun, t->since, w->now);
 	}
 }
 
