@@ -5,7 +5,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-declare -A later=([bpf/unwind.h]=1) # file, or file:function
+declare -A later=() # [file]=1, or [file:function]=1
 
 while read -r file; do
 	lines=$(wc -l <"$file")

@@ -3,5 +3,5 @@
 #if defined(__TARGET_ARCH_x86) || defined(__x86_64__)
 #include "x86/vmlinux.h"
 #else
-#include "none/vmlinux.h"
+#error "cprof has no folder in bpf/arch/ for this architecture: see docs/architecture.md"
 #endif

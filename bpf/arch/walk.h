@@ -4,5 +4,5 @@
 #include "x86/walk.h"
 #include "x86/go.h"
 #else
-#include "none/walk.h"
+#error "cprof has no folder in bpf/arch/ for this architecture: see docs/architecture.md"
 #endif

@@ -48,24 +48,24 @@ struct unwind_page {
 /* How the canonical frame address is computed. */
 enum unwind_cfa {
 	UNWIND_CFA_NONE = 0, /* no row covers this address (gap, data, unknown expression) */
-	UNWIND_CFA_SP, /* rsp + cfa_off */
-	UNWIND_CFA_FP, /* rbp + cfa_off */
-	UNWIND_CFA_REG, /* register cfa_reg + cfa_off; rbx, or in a leaf, where all are known, any */
-	UNWIND_CFA_SP_DEREF, /* *(rsp + cfa_off) + cfa_add */
-	UNWIND_CFA_FP_DEREF, /* *(rbp + cfa_off) + cfa_add */
-	UNWIND_CFA_PLT, /* rsp + 8 + ((pc & 15) >= cfa_off ? 8 : 0): lazily bound PLT entries */
-	UNWIND_CFA_SIGNAL, /* rt_sigframe at rsp: all registers come from its ucontext */
+	UNWIND_CFA_SP, /* stack pointer + cfa_off */
+	UNWIND_CFA_FP, /* frame pointer + cfa_off */
+	UNWIND_CFA_REG, /* register cfa_reg + cfa_off; the one carried along, or in a leaf any */
+	UNWIND_CFA_SP_DEREF, /* *(stack pointer + cfa_off) + cfa_add */
+	UNWIND_CFA_FP_DEREF, /* *(frame pointer + cfa_off) + cfa_add */
+	UNWIND_CFA_PLT, /* lazily bound PLT entries, which push from cfa_off on: arch_plt_frame() */
+	UNWIND_CFA_SIGNAL, /* rt_sigframe at the stack pointer: all registers come from its ucontext */
 	UNWIND_CFA_STOP, /* return address undefined: the outermost frame, the stack is whole */
-	UNWIND_CFA_CHAIN, /* the module has no table but keeps frame pointers (Go, JIT): follow rbp */
+	UNWIND_CFA_CHAIN, /* the module has no table but keeps frame pointers (Go, JIT): follow them */
 	UNWIND_CFA_GO, /* Go's run time went on on another stack: enum unwind_go in cfa_reg */
 };
 
 /*
  * Where Go's run time leaves one stack for another (runtime/asm_amd64.s, sys_linux_amd64.s). Every thread
  * (m) has a stack of its own (g0's) beside that of the goroutine that it runs (m.curg). The rule is that
- * of the stack that was left, once rsp is found: rsp + cfa_off, return address at cfa - 8. cfa_add:
+ * of the stack that was left, once sp is found: sp + cfa_off, return address at cfa - 8. cfa_add:
  * where g lies, from the thread pointer on (0: unknown); fp_off: of curg in m; ra_off: where asmcgocall
- * keeps g, above rsp. What is found by them is checked before it is believed.
+ * keeps g, above sp. What is found by them is checked before it is believed.
  */
 enum unwind_go {
 	UNWIND_GO_SYSTEMSTACK, /* from the goroutine's stack to g0's; curg.sched says where it left */
@@ -73,25 +73,25 @@ enum unwind_go {
 	UNWIND_GO_CGOCALLBACK, /* from g0's, where C ran, to the goroutine's; g0.sched says where */
 	UNWIND_GO_MORESTACK, /* the goroutine grows its stack, or is preempted */
 	UNWIND_GO_MCALL, /* the goroutine is left for good: the scheduler's stack is whole */
-	UNWIND_GO_VDSO, /* a short while on g0's, for the vdso; rbp stays the goroutine's */
+	UNWIND_GO_VDSO, /* a short while on g0's, for the vdso; the frame pointer stays the goroutine's */
 };
 
-/* Where the caller's rbp is. */
+/* Where the caller's frame pointer is. */
 enum unwind_fp {
 	UNWIND_FP_SAME = 0, /* unchanged */
 	UNWIND_FP_CFA, /* at *(cfa + fp_off) */
-	UNWIND_FP_FP, /* at *(rbp + fp_off): an expression, in functions that realign the stack */
+	UNWIND_FP_FP, /* at *(fp + fp_off): an expression, in functions that realign the stack */
 	UNWIND_FP_UNDEFINED, /* not recoverable: keep the value, do not trust it */
 };
 
 /* Where the return address is. */
 enum unwind_ra {
 	UNWIND_RA_CFA = 0, /* at *(cfa + ra_off): normally ra_off = -8 */
-	UNWIND_RA_REG, /* in register ra_off (DWARF number); only in a leaf (vfork keeps it in rdi) */
+	UNWIND_RA_REG, /* in register ra_off (DWARF number); only in a leaf (vfork) */
 };
 
 /*
- * rbx is carried along for one reader: the dynamic linker's lazy resolver counts its CFA from it
+ * One more register is carried along for one reader: the dynamic linker's lazy resolver counts its CFA from it
  * (glibc, _dl_runtime_resolve_xsave), and programs spend their start there.
  */
 #define UNWIND_CALLEE_SAME 0
@@ -104,7 +104,7 @@ struct unwind_rule {
 	u8 cfa_reg; /* DWARF register number for UNWIND_CFA_REG (System V ABI, figure 3.36) */
 	s32 cfa_off;
 	s16 fp_off;
-	s16 callee_off; /* caller's rbx at *(cfa + callee_off), or one of UNWIND_CALLEE_* */
+	s16 callee_off; /* the caller's at *(cfa + callee_off), or one of UNWIND_CALLEE_* */
 	s16 cfa_add; /* added after the load of the _DEREF kinds */
 	s16 ra_off;
 };

@@ -93,7 +93,7 @@ struct stack_walk {
 	u64 window[STACK_WINDOW]; /* a part of the stack, read ahead */
 	u64 window_at; /* its address; all ones: none */
 	u64 trampoline; /* what return probes put in place of return addresses; 0: not known */
-	u64 go_system_sp; /* rsp that the last cgocallback saved before its own; 0: none seen yet */
+	u64 go_system_sp; /* sp that the last cgocallback saved before its own; 0: none seen yet */
 	u64 memo_salt; /* modules_state.memo_salt */
 	u64 hash; /* of frames[0..nframes) */
 	u32 nframes; /* kernel frames come first */
