@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "browser.h"
+#include "base/path.h"
 #include "view/wait_kind.h"
 #include "format/destination.h"
 #include "interrupt.h"
@@ -82,8 +83,7 @@ static void make_up_name(const struct output_place *place, char *path, size_t si
 	char stamp[32];
 
 	if (place->is_command)
-		snprintf(name, sizeof(name), "%s",
-			 strrchr(t->title, '/') ? strrchr(t->title, '/') + 1 : t->title);
+		snprintf(name, sizeof(name), "%s", path_name(t->title));
 	else if (t->scope == TARGET_CGROUP)
 		snprintf(name, sizeof(name), "cgroup");
 	else if (t->processes.len)

@@ -4,10 +4,10 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
-#define NSEC_PER_SEC 1000000000ull
+#include "base/clock.h"
+
 #define SLICE (1u << 16)
 /* Reading the CPU time and memory use costs some microseconds, so it is done this often at most. */
 #define LOOK_NS (10 * 1000000ull)
@@ -34,14 +34,6 @@ static const struct {
  * the first part. */
 #define BYTES_ALWAYS (256ull << 20)
 #define BYTES_PER_BYTE 8
-
-static u64 now_ns(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return (u64)ts.tv_sec * NSEC_PER_SEC + (u64)ts.tv_nsec;
-}
 
 static u64 page_size(void)
 {
@@ -102,9 +94,9 @@ void budget_watch(struct budget *b, const struct budget_watch *watch)
 	b->time_end = b->cpu_end = b->memory_end = UINT64_MAX;
 	b->next_look = watch ? 0 : UINT64_MAX;
 	if (b->watch.time_ns)
-		b->time_end = now_ns(CLOCK_MONOTONIC_COARSE) + b->watch.time_ns;
+		b->time_end = clock_ns(CLOCK_MONOTONIC_COARSE) + b->watch.time_ns;
 	if (b->watch.cpu_ns)
-		b->cpu_end = now_ns(CLOCK_THREAD_CPUTIME_ID) + b->watch.cpu_ns;
+		b->cpu_end = clock_ns(CLOCK_THREAD_CPUTIME_ID) + b->watch.cpu_ns;
 	if (watch)
 		b->memory_end = memory_used() + b->bytes;
 }
@@ -120,7 +112,7 @@ static enum budget_end watch_look(struct budget *b)
 	/*
 	 * The coarse clock is read from the vDSO and not by a system call, so it may be read often.
 	 */
-	now = now_ns(CLOCK_MONOTONIC_COARSE);
+	now = clock_ns(CLOCK_MONOTONIC_COARSE);
 	if (now < b->next_look)
 		return BUDGET_OPEN;
 	b->next_look = now + LOOK_NS;
@@ -128,7 +120,7 @@ static enum budget_end watch_look(struct budget *b)
 		return BUDGET_STOPPED;
 	if (now >= b->time_end)
 		return BUDGET_TIME;
-	if (b->watch.cpu_ns && now_ns(CLOCK_THREAD_CPUTIME_ID) >= b->cpu_end)
+	if (b->watch.cpu_ns && clock_ns(CLOCK_THREAD_CPUTIME_ID) >= b->cpu_end)
 		return BUDGET_TIME;
 	if (memory_used() >= b->memory_end)
 		return BUDGET_BYTES;

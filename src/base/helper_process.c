@@ -12,10 +12,10 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#define NSEC_PER_SEC 1000000000ull
+#include "base/clock.h"
+
 #define LOOK_MS 20
 
 static void on_crash(int signo)
@@ -146,33 +146,25 @@ void helper_process_limit_memory(u64 bytes)
 	setrlimit(RLIMIT_AS, &limit);
 }
 
-static u64 now_ns(clockid_t clock)
-{
-	struct timespec ts = {0};
-
-	clock_gettime(clock, &ts);
-	return (u64)ts.tv_sec * NSEC_PER_SEC + (u64)ts.tv_nsec;
-}
-
 u64 helper_process_cpu(const struct helper_process *p)
 {
 	clockid_t cpu;
 
 	if (!p->pid || clock_getcpuclockid(p->pid, &cpu))
 		return p->cost.cpu_ns;
-	return p->cost.cpu_ns + now_ns(cpu);
+	return p->cost.cpu_ns + clock_ns(cpu);
 }
 
 bool helper_process_answers(const struct helper_process *p, u64 cpu_ns, u64 time_ns)
 {
-	u64 end = time_ns ? now_ns(CLOCK_MONOTONIC) + time_ns : UINT64_MAX;
+	u64 end = time_ns ? clock_ns(CLOCK_MONOTONIC) + time_ns : UINT64_MAX;
 	u64 cpu_end = helper_process_cpu(p) + cpu_ns;
 	struct pollfd fd = {.fd = p->sock, .events = POLLIN};
 
 	for (;;) {
 		if (poll(&fd, 1, LOOK_MS) > 0)
 			return true;
-		if (helper_process_cpu(p) > cpu_end || now_ns(CLOCK_MONOTONIC) > end)
+		if (helper_process_cpu(p) > cpu_end || clock_ns(CLOCK_MONOTONIC) > end)
 			return false;
 	}
 }

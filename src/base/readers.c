@@ -10,9 +10,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mounts.h"
 #include "base/reader_process.h"
 #include "base/served_file.h"
@@ -46,14 +46,6 @@ struct readers {
 	struct mounts mounts;
 	int mountinfo; /* signals POLLPRI when something was mounted; -1 if not open yet */
 };
-
-static u64 now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (u64)ts.tv_sec * 1000 + (u64)ts.tv_nsec / 1000000;
-}
 
 /* ---- which devices need it ------------------------------------------------------------------- */
 
@@ -211,7 +203,7 @@ static struct reader_link *link_for(struct readers *r, const struct file_opener 
 		link = link->next;
 	if (link && link->sock >= 0)
 		return !known && is_silent(r, place) ? NULL : link;
-	if (link && known && now_ms() - link->died_ms < READERS_AGAIN_MS)
+	if (link && known && monotonic_ms() - link->died_ms < READERS_AGAIN_MS)
 		return NULL;
 	if (r->hung >= HUNG_MAX || (!known && is_silent(r, place)))
 		return NULL;
@@ -250,7 +242,7 @@ static int give_up(struct reader_link *link, const char *path)
 
 	lose(link);
 	pthread_mutex_lock(&r->lock);
-	link->died_ms = now_ms();
+	link->died_ms = monotonic_ms();
 	r->hung++;
 	note_unanswered(r, path);
 	pthread_mutex_unlock(&r->lock);
@@ -259,11 +251,11 @@ static int give_up(struct reader_link *link, const char *path)
 
 static bool wait_readable(int sock, u32 limit_ms)
 {
-	u64 begin = now_ms();
+	u64 begin = monotonic_ms();
 
 	for (;;) {
 		struct pollfd p = {.fd = sock, .events = POLLIN};
-		u64 passed = now_ms() - begin;
+		u64 passed = monotonic_ms() - begin;
 
 		if (passed >= limit_ms)
 			return false;
@@ -276,14 +268,14 @@ static bool wait_readable(int sock, u32 limit_ms)
 static int next_answer(struct reader_link *link, struct reader_answer *a, int *fd, const char *path)
 {
 	int fds[READERS_FDS_MAX];
-	u64 begin = now_ms();
+	u64 begin = monotonic_ms();
 	ssize_t got;
 	u32 nfds;
 
 	*fd = -1;
 	if (!wait_readable(link->sock, READERS_ANSWER_MS))
 		return give_up(link, path);
-	link->waited_ms += now_ms() - begin;
+	link->waited_ms += monotonic_ms() - begin;
 	got = reader_receive(link->sock, a, sizeof(*a), fds, &nfds);
 	for (u32 i = 1; i < nfds; i++)
 		close(fds[i]);

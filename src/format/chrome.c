@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/path.h"
 #include "format/json.h"
 #include "view/tree.h"
 
@@ -32,7 +33,7 @@ static void emit_event(struct chrome *c, const struct tree_node *n, s64 start)
 		   (double)start / c->divisor, (double)n->value / c->divisor);
 	json_string(c->out, f->name);
 	out_literal(c->out, ",\"cat\":");
-	json_string(c->out, view_basename(profile_text(c->v->p, f->module)));
+	json_string(c->out, path_name(profile_text(c->v->p, f->module)));
 	out_printf(c->out, ",\"args\":{\"value\":%" PRId64 ",\"inlined\":%s", n->value,
 		   n->inlined ? "true" : "false");
 	if (*file) {

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/path.h"
 #include "format/json.h"
 #include "view/view.h"
 
@@ -316,7 +317,7 @@ static void emit_strings(const struct firefox *f)
 		const char *file = profile_text(p, n->file);
 
 		json_comma(f->out, &first);
-		json_string(f->out, *file ? file : view_basename(profile_text(p, n->module)));
+		json_string(f->out, *file ? file : path_name(profile_text(p, n->module)));
 	}
 	out_literal(f->out, "],\n");
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/path.h"
 #include "format/out.h"
 #include "format/short_name.h"
 #include "format/units.h"
@@ -169,11 +170,8 @@ static void emit_frame(const struct leak_list *l, const char *name, const char *
 								  : MIN_NAME_COLUMNS;
 	short_name(name, columns, shown, sizeof(shown));
 	out_printf(o, "%*s%s", (int)HEAD_COLUMNS, "", shown);
-	if (file && *file) {
-		const char *base = strrchr(file, '/');
-
-		out_printf(o, "  %.200s:%lld", base ? base + 1 : file, (long long)line);
-	}
+	if (file && *file)
+		out_printf(o, "  %.200s:%lld", path_name(file), (long long)line);
 	out_literal(o, "\n");
 }
 

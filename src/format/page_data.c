@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/path.h"
 #include "format/out.h"
 #include "view/view.h"
 
@@ -146,8 +147,7 @@ static bool is_library(const char *base)
  * decides. */
 static enum page_kind kind_of(const struct profile *p, const struct profile_mapping *m)
 {
-	const char *path = profile_text(p, m->path), *slash = strrchr(path, '/');
-	const char *base = slash ? slash + 1 : path;
+	const char *path = profile_text(p, m->path), *base = path_name(path);
 	size_t len = strlen(base);
 
 	switch (m->kind) {

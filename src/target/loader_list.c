@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/path.h"
+
 #define ANSWER_MS 1000
 #define REAP_MS 100 /* A killed process may still be held up in the kernel. */
 
@@ -35,7 +37,7 @@ static s64 now_ms(void)
 bool loader_lists(const char *loader)
 {
 	static const char *const names[] = {"ld-linux", "ld-musl-"};
-	const char *slash = strrchr(loader, '/'), *base = slash ? slash + 1 : loader;
+	const char *base = path_name(loader);
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		if (!strncmp(base, names[i], strlen(names[i])))

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/path.h"
 #include "target/proc_fs.h"
 
 #define LISTED_MAX 10 /* how many processes of one name a message lists */
@@ -242,8 +243,7 @@ int target_select_pids(struct target *t, const char *list, bool follow_children,
 /* Compares the base name of the program. A replaced program keeps its name. */
 static bool exe_has_name(const char *exe, const char *name)
 {
-	const char *slash = strrchr(exe, '/');
-	const char *base = slash ? slash + 1 : exe;
+	const char *base = path_name(exe);
 	size_t len = strlen(name);
 
 	return !strncmp(base, name, len) && (!base[len] || !strcmp(base + len, " (deleted)"));

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/path.h"
+
 /* Describes how a profile counts: how many samples are behind a value, and what one of them is
  * worth. */
 struct counting {
@@ -224,7 +226,7 @@ static int add_side(struct compare *c, struct id_table *index, const struct side
 {
 	for (size_t i = 0; i < s->v->nodes.len; i++) {
 		const struct view_node *n = &s->v->nodes.data[i];
-		const char *module = view_basename(profile_text(s->p, n->module));
+		const char *module = path_name(profile_text(s->p, n->module));
 		struct compare_row row = {.name = n->name, .module = module, .kind = n->kind}, *r;
 		s64 value = by_cum ? n->cum : n->flat;
 

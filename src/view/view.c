@@ -8,20 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/path.h"
+
 #define NAME_MAX_BYTES 8192
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
-const char *view_basename(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash && slash[1] ? slash + 1 : path;
-}
-
 static void module_name(const struct profile *p, u32 mapping, char *name, size_t size)
 {
-	const char *base = view_basename(profile_text(p, p->mappings.data[mapping].path));
+	const char *base = path_name(profile_text(p, p->mappings.data[mapping].path));
 
 	if (!*base)
 		snprintf(name, size, "[unknown]");
@@ -84,13 +79,13 @@ static bool same_node(const void *arg, u32 id)
 
 	return !strcmp(n->name, w->name) &&
 	       (!w->v->o.by_module ||
-		!strcmp(view_basename(profile_text(w->v->p, n->module)), w->module));
+		!strcmp(path_name(profile_text(w->v->p, n->module)), w->module));
 }
 
 /* Returns the node of that name, creating it if necessary, or -ENOMEM. */
 static s64 node_named(struct view *v, const char *name, string_id module, u8 kind)
 {
-	const char *base = view_basename(profile_text(v->p, module));
+	const char *base = path_name(profile_text(v->p, module));
 	struct wanted_node w = {v, name, base};
 	struct view_node n = {.module = module, .kind = kind};
 	u64 hash = hash_keyed(0, name, strlen(name));

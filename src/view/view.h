@@ -94,6 +94,5 @@ s64 view_add(s64 a, s64 b); /* a sum that does not fit stays at the limit */
 /* Names a location without lines: "[libfoo.so]" as go tool pprof does, or else "[unknown]". */
 void view_unnamed(const struct profile *p, const struct profile_location *l, char *name,
 		  size_t size);
-const char *view_basename(const char *path);
 
 #endif

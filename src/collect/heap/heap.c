@@ -9,10 +9,10 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/bpf_shared.h"
+#include "base/clock.h"
 #include "collect/session/bpf_session.h"
 #include "collect/features.h"
 #include "collect/heap/heap.h"
@@ -58,14 +58,6 @@ struct heap_collector {
 static struct heap_collector *of(struct collector *c)
 {
 	return (struct heap_collector *)c;
-}
-
-static u64 now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
 }
 
 /* ---- loading ---- */
@@ -397,7 +389,7 @@ static int report_overhead(struct heap_collector *c, struct error *err)
 {
 	int code;
 
-	c->base.began_ns = now_ns();
+	c->base.began_ns = monotonic_ns();
 	if (c->opt.begins)
 		c->opt.begins();
 	code = overhead_watch_trial(&c->watch, err);
@@ -448,7 +440,8 @@ static int heap_start(struct collector *base, struct error *err)
 static int heap_poll(struct collector *base, int timeout_ms)
 {
 	struct heap_collector *c = of(base);
-	gaps_note(&c->gaps, GAP_LOOKS, live_set_watch(c->live, now_ns(), c->skel->bss->live_bytes));
+	gaps_note(&c->gaps, GAP_LOOKS,
+		  live_set_watch(c->live, monotonic_ns(), c->skel->bss->live_bytes));
 	return bpf_session_poll(c->session, timeout_ms);
 }
 
@@ -457,7 +450,7 @@ static int heap_poll(struct collector *base, int timeout_ms)
 static void heap_stop(struct collector *base)
 {
 	struct heap_collector *c = of(base);
-	u64 end = now_ns();
+	u64 end = monotonic_ns();
 
 	c->overhead = overhead_watch_now(&c->watch);
 	c->skel->bss->stopped = 1;
@@ -477,7 +470,7 @@ static int begin_reading(struct heap_collector *c, enum collect_range range)
 	if (err || c->skel->bss->stopped)
 		return err;
 	err = heap_ranges_find(&c->ranges, c->session, c->probes);
-	return !err && c->follow ? live_set_read(c->live, now_ns()) : err;
+	return !err && c->follow ? live_set_read(c->live, monotonic_ns()) : err;
 }
 
 static int heap_read(struct collector *base, enum collect_range range, struct profile *p,
@@ -584,7 +577,7 @@ static int collector_new(const struct collect_options *opt, bool follow, struct 
 	if (!c)
 		return error_set(err, -ENOMEM, "cannot record: out of memory");
 	c->base.ops = &heap_ops;
-	c->seed = now_ns();
+	c->seed = monotonic_ns();
 	c->opt = *opt;
 	c->own = opt->own;
 	c->follow = follow;

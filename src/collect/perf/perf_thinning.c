@@ -2,7 +2,7 @@
 /* Takes ticks at random: see perf_thinning.h. */
 #include "collect/perf/perf_thinning.h"
 
-#define NSEC_PER_SEC 1000000000ull
+#include "base/clock.h"
 
 /* xorshift64: enough to keep step with nothing that the target does. */
 static void next_pick(struct perf_thinning *t)

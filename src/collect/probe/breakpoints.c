@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "target/process.h"
 
 #define CALL 0xe8
@@ -15,17 +16,9 @@
 #define TRAMPOLINE "[uprobes-trampoline]"
 #define STEP_NS 1000000
 
-static u64 now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
-}
-
 u64 breakpoints_deadline(u32 timeout_ms)
 {
-	return now_ns() + (u64)timeout_ms * 1000000;
+	return monotonic_ns() + (u64)timeout_ms * 1000000;
 }
 
 int breakpoints_open(struct breakpoints *b, pid_t tgid, const map_vec *maps)
@@ -97,7 +90,7 @@ u32 breakpoints_wait_gone(const struct breakpoints *b, u64 deadline_ns)
 	const struct timespec step = {.tv_nsec = STEP_NS};
 	u32 left;
 
-	while ((left = count(b)) && now_ns() < deadline_ns)
+	while ((left = count(b)) && monotonic_ns() < deadline_ns)
 		nanosleep(&step, NULL);
 	return left;
 }

@@ -3,9 +3,9 @@
 #include "collect/probe/probe_cost.h"
 
 #include <errno.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "collect/probe/uprobe.h"
 #include "target/maps.h"
 
@@ -29,24 +29,16 @@ __asm__(".pushsection .text\n"
 	".size probe_cost_place, . - probe_cost_place\n"
 	".popsection\n");
 
-static u64 now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
-}
-
 static u64 best_round(void)
 {
 	u64 best = UINT64_MAX;
 
 	for (int round = 0; round < ROUNDS; round++) {
-		u64 begin = now_ns(), took;
+		u64 begin = monotonic_ns(), took;
 
 		for (int i = 0; i < CALLS; i++)
 			probe_cost_place();
-		took = now_ns() - begin;
+		took = monotonic_ns() - begin;
 		best = took < best ? took : best;
 	}
 	return best;

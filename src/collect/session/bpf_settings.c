@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "collect/session/bpf_session.h"
+#include "base/clock.h"
 #include "collect/session/module_store.h"
 #include "collect/events.h"
 
@@ -19,7 +20,6 @@
 #define MAX_RING (16u << 20)
 #define RECORD_BYTES 512u /* a stack of some 50 frames */
 #define UNKNOWN_SECONDS 30u
-#define NSEC_PER_SEC 1000000000ull
 
 static u32 power_of_two(u64 want, u32 min, u32 max)
 {

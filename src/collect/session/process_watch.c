@@ -9,10 +9,10 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/bpf_shared.h"
+#include "base/clock.h"
 #include "collect/session/target_list.h"
 #include "target/pid_space.h"
 
@@ -41,14 +41,6 @@ struct process_watch {
 	struct process_watch_stats stats;
 };
 
-static u64 now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
-}
-
 static void count(u64 *counter)
 {
 	__atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
@@ -63,7 +55,7 @@ static bool is_ending(const struct process_watch *w)
 
 static void begin(struct process_watch *w, pid_t tgid, bool same_process)
 {
-	const struct begun fresh = {.tgid = tgid, .due_ns = now_ns()};
+	const struct begun fresh = {.tgid = tgid, .due_ns = monotonic_ns()};
 
 	if (!same_process)
 		w->opt.ops->forget(w->opt.arg, tgid);
@@ -124,7 +116,7 @@ static void look_at(struct process_watch *w, struct begun *b)
 		return;
 	}
 	b->step_ns = first ? FIRST_STEP_NS : b->step_ns * 2;
-	b->due_ns = now_ns() + b->step_ns;
+	b->due_ns = monotonic_ns() + b->step_ns;
 	if (b->step_ns > LAST_STEP_NS)
 		drop(w, b);
 }
@@ -134,7 +126,7 @@ static void look_at(struct process_watch *w, struct begun *b)
 /* One step; false: there is nothing to do now. */
 static bool step(struct process_watch *w)
 {
-	u64 now = now_ns();
+	u64 now = monotonic_ns();
 	struct begun *b;
 
 	if (w->new_processes)
@@ -165,7 +157,7 @@ static void wait_for_work(struct process_watch *w)
 		{.fd = w->new_processes ? ring_buffer__epoll_fd(w->new_processes) : -1,
 		 .events = POLLIN},
 	};
-	u64 now = now_ns(), due = w->all_due_ns;
+	u64 now = monotonic_ns(), due = w->all_due_ns;
 
 	vec_for_each(&w->begun, b)
 		due = b->due_ns < due ? b->due_ns : due;
@@ -220,7 +212,7 @@ int process_watch_start(const struct process_watch_options *opt, struct process_
 	if (!w)
 		return -ENOMEM;
 	w->opt = *opt;
-	w->all_due_ns = now_ns() + ALL_NS;
+	w->all_due_ns = monotonic_ns() + ALL_NS;
 	w->wake = eventfd(0, EFD_CLOEXEC);
 	if (w->wake < 0)
 		err = -errno;
@@ -230,7 +222,7 @@ int process_watch_start(const struct process_watch_options *opt, struct process_
 	}
 	for (size_t i = 0; i < opt->nbegun && !err; i++)
 		err = vec_push(&w->begun, (struct begun){.tgid = opt->begun[i],
-							 .due_ns = now_ns() + FIRST_STEP_NS,
+							 .due_ns = monotonic_ns() + FIRST_STEP_NS,
 							 .step_ns = FIRST_STEP_NS});
 	if (!err)
 		err = start_thread(w);

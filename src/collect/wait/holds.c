@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "collect/session/bpf_session.h"
+#include "base/clock.h"
 #include "collect/features.h"
 #include "collect/wait/lock_probes.h"
 #include "collect/probe/leftovers.h"
@@ -52,20 +52,12 @@ static struct holds_collector *of(struct collector *c)
 	return (struct holds_collector *)c;
 }
 
-static u64 now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
-}
-
 /* ---- before ---- */
 
 static int await_hold(void *arg, const void *key, const void *value)
 {
 	const struct held *h = value;
-	u64 now = now_ns();
+	u64 now = monotonic_ns();
 
 	stack_store_await(arg, &h->key, now > h->since ? (double)(now - h->since) : 0);
 	return 0;
@@ -200,7 +192,7 @@ static int report_overhead(struct holds_collector *c, struct error *err)
 {
 	int code;
 
-	c->base.began_ns = now_ns();
+	c->base.began_ns = monotonic_ns();
 	if (c->opt.begins)
 		c->opt.begins();
 	code = overhead_watch_trial(&c->watch, err);
@@ -301,7 +293,7 @@ static int holds_start(struct collector *base, struct error *err)
 /* Where locks may lie, of one process after the other, until `deadline`. */
 static void note_names(struct holds_collector *c, u64 deadline)
 {
-	u64 now = now_ns();
+	u64 now = monotonic_ns();
 
 	if (!c->unnamed.len && now >= c->names_at) {
 		if (target_list(bpf_map__fd(c->skel->maps.targets), &c->unnamed))
@@ -311,17 +303,17 @@ static void note_names(struct holds_collector *c, u64 deadline)
 								    : NAMES_LAST_NS;
 		c->names_at = now + c->names_step;
 	}
-	while (c->unnamed.len && now_ns() < deadline)
+	while (c->unnamed.len && monotonic_ns() < deadline)
 		lock_names_note(c->names, c->unnamed.data[--c->unnamed.len]);
 }
 
 static int holds_poll(struct collector *base, int timeout_ms)
 {
 	struct holds_collector *c = of(base);
-	u64 deadline = now_ns() + (u64)timeout_ms * 1000000, now;
+	u64 deadline = monotonic_ns() + (u64)timeout_ms * 1000000, now;
 
 	note_names(c, deadline);
-	now = now_ns();
+	now = monotonic_ns();
 	timeout_ms = now < deadline ? (int)((deadline - now) / 1000000) : 0;
 	if (c->unnamed.len)
 		timeout_ms = 0;
@@ -392,7 +384,7 @@ static int add_ongoing_holds(struct holds_collector *c, enum tally_part part, u6
 static void holds_stop(struct collector *base)
 {
 	struct holds_collector *c = of(base);
-	u64 now = now_ns();
+	u64 now = monotonic_ns();
 
 	c->overhead = overhead_watch_now(&c->watch);
 	c->skel->bss->stopped = 1;
@@ -408,7 +400,8 @@ static int begin_reading(struct holds_collector *c, enum collect_range range)
 {
 	int err = bpf_session_begin_reading(c->session, range);
 
-	return err || c->skel->bss->stopped ? err : add_ongoing_holds(c, TALLY_ONGOING, now_ns());
+	return err || c->skel->bss->stopped ? err
+					    : add_ongoing_holds(c, TALLY_ONGOING, monotonic_ns());
 }
 
 static int holds_read(struct collector *base, enum collect_range range, struct profile *p,

@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/bpf_shared.h"
+#include "base/clock.h"
 #include "collect/session/bpf_session.h"
 #include "collect/events.h"
 #include "collect/perf_event.h"
@@ -22,7 +22,6 @@
 #include "target/pid_space.h"
 #include "wait.skel.h"
 
-#define NSEC_PER_SEC 1000000000ull
 #define NOTED_PROCESSES 64u
 #define OWNER_TICKS 997 /* Hz: how soon an owner that runs is found */
 
@@ -86,14 +85,6 @@ static struct wait_collector *of(struct collector *c)
 	return (struct wait_collector *)c;
 }
 
-static u64 now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts); /* what bpf_ktime_get_ns() gives */
-	return (u64)ts.tv_sec * NSEC_PER_SEC + (u64)ts.tv_nsec;
-}
-
 static bool wants_owners(const struct wait_collector *c)
 {
 	return c->view->mode == WAIT_MODE_MUTEX && c->own->owners;
@@ -152,7 +143,7 @@ static int await_owner(void *arg, const void *key, const void *value)
 static void before_merge(void *arg, struct stack_store *store)
 {
 	struct wait_collector *c = arg;
-	struct waits_due due = {store, now_ns()};
+	struct waits_due due = {store, monotonic_ns()};
 	int code = map_walk(&(struct map_walk){.fd = bpf_map__fd(c->skel->maps.thread_waits),
 					       .key_size = sizeof(struct global_pid),
 					       .value_size = sizeof(struct thread_wait),
@@ -248,7 +239,7 @@ static int wait_start(struct collector *base, struct error *err)
 	struct wait_collector *c = of(base);
 	int code;
 
-	c->skel->bss->clock_base = c->started = c->noted = now_ns();
+	c->skel->bss->clock_base = c->started = c->noted = monotonic_ns();
 	code = attach(c->skel->progs.on_switch, &c->skel->links.on_switch, err);
 
 	if (!code)
@@ -261,7 +252,7 @@ static int wait_start(struct collector *base, struct error *err)
 	if (code)
 		return code;
 	code = thread_snapshot_take(c->session, c->skel->progs.list_threads);
-	c->skel->data->begun = c->begun = now_ns();
+	c->skel->data->begun = c->begun = monotonic_ns();
 	return code ? error_set(err, code, "cannot list the target's threads: %s",
 				error_reason(code))
 		    : 0;
@@ -274,7 +265,7 @@ static void note_mappings(struct wait_collector *c)
 
 	for (size_t i = 0; i < t->processes.len && i < NOTED_PROCESSES; i++)
 		lock_names_note(c->names, t->processes.data[i].tgid);
-	c->noted = now_ns();
+	c->noted = monotonic_ns();
 }
 
 static int wait_poll(struct collector *base, int timeout_ms)
@@ -282,7 +273,7 @@ static int wait_poll(struct collector *base, int timeout_ms)
 	struct wait_collector *c = of(base);
 	int ended = bpf_session_poll(c->session, timeout_ms);
 
-	if (c->names && now_ns() - c->noted > c->noted - c->started)
+	if (c->names && monotonic_ns() - c->noted > c->noted - c->started)
 		note_mappings(c);
 	return ended;
 }
@@ -298,7 +289,7 @@ static struct ongoing_waits ongoing_waits_of(const struct wait_collector *c, enu
 		.mode = c->view->mode,
 		.min_ns = c->own->min_ns,
 		.begun = c->begun,
-		.now = now_ns(),
+		.now = monotonic_ns(),
 	};
 }
 
