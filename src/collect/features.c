@@ -24,13 +24,9 @@
 #include "base/text_format.h"
 #include "collect/events.h"
 #include "collect/libbpf_log.h"
+#include "collect/uprobe_link.h"
+#include "target/pid_space.h"
 #include "target/proc_fs.h"
-
-#define PID_INIT_INO 0xEFFFFFFCu /* include/linux/proc_ns.h PROC_PID_INIT_INO */
-
-/* Numbers of include/uapi/linux/bpf.h newer than Debian 12's copy. */
-#define ATTACH_UPROBE_MULTI 48u
-#define ATTACH_UPROBE_SESSION 57u
 
 bool features_has_cap(const struct features *f, u32 cap)
 {
@@ -110,11 +106,7 @@ static bool tp_btf_loads(void)
 static bool knows_link(u32 attach_type)
 {
 	static const unsigned long offset = 0;
-	struct {
-		u32 prog_fd, target_fd, attach_type, flags;
-		u64 path, offsets, ref_ctr_offsets, cookies;
-		u32 cnt, probe_flags, pid, pad;
-	} attr = {
+	struct uprobe_link_create attr = {
 		.attach_type = attach_type,
 		.path = (u64)(uintptr_t) "/",
 		.offsets = (u64)(uintptr_t)&offset,
@@ -133,6 +125,13 @@ static bool knows_link(u32 attach_type)
 	return link >= 0 || error == EBADF;
 }
 
+void features_probe_uprobes(struct features *f)
+{
+	probe_kernel(f);
+	f->uprobe_multi = knows_link(UPROBE_ATTACH_MULTI);
+	f->uprobe_session = knows_link(UPROBE_ATTACH_SESSION);
+}
+
 static void probe_bpf(struct features *f)
 {
 	int fd = load_empty(BPF_PROG_TYPE_PERF_EVENT, 0, 0);
@@ -143,8 +142,7 @@ static void probe_bpf(struct features *f)
 		return;
 	close(fd);
 	f->tp_btf = f->btf && tp_btf_loads();
-	f->uprobe_multi = knows_link(ATTACH_UPROBE_MULTI);
-	f->uprobe_session = knows_link(ATTACH_UPROBE_SESSION);
+	features_probe_uprobes(f);
 }
 
 /* libbpf explains failed probes on stderr, which is not its to write to here. */
@@ -209,7 +207,7 @@ static void probe_rest(struct features *f)
 	f->kptr_restrict = read_int("/proc/sys/kernel/kptr_restrict", 0);
 	f->kallsyms = kallsyms_readable();
 	f->debug_files = debug_files_exist();
-	f->initial_pidns = !stat("/proc/self/ns/pid", &st) && st.st_ino == PID_INIT_INO;
+	f->initial_pidns = !stat("/proc/self/ns/pid", &st) && st.st_ino == PID_NAMESPACE_INITIAL;
 	f->memlock = UINT64_MAX;
 	if (!getrlimit(RLIMIT_MEMLOCK, &limit) && limit.rlim_cur != RLIM_INFINITY)
 		f->memlock = limit.rlim_cur;

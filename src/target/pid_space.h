@@ -13,6 +13,9 @@
 #include "base/bpf_shared.h"
 #include "base/error.h"
 
+/* Inode of the machine's own PID namespace (include/linux/proc_ns.h, PROC_PID_INIT_INO). */
+#define PID_NAMESPACE_INITIAL 0xEFFFFFFCu
+
 /* Returns -ESRCH if it is not in cprof's namespace, so that no system call or path can reach it. */
 int pid_from_proc(struct proc_pid from, pid_t *out) MUST_CHECK;
 struct proc_pid pid_to_proc(pid_t pid);

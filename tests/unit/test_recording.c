@@ -72,6 +72,8 @@ static int fake_read(struct collector *c, enum collect_range range, struct profi
 	CHECK_INT(p->sample_types.len, 0); /* each read gives a new one */
 	if (profile_add_sample_type(p, "samples", "count"))
 		return -ENOMEM;
+	/* No location is in it, so nothing looks into what it borrows. */
+	CHECK(profile_add_mapping(p, &(struct profile_mapping){.source = c}) >= 0);
 	return fake.reads_without_memory-- > 0 ? -ENOMEM : 0;
 }
 
@@ -165,6 +167,7 @@ TEST(recording, keeps_what_it_has_when_a_step_fails)
 	CHECK_INT(fake.stops, 1);
 	CHECK(!recording_profile(r, &p, &err));
 	CHECK_INT(p->duration_nanos, recording_elapsed_ns(r));
+	CHECK(!p->mappings.data[0].source); /* what it pointed to is gone with the collector */
 	profile_free(p);
 	recording_free(r);
 }

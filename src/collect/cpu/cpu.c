@@ -48,12 +48,12 @@ static int load(struct cpu_collector *c, struct error *err)
 /* Before the targets are listed, so that no child is forked unseen in between. */
 static int follow_processes(struct cpu_collector *c, struct error *err)
 {
-	c->skel->links.on_fork = bpf_program__attach(c->skel->progs.on_fork);
-	c->skel->links.on_exit = bpf_program__attach(c->skel->progs.on_exit);
-	if (!c->skel->links.on_fork || !c->skel->links.on_exit)
-		return error_set(err, -errno, "cannot follow forks and exits: %s",
-				 error_reason(errno));
-	return 0;
+	struct cpu_bpf *skel = c->skel;
+	const char *what = "follow forks and exits";
+	int code = bpf_session_attach(skel->progs.on_fork, &skel->links.on_fork, what, err);
+
+	return code ? code
+		    : bpf_session_attach(skel->progs.on_exit, &skel->links.on_exit, what, err);
 }
 
 static int cpu_prepare(struct collector *base, struct error *err)

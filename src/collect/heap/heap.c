@@ -202,16 +202,21 @@ static int follow_processes(struct heap_collector *c, struct error *err)
 {
 	struct heap_bpf *skel = c->skel;
 
-	skel->links.on_fork_live = bpf_program__attach(skel->progs.on_fork_live);
-	skel->links.on_exec_live = bpf_program__attach(skel->progs.on_exec_live);
-	skel->links.on_exit_live = bpf_program__attach(skel->progs.on_exit_live);
-	skel->links.on_fork = bpf_program__attach(skel->progs.on_fork);
-	skel->links.on_exit = bpf_program__attach(skel->progs.on_exit);
-	if (!skel->links.on_fork_live || !skel->links.on_exec_live || !skel->links.on_exit_live ||
-	    !skel->links.on_fork || !skel->links.on_exit)
-		return error_set(err, -errno, "cannot follow forks and exits: %s",
-				 error_reason(errno));
-	return 0;
+	const struct {
+		struct bpf_program *prog;
+		struct bpf_link **link;
+	} all[] = {
+		{skel->progs.on_fork_live, &skel->links.on_fork_live},
+		{skel->progs.on_exec_live, &skel->links.on_exec_live},
+		{skel->progs.on_exit_live, &skel->links.on_exit_live},
+		{skel->progs.on_fork, &skel->links.on_fork},
+		{skel->progs.on_exit, &skel->links.on_exit},
+	};
+	int code = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(all) && !code; i++)
+		code = bpf_session_attach(all[i].prog, all[i].link, "follow forks and exits", err);
+	return code;
 }
 
 /* ---- new processes, and new files in them ---- */
@@ -320,13 +325,13 @@ static int heap_prepare(struct collector *base, struct error *err)
 {
 	struct heap_collector *c = of(base);
 	struct needed_files needed = {0};
-	struct features f;
+	struct features f = {0};
 	int code;
 
 	if (c->opt.target->scope != TARGET_PROCESSES)
 		return error_set(err, -ENOTSUP,
 				 "cannot put probes into every process: name some with -p or -n");
-	features_probe(&f);
+	features_probe_uprobes(&f);
 	code = translator_refuse_command(c->opt.command, err);
 	if (!code)
 		code = choose_way(c, &f, err);

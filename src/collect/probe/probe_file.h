@@ -14,8 +14,6 @@
 #include "elf/elf_file.h"
 #include "target/allocator.h"
 
-typedef VEC(struct uprobe_place) uprobe_places;
-
 struct probe_file {
 	u64 inode;
 	u32 dev_major, dev_minor;

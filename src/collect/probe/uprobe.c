@@ -16,13 +16,6 @@
 #define CLOSERS 32
 #define PMU_RETURN 1 /* .../uprobe/format/retprobe: config:0 */
 
-/* BPF_LINK_CREATE for uprobes, as linux/bpf.h has it since 6.6. */
-struct link_create {
-	u32 prog_fd, target_fd, attach_type, flags;
-	u64 path, offsets, ref_ctr_offsets, cookies;
-	u32 cnt, multi_flags, pid, pad;
-};
-
 const char *uprobe_way_name(enum uprobe_way way)
 {
 	static const char *const names[] = {[UPROBE_WAY_PERF] = "perf events",
@@ -44,7 +37,7 @@ static int attach_link(int prog_fd, enum uprobe_type type, const char *path, pid
 		       const struct uprobe_place *places, u32 n, uprobe_fds *fds)
 {
 	VEC(u64) offsets = {0}, cookies = {0};
-	struct link_create attr = {
+	struct uprobe_link_create attr = {
 		.prog_fd = (u32)prog_fd,
 		.attach_type = type == UPROBE_SESSION ? UPROBE_ATTACH_SESSION : UPROBE_ATTACH_MULTI,
 		.path = (u64)(uintptr_t)path,

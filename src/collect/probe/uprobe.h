@@ -12,6 +12,7 @@
 
 #include "base/types.h"
 #include "base/vec.h"
+#include "collect/uprobe_link.h"
 
 enum uprobe_type {
 	UPROBE_ENTRY,
@@ -28,15 +29,12 @@ enum uprobe_way {
 
 const char *uprobe_way_name(enum uprobe_way way); /* "perf events" */
 
-/* enum bpf_attach_type of linux/bpf.h, which Debian 12's does not have yet. */
-#define UPROBE_ATTACH_MULTI 48
-#define UPROBE_ATTACH_SESSION 57
-
 struct uprobe_place {
 	u64 offset; /* in the file */
 	u64 cookie; /* what bpf_get_attach_cookie() gives */
 };
 
+typedef VEC(struct uprobe_place) uprobe_places;
 typedef VEC(int) uprobe_fds;
 
 /*

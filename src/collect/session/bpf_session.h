@@ -40,6 +40,10 @@ void bpf_session_free(struct bpf_session *s);
 int bpf_session_discover(struct bpf_session *s, struct bpf_program *list_mappings,
 			 char *const *extra, struct error *err) MUST_CHECK;
 
+/* Attaches a program that was loaded, for "cannot WHAT: REASON". `*link` belongs to the skeleton. */
+int bpf_session_attach(struct bpf_program *prog, struct bpf_link **link, const char *what,
+		       struct error *err) MUST_CHECK;
+
 /* Hears another ring buffer, too, while polling. `fn`: as libbpf has it. */
 int bpf_session_listen(struct bpf_session *s, int ring_fd, ring_buffer_sample_fn fn,
 		       void *arg) MUST_CHECK;

@@ -10,9 +10,8 @@
 #include "collect/session/bpf_session.h"
 #include "base/clock.h"
 #include "collect/session/module_store.h"
-#include "collect/events.h"
+#include "target/pid_space.h"
 
-#define PIDNS_INITIAL 0xEFFFFFFCu /* include/linux/proc_ns.h: PROC_PID_INIT_INO */
 #define CGROUP_UNIFIED ~0u
 #define MIN_KEYS 1024u
 #define MAX_KEYS 65536u
@@ -129,7 +128,7 @@ static void configure_pidns(struct sample_config *settings)
 	if (stat("/proc/self/ns/pid", &st))
 		return;
 	settings->pidns_inode = (u32)st.st_ino;
-	settings->pidns_nested = settings->pidns_inode != PIDNS_INITIAL;
+	settings->pidns_nested = settings->pidns_inode != PID_NAMESPACE_INITIAL;
 }
 
 int bpf_session_configure(struct bpf_object *obj, const struct collect_options *opt,
@@ -156,6 +155,13 @@ int bpf_session_configure(struct bpf_object *obj, const struct collect_options *
 	settings->kernel = opt->kernel;
 	configure_pidns(settings);
 	return t->scope == TARGET_CGROUP ? configure_cgroup(&t->cgroup, settings, err) : 0;
+}
+
+int bpf_session_attach(struct bpf_program *prog, struct bpf_link **link, const char *what,
+		       struct error *err)
+{
+	*link = bpf_program__attach(prog);
+	return *link ? 0 : error_set(err, -errno, "cannot %s: %s", what, error_reason(errno));
 }
 
 #define KERNEL_TYPES "/sys/kernel/btf/vmlinux"

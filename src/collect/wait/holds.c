@@ -109,16 +109,21 @@ static int follow(struct holds_collector *c, struct error *err)
 {
 	struct holds_bpf *skel = c->skel;
 
-	skel->links.on_fork = bpf_program__attach(skel->progs.on_fork);
-	skel->links.on_exit = bpf_program__attach(skel->progs.on_exit);
-	skel->links.on_come = bpf_program__attach(skel->progs.on_come);
-	skel->links.on_exit_holds = bpf_program__attach(skel->progs.on_exit_holds);
-	skel->links.on_exec_holds = bpf_program__attach(skel->progs.on_exec_holds);
-	if (!skel->links.on_fork || !skel->links.on_exit || !skel->links.on_come ||
-	    !skel->links.on_exit_holds || !skel->links.on_exec_holds)
-		return error_set(err, -errno, "cannot follow the scheduler: %s",
-				 error_reason(errno));
-	return 0;
+	const struct {
+		struct bpf_program *prog;
+		struct bpf_link **link;
+	} all[] = {
+		{skel->progs.on_fork, &skel->links.on_fork},
+		{skel->progs.on_exit, &skel->links.on_exit},
+		{skel->progs.on_come, &skel->links.on_come},
+		{skel->progs.on_exit_holds, &skel->links.on_exit_holds},
+		{skel->progs.on_exec_holds, &skel->links.on_exec_holds},
+	};
+	int code = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(all) && !code; i++)
+		code = bpf_session_attach(all[i].prog, all[i].link, "follow the scheduler", err);
+	return code;
 }
 
 static int make_probes(struct holds_collector *c, const struct features *f, struct error *err)
@@ -149,13 +154,13 @@ static int holds_prepare(struct collector *base, struct error *err)
 {
 	struct holds_collector *c = of(base);
 	struct needed_files needed = {0};
-	struct features f;
+	struct features f = {0};
 	int code;
 
 	if (c->opt.target->scope != TARGET_PROCESSES)
 		return error_set(err, -ENOTSUP,
 				 "cannot put probes into every process: name some with -p or -n");
-	features_probe(&f);
+	features_probe_uprobes(&f);
 	c->links = f.uprobe_multi && !wants_events(&c->opt);
 	code = translator_refuse_command(c->opt.command, err);
 	if (!code)

@@ -56,8 +56,6 @@ static const struct hold_function {
 	{"sem_post", HOLD_UNLOCK, HOLD_SEMAPHORE},
 };
 
-typedef VEC(struct uprobe_place) uprobe_places;
-
 struct hold_file {
 	u64 inode;
 	u32 dev_major, dev_minor;

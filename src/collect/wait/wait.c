@@ -198,10 +198,7 @@ static int load(struct wait_collector *c, struct error *err)
 
 static int attach(struct bpf_program *prog, struct bpf_link **link, struct error *err)
 {
-	*link = bpf_program__attach(prog);
-	if (*link)
-		return 0;
-	return error_set(err, -errno, "cannot follow the scheduler: %s", error_reason(errno));
+	return bpf_session_attach(prog, link, "follow the scheduler", err);
 }
 
 static int wait_prepare(struct collector *base, struct error *err)

@@ -53,10 +53,13 @@ static int prepare(struct collector *base, struct error *err)
 
 	if (code)
 		return code;
-	c->skel->links.on_fork = bpf_program__attach(c->skel->progs.on_fork);
-	c->skel->links.on_exit = bpf_program__attach(c->skel->progs.on_exit);
-	if (!c->skel->links.on_fork || !c->skel->links.on_exit)
-		return error_set(err, -EIO, "cannot follow forks and exits");
+	code = bpf_session_attach(c->skel->progs.on_fork, &c->skel->links.on_fork, "follow forks",
+				  err);
+	if (!code)
+		code = bpf_session_attach(c->skel->progs.on_exit, &c->skel->links.on_exit,
+					  "follow exits", err);
+	if (code)
+		return code;
 	if (c->opt.command)
 		needed_files_of(c->opt.command, c->opt.readers, &needed);
 	code = bpf_session_discover(c->session, c->skel->progs.list_mappings, needed.paths, err);
@@ -68,8 +71,8 @@ static int start(struct collector *base, struct error *err)
 {
 	struct yields_collector *c = of(base);
 
-	c->skel->links.on_syscall = bpf_program__attach(c->skel->progs.on_syscall);
-	return c->skel->links.on_syscall ? 0 : error_set(err, -EIO, "cannot watch system calls");
+	return bpf_session_attach(c->skel->progs.on_syscall, &c->skel->links.on_syscall,
+				  "watch system calls", err);
 }
 
 static int poll_session(struct collector *base, int timeout_ms)
@@ -86,7 +89,7 @@ static void stop(struct collector *base)
 	bpf_session_drain(c->session);
 }
 
-static int fd(struct collector *base)
+static int session_fd(struct collector *base)
 {
 	return bpf_session_fd(of(base)->session);
 }
@@ -94,14 +97,14 @@ static int fd(struct collector *base)
 static int read_profile(struct collector *base, enum collect_range range, struct profile *p,
 			struct error *err)
 {
-	struct bpf_session *session = of(base)->session;
+	struct yields_collector *c = of(base);
 	int code = profile_add_sample_type(p, "yields", "count");
 
 	if (!code)
 		code = profile_add_sample_type(p, "weight", "count");
 	if (!code)
-		code = bpf_session_begin_reading(session, range);
-	return code ? code : bpf_session_read(session, range, NULL, p, err);
+		code = bpf_session_begin_reading(c->session, range);
+	return code ? code : bpf_session_read(c->session, range, NULL, p, err);
 }
 
 static void shrink(struct collector *base)
@@ -133,7 +136,7 @@ static int collector_new(const struct collect_options *opt, struct collector **o
 						 .prepare = prepare,
 						 .start = start,
 						 .poll = poll_session,
-						 .fd = fd,
+						 .fd = session_fd,
 						 .stop = stop,
 						 .read = read_profile,
 						 .shrink = shrink,
