@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /*
- * Why a thread leaves the CPU: from its state, the system call that it is in (arch/syscalls.h) and the kind of file that call is about.
+ * Why a thread leaves the CPU: from its state, the system call that it is in (arch/syscalls.h) and
+ * the kind of file that call is about.
  */
 #ifndef CPROF_BPF_CAUSE_BPF_H
 #define CPROF_BPF_CAUSE_BPF_H
@@ -61,7 +62,7 @@ static __always_inline bool is_dead(struct task_struct *task)
 	return BPF_CORE_READ(task, exit_state) || (task_state(task) & TASK_DEAD);
 }
 
-/* try_to_wake_up() has set this before the sleeper was quite off its CPU. */
+/* try_to_wake_up() has set this before the sleeper had left its CPU completely. */
 static __always_inline bool is_waking(struct task_struct *task)
 {
 	return task_state(task) & TASK_WAKING;
@@ -101,15 +102,16 @@ static __always_inline enum wait_cause cause_of_file(struct task_struct *task, u
 }
 
 /*
- * Whether the value that a futex call waits to see changed says "locked, with waiters" in a lock where the
- * quickest wins: 2 (glibc, Rust; with a bit more, rwlocks) or the bit of robust futexes and musl.
+ * Returns whether the value that a futex call expects means "locked, with waiters" in a lock that
+ * goes to the fastest thread: 2 (glibc, Rust; with another bit, rwlocks) or the bit of robust
+ * futexes and musl.
  */
 static __always_inline bool waits_for_locked(u64 value)
 {
 	return ((u32)value & ~1u) == 2 || ((u32)value & FUTEX_WAITERS);
 }
 
-/* The word that a futex call waits on; false when it does something else. */
+/* Finds the word that a futex call waits on; false if the call does something else. */
 static __always_inline bool futex_wait_word(const struct pt_regs *regs, struct thread_wait *t)
 {
 	u64 word = arch_syscall_arg(regs, 0);
@@ -154,7 +156,7 @@ static __always_inline enum wait_cause cause_of_syscall(struct task_struct *task
 	case SYS_FUTEX_WAIT:
 	case SYS_FUTEX_WAITV:
 		return futex_wait_word(regs, t) ? WAIT_LOCK : WAIT_OTHER;
-	case SYS_RESTART: /* what a signal interrupted goes on */
+	case SYS_RESTART: /* this resumes a call that a signal interrupted */
 		return t->slept == WAIT_NONE ? WAIT_OTHER : t->slept;
 	case SYS_NANOSLEEP:
 	case SYS_CLOCK_NANOSLEEP:
@@ -218,7 +220,7 @@ static __always_inline void find_cause(struct task_struct *task, struct thread_w
 	} else if (!regs) {
 		t->cause = WAIT_OTHER;
 	} else if (arch_syscall(regs) < 0) {
-		/* Not in a system call: what sleeps for user code is the page fault. */
+		/* Outside of system calls, only a page fault sleeps for user code. */
 		t->cause = WAIT_FAULT;
 	} else {
 		t->sp = arch_sp(regs);
@@ -228,7 +230,8 @@ static __always_inline void find_cause(struct task_struct *task, struct thread_w
 	}
 }
 
-/* Whether this thread is in a call that lets `sleeper` go on: a futex wake, or its own end (join). */
+/* Returns whether this thread is in a call that lets `sleeper` continue: a futex wake, or its own
+ * exit (join). */
 static __always_inline bool releases_futex(struct task_struct *task, struct task_struct *sleeper)
 {
 	const struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
-/* What is counted, and under which key. */
+/* Counts samples, and decides under which key. */
 #ifndef CPROF_BPF_COUNT_BPF_H
 #define CPROF_BPF_COUNT_BPF_H
 
-/* What is counted together, as far as the user asked to tell samples apart. */
+/* Fills in what is counted together, as far as the user wants to distinguish samples. */
 static __always_inline void fill_key(struct sample_key *key, const struct stack_walk *st)
 {
 	u64 id = bpf_get_current_pid_tgid();
 
 	__builtin_memset(key, 0, sizeof(*key));
 	key->stack = stack_number(st, (struct global_pid){id >> 32});
-	/* JIT addresses mean something in one process only. */
+	/* JIT addresses have a meaning in one process only. */
 	if (settings.by_tgid || st->has_anon)
 		key->tgid.nr = id >> 32;
 	if (settings.by_tid)
@@ -25,7 +25,7 @@ static __always_inline struct sample_count *active_count(const struct sample_key
 				     : bpf_map_lookup_elem(&counts_a, key);
 }
 
-/* False: another CPU has made the entry meanwhile, or there is no room. */
+/* It is false if another CPU has made the entry meanwhile, or if the map is full. */
 static __always_inline bool count_insert(const struct sample_key *key,
 					 const struct sample_count *first)
 {
@@ -41,7 +41,7 @@ static __always_inline bool count_insert(const struct sample_key *key,
 	return true;
 }
 
-/* Adds to `count`, which active_count() has found for the key; NULL: the entry is made. */
+/* Adds to `count`, which active_count() has found for the key; if it is NULL, the entry is made. */
 static __always_inline void count_at(struct sample_count *count, const struct sample_key *key,
 				     u64 samples, u64 weight)
 {
@@ -62,7 +62,7 @@ static __always_inline void count_at(struct sample_count *count, const struct sa
 		__sync_fetch_and_add(&count->weight, weight);
 }
 
-/* Under a key whose frames have been sent, perhaps before the maps were changed. */
+/* Adds to a key whose frames have been sent, perhaps before the maps were changed. */
 static __always_inline void count_add(const struct sample_key *key, u64 samples, u64 weight)
 {
 	count_at(active_count(key), key, samples, weight);

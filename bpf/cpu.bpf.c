@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
-/* cprof cpu: a perf event ticks, the running task's stack is counted. */
+/* Implements cprof cpu: at each tick of a perf event, the running task's stack is counted. */
 #include "vmlinux.h"
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /*
- * What the walker (unwind.h) asks of its surroundings, answered in the kernel: the target's memory, the
- * tables, and which module lies at an address.
+ * Provides in the kernel what the walker (unwind.h) needs: the target's memory, the tables, and the
+ * module at an address.
  */
 #ifndef CPROF_BPF_ENV_BPF_H
 #define CPROF_BPF_ENV_BPF_H
@@ -47,7 +47,7 @@ static __always_inline u64 env_thread_pointer(void)
 	return arch_thread_pointer(bpf_get_current_task_btf());
 }
 
-#define HIDDEN_RETURNS_MAX 32 /* of MAX_URETPROBE_DEPTH, 64: what lies deeper stays hidden */
+#define HIDDEN_RETURNS_MAX 32 /* of MAX_URETPROBE_DEPTH, 64; deeper ones stay hidden */
 #define LEFT_RETURNS_MAX 4
 
 static __always_inline u64 hidden_in_notes(struct return_instance *ri, u32 n, u64 slot)
@@ -61,8 +61,9 @@ static __always_inline u64 hidden_in_notes(struct return_instance *ri, u32 n, u6
 }
 
 /*
- * The newest notes come first, and several of one call have the same address. Since 6.14 one that was
- * taken off waits in a pool, the last one first, with its content.
+ * The newest entries of the kernel's list come first, and several of one call have the same
+ * address. Since 6.14 an entry that was removed waits in a pool, with the last one first and its
+ * contents unchanged.
  */
 static __always_inline u64 env_hidden_return(u64 slot, bool left)
 {
@@ -78,8 +79,9 @@ static __always_inline u64 env_hidden_return(u64 slot, bool left)
 }
 
 /*
- * Asks user space for a table, once per file; until it is there, stacks through it are pending. False:
- * the process is outside of cprof's PID namespace, where user space reaches none of its files.
+ * Requests a table from user space, once per file; until it is loaded, stacks through it are
+ * pending. It is false if the process is outside of cprof's PID namespace, where user space cannot
+ * reach its files.
  */
 static __always_inline bool module_request(const struct vma_found *vma)
 {
@@ -99,11 +101,13 @@ static __always_inline bool module_request(const struct vma_found *vma)
 		return true;
 	stat_add(STAT_MODULE_MISSES, 1);
 	if (bpf_ringbuf_output(&records, &record, sizeof(record), BPF_RB_FORCE_WAKEUP))
-		bpf_map_delete_elem(&modules, &vma->inode); /* ring full: ask again next time */
+		/* The ring is full, so the next sample requests it again. */
+		bpf_map_delete_elem(&modules, &vma->inode);
 	return true;
 }
 
-/* User space lets go of modules that no program has met for a while. */
+/* Records that a program saw the module, because user space lets go of modules that no program has
+ * seen for a while. */
 static __always_inline void module_mark(u32 module)
 {
 	const struct modules_state *state = modules_state();
@@ -114,7 +118,7 @@ static __always_inline void module_mark(u32 module)
 		mt->met = (u32)state->epoch;
 }
 
-/* Turns a mapping into a module number and the distance to its offsets. */
+/* Converts a mapping to a module number and the distance to its offsets. */
 static __always_inline bool range_of(struct stack_walk *st, struct mm_struct *mm,
 				     const struct vma_found *vma, struct vma_range *out)
 {

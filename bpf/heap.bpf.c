@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /*
- * cprof heap, cprof allocs: probes on the functions of allocators. Which allocations are sampled is
- * decided when they are asked for, by a Poisson process over the bytes of each thread; only those
- * pay for a return probe and a stack. Blocks that were sampled are kept until they are freed.
+ * Implements cprof heap and cprof allocs with probes on the functions of allocators. A Poisson
+ * process over the bytes of each thread decides at the call which allocations are sampled, and only
+ * those pay for a return probe and a stack. Sampled blocks are kept until they are freed.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_core_read.h>
@@ -19,7 +19,8 @@ char LICENSE[] SEC("license")
 const volatile struct heap_config heap;
 
 /*
- * Set once by user space: probes are removed one by one, and what some still see would not add up.
+ * User space sets this once, because probes are removed one by one, and what some of them still see
+ * would not add up.
  */
 u32 stopped;
 
@@ -40,7 +41,7 @@ struct {
 /* ---- a sampled allocation, with its stack ---- */
 
 struct allocation {
-	u64 address, size, weight; /* address 0: the block is not followed */
+	u64 address, size, weight; /* if the address is 0, the block is not followed */
 	enum heap_cause cause;
 };
 
@@ -54,7 +55,7 @@ static __always_inline void count_allocation(struct sample_key *key, const struc
 		block_new(a->address, task, key, a->weight);
 }
 
-/* False: lost, and counted as that. */
+/* It is false if the stack is lost, which is counted. */
 static __noinline bool take_stack(struct pt_regs *regs, struct sample_key *key,
 				  enum stack_place place, u64 slot)
 {
@@ -79,9 +80,9 @@ static __always_inline struct heap_thread *thread_of(struct task_struct *task)
 }
 
 /*
- * A function may jump to another one (realloc of nothing to malloc): the call then counts twice, at the
- * same place of the stack with the same return address. To know, a function that may leaves both
- * behind.
+ * An allocation function may tail-call another (realloc(NULL) jumps to malloc). Both probes then
+ * fire with the same stack pointer and return address. The first one records both, so that the
+ * second one can recognize that it belongs to the same call.
  */
 static __always_inline bool jumped_to(const struct heap_thread *t, const struct heap_site *site,
 				      const struct pt_regs *regs)
@@ -123,7 +124,7 @@ static __always_inline void count_block(struct heap_thread *t, u64 address,
 	count_allocation(&t->key, &a, task);
 }
 
-/* Nothing will tell what it returns: it counts now, and its block is not followed. */
+/* Its return will not be seen, so the call counts now, and its block is not followed. */
 static __always_inline bool count_unfollowed(struct heap_thread *t, struct pt_regs *regs, u64 slot,
 					     struct task_struct *task)
 {
@@ -137,8 +138,8 @@ static __always_inline bool count_unfollowed(struct heap_thread *t, struct pt_re
 }
 
 /*
- * A place of its own will tell when the call returns; its stack is taken here, where all registers
- * are.
+ * A breakpoint inside the function will show when the call returns. Its stack is taken here, where
+ * all registers are valid.
  */
 static __always_inline bool wait_for_result(struct heap_thread *t, struct pt_regs *regs, u64 slot)
 {
@@ -167,8 +168,8 @@ static __always_inline bool wait_for_return(struct heap_thread *t, struct pt_reg
 }
 
 /*
- * A call that waits for a place of its own jumped to a function that has a return probe. True: that
- * one is wanted for it.
+ * A call that waits for a breakpoint inside it has jumped to a function with a return probe. It is
+ * true if that return probe should be used for the call.
  */
 static __always_inline bool takes_over(struct heap_thread *t, const struct heap_site *site,
 				       u64 slot, struct task_struct *task)
@@ -181,7 +182,7 @@ static __always_inline bool takes_over(struct heap_thread *t, const struct heap_
 	return true;
 }
 
-/* An allocating call begins; true when a return probe is wanted. */
+/* Handles the start of an allocating call; true if a return probe is wanted. */
 static __always_inline bool alloc_begins(struct pt_regs *regs, const struct heap_site *site,
 					 struct task_struct *task)
 {
@@ -217,7 +218,7 @@ static __always_inline bool alloc_begins(struct pt_regs *regs, const struct heap
 	return wait_for_return(t, regs, slot, task);
 }
 
-/* The block that a call gave; 0: it failed. */
+/* Returns the block that a call allocated, or 0 if it failed. */
 static __always_inline u64 block_given(const struct heap_thread *t, u64 result)
 {
 	u64 address = result;
@@ -234,7 +235,8 @@ static __always_inline void alloc_ends(struct pt_regs *regs, struct task_struct 
 	struct heap_thread *t = thread_of(task);
 	u64 address;
 
-	/* Its return address has been taken from the stack; a nested call's lies deeper. */
+	/* Its return address has already been popped from the stack; that of a nested call is
+	 * deeper. */
 	if (!t || !t->armed_sp || t->armed_return || arch_sp(regs) <= t->armed_sp)
 		return;
 	t->armed_sp = 0;
@@ -258,7 +260,7 @@ static __always_inline struct heap_site *site_of(void *ctx)
 
 extern bool bpf_session_is_return(void) __ksym __weak;
 
-/* Entry and return in one, from 6.13 on: a result of 1 leaves the return alone. */
+/* This handles entry and return since Linux 6.13; a result of 1 does not probe the return. */
 SEC("kprobe")
 int on_session(struct pt_regs *ctx)
 {
@@ -296,7 +298,7 @@ int on_return(struct pt_regs *ctx)
 	return 0;
 }
 
-/* Where the result of a function is known, in its own code. */
+/* This runs where the result of a function is known, inside its own code. */
 SEC("kprobe")
 int on_result(struct pt_regs *ctx)
 {
@@ -334,7 +336,7 @@ int on_free(struct pt_regs *ctx)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct heap_site *site = site_of(ctx);
 
-	/* A sampler's probes are hit by whoever has it preloaded. */
+	/* The probes of a sampler are hit by every process that has preloaded it. */
 	if (!site || stopped || !is_target(task))
 		return 0;
 	stat_add(STAT_HEAP_FREES, 1);
@@ -342,7 +344,7 @@ int on_free(struct pt_regs *ctx)
 	return 0;
 }
 
-/* ---- samplers of the target's own (otel_memory probes) ---- */
+/* ---- the target's own samplers (otel_memory probes) ---- */
 
 SEC("kprobe")
 int on_weighed(struct pt_regs *ctx)

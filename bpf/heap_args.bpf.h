@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
-/* Arguments of a probed function: in registers, nearly always, else where a static probe says. */
+/* Reads arguments of a probed function. They are nearly always in registers, and otherwise where a
+ * static probe says. */
 #ifndef CPROF_BPF_HEAP_ARGS_BPF_H
 #define CPROF_BPF_HEAP_ARGS_BPF_H
 

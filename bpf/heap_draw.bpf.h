@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /*
- * Which allocations are sampled: a Poisson process over the bytes that a thread asks for, as Go, jemalloc
- * and tcmalloc draw it. In fixed point: BPF has no floating point.
+ * Decides which allocations are sampled: a Poisson process over the bytes that a thread allocates,
+ * as in Go, jemalloc and tcmalloc. It uses fixed point, because BPF has no floating point.
  */
 #ifndef CPROF_BPF_HEAP_DRAW_BPF_H
 #define CPROF_BPF_HEAP_DRAW_BPF_H
 
 struct heap_distance { /* of a thread */
 	s64 left; /* bytes to the next sample */
-	u64 random; /* state of a xorshift generator; 0: not begun */
+	u64 random; /* state of a xorshift generator; 0 if it has not started */
 };
 
 static __always_inline u64 random_next(struct heap_distance *t)
@@ -24,7 +24,7 @@ static __always_inline u64 random_next(struct heap_distance *t)
 	return x;
 }
 
-/* log2(x), x from 1 on, with HEAP_LOG_ONE bits behind the point. */
+/* Returns log2(x) for x from 1 on, with HEAP_LOG_ONE bits after the point. */
 static __always_inline u64 log2_of(u32 x)
 {
 	u32 whole = 0, rest = x, index, low, high, part;
@@ -36,7 +36,7 @@ static __always_inline u64 log2_of(u32 x)
 			rest >>= step;
 		}
 	}
-	rest = x << ((31 - whole) & 31); /* the leading one at bit 31 */
+	rest = x << ((31 - whole) & 31); /* the leading one is at bit 31 */
 	index = rest >> (31 - HEAP_LOG_BITS) & ((1u << HEAP_LOG_BITS) - 1);
 	low = heap.log2_table[index];
 	high = heap.log2_table[index + 1];
@@ -44,13 +44,14 @@ static __always_inline u64 log2_of(u32 x)
 	return ((u64)whole << HEAP_LOG_ONE) + low + ((u64)(high - low) * part >> 15);
 }
 
-#define LN2 45426ull /* ln 2, 16 bits behind the point */
+#define LN2 45426ull /* ln 2, with 16 bits after the point */
 
-/* The distance to the next sample: exponential, with the rate as its mean. */
+/* Draws the distance to the next sample, which is exponentially distributed with the rate as its
+ * mean. */
 static __always_inline s64 draw_distance(struct heap_distance *t)
 {
 	u32 uniform = (u32)(random_next(t) >> 32) | 1;
-	u64 bits = (32ull << HEAP_LOG_ONE) - log2_of(uniform); /* -log2 of what is in (0, 1] */
+	u64 bits = (32ull << HEAP_LOG_ONE) - log2_of(uniform); /* -log2 of a number in (0, 1] */
 
 	return (s64)((bits * LN2 >> 16) * heap.rate >> HEAP_LOG_ONE) + 1;
 }
@@ -62,7 +63,7 @@ static __always_inline bool is_sampled(struct heap_distance *t, u64 size)
 	if (!t->random)
 		t->left = draw_distance(t);
 	if (size > 1ull << 62)
-		return false; /* it will fail */
+		return false; /* the allocation will fail */
 	t->left -= (s64)size;
 	if (t->left > 0)
 		return false;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /*
- * The sampled blocks that are alive, by process and address. A child inherits its parent's; a process
- * that runs another program loses all.
+ * Keeps the sampled blocks that are alive, by process and address. A child inherits those of its
+ * parent, and a process that runs another program loses all.
  */
 #ifndef CPROF_BPF_HEAP_LIVE_BPF_H
 #define CPROF_BPF_HEAP_LIVE_BPF_H
@@ -15,8 +15,8 @@ struct {
 } live SEC(".maps");
 
 /*
- * In front of `live`: most frees are of blocks that were never sampled, and a bit says so in a few
- * nanoseconds. Bits are only set; user space makes the map when it starts.
+ * This filter is in front of `live`. Most frees are of blocks that were never sampled, and a bit
+ * shows that in a few nanoseconds. Bits are only ever set; user space makes the map when it starts.
  */
 #define FILTER_WORDS 65536u
 
@@ -55,8 +55,8 @@ static __always_inline void filter_add(u64 address, struct global_pid tgid)
 }
 
 /*
- * The processes that have, or have had, blocks in `live`: of others nothing need be looked for when they run another
- * program or end, as most children do. Goes with the process.
+ * The processes that have, or have had, blocks in `live`: of others nothing need be looked for when
+ * they run another program or end, as most children do. Goes with the process.
  */
 #define HOLDER_HAS 1u
 #define HOLDER_INHERITED 2u
@@ -91,12 +91,12 @@ static __always_inline bool is_holder(struct global_pid tgid, u32 flag)
 	return holders_full || (known && (*known & flag));
 }
 
-/* In the map, of all processes; user space reads them, too. */
+/* Number of blocks in the map, of all processes; user space reads it as well. */
 u64 live_blocks;
-u64 live_inherited; /* copies that were made for children, ever */
-u64 live_bytes; /* that they stand for, roughly: what finds the peak */
+u64 live_inherited; /* how many copies were ever made for children */
+u64 live_bytes; /* the bytes that they represent, roughly; used to find the peak */
 
-/* A block stands for at least the bytes between two samples. */
+/* A block represents at least the bytes between two samples. */
 static __always_inline u64 bytes_meant(const struct heap_live *value)
 {
 	u64 size = value->weight > 1 ? value->weight : value->key.object;
@@ -108,7 +108,7 @@ static __always_inline bool live_put(const struct heap_block *block, struct heap
 {
 	struct heap_live *old = bpf_map_lookup_elem(&live, block);
 
-	/* An old entry means that the block's end was missed: the new one replaces it. */
+	/* An old entry means that the free of that block was missed, so the new one replaces it. */
 	if (old)
 		__sync_fetch_and_sub(&live_bytes, bytes_meant(old));
 	if (bpf_map_update_elem(&live, block, value, BPF_ANY)) {
@@ -133,7 +133,7 @@ static __always_inline bool live_take(struct heap_block *block)
 	return true;
 }
 
-/* Of a process, whichever thread it is; exec does not change it. */
+/* Returns the start of a process, whichever thread this is; exec does not change it. */
 static __always_inline u32 process_began(struct task_struct *task)
 {
 	return (u32)(BPF_CORE_READ(task, group_leader, start_time) >> 20);
@@ -185,7 +185,8 @@ struct {
 	__uint(max_entries, 64 << 10);
 } new_processes SEC(".maps");
 
-/* At once: until user space has looked, a new process' allocations are not seen. */
+/* The process is reported at once, because its allocations are not seen until user space has
+ * examined it. */
 static __always_inline void report_new_process(struct task_struct *task, bool exec)
 {
 	struct new_process new_process = {.tgid = proc_tgid(task), .exec = exec};
@@ -198,7 +199,7 @@ static __always_inline void report_new_process(struct task_struct *task, bool ex
 
 struct live_walk {
 	struct heap_block parent,
-		child; /* or the process whose blocks end, in `parent`; no address */
+		child; /* or, in `parent`, the process whose blocks end; then without an address */
 	u32 inherited_only, pad;
 };
 
@@ -236,8 +237,9 @@ static long forget_block(void *map, struct heap_block *block, struct heap_live *
 }
 
 /*
- * Copying a block takes about a microsecond, and fork returns neither in the parent nor in the child before all are
- * copied. So where there are more than this many, a child begins without: it is counted, and the user is told.
+ * Copying a block takes about a microsecond, and fork returns neither in the parent nor in the
+ * child before all are copied. So where there are more than this many, a child begins without: it
+ * is counted, and the user is told.
  */
 #define INHERIT_MAX 65536u
 
@@ -253,13 +255,13 @@ static __always_inline void inherit_blocks(struct live_walk *walk)
 	holder_add(walk->child.tgid, HOLDER_HAS | HOLDER_INHERITED);
 }
 
-/* Before the child runs, in its parent: fork returns to neither until this is done. */
+/* This runs in the parent before the child runs, and fork returns to neither until it is done. */
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork_live, struct task_struct *parent, struct task_struct *child)
 {
 	struct live_walk walk = {.parent = block_of(0, parent), .child = block_of(0, child)};
 
-	/* vfork's child uses its parent's memory until it execs. */
+	/* A vfork child uses its parent's memory until it calls exec. */
 	if (!settings.follow_children || walk.parent.tgid.nr == walk.child.tgid.nr ||
 	    parent->mm == child->mm || !bpf_map_lookup_elem(&targets, &walk.parent.tgid))
 		return 0;
@@ -282,7 +284,8 @@ int BPF_PROG(on_exec_live, struct task_struct *task)
 	return 0;
 }
 
-/* What a process still held when it ended is shown; what it had from its parent only is not. */
+/* Blocks that a process still held when it ended are shown, except those that it had only inherited
+ * from its parent. */
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit_live, struct task_struct *task)
 {

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /*
- * How a sampled call is seen to return. By a return probe, where nothing can leave the function but
- * its return; by breakpoints inside the function, at places where the result is known, everywhere
- * else (src/collect/probe/return_site.h).
+ * Sees that a sampled call returns. A return probe does it if the function can be left only by a
+ * return. Everywhere else breakpoints inside the function do it, at places where the result is
+ * known (src/collect/probe/return_site.h).
  */
 #ifndef CPROF_BPF_HEAP_RETURN_BPF_H
 #define CPROF_BPF_HEAP_RETURN_BPF_H
 
-/* Where the return address of a call lies: its probe may come after the function has pushed something. */
+/* Where the return address of a call lies: its probe may come after the function has pushed
+ * something. */
 static __always_inline u64 call_slot(const struct pt_regs *regs, const struct heap_site *site)
 {
 	return arch_sp(regs) + site->stack_bytes;
@@ -25,12 +26,12 @@ static __always_inline struct return_instance *first_return(struct task_struct *
 }
 
 /*
- * A new return probe makes the kernel drop its notes of all earlier ones that lie below the stack
- * pointer: it takes them for left behind by longjmp (kernel/events/uprobes.c,
- * cleanup_return_instances). When one of them still waits, on another stack, its function would
- * return into SIGILL. What its return address is now says nothing: the trampoline, which a signal
- * may interrupt, begins by overwriting it. And nothing that has a return probe of ours is left
- * otherwise.
+ * A new return probe makes the kernel drop its entries for all earlier ones below the stack
+ * pointer, because it takes them for left behind by longjmp (kernel/events/uprobes.c,
+ * cleanup_return_instances). If one of them is still pending, on another stack, its function would
+ * return into SIGILL. The present value of its return address proves nothing, because the
+ * trampoline, which a signal may interrupt, begins by overwriting it. And nothing that has a return
+ * probe of ours can be left in another way.
  */
 static __always_inline bool returns_elsewhere(struct task_struct *task, u64 sp)
 {
@@ -41,24 +42,25 @@ static __always_inline bool returns_elsewhere(struct task_struct *task, u64 sp)
 		if (!ri)
 			return false;
 		stack = BPF_CORE_READ(ri, stack);
-		/* At sp itself lies the return address of the call that has just begun. */
+		/* The return address of the call that has just begun is at sp itself. */
 		if (stack != sp)
-			return stack < sp; /* above it the kernel looks no further, either */
+			return stack < sp; /* above it the kernel does not look further, either */
 		ri = BPF_CORE_READ(ri, next);
 	}
 	return true;
 }
 
-/* Bits of thread_info.syscall_work (include/linux/thread_info.h, enum syscall_work_bit). */
+/* These are bits of thread_info.syscall_work (include/linux/thread_info.h, enum
+ * syscall_work_bit). */
 #define SYSCALL_WORK_TRACE (1ul << 2)
 #define SYSCALL_WORK_EMU (1ul << 3)
 #define SYSCALL_WORK_USER_DISPATCH (1ul << 5)
 
 /*
- * A return probe ends in a system call since 6.11. Whoever answers the thread's system calls instead of the
- * kernel gets that one as well, and cannot know what to do: a handler in the program itself
- * (PR_SET_SYSCALL_USER_DISPATCH), or a tracer. The thread would go on at the trampoline's end with
- * whatever they left, which is SIGSEGV.
+ * Returns whether something other than the kernel answers the thread's system calls: a handler in
+ * the program itself (PR_SET_SYSCALL_USER_DISPATCH), or a tracer. Since 6.11 a return probe ends in
+ * a system call, which would also go there, where nobody knows it. The thread would continue at the
+ * trampoline's end with whatever was left there, which is SIGSEGV.
  */
 static __always_inline bool syscalls_intercepted(struct task_struct *task)
 {
@@ -66,7 +68,7 @@ static __always_inline bool syscalls_intercepted(struct task_struct *task)
 	       (SYSCALL_WORK_TRACE | SYSCALL_WORK_EMU | SYSCALL_WORK_USER_DISPATCH);
 }
 
-/* Whether the kernel waits for the return whose address lay at `slot`. */
+/* Returns whether the kernel waits for the return whose address was at `slot`. */
 static __always_inline bool return_pends(struct task_struct *task, u64 slot)
 {
 	struct return_instance *ri = first_return(task);
@@ -81,7 +83,8 @@ static __always_inline bool return_pends(struct task_struct *task, u64 slot)
 
 /* ---- the call that is waited for ---- */
 
-/* False: it was left by an exception or a jump, or returned NULL where no probe is. */
+/* It is false if the call was left by an exception or a jump, or returned NULL where there is no
+ * breakpoint. */
 static __always_inline bool is_waiting(const struct heap_thread *t, struct task_struct *task)
 {
 	u64 word = 0;
@@ -101,14 +104,14 @@ static __always_inline bool on_signal_stack(struct task_struct *task, u64 sp)
 }
 
 /*
- * Whether the stack from `regs` on leads through a call whose return address lies at `slot`. An
- * address that looks right may be left over: a call that an exception ended, or that returned NULL,
- * leaves it in memory which later frames cover but need not overwrite.
+ * Returns whether the stack from `regs` on leads through a call whose return address is at `slot`.
+ * An address that looks right may be left over: a call that an exception ended, or that returned
+ * NULL, leaves it in memory that later frames cover but need not overwrite.
  */
 static __noinline bool stack_leads_to(struct pt_regs *regs, u64 slot)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	bool found = true; /* if it cannot be told */
+	bool found = true; /* if it cannot be determined */
 	struct scratch *s = scratch_claim();
 
 	if (!s)
@@ -128,14 +131,14 @@ static __noinline bool stack_leads_to(struct pt_regs *regs, u64 slot)
 	return found;
 }
 
-/* The thread is in a signal handler that interrupted the call, though its stack lies above. */
+/* The thread is in a signal handler that interrupted the call, although its stack is above. */
 static __always_inline bool interrupts_armed(const struct heap_thread *t, struct task_struct *task,
 					     u64 sp)
 {
 	return on_signal_stack(task, sp) && !on_signal_stack(task, t->armed_sp);
 }
 
-/* It failed, by an exception or with NULL. */
+/* The call failed, by an exception or with NULL. */
 static __always_inline bool call_lost(struct heap_thread *t)
 {
 	t->armed_sp = 0;
@@ -144,7 +147,7 @@ static __always_inline bool call_lost(struct heap_thread *t)
 	return false;
 }
 
-/* Inside a sampled call of the same thread, whose return we wait for. */
+/* Returns whether this is inside a sampled call of the same thread whose return is awaited. */
 static __always_inline bool is_nested(struct heap_thread *t, const struct heap_site *site,
 				      struct pt_regs *regs, struct task_struct *task)
 {
@@ -157,12 +160,13 @@ static __always_inline bool is_nested(struct heap_thread *t, const struct heap_s
 			return true;
 		if (slot < t->armed_sp)
 			return stack_leads_to(regs, t->armed_sp) || call_lost(t);
-		/* At the same place: it jumped here, unless it is called once more. */
+		/* The place is the same, so the call jumped here, unless the function was called
+		 * once more. */
 		if (slot == t->armed_sp && (!t->armed_return || t->armed_site != site->number))
 			return true;
 		/*
-		 * On another stack: the first is not given up for the second, which must not have a
-		 * probe.
+		 * This is on another stack. The first call is not given up for the second one,
+		 * which must not get a probe.
 		 */
 		if (slot > t->armed_sp && !t->armed_return) {
 			stat_add(STAT_HEAP_DECLINED, 1);
@@ -174,7 +178,7 @@ static __always_inline bool is_nested(struct heap_thread *t, const struct heap_s
 
 /* ---- places where a result is known ---- */
 
-/* The call of this thread that is about to return here; NULL: none that was sampled. */
+/* Returns the call of this thread that is about to return here, or NULL if none was sampled. */
 static __always_inline struct heap_thread *returning_thread(struct pt_regs *regs,
 							    const struct heap_site *site,
 							    struct task_struct *task)

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
-/* What is kept of each thread, until it ends or runs another program. */
+/* Keeps data of each thread until it ends or runs another program. */
 #ifndef CPROF_BPF_HEAP_THREAD_BPF_H
 #define CPROF_BPF_HEAP_THREAD_BPF_H
 
-/* What a thread has left of its distance, and the sampled call that it is in. */
+/* Holds what a thread has left of its distance, and the sampled call that it is in. */
 struct heap_thread {
 	struct heap_distance distance;
-	u64 size; /* of the sampled call; valid while armed_sp */
-	u64 armed_sp; /* stack pointer at its entry; 0: in none */
-	u64 armed_return; /* its return address, if no return probe waits for it; else 0 */
+	u64 size; /* of the sampled call; valid while armed_sp is set */
+	u64 armed_sp; /* stack pointer at its entry; 0 if there is none */
+	u64 armed_return; /* its return address if no return probe waits for it, else 0 */
 	u64 old; /* the block that a realloc would move */
-	u64 stored_at; /* where the block's address will be stored; 0: it is returned */
-	u64 outer_sp, outer_return; /* of the last function that may have jumped to another */
+	u64 stored_at; /* where the block's address will be stored; 0 if it is returned */
+	u64 outer_sp, outer_return; /* those of the last function that may have jumped to another */
 	u32 outer_site, armed_site;
-	u32 sampled; /* 0: armed only because `old` is a block that we know */
+	u32 sampled; /* 0 if it is armed only because `old` is a block that we know */
 	u32 pad;
-	struct sample_key
-		key; /* of the call's stack, which was taken at its entry; with armed_return */
+	/* of the call's stack, which was taken at its entry; valid with armed_return */
+	struct sample_key key;
 };
 
 struct {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /*
- * The locks that each thread holds. Entries of one thread are a list, newest first, so that they go with
- * the thread when it ends or runs another program, and so that a thread that never gives back what it
- * takes (a semaphore that another thread posts) keeps a bounded number of them.
+ * Keeps the locks that each thread holds. The entries of one thread are a list, newest first. So
+ * they are removed when the thread ends or runs another program, and a thread that never releases
+ * what it takes (a semaphore that another thread posts) keeps a bounded number of them.
  */
 #ifndef CPROF_BPF_HELDS_BPF_H
 #define CPROF_BPF_HELDS_BPF_H
@@ -16,12 +16,12 @@ struct {
 
 #define HOLDS_PER_THREAD 1024
 
-/* Goes with the thread by itself. Changed by the thread alone, in probes. */
+/* The kernel removes it with the thread. Only the thread itself changes it, in probes. */
 struct hold_thread {
-	u64 asked; /* the lock that it asked for last */
-	u64 newest, oldest; /* locks that it holds; 0: none */
+	u64 asked; /* the lock that it last requested */
+	u64 newest, oldest; /* locks that it holds; 0 for none */
 	u32 holds;
-	struct global_pid tid; /* 0: not filled yet */
+	struct global_pid tid; /* 0 if not filled in yet */
 	struct proc_pid proc_tgid;
 	struct inner_pid inner;
 };
@@ -82,7 +82,7 @@ static __always_inline void held_delete(struct hold_thread *thread, const struct
 	bpf_map_delete_elem(&helds, key);
 }
 
-/* Makes it the newest of the thread; `fresh` is filled but for its neighbours. */
+/* Makes it the newest one of the thread; `fresh` is complete except for its neighbours. */
 static __always_inline void held_add(struct hold_thread *thread, const struct held_key *key,
 				     struct held *fresh)
 {
@@ -110,7 +110,7 @@ static __always_inline void held_add(struct hold_thread *thread, const struct he
 	thread->holds++;
 }
 
-/* The thread ends, or runs another program: its locks are gone, or nobody's. */
+/* The thread ends or runs another program, so its locks are gone or have no owner. */
 static __always_inline void held_forget_all(struct hold_thread *thread, struct task_struct *task)
 {
 	struct held_key key = held_key_of(thread->newest, task, thread);

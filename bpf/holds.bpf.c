@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /*
- * cprof mutex --holds: how often locks are taken and how long they are held, by the stack that took them. Probes
- * at the entries of lock functions only: a return probe would be in the way of thread cancellation, which
- * unwinds through sem_wait and pthread_cond_wait. When a call had to wait, the scheduler says when it came back.
+ * Implements cprof mutex --holds: how often locks are taken and how long they are held, by the
+ * stack that took them. Only entries of lock functions are probed. A return probe would break
+ * thread cancellation, which unwinds through sem_wait and pthread_cond_wait. If a call had to wait,
+ * the scheduler shows when it came back.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_core_read.h>
@@ -18,13 +19,15 @@
 char LICENSE[] SEC("license")
 = "Dual BSD/GPL";
 
-/* Set once by user space: it takes its time until the last probe is gone. */
+/* User space sets this once, because it takes some time until the last probe is gone. */
 u32 stopped;
 
-#define RWLOCK_BYTES 56 /* pthread_rwlock_t and pthread_cond_t: their futex words are inside */
+/* The futex words of pthread_rwlock_t and pthread_cond_t are inside them. */
+#define RWLOCK_BYTES 56
 #define COND_BYTES 48
 
-/* pthread_mutex_t: lock, count, owner, users, kind (glibc, sysdeps/nptl/bits/struct_mutex.h) */
+/* These are words of pthread_mutex_t: lock, count, owner, users, kind (glibc,
+ * sysdeps/nptl/bits/struct_mutex.h). */
 enum mutex_word { MUTEX_LOCK, MUTEX_OWNER = 2, MUTEX_KIND = 4, MUTEX_WORDS };
 #define MUTEX_KIND_MASK 3
 #define MUTEX_RECURSIVE 1
@@ -44,7 +47,7 @@ static __always_inline void hold_ends(struct hold_thread *thread, const struct h
 	struct held *h = bpf_map_lookup_elem(&helds, key);
 
 	if (!h)
-		return; /* from before the recording, or another thread's */
+		return; /* taken before the recording, or by another thread */
 	if (h->depth) {
 		h->depth--;
 		return;
@@ -65,7 +68,7 @@ static __always_inline bool is_taken(const u32 *words, u64 cookie)
 		return arch_spin_is_taken(words[0], cookie & HOLD_BEGUN);
 	case HOLD_SEMAPHORE:
 		return words[0] == 0;
-	default: /* who has to wait for an rwlock sleeps */
+	default: /* a thread that has to wait for an rwlock sleeps */
 		return false;
 	}
 }
@@ -81,7 +84,8 @@ static __always_inline bool take_stack(struct pt_regs *regs, struct sample_key *
 	return stack_end(s, task, key, now, COUNTED_LATER);
 }
 
-/* A semaphore that is taken again was taken before: its holder need not be the one who posts. */
+/* A semaphore that is taken again was taken before, so its holder need not be the thread that
+ * posts. */
 static __always_inline bool goes_deeper(struct held *h, const u32 *words, u64 object)
 {
 	if (h->kind == HOLD_MUTEX && !h->opaque && words[MUTEX_OWNER] == h->inner.nr &&
@@ -106,7 +110,7 @@ static __always_inline void hold_begins(struct pt_regs *regs, u64 cookie,
 	fresh.opaque = !!(cookie & HOLD_OPAQUE);
 	fresh.proc_tgid = thread->proc_tgid;
 	fresh.inner = thread->inner;
-	/* A semaphore at the end of a page is shorter than a mutex: what is not there stays 0. */
+	/* A semaphore at the end of a page is shorter than a mutex; missing words stay 0. */
 	if (bpf_probe_read_user(words, sizeof(words), (void *)key->object) &&
 	    bpf_probe_read_user(words, sizeof(u32), (void *)key->object))
 		return;
@@ -150,8 +154,8 @@ int on_function(struct pt_regs *ctx)
 }
 
 /*
- * A thread comes back from waiting for the lock that it asked for: it has it from now on, unless it
- * sleeps again.
+ * A thread comes back from waiting for the lock that it requested. It has the lock from now on,
+ * unless it sleeps again.
  */
 SEC("tp_btf/sched_switch")
 int BPF_PROG(on_come, bool preempt, struct task_struct *prev, struct task_struct *next)
@@ -191,7 +195,8 @@ int BPF_PROG(on_exit_holds, struct task_struct *task)
 	return 0;
 }
 
-/* A thread that is not the first one gets the number of that one; what is stored for it stays. */
+/* A thread other than the first one gets the number of the first one; what is stored for it
+ * stays. */
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec_holds, struct task_struct *task)
 {

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /*
- * The kernel's frames of a wait. Its own unwinder takes 3 us for them, six times what the user's take, and mostly
- * they are always the same: a futex call and nanosleep sleep (interruptibly) in one place each. Those are walked once on
- * each CPU.
+ * Caches the kernel's frames of a wait. The kernel's own unwinder takes 3 us for them, which is six
+ * times as long as the user's frames take, and mostly they are the same: a futex call and nanosleep
+ * each sleep (interruptibly) in one place. Those are walked once on each CPU.
  */
 #ifndef CPROF_BPF_KERNEL_PATH_BPF_H
 #define CPROF_BPF_KERNEL_PATH_BPF_H
 
 enum kernel_path {
-	KERNEL_PATH_NONE, /* it was in user mode */
-	KERNEL_PATH_ANY, /* to be walked */
+	KERNEL_PATH_NONE, /* the thread was in user mode */
+	KERNEL_PATH_ANY, /* must be walked */
 	KERNEL_PATH_NANOSLEEP,
-	KERNEL_PATH_CLOCK_NANOSLEEP, /* and following: by clock */
-	KERNEL_PATH_FUTEX = 16, /* and following: by operation */
+	KERNEL_PATH_CLOCK_NANOSLEEP, /* this and the following ones: by clock */
+	KERNEL_PATH_FUTEX = 16, /* this and the following ones: by operation */
 	KERNEL_PATHS = 32,
 };
 
@@ -20,7 +20,7 @@ enum kernel_path {
 #define KERNEL_PATH_CLOCKS 12u
 
 struct kernel_frames {
-	u32 n; /* 0: not walked yet */
+	u32 n; /* 0 if not walked yet */
 	u32 pad;
 	u64 frames[KERNEL_PATH_FRAMES];
 };
@@ -32,7 +32,7 @@ struct {
 	__type(value, struct kernel_frames);
 } kernel_paths SEC(".maps");
 
-/* Where in the kernel a thread leaves its CPU. */
+/* Returns the place in the kernel where a thread leaves its CPU. */
 static __always_inline u32 kernel_path_of(struct task_struct *task, const struct thread_wait *t)
 {
 	const struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);

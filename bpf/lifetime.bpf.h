@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /*
- * Who belongs to the target, kept up to date in the kernel: children join when they are forked and
- * leave when their last thread exits. And the list of what targets have mapped when recording begins.
+ * Keeps the set of targets up to date in the kernel. Children join when they are forked and leave
+ * when their last thread exits. It also lists what targets have mapped when the recording begins.
  */
 #ifndef CPROF_BPF_LIFETIME_BPF_H
 #define CPROF_BPF_LIFETIME_BPF_H
 
-/* What the user asked for. Written before recording, never deleted from. */
+/* What the user selected. It is written before the recording, and nothing is deleted from it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 16384);
@@ -20,7 +20,8 @@ static __always_inline void target_add(struct task_struct *task)
 {
 	struct target_process process = {.tgid = proc_tgid(task)};
 	struct global_pid tgid = global_tgid(task);
-	/* Before 6.4 the kernel's functions behind it return an int, and the register's upper half is 0. */
+	/* Before 6.4 the kernel's functions behind it return an int, and the register's upper half
+	 * is 0. */
 	int err = (int)bpf_map_update_elem(&targets, &tgid, &process, BPF_NOEXIST);
 
 	if (!err)
@@ -49,13 +50,13 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	struct global_pid from = global_tgid(parent);
 
 	if (!settings.follow_children || global_tgid(child).nr == from.nr)
-		return 0; /* a thread: it shares its process' entry */
+		return 0; /* a thread shares the entry of its process */
 	if (bpf_map_lookup_elem(&targets, &from))
 		target_add(child);
 	return 0;
 }
 
-/* The exit of any thread. */
+/* This runs at the exit of any thread. */
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task)
 {
@@ -64,7 +65,7 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	return 0;
 }
 
-/* Children that were forked between the user's list and now belong to the target, too. */
+/* Children that were forked between the user's list and now belong to the target as well. */
 static __always_inline bool child_of_target(struct task_struct *task)
 {
 	struct global_pid parent = {BPF_CORE_READ(task, real_parent, tgid)};
@@ -90,8 +91,8 @@ static __always_inline enum initial_task wanted_at_start(struct task_struct *tas
 }
 
 /*
- * Every executable file mapping of the wanted processes, as struct module_record, each file once. Runs in
- * cprof's own context (it reads the iterator), before sampling begins.
+ * Lists every executable file mapping of the wanted processes as struct module_record, each file
+ * once. It runs in cprof's own context (which reads the iterator), before sampling begins.
  */
 SEC("iter/task_vma")
 int list_mappings(struct bpf_iter__task_vma *ctx)

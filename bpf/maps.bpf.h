@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
-/* The maps and settings that every BPF program of cprof shares with user space. */
+/* Defines the maps and settings that every BPF program of cprof shares with user space. */
 #ifndef CPROF_BPF_MAPS_BPF_H
 #define CPROF_BPF_MAPS_BPF_H
 
@@ -15,8 +15,9 @@ struct {
 } targets SEC(".maps");
 
 /*
- * Two, so that user space drains one that nobody writes to: an increment through a pointer that was
- * looked up just before its entry is deleted would land in whatever reuses the entry.
+ * There are two maps, so that user space drains one that nobody writes to. An increment through a
+ * pointer that was looked up just before its entry is deleted would change whatever reuses the
+ * entry.
  */
 #define COUNT_MAP(name_)                            \
 	struct {                                    \
@@ -51,7 +52,8 @@ struct table_chunk {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, TABLE_CHUNK_PAGES);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	/* Sizes, not types: clang prunes the types of inner maps to forward declarations. */
+	/* These are sizes and not types, because clang reduces the types of inner maps to forward
+	 * declarations. */
 	__uint(key_size, sizeof(u32));
 	__uint(value_size, sizeof(struct unwind_page));
 };
@@ -95,7 +97,7 @@ static __always_inline const struct modules_state *modules_state(void)
 	return bpf_map_lookup_elem(&module_states, &zero);
 }
 
-/* 24 KiB a CPU. Bigger did not help: what repeats is a few hundred frames. */
+/* It takes 24 KiB a CPU. A bigger one did not help, because only a few hundred frames repeat. */
 #define MEMO_SLOTS 1024
 
 struct memo_table {

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /*
- * mutex --owners: what the owner of a lock does while others wait for it. The lock's memory names him:
- * glibc's pthread_mutex_t keeps the owner 8 bytes behind the futex word (sysdeps/nptl/bits/struct_mutex.h),
- * PI and robust futexes in the word itself (include/uapi/linux/futex.h), by the number that the
- * thread has in its own PID namespace.
+ * Implements mutex --owners: what the owner of a lock does while others wait for it. The lock's
+ * memory names the owner by the number that the thread has in its own PID namespace. glibc's
+ * pthread_mutex_t keeps it 8 bytes after the futex word (sysdeps/nptl/bits/struct_mutex.h), and PI
+ * and robust futexes in the word itself (include/uapi/linux/futex.h).
  *
- * An owner that sleeps has left a stack. One that runs is asked for it: the next tick on his CPU, or his
- * going to sleep, answers, if he has the lock still.
+ * A sleeping owner's stack is already known. A running owner is flagged, and its stack is taken at
+ * the next tick on its CPU or when it goes to sleep, provided it still holds the lock.
  */
 #ifndef CPROF_BPF_OWNERS_BPF_H
 #define CPROF_BPF_OWNERS_BPF_H
 
-#define OWNER_WORD 2 /* of pthread_mutex_t: lock, count, owner */
+#define OWNER_WORD 2 /* index in pthread_mutex_t: lock, count, owner */
 
-/* The lock's words, of the running task; false: they cannot be read. */
+/* Reads the lock's words from the running task; false if they cannot be read. */
 static __always_inline bool read_lock(u64 object, u32 words[OWNER_WORD + 1])
 {
 	return !bpf_probe_read_user(words, (OWNER_WORD + 1) * sizeof(u32), (void *)object);
@@ -45,7 +45,8 @@ static __always_inline void owner_is(struct lock_slot *slot, u64 object,
 	slot->owned_object = object;
 }
 
-/* The running thread is about to wait for a lock: what is its owner doing? */
+/* The running thread is about to wait for a lock, so this finds out what the lock's owner is
+ * doing. */
 static __always_inline void ask_owner(const struct thread_wait *t)
 {
 	struct lock_slot *slot = t->queued ? lock_find(t->object, t->tgid) : NULL;
@@ -54,7 +55,7 @@ static __always_inline void ask_owner(const struct thread_wait *t)
 
 	if (!slot || !read_lock(t->object, words))
 		return;
-	/* What is known was found for those who wait already. */
+	/* For other waiters of this lock it was already found out. */
 	if (slot->owned_object == t->object && lock_queue_number(slot->queue) > 1)
 		return;
 	owner = thread_by_inner((struct inner_pid){words[OWNER_WORD]}, t->tgid);
@@ -68,7 +69,7 @@ static __always_inline void ask_owner(const struct thread_wait *t)
 		owner->asked = t->object;
 }
 
-/* The running thread's stack was taken; somebody may have asked for it. */
+/* The running thread's stack was taken, and it may be wanted because the thread owns a lock. */
 static __always_inline void answer(struct thread_wait *t, const struct sample_key *key)
 {
 	struct lock_slot *slot = lock_find(t->asked, t->tgid);
@@ -79,7 +80,8 @@ static __always_inline void answer(struct thread_wait *t, const struct sample_ke
 	t->asked = 0;
 }
 
-/* A release ends what is known; who is woken may be the next owner, while the rest still waits. */
+/* A release invalidates what is known. The woken thread may be the next owner while the others
+ * still wait. */
 static __always_inline void owner_leaves(struct thread_wait *t, u64 delay)
 {
 	struct lock_slot *slot = lock_find(t->object, t->tgid);

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /*
- * One call that waits may sleep more than once. Who is woken from a mutex may find that somebody was quicker, and
- * sleeps again; who is interrupted by a signal goes on where he was. So a wait that is over counts when the
- * thread next does something else; and who was woken in vain waits for the quicker one since then.
+ * Joins the sleeps of one waiting call. A thread woken from a mutex may find it taken again and go
+ * back to sleep, and one interrupted by a signal resumes its wait. So a finished wait is only
+ * counted once the thread does something else. After a futile wake-up, the time is charged to the
+ * new holder.
  */
 #ifndef CPROF_BPF_RETRIES_BPF_H
 #define CPROF_BPF_RETRIES_BPF_H
 
 /*
- * From being woken to sleeping again takes 1 to 5 us of CPU time, more where a hypervisor takes the CPU away. A new call
- * would need a release in between, that woke nobody, and somebody else who took the lock at once.
+ * Waking up and sleeping again takes 1 to 5 us of CPU time, and more if a hypervisor takes the CPU
+ * away. A new call would need a release in between that woke no thread, and another thread that
+ * took the lock at once.
  */
 #define RETRY_NS 200000
 
-/* The wait that was over counts. */
+/* Counts the wait that was over. */
 static __always_inline void settle(struct thread_wait *t)
 {
 	const struct wait_rules rules = rules_now();
@@ -35,7 +37,8 @@ static __always_inline bool goes_on(const struct thread_wait *t)
 	return t->past.outcome == WAIT_ACQUIRED && t->retries && !t->released && t->ran < RETRY_NS;
 }
 
-/* The thread leaves its CPU: for the same wait again, because it is preempted, or for something else. */
+/* The thread leaves its CPU: for the same wait again, because it is preempted, or for something
+ * else. */
 static __always_inline void settle_unless_going_on(struct thread_wait *t, u64 now)
 {
 	if (t->running)
@@ -61,7 +64,8 @@ static __always_inline void lock_wait_over(struct thread_wait *t, enum wait_outc
 	t->released = 0;
 }
 
-/* The running thread wakes a waiter of this lock: if it waited for it itself, it has had it. */
+/* The running thread wakes a waiter of this lock. If it had waited for the lock itself, it has held
+ * it meanwhile. */
 static __always_inline void note_release(u64 object)
 {
 	struct thread_wait *t = wait_of(bpf_get_current_task_btf());

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /*
- * The memory in which a CPU takes stacks. A program may be interrupted by another one of ours while it has it, and
- * probes may be preempted, so it is claimed first.
+ * The memory in which a CPU takes stacks. Another one of our programs may interrupt the one that
+ * uses it, and probes may be preempted, so it is claimed first.
  */
 #ifndef CPROF_BPF_SCRATCH_BPF_H
 #define CPROF_BPF_SCRATCH_BPF_H
@@ -20,7 +20,7 @@ struct {
 	__type(value, struct scratch);
 } scratches SEC(".maps");
 
-/* NULL: another program has it, and the stack is lost. */
+/* Returns NULL if another program has it, and then the stack is lost. */
 static __always_inline struct scratch *scratch_claim(void)
 {
 	struct scratch *s;

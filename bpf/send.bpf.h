@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
-/* Sends stacks to user space: frames, or where a table is missing, what it takes to walk on. */
+/* Sends stacks to user space: their frames or, if a table is missing, what is needed to continue
+ * the walk. */
 #ifndef CPROF_BPF_SEND_BPF_H
 #define CPROF_BPF_SEND_BPF_H
 
-/* User space looks ten times a second by itself; in a flood of new stacks that is too late. */
+/* User space polls ten times a second by itself, which is too late in a flood of new stacks. */
 static __always_inline u64 wakeup(void)
 {
 	u64 half = bpf_ringbuf_query(&records, BPF_RB_RING_SIZE) / 2;
@@ -39,7 +40,7 @@ static __always_inline bool send_stack(struct scratch *s, const struct sample_ke
 				  wakeup()) == 0;
 }
 
-/* Up to PENDING_STACK bytes from sp on, behind the frames. */
+/* Copies up to PENDING_STACK bytes from sp on to the place after the frames. */
 static __always_inline void copy_stack(struct pending_record *r, u32 at)
 {
 	for (u32 i = 0; i < PENDING_STACK / PENDING_PIECE; i++) {
@@ -54,7 +55,8 @@ static __always_inline void copy_stack(struct pending_record *r, u32 at)
 	}
 }
 
-/* Hands the rest of a walk to user space; false when it cannot, and the stack is cut. */
+/* Hands the rest of a walk to user space. It is false if that is impossible, and the stack is
+ * cut. */
 static __always_inline bool send_pending(const struct stack_walk *st, const struct sample_key *key,
 					 struct task_struct *task)
 {
@@ -82,7 +84,7 @@ static __always_inline bool send_pending(const struct stack_walk *st, const stru
 				  BPF_RB_FORCE_WAKEUP) == 0;
 }
 
-/* A number for one stack, which no hash of frames is likely to be. */
+/* Makes a number for one stack, which is unlikely to equal any hash of frames. */
 static __always_inline u64 ticket_of(u32 tid, u64 now)
 {
 	return (((u64)tid << 40) ^ now) * 0x9e3779b97f4a7c15ull | 1;

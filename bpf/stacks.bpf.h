@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /*
- * The core that every profile kind shares: taking the stack of the running task. An entry program decides
- * why, and calls stack_begin(), take_kernel_stack(), take_user_stack() or take_stack_at(), and stack_end().
+ * The core that every profile kind shares: it takes the stack of the running task. An entry program
+ * decides why, and calls stack_begin(), take_kernel_stack(), take_user_stack() or take_stack_at(),
+ * and stack_end().
  */
 #ifndef CPROF_BPF_STACKS_BPF_H
 #define CPROF_BPF_STACKS_BPF_H
@@ -17,10 +18,11 @@
 #include "count.bpf.h"
 #include "send.bpf.h"
 
-/* Kernel frames, as the kernel's own unwinder sees them: the leaf exact, callers inside their calls. */
+/* Takes kernel frames as the kernel's own unwinder sees them: the leaf is exact, and callers are
+ * inside their calls. */
 static __always_inline void take_kernel_stack(void *ctx, struct scratch *s)
 {
-	u64 *ips = s->record.frames; /* free until the record is sent */
+	u64 *ips = s->record.frames; /* unused until the record is sent */
 	long bytes = bpf_get_stack(ctx, ips, STACK_MAX_KERNEL * sizeof(u64), 0);
 	u32 n = bytes > 0 ? (u32)bytes / sizeof(u64) : 0;
 
@@ -36,18 +38,20 @@ static __always_inline bool is_exec(s64 syscall)
 	return syscall == SYS_EXECVE || syscall == SYS_EXECVEAT;
 }
 
-/* kernel/events/uprobes.c: all return probes of a process share the first slot of its [uprobes] page. */
+/* All return probes of a process share the first slot of its [uprobes] page
+ * (kernel/events/uprobes.c). */
 static __always_inline u64 return_trampoline(struct task_struct *task)
 {
 	struct uprobe_task *utask = task->utask;
 
-	/* Only the running task's notes stay while they are read. */
+	/* Only the running task's entries stay valid while they are read. */
 	if (!utask || task != bpf_get_current_task_btf())
 		return 0;
 	return BPF_CORE_READ(task, mm, uprobes_state.xol_area, vaddr);
 }
 
-/* Makes the walk ready for the task's address space; false: it has none, or its stack cannot be walked. */
+/* Prepares the walk for the task's address space; false if it has none, or its stack cannot be
+ * walked. */
 static __always_inline bool begin_user_stack(struct task_struct *task, struct stack_walk *st,
 					     const struct pt_regs *regs)
 {
@@ -78,15 +82,15 @@ static __always_inline void state_reset(struct stack_walk *st)
 	st->has_anon = 0;
 }
 
-enum stack_place { /* what the registers of a probe are */
-		   STACK_AT_PROBE, /* those of the function that is probed */
-		   STACK_AT_RETURN, /* those with which it has returned */
+enum stack_place { /* says where the registers of a probe are from */
+		   STACK_AT_PROBE, /* the probed function */
+		   STACK_AT_RETURN, /* the return from the function */
 		   STACK_OF_CALLER, /* those near its entry; its own frame is not wanted */
 };
 
 /*
- * Begins with the caller of a function. Past its first pushes, the function may have changed the registers that it
- * saves for its caller, so it is walked as a frame, too, which does not count.
+ * Begins with the caller of a function. Past its first pushes, the function may have changed the
+ * registers that it saves for its caller, so it is walked as a frame, too, which does not count.
  */
 static __always_inline void begin_caller(struct stack_walk *st, u64 slot)
 {
@@ -116,8 +120,8 @@ static __always_inline void take_stack_at(struct task_struct *task, struct stack
 }
 
 /*
- * User frames, from the registers with which the task last left user mode. In a system call the saved pc is
- * behind the instruction that made it, so it is treated as a return address.
+ * Takes the user frames, from the registers with which the task last left user mode. In a system
+ * call the saved pc is after the instruction that made it, so it is treated as a return address.
  */
 static __always_inline void take_user_stack(struct task_struct *task, struct stack_walk *st)
 {
@@ -131,7 +135,7 @@ static __always_inline void take_user_stack(struct task_struct *task, struct sta
 		return;
 	st->regs.exact = arch_syscall(regs) == -1;
 	if (is_exec(arch_syscall(regs))) {
-		/* Half way through, the old program is gone and its registers mean nothing. */
+		/* Half way through exec, the old program is gone and its registers are invalid. */
 		if (!vma_find(mm, st->regs.pc, &vma))
 			return;
 		st->regs.exact = 1; /* the new program's first instruction */
@@ -139,9 +143,10 @@ static __always_inline void take_user_stack(struct task_struct *task, struct sta
 	unwind_user(st);
 }
 
-/* ---- one stack, from begin to end ---- */
+/* ---- one stack, from start to end ---- */
 
-/* Where frames can be taken, until stack_end(). NULL: the stack is lost, which is counted. */
+/* Returns where frames can be taken, until stack_end(). It is NULL if the stack is lost, which is
+ * counted. */
 static __always_inline struct scratch *stack_begin(void)
 {
 	struct scratch *s = scratch_claim();
@@ -153,7 +158,7 @@ static __always_inline struct scratch *stack_begin(void)
 	return s;
 }
 
-/* Sends the frames, unless they are known. False: they are lost. */
+/* Sends the frames, unless they are known. It is false if they are lost. */
 static __always_inline bool stack_finish(struct scratch *s, struct task_struct *task,
 					 struct sample_key *key, u64 now,
 					 const struct sample_count *n)
@@ -186,8 +191,9 @@ static __always_inline bool stack_finish(struct scratch *s, struct task_struct *
 }
 
 /*
- * Frames have been taken: sends them, unless they are known, and gives the key under which they count: `n` now, and
- * what is found out later by count_add(). `now` is when the program began. False: the stack is lost.
+ * Ends the taking of frames: it sends them, unless they are known, and gives the key under which
+ * they count: `n` now, and what is found out later by count_add(). `now` is when the program began.
+ * It is false if the stack is lost.
  */
 static __always_inline bool stack_end(struct scratch *s, struct task_struct *task,
 				      struct sample_key *key, u64 now, struct sample_count n)

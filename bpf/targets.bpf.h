@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
-/* Who is profiled: the targets' tgids, a cgroup, or everybody; and the numbers of a task. */
+/* Decides which tasks are profiled (the targets' tgids, a cgroup, or all of them), and finds the
+ * numbers of a task. */
 #ifndef CPROF_BPF_TARGETS_BPF_H
 #define CPROF_BPF_TARGETS_BPF_H
 
@@ -21,7 +22,8 @@ static __always_inline struct global_pid current_tgid(void)
 	return (struct global_pid){bpf_get_current_pid_tgid() >> 32};
 }
 
-/* numbers[] has one for each namespace that the task is in, that of the initial one first. */
+/* numbers[] has one for each namespace that the task is in, and that of the initial one is
+ * first. */
 static __always_inline u32 number_in_cprofs_namespace(struct pid *pid)
 {
 	u32 level = BPF_CORE_READ(pid, level);
@@ -52,8 +54,9 @@ static __always_inline struct proc_pid proc_tid(struct task_struct *task)
 }
 
 /*
- * What the thread calls itself. All threads of a process are in the same PID namespaces (clone(2):
- * CLONE_NEWPID and CLONE_THREAD exclude each other), so within a process it names one thread.
+ * Returns the thread's number in its own namespace. All threads of a process are in the same PID
+ * namespaces (clone(2): CLONE_NEWPID and CLONE_THREAD exclude each other), so within a process it
+ * identifies one thread.
  */
 static __always_inline struct inner_pid inner_tid(struct task_struct *task)
 {
@@ -66,7 +69,7 @@ static __always_inline struct inner_pid inner_tid(struct task_struct *task)
 	return (struct inner_pid){upid.nr};
 }
 
-/* The task's cgroup in the hierarchy that was asked for. */
+/* Returns the task's cgroup in the selected hierarchy. */
 static __always_inline struct cgroup *cgroup_of(struct task_struct *task)
 {
 	struct css_set *set = BPF_CORE_READ(task, cgroups);
@@ -75,14 +78,14 @@ static __always_inline struct cgroup *cgroup_of(struct task_struct *task)
 
 	if (settings.cgroup_subsys == ~0u)
 		return BPF_CORE_READ(set, dfl_cgrp);
-	/* By hand: CO-RE relocates constant indexes only. */
+	/* This is computed by hand, because CO-RE relocates only constant indexes. */
 	at = (u64)set + bpf_core_field_offset(struct css_set, subsys) +
 	     settings.cgroup_subsys * sizeof(css);
 	bpf_probe_read_kernel(&css, sizeof(css), (void *)at);
 	return BPF_CORE_READ(css, cgroup);
 }
 
-/* Whether it is the wanted one or below it. */
+/* Returns whether it is the wanted one or below it. */
 static __always_inline bool in_cgroup(struct task_struct *task)
 {
 	struct cgroup *cgroup = cgroup_of(task);

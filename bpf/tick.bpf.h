@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
-/* A perf event ticks: the running task's stack is counted. */
+/* Counts the running task's stack at each tick of a perf event. */
 #ifndef CPROF_BPF_TICK_BPF_H
 #define CPROF_BPF_TICK_BPF_H
 
 #define MAX_PERIODS 100000
 
 /*
- * How many periods of a clock this tick stands for. Ticks come late where interrupts are off or a
- * hypervisor has taken the CPU away, and the kernel then skips those that were missed: their time belongs to
- * what was running, which is what runs now.
+ * Returns for how many periods of a clock this tick counts. Ticks come late if interrupts are off
+ * or a hypervisor has taken the CPU away, and the kernel then skips the missed ones. Their time
+ * belongs to what was running, which is what runs now.
  */
 static __always_inline u64 periods_since_last(struct scratch *s, u64 now)
 {

@@ -1,24 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /*
- * The stack walker: from registers to frames, by the rows that shared.h describes.
+ * The stack walker: it turns registers into frames, with the rows that shared.h describes.
  *
- * It is compiled twice: into every BPF program that wants a stack, and into user space (for perf mode
- * and for the replay tests), so that what is tested is what runs in the kernel. The includer provides
- * eight functions before including it:
+ * It is compiled twice: into every BPF program that needs a stack, and into user space (for perf
+ * mode and for the replay tests), so that the tested code is what runs in the kernel. The includer
+ * provides eight functions before including it:
  *
- *   bool env_read_user(void *dst, u32 size, u64 addr)       the target's memory; false when unreadable
+ *   bool env_read_user(void *dst, u32 size, u64 addr)       the target's memory; false if
+ *   unreadable
  *   bool env_find_module(struct stack_walk *st, u64 pc, u32 *module, u64 *off)
- *                                                           which mapping holds pc; false: none
- *   const struct unwind_page *env_table_page(u32 page)      a page of the table pool; NULL: no such page
+ *                                                           which mapping contains pc; false for
+ *                                                           none
+ *   const struct unwind_page *env_table_page(u32 page)      a page of the table pool; NULL if none
  *   const struct unwind_rule *env_rule(u32 number)
  *   const struct module_table *env_module_table(u32 module)
- *   struct rule_memo *env_memo(u64 frame)                   a slot of a cache for this frame, or NULL
- *   u64 env_thread_pointer(void)                            the thread's fs base; 0: unknown
- *   u64 env_hidden_return(u64 slot, bool left)              the return address that a return probe replaced
- *                                                           in this slot; `left`: the kernel may have taken
- *                                                           its note of it off already; 0: unknown
+ *   struct rule_memo *env_memo(u64 frame)                   a slot of a cache for this frame, or
+ *   NULL
+ *   u64 env_thread_pointer(void)                            the thread's fs base; 0 if unknown
+ *   u64 env_hidden_return(u64 slot, bool left)              the return address that a return probe
+ *                                                           replaced in this slot, or 0 if unknown;
+ *                                                           `left`: the kernel may have removed its
+ *                                                           entry already
  *
- * For the verifier each step is a function of its own that is checked once (a global function), and
+ * For the verifier each step is a separate function that is checked once (a global function), and
  * every index is masked where it is used.
  */
 #ifndef CPROF_BPF_UNWIND_H
@@ -28,7 +32,7 @@
 #include "unwind_rules.h"
 #include "arch/walk.h"
 
-/* The canonical frame address by `rule`; 0 and st->end set when it cannot be had. */
+/* Computes the canonical frame address by `rule`; 0 with st->end set if that is impossible. */
 static __always_inline u64 frame_address(struct stack_walk *st, const struct unwind_rule *rule)
 {
 	u64 base = 0;
@@ -63,9 +67,9 @@ static __always_inline u64 frame_address(struct stack_walk *st, const struct unw
 }
 
 /*
- * A callee-saved register. Compilers leave out the row that says that an epilogue has popped it: then
- * its slot lies below sp and still holds the value, which the register has, too. A copied stack does
- * not reach down there.
+ * A callee-saved register. Compilers leave out the row that says that an epilogue has popped it:
+ * then its slot lies below sp and still holds the value, which the register has, too. A copied
+ * stack does not reach down there.
  */
 static __always_inline bool load_register(struct stack_walk *st, u64 *value, u64 slot)
 {
@@ -85,7 +89,8 @@ static __always_inline bool load_callee(struct stack_walk *st, const struct unwi
 	return load_register(st, &st->regs.callee, cfa + (s64)rule->callee_off);
 }
 
-/* The return address and the caller's frame pointer; one read where they lie side by side, as they mostly do. */
+/* The return address and the caller's frame pointer; one read where they lie side by side, as they
+ * mostly do. */
 static __always_inline bool load_caller(struct stack_walk *st, const struct unwind_rule *rule,
 					u64 cfa, u64 *ra)
 {
@@ -134,9 +139,10 @@ static __always_inline int step_rule(struct stack_walk *st, const struct unwind_
 }
 
 /*
- * Code that no row covers: hand-written assembly, the start and end code of the C runtime (crtstuff.c
- * has none), JIT code that a runtime keeps in a file (memfd). Two guesses, each taken only when it leads
- * to just behind a call: a leaf that has pushed nothing, and a frame pointer.
+ * Handles code that no row covers: hand-written assembly, the start and end code of the C runtime
+ * (crtstuff.c has none), and JIT code that a runtime keeps in a file (memfd). There are two
+ * guesses, each used only if it leads to just after a call: a leaf that has pushed nothing, and a
+ * frame pointer.
  */
 static __always_inline int step_uncovered(struct stack_walk *st, enum stack_end otherwise)
 {
@@ -165,8 +171,9 @@ static __always_inline enum stack_end why_uncovered(u32 module)
 }
 
 /*
- * Records the frame st is in and moves to its caller. 0: go on; 1: the walk has ended (st->end).
- * Global for the verifier, which then checks it once and not once per frame.
+ * Records the frame that st is in and moves to its caller. It returns 0 to continue, or 1 if the
+ * walk has ended (st->end). It is global for the verifier, which then checks it once and not once
+ * per frame.
  */
 __attribute__((noinline)) int unwind_step(struct stack_walk *st)
 {
@@ -180,7 +187,8 @@ __attribute__((noinline)) int unwind_step(struct stack_walk *st)
 		return end_stack(st, STACK_HIDDEN);
 	if (!user_address(st->regs.pc))
 		return end_stack(st, STACK_NOT_MAPPED);
-	/* A return address may be the first byte of the next function: look inside the call. */
+	/* A return address may be the first byte of the next function, so the look-up uses an
+	 * address inside the call. */
 	at = st->regs.exact ? st->regs.pc : st->regs.pc - 1;
 	if (!env_find_module(st, at, &module, &off))
 		return end_stack(st, st->missing_module ? STACK_LOADING : STACK_NOT_MAPPED);
@@ -202,7 +210,7 @@ static __always_inline void unwind_begin(struct stack_walk *st)
 	st->go_system_sp = 0;
 }
 
-/* Walks the user stack from the registers in st; appends to st->frames and sets st->end. */
+/* Walks the user stack from the registers in st, appends to st->frames and sets st->end. */
 static __always_inline void unwind_user(struct stack_walk *st)
 {
 	unwind_begin(st);

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /*
- * Which file is mapped at an address: read from the task's own address space, at the moment of the
- * sample. So exec, fork, dlopen and processes that live for milliseconds need no bookkeeping, and an
- * address can never be looked up in a mapping of yesterday.
+ * Finds which file is mapped at an address, by reading the task's own address space at the moment
+ * of the sample. So exec, fork, dlopen and processes that run for milliseconds need no bookkeeping,
+ * and an address can never be looked up in an outdated mapping.
  *
- * bpf_find_vma() is no use here: with interrupts off it may be called once per interrupt only (its
- * unlock is deferred to one irq_work per CPU). So the VMA tree is walked without a lock: a maple tree since
- * 6.1 (commit 524e00b36e8c), an rbtree before. A writer may be changing it under us; every load is a
- * checked one (bpf_probe_read_kernel), and a VMA counts only when it says itself that it belongs to
- * this mm and holds the address. The worst case is a miss.
+ * bpf_find_vma() does not help here: with interrupts off it may be called once per interrupt only
+ * (its unlock is deferred to one irq_work per CPU). So the VMA tree is walked without a lock: a
+ * maple tree since 6.1 (commit 524e00b36e8c), an rbtree before. A writer may change it at the same
+ * time. So every load is a checked one (bpf_probe_read_kernel), and a VMA counts only if it says
+ * itself that it belongs to this mm and contains the address. The worst case is a miss.
  *
- * What was found is kept per CPU for as long as mm->mm_lock_seq does not move (since 6.4 it changes
- * whenever the address space is write-locked), else for one sample.
+ * Results are kept per CPU as long as mm->mm_lock_seq does not change (since 6.4 it changes
+ * whenever the address space is write-locked), or else for one sample.
  */
 #ifndef CPROF_BPF_VMA_BPF_H
 #define CPROF_BPF_VMA_BPF_H
@@ -30,7 +30,8 @@
 #define VMA_CACHE_RANGES 8
 #define VMA_CACHE_SETS 8
 
-/* Shapes of other kernels. The part behind ___ is dropped when types are matched (CO-RE). */
+/* These are the shapes of other kernels. The part after ___ is dropped when types are matched
+ * (CO-RE). */
 struct mm_struct___rbtree { /* before 6.1 */
 	struct rb_root mm_rb;
 } __attribute__((preserve_access_index));
@@ -70,7 +71,7 @@ struct {
 	__type(value, struct vma_cache);
 } vma_caches SEC(".maps");
 
-/* The kernel's inode -> module number; 0 while user space is loading it. */
+/* Maps the kernel's inode to the module number; 0 while user space is loading it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, MODULE_SLOTS);
@@ -78,17 +79,18 @@ struct {
 	__type(value, u32);
 } modules SEC(".maps");
 
-/* What one look-up learned; on the BPF stack. */
+/* Holds the result of one look-up; it is on the BPF stack. */
 struct vma_found {
 	u64 start, end, offset, inode;
 	bool executable;
 };
 
 struct maple_copy {
-	u64 node[32]; /* struct maple_node is 256 bytes in every kernel that has it */
+	u64 node[32]; /* struct maple_node has 256 bytes in every kernel that has it */
 };
 
-/* Not on the stack: 6.1 gives a program and all that it calls 512 bytes together. */
+/* This is not on the stack, because 6.1 gives a program and everything that it calls 512 bytes
+ * together. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -112,7 +114,8 @@ static __always_inline bool maple_find(void *root, u64 addr, void **entry)
 
 		if (bpf_probe_read_kernel(node, sizeof(*copy), (void *)(at & ~MAPLE_NODE_MASK)))
 			return false;
-		/* node[0] is the parent; pivots follow, then slots. A zero pivot ends a short node. */
+		/* node[0] is the parent; pivots follow, and then slots. A zero pivot ends a short
+		 * node. */
 		for (u32 i = 0; i < MAPLE_SLOTS - 1; i++) {
 			if (i >= pivots || node[1 + i] == 0 || addr <= node[1 + i])
 				break;
@@ -173,7 +176,8 @@ static __always_inline bool vma_find(struct mm_struct *mm, u64 addr, struct vma_
 	return true;
 }
 
-/* Changes whenever the address space may have; 0 where the kernel has no such counter. */
+/* Returns a value that changes whenever the address space may have changed; 0 if the kernel has no
+ * such counter. */
 static __always_inline u64 mm_sequence(struct mm_struct *mm)
 {
 	struct mm_struct___seq_count *seqcount = (void *)mm;
@@ -186,7 +190,7 @@ static __always_inline u64 mm_sequence(struct mm_struct *mm)
 	return 0;
 }
 
-/* The set for this address space, emptied when it holds another one or has become stale. */
+/* Returns the set for this address space, emptied if it is for another one or has become stale. */
 static __always_inline struct vma_cache *vma_cache_open(struct mm_struct *mm)
 {
 	u64 mm_id = arch_mm_id(mm);
@@ -214,7 +218,8 @@ static __always_inline struct vma_range *vma_cache_find(struct vma_cache *cache,
 {
 	struct vma_range *last = &cache->range[cache->last & (VMA_CACHE_RANGES - 1)];
 
-	/* Callers mostly live where their callees do. An empty slot holds no address: start = end = 0. */
+	/* Callers are mostly in the same mapping as their callees. An empty slot contains no
+	 * address: start = end = 0. */
 	if (addr >= last->start && addr < last->end)
 		return last;
 	for (u32 i = 0; i < VMA_CACHE_RANGES; i++) {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /*
- * The few kernel types that cprof's BPF programs read, for building where the kernel shows no BTF (most
- * build containers). Only the fields that are used are named; CO-RE finds their real places on the
- * kernel that runs the programs. Elsewhere vmlinux.h is generated from the kernel itself.
+ * The few kernel types that cprof's BPF programs read, for building where the kernel has no BTF
+ * (most build containers). Only the fields that are used are named, and CO-RE finds their real
+ * offsets on the kernel that runs the programs. Elsewhere vmlinux.h is generated from the kernel
+ * itself.
  */
 #ifndef __VMLINUX_H__
 #define __VMLINUX_H__

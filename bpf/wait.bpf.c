@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /*
- * cprof block, mutex, offcpu, wall: why threads do not run. Measured at the scheduler: a thread's stack is
- * taken when it leaves the CPU, and the time is counted under it when it comes back; who wakes it runs
- * in sched_waking. No system call gets slower, and a lock that nobody waits for costs nothing.
+ * Implements cprof block, mutex, offcpu and wall: why threads do not run, measured at the
+ * scheduler. A thread's stack is taken when it leaves the CPU, and the time is counted under it
+ * when it comes back. The waker is the task that runs in sched_waking. No system call gets slower,
+ * and a lock without contention costs nothing.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_core_read.h>
@@ -21,7 +22,7 @@
 char LICENSE[] SEC("license")
 = "Dual BSD/GPL";
 
-/* One iterator runs at a time, in cprof; it may be interrupted by our own programs. */
+/* One iterator runs at a time, in cprof; our own programs may interrupt it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -29,7 +30,7 @@ struct {
 	__type(value, struct thread_record);
 } seed_buffer SEC(".maps");
 
-/* ---- leaving and coming ------------------------------------------------------------------------ */
+/* ---- leaving and coming ---------------------------------------------------------------------- */
 
 static __always_inline bool stack_wanted(const struct thread_wait *t)
 {
@@ -60,7 +61,8 @@ static __always_inline void leave(void *ctx, struct task_struct *task, struct th
 	t->outcome = 0;
 	t->waker = 0;
 	t->since = now;
-	/* Already on its way back: this program came after the waker. Or it never slept. */
+	/* It is already on its way back, because this program ran after the waker; or it never
+	 * slept. */
 	t->woken = t->cause == WAIT_RUNNABLE || is_waking(task) ? now : 0;
 	arch_order_stores();
 	t->running = 0;
@@ -83,7 +85,7 @@ static __always_inline enum wait_outcome outcome_of(struct task_struct *task,
 	return t->timed ? WAIT_TIMEOUT : WAIT_ACQUIRED;
 }
 
-/* A lock wait that ends now: the waiter's stack was taken, or it was among the waiters. */
+/* Handles a lock wait that ends now: the waiter's stack was taken, or it was among the waiters. */
 static __always_inline bool lock_wait_seen(const struct thread_wait *t)
 {
 	if (t->cause != WAIT_LOCK)
@@ -102,8 +104,8 @@ static __always_inline void count_off_cpu(struct thread_wait *t, u64 now)
 }
 
 /*
- * A waker on another CPU can be seen before the sleeper: his program runs first, the sleeper's only when it is
- * switched away. Such a wait was over when it began, but for the scheduler.
+ * sched_waking on another CPU can fire before our sched_switch for the sleeper. Such a wait had
+ * ended before we recorded its start; only waiting for the CPU is left.
  */
 #define EARLY_NS 10000
 
@@ -114,7 +116,7 @@ static __always_inline void heed_early_waker(struct task_struct *task, struct th
 		t->outcome = WAIT_ACQUIRED;
 	}
 	t->early = 0;
-	unqueue_waiter(t); /* if it is among them still */
+	unqueue_waiter(t); /* if it is still among them */
 }
 
 static __always_inline void come(struct task_struct *task)
@@ -139,7 +141,7 @@ static __always_inline void come(struct task_struct *task)
 	t->running = 1;
 }
 
-/* It has left its CPU for good. */
+/* The thread has left its CPU for the last time. */
 static __always_inline void thread_ends(struct task_struct *task)
 {
 	struct thread_wait *t = wait_of(task);
@@ -156,7 +158,7 @@ SEC("tp_btf/sched_switch")
 int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
 	if (prev->exit_state) {
-		/* No target any more, if it is the last thread of its process. */
+		/* The process is no longer a target if this is its last thread. */
 		thread_ends(prev);
 	} else if (prev->pid && is_target(prev)) {
 		struct thread_wait *t = wait_of(prev);
@@ -172,8 +174,8 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 }
 
 /*
- * A thread that is not the first one runs another program: the others have ended, and it gets the
- * number of the first one (fs/exec.c, de_thread), whose entry may still be there.
+ * A thread other than the first one runs another program. The other threads have ended, and it gets
+ * the number of the first one (fs/exec.c, de_thread), whose entry may still be there.
  */
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec_wait, struct task_struct *task, int old_pid)
@@ -192,9 +194,9 @@ int BPF_PROG(on_exec_wait, struct task_struct *task, int old_pid)
 	return 0;
 }
 
-/* ---- waking ------------------------------------------------------------------------------------ */
+/* ---- waking ---------------------------------------------------------------------------------- */
 
-/* By the stack of the running thread, which has just ended a lock wait. */
+/* Counts the wait under the stack of the running thread, which has just ended a lock wait. */
 static __always_inline void blame_holder(void *ctx, struct task_struct *sleeper,
 					 struct thread_wait *t, u64 now)
 {
@@ -212,7 +214,8 @@ static __always_inline void blame_holder(void *ctx, struct task_struct *sleeper,
 	count_add(&key, 1, delay);
 }
 
-/* Who is woken by an interrupt has whom it interrupted for a waker: there is nobody else. */
+/* For a wake-up from interrupt context the interrupted task is recorded as the waker, as there is
+ * no better candidate. */
 static __always_inline void take_waker(void *ctx, struct thread_wait *t, u64 now)
 {
 	struct sample_key key;
@@ -266,7 +269,7 @@ int BPF_PROG(on_waking, struct task_struct *task)
 	return 0;
 }
 
-/* mutex --owners: a thread that owns a lock which others wait for runs. */
+/* Handles mutex --owners: a thread runs that owns a lock which others wait for. */
 SEC("perf_event")
 int on_owner_tick(struct bpf_perf_event_data *ctx)
 {
@@ -282,7 +285,7 @@ int on_owner_tick(struct bpf_perf_event_data *ctx)
 	return 0;
 }
 
-/* ---- the beginning ----------------------------------------------------------------------------- */
+/* ---- the start of a recording ---------------------------------------------------------------- */
 
 static __always_inline void fill_record(struct thread_record *r, struct task_struct *task,
 					const struct pt_regs *regs, u64 ticket)
@@ -308,8 +311,8 @@ static __always_inline void fill_record(struct thread_record *r, struct task_str
 }
 
 /*
- * The target's threads when recording begins: from now on their time counts. Those that sleep have a stack
- * that user space takes.
+ * Handles the target's threads when the recording begins. From now on their time counts, and user
+ * space takes the stacks of those that sleep.
  */
 SEC("iter/task")
 int list_threads(struct bpf_iter__task *ctx)
@@ -337,7 +340,7 @@ int list_threads(struct bpf_iter__task *ctx)
 	t->counted = stack_wanted(t);
 	arch_order_stores();
 	t->running = 0;
-	if (BPF_CORE_READ(task, on_cpu)) /* meanwhile it has come back */
+	if (BPF_CORE_READ(task, on_cpu)) /* it has come back meanwhile */
 		t->running = 1;
 	else if (t->counted && !bpf_seq_write(ctx->meta->seq, r, sizeof(*r)))
 		stat_add(STAT_SAMPLES, 1);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
-/* What every thread of the target is doing, and taking the stack with which it stops to run. */
+/* Keeps what every thread of the target is doing, and takes the stack with which it stops
+ * running. */
 #ifndef CPROF_BPF_WAIT_TABLE_BPF_H
 #define CPROF_BPF_WAIT_TABLE_BPF_H
 
@@ -9,7 +10,8 @@
 
 const volatile struct wait_config wait_settings;
 
-/* bpf_ktime_get_ns() from when on time counts: the threads that slept before are listed then. */
+/* This is the bpf_ktime_get_ns() from which on time counts; the threads that slept before are
+ * listed then. */
 u64 begun = ~0ull;
 
 static __always_inline struct wait_rules rules_now(void)
@@ -28,7 +30,8 @@ static __always_inline void count_wait(const struct wait_count *n)
 		count_add(&n->key, n->samples, n->ns);
 }
 
-/* By tid. Preallocated: nothing may allocate under the run queue's lock. */
+/* Its key is the tid. It is preallocated, because nothing may allocate under the run queue's
+ * lock. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 32768);
@@ -36,7 +39,8 @@ struct {
 	__type(value, struct thread_wait);
 } thread_waits SEC(".maps");
 
-/* mutex --owners: threads whose own namespace has another number for them, by that. */
+/* For mutex --owners, this finds threads whose own namespace has another number for them, by that
+ * number. */
 struct inner_thread {
 	struct global_pid tgid;
 	struct inner_pid tid;
@@ -77,7 +81,7 @@ static __always_inline struct thread_wait *wait_of(struct task_struct *task)
 	return bpf_map_lookup_elem(&thread_waits, &tid);
 }
 
-/* False: there is no room, which is counted. */
+/* It is false if the table is full, which is counted. */
 static __always_inline bool wait_put(struct global_pid tid, const struct thread_wait *t)
 {
 	if (bpf_map_update_elem(&thread_waits, &tid, t, BPF_NOEXIST)) {
@@ -113,7 +117,8 @@ static __always_inline void wait_delete(struct global_pid tid)
 	bpf_map_delete_elem(&thread_waits, &tid);
 }
 
-/* Takes the current thread's stack, to be counted when the wait is over. False: lost. */
+/* Takes the current thread's stack, to be counted when the wait is over. It is false if the stack
+ * is lost. */
 static __always_inline bool take_stack(void *ctx, struct task_struct *task, u32 path,
 				       struct sample_key *key, u64 now)
 {

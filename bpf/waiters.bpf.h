@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /*
- * Which threads wait for which lock: whoever releases a lock is charged with the time of all of them
- * (lock_queue.h).
+ * Records which threads wait for which lock, because the thread that releases a lock is charged
+ * with the time of all of them (lock_queue.h).
  *
- * A hash map of locks could not be emptied: when the last waiter leaves and the entry is deleted,
- * another CPU may have looked it up already, and would count in memory that is another lock's by
- * then. So the table is an array of sets, its slots stay where they are, and a slot without waiters
- * is taken over by the next lock that needs one. A slot with waiters is pinned. Whoever joins a queue
- * looks afterwards whether the slot still is that of its lock, and leaves again if it is not.
+ * A hash map of locks could not be emptied. When the last waiter leaves and the entry is deleted,
+ * another CPU may have looked it up already, and would count in memory that belongs to another lock
+ * by then. So the table is an array of sets whose slots stay in place, and a slot without waiters
+ * is reused for the next lock that needs one. A slot with waiters is pinned. A thread that joins a
+ * queue checks afterwards whether the slot still belongs to its lock, and leaves again if it does
+ * not.
  */
 #ifndef CPROF_BPF_WAITERS_BPF_H
 #define CPROF_BPF_WAITERS_BPF_H
@@ -23,7 +24,7 @@ struct {
 	__type(value, struct lock_slot);
 } locks SEC(".maps");
 
-u64 clock_base; /* bpf_ktime_get_ns() when recording began */
+u64 clock_base; /* bpf_ktime_get_ns() when the recording began */
 
 #define SWAP_TRIES 8
 #define CLAIM_TRIES 64
@@ -38,7 +39,7 @@ static __always_inline u32 lock_hash(u64 object, struct global_pid tgid)
 	return ((object ^ (u64)tgid.nr << 40) * 0x9e3779b97f4a7c15ull >> 40) & (LOCK_SLOTS - 1);
 }
 
-/* The i-th slot of the set, beginning where this lock is likely to be. */
+/* Returns the i-th slot of the set, beginning where this lock is likely to be. */
 static __always_inline struct lock_slot *lock_way(u32 hash, u32 i)
 {
 	u32 at = (hash & ~(LOCK_WAYS - 1)) | ((hash + i) & (LOCK_WAYS - 1));
@@ -96,7 +97,7 @@ static __always_inline void slot_leave(struct lock_slot *slot, u64 from)
 	}
 }
 
-/* From when on a waiter of the slot counts. */
+/* Returns the time from which on a waiter of the slot counts. */
 static __always_inline u64 slot_since(const struct lock_slot *slot, u64 since)
 {
 	return since > slot->released ? since : slot->released;
@@ -104,7 +105,7 @@ static __always_inline u64 slot_since(const struct lock_slot *slot, u64 since)
 
 /* ---- a slot for a lock that has none ---- */
 
-/* Of those without waiters the one that was released first. */
+/* Returns the one without waiters that was released first. */
 static __always_inline struct lock_slot *idlest_slot(u32 hash)
 {
 	struct lock_slot *idlest = NULL;
@@ -118,12 +119,12 @@ static __always_inline struct lock_slot *idlest_slot(u32 hash)
 	return idlest;
 }
 
-/* With its first waiter. False: every lock of the set has some. */
+/* Takes it over with its first waiter. It is false if every lock of the set has some. */
 static __always_inline bool slot_take_over(u64 object, struct global_pid tgid, u64 since)
 {
 	struct lock_slot *slot = idlest_slot(lock_hash(object, tgid));
 
-	/* Somebody may have looked it up for its last lock, and join it now. */
+	/* Another CPU may have looked it up for its last lock, and may join it now. */
 	if (!slot || !slot_swap(slot, 0, LOCK_QUEUE_CLAIMED))
 		return false;
 	slot->object = object;
@@ -135,7 +136,7 @@ static __always_inline bool slot_take_over(u64 object, struct global_pid tgid, u
 	return true;
 }
 
-/* One CPU at a time gives away slots of a set, so that no lock gets two. */
+/* One CPU at a time assigns slots of a set, so no lock gets two. */
 static __always_inline bool join_new(u64 object, struct global_pid tgid, u64 since)
 {
 	struct lock_slot *first = lock_way(lock_hash(object, tgid) & ~(LOCK_WAYS - 1), 0), *slot;
@@ -156,9 +157,10 @@ static __always_inline bool join_new(u64 object, struct global_pid tgid, u64 sin
 	return joined;
 }
 
-/* ---- what the scheduler's programs do ---- */
+/* ---- called by the scheduler's programs ---- */
 
-/* t->since is the time from which it waits: for who was woken in vain, since then. */
+/* t->since is the time from which on it waits; after a futile wake-up, that is the time of the
+ * wake-up. */
 static __always_inline void queue_waiter(struct thread_wait *t)
 {
 	struct global_pid tgid = t->tgid;
@@ -178,7 +180,7 @@ static __always_inline void queue_waiter(struct thread_wait *t)
 		stat_add(STAT_LOST_LOCK, 1);
 }
 
-/* A waiter that nobody woke: its time so far is nobody's. */
+/* Removes a waiter that was not woken; its time so far is charged to no thread. */
 static __always_inline void unqueue_waiter(struct thread_wait *t)
 {
 	struct lock_slot *slot;
@@ -191,7 +193,7 @@ static __always_inline void unqueue_waiter(struct thread_wait *t)
 		slot_leave(slot, slot_since(slot, t->since));
 }
 
-/* What all waiters have waited since the last release; one of them, t, leaves. */
+/* Returns what all waiters have waited since the last release; one of them, t, leaves. */
 static __always_inline u64 release_waiters(struct thread_wait *t, u64 now)
 {
 	struct lock_slot *slot = t->queued ? lock_find(t->object, t->tgid) : NULL;

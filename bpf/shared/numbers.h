@@ -1,28 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
-/* Types for the numbers of processes and threads. */
+/* Defines types for the numbers of processes and threads. */
 #ifndef CPROF_BPF_SHARED_NUMBERS_H
 #define CPROF_BPF_SHARED_NUMBERS_H
 
 /*
  * A process or thread has a number in each PID namespace that it is in (pid_namespaces(7)). Three
- * of them matter here, and each has a type, so that the compiler refuses one in place of another.
- * User space turns a struct proc_pid into a pid_t in src/target/pid_space.h, and nowhere else.
+ * of them matter here, and each has a type, so the compiler refuses to use one in place of another.
+ * User space converts a struct proc_pid to a pid_t in src/target/pid_space.h, and nowhere else.
  */
-struct global_pid { /* in the initial namespace: what BPF programs see (task->pid, task->tgid) */
+struct global_pid { /* in the initial namespace, as BPF programs see it (task->pid, task->tgid) */
 	u32 nr;
 };
 
-struct proc_pid { /* in cprof's namespace: its /proc, its system calls, its user; 0: not in there */
+/* in cprof's namespace, as in its /proc and system calls; 0 if it is not in there */
+struct proc_pid {
 	u32 nr;
 };
 
-struct inner_pid { /* in the task's own: what its getpid(), futex words and perf-PID.map show */
+/* in the task's own namespace, as in its getpid(), futex words and perf-PID.map */
+struct inner_pid {
 	u32 nr;
 };
 
 #define COMM_LEN 16
 
-/* A thread, by what users know it by. */
+/* Describes a thread by what users know it by. */
 struct thread_id {
 	struct proc_pid tgid, tid;
 	char comm[COMM_LEN]; /* the thread's name */

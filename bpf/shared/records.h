@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
-/* Keys, counts and the records that BPF programs send. */
+/* Defines keys, counts and the records that BPF programs send. */
 #ifndef CPROF_BPF_SHARED_RECORDS_H
 #define CPROF_BPF_SHARED_RECORDS_H
 
@@ -7,18 +7,18 @@
 #include "stack.h"
 
 /*
- * What is counted together. Fields that the user did not ask to tell apart are 0. Cause, outcome and
- * object may be known only after the stack was taken: frames that are sent with none of them are those of
- * every such key.
+ * Says what is counted together. Fields that the user did not want to distinguish are 0. Cause,
+ * outcome and object may only be known after the stack was taken, so frames that are sent with none
+ * of them belong to every such key.
  */
 struct sample_key {
-	u64 stack; /* stack_walk.hash, or a ticket: a number made up for one stack */
-	u64 object; /* what it was about: bytes of an allocation, address of a lock, a waker's stack */
-	struct global_pid tgid; /* always set when the stack holds JIT frames */
+	u64 stack; /* stack_walk.hash, or a ticket, which is a number made for one stack */
+	u64 object; /* bytes of an allocation, address of a lock, or a waker's stack */
+	struct global_pid tgid; /* always set if the stack contains JIT frames */
 	struct global_pid tid;
 	u32 cpu;
 	u16 cause; /* enum heap_cause, enum wait_cause, HOLD_CAUSE() */
-	u16 outcome; /* enum wait_outcome; holds: 1 where somebody waited */
+	u16 outcome; /* enum wait_outcome; for holds 1 if the lock was contended */
 };
 
 struct sample_count {
@@ -27,49 +27,52 @@ struct sample_count {
 };
 
 enum record_kind {
-	RECORD_STACK = 1, /* the frames behind a key, sent when the key is first counted */
+	RECORD_STACK = 1, /* the frames of a key, sent when the key is first counted */
 	RECORD_MODULE = 2, /* a mapped file whose table user space should load */
-	RECORD_PENDING = 3, /* a stack that met such a file: its rest is walked in user space */
+	RECORD_PENDING = 3, /* a stack with such a file; user space walks the rest of it */
 };
 
 struct sample_record {
 	u32 kind;
 	u32 nframes;
 	struct sample_key key;
-	struct thread_id thread; /* the first that was seen with it */
-	u64 frames[STACK_MAX_FRAMES]; /* only nframes are sent */
+	struct thread_id thread; /* the first one that was seen with it */
+	u64 frames[STACK_MAX_FRAMES]; /* only nframes of them are sent */
 };
 
 struct module_record {
 	u32 kind;
 	struct proc_pid tgid; /* a process that maps it */
-	u64 inode; /* address of the kernel's inode: unique while user space keeps the file open */
-	u64 start, end, offset; /* the mapping; offset in bytes */
+	/* address of the kernel's inode, which is unique while user space keeps the file open */
+	u64 inode;
+	u64 start, end, offset; /* of the mapping; the offset is in bytes */
 };
 
 /*
- * A sample whose walk met a file that has no table yet. It comes after the RECORD_MODULE that asked for
- * the table, with the registers where the walk stopped and a copy of the stack from there: user space
- * loads the table and walks on. So the first moments of a new program or library are not lost.
+ * A sample whose walk found a file without a table yet. It comes after the RECORD_MODULE that
+ * requested the table, with the registers where the walk stopped and a copy of the stack from
+ * there. User space loads the table and continues the walk, so the first moments of a new program
+ * or library are not lost.
  */
 #define PENDING_PIECE \
-	1024u /* the stack is copied in pieces, up to the first that is not readable */
+	1024u /* the stack is copied in pieces, up to the first one that is not readable */
 #define PENDING_STACK (16u * PENDING_PIECE)
 
 struct pending_record {
 	u32 kind;
-	u32 nframes; /* walked so far */
-	struct sample_key key; /* under which it is counted; .stack is a ticket */
+	u32 nframes; /* how many were walked so far */
+	struct sample_key key; /* the key that it is counted under; .stack is a ticket */
 	struct thread_id thread;
 	struct user_regs regs;
 	u32 copied; /* bytes of stack */
 	u32 pad2;
-	u8 data[STACK_MAX_FRAMES * 8 + PENDING_STACK]; /* the frames, then the stack from sp on */
+	/* the frames, and then the stack from sp on */
+	u8 data[STACK_MAX_FRAMES * 8 + PENDING_STACK];
 };
 
 /*
- * Counters, per CPU, summed by user space, which logs all of them with -vv. Every way to lose a sample
- * has one.
+ * These counters are per CPU and summed by user space, which logs all of them with -vv. Every way
+ * to lose a sample has one.
  */
 #define STATS(X)                                                                      \
 	X(STAT_TICKS, "times the sampler ran")                                        \
@@ -105,7 +108,7 @@ struct pending_record {
 enum sample_stat { STATS(STAT_ENUM_) STAT_COUNT };
 #undef STAT_ENUM_
 
-#define STAT_ENDS_FIRST STAT_COUNT /* then one counter for each enum stack_end */
+#define STAT_ENDS_FIRST STAT_COUNT /* followed by one counter for each enum stack_end */
 #define STAT_SLOTS (STAT_COUNT + STACK_END_COUNT)
 
 _Static_assert(sizeof(struct sample_key) == 32, "hash keys have no padding");

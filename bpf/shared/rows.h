@@ -2,15 +2,15 @@
 /*
  * How unwind rows, rules and the tables of modules look in memory.
  *
- * How an address becomes a rule
- * -----------------------------
- * A module is one file that is mapped executable (or the vdso). Addresses inside it are *file
- * offsets* (address - vm_start + vm_pgoff * page size), so one table serves every process that maps
- * the file, wherever it lies.
+ * How an address becomes a rule ----------------------------- A module is one file that is mapped
+ * executable (or the vdso). Addresses inside it are *file offsets* (address - vm_start + vm_pgoff *
+ * page size), so one table serves every process that maps the file, wherever it lies.
  *
- *   file offset --(- base_off, >> UNWIND_BLOCK_SHIFT)--> struct unwind_block (the module's directory)
+ *   file offset --(- base_off, >> UNWIND_BLOCK_SHIFT)--> struct unwind_block (the module's
+ *   directory)
  *   block.first_row, block.nrows --> words in the module's row pages, each: low 16 bits of the file
- *       offset where the row begins << 16 | rule number. Sorted, so the row that covers an offset is
+ *       offset where the row begins << 16 | rule number. Sorted, so the row that covers an offset
+ *       is
  *       the last one whose word is <= (offset & 0xffff) << 16 | 0xffff. When there is none in the
  *       block, block.rule (the rule in force where the block begins) applies.
  *   rule number --> struct unwind_rule, one table shared by all modules. Unwinding states repeat:
@@ -22,16 +22,17 @@
 #ifndef CPROF_BPF_SHARED_ROWS_H
 #define CPROF_BPF_SHARED_ROWS_H
 
-#define UNWIND_BLOCK_SHIFT 10u /* a directory entry covers 1 KiB of text: some 17 rows in libc */
-#define UNWIND_PAGE_WORDS 1024u /* one page of rows: 4 KiB; the unit in which tables are loaded */
+/* a directory entry covers 1 KiB of text, which is some 17 rows in libc */
+#define UNWIND_BLOCK_SHIFT 10u
+#define UNWIND_PAGE_WORDS 1024u /* one page of rows has 4 KiB; tables are loaded in this unit */
 #define UNWIND_PAGE_BLOCKS 512u /* directory entries (8 bytes) in one page */
 #define UNWIND_MAX_RULES 32768u
 
-/* One KiB of a module's text. */
+/* Describes one KiB of a module's text. */
 struct unwind_block {
 	u32 first_row; /* index of the first word, counted from the module's first row page */
-	u16 nrows; /* rows that begin inside the block; less than UNWIND_PAGE_WORDS */
-	u16 rule; /* rule in force at the block's first byte */
+	u16 nrows; /* rows that begin inside the block; fewer than UNWIND_PAGE_WORDS */
+	u16 rule; /* the rule at the block's first byte */
 };
 
 #define UNWIND_ROW(off, rule) (((u32)((off)&0xffff) << 16) | (u32)(rule))
@@ -45,7 +46,7 @@ struct unwind_page {
 	};
 };
 
-/* How the canonical frame address is computed. */
+/* Says how the canonical frame address is computed. */
 enum unwind_cfa {
 	UNWIND_CFA_NONE = 0, /* no row covers this address (gap, data, unknown expression) */
 	UNWIND_CFA_SP, /* stack pointer + cfa_off */
@@ -54,26 +55,33 @@ enum unwind_cfa {
 	UNWIND_CFA_SP_DEREF, /* *(stack pointer + cfa_off) + cfa_add */
 	UNWIND_CFA_FP_DEREF, /* *(frame pointer + cfa_off) + cfa_add */
 	UNWIND_CFA_PLT, /* lazily bound PLT entries, which push from cfa_off on: arch_plt_frame() */
-	UNWIND_CFA_SIGNAL, /* rt_sigframe at the stack pointer: all registers come from its ucontext */
-	UNWIND_CFA_STOP, /* return address undefined: the outermost frame, the stack is whole */
-	UNWIND_CFA_CHAIN, /* the module has no table but keeps frame pointers (Go, JIT): follow them */
-	UNWIND_CFA_GO, /* Go's run time went on on another stack: enum unwind_go in cfa_reg */
+	/* rt_sigframe at the stack pointer: all registers come from its ucontext */
+	UNWIND_CFA_SIGNAL,
+	/* the return address is undefined: this is the outermost frame, and the stack is whole */
+	UNWIND_CFA_STOP,
+	/* the module has no table but keeps frame pointers (Go, JIT): follow them */
+	UNWIND_CFA_CHAIN,
+	UNWIND_CFA_GO, /* Go's runtime continued on another stack: enum unwind_go in cfa_reg */
 };
 
 /*
- * Where Go's run time leaves one stack for another (runtime/asm_amd64.s, sys_linux_amd64.s). Every thread
- * (m) has a stack of its own (g0's) beside that of the goroutine that it runs (m.curg). The rule is that
- * of the stack that was left, once sp is found: sp + cfa_off, return address at cfa - 8. cfa_add:
- * where g lies, from the thread pointer on (0: unknown); fp_off: of curg in m; ra_off: where asmcgocall
- * keeps g, above sp. What is found by them is checked before it is believed.
+ * Where Go's run time leaves one stack for another (runtime/asm_amd64.s, sys_linux_amd64.s). Every
+ * thread (m) has a stack of its own (g0's) beside that of the goroutine that it runs (m.curg). The
+ * rule is that of the stack that was left, once sp is found: sp + cfa_off, return address at cfa -
+ * 8. cfa_add: where g lies, from the thread pointer on (0: unknown); fp_off: of curg in m; ra_off:
+ * where asmcgocall keeps g, above sp. What is found by them is checked before it is believed.
  */
 enum unwind_go {
-	UNWIND_GO_SYSTEMSTACK, /* from the goroutine's stack to g0's; curg.sched says where it left */
-	UNWIND_GO_ASMCGOCALL, /* likewise, to call C; g and the depth in its stack are on g0's */
-	UNWIND_GO_CGOCALLBACK, /* from g0's, where C ran, to the goroutine's; g0.sched says where */
+	/* from the goroutine's stack to g0's; curg.sched says where it left */
+	UNWIND_GO_SYSTEMSTACK,
+	/* the same, to call C; g and the depth in its stack are on g0's stack */
+	UNWIND_GO_ASMCGOCALL,
+	/* from g0's stack, where C ran, to the goroutine's; g0.sched says where */
+	UNWIND_GO_CGOCALLBACK,
 	UNWIND_GO_MORESTACK, /* the goroutine grows its stack, or is preempted */
-	UNWIND_GO_MCALL, /* the goroutine is left for good: the scheduler's stack is whole */
-	UNWIND_GO_VDSO, /* a short while on g0's, for the vdso; the frame pointer stays the goroutine's */
+	UNWIND_GO_MCALL, /* the goroutine is left for good, so the scheduler's stack is whole */
+	/* a short while on g0's, for the vdso; the frame pointer stays the goroutine's */
+	UNWIND_GO_VDSO,
 };
 
 /* Where the caller's frame pointer is. */
@@ -81,18 +89,18 @@ enum unwind_fp {
 	UNWIND_FP_SAME = 0, /* unchanged */
 	UNWIND_FP_CFA, /* at *(cfa + fp_off) */
 	UNWIND_FP_FP, /* at *(fp + fp_off): an expression, in functions that realign the stack */
-	UNWIND_FP_UNDEFINED, /* not recoverable: keep the value, do not trust it */
+	UNWIND_FP_UNDEFINED, /* not recoverable: the value is kept, but not trusted */
 };
 
-/* Where the return address is. */
+/* Says where the return address is. */
 enum unwind_ra {
-	UNWIND_RA_CFA = 0, /* at *(cfa + ra_off): normally ra_off = -8 */
+	UNWIND_RA_CFA = 0, /* at *(cfa + ra_off), where ra_off is normally -8 */
 	UNWIND_RA_REG, /* in register ra_off (DWARF number); only in a leaf (vfork) */
 };
 
 /*
- * One more register is carried along for one reader: the dynamic linker's lazy resolver counts its CFA from it
- * (glibc, _dl_runtime_resolve_xsave), and programs spend their start there.
+ * One more register is carried along for one reader: the dynamic linker's lazy resolver counts its
+ * CFA from it (glibc, _dl_runtime_resolve_xsave), and programs spend their start there.
  */
 #define UNWIND_CALLEE_SAME 0
 #define UNWIND_CALLEE_LOST (-32768)
@@ -109,7 +117,7 @@ struct unwind_rule {
 	s16 ra_off;
 };
 
-/* Rule numbers that are the same everywhere, so that a builder need not look them up. */
+/* These rule numbers are the same everywhere, so a builder need not look them up. */
 enum unwind_rule_id {
 	UNWIND_RULE_NONE = 0, /* { UNWIND_CFA_NONE } */
 	UNWIND_RULE_STOP = 1, /* { UNWIND_CFA_STOP } */
@@ -123,28 +131,28 @@ _Static_assert(UNWIND_PAGE_WORDS * sizeof(u32) == 4096, "one page of rows is one
 _Static_assert(UNWIND_PAGE_BLOCKS * sizeof(struct unwind_block) == 4096, "likewise the directory");
 _Static_assert((1u << UNWIND_BLOCK_SHIFT) <= UNWIND_PAGE_WORDS, "a block's rows fit one page");
 
-/* One remembered answer: the rule of a frame. */
+/* Holds one remembered result: the rule of a frame. */
 struct rule_memo {
-	u64 frame; /* 0: empty (no frame is 0) */
+	u64 frame; /* 0 if empty (no frame is 0) */
 	struct unwind_rule rule;
 };
 
-/* Where a module's tables lie in the pool of pages; one per module number. */
+/* Says where a module's tables are in the pool of pages; there is one per module number. */
 struct module_table {
 	u64 base_off;
 	u32 nblocks;
 	u32 block_page; /* first page of its directory */
 	u32 word_page; /* first page of its rows */
 	u32 nwords; /* of whole pages */
-	u16 has_table; /* 0: nothing is known about the module's code */
+	u16 has_table; /* 0 if nothing is known about the module's code */
 	u16 zero; /* a zero that the verifier cannot see through */
 	u32 missing; /* enum table_missing */
-	u32 met; /* modules_state.epoch when a program met the module last; 0: none has */
+	u32 met; /* modules_state.epoch when a program last saw the module; 0 if none has */
 };
 
-/* What user space says of all modules. */
+/* Holds what user space sets for all modules. */
 struct modules_state {
-	u64 epoch; /* changes when modules were let go: what a program has cached of mappings is void */
+	u64 epoch; /* changes when modules were let go, which makes cached mappings invalid */
 	u64 memo_salt; /* changes when the number of a module is used again */
 };
 
@@ -154,7 +162,8 @@ enum table_missing {
 	TABLE_NO_ROOM, /* the pool is full */
 };
 
-/* The pool: pages live in chunks, each an array map that user space fills through mmap. */
+/* The pool's pages are in chunks, each of which is an array map that user space fills through
+ * mmap. */
 #define TABLE_CHUNK_PAGES 256u /* 1 MiB */
 #define TABLE_MAX_CHUNKS 1024u
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
-/* Frames, and what the walk of one stack needs and leaves behind. */
+/* Defines frames, and what the walk of one stack needs and leaves behind. */
 #ifndef CPROF_BPF_SHARED_STACK_H
 #define CPROF_BPF_SHARED_STACK_H
 
 #include "../arch/regs.h"
 
 /*
- * A frame is one u64: module number in the upper 16 bits, the file offset (or, for the kernel and for
- * memory that no file backs, the address) in the lower 48. Callers' frames hold the return address
- * minus one, so that they lie inside the call instruction; the leaf and a frame that a signal
- * interrupted hold the exact pc.
+ * A frame is one u64: the module number in the upper 16 bits, and the file offset (or, for the
+ * kernel and for memory without a file, the address) in the lower 48. Callers' frames hold the
+ * return address minus one, so that they lie inside the call instruction. The leaf, and a frame
+ * that a signal interrupted, hold the exact pc.
  */
 #define FRAME_OFF_BITS 48
 #define FRAME_OFF_MASK ((1ull << FRAME_OFF_BITS) - 1)
@@ -24,30 +24,31 @@ enum module_id {
 	MODULE_VDSO = 3, /* offset from the start of the vdso */
 	MODULE_CUT = 4, /* not code: the outermost frame of a cut stack, offset = enum stack_end */
 	MODULE_UNKNOWN =
-		5, /* mapped file that user space could not load or has no room for: address */
-	MODULE_WAKER = 6, /* not code: stands between a waiter's stack and that of its waker */
+		5, /* a mapped file that user space could not load or has no space for: address */
+	MODULE_WAKER = 6, /* not code: separates a waiter's stack from that of its waker */
 	MODULE_PROCESS = 7, /* not code: the process whose JIT frames follow, offset = its tgid */
 	MODULE_MERGED = 8, /* not code: the leaf of rare stacks that were merged to save memory */
-	MODULE_PATH = 9, /* not code: stands for a path elsewhere in the tree of user space */
+	MODULE_PATH = 9, /* not code: refers to a path elsewhere in the tree of user space */
 	MODULE_OUTSIDE =
-		10, /* a file of processes outside cprof's PID namespace only: file offset */
-	MODULE_NO_ROOM = 11, /* a file for which there was no number: file offset */
+		10, /* a file that only processes outside cprof's PID namespace map: file offset */
+	MODULE_NO_ROOM = 11, /* a file for which no number was left: file offset */
 	MODULE_FIRST_FILE = 16,
 	/*
-	 * Tables lie in slots: a module's is its number modulo MODULE_SLOTS. When a module is let go its slot
-	 * goes to another one with another number, so that recorded frames never come to mean another file.
+	 * Tables are in slots: a module's slot is its number modulo MODULE_SLOTS. When a module is
+	 * released, its slot goes to another one with another number, so recorded frames never
+	 * refer to another file.
 	 */
 	MODULE_SLOTS = 8192,
 	MODULE_MAX = 65536,
 };
 
-#define STACK_MAX_USER 1024u /* user frames kept, leaf side first */
-#define STACK_MAX_KERNEL 127u /* kernel.perf_event_max_stack's default */
+#define STACK_MAX_USER 1024u /* user frames that are kept, from the leaf on */
+#define STACK_MAX_KERNEL 127u /* the default of kernel.perf_event_max_stack */
 #define STACK_MAX_FRAMES (STACK_MAX_USER + STACK_MAX_KERNEL + 2u)
 
 /*
- * How a stack ended. Everything but the first is a cut: the frames on the leaf side are kept and a
- * frame of MODULE_CUT says why the rest is missing. The sentence is what a user reads.
+ * Says how a stack ended. Everything except the first is a cut: the frames on the leaf side are
+ * kept, and a frame of MODULE_CUT gives the reason why the rest is missing. Users read the text.
  */
 #define STACK_ENDS(X)                                                           \
 	X(STACK_WHOLE, "whole")                                                 \
@@ -61,7 +62,7 @@ enum module_id {
 	X(STACK_NO_PROGRESS, "frame does not move up the stack")                \
 	X(STACK_COMPAT, "32-bit code")                                          \
 	X(STACK_COPY_TOO_SHORT, "stack larger than the copied part")            \
-	X(STACK_SWITCH, "went on on another stack")                             \
+	X(STACK_SWITCH, "continued on another stack")                           \
 	X(STACK_UNREAD, "file could not be read in time")                       \
 	X(STACK_OUTSIDE, "process outside of cprof's PID namespace")            \
 	X(STACK_HIDDEN, "return address hidden by a return probe")              \
@@ -71,35 +72,35 @@ enum module_id {
 enum stack_end { STACK_ENDS(STACK_END_ENUM_) STACK_END_COUNT };
 #undef STACK_END_ENUM_
 
-#define STACK_WINDOW 32u /* words */
+#define STACK_WINDOW 32u /* in words */
 
-/* Where user code is, or was when it called: what a walk begins with and goes on with. */
+/* Says where user code is, or was when it made a call; a walk begins and continues with it. */
 struct user_regs {
 	u64 pc, sp;
 	u64 fp; /* the frame pointer */
 	u64 callee; /* one more register that callees save */
-	u64 by_dwarf
-		[ARCH_USER_REGS]; /* general registers, by DWARF number; only meaningful while `known` */
-	u32 known; /* at the leaf and behind a signal frame */
+	/* general registers by DWARF number, which are only valid while `known` */
+	u64 by_dwarf[ARCH_USER_REGS];
+	u32 known; /* set at the leaf and after a signal frame */
 	u32 callee_known;
-	u32 exact; /* pc is where it runs, not a return address */
+	u32 exact; /* pc is where it runs and not a return address */
 	u32 pad;
 };
 
-/* What the walk of one stack needs and leaves behind. */
+/* Holds what the walk of one stack needs and leaves behind. */
 struct stack_walk {
 	struct user_regs regs;
-	u64 scratch[17]; /* a sigcontext's general registers */
+	u64 scratch[17]; /* the general registers of a sigcontext */
 	u64 window[STACK_WINDOW]; /* a part of the stack, read ahead */
-	u64 window_at; /* its address; all ones: none */
-	u64 trampoline; /* what return probes put in place of return addresses; 0: not known */
+	u64 window_at; /* its address; all ones if it is empty */
+	u64 trampoline; /* what return probes put in place of return addresses; 0 if not known */
 	u64 go_system_sp; /* sp that the last cgocallback saved before its own; 0: none seen yet */
 	u64 memo_salt; /* modules_state.memo_salt */
 	u64 hash; /* of frames[0..nframes) */
 	u32 nframes; /* kernel frames come first */
 	u32 end; /* enum stack_end */
-	u32 missing_module; /* the last address lies in a file whose table is not loaded yet */
-	u32 has_anon; /* some frame is JIT code: the stack means something in its process only */
+	u32 missing_module; /* the last address is in a file whose table is not loaded yet */
+	u32 has_anon; /* some frame is JIT code, so the stack has a meaning in its process only */
 	u32 mm_set; /* which cached mappings belong to this address space */
 	u32 pad;
 	u64 frames[STACK_MAX_FRAMES];

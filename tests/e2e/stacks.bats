@@ -371,7 +371,7 @@ cgo() {
 @test "cgo: without BPF, a stack that continues on another one is counted as cut" {
 	target go-cgo
 	record_cpu 2 --mode perf -F 499
-	at_least 99 'stack cut: went on on another stack|runtime.goexit|runtime.m(start|call)'
+	at_least 99 'stack cut: continued on another stack|runtime.goexit|runtime.m(start|call)'
 	# The few instructions before it switches are allowed.
 	at_least 99 'stack cut' 'runtime.asmcgocall'
 }

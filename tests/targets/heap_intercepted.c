@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * heap_intercepted N: while it allocates, the system calls of its thread go to a handler of its own, as
- * Wine's do (PR_SET_SYSCALL_USER_DISPATCH), which refuses them. Its allocator has the name of a known one, so
- * that calls of its malloc may have return probes. Says how many system calls came.
+ * heap_intercepted N: while it allocates, the system calls of its thread go to its own handler,
+ * which refuses them, as Wine's do (PR_SET_SYSCALL_USER_DISPATCH). Its allocator has the name of a
+ * known one, so calls of its malloc may have return probes. It prints how many system calls
+ * arrived.
  */
 #include "heap_truth.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What waits count as when they end, by the rules that the programs at the scheduler share with user space. */
+/* What waits count as when they end, by the rules that the programs at the scheduler share with
+ * user space. */
 #include <sys/cdefs.h>
 
 #include "base/bpf_shared.h"
@@ -10,7 +11,7 @@
 
 static const struct wait_rules rules = {.begun = BEGUN, .min_ns = 0};
 
-/* A thread that left its CPU at 2000 with a stack. */
+/* Makes a thread that left its CPU at 2000 with a stack. */
 static struct thread_wait left_for(enum wait_cause cause)
 {
 	return (struct thread_wait){
@@ -37,7 +38,7 @@ TEST(wait_state, the_time_after_the_waking_is_the_schedulers)
 	wait_end_off_cpu(&t, &rules, 3000, n);
 	check(&n[0], WAIT_DISK, 99, 1, 700);
 	check(&n[1], WAIT_RUNNABLE, 0, 0, 300);
-	/* Its time is told once, whatever it is called. */
+	/* Its time is counted once, whatever it is called. */
 	CHECK_INT(n[0].ns + n[1].ns, 3000 - t.since);
 }
 
@@ -51,7 +52,7 @@ TEST(wait_state, who_is_not_woken_yet_waits_for_the_same)
 	CHECK(!n[1].counts);
 }
 
-/* The waker of an earlier sleep, or one that is seen before its time. */
+/* This is the waker of an earlier sleep, or one that is seen too early. */
 TEST(wait_state, a_waking_outside_of_the_wait_is_none)
 {
 	struct thread_wait t = left_for(WAIT_SLEEP);
@@ -100,7 +101,7 @@ TEST(wait_state, short_waits_waits_without_a_stack_and_running_threads_do_not_co
 	t.woken = 2500;
 	wait_end_off_cpu(&t, &longer, 3000, n);
 	CHECK(!n[0].counts && !n[1].counts);
-	wait_end_off_cpu(&t, &longer, 3001, n); /* the whole of it is long enough */
+	wait_end_off_cpu(&t, &longer, 3001, n); /* all of it together is long enough */
 	CHECK(n[0].counts && n[1].counts);
 	running.running = 1;
 	wait_end_off_cpu(&running, &rules, 3000, n);
@@ -128,7 +129,7 @@ TEST(wait_state, a_lock_wait_that_was_over_counts_from_its_first_sleep_to_its_en
 	CHECK_INT(n.key.outcome, WAIT_ACQUIRED);
 	t.first = 900;
 	wait_end_lock(&t, &(struct wait_rules){.begun = BEGUN, .min_ns = 901}, &n);
-	CHECK(!n.counts); /* 900 of it lie in the recording */
+	CHECK(!n.counts); /* 900 of it are in the recording */
 }
 
 TEST(wait_state, a_lock_wait_that_goes_on_counts_from_its_first_sleep)
