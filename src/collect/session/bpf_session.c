@@ -22,7 +22,7 @@
 #define POLL_MOST_NS 50000000ull
 #define HURRY_MS 50u /* for each file that stacks wait for, and in all */
 
-struct orphan { /* a count whose frames have not come yet */
+struct orphan { /* a count whose frames have not arrived yet */
 	struct sample_key key;
 	struct sample_count count;
 };
@@ -39,18 +39,18 @@ struct bpf_session {
 	orphan_vec orphans;
 	u64 whole; /* stacks that came from user space */
 	struct ring_buffer *ring;
-	int events; /* epoll: the rings, and the loader of files */
+	int events; /* an epoll descriptor with the rings and the loader of files */
 	struct memory_bound bound;
-	size_t room; /* bytes that stacks may have; 0: any */
+	size_t room; /* bytes that stacks may use; 0 for any number */
 	bpf_session_merge_fn before_merge; /* may be NULL */
 	void *before_merge_arg;
-	bool drained; /* sampling has stopped, and everything has been taken in */
-	bool merging; /* or it is not the time for that */
-	u64 drain_until_ns; /* CLOCK_MONOTONIC; 0: until nothing is left */
+	bool drained; /* sampling has stopped, and everything was taken in */
+	bool merging; /* merging is not possible now */
+	u64 drain_until_ns; /* CLOCK_MONOTONIC; 0 to drain until nothing is left */
 	struct count_maps counts;
 	int stats_fd, initial_threads_fd;
 	struct gaps gaps;
-	u64 lost_frames; /* samples whose frames had not come when their counts were read */
+	u64 lost_frames; /* samples whose frames had not arrived when their counts were read */
 };
 
 static int map_fd(struct bpf_object *obj, const char *name)
@@ -58,7 +58,7 @@ static int map_fd(struct bpf_object *obj, const char *name)
 	return bpf_object__find_map_fd_by_name(obj, name);
 }
 
-/* A file that a pending walk came upon. */
+/* Finds the number of a file that a pending walk needs. */
 static int module_number(void *arg, pid_t tgid, const struct map_entry *e)
 {
 	struct bpf_session *s = arg;
@@ -66,9 +66,9 @@ static int module_number(void *arg, pid_t tgid, const struct map_entry *e)
 	return module_set_number(s->modules, tgid, e);
 }
 
-/* ---- what comes through the ring buffer ---- */
+/* ---- records from the ring buffer ---- */
 
-/* Once no stack waits any more, whose frames they could be. */
+/* This is done once no stack waits any more that their frames could belong to. */
 static void place_orphans(struct bpf_session *s)
 {
 	if (!s->orphans.len || pending_waiting(s->pending))
@@ -137,7 +137,7 @@ static u64 now_ns(void)
 	return (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
 }
 
-/* A negative result ends the draining, behind this record. */
+/* A negative result ends the draining after this record. */
 static int may_go_on(const struct bpf_session *s)
 {
 	if (!s->merging && stack_store_is_tight(s->store))
@@ -151,7 +151,8 @@ static int record_arrived(void *ctx, void *data, size_t size)
 	const u32 *kind = data;
 	int err = 0;
 
-	/* Until the kernel has a file's table, every stack in it comes here, faster than they can be taken. */
+	/* Until the kernel has a file's table, every stack in it comes here, faster than they can
+	 * be processed. */
 	if (module_set_ready(s->modules))
 		take_modules(s);
 	if (*kind == RECORD_MODULE && size >= sizeof(struct module_record))
@@ -166,7 +167,8 @@ static int record_arrived(void *ctx, void *data, size_t size)
 
 /* ---- counts ---- */
 
-/* No frames came: those of a stack that waits for a file are still to come. Else they were lost. */
+/* No frames arrived. If a stack waits for a file, they are still to come. Otherwise they were
+ * lost. */
 static void take_orphan(struct bpf_session *s, const struct sample_key *key,
 			const struct sample_count *count)
 {
@@ -192,7 +194,7 @@ static void drain_counts(struct bpf_session *s, u32 which)
 	gaps_note(&s->gaps, GAP_COUNTS, count_maps_empty(&s->counts, which, take_counts, s));
 }
 
-/* Where running programs cannot be waited for, counts stay in the kernel until the next time. */
+/* If running programs cannot be waited for, counts stay in the kernel until the next time. */
 static int flip_counts(struct bpf_session *s)
 {
 	u32 full;
@@ -200,7 +202,7 @@ static int flip_counts(struct bpf_session *s)
 
 	if (err)
 		return err;
-	bpf_session_take_stacks(s); /* the frames behind the counts */
+	bpf_session_take_stacks(s); /* these are the frames of the counts */
 	stack_store_epoch(s->store);
 	drain_counts(s, full);
 	return 0;
@@ -214,7 +216,8 @@ void bpf_session_on_merge(struct bpf_session *s, bpf_session_merge_fn fn, void *
 	s->before_merge_arg = arg;
 }
 
-/* See stack_store.h: between the two flips every key that the kernel may count under is noted. */
+/* See stack_store.h: between the two flips every key that the kernel may count under is
+ * recorded. */
 static void merge_stacks(struct bpf_session *s)
 {
 	s->merging = true;
@@ -236,7 +239,7 @@ static void make_room(struct bpf_session *s)
 		merge_stacks(s);
 }
 
-/* Takes in what has come, in pieces where record_arrived() asks for room. */
+/* Takes in what has arrived, piece by piece if record_arrived() stops it. */
 static void consume(struct bpf_session *s)
 {
 	while (ring_buffer__consume(s->ring) == -EAGAIN)
@@ -253,24 +256,27 @@ int bpf_session_fd(const struct bpf_session *s)
 	return s->events;
 }
 
-/* Until the ring buffer or the loader of files has something. */
-static void wait_for_news(struct bpf_session *s, int timeout_ms)
+/* Waits until the ring buffer or the loader of files has something. */
+static void wait_for_input(struct bpf_session *s, int timeout_ms)
 {
 	struct pollfd p = {.fd = s->events, .events = POLLIN};
 
-	(void)poll(&p, 1, timeout_ms); /* interrupted: what is there is worth taking */
+	/* if it was interrupted, what has arrived is still worth taking */
+	(void)poll(&p, 1, timeout_ms);
 }
 
 int bpf_session_poll(struct bpf_session *s, int timeout_ms)
 {
-	make_room(s); /* what has been taken in since may have been too much */
-	wait_for_news(s, timeout_ms);
-	/* Whoever polls has other things to do, too: what comes faster than it can be taken waits, or is lost. */
+	make_room(s); /* what has been taken in since may exceed the limit */
+	wait_for_input(s, timeout_ms);
+	/* The caller has other things to do as well, so what arrives faster than it can be taken
+	 * waits, or is lost. */
 	s->drain_until_ns = now_ns() + POLL_MOST_NS;
 	consume(s); /* stacks come without a wake-up */
 	s->drain_until_ns = 0;
 	take_modules(s);
-	module_set_reading(s->modules, false); /* a profile that was read before has its names */
+	/* a profile that was read before has its names already */
+	module_set_reading(s->modules, false);
 	module_set_judge(s->modules, mark_modules, s);
 	if (count_maps_half_full(&s->counts))
 		gaps_note(&s->gaps, GAP_COUNTS, flip_counts(s));
@@ -290,7 +296,7 @@ static bool wait_for_file(struct bpf_session *s)
 			     : module_set_wait(s->modules);
 }
 
-/* The stacks that wait, once no more will come. */
+/* Finishes the stacks that wait, once no more will arrive. */
 static void finish_pending(struct bpf_session *s)
 {
 	u64 began = now_ns();
@@ -303,7 +309,7 @@ static void finish_pending(struct bpf_session *s)
 	pending_give_up(s->pending);
 }
 
-/* What the programs have counted, with -vv. */
+/* Logs what the programs have counted, with -vv. */
 static void log_counters(struct bpf_session *s)
 {
 	const struct log *log = s->opt->log;
@@ -334,7 +340,7 @@ void bpf_session_drain(struct bpf_session *s)
 void bpf_session_add(struct bpf_session *s, const struct sample_key *key, enum tally_part part,
 		     const struct sample_count *n)
 {
-	/* Frames that were lost are counted as lost samples already. */
+	/* Lost frames are already counted as lost samples. */
 	(void)stack_store_add(s->store, key, part, n);
 }
 
@@ -384,7 +390,7 @@ void bpf_session_take_stacks(struct bpf_session *s)
 	u64 until = s->drain_until_ns;
 	bool merging = s->merging;
 
-	/* Not now: so everything finds room, which is at most what the ring buffer holds. */
+	/* There is no time limit here, because at most what the ring buffer holds has to fit. */
 	s->drain_until_ns = 0;
 	s->merging = true;
 	stack_store_limit(s->store, 0);
@@ -429,7 +435,7 @@ int bpf_session_discover(struct bpf_session *s, struct bpf_program *list_mapping
 	return 0;
 }
 
-/* ---- life ---- */
+/* ---- creation and end ---- */
 
 static int watch(struct bpf_session *s, int fd)
 {
@@ -510,7 +516,7 @@ void bpf_session_free(struct bpf_session *s)
 	free(s);
 }
 
-/* ---- numbers ---- */
+/* ---- counters ---- */
 
 #define MOST_CPUS 8192 /* arch/x86/Kconfig: NR_CPUS_RANGE_END */
 
@@ -519,7 +525,8 @@ static u64 stat_slot(struct bpf_session *s, u32 slot)
 	int ncpus = libbpf_num_possible_cpus();
 	u64 *values, sum = 0;
 
-	/* It is read from /sys, which may be missing. The kernel writes as many values as it has CPUs. */
+	/* It is read from /sys, which may be missing. The kernel writes as many values as it has
+	 * CPUs. */
 	if (ncpus < 1)
 		ncpus = MOST_CPUS;
 	values = calloc((size_t)ncpus, sizeof(*values));

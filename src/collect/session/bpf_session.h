@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What every BPF collector shares, whatever its entry programs are: settings, map sizes, the first
- * look at what the targets have mapped, loading tables when the kernel asks for them, draining counts.
- * It works on the maps that bpf/maps.bpf.h, bpf/vma.bpf.h and bpf/lifetime.bpf.h define, found by name.
+ * listing of what the targets have mapped, loading tables when the kernel requests them, and
+ * draining counts. It works on the maps that bpf/maps.bpf.h, bpf/vma.bpf.h and bpf/lifetime.bpf.h
+ * define, which it finds by name.
  */
 #ifndef CPROF_COLLECT_BPF_SESSION_H
 #define CPROF_COLLECT_BPF_SESSION_H
@@ -14,18 +15,19 @@
 
 struct bpf_session;
 
-/* For a kind whose samples come with no clock: as many keys as there may be, a ring to send them. */
+/* Sizes the maps for a kind whose samples are not limited by a clock: for the most keys, and for a
+ * ring to send them. */
 int bpf_session_size_counts(struct bpf_object *obj) MUST_CHECK;
 
-/* Before load: fills the settings (in the skeleton's .rodata) and sizes the maps. */
+/* Call it before load; it fills in the settings (in the skeleton's .rodata) and sizes the maps. */
 int bpf_session_configure(struct bpf_object *obj, const struct collect_options *opt,
 			  struct sample_config *settings, struct error *err) MUST_CHECK;
-/* The line for a failed open or load; returns `code`. */
+/* Sets the message for a failed open or load; returns `code`. */
 int bpf_session_load_error(int code, struct error *err);
 
 /*
- * After load. `control` is the skeleton's mapped .bss; `opt` and `obj` must outlive the session. `kind` (may be NULL)
- * is copied.
+ * Call it after load. `control` is the skeleton's mapped .bss; `opt` and `obj` must outlive the
+ * session. `kind` (may be NULL) is copied.
  */
 int bpf_session_new(struct bpf_object *obj, struct sample_control *control,
 		    const struct collect_options *opt, const struct stack_kind *kind,
@@ -33,39 +35,42 @@ int bpf_session_new(struct bpf_object *obj, struct sample_control *control,
 void bpf_session_free(struct bpf_session *s);
 
 /*
- * Makes the targets known to the kernel and loads the tables of all they have mapped. The programs that
- * follow fork and exit must be attached before, so that nobody is missed in between. `extra` (may be
- * empty, NULL at the end) names files whose tables will be needed soon: those of a held command.
+ * Makes the targets known to the kernel and loads the tables of everything that they have mapped.
+ * The programs that follow fork and exit must be attached before, so that no process is missed in
+ * between. `extra` (may be empty, NULL at the end) names files whose tables will be needed soon:
+ * those of a held command.
  */
 int bpf_session_discover(struct bpf_session *s, struct bpf_program *list_mappings,
 			 char *const *extra, struct error *err) MUST_CHECK;
 
-/* Attaches a program that was loaded, for "cannot WHAT: REASON". `*link` belongs to the skeleton. */
+/* Attaches a program that was loaded, for "cannot WHAT: REASON". `*link` belongs to the
+ * skeleton. */
 int bpf_session_attach(struct bpf_program *prog, struct bpf_link **link, const char *what,
 		       struct error *err) MUST_CHECK;
 
-/* Hears another ring buffer, too, while polling. `fn`: as libbpf has it. */
+/* Also polls another ring buffer. `fn` is as libbpf defines it. */
 int bpf_session_listen(struct bpf_session *s, int ring_fd, ring_buffer_sample_fn fn,
 		       void *arg) MUST_CHECK;
 
-/* Frames from user space, leaf first, behind a key. */
+/* Adds frames from user space, leaf first, for a key. */
 void bpf_session_put(struct bpf_session *s, const struct sample_key *key,
 		     const struct thread_id *owner, const u64 *frames, u32 nframes);
-/* A stack that user space was given to finish; as if it had come through the ring buffer. */
+/* Finishes a stack that user space was given, as if it had come through the ring buffer. */
 int bpf_session_finish(struct bpf_session *s, const struct pending_record *r, size_t size);
-/* pending_reuse_maps(), while many such stacks are finished in a row. */
+/* Calls pending_reuse_maps(), while many such stacks are finished in a row. */
 void bpf_session_reuse_maps(struct bpf_session *s, bool on);
-/* Counts of user space's own, under a key whose frames are known. */
+/* Adds counts of user space itself, under a key whose frames are known. */
 void bpf_session_add(struct bpf_session *s, const struct sample_key *key, enum tally_part part,
 		     const struct sample_count *n);
-/* In profiles, the weights of a cause add up to `total` since the start, each in proportion. */
+/* Scales the weights under a cause in profiles, so that they add up to `total` since the start,
+ * each in proportion. */
 void bpf_session_scale(struct bpf_session *s, enum wait_cause cause, u64 total);
-/* Borrowed; grows while recording. */
+/* Borrowed; it grows while recording. */
 struct module_set *bpf_session_modules(struct bpf_session *s);
 
 /*
- * Before rare stacks are merged (stack_store.h): `fn` calls stack_store_await() for every key under which programs
- * will count and which is in none of the count maps.
+ * Called before rare stacks are merged (stack_store.h): `fn` calls stack_store_await() for every
+ * key under which programs will count and which is not in a count map.
  */
 typedef void (*bpf_session_merge_fn)(void *arg, struct stack_store *store);
 void bpf_session_on_merge(struct bpf_session *s, bpf_session_merge_fn fn, void *arg);
@@ -76,22 +81,24 @@ void bpf_session_take_stacks(struct bpf_session *s);
 /* As in struct collector_ops. */
 int bpf_session_fd(const struct bpf_session *s);
 int bpf_session_poll(struct bpf_session *s, int timeout_ms);
-void bpf_session_drain(struct bpf_session *s); /* once sampling stopped */
+void bpf_session_drain(struct bpf_session *s); /* call it once sampling has stopped */
 /*
- * Before a profile is made of a range: takes in what the kernel has counted so far, unless sampling has stopped, which
- * takes 5 to 20 ms (program_barrier.h). What goes on can be added then, as TALLY_ONGOING.
+ * Call this before making a profile of a range. It takes in what the kernel has counted so far,
+ * unless sampling has stopped, which takes 5 to 20 ms (program_barrier.h). After it, whatever has
+ * not ended can be added as TALLY_ONGOING.
  */
 int bpf_session_begin_reading(struct bpf_session *s, enum collect_range range) MUST_CHECK;
-/* `mapping`: see stack_store.h; may be NULL. */
+/* For `mapping`, see stack_store.h. It may be NULL. */
 int bpf_session_read(struct bpf_session *s, enum collect_range range,
 		     const struct sample_mapping *mapping, struct profile *p,
 		     struct error *err) MUST_CHECK;
 void bpf_session_shrink(struct bpf_session *s);
 void bpf_session_stats(struct bpf_session *s, struct collect_stats *out);
 
-/* The number that frames carry of the file that a mapping shows; MODULE_NONE when none has met it. */
+/* Returns the number that frames have for the file of a mapping; MODULE_NONE if it was not seen
+ * yet. */
 u32 bpf_session_module(const struct bpf_session *s, const struct map_entry *e);
 
-u64 bpf_session_stat(struct bpf_session *s, enum sample_stat stat); /* summed over CPUs */
+u64 bpf_session_stat(struct bpf_session *s, enum sample_stat stat); /* summed over all CPUs */
 
 #endif

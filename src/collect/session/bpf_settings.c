@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is decided before BPF programs are loaded: settings, map sizes, and what to say if it fails. */
+/* Decides what must be known before BPF programs are loaded: settings and map sizes, and what to
+ * report if loading fails. */
 #include <bpf/btf.h>
 #include <errno.h>
 #include <stdio.h>
@@ -29,7 +30,7 @@ static u32 power_of_two(u64 want, u32 min, u32 max)
 	return size;
 }
 
-/* Every sample may be a new stack at worst; a quarter second of them must fit the ring. */
+/* At worst every sample is a new stack, so a quarter of a second of them must fit into the ring. */
 static int size_maps(struct bpf_object *obj, const struct collect_options *opt)
 {
 	u64 seconds = opt->duration_ns ? opt->duration_ns / NSEC_PER_SEC + 1 : UNKNOWN_SECONDS;
@@ -46,7 +47,7 @@ static int size_maps(struct bpf_object *obj, const struct collect_options *opt)
 	return err;
 }
 
-/* So that tests can fill them. Locks with waiters have a table of another kind. */
+/* Tests use this to fill them. Locks with waiters are in a table of another type. */
 static int shrink_tables(struct bpf_object *obj, u32 entries)
 {
 	static const char *const names[] = {"targets", "thread_waits", "inner_threads", "helds"};
@@ -74,7 +75,8 @@ int bpf_session_size_counts(struct bpf_object *obj)
 	return err;
 }
 
-/* The place of a v1 controller in css_set.subsys[]: it depends on how the kernel was built. */
+/* Finds the index of a v1 controller in css_set.subsys[], which depends on how the kernel was
+ * built. */
 static int controller_index(const char *controllers, u32 *index)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
@@ -120,7 +122,8 @@ static int configure_cgroup(const struct target_cgroup *cg, struct sample_config
 	return 0;
 }
 
-/* In a container the user's PIDs are not the kernel's: it must translate (bpf/targets.bpf.h). */
+/* In a container the user's PIDs are not those of the kernel, so it must translate
+ * (bpf/targets.bpf.h). */
 static void configure_pidns(struct sample_config *settings)
 {
 	struct stat st;
@@ -169,7 +172,7 @@ int bpf_session_attach(struct bpf_program *prog, struct bpf_link **link, const c
 int bpf_session_load_error(int code, struct error *err)
 {
 	switch (code) {
-	case -ESRCH: /* libbpf's word for it */
+	case -ESRCH: /* libbpf reports this if there is no BTF */
 		return error_set(
 			err, code,
 			"cannot load BPF programs: the kernel's types are not at " KERNEL_TYPES

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A hash table over the items of a vector: the heads of chains which run through the items' own `next`.
- * It costs 4 to 8 bytes an item. An item is known by its number plus one, and 0 ends a chain.
+ * A hash table over the items of a vector. It consists of the heads of chains, which run through
+ * the items' own `next`, and costs 4 to 8 bytes an item. An item is known by its number plus one,
+ * and 0 ends a chain.
  */
 #ifndef CPROF_COLLECT_CHAINS_H
 #define CPROF_COLLECT_CHAINS_H
@@ -32,8 +33,8 @@ static inline void chains_clear(struct chains *c)
 }
 
 /*
- * Makes enough heads for `items`. 1: the heads are new and empty, so the caller links all items again. 0:
- * nothing has changed. -ENOMEM: likewise.
+ * Makes enough heads for `items`. Returns 1 if the heads are new and empty, so the caller must link
+ * all items again; 0 if nothing has changed; -ENOMEM, also with nothing changed.
  */
 static inline int chains_reserve(struct chains *c, size_t items)
 {
@@ -52,7 +53,8 @@ static inline int chains_reserve(struct chains *c, size_t items)
 	return 1;
 }
 
-/* After items have gone: empties the chains, gives heads beyond `items` back, and never fails. */
+/* Call it after items were removed: it empties the chains, frees heads beyond `items`, and never
+ * fails. */
 static inline void chains_shrink(struct chains *c, size_t items)
 {
 	size_t count = c->count;

@@ -61,5 +61,5 @@ int count_maps_empty(struct count_maps *m, u32 which, counts_fn fn, void *arg)
 			fn(arg, b->keys, b->counts, n);
 		first = false;
 	}
-	return err == -ENOENT ? 0 : err; /* ENOENT: that was the last batch. */
+	return err == -ENOENT ? 0 : err; /* ENOENT means that this was the last batch. */
 }

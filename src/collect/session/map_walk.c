@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* All entries of a BPF map: see map_walk.h. */
+/* Visits all entries of a BPF map: see map_walk.h. */
 #include "collect/session/map_walk.h"
 
 #include <bpf/bpf.h>
@@ -46,11 +46,11 @@ int map_walk(const struct map_walk *w)
 	u64 position = 0; /* opaque to us; the kernel keeps a bucket number there */
 	bool first = true;
 
-	while (!err && code != -ENOENT) { /* ENOENT: that was the last batch */
+	while (!err && code != -ENOENT) { /* ENOENT means that this was the last batch */
 		b.n = b.max;
 		code = bpf_map_lookup_batch(w->fd, first ? NULL : &position, &position, b.keys,
 					    b.values, &b.n, NULL);
-		if (code == -ENOSPC) { /* one bucket holds more; nothing was read */
+		if (code == -ENOSPC) { /* one bucket has more entries, and nothing was read */
 			err = batch_grow(&b, w, b.max * 2);
 			continue;
 		}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* All entries of a BPF hash map, in batches (BPF_MAP_LOOKUP_BATCH, 5.6). */
+/* Visits all entries of a BPF hash map, in batches (BPF_MAP_LOOKUP_BATCH, since Linux 5.6). */
 #ifndef CPROF_COLLECT_MAP_WALK_H
 #define CPROF_COLLECT_MAP_WALK_H
 
@@ -7,7 +7,7 @@
 
 /* A negative errno ends the walk. */
 typedef int (*map_walk_fn)(void *arg, const void *key, const void *value);
-/* Called between reading a batch and handing it over; may be NULL. */
+/* Called between reading a batch and visiting its entries; may be NULL. */
 typedef void (*map_walk_batch_fn)(void *arg);
 
 struct map_walk {
@@ -18,7 +18,8 @@ struct map_walk {
 	void *arg;
 };
 
-/* What is put in or taken out meanwhile may be seen or not. -ENOMEM, or what `entry` returned. */
+/* Entries that are added or removed meanwhile may be seen or not. Returns -ENOMEM, or what `entry`
+ * returned. */
 int map_walk(const struct map_walk *w) MUST_CHECK;
 
 #endif

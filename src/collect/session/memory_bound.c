@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How much memory stacks may take: see memory_bound.h. */
+/* Computes how much memory stacks may use: see memory_bound.h. */
 #include "collect/session/memory_bound.h"
 
 #include <fcntl.h>
@@ -21,7 +21,7 @@ void memory_bound_release(struct memory_bound *b)
 	b->statm = -1;
 }
 
-/* proc_pid_statm(5): size, resident, shared (those of files), in pages. */
+/* The fields are size, resident and shared (those of files), in pages (proc_pid_statm(5)). */
 static u64 anonymous_bytes(const struct memory_bound *b)
 {
 	unsigned long long size, resident, shared;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* --max-memory: what the stacks of a recording may take, beside all else that cprof holds. */
+/* Implements --max-memory: what the stacks of a recording may use, besides everything else in
+ * cprof. */
 #ifndef CPROF_COLLECT_MEMORY_BOUND_H
 #define CPROF_COLLECT_MEMORY_BOUND_H
 
@@ -9,7 +10,7 @@
 #define MEMORY_BOUND_DEFAULT (512ull << 20)
 
 struct memory_bound {
-	u64 max; /* bytes; 0: no bound */
+	u64 max; /* in bytes; 0 for no bound */
 	int statm; /* /proc/self/statm, or -1 */
 };
 
@@ -17,9 +18,10 @@ void memory_bound_init(struct memory_bound *b, u64 max);
 void memory_bound_release(struct memory_bound *b);
 
 /*
- * How many bytes there are for stacks, of which `held` are in use: what is left of the bound by everything else
- * (tables, modules, looks at live blocks), but an eighth of it at least. Mapped files are not counted, because the
- * kernel can drop their pages. 0: as many as there are.
+ * Returns how many bytes there are for stacks, of which `held` are in use. That is what everything
+ * else (tables, modules, looks at live blocks) leaves of the bound, but at least an eighth of it.
+ * Mapped files are not counted, because the kernel can drop their pages. 0 means that there is no
+ * bound.
  */
 size_t memory_bound_room(const struct memory_bound *b, size_t held);
 

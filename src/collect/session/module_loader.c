@@ -16,7 +16,8 @@
 #include "base/hash.h"
 #include "base/readers.h"
 
-/* Of addresses; a limit of the stack's size (RLIMIT_STACK) may be smaller or as large as all memory. */
+/* This reserves addresses. The limit of the stack's size (RLIMIT_STACK) may be smaller, or as large
+ * as all memory. */
 #define STACK_BYTES (1u << 20)
 #define JOIN_SECONDS 4 /* longer than a reader may take to answer */
 
@@ -27,7 +28,8 @@ struct answer {
 
 struct job {
 	struct module_request q;
-	struct answer *answer; /* made when it was asked for, so that it cannot fail to come */
+	/* allocated with the request, so the answer cannot fail for lack of memory */
+	struct answer *answer;
 	struct job *next;
 };
 
@@ -40,7 +42,7 @@ struct file_key {
 	u32 dev_major, dev_minor;
 };
 
-struct known_file { /* that was handed out */
+struct known_file { /* that was already delivered */
 	struct file_key key;
 	UT_hash_handle hh;
 };
@@ -50,7 +52,7 @@ struct worker {
 	pthread_t thread;
 	bool started, remote;
 	struct queue queue;
-	/* What the process of the last job has mapped; used by the thread alone. */
+	/* The mappings of the last job's process, used only by this thread. */
 	pid_t tgid;
 	map_vec maps;
 };
@@ -60,16 +62,16 @@ struct module_loader {
 	module_loader_notify_fn notify; /* may be NULL */
 	void *notify_arg;
 	int event;
-	pthread_mutex_t lock; /* of all below */
+	pthread_mutex_t lock; /* guards everything below */
 	pthread_cond_t asked;
 	bool stopping;
 	struct worker local, remote;
 	struct answer *first, **last;
 	struct known_file *files;
-	u32 ready; /* answers; read without the lock */
+	u32 ready; /* number of answers; read without the lock */
 };
 
-/* ---- queues ----------------------------------------------------------------------------------- */
+/* ---- queues ---------------------------------------------------------------------------------- */
 
 static void put_job(struct queue *queue, struct job *job)
 {
@@ -118,7 +120,7 @@ static void release_result(struct module_result *r)
 	module_rows_release(&r->rows);
 }
 
-/* ---- one job ---------------------------------------------------------------------------------- */
+/* ---- one request ----------------------------------------------------------------------------- */
 
 static const struct map_entry *find_entry(const struct worker *w, const struct module_request *q)
 {
@@ -135,7 +137,8 @@ static void forget_maps(struct worker *w)
 	w->tgid = 0;
 }
 
-/* Several files of one process mostly come one after the other: its mappings are read once for them. */
+/* Several files of one process mostly come one after the other, so its mappings are read once for
+ * them. */
 static int resolve(struct worker *w, struct module_request *q)
 {
 	const struct map_entry *found = w->tgid == q->tgid ? find_entry(w, q) : NULL;
@@ -194,8 +197,8 @@ static void note_known(struct module_loader *l, const struct map_entry *e)
 }
 
 /*
- * The process may be gone already, or have replaced its program: then the file is looked for by its
- * name below our own root, where device and inode must fit, too. No mapping is ever at 0-0, so that
+ * The process may be gone already, or have replaced its program. Then the file is looked up by its
+ * name below our own root, where device and inode must match as well. No mapping is ever at 0-0, so
  * our own map_files cannot answer.
  */
 static int open_module(struct module_loader *l, const struct module_request *q, struct module **out)
@@ -245,7 +248,7 @@ static void load(struct module_loader *l, const struct module_request *q, struct
 	r->err = open_module(l, q, &r->module);
 	if (r->err)
 		return;
-	if (r->module->unread) /* it may answer some other time */
+	if (r->module->unread) /* it may answer later */
 		return;
 	compile(l, r);
 	/* Names are asked for much later, or never. */
@@ -308,7 +311,7 @@ static void work_off(struct worker *w, struct job *job)
 	deliver(l, a);
 }
 
-/* ---- the threads ------------------------------------------------------------------------------ */
+/* ---- the threads ----------------------------------------------------------------------------- */
 
 static struct job *next_job(struct worker *w)
 {
@@ -317,7 +320,7 @@ static struct job *next_job(struct worker *w)
 
 	pthread_mutex_lock(&l->lock);
 	while (!l->stopping && !(job = take_job(&w->queue))) {
-		/* What a process has mapped now may be another thing when somebody asks next. */
+		/* The process may have mapped something else by the time of the next request. */
 		pthread_mutex_unlock(&l->lock);
 		forget_maps(w);
 		pthread_mutex_lock(&l->lock);
@@ -348,7 +351,7 @@ static void start(struct worker *w, struct module_loader *l, bool remote)
 	w->queue.last = &w->queue.first;
 	if (pthread_attr_init(&attr))
 		return;
-	/* Signals are for the thread that takes samples, which they wake. */
+	/* Signals are for the thread that takes samples, which they wake up. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	w->started = !pthread_attr_setstacksize(&attr, STACK_BYTES) &&
@@ -357,7 +360,7 @@ static void start(struct worker *w, struct module_loader *l, bool remote)
 	pthread_attr_destroy(&attr);
 }
 
-/* False: it hangs, in the kernel. */
+/* It is false if the thread hangs in the kernel. */
 static bool join(struct worker *w)
 {
 	struct timespec until;
@@ -372,7 +375,7 @@ static bool join(struct worker *w)
 	return false;
 }
 
-/* ---- for who asks ----------------------------------------------------------------------------- */
+/* ---- called by the requesting thread --------------------------------------------------------- */
 
 int module_loader_new(struct readers *readers, module_loader_notify_fn notify, void *arg,
 		      struct module_loader **out)
@@ -499,7 +502,7 @@ bool module_loader_take(struct module_loader *l, struct module_result *out)
 		if (!l->first)
 			l->last = &l->first;
 	} else if (read(l->event, &count, sizeof(count)) < 0) {
-		count = 0; /* it was not readable: so be it */
+		count = 0; /* it was not readable, which does not matter */
 	}
 	pthread_mutex_unlock(&l->lock);
 	if (!a)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Opens and compiles mapped files in threads of its own, so that whoever takes samples does not wait: 200 MB of
- * a browser take a second, and a file system that does not answer takes what readers.h says. Files of such file
- * systems have a thread for themselves. Who asks takes the results when the descriptor is readable.
+ * Opens and compiles mapped files in separate threads, so that the thread that takes samples does
+ * not wait. 200 MB of a browser take a second, and a file system that does not answer takes what
+ * readers.h says. Files of such file systems have their own thread. The requesting thread takes the
+ * results once the descriptor is readable.
  *
- * It knows no recording: what it hands out can join any (module_rows.h).
+ * It does not depend on a recording, and its results can join any (module_rows.h).
  */
 #ifndef CPROF_COLLECT_MODULE_LOADER_H
 #define CPROF_COLLECT_MODULE_LOADER_H
@@ -13,43 +14,46 @@
 
 struct module_loader;
 
-/* A mapping of `tgid`. Of one that the kernel tells of, only where it begins and ends is known (.path is NULL). */
+/* Describes a mapping of `tgid`. If the kernel reported it, only its start and end are known (.path
+ * is NULL). */
 struct module_request {
 	pid_t tgid;
 	struct map_entry entry; /* the path is copied */
-	u64 token; /* comes back with the result */
+	u64 token; /* returned with the result */
 };
 
 struct module_result {
 	pid_t tgid;
 	u64 token;
-	u64 start, end; /* as asked for */
-	u64 inode; /* of the file, as maps shows it; 0: that could not be found out */
+	u64 start, end; /* as in the request */
+	u64 inode; /* of the file, as maps shows it; 0 if that could not be determined */
 	u32 dev_major, dev_minor;
-	int err; /* why there is no module; -ESTALE: nothing is mapped there any more */
-	/* The taker's. NULL without an error: an earlier result, or one that is on its way, has this file. */
+	int err; /* why there is no module; -ESTALE if nothing is mapped there any more */
+	/* Owned by the taker. NULL without an error means that an earlier result, or one that is on
+	 * its way, has this file. */
 	struct module *module;
-	struct module_rows rows; /* the taker's */
+	struct module_rows rows; /* owned by the taker */
 	int rows_err; /* why there are no rows */
 };
 
 /* Called when there is a result, in any thread; it must not call the loader. */
 typedef void (*module_loader_notify_fn)(void *arg);
 
-/* Readers and `notify` may be NULL. Where no thread can be started, asking takes as long as loading does. */
+/* Readers and `notify` may be NULL. Where no thread can be started, asking takes as long as loading
+ * does. */
 int module_loader_new(struct readers *readers, module_loader_notify_fn notify, void *arg,
 		      struct module_loader **out) MUST_CHECK;
-/* What was asked for and not taken is dropped. A thread that hangs is left alone, with what it uses. */
+/* Drops what was requested and not taken. A thread that hangs is left alone, with what it uses. */
 void module_loader_free(struct module_loader *l);
 
 int module_loader_ask(struct module_loader *l, const struct module_request *q) MUST_CHECK;
 /* The next request for this file opens and compiles it again. */
 void module_loader_forget(struct module_loader *l, u64 inode, u32 dev_major, u32 dev_minor);
-int module_loader_fd(const struct module_loader *l); /* readable: there are results */
+int module_loader_fd(const struct module_loader *l); /* readable if there are results */
 bool module_loader_ready(const struct module_loader *l); /* the same, without a system call */
-/* The next result, in the order in which they became ready; false: there is none now. */
+/* Takes the next result, in the order in which they became ready; false if there is none now. */
 bool module_loader_take(struct module_loader *l, struct module_result *out);
-/* Waits until there is a result; false: none within `timeout_ms`. */
+/* Waits until there is a result; false if there was none within `timeout_ms`. */
 bool module_loader_wait(struct module_loader *l, u32 timeout_ms);
 
 #endif

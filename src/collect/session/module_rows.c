@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From a module to its rows: see module_rows.h. */
+/* Builds the rows of a module: see module_rows.h. */
 #include "collect/session/module_rows.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@ static int build(const struct module *m, struct rule_set *set, struct rows **out
 	int code;
 
 	code = rows_build(m->elf, NULL, set, out);
-	/* .debug_frame may lie in a separate file, which is only worth a look where there is no table. */
+	/* .debug_frame may be in a separate file, which is only needed if there is no table. */
 	if (code || !(*out)->frame_pointers || debug_file_find(m->elf, m->path, &m->root, &debug))
 		return code;
 	if (!rows_build(m->elf, debug, set, &better)) {

@@ -1,28 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A module's unwind rows, from its own call frame information or its separate debug file's. */
+/* Builds a module's unwind rows from its own call frame information, or from that of its separate
+ * debug file. */
 #ifndef CPROF_COLLECT_MODULE_ROWS_H
 #define CPROF_COLLECT_MODULE_ROWS_H
 
 #include "target/module.h"
 #include "unwind/rows.h"
 
-/* Compiled by itself, in any thread: the rules have numbers of their own. */
+/* Compiled separately, in any thread, so the rules have their own numbers. */
 struct module_rows {
-	struct rows *rows; /* NULL: none */
+	struct rows *rows; /* NULL if there are none */
 	struct unwind_rule *rules;
 	u32 nrules;
 };
 
-/* 0, -ENOEXEC (no ELF), or as rows_build(). Release it, also when it fails. */
+/* Returns 0, -ENOEXEC (not an ELF file), or an error of rows_build(). Release it, also after a
+ * failure. */
 int module_rows_compile(const struct module *m, struct module_rows *out) MUST_CHECK;
 void module_rows_release(struct module_rows *r);
 
 /*
- * Takes the rows out, numbered as those of `set` are. *out is the caller's. 0 or -ENOMEM.
+ * Takes the rows out, numbered like those of `set`. The caller owns *out. Returns 0 or -ENOMEM.
  */
 int module_rows_join(struct module_rows *r, struct rule_set *set, struct rows **out) MUST_CHECK;
 
-/* Both in one step. */
+/* Does both in one step. */
 int module_rows_build(const struct module *m, struct rule_set *set, struct rows **out) MUST_CHECK;
 
 #endif

@@ -422,7 +422,7 @@ static struct jit_entry *jit_new(struct module_set *set, struct proc_pid tgid)
 	if (!e)
 		return NULL;
 	e->tgid = tgid;
-	/* Of a process that cprof's /proc does not show nothing is known. */
+	/* If cprof's /proc does not show a process, nothing is known about it. */
 	if (pid_from_proc(tgid, &pid))
 		pid = 0;
 	if (module_new_special(MODULE_KIND_JIT, set->store->o.readers, pid, &e->module)) {

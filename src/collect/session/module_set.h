@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One recording's share in the store of modules (module_store.h): what it has asked for, and which numbers its samples
- * may carry. A module that it is given stays until the recording says that none of its samples needs it.
+ * One recording's share in the store of modules (module_store.h): what it has asked for, and which
+ * numbers its samples may carry. A module that it is given stays until the recording says that none
+ * of its samples needs it.
  *
  * One thread polls; module_set_borrow() and module_set_give_back() may be called from others.
  */
@@ -17,8 +18,8 @@ struct module_set;
 struct rows; /* unwind/rows.h */
 
 /*
- * The kernel and the vdso are in already. `store` is shared; NULL: one of its own. `log` is borrowed and may be NULL.
- * -EMFILE: too many recordings share the store.
+ * The kernel and the vdso are in already. `store` is shared; NULL: one of its own. `log` is
+ * borrowed and may be NULL. -EMFILE: too many recordings share the store.
  */
 int module_set_new(struct module_store *store, const struct log *log,
 		   struct module_set **out) MUST_CHECK;
@@ -29,25 +30,28 @@ void module_set_free(struct module_set *set);
 /* What the kernel has met, or lists: of a mapping, where it begins and ends. */
 void module_set_record(struct module_set *set, const struct module_record *r);
 /*
- * The number of the file behind a mapping of `tgid`, which is asked for when nobody has yet: -EAGAIN until it is
- * there. Another negative errno: it cannot be opened, and is not tried for some time.
+ * Returns the number of the file behind a mapping of `tgid`, and requests the file if necessary. It
+ * is -EAGAIN until it is there. Another negative errno means that it cannot be opened, and is not
+ * tried again for some time.
  */
 int module_set_number(struct module_set *set, pid_t tgid, const struct map_entry *e);
 /*
- * The same, but the number comes at once, before the file is loaded or if it cannot be. It stands in tables of the
- * recording's own, so module_set_judge() has to mark it for as long as it does. MODULE_NO_ROOM: there is none.
+ * The same, but the number comes at once, before the file is loaded or if it cannot be. It stands
+ * in tables of the recording's own, so module_set_judge() has to mark it for as long as it does.
+ * MODULE_NO_ROOM: there is none.
  */
 u32 module_set_place(struct module_set *set, pid_t tgid, const struct map_entry *e);
 bool module_set_is_loading(struct module_set *set, u32 number);
 
 int module_set_fd(
 	const struct module_set *set); /* readable: module_set_take() has something to do */
-bool module_set_ready(const struct module_set *set); /* the same, to be asked often */
-/* Takes in what has been loaded; true when there is something new. Also lets go of what nobody needs. */
+bool module_set_ready(const struct module_set *set); /* the same, cheap enough to be called often */
+/* Takes in what has been loaded; true when there is something new. Also lets go of what nobody
+ * needs. */
 bool module_set_take(struct module_set *set);
 /*
- * Takes in everything that this recording has asked for. False: there was nothing, or what there is takes longer than
- * any file should.
+ * Takes in everything that this recording has asked for. False: there was nothing, or what there is
+ * takes longer than any file should.
  */
 bool module_set_wait(struct module_set *set);
 /* The same, but each file may take this long only. */
@@ -55,8 +59,9 @@ bool module_set_wait_for(struct module_set *set, u32 timeout_ms);
 
 /* ---- modules ---- */
 
-struct module *module_set_get(struct module_set *set, u32 number); /* NULL: none */
-/* The same for a profile that will be named: a file that was closed is opened again if it can be. */
+struct module *module_set_get(struct module_set *set, u32 number); /* NULL if there is none */
+/* The same for a profile that will be named: a file that was closed is opened again if it can
+ * be. */
 struct module *module_set_reopen(struct module_set *set, u32 number);
 /* The number of the file that a mapping shows; MODULE_NONE when no recording has met it. */
 u32 module_set_find(struct module_set *set, const struct map_entry *e);
@@ -66,8 +71,8 @@ struct borrowed_module {
 };
 
 /*
- * The file behind a mapping, for a thread that reads its ELF file and can wait until it has been loaded: nobody else
- * reads it until it is given back. False: it cannot be opened.
+ * The file behind a mapping, for a thread that reads its ELF file and can wait until it has been
+ * loaded: nobody else reads it until it is given back. False: it cannot be opened.
  */
 bool module_set_borrow(struct module_set *set, pid_t tgid, const struct map_entry *e,
 		       struct borrowed_module *out) MUST_CHECK;
@@ -79,11 +84,13 @@ void module_set_give_back(struct module_set *set, struct borrowed_module *m);
 int module_set_add(struct module_set *set, struct module *m);
 
 /*
- * The stand-in for a process' JIT code: holds its root directory open, so that its perf map can be
- * read after it is gone. Made at the first call for a tgid. NULL when there is no memory.
+ * Returns the module for a process' JIT code. It keeps its root directory open, so that its perf
+ * map can be read after the process is gone. It is created at the first call for a tgid, and NULL
+ * if memory ran out.
  */
 struct module *module_set_jit(struct module_set *set, struct proc_pid tgid);
-/* The same while recording: beyond MODULE_SET_JIT_MAX, the oldest of an ended process is given up. */
+/* The same while recording: beyond MODULE_SET_JIT_MAX, the oldest of an ended process is given
+ * up. */
 void module_set_note_jit(struct module_set *set, struct proc_pid tgid);
 #define MODULE_SET_JIT_MAX 1024u
 
@@ -109,8 +116,8 @@ static inline void module_mark(struct module_marks *m, u32 number)
 }
 
 /*
- * When files have been let go and it is time for it: `mark` marks all numbers that samples and tables of the recording
- * have; it gives up the others.
+ * When files have been let go and it is time for it: `mark` marks all numbers that samples and
+ * tables of the recording have; it gives up the others.
  */
 void module_set_judge(struct module_set *set, void (*mark)(void *arg, struct module_marks *m),
 		      void *arg);
@@ -123,7 +130,7 @@ struct module_set_stats {
 	u32 jit; /* processes with JIT code, whose roots are open */
 };
 
-void module_set_begin(struct module_set *set); /* files that come from now on are late */
+void module_set_begin(struct module_set *set); /* files that are requested from now on are late */
 void module_set_stats(const struct module_set *set, struct module_set_stats *out);
 
 #endif

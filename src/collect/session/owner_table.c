@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The threads that stacks belong to: see owner_table.h. */
+/* Stores the threads that stacks belong to: see owner_table.h. */
 #include "collect/session/owner_table.h"
 
 #include "profile/id_table.h"

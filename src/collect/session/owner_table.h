@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The threads that stacks belong to, each stored once and known by its number. */
+/* Stores the threads that stacks belong to, each once and known by its number. */
 #ifndef CPROF_COLLECT_OWNER_TABLE_H
 #define CPROF_COLLECT_OWNER_TABLE_H
 
@@ -12,7 +12,7 @@
 #define OWNERS_MAX (1u << OWNER_BITS)
 
 struct owner_item {
-	struct thread_id owner; /* names with zeroes behind their end */
+	struct thread_id owner; /* names are padded with zeroes */
 	u32 next;
 	u32 moved; /* while owners are dropped: 0, or the new number plus one */
 };
@@ -26,13 +26,13 @@ int owner_table_init(struct owner_table *t) MUST_CHECK;
 void owner_table_release(struct owner_table *t);
 size_t owner_table_bytes(const struct owner_table *t);
 
-/* Names are compared with what is behind their end. -ENOMEM: nothing has changed. */
+/* Names are compared including their padding. -ENOMEM leaves everything unchanged. */
 int owner_table_put(struct owner_table *t, const struct thread_id *owner, u32 *number) MUST_CHECK;
 const struct thread_id *owner_table_get(const struct owner_table *t, u32 number);
 
 /*
- * Drops the owners that nobody needs any more, which takes no memory: begin, mark each one in use, renumber, ask for the
- * number that each will have, end.
+ * Drops the owners that are no longer needed, which takes no memory: begin, mark each one in use,
+ * renumber, look up the new number of each, end.
  */
 void owner_table_begin(struct owner_table *t);
 void owner_table_mark(struct owner_table *t, u32 number);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stacks that the kernel could not finish: see pending.h. */
+/* Finishes stacks that the kernel could not finish: see pending.h. */
 #include "collect/session/pending.h"
 
 #include <errno.h>
@@ -9,7 +9,8 @@
 #include "target/pid_space.h"
 #include "unwind/walk.h"
 
-/* What a process had mapped executable when its record came; shared by its records as long as it is the same. */
+/* Holds what a process had mapped executable when its record came. Its records share it as long as
+ * it is the same. */
 struct mappings {
 	u32 users;
 	pid_t tgid;
@@ -19,19 +20,19 @@ struct mappings {
 struct waiting {
 	struct waiting *next;
 	struct mappings *in;
-	const struct map_entry *wanted; /* one of them: the file that is being loaded */
+	const struct map_entry *wanted; /* the one of them whose file is being loaded */
 	size_t size;
 	struct pending_record record; /* `size` bytes of it */
 };
 
 struct pending {
 	struct pending_env env;
-	struct mappings *in; /* of the record that is being walked; NULL: its process is gone */
-	struct mappings *latest; /* of the record before; may be NULL */
-	const struct map_entry *wanted; /* where the walk met a file that is being loaded */
+	struct mappings *in; /* of the record that is being walked; NULL if its process is gone */
+	struct mappings *latest; /* of the previous record; may be NULL */
+	const struct map_entry *wanted; /* where the walk found a file that is being loaded */
 	bool loading, giving_up;
-	bool reuse; /* `latest` is good for the same process' next record, too */
-	struct rows view; /* of the module asked for last */
+	bool reuse; /* `latest` may also be used for the next record of the same process */
+	struct rows view; /* of the module that was looked up last */
 	struct waiting *first, **last;
 	size_t waiting, bytes;
 	u64 ends[STACK_END_COUNT];
@@ -50,7 +51,7 @@ int pending_new(const struct pending_env *env, struct pending **out)
 	return 0;
 }
 
-/* ---- mappings --------------------------------------------------------------------------------- */
+/* ---- mappings -------------------------------------------------------------------------------- */
 
 static void let_go(struct mappings *m)
 {
@@ -105,7 +106,8 @@ static struct mappings *read_mappings(pid_t tgid)
 	return NULL;
 }
 
-/* Read anew each time: a process that is still starting maps more from one record to the next. */
+/* It is read again each time, because a process that is still starting maps more from one record to
+ * the next. */
 static struct mappings *mappings_of(struct pending *p, struct proc_pid of)
 {
 	struct mappings *fresh;
@@ -132,9 +134,10 @@ void pending_reuse_maps(struct pending *p, bool on)
 	p->latest = NULL;
 }
 
-/* ---- what the walk asks ----------------------------------------------------------------------- */
+/* ---- callbacks of the walk ------------------------------------------------------------------- */
 
-/* The kernel stopped at the first file that it did not know; the callers' may be as new. */
+/* The kernel stopped at the first file that it did not know; those of the callers may be just as
+ * new. */
 static bool find_file(struct pending *p, const struct map_entry *e, u32 *module)
 {
 	int number = p->env.number(p->env.arg, p->in->tgid, e);
@@ -198,7 +201,7 @@ static bool is_sound(const struct pending_record *r, size_t size)
 	       size - head >= r->nframes * sizeof(u64) + (u64)r->copied;
 }
 
-/* ---- one stack -------------------------------------------------------------------------------- */
+/* ---- one stack ------------------------------------------------------------------------------- */
 
 static void walk(struct pending *p, const struct pending_record *r)
 {
@@ -218,7 +221,7 @@ static void walk(struct pending *p, const struct pending_record *r)
 		module_set_walk_begin(p->env.modules);
 		walk_stack(&p->walk, &env, &copy);
 		module_set_walk_end(p->env.modules);
-	} else { /* the process is gone, and with it what was mapped where; or out of reach */
+	} else { /* the process is gone with its mappings, or out of reach */
 		p->walk.end = r->thread.tgid.nr ? STACK_LOADING : STACK_OUTSIDE;
 		walk_push(&p->walk, FRAME(MODULE_CUT, p->walk.end));
 	}
@@ -240,7 +243,7 @@ static void enqueue(struct pending *p, struct waiting *w)
 	p->bytes += w->size;
 }
 
-/* False: there is no room, so that the stack is stored as it is. */
+/* It is false if there is no memory, and then the stack is stored as it is. */
 static bool keep(struct pending *p, const struct pending_record *r, size_t size)
 {
 	struct waiting *w;
@@ -271,7 +274,7 @@ int pending_finish(struct pending *p, const struct pending_record *r, size_t siz
 	return 0;
 }
 
-/* ---- those that wait -------------------------------------------------------------------------- */
+/* ---- waiting stacks -------------------------------------------------------------------------- */
 
 static void discard(struct waiting *w)
 {
@@ -279,7 +282,7 @@ static void discard(struct waiting *w)
 	free(w);
 }
 
-/* `w` is not in the queue. It goes back there when it has to wait for another file. */
+/* `w` is not in the queue. It goes back there if it has to wait for another file. */
 static void try_again(struct pending *p, struct waiting *w)
 {
 	p->in = w->in;

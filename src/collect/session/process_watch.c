@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A thread that looks through processes for new files: see process_watch.h. */
+/* A thread that searches processes for new files: see process_watch.h. */
 #include "collect/session/process_watch.h"
 
 #include <bpf/libbpf.h>
@@ -18,25 +18,25 @@
 
 #define FIRST_STEP_NS 2000000ull
 #define LAST_STEP_NS 256000000ull
-#define ALL_NS 500000000ull /* between two looks through all */
+#define ALL_NS 500000000ull /* between two searches of all processes */
 
 struct begun {
 	pid_t tgid;
-	u64 due_ns, step_ns; /* when it is looked through next; step 0: it has never been */
+	u64 due_ns, step_ns; /* when it is searched next; step 0 if it has not been searched yet */
 };
 
 struct process_watch {
 	struct process_watch_options opt;
 	struct ring_buffer *new_processes;
-	int wake; /* eventfd: the watch is to end */
+	int wake; /* an eventfd that ends the watch */
 	pthread_t thread;
 	bool running;
-	/* Of the thread alone. */
+	/* Used only by the thread. */
 	VEC(struct begun) begun;
-	pid_vec rest; /* still to do in this look through all */
+	pid_vec rest; /* still to do in this search of all processes */
 	u64 all_due_ns;
 	bool rested;
-	/* Shared. */
+	/* Shared between threads. */
 	bool ending;
 	struct process_watch_stats stats;
 };
@@ -63,7 +63,7 @@ static void begin(struct process_watch *w, pid_t tgid, bool same_process)
 		if (b->tgid != tgid)
 			continue;
 		if (!b->step_ns && same_process)
-			return; /* it has not had its turn yet */
+			return; /* It has not had its turn yet. */
 		count(&w->stats.begun);
 		if (!b->step_ns)
 			count(&w->stats.missed);
@@ -71,7 +71,7 @@ static void begin(struct process_watch *w, pid_t tgid, bool same_process)
 		return;
 	}
 	count(&w->stats.begun);
-	/* Without memory for it, it is found when all are looked through. */
+	/* Without memory for it, the next search of all processes finds it. */
 	if (vec_push(&w->begun, fresh))
 		count(&w->stats.missed);
 }
@@ -91,7 +91,7 @@ static void drop(struct process_watch *w, struct begun *b)
 	*b = w->begun.data[--w->begun.len];
 }
 
-/* The one whose turn it is, if that is now: the first comers first. */
+/* Returns the one whose turn it is now, if any; the first to begin comes first. */
 static struct begun *next_begun(struct process_watch *w, u64 now)
 {
 	struct begun *next = NULL;
@@ -123,7 +123,7 @@ static void look_at(struct process_watch *w, struct begun *b)
 
 /* ---- the thread ---- */
 
-/* One step; false: there is nothing to do now. */
+/* Does one step; false if there is nothing to do now. */
 static bool step(struct process_watch *w)
 {
 	u64 now = monotonic_ns();
@@ -144,7 +144,7 @@ static bool step(struct process_watch *w)
 		return false;
 	w->opt.ops->forget_ended(w->opt.arg);
 	if (target_list(w->opt.targets_fd, &w->rest)) {
-		/* The next time may be better. */
+		/* The next attempt may succeed. */
 	}
 	w->all_due_ns = now + ALL_NS;
 	return true;
@@ -187,7 +187,7 @@ static void *watch(void *arg)
 	return NULL;
 }
 
-/* ---- life ---- */
+/* ---- creation and end ---- */
 
 static int start_thread(struct process_watch *w)
 {

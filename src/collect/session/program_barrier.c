@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Waiting for the end of running BPF programs: see program_barrier.h. */
+/* Waits for the end of running BPF programs: see program_barrier.h. */
 #include "collect/session/program_barrier.h"
 
 #include <bpf/bpf.h>

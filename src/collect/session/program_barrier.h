@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Waiting until every BPF program that runs now has ended. A program that was preempted on its way would otherwise
- * count in a map which user space believes to be left alone.
+ * Waits until every BPF program that runs now has ended. Otherwise a program that was preempted
+ * could still count in a map that user space expects to be unused.
  *
- * The kernel waits for a grace period of RCU when a map inside of a map is replaced (maybe_wait_bpf_programs() in
- * kernel/bpf/syscall.c, since 5.0), and it runs perf_event, tp_btf and non-sleepable uprobe programs within
- * rcu_read_lock(). So the maps are made here and serve no other purpose.
+ * The kernel waits for an RCU grace period when a map inside of a map is replaced
+ * (maybe_wait_bpf_programs() in kernel/bpf/syscall.c, since 5.0), and it runs perf_event, tp_btf
+ * and non-sleepable uprobe programs within rcu_read_lock(). So the maps are made here and serve no
+ * other purpose.
  */
 #ifndef CPROF_COLLECT_PROGRAM_BARRIER_H
 #define CPROF_COLLECT_PROGRAM_BARRIER_H
@@ -21,7 +22,8 @@ struct program_barrier {
 int program_barrier_init(struct program_barrier *b) MUST_CHECK;
 void program_barrier_release(struct program_barrier *b);
 
-/* Takes some 5 to 20 ms, and as long as the slowest program runs. What was stored before is seen by every later run. */
+/* Takes some 5 to 20 ms, and as long as the slowest program runs. Every later run sees what was
+ * stored before. */
 int program_barrier_wait(const struct program_barrier *b) MUST_CHECK;
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Merging rare stacks (stack_store_merge). It runs when memory is nearly used up, so it allocates next to
- * nothing: arrays of which there is one item for each node or entry have had their room from the beginning.
+ * Merges rare stacks (stack_store_merge). It runs when memory is nearly used up, so it allocates
+ * next to nothing: arrays with one item for each node or entry were allocated from the beginning.
  */
 #include <errno.h>
 #include <math.h>
@@ -12,26 +12,27 @@
 #include "profile/id_table.h"
 
 /*
- * One round, for what is worth less than `least`:
+ * Does one round, for what is worth less than `least`:
  *
- *	- Worth is summed up by node, from the leaves to the root, and by labels.
- *	- Nodes below `least` are dropped. Where a stack goes that has lost its leaf side is known by then: to
- *	  its deepest node that stays, with the mark MODULE_MERGED below.
- *	- Entries are written again, in place, those that have become equal as one. A rare one keeps the labels that are
- *	  worth enough by themselves; it keeps its frames where only its labels are rare.
+ * - The worth is summed up by node, from the leaves to the root, and by labels.
+ * - Nodes below `least` are dropped. By then it is known where a stack goes that has lost its leaf
+ *   side: to its deepest node that stays, with the mark MODULE_MERGED below.
+ * - Entries are rewritten in place, and those that have become equal become one. A rare entry keeps
+ *   the labels that are worth enough by themselves, and it keeps its frames if only its labels are
+ *   rare.
  */
 
 #define FLOAT_ONE 0x3f800000u
 #define STEP_BITS 20u
 #define STEPS 1024u /* more than there are from 1 to the largest float */
-#define LEVELS 3u /* of labels, beside that of no labels at all */
+#define LEVELS 3u /* of labels, in addition to that without labels */
 #define LABEL_SLOTS (1u << 16)
 /*
- * Counts come in the epoch of their frames. A program that was preempted in between is later, and each merging
- * goes through two epochs in milliseconds.
+ * Counts come in the epoch of their frames. A program that was preempted in between is later, and
+ * each merging passes two epochs in milliseconds.
  */
 #define RECENT_EPOCHS 4u
-#define LEAF_FRAMES 16u /* enough to tell whether a stack becomes a sample */
+#define LEAF_FRAMES 16u /* enough to decide whether a stack becomes a sample */
 #define GONE UINT32_MAX
 #define STEP 1.5f
 
@@ -47,7 +48,7 @@ int stack_merge_reserve(struct stack_store *s)
 	return s->label_worth ? 0 : -ENOMEM;
 }
 
-/* ---- what is needed still ---- */
+/* ---- what is still needed ---- */
 
 static bool is_recent(const struct stack_store *s, u32 epoch)
 {
@@ -69,7 +70,7 @@ void stack_store_merge_begin(struct stack_store *s)
 		a->awaited = false;
 }
 
-/* Its own entry, or that of the frames which it will share. */
+/* Returns its own entry, or that of the frames that it will share. */
 static struct stack_entry *entry_awaited(struct stack_store *s, const struct sample_key *key,
 					 const struct sample_key *base)
 {
@@ -118,7 +119,7 @@ static double worth_of(const struct stack_store *s, const struct stack_entry *e)
 	return (double)(e->count.weight ? e->count.weight : e->count.samples);
 }
 
-/* Labels at a level: those that are most often rare go first. */
+/* Returns the labels at a level; those that are most often rare are dropped first. */
 static struct sample_key labels_at(const struct stack_store *s, const struct sample_key *key,
 				   u32 level)
 {
@@ -135,7 +136,7 @@ static struct sample_key labels_at(const struct stack_store *s, const struct sam
 	return labels;
 }
 
-/* Labels that share a slot may be thought to be worth more than they are; never less. */
+/* Labels that share a slot may appear to be worth more than they are, but never less. */
 static float *label_slot(struct stack_store *s, const struct sample_key *key, u32 level)
 {
 	struct sample_key labels = labels_at(s, key, level);
@@ -172,7 +173,7 @@ static void sum_up(struct stack_store *s)
 	stack_tree_sum(t);
 }
 
-/* Eight steps from one power of two to the next: the first bits of a float from 1 on (IEEE 754). */
+/* There are eight steps between powers of two: the first bits of a float from 1 on (IEEE 754). */
 static u32 step_of(float worth)
 {
 	u32 bits;
@@ -183,7 +184,7 @@ static u32 step_of(float worth)
 	return (bits >> STEP_BITS) - (FLOAT_ONE >> STEP_BITS);
 }
 
-/* The least of a step. */
+/* Returns the least value of a step. */
 static float worth_at(u32 step)
 {
 	u32 bits = (step << STEP_BITS) + FLOAT_ONE;
@@ -193,7 +194,8 @@ static float worth_at(u32 step)
 	return worth;
 }
 
-/* Such that about `target` bytes are worth as much. Merging shows how well that was guessed. */
+/* Chooses it so that about `target` bytes are worth as much. Merging shows how good the guess
+ * was. */
 static float first_guess(const struct stack_store *s, size_t target)
 {
 	const struct stack_store_size size = stack_store_size(s);
@@ -219,7 +221,7 @@ static float first_guess(const struct stack_store *s, size_t target)
 
 /* ---- where entries go ---- */
 
-/* What goes along with an entry. */
+/* Holds what accompanies an entry. */
 struct entry_parts {
 	struct stack_live live;
 	struct stack_read read;
@@ -258,7 +260,7 @@ static void add_parts(struct stack_store *s, u32 to, const struct stack_entry *e
 	}
 }
 
-/* The next place in the vector: never behind that of the entry which is being looked at. */
+/* Returns the next place in the vector, which is never after the entry that is being processed. */
 static u32 keep(struct merging *m, const struct stack_entry *e, float worth)
 {
 	struct stack_store *s = m->s;
@@ -297,7 +299,7 @@ static u32 merged_node(struct stack_store *s, u32 moved)
 	return stack_tree_child(&s->tree, node, FRAME(MODULE_MERGED, MERGED_STACKS));
 }
 
-/* It stands for nothing, and nothing will come. */
+/* It represents nothing, and nothing will come. */
 static bool is_needless(const struct stack_store *s, const struct stack_entry *e,
 			const struct entry_parts *parts)
 {
@@ -309,8 +311,8 @@ static bool is_needless(const struct stack_store *s, const struct stack_entry *e
 }
 
 /*
- * Later counts of a key that is merged find their way; without memory they are counted at the root. Where they go must
- * stay through further rounds, also while it stands for nothing.
+ * Later counts of a key that is merged find their way; without memory they are counted at the root.
+ * Where they go must stay through further rounds, also while it stands for nothing.
  */
 static void add_alias(struct stack_store *s, const struct stack_entry *e, u32 to)
 {
@@ -324,7 +326,7 @@ static void add_alias(struct stack_store *s, const struct stack_entry *e, u32 to
 	s->entries.data[to].awaited = 1;
 }
 
-/* An owner at a level of labels. Without memory it has none. */
+/* Returns an owner at a level of labels. Without memory it has none. */
 static u32 owner_at(struct stack_store *s, u32 owner, u32 level)
 {
 	struct thread_id less = *owner_table_get(&s->owners, owner);
@@ -339,7 +341,7 @@ static u32 owner_at(struct stack_store *s, u32 owner, u32 level)
 	return owner_table_put(&s->owners, &less, &number) ? OWNER_NONE : number;
 }
 
-/* Makes the merged entry that stands for `e` from now on, or finds it. */
+/* Creates the merged entry that represents `e` from now on, or finds it. */
 static u32 merge_entry(struct merging *m, const struct stack_entry *e,
 		       const struct entry_parts *parts, u32 level, float worth)
 {
@@ -434,7 +436,8 @@ static bool is_left_out(const struct stack_store *s, u32 node)
 	return n && s->kind.skip && s->kind.skip(s->kind.arg, frames, n) >= n;
 }
 
-/* While the old nodes are still there. What becomes no sample must not be merged with what does. */
+/* This runs while the old nodes still exist. What becomes no sample must not be merged with what
+ * does. */
 static void renumber_nodes(struct merging *m)
 {
 	struct stack_store *s = m->s;
@@ -497,7 +500,8 @@ static void merge_once(struct merging *m)
 	size_t aliases = s->aliases.len;
 
 	sum_up(s);
-	/* These two stay, as the root does: what finds no room must have a place to go. */
+	/* These two stay, as the root does, because counts without space must have a place to
+	 * go. */
 	s->tree.side.data[TREE_ROOT].worth = s->tree.side.data[s->nowhere].worth =
 		s->tree.side.data[s->overflow].worth = INFINITY;
 	stack_tree_mark(&s->tree, m->least);
@@ -512,12 +516,12 @@ static void merge_once(struct merging *m)
 	move_owners(s);
 }
 
-/* ---- all of it ---- */
+/* ---- the whole merging ---- */
 
 static void link_aliases(struct stack_store *s)
 {
 	chains_shrink(&s->alias_index, s->aliases.len);
-	/* Without memory for heads the old ones do: they are only fewer. */
+	/* Without memory for heads the old ones suffice, although they are fewer. */
 	(void)!chains_reserve(&s->alias_index, s->aliases.len);
 	for (size_t i = 0; s->alias_index.count && i < s->aliases.len; i++) {
 		struct stack_alias *a = &s->aliases.data[i];
@@ -560,7 +564,7 @@ void stack_store_merge(struct stack_store *s, size_t target)
 {
 	struct merging m = {.s = s};
 
-	/* Where memory ran out below the limit, the limit is no guide. */
+	/* If memory ran out below the limit, the limit does not help. */
 	if (s->starved && target > bytes_of(s) / 2)
 		target = bytes_of(s) / 2;
 	drop_aliases(s);

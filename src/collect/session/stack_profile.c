@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From counted stacks to a profile: mappings, locations, labels (stack_store_to_profile). */
+/* Turns counted stacks into a profile: mappings, locations, labels (stack_store_to_profile). */
 #include "collect/session/stack_store_impl.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 #define PAGE_MASK 4095ull
 #define MAX_LABELS (5 + SAMPLE_LABELS_MAX)
 
-/* Which mapping stands for (module number, process): the process only matters for JIT code. */
+/* Maps (module number, process) to a mapping; the process only matters for JIT code. */
 struct mapping_key {
 	u32 module;
 	struct proc_pid tgid;
@@ -35,7 +35,7 @@ struct conversion {
 	bool take; /* only what has come since the last one */
 	double scale; /* of the weights under store->scale.cause */
 	u64 scaled; /* that have been given such weights */
-	double total, merged; /* of the values of the type that is shown first */
+	double total, merged; /* sums of the values of the type that is shown first */
 	u32 locations[2 * (STACK_MAX_FRAMES + 2)];
 	u32 nlocations;
 };
@@ -135,8 +135,8 @@ static s64 mapping_of(struct conversion *c, u32 module, struct proc_pid tgid)
 }
 
 /*
- * A module may be mapped in several pieces: the one piece that the mapping shows grows to cover all
- * its frames. Start and offset move together, so addresses that were given out stay right.
+ * A module may be mapped in several pieces. The one piece that the mapping shows grows to cover all
+ * its frames. Start and offset move together, so addresses that were already assigned stay right.
  */
 static void widen(struct profile_mapping *m, u64 address)
 {
@@ -239,7 +239,7 @@ static void add_number(struct conversion *c, struct label_list *l, const char *k
 	add_label(c, l, (struct sample_label){.key = key, .number = number});
 }
 
-/* A process outside of cprof's PID namespace has no number that would mean something to the user. */
+/* A process outside of cprof's PID namespace has no number that has a meaning for the user. */
 static void add_pid(struct conversion *c, struct label_list *l, const char *key,
 		    struct proc_pid pid)
 {
@@ -259,7 +259,7 @@ static void add_labels_of_kind(struct conversion *c, const struct stack_entry *e
 		add_label(c, l, own[i]);
 }
 
-/* What was merged may have lost the thread or the process that it belongs to. */
+/* Merged entries may have lost the thread or the process that they belong to. */
 static int labels_of(struct conversion *c, const struct stack_entry *e, struct label_list *l)
 {
 	const struct thread_id *o = owner_table_get(&c->store->owners, e->owner);
@@ -323,7 +323,8 @@ static void values_of_count(const struct conversion *c, const struct stack_entry
 		values[0] = values[1];
 }
 
-/* Differences of what is told: so all takes together are what the whole is, however it is rounded. */
+/* Differences of what is told: so all takes together are what the whole is, however it is
+ * rounded. */
 static void values_of(struct conversion *c, const struct stack_entry *e,
 		      s64 values[SAMPLE_VALUES_MAX])
 {
@@ -357,7 +358,7 @@ static int add_location(struct conversion *c, u64 frame, struct proc_pid tgid)
 	return 0;
 }
 
-/* From the root on: the sample's leaf is that root. */
+/* It starts at the root, so the sample's leaf is that root. */
 static int add_waker(struct conversion *c, const struct stack_entry *e)
 {
 	const struct tree_path *path = &c->path;
@@ -430,7 +431,7 @@ static bool is_wanted(const struct conversion *c, const struct stack_entry *e)
 	return !c->mapping || !c->mapping->wanted || c->mapping->wanted(c->mapping->arg, &e->key);
 }
 
-/* pprof takes mapping 0 for the main binary: the first target's executable. */
+/* pprof takes mapping 0 for the main binary, which is the first target's executable. */
 static int main_mapping_first(struct conversion *c)
 {
 	const struct target *t = c->opt->target;
@@ -462,7 +463,8 @@ static int compare_entries(const void *left, const void *right, void *arg)
 	return (a > b) - (a < b);
 }
 
-/* Equal stacks follow one another, because samples in a row can share theirs. The order is in `moved`. */
+/* Equal stacks are placed next to each other, because consecutive samples can share theirs. The
+ * order is in `moved`. */
 static void sort_entries(struct stack_store *s)
 {
 	for (size_t i = 0; i < s->entries.len; i++)

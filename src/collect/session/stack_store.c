@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What was counted, in user space: see stack_store.h. */
+/* Holds what was counted, in user space: see stack_store.h. */
 #include "collect/session/stack_store.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include "collect/session/stack_store_impl.h"
 #include "profile/id_table.h"
 
-/* What an address takes: a location, a line, a function and its names. */
+/* what an address uses: a location, a line, a function and its names */
 #define LOCATION_BYTES 192u
 
 /* ---- entries ---- */
@@ -43,7 +43,7 @@ void stack_entry_link(struct stack_store *s, u32 number)
 	*head = number + 1;
 }
 
-/* Room for `n` more, in all that goes along with entries. */
+/* Makes space for `n` more, in everything that has one item per entry. */
 static int reserve_entries(struct stack_store *s, size_t n)
 {
 	size_t want = s->entries.len + n;
@@ -60,7 +60,7 @@ static int reserve_entries(struct stack_store *s, size_t n)
 	return fresh < 0 ? fresh : 0;
 }
 
-/* Room must have been reserved. */
+/* The space must have been reserved. */
 static struct stack_entry *append(struct stack_store *s, const struct stack_entry *e)
 {
 	size_t number = s->entries.len++;
@@ -184,7 +184,7 @@ static u32 waker_of(struct stack_store *s, const struct sample_key *key)
 	return w ? w->node : TREE_ROOT;
 }
 
-/* ---- stacks come in ---- */
+/* ---- adding stacks ---- */
 
 struct stack_store_size stack_store_size(const struct stack_store *s)
 {
@@ -216,7 +216,7 @@ static size_t bytes_of(const struct stack_store *s)
 	return size.held + size.planned;
 }
 
-/* A limit that has come down is no reason to refuse anything before merging has been tried again. */
+/* If the limit has come down, nothing is refused before merging has been tried again. */
 static bool is_full(const struct stack_store *s)
 {
 	size_t bytes = bytes_of(s);
@@ -233,7 +233,7 @@ bool stack_store_is_tight(const struct stack_store *s)
 	return s->limit && bytes > s->limit / 8 * 7 && bytes > s->merged_size + s->limit / 16;
 }
 
-/* What no label tells apart need not be told apart here. */
+/* What no label distinguishes need not be distinguished here. */
 static struct thread_id known_owner(const struct stack_store *s, const struct sample_key *key,
 				    const struct thread_id *owner)
 {
@@ -302,7 +302,7 @@ bool stack_store_knows(const struct stack_store *s, const struct sample_key *key
 	return stack_entry_find(s, key, false);
 }
 
-/* ---- counts come in ---- */
+/* ---- adding counts ---- */
 
 struct sample_key stack_key_base(const struct sample_key *key)
 {
@@ -313,7 +313,7 @@ struct sample_key stack_key_base(const struct sample_key *key)
 	return base;
 }
 
-/* The entry for a key that shares its frames with one that came before; NULL: none did. */
+/* Creates the entry for a key that shares its frames with an earlier one; NULL if there is none. */
 static struct stack_entry *entry_derive(struct stack_store *s, const struct sample_key *key)
 {
 	const struct sample_key base = stack_key_base(key);
@@ -326,7 +326,7 @@ static struct stack_entry *entry_derive(struct stack_store *s, const struct samp
 	e.key = *key;
 	e.count = (struct sample_count){0};
 	e.waker = waker_of(s, key);
-	/* Whatever the limit: no more come at once than the kernel's maps hold. */
+	/* This ignores the limit, because no more come at once than the kernel's maps hold. */
 	if (!reserve_entries(s, 1 + SPARE_ENTRIES))
 		return append(s, &e);
 	s->starved = true;
@@ -354,7 +354,8 @@ void stack_key_forget_object(const struct stack_store *s, struct sample_key *key
 	key->object = 0;
 }
 
-/* Where a key was merged to, or where all goes that found no room. `key` and `n` become what counts there. */
+/* Finds where a key was merged to, or where everything goes for which there was no memory. `key`
+ * and `n` become what counts there. */
 static struct stack_entry *entry_instead(struct stack_store *s, struct sample_key *key,
 					 struct sample_count *n)
 {
@@ -424,9 +425,9 @@ void stack_store_mark(const struct stack_store *s, struct module_marks *m)
 		module_mark(m, FRAME_MODULE(node->frame));
 }
 
-/* ---- life ---- */
+/* ---- creation and end ---- */
 
-/* Values, labels, its place in two tables (profile.h). */
+/* This is for its values, its labels, and its place in two tables (profile.h). */
 static u32 sample_bytes(const struct collect_options *opt, const struct stack_kind *kind)
 {
 	u32 labels = 2 + 2 * opt->by_process + 2 * opt->by_thread + opt->by_cpu;

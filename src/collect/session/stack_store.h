@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What was counted, in user space: stacks in a tree, counts by key, and who they belong to. Filled from
- * the kernel's maps or by the perf sampler; turned into a profile at the end.
+ * Holds what was counted, in user space: stacks in a tree, counts by key, and the threads that they
+ * belong to. The kernel's maps or the perf sampler fill it, and at the end it becomes a profile.
  *
- * Memory never runs out here. What finds no room is counted all the same, under one stack that says "[too many
- * stacks]"; and stack_store_merge() makes room by merging what is rare.
+ * It never fails for lack of memory. What does not fit is still counted, under one stack that says
+ * "[too many stacks]", and stack_store_merge() frees memory by merging what is rare.
  */
 #ifndef CPROF_COLLECT_STACK_STORE_H
 #define CPROF_COLLECT_STACK_STORE_H
@@ -15,20 +15,21 @@
 
 struct stack_store;
 
-/* What the store must know of a kind of profile. Functions may be NULL where nothing is special. */
+/* What the store must know about a kind of profile. Functions may be NULL if they are not
+ * needed. */
 struct stack_kind {
 	bool chained; /* objects are hashes of wakers' stacks */
-	bool live; /* what is alive is counted, too (TALLY_LIVE, TALLY_PEAK) */
-	/* What a count is worth, so that the least is merged first; NULL: its weight. */
+	bool live; /* live blocks are counted as well (TALLY_LIVE, TALLY_PEAK) */
+	/* Returns what a count is worth, so that the least is merged first; NULL for its weight. */
 	double (*worth)(void *arg, const struct sample_key *key, const struct sample_count *n);
 	/*
-	 * Before the object of a key is given up: makes the key's cause and the count such that counts of
-	 * different objects add up.
+	 * Is called before the object of a key is dropped. It changes the key's cause and the count
+	 * so that counts of different objects add up.
 	 */
 	void (*forget_object)(void *arg, struct sample_key *key, struct sample_count *n);
 	/*
-	 * How many frames at the leaf are left out, of those that are shown; all of them: the stack becomes
-	 * no sample, and is not merged.
+	 * Returns how many of the shown frames at the leaf are left out. If all are, the stack
+	 * becomes no sample and is not merged.
 	 */
 	u32 (*skip)(void *arg, const u64 *frames, u32 nframes);
 	void *arg;
@@ -38,7 +39,7 @@ int stack_store_new(const struct collect_options *opt, const struct stack_kind *
 		    struct stack_store **out) MUST_CHECK;
 void stack_store_free(struct stack_store *s);
 
-/* Remembers the frames behind a key (leaf first; copied). Again for a known key: nothing happens. */
+/* Stores the frames of a key (leaf first; copied). For a known key nothing happens. */
 void stack_store_put(struct stack_store *s, const struct sample_key *key,
 		     const struct thread_id *owner, const u64 *frames, u32 nframes);
 
@@ -47,7 +48,7 @@ bool stack_store_knows(const struct stack_store *s, const struct sample_key *key
 struct sample_tally {
 	struct sample_count count;
 	struct sample_count live,
-		peak; /* of these: alive at the end, alive at the peak (heap profiles) */
+		peak; /* those of them alive at the end, and alive at the peak (heap profiles) */
 };
 
 enum tally_part {
@@ -59,56 +60,59 @@ enum tally_part {
 };
 
 /*
- * Adds to what a key stands for; -ENOENT when its frames never came. Frames of a key without cause, outcome
- * and object are those of every key that has some.
+ * Adds to the counts of a key; -ENOENT if its frames never came. Frames of a key without cause,
+ * outcome and object belong to every key that has some.
  */
 int stack_store_add(struct stack_store *s, const struct sample_key *key, enum tally_part part,
 		    const struct sample_count *n);
-/* Of kinds with lives: nothing is alive; what is alive is what was at the peak. */
+/* For kinds with a live set: nothing is alive, or what is alive is what was at the peak. */
 void stack_store_forget_live(struct stack_store *s);
 void stack_store_live_is_peak(struct stack_store *s);
-/* In profiles, the weights under a cause add up to `total` since the beginning, each in proportion. */
+/* In profiles, the weights under a cause add up to `total` since the beginning, each in
+ * proportion. */
 void stack_store_scale(struct stack_store *s, u16 cause, u64 total);
 
 /* ---- memory ---- */
 
 struct stack_store_size {
-	size_t held; /* bytes that the store has */
-	size_t planned; /* bytes that its profile will have, about */
+	size_t held; /* bytes that the store uses */
+	size_t planned; /* bytes that its profile will use, roughly */
 };
 
 struct stack_store_size stack_store_size(const struct stack_store *s);
-/* Above this size (held and planned) no new stack is taken in. 0: there is none. */
+/* Above this size (held and planned) no new stack is accepted. 0 for no limit. */
 void stack_store_limit(struct stack_store *s, size_t bytes);
-/* Whether it is time to merge: near the limit, or memory has run out; and grown since the last time. */
+/* Returns whether it is time to merge: the size is near the limit or memory has run out, and it has
+ * grown since the last time. */
 bool stack_store_is_tight(const struct stack_store *s);
 
 /*
- * Rare stacks are merged: what is worth least loses its leaf side up to the first frame below which enough has come
- * together, and MODULE_MERGED stands there; labels that tell few from many apart go likewise. All sums stay
- * what they are. What is merged may come again as a stack of its own.
+ * Merges rare stacks. What is worth least loses its leaf side up to the first frame below which
+ * enough has come together, and MODULE_MERGED takes its place. Labels that distinguish few from
+ * many are dropped in the same way. All sums stay the same. What is merged may come again as a
+ * separate stack.
  *
- * The kernel still counts under keys whose frames it has sent. Those of the last four epochs are remembered by
- * themselves, those that are older by stack_store_await():
+ * The kernel still counts under keys whose frames it has sent. Those of the last four epochs are
+ * remembered by themselves, and older ones by stack_store_await():
  *
- *	stack_store_epoch()        when the kernel's counts have been changed over
- *	stack_store_merge_begin()
- *	stack_store_await()        for each key that is waiting in some other map
- *	stack_store_epoch()        once more, and the old counts are taken in
- *	stack_store_merge()
+ * 	stack_store_epoch()        when the kernel's counts have been changed over
+ * 	stack_store_merge_begin()
+ * 	stack_store_await()        for each key that is waiting in some other map
+ * 	stack_store_epoch()        once more, and the old counts are taken in
+ * 	stack_store_merge()
  *
- * Where the kernel keeps no keys, stack_store_merge_begin() and stack_store_merge() are enough.
+ * If the kernel keeps no keys, stack_store_merge_begin() and stack_store_merge() are enough.
  */
 void stack_store_epoch(struct stack_store *s);
 void stack_store_merge_begin(struct stack_store *s);
-/* Counts will come under `key`, and be worth so much. */
+/* Says that counts will come under `key`, and what they will be worth. */
 void stack_store_await(struct stack_store *s, const struct sample_key *key, double worth);
-/* After recording: merges until half of the memory is enough. */
+/* After recording, merges until half of the memory is enough. */
 void stack_store_halve(struct stack_store *s);
-/* Merges until at most `target` bytes are held and planned, if that can be done at all. */
+/* Merges until at most `target` bytes are held and planned, if that is possible at all. */
 void stack_store_merge(struct stack_store *s, size_t target);
 
-/* The share is that of the profile that stack_store_to_profile() made last. */
+/* The share refers to the profile that stack_store_to_profile() made last. */
 struct stack_merge_stats stack_store_merged(const struct stack_store *s);
 
 /* ---- the profile ---- */
@@ -118,54 +122,56 @@ struct stack_merge_stats stack_store_merged(const struct stack_store *s);
 
 struct sample_label {
 	const char *key;
-	const char *text; /* NULL: `number` */
+	const char *text; /* NULL for `number` */
 	s64 number;
-	const char *unit; /* of the number; NULL: none */
+	const char *unit; /* of the number; NULL if there is none */
 };
 
-/* What a kind makes of a key; without one the values are the counts. */
+/* Says what a kind makes of a key; without it the values are the counts. */
 struct sample_mapping {
-	/* One value for each of the profile's sample types. */
+	/* Gives one value for each of the profile's sample types. */
 	void (*values)(void *arg, const struct sample_key *key, const struct sample_tally *tally,
 		       s64 values[SAMPLE_VALUES_MAX]);
-	/* Labels of its own, whose number is returned; NULL: it has none. */
+	/* Adds the kind's own labels and returns their number; NULL if it has none. */
 	u32 (*labels)(void *arg, const struct sample_key *key, const struct thread_id *owner,
 		      struct sample_label labels[SAMPLE_LABELS_MAX]);
-	/* Whether a key becomes a sample. NULL: every one does. */
+	/* Returns whether a key becomes a sample. NULL if every key does. */
 	bool (*wanted)(void *arg, const struct sample_key *key);
 	/*
-	 * The first values are flows, of which stack_store_take() gives what came since the last time; those that
-	 * follow are a state. 0: all are flows.
+	 * The first values are flows, of which stack_store_take() gives what came since the last
+	 * time; those that follow are a state. 0: all are flows.
 	 */
 	u32 nflows;
 	void *arg;
 };
 
 /*
- * Adds every key as a sample. Without `meaning` values are { samples, weight } when the profile has two
- * sample types, { weight } when it has one. Of a chained kind the waker's stack comes first, upside down, and
- * "--". Mappings get their module as source; JIT modules are asked of `modules`.
+ * Adds every key as a sample. Without `mapping` the values are { samples, weight } if the profile
+ * has two sample types, and { weight } if it has one. For a chained kind the waker's stack comes
+ * first, upside down, and then "--". Mappings get their module as source; JIT modules come from
+ * `modules`.
  */
 int stack_store_to_profile(struct stack_store *s, struct module_set *modules,
 			   const struct collect_options *opt, const struct sample_mapping *mapping,
 			   struct profile *p) MUST_CHECK;
 /*
- * The same while counting goes on: nothing is lost by it, and the profile is of all that has been counted so far.
- * Before, what goes on is forgotten, so that it can be added anew as TALLY_ONGOING. -ENOMEM
+ * The same while counting goes on: nothing is lost by it, and the profile is of all that has been
+ * counted so far. Before, what goes on is forgotten, so that it can be added anew as TALLY_ONGOING.
+ * -ENOMEM
  */
 int stack_store_begin_reading(struct stack_store *s) MUST_CHECK;
 /*
- * After stack_store_begin_reading(): the profile is of what was counted since the last one that was made by this. After
- * an error it is as if it had not been called. All of them together are what one profile of the whole would be, but
- * where what went on ended with another cause or outcome, or at another stack of its own waker: its values stay where
- * they were told first.
+ * After stack_store_begin_reading(): the profile is of what was counted since the last one that was
+ * made by this. After an error it is as if it had not been called. All of them together are what
+ * one profile of the whole would be, but where what went on ended with another cause or outcome, or
+ * at another stack of its own waker: its values stay where they were told first.
  */
 int stack_store_take(struct stack_store *s, struct module_set *modules,
 		     const struct collect_options *opt, const struct sample_mapping *mapping,
 		     struct profile *p) MUST_CHECK;
 /* Marks the modules of all frames. */
 void stack_store_mark(const struct stack_store *s, struct module_marks *m);
-/* Gives its memory back once the profile has been made. */
+/* Frees its memory once the profile has been made. */
 void stack_store_clear(struct stack_store *s);
 
 #endif

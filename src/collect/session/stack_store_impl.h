@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How a stack_store looks inside: for stack_store.c, stack_merge.c and stack_profile.c only. */
+/* The inside of a stack_store, for stack_store.c, stack_merge.c and stack_profile.c only. */
 #ifndef CPROF_COLLECT_STACK_STORE_IMPL_H
 #define CPROF_COLLECT_STACK_STORE_IMPL_H
 
@@ -8,24 +8,24 @@
 
 #define EPOCHS 32u
 
-/* A key and its counts; 64 bytes, since a long recording has millions. */
+/* A key and its counts, in 64 bytes because a long recording has millions of them. */
 struct stack_entry {
-	struct sample_key
-		key; /* .merged: .stack is the node, and .object the waker's where there is one */
+	/* if merged: .stack is the node, and .object that of the waker if there is one */
+	struct sample_key key;
 	struct sample_count count;
 	u32 node; /* of the leaf */
-	u32 waker; /* of the leaf of the waker's stack; TREE_ROOT: none */
+	u32 waker; /* of the leaf of the waker's stack; TREE_ROOT if there is none */
 	u32 owner : OWNER_BITS;
 	u32 epoch : 5; /* when the kernel sent its frames */
-	u32 merged : 1; /* it is not a key of the kernel's */
+	u32 merged : 1; /* it is not a key of the kernel */
 	u32 awaited : 1; /* more counts will come */
-	u32 shared : 1; /* another entry has the same stack: it is in the profile once */
+	u32 shared : 1; /* another entry has the same stack, which is in the profile once */
 	u32 next;
 };
 
 _Static_assert(sizeof(struct stack_entry) == 64, "no padding");
 
-/* Of kinds with lives: for each entry. */
+/* For each entry, for kinds with a live set. */
 struct stack_live {
 	struct sample_count live, peak;
 };
@@ -46,7 +46,7 @@ struct stack_scale {
 	u64 taken; /* in the profiles of all takes */
 };
 
-/* A key of the kernel's whose entry was merged into another one, while counts may still come. */
+/* A key of the kernel whose entry was merged into another one, while counts may still come. */
 struct stack_alias {
 	u64 hash; /* of the key */
 	u32 entry;
@@ -55,7 +55,7 @@ struct stack_alias {
 	bool awaited;
 };
 
-/* Of chained kinds: a waker's stack, by the hash that waits have as their object. */
+/* A waker's stack, for chained kinds, by the hash that waits have as their object. */
 struct waker_stack {
 	u64 hash;
 	u32 node;
@@ -73,38 +73,39 @@ struct stack_store {
 	VEC(struct stack_read) reads; /* likewise */
 	bool reading;
 	struct stack_scale scale;
-	VEC(float) worth; /* likewise as many: of what is awaited, while merging */
-	VEC(u32) moved; /* room for as many: where entries go, while merging */
+	VEC(float) worth; /* also as many: the worth of what is awaited, while merging */
+	VEC(u32) moved; /* space for as many: where entries go, while merging */
 	struct chains index;
 	VEC(struct stack_alias) aliases;
 	struct chains alias_index;
 	VEC(struct waker_stack) wakers;
 	struct chains waker_index;
-	u32 sample_bytes; /* of one sample in the profile, beside its stack; about */
+	u32 sample_bytes; /* of one sample in the profile without its stack, roughly */
 	float *label_worth; /* LABEL_SLOTS for each level of labels, while merging */
 	bool starved; /* memory ran out below the limit */
-	size_t limit, merged_size; /* bytes; the second after the last merging */
+	size_t limit, merged_size; /* bytes; the second one is the size after the last merging */
 	u32 epoch; /* modulo EPOCHS */
-	u64 counted, shown; /* entries with counts; and of these, whose stacks are not shared */
-	u64 stacks, frames; /* that were put in, and their depths together */
+	u64 counted, shown; /* entries with counts, and those of them whose stacks are not shared */
+	u64 stacks, frames; /* number of stored stacks, and the sum of their depths */
 	struct stack_merge_stats merged;
-	u32 overflow; /* the node of what found no room, below the root */
-	u32 nowhere; /* likewise of what becomes no sample */
+	u32 overflow; /* the node of what did not fit, below the root */
+	u32 nowhere; /* the same for what becomes no sample */
 };
 
 #define MERGED_STACKS 1u /* offsets in MODULE_MERGED */
 #define MERGED_NOWHERE 2u
 
-/* For so many entries there is always room: those that take in what finds none, one for each cause and outcome. */
+/* For this many entries there is always space: those that take what does not fit, one for each
+ * cause and outcome. */
 #define SPARE_ENTRIES 256u
 
-/* Once, so that merging needs no memory of its own. */
+/* Called once, so that merging needs no memory of its own. */
 int stack_merge_reserve(struct stack_store *s) MUST_CHECK;
 
 u64 stack_key_hash(const struct stack_store *s, const struct sample_key *key, bool merged);
-/* Frames are sent under a key without object, cause and outcome where those are known later. */
+/* Frames are sent under a key without object, cause and outcome if those become known later. */
 struct sample_key stack_key_base(const struct sample_key *key);
-/* NULL: there is none. */
+/* NULL if there is none. */
 struct stack_entry *stack_entry_find(const struct stack_store *s, const struct sample_key *key,
 				     bool merged);
 /* There must be heads for it. */
@@ -113,15 +114,16 @@ void stack_entry_link(struct stack_store *s, u32 number);
 void stack_entry_add(struct stack_store *s, struct stack_entry *e, enum tally_part part,
 		     const struct sample_count *n);
 /*
- * The merged entry at a node with these labels, cause and outcome, made where it is new; NULL: no memory.
+ * Returns the merged entry at a node with these labels, cause and outcome, creating it if
+ * necessary; NULL without memory.
  */
 struct stack_entry *stack_entry_merged(struct stack_store *s, u32 node, u32 waker, u32 owner,
 				       const struct sample_key *labels);
 
-/* An entry's object is given up: what counts under `key` afterwards. */
+/* An entry's object is dropped; this gives what counts under `key` afterwards. */
 void stack_key_forget_object(const struct stack_store *s, struct sample_key *key,
 			     struct sample_count *n);
-/* NULL: there is none. */
+/* NULL if there is none. */
 struct stack_alias *stack_alias_find(struct stack_store *s, const struct sample_key *key);
 /* What has been counted, and what goes on. */
 struct sample_count stack_entry_total(const struct stack_store *s, u32 number);

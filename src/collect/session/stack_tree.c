@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stacks as paths of one tree: see stack_tree.h. */
+/* Stores stacks as paths of one tree: see stack_tree.h. */
 #include "collect/session/stack_tree.h"
 
 #include <math.h>
@@ -9,8 +9,8 @@
 #define SEEN_BITS (1u << 19)
 
 /*
- * A node's hash is that of its path from the root, so that those of a whole stack are known before any node has been
- * looked at: see prefetch().
+ * A node's hash is that of its path from the root, so the hashes of a whole stack are known before
+ * any node has been read: see prefetch().
  */
 static u32 path_hash(const struct stack_tree *t, u32 caller, u64 frame)
 {
@@ -39,7 +39,7 @@ static void link_node(struct stack_tree *t, u32 number)
 
 static void link_all(struct stack_tree *t)
 {
-	/* The root is nobody's child. */
+	/* The root has no parent. */
 	for (size_t i = 1; i < t->nodes.len; i++)
 		link_node(t, (u32)i);
 }
@@ -47,7 +47,7 @@ static void link_all(struct stack_tree *t)
 int stack_tree_init(struct stack_tree *t)
 {
 	*t = (struct stack_tree){.seen = calloc(SEEN_BITS / 64, sizeof(*t->seen))};
-	/* Without random bytes the hash is still a hash. */
+	/* Without random bytes the hash still works. */
 	if (getrandom(&t->seed, sizeof(t->seed), GRND_NONBLOCK) < 0)
 		t->seed = 0;
 	if (!t->seen || vec_push(&t->nodes, (struct tree_node){.frame = 0}) ||
@@ -91,7 +91,7 @@ int stack_tree_reserve(struct stack_tree *t, size_t n)
 	return fresh < 0 ? fresh : 0;
 }
 
-/* TREE_ROOT: there is none. */
+/* Returns TREE_ROOT if there is none. */
 static u32 find_child(const struct stack_tree *t, u32 parent, u64 frame, u32 hash)
 {
 	u32 at = chains_first(&t->index, hash);
@@ -125,8 +125,8 @@ u32 stack_tree_child(struct stack_tree *t, u32 parent, u64 frame)
 }
 
 /*
- * The nodes of a path are all over the memory, and one after the other each would be waited for: 200 ns a frame in a
- * large tree. So they are fetched side by side.
+ * The nodes of a path are scattered over the memory, and reading one after the other would wait for
+ * each: 200 ns a frame in a large tree. So they are fetched in parallel.
  */
 static void prefetch(const struct stack_tree *t, const u32 *hashes, u32 n)
 {
@@ -140,7 +140,7 @@ static void prefetch(const struct stack_tree *t, const u32 *hashes, u32 n)
 	}
 }
 
-/* Below `at`, from the root side on. Behind a node that is new, all are. */
+/* Adds them below `at`, from the root side on. Below a new node, all are new. */
 static u32 add_path(struct stack_tree *t, u32 at, const u64 *frames, u32 nframes)
 {
 	u32 hashes[STACK_MAX_FRAMES], hash = t->side.data[at].hash;
@@ -159,7 +159,7 @@ static u32 add_path(struct stack_tree *t, u32 at, const u64 *frames, u32 nframes
 	return at;
 }
 
-/* How many frames at the leaf are to be a path of their own. */
+/* Returns how many frames at the leaf become a separate path. */
 static u32 kernel_part(const u64 *frames, u32 nframes)
 {
 	u32 n = 0;
@@ -176,7 +176,7 @@ int stack_tree_put(struct stack_tree *t, struct proc_pid tgid, const u64 *frames
 
 	if (nframes > STACK_MAX_FRAMES || stack_tree_reserve(t, (size_t)nframes + 2))
 		return -ENOMEM;
-	/* Before the node that stands for it: see stack_tree_sum(). */
+	/* It comes before the node that refers to it: see stack_tree_sum(). */
 	path = add_path(t, TREE_ROOT, frames, kernel);
 	if (tgid.nr)
 		at = stack_tree_child(t, at, FRAME(MODULE_PROCESS, tgid.nr));
@@ -210,7 +210,7 @@ void stack_tree_path(const struct stack_tree *t, u32 leaf, struct tree_path *out
 
 /* ---- dropping nodes ---- */
 
-/* Parents come before their children, and paths before the nodes that stand for them. */
+/* Parents come before their children, and paths before the nodes that refer to them. */
 void stack_tree_sum(struct stack_tree *t)
 {
 	for (size_t i = t->nodes.len - 1; i > TREE_ROOT; i--) {
@@ -222,7 +222,8 @@ void stack_tree_sum(struct stack_tree *t)
 	}
 }
 
-/* Parents come first, so one look at each node's parent is enough. The chains are gone from here on. */
+/* Parents come first, so one look at each node's parent is enough. The chains are invalid from here
+ * on. */
 void stack_tree_mark(struct stack_tree *t, float least)
 {
 	u32 kept = 1;

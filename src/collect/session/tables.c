@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Unwind tables on their way into the kernel: see tables.h. */
+/* Loads unwind tables into the kernel: see tables.h. */
 #include "collect/session/tables.h"
 
 #include <bpf/bpf.h>
@@ -15,19 +15,19 @@
 #define CHUNK_BYTES (TABLE_CHUNK_PAGES * PAGE_BYTES)
 
 /*
- * All TABLE_MAX_CHUNKS would take a gigabyte of addresses, with which cprof could not start where its
- * address space is limited (RLIMIT_AS). So addresses are reserved in regions, each twice as large as the one
- * before. A table lies in one region, and its pages follow each other there.
+ * All TABLE_MAX_CHUNKS would take a gigabyte of addresses, with which cprof could not start if its
+ * address space is limited (RLIMIT_AS). So addresses are reserved in regions, each twice as large
+ * as the one before. A table is in one region, with its pages one after another.
  */
 #define FIRST_REGION_CHUNKS 8u
 #define MAX_REGIONS 32
 
 struct region {
-	u8 *base; /* its chunks are mapped here, one behind the other */
+	u8 *base; /* its chunks are mapped here, one after the other */
 	u32 first, reserved; /* number of its first chunk, and how many have addresses */
 };
 
-struct run { /* of pages that follow each other in one region */
+struct run { /* describes consecutive pages in one region */
 	u32 first, pages;
 };
 
@@ -36,10 +36,11 @@ struct tables {
 	struct rule_set *set;
 	struct unwind_rule *rules; /* mapped */
 	struct module_table *modules; /* mapped */
-	u16 owner[MODULE_SLOTS]; /* the module whose table a slot holds; MODULE_NONE: it is empty */
+	/* the module whose table a slot holds; MODULE_NONE if it is empty */
+	u16 owner[MODULE_SLOTS];
 	struct region regions[MAX_REGIONS];
 	u32 nregions, nchunks;
-	u32 used; /* pages up to here have been handed out at some time */
+	u32 used; /* pages up to here have been in use at some time */
 	VEC(struct run) free; /* those of them that are free again, in order */
 	u32 nfree;
 	u64 rows;
@@ -53,7 +54,7 @@ static void *map_array(int fd, size_t bytes)
 	return mem == MAP_FAILED ? NULL : mem;
 }
 
-/* Addresses without memory behind them. */
+/* Reserves addresses without memory behind them. */
 static u8 *reserve(size_t bytes)
 {
 	void *mem =
@@ -116,7 +117,7 @@ u64 tables_rows(const struct tables *t)
 	return t->rows;
 }
 
-/* ---- addresses -------------------------------------------------------------------------------- */
+/* ---- addresses ------------------------------------------------------------------------------- */
 
 static u8 *chunk_address(const struct tables *t, u32 chunk)
 {
@@ -137,7 +138,7 @@ static u32 pages_for(size_t bytes)
 	return (u32)((bytes + PAGE_BYTES - 1) / PAGE_BYTES);
 }
 
-/* Gives back the addresses of chunks that the last region did not come to have. */
+/* Gives back the addresses of chunks that the last region did not use. */
 static void close_region(struct tables *t)
 {
 	struct region *last = &t->regions[t->nregions - 1];
@@ -171,7 +172,7 @@ static void join_runs(struct tables *t, size_t i)
 	t->free.len--;
 }
 
-/* Without memory to remember them by, pages are not used again. */
+/* Without memory to record them, pages are not used again. */
 static void free_run(struct tables *t, u32 first, u32 pages)
 {
 	size_t i = t->free.len;
@@ -216,7 +217,7 @@ static int add_region(struct tables *t, u32 chunks)
 	return 0;
 }
 
-/* Addresses for so many pages in one region. */
+/* Finds addresses for that many pages in one region. */
 static int make_room(struct tables *t, u32 pages)
 {
 	const struct region *last = t->nregions ? &t->regions[t->nregions - 1] : NULL;
@@ -227,7 +228,7 @@ static int make_room(struct tables *t, u32 pages)
 	return add_region(t, chunks);
 }
 
-/* ---- pages ------------------------------------------------------------------------------------ */
+/* ---- pages ----------------------------------------------------------------------------------- */
 
 static int add_chunk(struct tables *t)
 {
@@ -257,7 +258,7 @@ static int add_chunk(struct tables *t)
 	return 0;
 }
 
-/* Pages that were free before come first: the first run that is long enough. */
+/* Pages that were used before come first: the first run that is long enough. */
 static bool take_free(struct tables *t, u32 pages, u32 *first)
 {
 	for (size_t i = 0; i < t->free.len; i++) {
@@ -278,7 +279,7 @@ static bool take_free(struct tables *t, u32 pages, u32 *first)
 	return false;
 }
 
-/* Pages that follow each other; the number of the first one. */
+/* Takes consecutive pages and returns the number of the first one. */
 static int take_pages(struct tables *t, u32 pages, u32 *first)
 {
 	int err;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The processes of a recording: see target_list.h. */
+/* Lists the processes of a recording: see target_list.h. */
 #include "collect/session/target_list.h"
 
 #include "base/bpf_shared.h"
