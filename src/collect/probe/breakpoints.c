@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Breakpoints in the code of a process: see breakpoints.h. */
+/* Finds breakpoints in the code of a process: see breakpoints.h. */
 #include "collect/probe/breakpoints.h"
 
 #include <errno.h>
@@ -72,7 +72,7 @@ static bool is_probed(const struct breakpoints *b, u64 address)
 	u8 code[CALL_LEN];
 	ssize_t got = pread(b->memory, code, sizeof(code), (off_t)address);
 
-	return got > 0 && /* else it has been unmapped */
+	return got > 0 && /* otherwise it has been unmapped */
 	       (code[0] == BREAKPOINT || is_call(b, address, code, (size_t)got));
 }
 

@@ -1,37 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Breakpoints of probes in the code of one process, as its memory shows them. */
+/* Finds breakpoints of probes in the code of one process, by its memory. */
 #ifndef CPROF_COLLECT_BREAKPOINTS_H
 #define CPROF_COLLECT_BREAKPOINTS_H
 
 #include "target/maps.h"
 
 #define BREAKPOINT \
-	0xcc /* int3: what the kernel writes for a probe (arch/x86/include/asm/uprobes.h) */
+	0xcc /* int3, which the kernel writes for a probe (arch/x86/include/asm/uprobes.h) */
 
 struct breakpoints {
 	int memory; /* /proc/PID/mem */
-	u64 trampoline,
-		trampoline_end; /* what calls go to that kernel 6.18 makes of nops of five bytes */
-	VEC(u64) addresses; /* that are looked at */
+	/* the target of the calls that kernel 6.18 makes of five-byte nops */
+	u64 trampoline, trampoline_end;
+	VEC(u64) addresses; /* to be checked */
 };
 
-/* 0, -ESRCH, -EACCES, ...; release it in either case. `maps` are those of the process. */
+/* Returns 0, -ESRCH, -EACCES or another negative errno; release it in either case. `maps` are those
+ * of the process. */
 int breakpoints_open(struct breakpoints *b, pid_t tgid, const map_vec *maps) MUST_CHECK;
 void breakpoints_release(struct breakpoints *b);
 
 /*
- * How many bytes from `address` on a probe has replaced, where `memory` differs from `file`; 0: the difference has
- * another cause. `len` bytes of both can be read.
+ * Returns how many bytes from `address` on a probe has replaced, where `memory` differs from
+ * `file`; 0 if the difference has another cause. `len` bytes of both can be read.
  */
 u32 breakpoints_replaced(const struct breakpoints *b, u64 address, const u8 *memory, const u8 *file,
 			 size_t len);
 
 /*
- * How many of the addresses have breakpoints, once there are none or the time is over. Breakpoints of
- * others count, too.
+ * Returns how many of the addresses have breakpoints, once there are none or the time is over.
+ * Breakpoints of other programs count as well.
  */
 u32 breakpoints_wait_gone(const struct breakpoints *b, u64 deadline_ns);
 
-u64 breakpoints_deadline(u32 timeout_ms); /* from now on; CLOCK_MONOTONIC ns */
+u64 breakpoints_deadline(u32 timeout_ms); /* from now on, in CLOCK_MONOTONIC ns */
 
 #endif

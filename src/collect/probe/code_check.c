@@ -29,7 +29,7 @@ int code_spans_add_place(code_spans *spans, u64 offset)
 	return vec_push(spans, (struct code_span){start, offset + AROUND});
 }
 
-/* The file is opened when there is something to compare, which is rare. */
+/* The file is only opened if there is something to compare, which is rare. */
 static int open_once(struct check *c, const struct map_entry *e)
 {
 	struct target_root root = TARGET_ROOT_NONE;
@@ -43,7 +43,8 @@ static int open_once(struct check *c, const struct map_entry *e)
 	return err;
 }
 
-/* Compares a part of one page; the rest of it is looked at for probes that begin before. */
+/* Compares a part of one page; the rest of it is searched for probes that begin before that
+ * part. */
 static bool same_in_page(struct check *c, u64 address, u64 offset, u32 from, u32 to)
 {
 	u8 memory[CODE_PAGE], wanted[CODE_PAGE] = {0};
@@ -51,7 +52,7 @@ static bool same_in_page(struct check *c, u64 address, u64 offset, u32 from, u32
 
 	c->where = offset + from;
 	if (pread(c->memory.memory, memory, CODE_PAGE, (off_t)address) != CODE_PAGE)
-		return true; /* nothing is there any more, for the kernel either */
+		return true; /* nothing is there any more, not even for the kernel */
 	if (input_file_read(&c->file, wanted, CODE_PAGE, offset) < 0)
 		return false;
 	for (; i < to; i += step) {
@@ -69,7 +70,7 @@ static bool same_in_page(struct check *c, u64 address, u64 offset, u32 from, u32
 	return true;
 }
 
-/* A page that was not written to is the file's. */
+/* A page that was not written to is that of the file. */
 static bool same_page(struct check *c, const struct map_entry *e, u64 offset, u32 from, u32 to)
 {
 	u64 address = e->start + (offset - e->offset);
@@ -149,7 +150,7 @@ bool code_is_unchanged(struct readers *readers, const struct log *log, pid_t tgi
 		return true;
 	c.pagemap = code_pages_open(tgid);
 	err = c.pagemap < 0 ? c.pagemap : breakpoints_open(&c.memory, tgid, maps);
-	/* Nothing can be put into a process that has ended. */
+	/* Nothing can be changed in a process that has ended. */
 	same = err ? err == -ESRCH || err == -ENOENT : same_everywhere(&c, maps, file, spans);
 	if (!same)
 		say_changed(&c, log, file->path);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The instructions of a function and how they follow each other: see code_graph.h. */
+/* Finds the instructions of a function and how they follow each other: see code_graph.h. */
 #include "collect/probe/code_graph.h"
 
 #include <errno.h>
@@ -11,14 +11,14 @@
 #include "target/allocator.h"
 #include "unwind/function_index.h"
 
-#define INSN_MAX 15 /* bytes: Intel SDM volume 2, 2.3.11 */
-#define NAME_MAX_ 512 /* no function that matters here has a longer one */
+#define INSN_MAX 15 /* in bytes (Intel SDM volume 2, 2.3.11) */
+#define NAME_MAX_ 512 /* no function that matters here has a longer name */
 #define DECODE_STEPS 500
 #define VISIT_STEPS 10
 
 struct code_file {
 	struct elf_file *f;
-	struct plt *plt; /* NULL: nothing is imported through slots */
+	struct plt *plt; /* NULL if nothing is imported through slots */
 	struct function_index functions;
 	struct code_request request;
 };
@@ -85,7 +85,7 @@ static bool is_stopper(const struct search *s, u64 vaddr)
 		       compare_addresses);
 }
 
-/* Where the function around `vaddr` ends; 0: nothing says so. */
+/* Returns where the function around `vaddr` ends; 0 if that is unknown. */
 static u64 function_end(const struct search *s, u64 vaddr)
 {
 	const struct function_entry *e = function_index_covering(&s->file->functions, vaddr);
@@ -102,9 +102,9 @@ static u64 function_start(const struct search *s, u64 vaddr)
 	return e ? e->fde.start : s->entry;
 }
 
-/* ---- functions of other names ---- */
+/* ---- other functions, known by name ---- */
 
-/* By the names under which compilers and libraries call them. */
+/* These are the names that compilers and libraries use. */
 static bool never_returns(const char *name)
 {
 	static const char *const names[] = {
@@ -135,12 +135,12 @@ static bool never_returns(const char *name)
 		if (!strcmp(name, names[i]))
 			return true;
 	}
-	/* std::__throw_bad_alloc() and its like, __cxa_throw_bad_array_new_length() */
+	/* std::__throw_bad_alloc() and similar ones, __cxa_throw_bad_array_new_length() */
 	return !strncmp(name, "_ZSt", 4) ? strstr(name, "__throw_") != NULL
 					 : !strncmp(name, "__cxa_throw_", 12);
 }
 
-/* C17 7.24: what an allocation function jumps to at its end, to fill its block. */
+/* An allocation function may jump to these at its end, to fill its block (C17 7.24). */
 static bool returns_first_argument(const char *name)
 {
 	static const char *const names[] = {"memset",       "memcpy",       "memmove",
@@ -170,7 +170,7 @@ static int find_definition(void *arg, const struct elf_symbol *symbol)
 	return 1;
 }
 
-/* A library nearly always means its own function by its name; 0: it is another file's. */
+/* A library nearly always means its own function by its name; 0 if it is in another file. */
 static u64 definition(const struct search *s, const char *name)
 {
 	struct wanted w = {.name = name, .len = strlen(name)};
@@ -178,7 +178,8 @@ static u64 definition(const struct search *s, const char *name)
 	return elf_symbols_visit(s->file->f, ".dynsym", find_definition, &w) == 1 ? w.vaddr : 0;
 }
 
-/* The import that `jmp *slot(%rip)` or `call *slot(%rip)` goes to; NULL: it is not one. */
+/* Returns the import that `jmp *slot(%rip)` or `call *slot(%rip)` goes to; NULL if it is not
+ * one. */
 static const char *slot_of(const struct search *s, const struct probe_insn *d, u64 vaddr)
 {
 	const ZydisDecodedOperand *op = &d->operands[0];
@@ -201,8 +202,7 @@ static bool decode(const struct search *s, u64 vaddr, struct probe_insn *d)
 }
 
 /*
- * The import that a stub of the procedure linkage table at `vaddr` stands for; NULL: it is not a
- * stub.
+ * Returns the import of the procedure linkage table stub at `vaddr`; NULL if it is not a stub.
  */
 static const char *stub_of(const struct search *s, u64 vaddr)
 {
@@ -220,7 +220,7 @@ static const char *stub_of(const struct search *s, u64 vaddr)
 
 /* ---- nodes ---- */
 
-/* NULL: no memory. Beyond the limit a node is not followed. */
+/* Returns NULL without memory. Beyond the limit a node is not followed. */
 static struct code_node *node_at(struct search *s, u64 vaddr)
 {
 	struct code_node *n;
@@ -268,7 +268,7 @@ static bool is_same_register(const struct probe_insn *d)
 	       d->operands[0].reg.value == d->operands[1].reg.value;
 }
 
-/* xor %eax,%eax; mov $0,%eax */
+/* This is xor %eax,%eax or mov $0,%eax. */
 static bool clears(const struct probe_insn *d)
 {
 	ZydisRegisterClass class;
@@ -335,9 +335,10 @@ static void fill_effects(const struct search *s, struct code_node *n, const stru
 	n->enters_kernel = probe_insn_leaves(d);
 }
 
-/* ---- where it leads ---- */
+/* ---- successors ---- */
 
-/* One that ends its function's code does not go on: what it called does not return. */
+/* If a call is the last instruction of its function's code, control does not continue after it,
+ * because the called function does not return. */
 static int go_on(struct search *s, struct code_node *n, enum code_kind at_end)
 {
 	u64 next = n->vaddr + n->length, end = function_end(s, n->vaddr);
@@ -348,7 +349,8 @@ static int go_on(struct search *s, struct code_node *n, enum code_kind at_end)
 	return 0;
 }
 
-/* jmp *table(,%rax,8), notrack jmp *%rax, or add %rdx,%rax; jmp *%rax: the tables of a switch. */
+/* Recognizes the tables of a switch: jmp *table(,%rax,8), notrack jmp *%rax, or add %rdx,%rax; jmp
+ * *%rax. */
 static bool is_table_jump(const struct search *s, const struct code_node *n,
 			  const struct probe_insn *d)
 {
@@ -522,7 +524,7 @@ int code_graph_build(struct code_file *file, u64 vaddr, u64 size, struct code_gr
 	if (!out->entry)
 		return -ENOMEM;
 	out->entry->root = true;
-	/* What is found on the way comes behind. */
+	/* Nodes that are found on the way are appended. */
 	for (struct code_node *n = out->nodes; n && !err; n = n->hh.next)
 		err = expand(&s, n);
 	if (err)

@@ -14,8 +14,8 @@
 int code_pages_open(pid_t tgid) MUST_CHECK;
 
 /*
- * Stores for up to CODE_PAGES_AT_ONCE pages from `address` on whether each was written to. Returns how many
- * pages it stored, 0 on errors.
+ * Stores for up to CODE_PAGES_AT_ONCE pages from `address` on whether each was written to. Returns
+ * how many pages it stored, 0 on errors.
  */
 u64 code_pages_copied(int pagemap, u64 address, u64 n, bool copied[CODE_PAGES_AT_ONCE]);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Breakpoints that nobody holds: see leftovers.h. */
+/* Removes breakpoints without a holder: see leftovers.h. */
 #include "collect/probe/leftovers.h"
 
 #include <errno.h>
@@ -13,8 +13,8 @@
 #include "target/mapped_file.h"
 #include "target/process.h"
 
-#define PAGES_MAX 4096u /* of changed code in a process, that are compared with the file */
-#define GONE_MS 300 /* the kernel needs a few; those of another program's probes stay */
+#define PAGES_MAX 4096u /* of changed code in a process that are compared with the file */
+#define GONE_MS 300 /* the kernel needs a few ms; those of another program's probes stay */
 
 typedef VEC(struct uprobe_place) place_vec;
 
@@ -28,8 +28,9 @@ struct search {
 };
 
 /*
- * Takes the places of a page where the memory has a breakpoint and the file has not. A page that differs in any
- * other way was changed by somebody else, who may have written such bytes, too: none of it is taken.
+ * Collects the places of a page where the memory has a breakpoint and the file has not. If a page
+ * differs in any other way, somebody else changed it and may have written such bytes as well, so
+ * none of it is used.
  */
 static int compare_page(struct search *s, const u8 *memory, const u8 *file, u64 address, u64 offset,
 			place_vec *out)
@@ -70,7 +71,7 @@ static int look_at_page(struct search *s, const struct map_entry *e, u64 index,
 	return compare_page(s, memory, wanted, address, offset, out);
 }
 
-/* The file is opened when there is something to compare, which is rare. */
+/* The file is only opened if there is something to compare, which is rare. */
 static int open_once(struct search *s, const struct map_entry *e, struct input_file *file,
 		     bool *is_open)
 {
@@ -114,7 +115,7 @@ static void sweep_mapping(struct search *s, const struct map_entry *e)
 	place_vec places = {0};
 	char path[80];
 
-	/* What cannot be compared is left as it is; there is no harm in that. */
+	/* What cannot be compared is left as it is, which does no harm. */
 	(void)look_at_mapping(s, e, &places);
 	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", (int)s->tgid,
 		 (unsigned long long)e->start, (unsigned long long)e->end);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a probe costs on this machine: see probe_cost.h. */
+/* Measures the cost of a probe on this machine: see probe_cost.h. */
 #include "collect/probe/probe_cost.h"
 
 #include <errno.h>
@@ -10,9 +10,10 @@
 #include "target/maps.h"
 
 #define CALLS 500
-#define ROUNDS 5 /* the best counts: anything else that ran is not the probe's */
+/* The fastest round counts, because anything else that ran does not belong to the probe. */
+#define ROUNDS 5
 
-/* A push is emulated by every kernel since 4.18 (arch/x86/kernel/uprobes.c, push_setup_xol_ops). */
+/* Every kernel since 4.18 emulates a push (arch/x86/kernel/uprobes.c, push_setup_xol_ops). */
 void probe_cost_place(void);
 __asm__(".pushsection .text\n"
 	".globl probe_cost_place\n"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The functions of one file: see probe_file.h. */
+/* Finds the functions of one file: see probe_file.h. */
 #include "collect/probe/probe_file.h"
 
 #include <bpf/bpf.h>
@@ -25,9 +25,11 @@ struct reading {
 	struct probe_file *f;
 	const struct probe_file
 		*first; /* with other places, where `f` is set apart from them; or NULL */
-	struct code_file *code; /* for functions without a return probe; NULL: none was met yet */
+	/* for functions without a return probe; NULL if there was none yet */
+	struct code_file *code;
 	VEC(u64) entries; /* of the allocating functions, sorted */
-	VEC(struct return_site) results; /* that have a probe already: functions share their ends */
+	/* that already have a probe, because functions share their ends */
+	VEC(struct return_site) results;
 };
 
 static int site_put(struct reading *in, struct heap_site *site, u64 offset, uprobe_places *places)
@@ -119,7 +121,7 @@ static int compare_addresses(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
-/* Without code (its budget ended) every function hides its returns. */
+/* Without code (because its budget ran out) every function hides its returns. */
 static int code_begin(struct reading *in, const struct allocator *a)
 {
 	int err;
@@ -175,12 +177,13 @@ static int result_add(struct reading *in, const struct return_site *at)
 	return site_put(in, &site, at->file_offset, &in->f->results);
 }
 
-/* How the returns of a function are seen. */
+/* Says how the returns of a function are seen. */
 enum function_returns {
-	RETURNS_PROBED, /* by a return probe: it can be left in no other way */
+	RETURNS_PROBED, /* by a return probe, because it cannot be left in another way */
 	RETURNS_AT_RESULTS, /* by probes where its result is known */
-	RETURNS_HIDDEN, /* not at all: it counts when it is called */
-	RETURNS_ELSEWHERE, /* all that it returns comes from another function, which is seen */
+	RETURNS_HIDDEN, /* not at all, so it counts when it is called */
+	/* everything that it returns comes from another function, whose returns are seen */
+	RETURNS_ELSEWHERE,
 };
 
 static int add_results(struct reading *in, const struct alloc_function *function,
@@ -203,17 +206,17 @@ static void say_hidden(const struct reading *in, const struct alloc_function *fu
 	if (!in->r->live)
 		return;
 	log_warn(in->r->log,
-		 "%s of %s: its allocations are counted, but not followed until they are freed: "
-		 "a return probe would be fatal if it is left otherwise than by a return, and %s "
-		 "(at %#llx) hides where it returns; \"cprof allocs\" needs no more, and --alloc "
-		 "malloc=NAME can name the function that it calls",
+		 "%s of %s: its allocations are counted, but not followed until they are freed: a "
+		 "return probe would be fatal if it is left in another way than by a return, and "
+		 "%s (at %#llx) hides where it returns; \"cprof allocs\" needs no more, and "
+		 "--alloc malloc=NAME can name the function that it calls",
 		 function->name, in->path, sites->why, (unsigned long long)sites->where);
 }
 
 /*
- * No return probe on what an exception or a switch of stacks may leave: it would kill. But
- * single-stepping every return costs twenty times as much, so code that is closed may have one:
- * only a signal handler can come between, and the session's program sees that
+ * A function that an exception or a switch of stacks may leave gets no return probe, because that
+ * would be fatal. But single-stepping every return costs twenty times as much, so closed code may
+ * have one: only a signal handler can come between, and the session's program detects that
  * (bpf/heap_return.bpf.h).
  */
 static enum function_returns judge(const struct reading *in, const struct alloc_function *function,
@@ -253,8 +256,8 @@ static int find_returns(struct reading *in, const struct alloc_function *functio
 }
 
 /*
- * An allocator that is not known may be left in any way, whatever its functions are called: a malloc
- * that throws at its limit, or that signal handlers may call while it runs.
+ * An unknown allocator may be left in any way, whatever its functions are called: a malloc that
+ * throws at its limit, or that signal handlers may call while it runs.
  */
 static bool needs_results(const struct allocator *a, const struct alloc_function *function)
 {
@@ -331,7 +334,8 @@ static bool has_place(const uprobe_places *places, u64 offset)
 	return false;
 }
 
-/* A known allocator is not called by signal handlers while it runs, so a return probe for each call only costs. */
+/* A known allocator is not called by signal handlers while it runs, so a return probe for each call
+ * only costs. */
 static int apart_add(struct reading *in, const struct allocator *a,
 		     const struct alloc_function *function, struct probe_request request,
 		     const struct probe_site *first)
@@ -397,14 +401,14 @@ static int function_add(struct reading *in, const struct allocator *a,
 	return function_put(in, function, &at, returns);
 }
 
-/* glibc's and musl's only call realloc, whose probe sees them. */
+/* Those of glibc and musl only call realloc, whose probe sees them. */
 static bool is_covered(const struct allocator *a, const struct alloc_function *function)
 {
 	return function->kind == ALLOC_REALLOCARRAY &&
 	       (a->id == ALLOCATOR_GLIBC || a->id == ALLOCATOR_MUSL);
 }
 
-/* Where a user would look for an allocator: in the program, and in a C library. */
+/* A user would expect an allocator in the program and in a C library. */
 static bool is_expected(const struct reading *in)
 {
 	const char *base = strrchr(in->path, '/');
@@ -419,7 +423,8 @@ static int read_allocator(struct reading *in)
 	int err = allocator_find(in->elf, in->r->names, &a);
 
 	if (!err && elf_has_text_relocations(in->elf)) {
-		/* The kernel would execute probed instructions as they are before that. */
+		/* The kernel would execute probed instructions as they are before the
+		 * relocation. */
 		log_warn(in->r->log,
 			 "no probes in %s: the dynamic linker changes its code (text relocations)",
 			 in->path);
@@ -442,7 +447,7 @@ static int read_allocator(struct reading *in)
 	return err;
 }
 
-/* ---- a sampler's probes ---- */
+/* ---- the probes of a sampler ---- */
 
 static struct heap_arg usdt_argument(const struct usdt_arg *arg)
 {
@@ -480,7 +485,7 @@ static bool is_understood(const struct usdt_probe *probe, u8 nargs)
 	return true;
 }
 
-/* A nop of five bytes in the middle of a function must not have one on 6.18: probe_insn_cost(). */
+/* A five-byte nop inside a function must not have a probe on 6.18: see probe_insn_cost(). */
 static bool takes_probe(const struct reading *in, const struct usdt_probe *probe)
 {
 	struct bytes code = elf_file_loaded(in->elf, probe->vaddr, 15);

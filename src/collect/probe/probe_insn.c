@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What one instruction does, and what a probe on it costs: see probe_insn.h. */
+/* Describes one instruction and the cost of a probe on it: see probe_insn.h. */
 #include "collect/probe/probe_insn.h"
 
 #include <stdio.h>
@@ -27,7 +27,7 @@ bool probe_insn_target(const struct probe_insn *d, u64 at, u64 *target)
 	return false;
 }
 
-/* ---- what the kernel does with an instruction */
+/* ---- how the kernel handles an instruction */
 
 static bool has_legacy_prefix(const ZydisDecodedInstruction *insn, u8 prefix)
 {
@@ -93,7 +93,7 @@ bool probe_insn_leaves(const struct probe_insn *d)
 	}
 }
 
-/* Transactions abort at a trap; after a load of ss, traps come one instruction late. */
+/* Transactions abort at a trap, and after a load of ss, traps come one instruction late. */
 static bool cannot_be_stepped(const ZydisDecodedInstruction *insn)
 {
 	return insn->mnemonic == ZYDIS_MNEMONIC_XBEGIN ||
@@ -102,11 +102,11 @@ static bool cannot_be_stepped(const ZydisDecodedInstruction *insn)
 }
 
 /*
- * What the kernel does not take a breakpoint on: prefixes of segments and lock, 16-bit branches,
- * and opcodes that trap, touch ports or need privileges. Besides, what it takes but must not be
- * given: `41 90` is xchg and was emulated as a nop before 6.18, a repeated string instruction hits
- * its breakpoint once an iteration, and vector encodings are taken by chance (the table of one-byte
- * opcodes is asked).
+ * The kernel accepts no breakpoint on prefixes of segments and lock, on 16-bit branches, and on
+ * opcodes that trap, access ports or need privileges. Others it accepts but must not be given: `41
+ * 90` is xchg and was emulated as a nop before 6.18, a repeated string instruction hits its
+ * breakpoint once an iteration, and vector encodings are accepted by chance (the table of one-byte
+ * opcodes decides).
  */
 static bool is_refused(const struct probe_insn *d)
 {
@@ -137,7 +137,7 @@ bool probe_insn_cost(const struct probe_insn *d, u64 vaddr, bool first, u32 kern
 
 	if (is_refused(d))
 		return false;
-	/* One that is stepped out of line leaves a wrong address on the shadow stack. */
+	/* If it is stepped out of line, it leaves a wrong address on the shadow stack. */
 	if (insn->meta.category == ZYDIS_CATEGORY_CALL &&
 	    !(is_near_branch(insn) && (kernel & PROBE_KERNEL_CALLS)))
 		return false;
@@ -147,8 +147,8 @@ bool probe_insn_cost(const struct probe_insn *d, u64 vaddr, bool first, u32 kern
 	if (is_long_nop(insn) && (kernel & PROBE_KERNEL_NOPS))
 		*cost = PROBE_COST_EMULATED;
 	/*
-	 * Its call writes below rsp, where code that has run may keep something (the red zone), and the
-	 * kernel does not ask.
+	 * Its call writes below rsp, where code that has run may keep something (the red zone), and
+	 * the kernel does not ask.
 	 */
 	if (is_long_nop(insn) && insn->length == 5 && page_left >= 5 &&
 	    (kernel & PROBE_KERNEL_NOP5)) {
@@ -158,7 +158,7 @@ bool probe_insn_cost(const struct probe_insn *d, u64 vaddr, bool first, u32 kern
 	return true;
 }
 
-/* ---- what an instruction does to the registers */
+/* ---- the effects of an instruction on registers */
 
 static bool writes(const ZydisDecodedOperand *op, ZydisRegister reg)
 {

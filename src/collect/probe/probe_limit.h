@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How much probes may slow a target down: the options --max-slowdown and --force of every kind that probes. */
+/* Bounds how much probes may slow down a target: the options --max-slowdown and --force of every
+ * kind that probes. */
 #ifndef CPROF_COLLECT_PROBE_LIMIT_H
 #define CPROF_COLLECT_PROBE_LIMIT_H
 
@@ -8,7 +9,7 @@
 #define PROBE_LIMIT_DEFAULT 50 /* percent */
 
 struct probe_limit {
-	u32 max_slowdown; /* percent; more is refused. 0: PROBE_LIMIT_DEFAULT */
+	u32 max_slowdown; /* in percent; more is refused. 0 for PROBE_LIMIT_DEFAULT */
 	bool force; /* whatever it costs */
 };
 
@@ -17,7 +18,7 @@ static inline bool probe_limit_given(const struct probe_limit *l)
 	return l->max_slowdown || l->force;
 }
 
-/* In percent; 0: none. */
+/* In percent; 0 for no limit. */
 static inline u32 probe_limit_percent(const struct probe_limit *l)
 {
 	if (l->force)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What probes cost the target: see probe_overhead.h. */
+/* Estimates the overhead of probes: see probe_overhead.h. */
 #include "collect/probe/probe_overhead.h"
 
 #include <errno.h>
@@ -9,15 +9,15 @@
 #include "collect/probe/probe_site.h"
 #include "target/process.h"
 
-/* Of the programs, measured on Linux 6.18 in a VM (docs/heap.md). */
+/* These are times of the programs, measured on Linux 6.18 in a VM (docs/heap.md). */
 #define BEGIN_PROGRAM_NS 90
 #define END_PROGRAM_NS 60
-#define NEARLY_ALL 0.98 /* of the time: beyond it the estimate means nothing */
+#define NEARLY_ALL 0.98 /* of the time; above it the estimate has no meaning */
 
 #define TRIAL_STEP_NS 5000000
-#define TRIAL_STEPS 20 /* the price is told after so many steps at most */
+#define TRIAL_STEPS 20 /* the trial takes at most this many steps */
 #define TRIAL_STEPS_LEAST 6 /* programs work in bursts */
-#define TRIAL_CALLS 20000 /* or after so many calls */
+#define TRIAL_CALLS 20000 /* or after this many calls */
 
 void probed_calls_since(struct probed_calls *calls, const struct probed_calls *before)
 {
@@ -26,7 +26,7 @@ void probed_calls_since(struct probed_calls *calls, const struct probed_calls *b
 	calls->sampled_ns -= before->sampled_ns;
 	calls->more_ns -= before->more_ns;
 	calls->elapsed_ns -= before->elapsed_ns;
-	/* Those of processes and threads which have ended are gone from the sums. */
+	/* The sums no longer include processes and threads that have ended. */
 	calls->cpu_ns = calls->cpu_ns > before->cpu_ns ? calls->cpu_ns - before->cpu_ns : 0;
 	calls->queued_ns =
 		calls->queued_ns > before->queued_ns ? calls->queued_ns - before->queued_ns : 0;
@@ -39,8 +39,9 @@ struct probe_overhead probe_overhead_of(const struct probed_calls *c)
 		       (double)c->sampled_ns;
 	double seconds = (double)c->elapsed_ns / 1e9, share;
 	/*
-	 * Threads that run in parallel pay in parallel; a mostly idle thread absorbs the cost in its idle time.
-	 * A thread that waits for a CPU is not idle: on a busy machine probes cost a share of its CPU time.
+	 * Threads that run in parallel pay in parallel; a mostly idle thread absorbs the cost in
+	 * its idle time. A thread that waits for a CPU is not idle: on a busy machine probes cost a
+	 * share of its CPU time.
 	 */
 	u64 idle_or_running = c->elapsed_ns > c->queued_ns ? c->elapsed_ns - c->queued_ns : 0;
 	u64 time = c->cpu_ns > idle_or_running ? c->cpu_ns : idle_or_running;
@@ -55,7 +56,7 @@ struct probe_overhead probe_overhead_of(const struct probed_calls *c)
 	};
 }
 
-/* ---- watching a target ------------------------------------------------------------------------ */
+/* ---- watching a target ----------------------------------------------------------------------- */
 
 static u64 cpu_time(const struct target *t)
 {
@@ -87,7 +88,7 @@ static u64 queued_time(const struct target *t)
 	return sum;
 }
 
-/* Without the time in queues, which takes a file for each thread. */
+/* The time in queues is left out, because it needs a file for each thread. */
 static struct probed_calls calls_now(const struct overhead_watch *w)
 {
 	struct probed_calls calls = {.cpu_ns = cpu_time(w->opt->target)};
@@ -103,7 +104,7 @@ void overhead_watch_begin(struct overhead_watch *w, int prog_fd, u64 cookie, boo
 {
 	int err = probe_cost_measure(prog_fd, cookie, links, &w->probe_ns);
 
-	/* Unknown, the figures of another machine serve. */
+	/* If it is unknown, the figures of another machine are used. */
 	if (err)
 		log_info(w->opt->log, "cannot measure what a probe costs: %s", error_reason(err));
 	else
@@ -127,7 +128,7 @@ struct probe_overhead overhead_watch_now(const struct overhead_watch *w)
 	return probe_overhead_of(&calls);
 }
 
-/* Not longer than the whole recording, for which -d may ask for less. */
+/* The trial is not longer than the whole recording, for which -d may set less. */
 static bool is_over(const struct overhead_watch *w, u32 step)
 {
 	struct probed_calls calls = calls_now(w);
@@ -147,7 +148,7 @@ int overhead_watch_trial(struct overhead_watch *w, struct error *err)
 
 	w->before = calls_now(w);
 	w->before.queued_ns = queued_time(w->opt->target);
-	/* A signal ends it: somebody wants the recording to end. */
+	/* A signal ends it, because the user wants the recording to end. */
 	for (u32 step = 0; step < TRIAL_STEPS && !is_over(w, step); step++) {
 		if (nanosleep(&pause, NULL))
 			break;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What probes cost the target: from the number of calls that pass them and the price of each. Told after a
- * short trial, before more is paid, and again at the end.
+ * Estimates the overhead of probes for the target, from the number of calls that hit them and the
+ * cost of each. It is reported after a short trial, before the recording continues, and again at
+ * the end.
  */
 #ifndef CPROF_COLLECT_PROBE_OVERHEAD_H
 #define CPROF_COLLECT_PROBE_OVERHEAD_H
@@ -9,47 +10,47 @@
 #include "collect/collector.h"
 
 struct probed_calls {
-	u64 begins, ends; /* calls that allocate or lock; that free or unlock */
-	u32 begin_ns, end_ns; /* a probe's price, without a program's time */
-	u64 more_ns; /* the sum of those prices for probes elsewhere */
-	u64 sampled_ns; /* spent on those that were sampled */
+	u64 begins, ends; /* calls that allocate or lock, and that free or unlock */
+	u32 begin_ns, end_ns; /* the cost of a probe without the time of its program */
+	u64 more_ns; /* the sum of those costs for probes in other places */
+	u64 sampled_ns; /* time spent on those that were sampled */
 	u64 elapsed_ns,
-		cpu_ns; /* meanwhile; CPU time is the target's, what the probes took included */
-	u64 queued_ns; /* its threads waited so long for a CPU, one after the other or side by side */
+		cpu_ns; /* elapsed meanwhile; the CPU time is the target's, including the probes */
+	u64 queued_ns; /* how long its threads waited for a CPU, summed over all of them */
 };
 
 struct probe_overhead {
-	double calls_per_second; /* that begin, as they would be without probes */
-	double slowdown; /* time added to the target's: 0.12 is 12 % */
-	bool at_least; /* so much time goes into probes that nothing is left to compare it with */
+	double calls_per_second; /* calls that begin, as there would be without probes */
+	double slowdown; /* time added to the target's; 0.12 is 12 % */
+	bool at_least; /* the probes take so much time that nothing is left to compare with */
 };
 
 struct probe_overhead probe_overhead_of(const struct probed_calls *calls);
-/* Takes from `calls` what had been counted `before`. */
+/* Subtracts from `calls` what had been counted `before`. */
 void probed_calls_since(struct probed_calls *calls, const struct probed_calls *before);
 
 struct overhead_watch {
-	const struct collect_options *opt; /* borrowed, with the arg */
-	u32 limit; /* percent of slowdown; 0: none */
+	const struct collect_options *opt; /* borrowed, like the arg */
+	u32 limit; /* percent of slowdown; 0 for no limit */
 	const char *calls; /* "allocations/s" */
-	/* All but the times; prices as probe_cost_ns() has them. */
+	/* Fills in everything except the times; costs are those of probe_cost_ns(). */
 	void (*count)(void *arg, struct probed_calls *now);
 	void *arg;
-	u32 probe_ns; /* what one costs on this machine; 0: not known */
+	u32 probe_ns; /* the cost of a probe on this machine; 0 if not known */
 	struct probed_calls before;
 };
 
 /*
- * Before probes are attached: measures what one costs here, with a program that does nothing for that
- * `cookie`, and remembers what has been counted.
+ * Call it before probes are attached. It measures the cost of a probe here, with a program that
+ * does nothing for that `cookie`, and records what has been counted.
  */
 void overhead_watch_begin(struct overhead_watch *w, int prog_fd, u64 cookie, bool links);
 /*
- * Once they are attached: waits for a few calls, which are part of the recording, and tells the user.
- * -EBUSY: it is above the limit.
+ * Call it once they are attached. It waits for some calls, which are part of the recording, and
+ * reports the overhead. Returns -EBUSY if that is above the limit.
  */
 int overhead_watch_trial(struct overhead_watch *w, struct error *err) MUST_CHECK;
-/* Since the trial began. */
+/* Returns the overhead since the trial began. */
 struct probe_overhead overhead_watch_now(const struct overhead_watch *w);
 
 #endif

@@ -9,10 +9,10 @@
 struct function {
 	struct bytes code;
 	u64 vaddr;
-	u64 first_target; /* the lowest offset after the entry that a branch leads to */
+	u64 first_target; /* the lowest offset after the entry that is the target of a branch */
 };
 
-/* false: not all of it can be decoded, so that branches may have been overlooked */
+/* It is false if not all of it can be decoded, so that branches may have been overlooked. */
 static bool find_first_target(struct function *fn)
 {
 	struct probe_insn d;
@@ -30,7 +30,7 @@ static bool find_first_target(struct function *fn)
 
 /* ---- where the arguments are */
 
-/* The registers that hold each argument: a set of hardware numbers, 0 rax to 15 r15. */
+/* Holds the registers of each argument, as a set of hardware numbers, 0 rax to 15 r15. */
 struct arguments {
 	u16 in[PROBE_ARGS_MAX];
 };
@@ -83,7 +83,7 @@ static u8 dwarf_number(const struct arguments *a, size_t arg)
 	return probe_register_dwarf((u8)__builtin_ctz(set));
 }
 
-/* Execution may not go on behind it, or somebody else's code runs first. */
+/* Execution may not continue after it, or somebody else's code runs first. */
 static bool ends_straight_line(const struct probe_insn *d, u64 at)
 {
 	u64 target;
@@ -131,7 +131,7 @@ static void consider(const struct function *fn, const struct probe_request *requ
 	probe_insn_text(d, fn->vaddr + w->at, best->text, sizeof(best->text));
 }
 
-/* Steps over the instruction; false when what comes after it is not a site any more. */
+/* Steps over the instruction; false if what follows can no longer be a site. */
 static bool advance(const struct function *fn, const struct probe_request *request,
 		    const struct probe_insn *d, struct walk *w)
 {

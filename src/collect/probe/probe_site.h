@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where in a function a uprobe costs least (x86-64). The kernel emulates push, nop, call, jmp and
- * jcc in its breakpoint handler and single-steps everything else, twenty times slower in a virtual
- * machine (Linux arch/x86/kernel/uprobes.c, 4.16 to 6.18). So the probe goes to the first emulated
- * instruction that every call passes exactly once with its arguments in place.
+ * Finds where in a function a uprobe costs the least (x86-64). The kernel emulates push, nop, call,
+ * jmp and jcc in its breakpoint handler and single-steps everything else, twenty times slower in a
+ * virtual machine (Linux arch/x86/kernel/uprobes.c, 4.16 to 6.18). So the probe goes to the first
+ * emulated instruction that every call executes exactly once with its arguments in place.
  *
- * That holds for a site when, from the entry to it, there is straight-line code only (no branch,
- * call, return or trap), each asked argument is still in a register, and no direct branch of the
+ * That holds for a site if there is only straight-line code from the entry to it (no branch, call,
+ * return or trap), each requested argument is still in a register, and no direct branch in the
  * function's bytes leads to an address after the entry up to the site. Indirect jumps, and code
- * that the compiler split off to elsewhere (.cold), are taken to stay out of there.
+ * that the compiler placed elsewhere (.cold), are assumed not to lead there.
  */
 #ifndef CPROF_COLLECT_PROBE_SITE_H
 #define CPROF_COLLECT_PROBE_SITE_H
@@ -18,7 +18,8 @@
 #include "elf/elf_file.h"
 
 /*
- * Arguments that the program needs: bit i for the i-th, by the System V psABI in these registers.
+ * The arguments that the program needs: bit i for the i-th, which the System V psABI passes in
+ * these registers.
  */
 enum probe_args {
 	PROBE_ARG_RDI = 1u << 0,
@@ -29,32 +30,33 @@ enum probe_args {
 #define PROBE_ARGS_MAX 4
 
 enum probe_purpose {
-	PROBE_ENTRY, /* an entry program alone */
+	PROBE_ENTRY, /* only an entry program */
 	/*
 	 * A return probe, or a session: the kernel takes the word at rsp for the return address and
-	 * replaces it. Only places where rsp is what it was at the entry are chosen: anywhere else
+	 * replaces it. Only places where rsp has its value at the entry are chosen; anywhere else
 	 * the program would crash.
 	 */
 	PROBE_RETURN,
 };
 
-/* What the running kernel does beyond the common set; 0 is right for every kernel. */
+/* What the running kernel supports beyond the common set; 0 is right for every kernel. */
 enum probe_kernel {
-	PROBE_KERNEL_NOPS = 1u << 0, /* multi-byte nops (0f 1f) are emulated: 6.18 */
-	PROBE_KERNEL_NOP5 = 1u << 1, /* a 5-byte nop in one page becomes a call: 6.18 */
+	PROBE_KERNEL_NOPS = 1u << 0, /* multi-byte nops (0f 1f) are emulated, since 6.18 */
+	PROBE_KERNEL_NOP5 = 1u << 1, /* a 5-byte nop within one page becomes a call, since 6.18 */
 	/*
-	 * A return probe ends in a system call since 6.11, which a process' seccomp filter refuses,
-	 * and may kill it for, up to 6.13. Stable kernels have the remedy, but their version does
-	 * not say so.
+	 * Since 6.11 a return probe ends in a system call, which a process' seccomp filter refuses
+	 * and, up to 6.13, may kill it for. Stable kernels contain the fix, but their version does
+	 * not show it.
 	 */
 	PROBE_KERNEL_RETURNS_FILTERED = 1u << 2,
 	/*
-	 * A call may have a probe: the kernel pushes the return address itself, and onto the shadow
+	 * A call may have a probe. The kernel pushes the return address itself, and onto the shadow
 	 * stack only since 6.18. Before 6.6 there are no shadow stacks; in between such a process
 	 * would be killed.
 	 */
 	PROBE_KERNEL_CALLS = 1u << 3,
-	/* A return probe misses the shadow stack, which kills: 6.6, the first to have any, to 6.10. */
+	/* A return probe bypasses the shadow stack, which kills the process: from 6.6, the first
+	 * with shadow stacks, to 6.10. */
 	PROBE_KERNEL_RETURNS_SHADOWED = 1u << 4,
 };
 
@@ -66,46 +68,51 @@ enum probe_cost {
 	PROBE_COST_STEPPED,
 };
 
-u32 probe_kernel_flags(u32 major, u32 minor); /* of a kernel of that version */
+u32 probe_kernel_flags(u32 major, u32 minor); /* for a kernel of that version */
 
 struct probe_request {
 	u32 args; /* enum probe_args */
 	/*
-	 * The program looks where site.arg_reg says. Without it an argument that was copied
-	 * elsewhere and then overwritten ends the search; mimalloc's malloc begins so.
+	 * The program reads what site.arg_reg says. Without it, an argument that was copied
+	 * elsewhere and then overwritten ends the search; mimalloc's malloc begins like that.
 	 */
 	bool moved_args;
 	enum probe_purpose purpose;
 	u32 kernel; /* enum probe_kernel */
-	u32 min_offset; /* no site before it: for the next place after the kernel refused one; 0 */
+	/* no site before this offset, to get the next place after the kernel refused one; else 0 */
+	u32 min_offset;
 };
 
 struct probe_site {
 	u32 offset; /* from the entry */
-	u64 file_offset; /* where the uprobe goes; set by probe_site_in_file() only */
-	u32 stack_bytes; /* rsp at the site is this far below rsp at the entry; 0 with PROBE_RETURN */
-	u8 arg_reg[PROBE_ARGS_MAX]; /* where each asked argument is: DWARF number (elf/usdt.h) */
+	u64 file_offset; /* where the uprobe goes; only set by probe_site_in_file() */
+	/* how far rsp at the site is below rsp at the entry; 0 with PROBE_RETURN */
+	u32 stack_bytes;
+	/* where each requested argument is, as a DWARF number (elf/usdt.h) */
+	u8 arg_reg[PROBE_ARGS_MAX];
 	enum probe_cost cost;
 	char text[48]; /* the instruction, for -v: "push r12" */
 };
 
-/* Functions are read this far; in longer ones nothing but the entry is certain. */
+/* Functions are read up to this length; in longer ones only the entry is certain. */
 #define PROBE_CODE_MAX (64u << 10)
 
 /*
- * `code` is the function from its entry on, which lies at `vaddr`; `size` is its whole length by
- * the symbol table. When `code` is shorter, when `size` is 0 (unknown) or when not all of it can be
- * decoded, no other site than the entry is chosen. -ENOTSUP: nothing that the kernel would take a
- * probe on; -EINVAL: no code.
+ * Chooses a site. `code` is the function from its entry on, which is at `vaddr`; `size` is its
+ * whole length by the symbol table. If `code` is shorter, `size` is 0 (unknown), or not all of it
+ * can be decoded, only the entry can be chosen. Returns -ENOTSUP if the kernel would accept no
+ * probe, or -EINVAL if there is no code.
  */
 int probe_site_choose(struct bytes code, u64 vaddr, u64 size, const struct probe_request *request,
 		      struct probe_site *out) MUST_CHECK;
-/* The same for the function at `vaddr` of a file; also -EBADMSG when the file does not hold it. */
+/* Does the same for the function at `vaddr` of a file; also returns -EBADMSG if the file does not
+ * contain it. */
 int probe_site_in_file(struct elf_file *f, u64 vaddr, u64 size, const struct probe_request *request,
 		       struct probe_site *out) MUST_CHECK;
 
 /*
- * One hit of a probe without a program's own time, in nanoseconds: an estimate, measured in a VM.
+ * Returns the cost of one hit without the program's own time, in nanoseconds; an estimate, measured
+ * in a VM.
  */
 u32 probe_cost_ns(enum probe_cost cost, enum probe_purpose purpose);
 u32 probe_return_ns(void); /* what a return probe adds */

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where the result of a function is known: see return_site.h. */
+/* Finds where the result of a function is known: see return_site.h. */
 #include "collect/probe/return_site.h"
 
 #include <errno.h>
 
 /*
- * code_node.value: the register, by hardware number, whose content at the node is what will be
+ * Values of code_node.value: the register, by hardware number, whose contents at the node will be
  * returned.
  */
 enum value {
-	VALUE_ZERO = 16, /* no register: the result is 0 */
-	VALUE_NONE, /* in no single register yet */
+	VALUE_ZERO = 16, /* no register, because the result is 0 */
+	VALUE_NONE, /* not in a single register yet */
 	VALUE_ANY, /* nothing is returned from here */
 };
 
@@ -18,7 +18,7 @@ enum depth_state { DEPTH_UNKNOWN, DEPTH_KNOWN, DEPTH_VARIES };
 
 #define REG_RAX 0
 #define REG_RDI 7
-/* Kept by calls (System V psABI 3.2.1): rbx, rbp, r12 to r15. */
+/* Calls preserve these (System V psABI 3.2.1): rbx, rbp, r12 to r15. */
 #define CALLEE_SAVED (1u << 3 | 1u << 5 | 0xfu << 12)
 
 static bool is_register(u8 value)
@@ -35,7 +35,7 @@ static u8 value_meet(u8 a, u8 b)
 	return b == VALUE_ANY || a == b ? a : VALUE_NONE;
 }
 
-/* A register of code_node, which may be none, against one that is known. */
+/* Compares a register of code_node, which may be none, with a known one. */
 static bool is_same(s8 reg, u8 value)
 {
 	return reg >= 0 && (u8)reg == value;
@@ -79,13 +79,13 @@ static u8 value_of(const struct code_node *n)
 	return value_before(n, after);
 }
 
-/* Backwards through the list: what follows a node was mostly found after it. */
+/* The list is walked backwards, because what follows a node was mostly found after it. */
 static struct code_node *last_node(const struct code_graph *g)
 {
 	return ELMT_FROM_HH(g->nodes->hh.tbl, g->nodes->hh.tbl->tail);
 }
 
-/* A pass over all nodes; false: the last one changed nothing, or no more can be paid for. */
+/* Begins a pass over all nodes; false if the last one changed nothing, or the budget is used up. */
 static bool next_pass(struct code_file *file, struct code_graph *g, bool changed)
 {
 	if (changed && !code_file_pay(file, HASH_CNT(hh, g->nodes)))
@@ -150,16 +150,16 @@ static void find_depths(struct code_file *file, struct code_graph *g)
 	}
 }
 
-/* ---- which ways back pass a place where the result is known ---- */
+/* ---- which return paths have a place where the result is known ---- */
 
-/* A function that is jumped to finds the return address where rsp is, whatever led there. */
+/* A function that is jumped to finds the return address at rsp, whatever led there. */
 static bool is_at_return_address(const struct code_node *to)
 {
 	return to->kind == CODE_FIRST_ARGUMENT ||
-	       (to->next && to->next->kind == CODE_FIRST_ARGUMENT); /* behind endbr64 */
+	       (to->next && to->next->kind == CODE_FIRST_ARGUMENT); /* after endbr64 */
 }
 
-/* A cheap probe at `n` knows the result when control goes on to `to`. */
+/* A cheap probe at `n` knows the result when control continues at `to`. */
 static bool is_candidate(const struct code_node *n, const struct code_node *to,
 			 const struct return_request *request)
 {
@@ -181,7 +181,7 @@ static bool edge_covered(const struct code_node *n, const struct code_node *to,
 
 static bool is_covered(const struct code_node *n, const struct return_request *request)
 {
-	/* A call that fails needs no probe: what it leaves behind is found by the next one. */
+	/* A call that fails needs no probe, because the next one finds what it leaves behind. */
 	if (n->value == VALUE_ZERO && !request->in_memory)
 		return true;
 	switch (n->kind) {
@@ -191,7 +191,7 @@ static bool is_covered(const struct code_node *n, const struct return_request *r
 	case CODE_UNKNOWN:
 		return false;
 	case CODE_STOPS:
-	case CODE_STOPPER: /* the probes of that function see this call return, too */
+	case CODE_STOPPER: /* the probes of that function see this call return as well */
 		return true;
 	default:
 		return edge_covered(n, n->target, request) && edge_covered(n, n->next, request);
@@ -216,11 +216,11 @@ static void find_covered(struct code_file *file, struct code_graph *g,
 	}
 }
 
-/* ---- whether another function answers for this one ---- */
+/* ---- whether another function's probes suffice ---- */
 
 static bool is_delegated(const struct code_node *n, const struct return_request *request)
 {
-	/* To return 0 is to fail, unless the result lies elsewhere. */
+	/* Returning 0 means failure, unless the result is stored elsewhere. */
 	bool fails = n->value == VALUE_ZERO && !request->in_memory;
 
 	switch (n->kind) {
@@ -287,7 +287,7 @@ static bool is_closed(const struct code_graph *g)
 
 /* ---- the choice ---- */
 
-/* The last places on each way: those that fewest other ways pass. */
+/* Picks the last places on each path, which the fewest other paths have in common. */
 static bool pick_edge(const struct code_node *n, struct code_node *to,
 		      const struct return_request *request)
 {

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where the result of a function is known, for functions that must not have a return probe. Such a
- * probe replaces the return address, so an exception that leaves the function meanwhile ends in
- * std::terminate(), and a switch of stacks in SIGILL (kernel/events/uprobes.c drops return
- * instances that lie below the stack pointer). An ordinary breakpoint near the return disturbs
+ * Finds where the result of a function is known, for functions that must not have a return probe.
+ * Such a probe replaces the return address, so an exception that leaves the function meanwhile ends
+ * in std::terminate(), and a switch of stacks in SIGILL (kernel/events/uprobes.c drops return
+ * instances that are below the stack pointer). An ordinary breakpoint near the return disturbs
  * neither.
  *
- * The obvious place is the `ret`, but the kernel single-steps it, which costs twenty times what an
- * emulated instruction does. So each way to a return is searched backwards for the last emulated
- * instruction at which the result is already in a register and stays what it is: a jcc behind which
- * nothing but moves is left, a jump to the common end, the last call when the result waits in rbx.
- * The rest is seen at the `ret`.
+ * The obvious place is the `ret`, but the kernel single-steps it, which costs twenty times as much
+ * as an emulated instruction. So each path to a return is searched backwards for the last emulated
+ * instruction at which the result is already in a register and stays unchanged: a jcc that is
+ * followed only by moves, a jump to the common end, or the last call if the result waits in rbx.
+ * For the rest, the place is the `ret`.
  */
 #ifndef CPROF_COLLECT_RETURN_SITE_H
 #define CPROF_COLLECT_RETURN_SITE_H
@@ -23,42 +23,44 @@
 struct return_site {
 	u64 vaddr, file_offset;
 	/*
-	 * The result's register, by DWARF number, where the jcc jumps and where it does not; NONE:
-	 * not yet.
+	 * The result's register, by DWARF number, if the jcc jumps and if it does not; NONE if it
+	 * is not known yet.
 	 */
 	u8 taken, passed;
-	u8 condition; /* of the jcc, as code_node has it; with taken == passed it does not matter */
-	u32 stack_bytes; /* rsp is this far below rsp at the entry, where the return address is */
+	u8 condition; /* of the jcc, as in code_node; if taken == passed it does not matter */
+	u32 stack_bytes; /* how far rsp is below rsp at the entry, where the return address is */
 	enum probe_cost cost;
 	char text[48]; /* the instruction, for -v */
 };
 
 enum return_answer {
-	RETURN_SEEN, /* at `sites`, but for ways that return NULL or jump to a stopper */
-	RETURN_UNSEEN, /* some way back cannot be seen; `why` and `where` say which */
+	RETURN_SEEN, /* at `sites`, except on paths that return NULL or jump to a stopper */
+	RETURN_UNSEEN, /* some return path cannot be seen; `why` and `where` say which */
 };
 
 struct return_sites {
 	enum return_answer answer;
 	VEC(struct return_site) sites;
 	bool stepped; /* one of them is single-stepped */
-	bool delegated; /* every way back leads through a function that the graph stops at */
+	bool delegated; /* every return path leads through a function that the graph stops at */
 	/*
-	 * It calls nothing, jumps nowhere else, keeps its stack and makes no system call: it can be
-	 * left by its returns only, and while it runs nothing but a signal handler can.
+	 * It calls nothing, jumps nowhere else, keeps its stack and makes no system call. So it can
+	 * be left only by its returns, and only a signal handler can run meanwhile.
 	 */
 	bool closed;
-	const char *why; /* of UNSEEN: "an indirect jump" */
+	const char *why; /* for UNSEEN: "an indirect jump" */
 	u64 where; /* vaddr */
 };
 
 struct return_request {
-	u64 vaddr, size; /* of the function; size 0: unknown */
-	u64 entry_site; /* vaddr of the entry's probe, which is not used for another; 0: none */
-	bool in_memory; /* what matters is stored through a pointer: known at the `ret` only */
+	u64 vaddr, size; /* of the function; size is 0 if unknown */
+	/* vaddr of the entry's probe, which is not used for another one; 0 if there is none */
+	u64 entry_site;
+	/* the result is stored through a pointer, so it is known at the `ret` only */
+	bool in_memory;
 };
 
-/* 0, or -ENOMEM. Release in any case. */
+/* Returns 0 or -ENOMEM. Release it in any case. */
 int return_sites_find(struct code_file *file, const struct return_request *request,
 		      struct return_sites *out) MUST_CHECK;
 void return_sites_release(struct return_sites *sites);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Attaching BPF programs to places in files: see uprobe.h. */
+/* Attaches BPF programs to places in files: see uprobe.h. */
 #include "collect/probe/uprobe.h"
 
 #include <bpf/bpf.h>
@@ -98,7 +98,7 @@ static int attach_event(int prog_fd, u32 pmu, enum uprobe_type type, const char 
 		close(event);
 		return err;
 	}
-	err = keep(fds, link); /* the link holds the event, which lives as long */
+	err = keep(fds, link); /* the link holds the event, which exists as long as the link */
 	close(event);
 	return err;
 }
@@ -132,8 +132,8 @@ static void *close_some(void *arg)
 }
 
 /*
- * The kernel waits for two grace periods in each close (uprobe_unregister_sync), some 50 ms; those of several
- * threads pass together.
+ * The kernel waits for two grace periods in each close (uprobe_unregister_sync), some 50 ms; those
+ * of several threads pass at the same time.
  */
 void uprobe_detach(uprobe_fds *fds)
 {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Attaching BPF programs to places in files, without tracefs: by a uprobe_multi link (6.6; sessions,
- * entry and return in one program, 6.13), which Debian 12's libbpf does not know, or by one event of the
- * perf uprobe PMU for each place (4.17). Closing what was attached removes every probe from every
- * process, unless the thread that closes it is killed meanwhile: see uprobe_pins.h.
+ * Attaches BPF programs to places in files, without tracefs: by a uprobe_multi link (6.6; sessions,
+ * which are entry and return in one program, 6.13), which Debian 12's libbpf does not know, or by
+ * one event of the perf uprobe PMU for each place (4.17). Closing what was attached removes every
+ * probe from every process, unless the thread that closes it is killed meanwhile: see
+ * uprobe_pins.h.
  */
 #ifndef CPROF_COLLECT_UPROBE_H
 #define CPROF_COLLECT_UPROBE_H
@@ -16,14 +17,14 @@
 
 enum uprobe_type {
 	UPROBE_ENTRY,
-	UPROBE_RETURN, /* the function at the place returns: rsp there must be that of the entry */
-	UPROBE_SESSION, /* both, in one program; links only */
+	UPROBE_RETURN, /* when the function returns; rsp at the place must be that of the entry */
+	UPROBE_SESSION, /* both, in one program; only with links */
 };
 
-/* How probes are attached, from the oldest way to the best. */
+/* Lists the ways to attach probes, from the oldest to the best. */
 enum uprobe_way {
-	UPROBE_WAY_PERF, /* 4.17: a perf event each */
-	UPROBE_WAY_MULTI, /* 6.6: a link for many */
+	UPROBE_WAY_PERF, /* 4.17: a perf event for each */
+	UPROBE_WAY_MULTI, /* 6.6: one link for many */
 	UPROBE_WAY_SESSION, /* 6.13: the entry program decides whether there is a return probe */
 };
 
@@ -31,16 +32,16 @@ const char *uprobe_way_name(enum uprobe_way way); /* "perf events" */
 
 struct uprobe_place {
 	u64 offset; /* in the file */
-	u64 cookie; /* what bpf_get_attach_cookie() gives */
+	u64 cookie; /* what bpf_get_attach_cookie() returns */
 };
 
 typedef VEC(struct uprobe_place) uprobe_places;
 typedef VEC(int) uprobe_fds;
 
 /*
- * Attaches `prog_fd` at all places of the file at `path`, for one process (0: for all that map it).
- * By a link when `links`: the program must have been loaded for it. Appends to `fds`; on failure what
- * was attached at other places stays there.
+ * Attaches `prog_fd` at all places of the file at `path`, for one process (0 for all that map it).
+ * It uses a link if `links` is set, for which the program must have been loaded. It appends to
+ * `fds`; on failure, what was attached at other places stays there.
  */
 int uprobe_attach(int prog_fd, enum uprobe_type type, bool links, const char *path, pid_t tgid,
 		  const struct uprobe_place *places, u32 n, uprobe_fds *fds) MUST_CHECK;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Probes that no death of cprof leaves behind: see uprobe_pins.h. */
+/* Probes that cprof never leaves behind, however it ends: see uprobe_pins.h. */
 #include "collect/probe/uprobe_pins.h"
 
 #include <bpf/bpf.h>
@@ -27,26 +27,26 @@
 #define LEAVING_MAX 65536
 #define WAIT_MS 2000 /* far more than it takes */
 #define WAIT_STEP_NS 1000000
-#define GONE_MS 200 /* for the breakpoints of links that have gone */
+#define GONE_MS 200 /* for the breakpoints of links that have been removed */
 
 /* A place where probes are or were. */
 struct guarded {
 	struct guarded_key {
 		u64 dev, inode, offset;
 	} key;
-	bool held; /* there is a guard now */
+	bool held; /* it has a guard now */
 	UT_hash_handle hh;
 };
 
 struct uprobe_pins {
 	bool multi;
 	const struct log *log;
-	int mount; /* of the BPF file system; -1: there is none */
-	int program; /* of guards; -1: there are none */
+	int mount; /* of the BPF file system; -1 if there is none */
+	int program; /* of guards; -1 if there are none */
 	pid_t guard_task; /* a task without memory */
-	bool child; /* it is ours, and has ended */
+	bool child; /* it is our own child, and has ended */
 	u32 next;
-	bool unpinned; /* some probes are: guards stay */
+	bool unpinned; /* some probes are not pinned, so guards stay */
 	uprobe_links guards;
 	VEC(u32) leaving; /* ids of links that were detached */
 	struct guarded *guarded;
@@ -83,10 +83,10 @@ static struct uprobe_link pin(struct uprobe_pins *p, int fd)
 
 	if (p->mount < 0)
 		return link;
-	/* BPF_OBJ_PIN takes a directory's descriptor from 6.5 on only. */
+	/* BPF_OBJ_PIN accepts a directory's descriptor only since 6.5. */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d/%u", p->mount, p->next);
 	if (bpf_obj_pin(fd, path))
-		return link; /* a descriptor that is kept serves, too */
+		return link; /* a descriptor that is kept works as well */
 	close(fd);
 	return (struct uprobe_link){.fd = -1, .pin = p->next++, .id = link.id};
 }
@@ -104,7 +104,8 @@ static int attach(struct uprobe_pins *p, int prog_fd, enum uprobe_type type, boo
 		  uprobe_links *out)
 {
 	uprobe_fds fds = {0};
-	int err = vec_reserve(out, out->len + n); /* nothing is attached that has no place there */
+	/* nothing is attached that could not be recorded */
+	int err = vec_reserve(out, out->len + n);
 
 	if (err)
 		return err;
@@ -117,7 +118,7 @@ static int attach(struct uprobe_pins *p, int prog_fd, enum uprobe_type type, boo
 
 /* ---- guards ---- */
 
-/* Number 2 of the first PID namespace; in others that is any process. */
+/* This is number 2 of the first PID namespace; in others it may be any process. */
 static bool has_kthreadd(void)
 {
 	struct process_info info;
@@ -125,7 +126,7 @@ static bool has_kthreadd(void)
 	return !process_read(KTHREADD, &info) && info.kernel_thread;
 }
 
-/* A child that has ended keeps its number until somebody waits for it. */
+/* A child that has ended keeps its number until it is waited for. */
 static pid_t ended_child(void)
 {
 	siginfo_t info;
@@ -188,7 +189,7 @@ static struct guarded *place_of(struct uprobe_pins *p, const struct guarded_key 
 	return NULL;
 }
 
-/* The kernel takes all places of a link or none. */
+/* The kernel accepts either all places of a link or none. */
 static void attach_guards(struct uprobe_pins *p, const char *path,
 			  const struct uprobe_place *places, u32 n, uprobe_links *guards)
 {
@@ -202,7 +203,8 @@ static void attach_guards(struct uprobe_pins *p, const char *path,
 			 (unsigned long long)places->offset, error_reason(err));
 }
 
-/* What the kernel has in memory of a file serves, and its file system may be one that does not answer. */
+/* What the kernel has cached of a file suffices, and the file system may be one that does not
+ * answer. */
 static int inode_of(const char *path, struct guarded_key *key)
 {
 	struct statx st;
@@ -274,9 +276,9 @@ static void leave(struct uprobe_pins *p, const struct uprobe_link *link)
 {
 	unpin(p, link->pin);
 	if (p->leaving.len >= LEAVING_MAX)
-		p->leaving.len = 0; /* most of them have gone long ago */
+		p->leaving.len = 0; /* most of them have disappeared long ago */
 	if (link->id && vec_push(&p->leaving, link->id))
-		p->leaving.len = 0; /* nobody waits for it */
+		p->leaving.len = 0; /* nothing waits for it */
 }
 
 void uprobe_pins_detach(struct uprobe_pins *p, uprobe_links *links)
@@ -295,7 +297,7 @@ void uprobe_pins_detach(struct uprobe_pins *p, uprobe_links *links)
 
 /* ---- the end ---- */
 
-/* The places of probes in one of its mappings. */
+/* Adds the places of probes in one of its mappings. */
 static int add_places(const struct uprobe_pins *p, const struct map_entry *e, struct breakpoints *b)
 {
 	int err = 0;
@@ -310,7 +312,7 @@ static int add_places(const struct uprobe_pins *p, const struct map_entry *e, st
 	return err;
 }
 
-/* Asking for the link itself would keep it. */
+/* Requesting the link itself would keep it. */
 static bool is_there(u32 id)
 {
 	u32 next;
@@ -373,7 +375,7 @@ static void wait_for_process(struct uprobe_pins *p, pid_t tgid)
 		if (!err && e->executable && e->inode)
 			err = add_places(p, e, &b);
 	}
-	if (!err) /* else it has ended, most likely */
+	if (!err) /* otherwise it has most likely ended */
 		left = wait_for_code(p, tgid, &maps, &b);
 	if (left)
 		log_info(p->log, "PID %d: %u breakpoints in its code are another program's",
@@ -391,7 +393,7 @@ void uprobe_pins_wait_gone(struct uprobe_pins *p, const pid_t *tgids, size_t n)
 		wait_for_process(p, tgids[i]);
 }
 
-/* ---- life ---- */
+/* ---- creation and end ---- */
 
 int uprobe_pins_new(bool multi, const struct log *log, struct uprobe_pins **out)
 {

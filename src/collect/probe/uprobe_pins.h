@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Probes that no death of cprof leaves behind.
+ * Probes that cprof never leaves behind, however it ends.
  *
- * The kernel cannot take a breakpoint out of a process in a thread that is being killed: it looks the page up
- * with get_user_pages(), which a fatal signal ends early, and then the breakpoint stays for as long as the process
- * lives ("failed to unregister, leaking uprobe", kernel/events/uprobes.c). Two things keep that from happening:
+ * The kernel cannot remove a breakpoint from a process in a thread that is being killed. It looks
+ * up the page with get_user_pages(), which a fatal signal ends early, and then the breakpoint stays
+ * for as long as the process runs ("failed to unregister, leaking uprobe",
+ * kernel/events/uprobes.c). Two things prevent that:
  *
- * - Links are pinned in a BPF file system that is mounted nowhere; its only reference is a descriptor of
- *   cprof. Removing a pin, or closing that descriptor by dying, leaves the removal of the breakpoints
- *   to a worker thread of the kernel (bpf_link_put(), since 5.8), which takes no signals. Nobody waits for it.
- * - While probes are being attached, a guard is at the same places: a link for a task that has no memory, which
- *   therefore writes no breakpoint. When it goes, by a worker as well, the kernel removes all breakpoints there
- *   that nobody holds: also those of an attachment that was killed half way through. Each call of a probed
- *   function pays 40 ns for a guard, so it does not stay.
+ * - Links are pinned in a BPF file system that is not mounted anywhere; its only reference is a
+ *   descriptor of cprof. Removing a pin, or closing that descriptor by dying, leaves the removal of
+ *   the breakpoints to a worker thread of the kernel (bpf_link_put(), since 5.8), which takes no
+ *   signals. Nothing waits for it.
+ * - While probes are being attached, a guard is at the same places. It is a link for a task that
+ *   has
+ *   no memory, so it writes no breakpoint. When it is removed, also by a worker, the kernel removes
+ *   all breakpoints there that have no holder, including those of an attachment that was killed
+ *   half
+ *   way through. Each call of a probed function costs 40 ns for a guard, so it does not stay.
  */
 #ifndef CPROF_COLLECT_UPROBE_PINS_H
 #define CPROF_COLLECT_UPROBE_PINS_H
@@ -25,7 +29,7 @@
 
 struct uprobe_pins;
 
-/* An attached link: by its descriptor, or, when that is negative, by the number of its pin. */
+/* An attached link, by its descriptor or, if that is negative, by the number of its pin. */
 struct uprobe_link {
 	int fd;
 	u32 pin;
@@ -35,36 +39,40 @@ struct uprobe_link {
 typedef VEC(struct uprobe_link) uprobe_links;
 
 /*
- * `multi`: the kernel has uprobe_multi links, which guards then are; else they are perf events. Where
- * the kernel allows no pins or no guards, `log` is told, and probes work without: a kill at the wrong moment then
- * leaves breakpoints behind.
+ * `multi` says that the kernel has uprobe_multi links, which are then used as guards; otherwise
+ * guards are perf events. If the kernel allows no pins or no guards, that is reported to `log`, and
+ * probes work without them; a kill at the wrong moment then leaves breakpoints behind.
  */
 int uprobe_pins_new(bool multi, const struct log *log, struct uprobe_pins **out) MUST_CHECK;
-/* Lets go of everything that is pinned. NULL is fine. */
+/* Releases everything that is pinned. NULL is allowed. */
 void uprobe_pins_free(struct uprobe_pins *p);
 
-/* uprobe_attach() at guarded places; what is attached by a link is pinned. Once that is all: _rest(). */
+/* Does uprobe_attach() at guarded places, and pins what is attached by a link. After the last one
+ * call _rest(). */
 int uprobe_pins_attach(struct uprobe_pins *p, int prog_fd, enum uprobe_type type, bool links,
 		       const char *path, pid_t tgid, const struct uprobe_place *places, u32 n,
 		       uprobe_links *out) MUST_CHECK;
-/* Takes guards away that are needed no longer. */
+/* Removes guards that are no longer needed. */
 void uprobe_pins_rest(struct uprobe_pins *p);
 /*
- * Pinned links go meanwhile: see uprobe_pins_wait_gone(). Perf events are closed, many at a time, with
- * their guards still there: pinned, they would go one after another, some 80 ms each.
+ * Pinned links disappear meanwhile: see uprobe_pins_wait_gone(). Perf events are closed, many at a
+ * time, with their guards still there; pinned, they would be removed one after another, some 80 ms
+ * each.
  */
 void uprobe_pins_detach(struct uprobe_pins *p, uprobe_links *links);
 
 /*
- * Has the kernel remove the breakpoints at these places that nobody holds, from every process: those of probes
- * whose removal failed once. That takes some milliseconds. Breakpoints of others stay where the others are probes.
+ * Makes the kernel remove the breakpoints without a holder at these places from every process,
+ * which are those of probes whose removal failed once. This takes some milliseconds. Breakpoints
+ * where other programs have probes stay.
  */
 void uprobe_pins_sweep(struct uprobe_pins *p, const char *path, const struct uprobe_place *places,
 		       u32 n);
 
 /*
- * Waits until what was detached is gone and these processes have no breakpoints where probes were; for two
- * seconds at most. Those that are there after that, in spite of a sweep, are another program's.
+ * Waits until what was detached is gone and these processes have no breakpoints where probes were,
+ * for two seconds at most. Breakpoints that are there after that, in spite of a sweep, belong to
+ * another program.
  */
 void uprobe_pins_wait_gone(struct uprobe_pins *p, const pid_t *tgids, size_t n);
 
