@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* -e: see event_options.h. */
+/* Parses -e: see event_options.h. */
 #include "collect/event_options.h"
 
 #include <errno.h>

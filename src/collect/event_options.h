@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The options of a kind that samples by any perf event: -e. */
+/* The options of a kind that samples by a perf event: -e. */
 #ifndef CPROF_COLLECT_EVENT_OPTIONS_H
 #define CPROF_COLLECT_EVENT_OPTIONS_H
 

@@ -49,7 +49,8 @@ int event_available(const struct event_desc *e)
 		.disabled = 1,
 		.exclude_kernel = 1,
 		.exclude_hv = 1,
-		/* A counter that cannot interrupt opens for counting, but not for sampling. */
+		/* A counter that cannot interrupt can be opened for counting, but not for
+		 * sampling. */
 		.freq = 1,
 		.sample_freq = 1,
 	};
@@ -63,7 +64,7 @@ int event_available(const struct event_desc *e)
 
 int event_describe(const struct event_desc *e, u32 frequency, struct profile *p)
 {
-	/* Counters are sampled at a rate: their period is another one with every sample. */
+	/* Counters are sampled at a rate, so their period changes with every sample. */
 	s64 period = e->clock ? 1000000000 / (s64)frequency : 0;
 	int err = e->clock ? profile_add_sample_type(p, "samples", "count") : 0;
 

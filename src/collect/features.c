@@ -61,7 +61,7 @@ static void probe_kernel(struct features *f)
 		f->kernel_major = f->kernel_minor = 0;
 }
 
-/* By the system call: /proc may be missing. */
+/* This uses the system call, because /proc may be missing. */
 static u64 effective_caps(void)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
@@ -72,7 +72,7 @@ static u64 effective_caps(void)
 	return data[0].effective | (u64)data[1].effective << 32;
 }
 
-/* "return 0", loaded as a program of the given kind. A descriptor or a negative errno. */
+/* Loads "return 0" as a program of the given kind. Returns a descriptor or a negative errno. */
 static int load_empty(enum bpf_prog_type type, u32 attach_type, u32 btf_id)
 {
 	const struct bpf_insn insns[] = {
@@ -100,8 +100,8 @@ static bool tp_btf_loads(void)
 }
 
 /*
- * A link to "/", which is no regular file, fails with EBADF in kernels that know this kind of link
- * and with EINVAL in those that do not.
+ * A link to "/", which is not a regular file, fails with EBADF in kernels that know this kind of
+ * link and with EINVAL in those that do not.
  */
 static bool knows_link(u32 attach_type)
 {
@@ -145,7 +145,7 @@ static void probe_bpf(struct features *f)
 	features_probe_uprobes(f);
 }
 
-/* libbpf explains failed probes on stderr, which is not its to write to here. */
+/* libbpf explains failed probes on stderr, where it must not write here. */
 static void probe_bpf_quietly(struct features *f)
 {
 	const struct log *before = libbpf_log_begin(NULL);
@@ -226,7 +226,7 @@ void features_probe(struct features *f)
 	f->cpu_bpf = f->cpu_perf && !f->bpf_load && f->tp_btf;
 }
 
-/* ---- what it means ----------------------------------------------------------------------------- */
+/* ---- explanations ---------------------------------------------------------------------------- */
 
 struct lister {
 	const struct features *f;
@@ -281,10 +281,10 @@ static void list_proc(struct lister *l)
 
 	if (f->proc)
 		explain(x, FEATURE_MISSING,
-			"nothing can be profiled: processes are read about there",
+			"nothing can be profiled, because /proc describes the processes",
 			"mount -t proc proc /proc");
 	else
-		explain(x, FEATURE_LIMITED, "other users' processes are out of sight", NULL);
+		explain(x, FEATURE_LIMITED, "other users' processes are not visible", NULL);
 }
 
 static void list_kernel(struct lister *l)
@@ -300,11 +300,11 @@ static void list_kernel(struct lister *l)
 		"sudo cprof cpu ...");
 	list_proc(l);
 	if (f->proc)
-		return; /* it would have to be read there */
+		return; /* it would have to be read from /proc */
 	explain(add(l, "PID namespace", f->initial_pidns, "%s",
 		    f->initial_pidns ? "the machine's own" : "a container's"),
 		FEATURE_LIMITED,
-		"other containers' processes are out of sight; run cprof on the host", NULL);
+		"other containers' processes are not visible; run cprof on the host", NULL);
 }
 
 static void list_bpf(struct lister *l)
@@ -389,7 +389,7 @@ static void list_events(struct lister *l)
 		    l->f->perf_max_sample_rate);
 }
 
-/* kernel/ksyms_common.c kallsyms_show_value(): either of two settings may hide them. */
+/* Either of two settings may hide them (kernel/ksyms_common.c kallsyms_show_value()). */
 static const char *kallsyms_remedy(const struct features *f)
 {
 	if (f->kptr_restrict > 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a profile lacks: see gaps.h. */
+/* Records what a profile lacks: see gaps.h. */
 #include "collect/gaps.h"
 
 void gaps_note(struct gaps *g, enum gap which, int code)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What could not be taken in, read or told, so that a profile is incomplete. A recording goes on and its profile
- * is written all the same; the user is told what is missing.
+ * Records what could not be taken in, read or determined, so that a profile is incomplete. The
+ * recording continues and its profile is still written; the user is told what is missing.
  */
 #ifndef CPROF_COLLECT_GAPS_H
 #define CPROF_COLLECT_GAPS_H
@@ -27,11 +27,11 @@ enum gap { GAPS(GAP_ENUM_) GAP_COUNT };
 struct gaps {
 	struct {
 		u64 times;
-		int code; /* of the first: a negative errno */
+		int code; /* of the first one: a negative errno */
 	} of[GAP_COUNT];
 };
 
-/* Takes note of a failure; 0 is none. */
+/* Records a failure; a code of 0 is not one. */
 void gaps_note(struct gaps *g, enum gap which, int code);
 void gaps_add(struct gaps *g, const struct gaps *more);
 const char *gap_text(enum gap which);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* libbpf's messages, into a struct log: see libbpf_log.h. */
+/* Forwards libbpf's messages to a struct log: see libbpf_log.h. */
 #include "collect/libbpf_log.h"
 
 #include <bpf/libbpf.h>
@@ -10,13 +10,13 @@
 
 static _Thread_local const struct log *listener;
 
-/* Its warnings are for developers: the errors that cprof itself gives say what users need. */
+/* Its warnings are for developers; the errors that cprof itself gives say what users need. */
 static enum log_level level_of(enum libbpf_print_level level)
 {
 	return level == LIBBPF_WARN ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG;
 }
 
-/* The first line says what is the matter; the others are the verifier's, thousands of them. */
+/* The first line says what is wrong; the others come from the verifier, thousands of them. */
 static void forward_lines(enum log_level level, char *text)
 {
 	char *line, *rest = text;
@@ -52,7 +52,8 @@ const struct log *libbpf_log_begin(const struct log *log)
 	static pthread_once_t installed = PTHREAD_ONCE_INIT;
 	const struct log *before = listener;
 
-	/* Once for the process, so that no thread changes it while another one is in libbpf. */
+	/* This is done once for the process, so that no thread changes it while another one is in
+	 * libbpf. */
 	pthread_once(&installed, install);
 	listener = log;
 	return before;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The ticking: see perf_event.h. */
+/* Opens the events that tick: see perf_event.h. */
 #include "collect/perf_event.h"
 
 #include <errno.h>
@@ -107,7 +107,7 @@ int perf_ticker_new(const struct event_desc *event, u32 frequency, struct perf_t
 			continue;
 		}
 		code = -errno;
-		if (code != -ENODEV) /* ENODEV: this CPU is offline */
+		if (code != -ENODEV) /* ENODEV means that this CPU is offline */
 			break;
 		code = 0;
 	}
@@ -124,7 +124,7 @@ int perf_ticker_start(struct perf_ticker *t, struct bpf_program *prog, struct er
 	for (u32 i = 0; i < t->ncpus; i++) {
 		struct ticking_cpu *c = &t->cpu[i];
 
-		/* Enables the event, too. */
+		/* This also enables the event. */
 		c->link = bpf_program__attach_perf_event(prog, c->fd);
 		if (!c->link)
 			return error_set(err, -errno, "cannot attach to event %s on CPU %d: %s",

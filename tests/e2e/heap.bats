@@ -131,7 +131,7 @@ decode() { python3 "$BATS_TEST_DIRNAME/pprof_decode.py" "$@"; }
 @test "heap exact: allocations in a signal handler on its own stack" { exactly heap_signal 1000 alt; }
 @test "heap exact: a child that was forked meanwhile, with its copies of all blocks" {
 	exactly heap_fork 1000
-	! grep -q 'from before' "$ERR"
+	! grep -q 'allocated before' "$ERR"
 }
 @test "heap exact: a child whose number is another one's again, which held the same addresses" {
 	need_root
@@ -697,7 +697,7 @@ replaced() { awk '/^calls 20000 replaced/ { print $4 }' "$1.out"; }
 		>leaks.out 2>"$ERR"
 	python3 "$BATS_TEST_DIRNAME/heap_truth.py" leaks.out heap.pb.gz
 	grep -q 'frees' "$ERR"
-	run ! grep 'blocks from before' "$ERR"
+	run ! grep 'blocks allocated before' "$ERR"
 }
 
 @test "heap -- COMMAND: an allocator in the program itself, which no library can stand in front of" {

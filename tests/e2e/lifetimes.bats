@@ -55,7 +55,7 @@ has() { awk -v name="$1" '$1 == name { n = $2 } END { print n + 0 }' maps; }
 @test "lifetimes: 18,000 locks that have a waiter one after the other" {
 	[ -x "$TARGETS/locks_many" ] || skip 'locks_many was not built here'
 	profile_wait mutex -- "$TARGETS/locks_many" 18000
-	! grep 'table of locks full' "$ERR"
+	! grep 'lock table full' "$ERR"
 	near "$(total contentions)" "$(truth waits)" "0.02 * $(truth waits)"
 	holds "$(total delay) < $(truth delay) && $(total delay) > 0.3 * $(truth delay)"
 }

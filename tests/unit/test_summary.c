@@ -163,7 +163,7 @@ TEST(summary, lines_of_the_kind_displace_the_note)
 	print(&b);
 	CHECK_INT(b.nlines, 4);
 	CHECK_STR(b.lines[1],
-		  "cprof: 10 allocations, 4 frees (25.0% of blocks from before), 6 probes: "
+		  "cprof: 10 allocations, 4 frees (25.0% of blocks allocated before), 6 probes: "
 		  "they slowed the target by about 3.1%; 2 sampled blocks lost: --max-live "
 		  "reached");
 	CHECK_STR(b.lines[2],

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CPU time by BPF: a perf event ticks on every CPU, bpf/cpu.bpf.c counts the running stack. */
+/* Profiles CPU time with BPF: a perf event ticks on every CPU, and bpf/cpu.bpf.c counts the running
+ * stack. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -45,7 +46,7 @@ static int load(struct cpu_collector *c, struct error *err)
 			       err);
 }
 
-/* Before the targets are listed, so that no child is forked unseen in between. */
+/* This happens before the targets are listed, so that no child is forked unseen in between. */
 static int follow_processes(struct cpu_collector *c, struct error *err)
 {
 	struct cpu_bpf *skel = c->skel;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The functions of allocators, with probes on them: see alloc_probes.h. */
+/* Places probes on the functions of allocators: see alloc_probes.h. */
 #include "collect/heap/alloc_probes.h"
 
 #include <errno.h>
@@ -26,7 +26,7 @@ typedef VEC(struct probe_file *) probe_files;
 
 struct probed_process {
 	pid_t tgid;
-	bool sampled; /* by a sampler of its own: no allocator is probed, too */
+	bool sampled; /* it has its own sampler, so no allocator is probed as well */
 	probe_files seen;
 	uprobe_links links;
 	UT_hash_handle hh;
@@ -39,12 +39,12 @@ struct alloc_probes {
 	struct probed_process *processes;
 	uprobe_links links; /* for every process */
 	u32 nprobes, nprocesses;
-	char text[TEXT_SIZE]; /* of what was found */
-	char searched[TEXT_SIZE]; /* where nothing was */
-	pthread_mutex_t lock; /* of `files`, which one thread adds to */
+	char text[TEXT_SIZE]; /* about what was found */
+	char searched[TEXT_SIZE]; /* about where nothing was found */
+	pthread_mutex_t lock; /* guards `files`, to which one thread adds */
 };
 
-/* Asking changes nothing that one asks for. */
+/* A query changes nothing visible, so it may be const. */
 static void lock(const struct alloc_probes *d)
 {
 	pthread_mutex_lock((pthread_mutex_t *)&d->lock);
@@ -134,7 +134,7 @@ static void forget_file(struct probed_process *p, const struct probe_file *f)
 	}
 }
 
-/* A file's functions, read when nobody has read them yet; NULL: it cannot be read. */
+/* Returns a file's functions, reading them if necessary; NULL if it cannot be read. */
 static int functions_of(struct alloc_probes *d, pid_t tgid, const struct map_entry *e,
 			struct probe_file **out)
 {
@@ -177,7 +177,7 @@ static int find_new(struct alloc_probes *d, struct probed_process *p, const map_
 	return err;
 }
 
-/* All probes of a file through one of its mappings, or none. */
+/* Attaches all probes of a file through one of its mappings, or none. */
 static int attach_through(struct alloc_probes *d, struct probed_process *p, struct probe_file *f,
 			  const struct map_entry *e)
 {
@@ -195,7 +195,7 @@ static int attach_through(struct alloc_probes *d, struct probed_process *p, stru
 	say_found(d, f, target.attached);
 	vec_for_each(&links, link) {
 		if (vec_push(&p->links, *link))
-			err = -ENOMEM; /* what is not held goes when cprof ends */
+			err = -ENOMEM; /* what is not recorded disappears when cprof ends */
 	}
 	vec_release(&links);
 	return err;
@@ -207,7 +207,7 @@ static bool is_unchanged(struct alloc_probes *d, const struct probed_process *p,
 	return code_is_unchanged(d->p.readers, d->p.log, p->tgid, maps, c->entry, &f->probed);
 }
 
-/* A file may be mapped several times, and each of these mappings may go at any time. */
+/* A file may be mapped several times, and each of these mappings may disappear at any time. */
 static int attach_somewhere(struct alloc_probes *d, struct probed_process *p,
 			    const struct candidate *c, const map_vec *maps, struct probe_file *f)
 {
@@ -255,8 +255,8 @@ static int set_apart(struct alloc_probes *d, const struct probed_process *p,
 }
 
 /*
- * Somebody was here before, so ours go elsewhere. Whoever comes later sees us, and two that come at once see which
- * is the older one.
+ * Somebody was here before, so ours go elsewhere. Whoever comes later sees us, and two that come at
+ * once see which is the older one.
  */
 static bool meets_older(struct alloc_probes *d, const struct probed_process *p,
 			const struct probe_file *f, size_t before)
@@ -314,7 +314,7 @@ static int attach_candidate(struct alloc_probes *d, struct probed_process *p,
 
 	avoid_others(d, p, c);
 	apart = c->file->apart;
-	/* Probes on a part of an allocator would tell nonsense. */
+	/* Probes on only a part of an allocator would give wrong results. */
 	if (!is_unchanged(d, p, c, maps, c->file) || (apart && !is_unchanged(d, p, c, maps, apart)))
 		return 0;
 	err = attach_somewhere(d, p, c, maps, c->file);
@@ -329,7 +329,8 @@ static int attach_candidate(struct alloc_probes *d, struct probed_process *p,
 	return err;
 }
 
-/* The first look decides whether a process is sampled by its own sampler or by its allocators. */
+/* The first look decides whether a process is sampled by its own sampler or by probes on its
+ * allocators. */
 static int attach_new(struct alloc_probes *d, struct probed_process *p, const map_vec *maps)
 {
 	candidate_vec candidates = {0};
@@ -419,7 +420,8 @@ static int read_file(struct alloc_probes *d, const char *path, struct probe_file
 
 	if (err)
 		return err;
-	if (in.served) { /* the kernel would have to read it, too: once it is mapped, most of it has been */
+	/* the kernel would have to read it as well; once it is mapped, most of it has been read */
+	if (in.served) {
 		input_file_close(&in);
 		return -EAGAIN;
 	}
@@ -455,7 +457,7 @@ static bool set_unmapped_apart(struct alloc_probes *d, const char *path, struct 
 	return !err;
 }
 
-/* The probes are there when it execs, and its files are not looked at for them again. */
+/* The probes are there when it calls exec, and its files are not searched for them again. */
 static int attach_for(struct alloc_probes *d, struct probed_process *p, struct probe_file *f,
 		      struct attach_target *target)
 {
@@ -489,7 +491,7 @@ int alloc_probes_add_file(struct alloc_probes *d, const char *path, pid_t tgid, 
 		    : 0;
 }
 
-/* ---- what was found ---- */
+/* ---- queries ---- */
 
 const char *alloc_probes_text(const struct alloc_probes *d)
 {
@@ -547,7 +549,7 @@ const struct probe_file *alloc_probes_file(const struct alloc_probes *d, size_t 
 	return f;
 }
 
-/* ---- life ---- */
+/* ---- creation and end ---- */
 
 int alloc_probes_new(const struct heap_programs *programs, struct alloc_probes **out)
 {
@@ -571,7 +573,8 @@ void alloc_probes_detach(struct alloc_probes *d)
 	struct probed_process *p, *next;
 	VEC(pid_t) tgids = {0};
 
-	/* All at once: one after the other takes seconds where many processes are. */
+	/* All processes are done at once, because one after the other takes seconds if there are
+	 * many. */
 	HASH_ITER(hh, d->processes, p, next) {
 		if (!vec_reserve(&d->links, d->links.len + p->links.len)) {
 			vec_for_each(&p->links, link)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The kind allocs: who allocates most, freed or not. */
+/* The kind allocs: which stacks allocate most, freed or not. */
 #include "collect/heap/heap.h"
 
 static const struct option_row rows[] = {
@@ -9,7 +9,7 @@ static const struct option_row rows[] = {
 
 const struct profile_kind kind_allocs = {
 	.name = "allocs",
-	.summary = "who allocates most, freed or not",
+	.summary = "the stacks that allocate most, freed or not",
 	KIND_OPTIONS(rows, heap_defaults),
 	.collector_new = allocs_collector_new,
 	.sampler_rate = heap_sampler_rate,

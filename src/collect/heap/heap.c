@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Memory by BPF: probes on the functions of allocators, bpf/heap.bpf.c draws the samples and keeps the blocks
- * that are alive; here is what they stand for.
+ * Profiles memory with BPF. Probes are on the functions of allocators, bpf/heap.bpf.c draws the
+ * samples and keeps the live blocks, and this file computes what they represent.
  */
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -37,7 +37,7 @@ struct heap_collector {
 	struct collector base;
 	struct collect_options opt;
 	const struct heap_options *own;
-	bool follow; /* blocks, until they are freed */
+	bool follow; /* follow blocks until they are freed */
 	struct heap_bpf *skel;
 	struct bpf_session *session;
 	struct uprobe_pins *pins;
@@ -51,7 +51,7 @@ struct heap_collector {
 	struct overhead_watch watch;
 	struct probe_overhead overhead; /* of the whole recording */
 	u64 seed; /* of what estimates are rounded by: the same for all profiles of a recording */
-	double ended; /* blocks that were seen to begin and to end */
+	double ended; /* blocks whose allocation and free were both seen */
 	struct gaps gaps;
 };
 
@@ -75,7 +75,7 @@ static void fill_config(struct heap_collector *c)
 			(u32)lround(log2(1.0 + (double)i / n) * (1u << HEAP_LOG_ONE));
 }
 
-/* The best way that this kernel has, and that the user allows. */
+/* Chooses the best way that this kernel has and that the user allows. */
 static int choose_way(struct heap_collector *c, const struct features *f, struct error *err)
 {
 	const char *most = c->opt.uprobes;
@@ -115,8 +115,8 @@ static void choose_programs(struct heap_collector *c)
 }
 
 /*
- * Not the clock but the target says how many samples there are: every size of a site is a key of its own, and
- * at low rates each call may bring a new one.
+ * The target, and not a clock, decides how many samples there are. Every size at a site is a
+ * separate key, and at low rates each call may add a new one.
  */
 static int size_maps(struct heap_collector *c)
 {
@@ -156,7 +156,8 @@ static u32 skip(void *arg, const u64 *frames, u32 nframes)
 	return heap_ranges_skip(&c->ranges, frames, nframes);
 }
 
-/* What is alive is worth keeping apart, and blocks that end are counted under their keys. */
+/* Live blocks are worth keeping separate, and blocks that are freed are counted under their
+ * keys. */
 static void before_merge(void *arg, struct stack_store *store)
 {
 	struct heap_collector *c = arg;
@@ -197,7 +198,8 @@ static int load(struct heap_collector *c, struct error *err)
 	return code;
 }
 
-/* In this order: on_exit takes a process from the targets, and on_exit_live asks for it there. */
+/* The order matters: on_exit removes a process from the targets, and on_exit_live looks it up
+ * there. */
 static int follow_processes(struct heap_collector *c, struct error *err)
 {
 	struct heap_bpf *skel = c->skel;
@@ -389,7 +391,7 @@ static void count_calls(void *arg, struct probed_calls *now)
 	alloc_probes_cost(c->probes, &now->begin_ns, &now->end_ns);
 }
 
-/* The price, before more of it is paid. */
+/* This reports the overhead before the target pays for more of it. */
 static int report_overhead(struct heap_collector *c, struct error *err)
 {
 	int code;
@@ -403,7 +405,8 @@ static int report_overhead(struct heap_collector *c, struct error *err)
 	return code;
 }
 
-/* The allocators of a command, in itself or in what it is linked with, before they are mapped. */
+/* Attaches to the allocators of a command, in itself or in its libraries, before they are
+ * mapped. */
 static int attach_command(struct heap_collector *c)
 {
 	const pid_t tgid = c->opt.target->processes.data[0].tgid;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Memory by BPF: who allocates (allocs), and who holds what has not been freed (heap). */
+/* Profiles memory with BPF: which stacks allocate (allocs), and which hold what has not been freed
+ * (heap). */
 #ifndef CPROF_COLLECT_HEAP_H
 #define CPROF_COLLECT_HEAP_H
 

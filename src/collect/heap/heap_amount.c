@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What samples of blocks stand for: see heap_amount.h. */
+/* Computes what samples of blocks represent: see heap_amount.h. */
 #include "collect/heap/heap_amount.h"
 
 #include <math.h>
@@ -35,7 +35,8 @@ void heap_amount_merge(u64 rate, struct sample_key *key, struct sample_count *n)
 	key->object = 0;
 }
 
-/* From 0 to 1, the same for the same key and seed (the finalizer of MurmurHash3). */
+/* Returns a number from 0 to 1, the same for the same key and seed (the finalizer of
+ * MurmurHash3). */
 static double random_of(u64 seed, const struct sample_key *key)
 {
 	u64 x = seed ^ key->stack ^ key->object * 0x9e3779b97f4a7c15ull ^ (u64)key->tid.nr << 32 ^

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The kind heap: who holds the memory that was allocated since and not freed. */
+/* The kind heap: which stacks hold the memory that was allocated since and not freed. */
 #include "collect/heap/heap.h"
 #include "format/leaks.h"
 
@@ -17,7 +17,7 @@ static const struct option_row rows[] = {
 	 .group = OPTION_GROUP_SAMPLING,
 	 ROW_DURATION(struct heap_options, older_than_ns, "an age (5s, 500ms, 2m)")},
 	{.name = "peak",
-	 .help = "what was alive when most was, too (peak_space)",
+	 .help = "also report memory at its peak (peak_space)",
 	 .group = OPTION_GROUP_SAMPLING,
 	 ROW_MEMBER(ON, struct heap_options, peak)},
 	{.name = "max-live",
@@ -38,7 +38,7 @@ static const struct format *table(const void *options)
 
 const struct profile_kind kind_heap = {
 	.name = "heap",
-	.summary = "who holds the memory that was allocated since and not freed",
+	.summary = "the stacks that hold memory allocated since and not freed",
 	KIND_OPTIONS(rows, heap_defaults),
 	.collector_new = heap_collector_new,
 	.sampler_rate = heap_sampler_rate,

@@ -5,7 +5,7 @@
 #include "target/allocator.h"
 
 const struct heap_options heap_defaults = {
-	.rate = 512 << 10, /* as Go's runtime.MemProfileRate */
+	.rate = 512 << 10, /* the same as Go's runtime.MemProfileRate */
 	.max_live = 1000000,
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What heap and allocs can be asked. */
+/* Options of heap and allocs. */
 #ifndef CPROF_COLLECT_HEAP_OPTIONS_H
 #define CPROF_COLLECT_HEAP_OPTIONS_H
 
@@ -7,14 +7,14 @@
 #include "collect/probe/probe_limit.h"
 
 struct heap_options {
-	u64 rate; /* mean bytes between samples; 1: every allocation */
-	bool leaks; /* how live blocks came about over time: labels */
-	bool peak; /* what was alive at the highest point: two more sample types */
-	u64 older_than_ns; /* younger blocks are not live */
-	u32 max_live; /* so many at once */
+	u64 rate; /* mean bytes between samples; 1 for every allocation */
+	bool leaks; /* add labels about live blocks over time */
+	bool peak; /* add two sample types for what was alive at the peak */
+	u64 older_than_ns; /* younger blocks do not count as live */
+	u32 max_live; /* the most blocks followed at once */
 	struct probe_limit limit;
 	const char *names; /* of a user's own allocator (alloc_names_parse) */
-	const char *library; /* the only file to look at */
+	const char *library; /* the only file to search */
 	bool no_preload; /* no library is put in front of a command's allocator */
 };
 
@@ -26,7 +26,7 @@ bool heap_sampler_rate(const void *options, u64 *rate);
 
 #define HEAP_RATE_MAX (1u << 30)
 
-/* Rows of every kind that watches allocators. */
+/* Rows of every kind that probes allocators. */
 #define HEAP_ALLOCATOR_ROWS                                                                     \
 	{.name = "rate",                                                                        \
 	 .value = "BYTES",                                                                      \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The code of allocation functions and samplers: see heap_ranges.h. */
+/* Knows the code of allocation functions and samplers: see heap_ranges.h. */
 #include "collect/heap/heap_ranges.h"
 
 static const struct code_range *range_of(const struct heap_ranges *r, u64 frame)

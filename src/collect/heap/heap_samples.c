@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What sampled allocations stand for: see heap_samples.h. */
+/* Converts sampled allocations to values: see heap_samples.h. */
 #include "collect/heap/heap_samples.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@
 
 struct heap_samples {
 	u64 rate;
-	u64 seed; /* of heap_amount_round() */
+	u64 seed; /* for heap_amount_round() */
 	const struct live_set *live;
 	double allocated, alive; /* blocks, over all keys */
 };

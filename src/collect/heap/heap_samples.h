@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What sampled allocations stand for: four values in Go's order (alloc_objects, alloc_space,
+ * Converts sampled allocations to four values in Go's order (alloc_objects, alloc_space,
  * inuse_objects, inuse_space), scaled by the probability with which a block of its size is sampled.
  */
 #ifndef CPROF_COLLECT_HEAP_SAMPLES_H
@@ -12,7 +12,7 @@
 
 struct heap_samples;
 
-/* Gives a profile the sample types and the period; with `live`, what is in use comes first. */
+/* Gives a profile the sample types and the period; with `live`, the in-use types come first. */
 int heap_describe(const struct heap_options *opt, bool live, struct profile *p) MUST_CHECK;
 
 /* Estimates are rounded at random, by the seed: equally for all profiles of one recording. */
@@ -20,7 +20,8 @@ int heap_samples_new(u64 rate, u64 seed, const struct live_set *live,
 		     struct heap_samples **out) MUST_CHECK;
 void heap_samples_free(struct heap_samples *r);
 struct sample_mapping heap_mapping(struct heap_samples *r); /* borrows `r` */
-/* After the profile was read: how many of the blocks that were seen being allocated have ended. */
+/* Returns, after the profile was read, how many of the blocks whose allocation was seen have been
+ * freed. */
 double heap_samples_ended(const struct heap_samples *r);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Allocators in words: see heap_summary.h. */
+/* Describes allocators in words: see heap_summary.h. */
 #include "collect/heap/heap_summary.h"
 
 #include <math.h>
@@ -24,7 +24,7 @@ void heap_summary(const struct heap_stats *h, struct lines *out)
 	if (!h->probes)
 		return;
 	if (h->unknown >= 0.001)
-		snprintf(unknown, sizeof(unknown), " (%.1f%% of blocks from before)",
+		snprintf(unknown, sizeof(unknown), " (%.1f%% of blocks allocated before)",
 			 h->unknown * 100);
 	if (h->dropped)
 		snprintf(dropped, sizeof(dropped), "; %llu sampled blocks lost: --max-live reached",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the closing summary says of allocators. */
+/* What the closing summary says about allocators. */
 #ifndef CPROF_COLLECT_HEAP_SUMMARY_H
 #define CPROF_COLLECT_HEAP_SUMMARY_H
 
@@ -8,21 +8,22 @@
 struct heap_stats {
 	u64 allocs, frees; /* calls seen */
 	u64 freed; /* sampled blocks among them */
-	u64 dropped; /* sampled allocations that found no room */
-	u64 begun, missed; /* processes that began; that ended before they had probes */
-	u64 unfollowed; /* sampled allocations that count, but not for how long they live */
+	u64 dropped; /* sampled allocations that did not fit */
+	u64 begun, missed; /* processes that began, and those that ended before they had probes */
+	/* sampled allocations that count, but are not followed until they are freed */
+	u64 unfollowed;
 	u64 uninherited; /* children that began without their parent's blocks */
-	u64 declined; /* allocations left out: a return was waited for on another stack */
+	u64 declined; /* allocations left out because a return was pending on another stack */
 	u32 probes;
 	double unknown; /* share of the calls that freed what was allocated before, 0 to 1 */
-	double slowdown; /* of the target while recording, an estimate: 0.12 is 12 % */
-	bool at_least; /* it was more: beyond what can be told apart */
+	double slowdown; /* of the target while recording, an estimate; 0.12 is 12 % */
+	bool at_least; /* it was more, beyond what can be measured */
 };
 
 /*
- * Of the calls that freed something, those whose block nobody saw beginning; 0 when the samples are too few
- * to tell that from chance (three standard errors), or when children freed copies: what ended is no longer
- * what began and is not alive.
+ * Returns the share of the calls that freed a block whose allocation was not seen. It is 0 if there
+ * are too few samples to tell that from chance (three standard errors), or if children freed
+ * copies, because then what ended is no longer what began and is not alive.
  */
 double heap_unknown_share(const struct heap_stats *s, u64 rate, double ended, bool copies);
 

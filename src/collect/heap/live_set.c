@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The blocks that are alive: see live_set.h. */
+/* Reads the live blocks: see live_set.h. */
 #include "collect/heap/live_set.h"
 
 #include <errno.h>
@@ -11,9 +11,9 @@
 #include "collect/session/map_walk.h"
 
 #define LOOK_NS 500000000ull /* between two looks for growth */
-#define COST_SHARE 20 /* looks take at most one part in so many of cprof's time */
+#define COST_SHARE 20 /* looks take at most this fraction of cprof's time */
 #define FALLEN_WORDS 8192u /* of 64 bits */
-#define PEAK_STEP 100 /* a peak is looked at anew when it has grown by one part in so many */
+#define PEAK_STEP 100 /* a peak is read again when it has grown by this fraction */
 
 struct live_stack_key {
 	u64 stack;
@@ -34,7 +34,7 @@ struct live_set {
 	struct live_set_options opt;
 	struct stack_store *store;
 	struct live_stack *stacks;
-	u64 *fallen; /* a bit for each stack that was forgotten when it held nothing, by hash */
+	u64 *fallen; /* a bit, by hash, for each stack that was forgotten when it held nothing */
 	u64 next_look_ns, look_cost_ns;
 	u64 read_ns; /* when it was read last */
 	u64 peak_gauge; /* the kernel's estimate when the peak was last read */
@@ -128,7 +128,8 @@ static void stack_free(struct live_set *l, struct live_stack *s)
 	free(s);
 }
 
-/* There is no end of stacks that once held something. All that need be known is that they did. */
+/* The number of stacks that once held something is unbounded, and all that must be known is that
+ * they did. */
 static void forget(struct live_set *l, struct live_stack *s)
 {
 	u64 mask, word = fallen_bit(&s->key, &mask);
@@ -160,7 +161,7 @@ static double bytes_of(const struct live_set *l, const struct heap_live *block)
 	return heap_amount_of(l->opt.rate, &block->key, &one).bytes;
 }
 
-/* Frames that were lost are counted as lost samples already. */
+/* Lost frames are already counted as lost samples. */
 static void count_live(struct live_set *l, const struct heap_live *block)
 {
 	const struct sample_count one = {.samples = 1, .weight = block->weight};
@@ -294,7 +295,7 @@ bool live_set_growth(const struct live_set *l, const struct sample_key *key,
 	return true;
 }
 
-/* ---- life ---- */
+/* ---- creation and end ---- */
 
 int live_set_new(const struct live_set_options *opt, struct live_set **out)
 {

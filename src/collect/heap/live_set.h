@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The blocks that are alive, read from the kernel's map: at the end, and while recording where somebody
- * wants to know which stacks only ever grew (--leaks) or what was alive at the highest point (--peak).
+ * Reads the live blocks from the kernel's map: at the end, and while recording if the user wants to
+ * know which stacks only ever grew (--leaks) or what was alive at the peak (--peak).
  */
 #ifndef CPROF_COLLECT_LIVE_SET_H
 #define CPROF_COLLECT_LIVE_SET_H
@@ -12,14 +12,14 @@
 struct live_set;
 
 struct live_set_options {
-	int map_fd; /* struct heap_block to struct heap_live */
-	struct bpf_session *session; /* borrowed, outlives it */
+	int map_fd; /* maps struct heap_block to struct heap_live */
+	struct bpf_session *session; /* borrowed, and must outlive it */
 	u64 rate;
 	u64 older_than_ns; /* younger blocks do not count at the end */
 	bool leaks, peak;
 };
 
-/* Of all blocks of one stack. */
+/* Describes all blocks of one stack. */
 struct heap_growth {
 	u64 oldest_ns, youngest_ns; /* ages */
 	double grown; /* bytes now, less those at the first look */
@@ -29,17 +29,20 @@ struct heap_growth {
 int live_set_new(const struct live_set_options *opt, struct live_set **out) MUST_CHECK;
 void live_set_free(struct live_set *l);
 
-/* While recording, again and again: looks at the map when it is time. `bytes`: what the kernel estimates. */
+/* Call it repeatedly while recording; it reads the map when it is time. `bytes` is the kernel's
+ * estimate. */
 int live_set_watch(struct live_set *l, u64 now_ns, u64 bytes) MUST_CHECK;
 /*
- * At any time: adds what is alive now, and what was at the peak, to the session's stacks, in place of what the last call
- * has added. A negative errno where some of it could not be read; the rest is there.
+ * At any time: adds what is alive now, and what was at the peak, to the session's stacks, in place
+ * of what the last call has added. A negative errno where some of it could not be read; the rest is
+ * there.
  */
 int live_set_read(struct live_set *l, u64 now_ns) MUST_CHECK;
-/* stack_store_await() for every block. */
+/* Calls stack_store_await() for every block. */
 int live_set_await(struct live_set *l, struct stack_store *store) MUST_CHECK;
 
-/* As of the last live_set_read(). False when nobody asked, or when nothing of that stack is alive. */
+/* As of the last live_set_read(). False when nobody asked, or when nothing of that stack is
+ * alive. */
 bool live_set_growth(const struct live_set *l, const struct sample_key *key,
 		     struct heap_growth *out);
 

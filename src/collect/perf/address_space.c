@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sorted mappings: see address_space.h. */
+/* Keeps mappings sorted: see address_space.h. */
 #include "collect/perf/address_space.h"
 
 #include <string.h>
@@ -9,7 +9,7 @@ void address_space_release(struct address_space *s)
 	vec_release(&s->maps);
 }
 
-/* Index of the first mapping that ends behind `addr`. */
+/* Returns the index of the first mapping that ends after `addr`. */
 static size_t first_behind(const struct address_space *s, u64 addr)
 {
 	size_t lo = 0, hi = s->maps.len;
@@ -32,7 +32,7 @@ const struct space_map *address_space_find(const struct address_space *s, u64 ad
 	return i < s->maps.len && s->maps.data[i].start <= addr ? &s->maps.data[i] : NULL;
 }
 
-/* Replaces items [from, to) by `n` items; there is room. */
+/* Replaces items [from, to) by `n` items, for which there is space. */
 static void splice(struct address_space *s, size_t from, size_t to, const struct space_map *items,
 		   size_t n)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Mapped files and their rows in perf mode: see perf_modules.h. */
+/* Loads mapped files and their rows in perf mode: see perf_modules.h. */
 #include "collect/perf/perf_modules.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 
 struct perf_modules {
 	struct module_set *set;
-	struct rows view; /* of the module asked for last */
+	struct rows view; /* of the module that was looked up last */
 };
 
 struct space_map perf_modules_map(struct perf_modules *m, pid_t tgid, const struct map_entry *e)

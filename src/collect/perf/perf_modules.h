@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The files that targets map, in perf mode: each numbered when its first mapping is seen, and opened and compiled by
- * other threads (module_store.h) from then on.
+ * The files that targets map, in perf mode: each numbered when its first mapping is seen, and
+ * opened and compiled by other threads (module_store.h) from then on.
  */
 #ifndef CPROF_COLLECT_PERF_MODULES_H
 #define CPROF_COLLECT_PERF_MODULES_H
@@ -17,7 +17,7 @@ int perf_modules_new(const struct log *log, struct module_store *store,
 		     struct perf_modules **out) MUST_CHECK;
 void perf_modules_free(struct perf_modules *m);
 
-/* Where an executable mapping of `tgid`'s leads to; its file is asked for when nobody has yet. */
+/* Returns where an executable mapping of `tgid` leads, and requests its file if necessary. */
 struct space_map perf_modules_map(struct perf_modules *m, pid_t tgid, const struct map_entry *e);
 
 /* A module's rows, until the next call; NULL when it has none, or none yet. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names and mappings of processes: see perf_processes.h. */
+/* Tracks names and mappings of processes: see perf_processes.h. */
 #include "collect/perf/perf_processes.h"
 
 #include <errno.h>
@@ -85,7 +85,7 @@ static struct perf_thread *find_thread(struct perf_processes *p, u32 tid)
 	return thread;
 }
 
-/* With its last thread a process is gone, and its number may be used again. */
+/* With its last thread a process is gone, and its number may be reused. */
 static void forget_thread(struct perf_processes *p, struct perf_thread *thread)
 {
 	struct perf_process *proc = perf_processes_find(p, thread->tgid);
@@ -118,7 +118,7 @@ static struct perf_thread *ensure_thread(struct perf_processes *p, struct perf_p
 {
 	struct perf_thread *thread = find_thread(p, tid);
 
-	/* One whose end we were not told of, and a process that has its number now. */
+	/* The end of a thread was not reported, and another process has its number now. */
 	if (thread && thread->tgid != proc->tgid) {
 		forget_thread(p, thread);
 		thread = NULL;
@@ -164,7 +164,7 @@ static int read_mappings(struct perf_processes *p, struct perf_process *proc)
 		map = perf_modules_map(p->modules, (pid_t)proc->tgid, e);
 		code = address_space_add(&fresh, &map);
 	}
-	/* An exiting process shows no mappings at all; what we know of it is better. */
+	/* An exiting process shows no mappings at all, so what we know of it is better. */
 	if (code || !fresh.maps.len) {
 		address_space_release(&fresh);
 	} else {
@@ -207,7 +207,7 @@ int perf_processes_add_thread(struct perf_processes *p, pid_t tgid, pid_t tid)
 
 /* ---- from the kernel's records ---- */
 
-/* d_path() marks a file that has no name any more. */
+/* d_path() marks a file that no longer has a name. */
 static bool cut_deleted(char *path)
 {
 	static const char mark[] = " (deleted)";
@@ -219,7 +219,7 @@ static bool cut_deleted(char *path)
 	return true;
 }
 
-/* False: it makes no sense. The path is copied. */
+/* It is false if the entry is invalid. The path is copied. */
 static bool entry_of(const struct perf_mapped *m, struct map_entry *e)
 {
 	*e = (struct map_entry){
@@ -304,7 +304,7 @@ static int on_comm(struct perf_processes *p, const struct perf_comm *m)
 
 	if (!proc)
 		return 0;
-	/* At exec the other threads are gone, and the one that called it is the leader now. */
+	/* After exec the other threads are gone, and the one that called it is now the leader. */
 	if (m->exec)
 		proc->space.maps.len = 0;
 	if (m->tid == m->pid)
@@ -333,7 +333,7 @@ int perf_processes_update(struct perf_processes *p, const struct perf_record *r)
 	}
 }
 
-/* ---- questions ---- */
+/* ---- queries ---- */
 
 const struct address_space *perf_process_space(const struct perf_process *proc)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The processes and threads of a recording in perf mode: their names and mappings, kept up to date by
- * the records that the kernel sends along with samples.
+ * The processes and threads of a recording in perf mode. Their names and mappings are kept up to
+ * date from the records that the kernel sends along with samples.
  */
 #ifndef CPROF_COLLECT_PERF_PROCESSES_H
 #define CPROF_COLLECT_PERF_PROCESSES_H
@@ -18,28 +18,30 @@ struct perf_processes;
 int perf_processes_new(struct perf_modules *modules, struct perf_processes **out) MUST_CHECK;
 void perf_processes_free(struct perf_processes *p);
 
-/* Reads what /proc says of a process now; again for one that is known. -ESRCH, -EACCES, -ENOMEM. */
+/* Reads what /proc says about a process now, also for a known one. Returns -ESRCH, -EACCES or
+ * -ENOMEM. */
 int perf_processes_read(struct perf_processes *p, pid_t tgid) MUST_CHECK;
-/* A thread from which an exit record is to be expected. */
+/* Adds a thread whose exit record is expected. */
 int perf_processes_add_thread(struct perf_processes *p, pid_t tgid, pid_t tid) MUST_CHECK;
 
-/* Takes in any record that is not a sample. 0 or -ENOMEM. */
+/* Processes any record that is not a sample. Returns 0 or -ENOMEM. */
 int perf_processes_update(struct perf_processes *p, const struct perf_record *r) MUST_CHECK;
 
-/* Has the file of a mapping loaded whose record is taken in later. */
+/* Requests the file of a mapping whose record is processed later. */
 void perf_processes_ask(struct perf_processes *p, const struct perf_mapped *m);
 
-/* NULL: not known. */
+/* Returns NULL if it is not known. */
 struct perf_process *perf_processes_find(struct perf_processes *p, u32 tgid);
-/* Added without mappings when it is not known; NULL: no memory. */
+/* Adds the process without mappings if it is not known; NULL without memory. */
 struct perf_process *perf_processes_ensure(struct perf_processes *p, u32 tgid);
 const struct address_space *perf_process_space(const struct perf_process *proc);
-/* May its mappings be read again, because an address fell outside? At most once a second each. */
+/* Returns whether its mappings may be read again because an address was outside of them, which is
+ * at most once a second for each process. */
 bool perf_process_may_refresh(struct perf_process *proc, u64 now_ns);
-/* Who a sample belongs to: numbers and names. */
+/* Gives the numbers and names of the thread that a sample belongs to. */
 void perf_processes_owner(struct perf_processes *p, u32 tgid, u32 tid, struct thread_id *out);
 
-/* Is any process that was added (or forked by one) still running? */
+/* Returns whether any process that was added (or forked by one) is still running. */
 bool perf_processes_alive(struct perf_processes *p);
 
 /*

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Perf records, taken apart: see perf_record.h. */
+/* Decodes perf records: see perf_record.h. */
 #include "collect/perf/perf_record.h"
 
 #include <errno.h>

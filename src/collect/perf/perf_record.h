@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the kernel writes into a perf ring, taken apart with bounds (perf_event_open(2), "MMAP layout";
- * include/uapi/linux/perf_event.h: enum perf_event_type). One format, PERF_RECORD_FORMAT, serves all
- * events of a recording, so that the time of any record is found before it is decoded.
+ * Decodes, within bounds, what the kernel writes into a perf ring (perf_event_open(2), "MMAP
+ * layout"; include/uapi/linux/perf_event.h: enum perf_event_type). One format, PERF_RECORD_FORMAT,
+ * serves all events of a recording, so the time of any record is found before it is decoded.
  */
 #ifndef CPROF_COLLECT_PERF_RECORD_H
 #define CPROF_COLLECT_PERF_RECORD_H
@@ -12,7 +12,7 @@
 #include "base/bytes.h"
 #include "base/types.h"
 
-/* attr.sample_type; PERF_SAMPLE_CALLCHAIN may be added. attr.sample_id_all must be set. */
+/* attr.sample_type, to which PERF_SAMPLE_CALLCHAIN may be added. attr.sample_id_all must be set. */
 #define PERF_RECORD_FORMAT                                                                        \
 	(PERF_SAMPLE_IP | PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_ID | PERF_SAMPLE_CPU | \
 	 PERF_SAMPLE_PERIOD | PERF_SAMPLE_REGS_USER | PERF_SAMPLE_STACK_USER)
@@ -33,7 +33,7 @@ enum perf_reg {
 };
 #define PERF_RECORD_REGS (0x1ffull | 0xffull << 16)
 
-/* Where a record's time lies: from its start in a sample, from its end in all others. */
+/* The offset of a record's time, from the start of a sample and from the end of all others. */
 #define PERF_SAMPLE_TIME_AT 24
 #define PERF_TRAILER_TIME_AT 24
 #define PERF_TRAILER_SIZE 32
@@ -41,10 +41,10 @@ enum perf_reg {
 struct perf_sample {
 	u64 ip, id, period;
 	u32 pid, tid, cpu;
-	bool user_mode; /* interrupted there, not in the kernel */
+	bool user_mode; /* interrupted in user mode and not in the kernel */
 	const u8 *chain; /* u64s, unaligned */
 	u64 chain_len;
-	u64 abi; /* PERF_SAMPLE_REGS_ABI_*; NONE: no user registers */
+	u64 abi; /* PERF_SAMPLE_REGS_ABI_*; NONE if there are no user registers */
 	u64 regs[PERF_REG_COUNT];
 	struct bytes stack; /* what could be copied, from regs[PERF_REG_SP] on */
 };
@@ -55,7 +55,7 @@ struct perf_mapped { /* an executable mapping appeared */
 	const char *path; /* "//anon", "[vdso]", or a file's */
 };
 
-struct perf_task { /* a thread was born or died */
+struct perf_task { /* a thread started or ended */
 	u32 pid, ppid, tid, ptid;
 };
 
@@ -66,7 +66,8 @@ struct perf_comm {
 };
 
 struct perf_record {
-	u32 type; /* PERF_RECORD_*: which member is filled; others than these are to be ignored */
+	/* PERF_RECORD_*: says which member is filled in; types not listed here are to be ignored */
+	u32 type;
 	union {
 		struct perf_sample sample; /* PERF_RECORD_SAMPLE */
 		struct perf_mapped mapped; /* PERF_RECORD_MMAP2 */
@@ -76,7 +77,8 @@ struct perf_record {
 	};
 };
 
-/* `raw` is one whole record and must outlive `out`. `chain`: samples hold a call chain. -EBADMSG. */
+/* `raw` is one whole record and must outlive `out`. `chain` says that samples contain a call chain.
+ * Returns -EBADMSG for an invalid record. */
 int perf_record_decode(struct bytes raw, bool chain, struct perf_record *out) MUST_CHECK;
 
 #endif

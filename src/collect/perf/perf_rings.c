@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ring buffers as one stream: see perf_rings.h. */
+/* Reads ring buffers as one stream: see perf_rings.h. */
 #include "collect/perf/perf_rings.h"
 
 #include <errno.h>
@@ -31,7 +31,7 @@ struct perf_rings {
 	u32 n;
 	size_t bytes;
 	u64 horizon;
-	struct ring *borrowed; /* its record at tail is in our caller's hands */
+	struct ring *borrowed; /* the caller is using its record at tail */
 	u8 joined[RECORD_BYTES_MAX]; /* a record that wraps around */
 };
 
@@ -209,7 +209,7 @@ int perf_rings_wait(struct perf_rings *r, int timeout_ms)
 	return poll(r->polls, r->n, timeout_ms) < 0 ? -errno : 0;
 }
 
-/* ---- reading ---------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static const u8 *ring_data(const struct ring *ring)
 {
@@ -227,7 +227,7 @@ static void copy_out(const struct perf_rings *r, const struct ring *ring, u64 at
 	memcpy((u8 *)dst + first, ring_data(ring), n - first);
 }
 
-/* Learns size and time of the record at tail. A size that cannot be gives up the rest of the round. */
+/* Reads size and time of the record at tail. An impossible size ends the round for this ring. */
 static void look_ahead(const struct perf_rings *r, struct ring *ring)
 {
 	struct perf_event_header header;
@@ -259,7 +259,8 @@ static void give_back(struct perf_rings *r)
 	ring->tail += ring->size;
 	if (ring->tail < ring->head)
 		look_ahead(r, ring);
-	/* Release: the kernel may overwrite the record once it sees this (perf_event_open(2)). */
+	/* This is a release, because the kernel may overwrite the record once it sees the new value
+	 * (perf_event_open(2)). */
 	__atomic_store_n(&ring->page->data_tail, ring->tail, __ATOMIC_RELEASE);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * CPU time without privileges: the kernel copies registers and a piece of the stack with each sample
- * (PERF_SAMPLE_REGS_USER, PERF_SAMPLE_STACK_USER), and the stack is unwound here as soon as it comes in.
- * What is kept is counts, as in BPF mode; a copied stack is never stored.
+ * Profiles CPU time without privileges. The kernel copies registers and a part of the stack with
+ * each sample (PERF_SAMPLE_REGS_USER, PERF_SAMPLE_STACK_USER), and the stack is unwound here as
+ * soon as it arrives. Only counts are kept, as in BPF mode; a copied stack is never stored.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -27,8 +27,8 @@
 #include "collect/session/stack_store.h"
 
 /*
- * A ring must hold what a busy CPU writes until we get to run, or samples are lost: so the copied
- * stacks are the larger the slower the sampling. 63 KiB is what a record can hold.
+ * A ring must hold what a busy CPU writes until we run, or samples are lost. So the copied stacks
+ * are larger if sampling is slower. A record can hold 63 KiB.
  */
 #define NSEC_PER_SEC 1000000000ull
 #define RING_HOLDS_MS 32
@@ -49,10 +49,10 @@ struct perf_collector {
 	struct memory_bound bound;
 	struct collect_stats stats;
 	struct perf_thinning thinning;
-	struct perf_backlog *backlog; /* records behind one whose file is being loaded */
-	int events; /* epoll: the rings, and the loader of files */
+	struct perf_backlog *backlog; /* records after one whose file is being loaded */
+	int events; /* an epoll descriptor with the rings and the loader of files */
 	bool stopped;
-	bool giving_up; /* such a record is not waited for any longer */
+	bool giving_up; /* such a record is no longer waited for */
 	u32 ticks_hz;
 	u64 lost_ticks;
 	struct stack_walk walk;
@@ -71,7 +71,7 @@ static u64 now_ns(void)
 	return (u64)ts.tv_sec * NSEC_PER_SEC + (u64)ts.tv_nsec;
 }
 
-/* ---- before the clock runs -------------------------------------------------------------------- */
+/* ---- before recording ------------------------------------------------------------------------ */
 
 static u32 stack_bytes(const struct perf_collector *c)
 {
@@ -166,7 +166,8 @@ static int perf_start(struct collector *base, struct error *err)
 
 	if (code)
 		return code;
-	/* What was mapped and forked since they were read, and before the kernel began to tell of it. */
+	/* This reads what was mapped and forked since the last reading, and before the kernel began
+	 * to report it. */
 	perf_targets_read(&c->targets);
 	if (c->opt.kernel && !perf_tasks_kernel(c->tasks))
 		log_warn(c->opt.log, "without privileges the kernel's share is left out: only time "
@@ -174,9 +175,10 @@ static int perf_start(struct collector *base, struct error *err)
 	return 0;
 }
 
-/* ---- a sample --------------------------------------------------------------------------------- */
+/* ---- a sample -------------------------------------------------------------------------------- */
 
-/* Keys only tell apart what is counted; all numbers of perf events are of cprof's own namespace. */
+/* Keys only distinguish what is counted; all numbers in perf events are of cprof's own
+ * namespace. */
 static struct global_pid told_apart_by(u32 nr)
 {
 	return (struct global_pid){nr};
@@ -202,7 +204,8 @@ static void count(struct perf_collector *c, const struct perf_sample *s,
 	(void)stack_store_add(c->store, &key, TALLY_COUNT, n);
 }
 
-/* One that we were not told of: of the whole machine, or forked before the events were enabled. */
+/* Returns a process that was not reported: of the whole machine, or forked before the events were
+ * enabled. */
 static struct perf_process *process_of(struct perf_collector *c, u32 tgid)
 {
 	struct perf_process *proc = perf_processes_find(c->processes, tgid);
@@ -213,7 +216,7 @@ static struct perf_process *process_of(struct perf_collector *c, u32 tgid)
 	return perf_processes_ensure(c->processes, tgid);
 }
 
-/* How many samples a record is; decided once, however often it is looked at. */
+/* Decides once how many samples a record is, however often it is read. */
 static struct sample_count worth(struct perf_collector *c, const struct perf_sample *s, u64 *taken)
 {
 	if (*taken == PERF_BACKLOG_UNDECIDED)
@@ -223,7 +226,7 @@ static struct sample_count worth(struct perf_collector *c, const struct perf_sam
 								  : s->period};
 }
 
-/* False: a file that its stack is in is being loaded. */
+/* It is false if a file of its stack is being loaded. */
 static bool walk(struct perf_collector *c, const struct perf_sample *s, struct perf_process *proc)
 {
 	const struct perf_walk w = {.modules = c->modules,
@@ -232,7 +235,7 @@ static bool walk(struct perf_collector *c, const struct perf_sample *s, struct p
 				    .user = c->opt.user};
 	bool loading = perf_walk_sample(&w, s, &c->walk);
 
-	/* A mapping that we were not told of, because its record was lost. */
+	/* The record of this mapping was lost. */
 	if (c->walk.end == STACK_NOT_MAPPED && perf_process_may_refresh(proc, now_ns()) &&
 	    !perf_processes_read(c->processes, (pid_t)s->pid))
 		loading = perf_walk_sample(&w, s, &c->walk);
@@ -242,7 +245,7 @@ static bool walk(struct perf_collector *c, const struct perf_sample *s, struct p
 static bool on_sample(struct perf_collector *c, const struct perf_sample *s, u64 *taken)
 {
 	struct perf_process *proc = process_of(c, s->pid);
-	/* The idle task has this number, too, but never was in user mode. */
+	/* The idle task has this number as well, but was never in user mode. */
 	bool outside = !s->pid && s->abi != PERF_SAMPLE_REGS_ABI_NONE;
 	struct sample_count n;
 
@@ -254,21 +257,21 @@ static bool on_sample(struct perf_collector *c, const struct perf_sample *s, u64
 	if (!walk(c, s, proc))
 		return false;
 	if (!c->walk.nframes)
-		return true; /* only the kernel is wanted, and it was not there */
+		return true; /* only kernel frames are wanted, and it was not in the kernel */
 	c->stats.samples += n.samples;
 	c->stats.ends[c->walk.end] += n.samples;
 	count(c, s, &n);
 	return true;
 }
 
-/* ---- while the clock runs --------------------------------------------------------------------- */
+/* ---- while recording ------------------------------------------------------------------------- */
 
 static void note_process(struct perf_collector *c, const struct perf_record *r)
 {
 	gaps_note(&c->stats.gaps, GAP_MAPPINGS, perf_processes_update(c->processes, r));
 }
 
-/* False: it has to wait. */
+/* It is false if the record has to wait. */
 static bool on_record(struct perf_collector *c, const struct perf_record *r, u64 *taken)
 {
 	switch (r->type) {
@@ -296,7 +299,7 @@ static bool take(struct perf_collector *c, struct bytes raw, u64 *taken)
 	       on_record(c, &record, taken);
 }
 
-/* Those that wait, as far as they need not wait any longer. */
+/* Processes waiting records, as far as they no longer need to wait. */
 static void take_backlog(struct perf_collector *c)
 {
 	struct bytes raw;
@@ -307,7 +310,7 @@ static void take_backlog(struct perf_collector *c)
 		perf_backlog_drop(c->backlog);
 }
 
-/* The stack of the oldest is cut where it waits. */
+/* Cuts the stack of the oldest one where it waits. */
 static void give_up_first(struct perf_collector *c)
 {
 	struct bytes raw;
@@ -321,7 +324,8 @@ static void give_up_first(struct perf_collector *c)
 	c->giving_up = false;
 }
 
-/* A file is asked for at once, also by a record that has to wait: its process may be gone later. */
+/* A file is requested at once, even for a record that has to wait, because its process may be gone
+ * later. */
 static void ask_early(struct perf_collector *c, struct bytes raw)
 {
 	struct perf_record record;
@@ -359,7 +363,7 @@ static void drain(struct perf_collector *c, bool all)
 	}
 }
 
-/* What still waits when recording has ended is waited for. */
+/* What still waits when the recording has ended is waited for. */
 static void finish_backlog(struct perf_collector *c)
 {
 	module_set_wait(perf_modules_set(c->modules));
@@ -371,7 +375,7 @@ static void finish_backlog(struct perf_collector *c)
 	}
 }
 
-/* No count comes later than its stack, so nothing need be noted before. */
+/* No count comes later than its stack, so nothing needs to be noted before. */
 static void make_room(struct perf_collector *c)
 {
 	size_t room = memory_bound_room(&c->bound, stack_store_size(c->store).held);
@@ -387,8 +391,8 @@ static int perf_poll(struct collector *base, int timeout_ms)
 {
 	struct perf_collector *c = of(base);
 
-	(void)perf_rings_wait(c->rings,
-			      timeout_ms); /* interrupted: what is there is worth taking */
+	/* If it was interrupted, what has arrived is still worth taking. */
+	(void)perf_rings_wait(c->rings, timeout_ms);
 	drain(c, false);
 	make_room(c);
 	perf_processes_tend(c->processes, c->store, now_ns());
@@ -405,7 +409,7 @@ static void perf_stop(struct collector *base)
 	c->stopped = true;
 }
 
-/* What the kernel has written until now, unless sampling has stopped. */
+/* Takes in what the kernel has written until now, unless sampling has stopped. */
 static int begin_reading(struct perf_collector *c, enum collect_range range)
 {
 	if (range == COLLECT_WHOLE)

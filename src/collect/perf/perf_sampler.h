@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CPU time by perf events with copied stacks: no privileges are needed for one's own processes. */
+/* Profiles CPU time with perf events and copied stacks, which needs no privileges for one's own
+ * processes. */
 #ifndef CPROF_COLLECT_PERF_SAMPLER_H
 #define CPROF_COLLECT_PERF_SAMPLER_H
 

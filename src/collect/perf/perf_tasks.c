@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sampling events per thread and CPU: see perf_tasks.h. */
+/* Opens sampling events for each thread and CPU: see perf_tasks.h. */
 #include "collect/perf/perf_tasks.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@
 #include "collect/events.h"
 #include "collect/perf/perf_record.h"
 
-struct opened_event { /* by the id that its samples and those of its heirs carry */
+struct opened_event { /* by the id in its own samples and those of events that inherit from it */
 	u64 id;
 	u32 tid;
 	UT_hash_handle hh;
@@ -100,7 +100,7 @@ static struct perf_event_attr sampling_attr(const struct perf_tasks *t, bool inh
 		.task = 1,
 		.use_clockid = 1,
 		.clockid = PERF_RINGS_CLOCK,
-		.watermark = 1, /* wakes us by the rings' fill, not by the sample */
+		.watermark = 1, /* wake up by the rings' fill level and not for each sample */
 	};
 }
 
@@ -112,7 +112,7 @@ static int open_event(struct perf_tasks *t, pid_t pid, int cpu, unsigned long fl
 	flags |= PERF_FLAG_FD_CLOEXEC;
 	fd = (int)syscall(SYS_perf_event_open, &attr, pid, cpu, -1, flags);
 	if (fd < 0 && (errno == EACCES || errno == EPERM) && t->kernel && !t->fds.len) {
-		/* perf_event_paranoid > 1: an ordinary user may not look into the kernel. */
+		/* An ordinary user may not sample the kernel, because perf_event_paranoid > 1. */
 		t->kernel = false;
 		attr.exclude_kernel = 1;
 		attr.sample_type &= ~(u64)PERF_SAMPLE_CALLCHAIN;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The sampling events of perf mode: one per thread and CPU. They are inherited by the threads (and
- * processes) that a thread makes later; only then must each be bound to a CPU, because the kernel
+ * The sampling events of perf mode, one per thread and CPU. The threads (and processes) that a
+ * thread creates later inherit them. Only because of that must each be bound to a CPU: the kernel
  * refuses a ring for an inherited event that is not (perf_mmap in kernel/events/core.c).
  */
 #ifndef CPROF_COLLECT_PERF_TASKS_H
@@ -16,7 +16,7 @@ struct perf_tasks_options {
 	const struct event_desc *event;
 	u32 frequency; /* Hz */
 	u32 stack_bytes; /* copied with each sample; a multiple of 8, below 64 KiB */
-	bool children; /* processes that a thread forks are sampled, too */
+	bool children; /* processes that a thread forks are sampled as well */
 };
 
 /* `rings` is borrowed. */
@@ -24,24 +24,27 @@ int perf_tasks_new(const struct perf_tasks_options *opt, const struct perf_rings
 		   struct perf_tasks **out) MUST_CHECK;
 void perf_tasks_free(struct perf_tasks *t);
 
-/* Opens events for thread `tid`, not running yet. -ESRCH: it is gone. -EEXIST: it has them already. */
+/* Opens events for thread `tid`, without starting them. Returns -ESRCH if it is gone, or -EEXIST if
+ * it has them already. */
 int perf_tasks_add(struct perf_tasks *t, pid_t tid, struct error *err) MUST_CHECK;
-/* Everything on the machine, or what runs in a cgroup (its directory); needs privileges. */
+/* Samples everything on the machine, or what runs in a cgroup (given by its directory); needs
+ * privileges. */
 int perf_tasks_add_machine(struct perf_tasks *t, struct error *err) MUST_CHECK;
 int perf_tasks_add_cgroup(struct perf_tasks *t, int cgroup_fd, struct error *err) MUST_CHECK;
 
 int perf_tasks_start(struct perf_tasks *t, struct error *err) MUST_CHECK;
 void perf_tasks_stop(struct perf_tasks *t);
 
-/* Is time in the kernel sampled, with call chains? The first event that is opened finds out. */
+/* Returns whether time in the kernel is sampled, with call chains. The first event that is opened
+ * decides. */
 bool perf_tasks_kernel(const struct perf_tasks *t);
 
 /*
- * A thread born while we list threads may both have inherited an event and been given one. True for
- * the samples (by their event's id) of the one that is not counted.
+ * A thread that starts while we list threads may both have inherited an event and been given one.
+ * It is true for the samples (by their event's id) of the one that is not counted.
  */
 bool perf_tasks_is_double(const struct perf_tasks *t, u32 tid, u64 id);
-/* The thread has ended: another may get its number. */
+/* The thread has ended, and another one may get its number. */
 void perf_tasks_forget(struct perf_tasks *t, u32 tid);
 
 #endif

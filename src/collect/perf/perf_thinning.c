@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Takes ticks at random: see perf_thinning.h. */
+/* Selects ticks at random: see perf_thinning.h. */
 #include "collect/perf/perf_thinning.h"
 
 #include "base/clock.h"
 
-/* xorshift64: enough to keep step with nothing that the target does. */
+/* This is xorshift64, which is enough to stay independent of everything that the target does. */
 static void next_pick(struct perf_thinning *t)
 {
 	t->random ^= t->random << 13;

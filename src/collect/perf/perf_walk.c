@@ -31,7 +31,8 @@ static const struct rows *rows_of(void *arg, u32 module)
 	return perf_modules_rows(((struct lookup *)arg)->w->modules, module);
 }
 
-/* Code stays what it was when the sample was taken; the stack does not, so it is never read late. */
+/* Code stays the same after the sample was taken, but the stack does not, so the stack is never
+ * read late. */
 static bool read_code(void *arg, void *dst, u32 size, u64 addr)
 {
 	const struct lookup *l = arg;
@@ -41,7 +42,7 @@ static bool read_code(void *arg, void *dst, u32 size, u64 addr)
 	       process_vm_readv(l->tgid, &local, 1, &remote, 1, 0) == (ssize_t)size;
 }
 
-/* From asm/perf_regs.h's order to DWARF's (psABI figure 3.36). */
+/* Converts asm/perf_regs.h's order to DWARF's (psABI figure 3.36). */
 static void set_registers(struct stack_walk *st, const struct perf_sample *s)
 {
 	static const u8 dwarf[PERF_REG_R8] = {
@@ -62,7 +63,7 @@ static void set_registers(struct stack_walk *st, const struct perf_sample *s)
 	st->regs.exact = 1;
 }
 
-/* The kernel's frames: the leaf exact, callers inside their calls. */
+/* Adds the kernel's frames: the leaf is exact, and callers are inside their calls. */
 static void push_kernel(struct stack_walk *st, const struct perf_sample *s)
 {
 	u32 pushed = 0;
@@ -117,7 +118,8 @@ bool perf_walk_sample(const struct perf_walk *w, const struct perf_sample *s, st
 		return cut(st, STACK_OUTSIDE);
 	if (s->abi != PERF_SAMPLE_REGS_ABI_64)
 		return cut(st, STACK_COMPAT);
-	/* In the kernel, half way through an exec: the program that the registers are of is gone. */
+	/* It was in the kernel, half way through an exec, so the program of these registers is
+	 * gone. */
 	if (!s->user_mode && (!s->stack.len || !address_space_find(w->space, s->regs[PERF_REG_IP])))
 		return false;
 	return walk_user(w, s, st);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The stack of one perf sample: kernel frames as they come, the user's walked over the copy of the stack. */
+/* Walks the stack of one perf sample. Kernel frames are taken as they are, and the user's are
+ * unwound from the copy of the stack. */
 #ifndef CPROF_COLLECT_PERF_WALK_H
 #define CPROF_COLLECT_PERF_WALK_H
 
@@ -9,14 +10,15 @@
 
 struct perf_walk {
 	struct perf_modules *modules;
-	/* Of the sample's process. NULL: it is not in cprof's PID namespace, so what it maps cannot be read. */
+	/* Of the sample's process. NULL if it is not in cprof's PID namespace, so its mappings
+	 * cannot be read. */
 	const struct address_space *space;
 	bool kernel, user; /* which frames are wanted */
 };
 
 /*
- * Walks into `st`. True: a file on the way is being loaded; the stack ends there (STACK_LOADING), and can be
- * walked again.
+ * Walks into `st`. It is true if a file of the stack is being loaded; then the stack ends there
+ * (STACK_LOADING), and can be walked again.
  */
 bool perf_walk_sample(const struct perf_walk *w, const struct perf_sample *s,
 		      struct stack_walk *st);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A deadlock in words: see deadlock.h. */
+/* Describes a deadlock in words: see deadlock.h. */
 #include "collect/wait/deadlock.h"
 
 #include <stdio.h>
@@ -7,7 +7,7 @@
 #include "base/bpf_shared.h"
 #include "view/wait_kind.h"
 
-/* Where a thread of the ring waits, innermost first. */
+/* Logs where a thread of the ring waits, innermost frame first. */
 static void note_stack(const struct log *log, const struct profile *p,
 		       const struct profile_sample *s)
 {
@@ -39,16 +39,16 @@ static const struct profile_sample *stack_of(const struct profile *p,
 	return NULL;
 }
 
-/* "orders_lock", or its address. */
+/* Returns "orders_lock", or the address of the lock. */
 static const char *lock_name(const struct profile *p, const struct profile_sample *s,
-			     const struct wait_ring_member *m, char *room, size_t size)
+			     const struct wait_ring_member *m, char *buf, size_t size)
 {
 	const char *name = s ? wait_label_text(p, s, "lock") : NULL;
 
 	if (name)
 		return name;
-	snprintf(room, size, "0x%llx", (unsigned long long)m->lock);
-	return room;
+	snprintf(buf, size, "0x%llx", (unsigned long long)m->lock);
+	return buf;
 }
 
 void deadlock_note(const struct wait_ring_member *ring, u32 len, const struct profile *p,

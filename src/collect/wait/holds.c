@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mutex --holds: locks from inside, by probes on their functions and bpf/holds.bpf.c. */
+/* Implements mutex --holds, with probes on lock functions and bpf/holds.bpf.c. */
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -25,7 +25,8 @@
 #include "target/pid_space.h"
 #include "target/translator.h"
 
-/* How often the files that locks may lie in are noted: soon after the start, then less and less. */
+/* The files that locks may be in are noted at these times: soon after the start, and then less and
+ * less often. */
 #define NAMES_FIRST_NS 2000000ull
 #define NAMES_LAST_NS 500000000ull
 
@@ -52,7 +53,7 @@ static struct holds_collector *of(struct collector *c)
 	return (struct holds_collector *)c;
 }
 
-/* ---- before ---- */
+/* ---- before recording ---- */
 
 static int await_hold(void *arg, const void *key, const void *value)
 {
@@ -72,7 +73,7 @@ static void before_merge(void *arg, struct stack_store *store)
 					       .entry = await_hold,
 					       .arg = store});
 
-	/* Their counts are not lost: they go to the root. */
+	/* Their counts are not lost, because they go to the root. */
 	if (code)
 		log_info(c->opt.log, "locks that are held lose their stacks: %s",
 			 error_reason(code));
@@ -88,7 +89,7 @@ static int load(struct holds_collector *c, struct error *err)
 	code = bpf_session_configure(c->skel->obj, &c->opt, &c->skel->rodata->settings, err);
 	if (code)
 		return code;
-	/* The address of a lock means something in one process only. */
+	/* The address of a lock has a meaning in one process only. */
 	c->skel->rodata->settings.by_tgid = true;
 	if (c->links)
 		bpf_program__set_expected_attach_type(c->skel->progs.on_function,
@@ -144,7 +145,7 @@ static int make_probes(struct holds_collector *c, const struct features *f, stru
 	return code ? error_set(err, code, "cannot record: %s", error_reason(code)) : 0;
 }
 
-/* CPROF_UPROBES=perf: the way of older kernels. */
+/* CPROF_UPROBES=perf selects the way of older kernels. */
 static bool wants_events(const struct collect_options *opt)
 {
 	return opt->uprobes && !strcmp(opt->uprobes, "perf");
@@ -180,7 +181,7 @@ static int holds_prepare(struct collector *base, struct error *err)
 	return code;
 }
 
-/* ---- the price ---- */
+/* ---- the overhead ---- */
 
 static void count_calls(void *arg, struct probed_calls *now)
 {
@@ -192,7 +193,7 @@ static void count_calls(void *arg, struct probed_calls *now)
 	now->begin_ns = now->end_ns = lock_probes_cost(c->probes);
 }
 
-/* The price, before more of it is paid. */
+/* This reports the overhead before the target pays for more of it. */
 static int report_overhead(struct holds_collector *c, struct error *err)
 {
 	int code;
@@ -206,7 +207,7 @@ static int report_overhead(struct holds_collector *c, struct error *err)
 	return code;
 }
 
-/* ---- meanwhile ---- */
+/* ---- while recording ---- */
 
 static bool look_through(void *arg, pid_t tgid)
 {
@@ -214,7 +215,8 @@ static bool look_through(void *arg, pid_t tgid)
 	struct error err;
 	int code = lock_probes_add_process(c->probes, tgid, &err);
 
-	/* One that has ended meanwhile is no matter; what else fails is worth knowing. */
+	/* It does not matter if a process has ended meanwhile, but any other failure is worth
+	 * knowing. */
 	if (code && code != -ESRCH)
 		log_info(c->opt.log, "%s", err.text);
 	return code != -ESRCH;
@@ -235,7 +237,7 @@ static void rest(void *arg)
 	uprobe_pins_rest(((struct holds_collector *)arg)->pins);
 }
 
-/* A command's libraries come now; it has none yet. */
+/* A command has no libraries yet; they are loaded from now on. */
 static int watch_processes(struct holds_collector *c, struct error *err)
 {
 	static const struct process_watch_ops ops = {
@@ -295,7 +297,7 @@ static int holds_start(struct collector *base, struct error *err)
 	return code ? code : watch_processes(c, err);
 }
 
-/* Where locks may lie, of one process after the other, until `deadline`. */
+/* Notes where locks may be, for one process after the other, until `deadline`. */
 static void note_names(struct holds_collector *c, u64 deadline)
 {
 	u64 now = monotonic_ns();
@@ -329,7 +331,8 @@ static int holds_poll(struct collector *base, int timeout_ms)
 
 /* ---- locks that are held ---- */
 
-/* Only a mutex says whether it is held still; of other locks, and of calls that failed, nothing is known. */
+/* Only a mutex shows whether it is still held. For other locks, and for calls that failed, this is
+ * unknown. */
 static bool is_held(const struct held_key *key, const struct held *h)
 {
 	struct ring_waiter w = {.lock = key->object};
@@ -342,11 +345,11 @@ static bool is_held(const struct held_key *key, const struct held *h)
 
 struct ongoing_holds {
 	struct holds_collector *c;
-	enum tally_part part; /* TALLY_COUNT: for good; TALLY_ONGOING: for one profile */
+	enum tally_part part; /* TALLY_COUNT for good, or TALLY_ONGOING for one profile */
 	u64 now;
 };
 
-/* While recording, the entry may be given back, and to another lock, while it is read. */
+/* While recording, the entry may be released and reused for another lock while it is read. */
 static bool is_settled(const struct ongoing_holds *o, const void *key, const struct held *h)
 {
 	int fd = bpf_map__fd(o->c->skel->maps.helds);

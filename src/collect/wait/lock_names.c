@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The variables that locks are in: see lock_names.h. */
+/* Finds the variables that locks are in: see lock_names.h. */
 #include "collect/wait/lock_names.h"
 
 #include <elf.h>
@@ -35,7 +35,7 @@ struct lock_id {
 struct lock_name {
 	struct lock_id id;
 	UT_hash_handle hh;
-	char text[]; /* "": none */
+	char text[]; /* "" if there is none */
 };
 
 struct lock_names {
@@ -121,7 +121,7 @@ static struct process *process_of(struct lock_names *names, pid_t tgid)
 	return NULL;
 }
 
-/* Mappings begin at whole pages, segments anywhere in one (gABI, "Program Header": p_align). */
+/* Mappings begin at whole pages, and segments anywhere in one (gABI, "Program Header": p_align). */
 static bool bias_of(const struct module *m, const struct map_entry *e, u64 *bias)
 {
 	const struct elf_segment *segments;
@@ -161,7 +161,7 @@ void lock_names_note(struct lock_names *names, pid_t tgid)
 	if (!p)
 		return;
 	p->noted = true;
-	/* What is about to exit has no mappings any more. */
+	/* A process that is about to exit has no mappings any more. */
 	if (!maps_read(tgid, &maps) && maps.len) {
 		p->files.len = 0;
 		vec_for_each(&maps, e) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lock functions, with probes on them: see lock_probes.h. */
+/* Places probes on lock functions: see lock_probes.h. */
 #include "collect/wait/lock_probes.h"
 
 #include <elf.h>
@@ -23,7 +23,7 @@
 
 #define PATH_SIZE 80
 #define NAME_LONGEST 64
-#define FOUND_MAX 256 /* of a hostile file; a static program has some 30 */
+#define FOUND_MAX 256 /* limits a hostile file; a static program has some 30 */
 
 static const struct hold_function {
 	const char *name;
@@ -59,7 +59,7 @@ static const struct hold_function {
 struct hold_file {
 	u64 inode;
 	u32 dev_major, dev_minor;
-	uprobe_places places; /* none: it is no C library */
+	uprobe_places places; /* empty if the file is not a C library */
 };
 
 typedef VEC(struct hold_file *) hold_files;
@@ -89,7 +89,7 @@ struct reading {
 	struct lock_probes *d;
 	struct elf_file *elf;
 	const char *path;
-	bool musl; /* whose locks look different */
+	bool musl; /* whose locks are laid out differently */
 	struct hold_file *file;
 	VEC(struct found) found;
 };
@@ -152,7 +152,7 @@ static int place_probe(struct reading *in, const struct found *f)
 	log_info(in->d->p.log, "%s+%u: %s (%s)", f->function->name, at.offset, at.text,
 		 probe_cost_name(at.cost));
 	if (f->function->function == HOLD_TRY && f->function->kind == HOLD_SPIN && at.offset)
-		return 0; /* whether it was free cannot be told any more */
+		return 0; /* it is too late to see whether the lock was free */
 	ns = probe_cost_ns(at.cost, PROBE_ENTRY);
 	if (ns > in->d->cost_ns)
 		__atomic_store_n(&in->d->cost_ns, ns, __ATOMIC_RELAXED);
@@ -183,7 +183,7 @@ static int read_file(struct lock_probes *d, struct elf_file *elf, const char *pa
 		err = elf_symbols_visit(elf, ".symtab", symbol_visited, &in);
 	if (is_unreadable(err))
 		err = 0;
-	/* The kernel would execute probed instructions as they are before that. */
+	/* The kernel would execute probed instructions as they are before the relocation. */
 	if (in.found.len && elf_has_text_relocations(elf)) {
 		log_warn(d->p.log,
 			 "no probes in %s: the dynamic linker changes its code (text relocations)",
@@ -216,7 +216,7 @@ static void file_free(struct hold_file *f)
 	free(f);
 }
 
-/* *out is NULL when the file cannot be read. */
+/* *out is NULL if the file cannot be read. */
 static int file_open(struct lock_probes *d, pid_t tgid, const struct map_entry *e,
 		     struct hold_file **out)
 {
@@ -279,7 +279,8 @@ static bool seen_before(const struct hold_process *p, const struct hold_file *f)
 	return false;
 }
 
-/* The kernel takes all places of a link or none: one that it refuses costs that place only. */
+/* The kernel accepts either all places of a link or none, so after a refusal they are attached one
+ * by one, which costs only the refused place. */
 static int attach_places(struct lock_probes *d, struct hold_process *p, const struct hold_file *f,
 			 const struct map_entry *e, uprobe_links *links)
 {
@@ -304,7 +305,7 @@ static int attach_places(struct lock_probes *d, struct hold_process *p, const st
 	return 0;
 }
 
-/* All probes of a file through one of its mappings, or none. */
+/* Attaches all probes of a file through one of its mappings, or none. */
 static int attach_file(struct lock_probes *d, struct hold_process *p, const struct hold_file *f,
 		       const struct map_entry *e)
 {
@@ -319,13 +320,13 @@ static int attach_file(struct lock_probes *d, struct hold_process *p, const stru
 		__atomic_fetch_add(&d->nprobes, (u32)f->places.len, __ATOMIC_RELAXED);
 	vec_for_each(&links, link) {
 		if (vec_push(&p->links, *link))
-			err = -ENOMEM; /* what is not held goes when cprof ends */
+			err = -ENOMEM; /* what is not recorded disappears when cprof ends */
 	}
 	vec_release(&links);
 	return err;
 }
 
-/* A file may be mapped several times, and each of these mappings may go at any time. */
+/* A file may be mapped several times, and each of these mappings may disappear at any time. */
 static int attach_mapped(struct lock_probes *d, struct hold_process *p, struct hold_file *f,
 			 const struct map_entry *file, const map_vec *maps)
 {
@@ -406,7 +407,7 @@ void lock_probes_forget_ended(struct lock_probes *d)
 	}
 }
 
-/* ---- life ---- */
+/* ---- creation and end ---- */
 
 u32 lock_probes_count(const struct lock_probes *d)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The kind mutex: time lost waiting on locks, by the call stack that let go of them. */
+/* The kind mutex: time lost waiting on locks, by the call stack that released them. */
 #include <errno.h>
 
 #include "collect/wait/wait.h"
@@ -7,11 +7,11 @@
 static const struct option_row rows[] = {
 	WAIT_MIN_ROW,
 	{.name = "owners",
-	 .help = "what the owner of the lock did meanwhile, too (owner_delay)",
+	 .help = "also what the owner of the lock did meanwhile (owner_delay)",
 	 .group = OPTION_GROUP_SAMPLING,
 	 ROW_MEMBER(ON, struct wait_options, owners)},
 	{.name = "holds",
-	 .help = "probe lock functions: how often taken, how long held, by whom",
+	 .help = "probe lock functions: how often locks are taken, how long held",
 	 .group = OPTION_GROUP_SAMPLING,
 	 ROW_MEMBER(ON, struct wait_options, holds)},
 	PROBE_LIMIT_ROWS(struct wait_options, limit),
@@ -19,7 +19,7 @@ static const struct option_row rows[] = {
 	{0},
 };
 
-/* A hold is not a wait, and waits are watched without probes, so there is no slowdown to limit. */
+/* A hold is not a wait, and waits are recorded without probes, so there is no slowdown to limit. */
 static int check(const void *options, struct error *err)
 {
 	const struct wait_options *o = options;
@@ -54,5 +54,5 @@ const struct profile_kind kind_mutex = {
 	.check = check,
 	.refine = wait_refine_locks,
 	.hidden = wait_hidden,
-	.why_empty = "nobody waited for a lock that the target held",
+	.why_empty = "no thread waited for a lock that the target held",
 };

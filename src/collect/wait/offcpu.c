@@ -14,7 +14,8 @@ static const char *cause_at(u32 index, const char **summary)
 							: NULL;
 }
 
-/* The cause called so, of those that a thread off the CPU can have; 0: none. */
+/* Returns the cause of that name, among those that a thread off the CPU can have; 0 if there is
+ * none. */
 static u32 cause_by_name(const char *name, size_t len)
 {
 	for (u32 cause = WAIT_NONE + 1; cause < WAIT_CAUSE_COUNT; cause++) {
@@ -59,7 +60,7 @@ static const struct option_row rows[] = {
 	 .value_at = cause_at,
 	 .values_title = "Causes"},
 	{.name = "wakers",
-	 .help = "by who ended the wait, too: his stack after --",
+	 .help = "also show which thread ended each wait (its stack after --)",
 	 .group = OPTION_GROUP_SAMPLING,
 	 ROW_MEMBER(ON, struct wait_options, wakers)},
 	{0},

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stacks of threads that sleep already: see thread_snapshot.h. */
+/* Takes the stacks of threads that are already asleep: see thread_snapshot.h. */
 #include "collect/wait/thread_snapshot.h"
 
 #include <bpf/bpf.h>
@@ -12,11 +12,12 @@
 #include "target/pid_space.h"
 
 #define READ_RECORDS 16
-#define SNAPSHOT_STACK (64u << 10) /* bytes; more than a sample has, since a thread is asked once */
+/* in bytes; more than in a sample, because each thread is copied once */
+#define SNAPSHOT_STACK (64u << 10)
 #define THREAD_RECORD \
 	(offsetof(struct pending_record, data) + STACK_MAX_KERNEL * sizeof(u64) + SNAPSHOT_STACK)
 
-/* As much as there is: behind the end of the stack's mapping there may be nothing. */
+/* Copies as much as there is; after the end of the stack's mapping there may be nothing. */
 static u32 copy_stack(const struct thread_record *thread, u8 *to)
 {
 	struct iovec local = {to, SNAPSHOT_STACK};
@@ -30,13 +31,13 @@ static u32 copy_stack(const struct thread_record *thread, u8 *to)
 	return got > 0 ? (u32)got : 0;
 }
 
-/* All are return addresses: the scheduler's own frames are not among them. */
+/* All are return addresses, because the scheduler's own frames are not among them. */
 static u64 kernel_frame(const struct thread_record *thread, u32 i)
 {
 	return FRAME(MODULE_KERNEL, thread->frames[i] - 1);
 }
 
-/* A kernel thread, or one whose user frames are not wanted. */
+/* This is a kernel thread, or one whose user frames are not wanted. */
 static int take_kernel_part(struct bpf_session *s, const struct thread_record *thread, u32 n)
 {
 	u64 frames[STACK_MAX_KERNEL];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Waits by BPF: block, mutex, offcpu and wall are four views of what bpf/wait.bpf.c sees. */
+/* Records waits with BPF: block, mutex, offcpu and wall are four views of what bpf/wait.bpf.c
+ * sees. */
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -23,11 +24,11 @@
 #include "wait.skel.h"
 
 #define NOTED_PROCESSES 64u
-#define OWNER_TICKS 997 /* Hz: how soon an owner that runs is found */
+#define OWNER_TICKS 997 /* in Hz: how soon the stack of a running owner is taken */
 
 struct wait_view {
 	u32 mode; /* enum wait_mode */
-	bool ticks; /* running time, too, by a clock */
+	bool ticks; /* also record running time, by a clock */
 	bool locks; /* waits for locks, by lock */
 	enum wait_samples_kind reading;
 	const char *types[4], *units[4]; /* sample types */
@@ -73,9 +74,9 @@ struct wait_collector {
 	struct gaps gaps;
 	bool stopped;
 	u64 unfinished, unfinished_ns;
-	struct lock_names *names; /* where locks are told apart, else NULL */
-	u64 begun; /* ns: from when on time counts */
-	u64 started, noted; /* ns: when recording began, and when mappings were read last */
+	struct lock_names *names; /* if locks are distinguished, else NULL */
+	u64 begun; /* in ns: from when on time counts */
+	u64 started, noted; /* in ns: when the recording began, and when mappings were last read */
 	struct wait_ring_member ring[WAIT_RING_MAX];
 	u32 ring_len;
 };
@@ -156,12 +157,12 @@ static void before_merge(void *arg, struct stack_store *store)
 						   .value_size = sizeof(struct lock_slot),
 						   .entry = await_owner,
 						   .arg = &due});
-	/* Their counts are not lost: they go to the root. */
+	/* Their counts are not lost, because they go to the root. */
 	if (code)
 		log_info(c->opt.log, "waits that go on lose their stacks: %s", error_reason(code));
 }
 
-/* ---- before ---- */
+/* ---- before recording ---- */
 
 static int load(struct wait_collector *c, struct error *err)
 {
@@ -174,7 +175,7 @@ static int load(struct wait_collector *c, struct error *err)
 	code = bpf_session_configure(c->skel->obj, &c->opt, &c->skel->rodata->settings, err);
 	if (code)
 		return code;
-	/* The address of a lock means something in one process only. */
+	/* The address of a lock has a meaning in one process only. */
 	c->skel->rodata->settings.by_tgid |= c->view->locks;
 	c->skel->rodata->wait_settings.mode = mode_of(c);
 	c->skel->rodata->wait_settings.min_ns = c->own->min_ns;
@@ -229,7 +230,7 @@ static int wait_prepare(struct collector *base, struct error *err)
 	return code;
 }
 
-/* ---- meanwhile ---- */
+/* ---- while recording ---- */
 
 static int wait_start(struct collector *base, struct error *err)
 {
@@ -255,7 +256,8 @@ static int wait_start(struct collector *base, struct error *err)
 		    : 0;
 }
 
-/* The mappings of the target now; the first moments matter most, when a command loads its libraries. */
+/* Notes the target's present mappings. The first moments matter most, when a command loads its
+ * libraries. */
 static void note_mappings(struct wait_collector *c)
 {
 	const struct target *t = c->opt.target;
@@ -275,7 +277,7 @@ static int wait_poll(struct collector *base, int timeout_ms)
 	return ended;
 }
 
-/* ---- what goes on ---- */
+/* ---- what has not ended ---- */
 
 static struct ongoing_waits ongoing_waits_of(const struct wait_collector *c, enum tally_part part)
 {
@@ -290,7 +292,7 @@ static struct ongoing_waits ongoing_waits_of(const struct wait_collector *c, enu
 	};
 }
 
-/* Ticks say where time goes, the scheduler how much it is. */
+/* Ticks show where the time goes, and the scheduler shows how much there is. */
 static void scale_running(struct wait_collector *c, const struct ongoing_waits *w)
 {
 	if (c->view->ticks)
@@ -400,13 +402,11 @@ static void wait_summarize(struct collector *base, struct lines *out)
 
 	if (waits)
 		lines_add(out,
-			  "not blamed on anybody: %llu waits of %.3f s that a signal, a time limit "
-			  "or the end of the recording ended",
+			  "%llu waits of %.3f s have no holder: a signal, a timeout or the end of "
+			  "the recording ended them",
 			  (unsigned long long)waits, (double)ns / 1e9);
 	if (lost_locks)
-		lines_add(out,
-			  "table of locks full: %llu times who released a lock was blamed for one "
-			  "waiter only",
+		lines_add(out, "lock table full: %llu releases were charged with one waiter only",
 			  (unsigned long long)lost_locks);
 }
 
@@ -454,9 +454,10 @@ static int wait_new(const struct collect_options *opt, const struct wait_view *v
 	c->view = view;
 	c->opt = *opt;
 	c->own = opt->own;
-	/* The kernel's frames of a futex call tell nothing, and take as long as twenty of the user's. */
+	/* The kernel's frames of a futex call have no information, and take as long as twenty of
+	 * the user's. */
 	c->opt.kernel &= !view->locks || !opt->user;
-	/* Who held the lock is half of the answer. */
+	/* The thread that held the lock is half of the answer. */
 	c->opt.by_thread |= view->mode == WAIT_MODE_MUTEX;
 	*out = &c->base;
 	return 0;

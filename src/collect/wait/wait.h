@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Waits, by BPF: locks by the stack that waited (block) or let go (mutex), all time off the CPU by cause
- * (offcpu), and running, runnable and blocked time together (wall).
+ * Records waits with BPF: locks by the stack that waited (block) or released (mutex), all time off
+ * the CPU by cause (offcpu), and running, runnable and blocked time together (wall).
  */
 #ifndef CPROF_COLLECT_WAIT_H
 #define CPROF_COLLECT_WAIT_H
@@ -17,7 +17,8 @@ int offcpu_collector_new(const struct collect_options *opt, struct collector **o
 			 struct error *err) MUST_CHECK;
 int wall_collector_new(const struct collect_options *opt, struct collector **out,
 		       struct error *err) MUST_CHECK;
-/* mutex --holds (holds.c): how often locks are taken and how long they are held, by the stack that takes them. */
+/* Implements mutex --holds (holds.c): how often locks are taken and how long they are held, by the
+ * stack that takes them. */
 int holds_collector_new(const struct collect_options *opt, struct collector **out,
 			struct error *err) MUST_CHECK;
 

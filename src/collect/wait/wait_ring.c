@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Deadlocks: see wait_ring.h. */
+/* Finds deadlocks: see wait_ring.h. */
 #include "collect/wait/wait_ring.h"
 
 #include <linux/futex.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/uio.h>
 
-#define OWNER_WORD 2 /* of pthread_mutex_t: lock, count, owner */
+#define OWNER_WORD 2 /* index in pthread_mutex_t: lock, count, owner */
 
 void wait_ring_owners(struct ring_waiter *w)
 {
@@ -32,7 +32,7 @@ static const struct ring_waiter *waiter_by_tid(const struct ring_waiter *w, u32 
 	return NULL;
 }
 
-/* Who holds what `w` waits for, if he waits, too. */
+/* Returns the thread that holds what `w` waits for, if that thread waits as well. */
 static const struct ring_waiter *holder(const struct ring_waiter *all, u32 n,
 					const struct ring_waiter *w)
 {
@@ -56,7 +56,8 @@ static void describe(const struct ring_waiter *w, struct wait_ring_member *m)
 	fclose(f);
 }
 
-/* The length of the ring that leads from `w` back to it; 0 when there is none of at most `max`. */
+/* Returns the length of the ring that leads from `w` back to it; 0 if there is none of at most
+ * `max`. */
 static u32 ring_length(const struct ring_waiter *all, u32 n, const struct ring_waiter *w, u32 max)
 {
 	const struct ring_waiter *at = w;

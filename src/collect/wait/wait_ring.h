@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Threads that wait for each other in a ring. Who holds a mutex, its own memory tells: glibc's
- * pthread_mutex_t keeps the owner's tid 8 bytes behind the futex word
- * (sysdeps/nptl/bits/struct_mutex.h), a PI futex in the word itself (linux/futex.h), both by its
- * number in the target's own PID namespace.
+ * Finds threads that wait for each other in a ring. The memory of a mutex names its owner: glibc's
+ * pthread_mutex_t keeps the owner's tid 8 bytes after the futex word
+ * (sysdeps/nptl/bits/struct_mutex.h), and a PI futex in the word itself (linux/futex.h), both by
+ * its number in the target's own PID namespace.
  */
 #ifndef CPROF_COLLECT_WAIT_RING_H
 #define CPROF_COLLECT_WAIT_RING_H
@@ -13,7 +13,8 @@
 
 #define WAIT_RING_MAX 16
 
-/* A thread that waits for a lock which the next of the ring holds; the last one's is held by the first. */
+/* A thread that waits for a lock which the next member of the ring holds; the first member holds
+ * the last one's. */
 struct wait_ring_member {
 	pid_t tgid, tid;
 	u64 lock;
@@ -22,20 +23,19 @@ struct wait_ring_member {
 
 struct ring_waiter {
 	pid_t tgid, tid;
-	struct inner_pid inner; /* the thread, as owners are shown */
+	struct inner_pid inner; /* the number of the thread as owners are shown */
 	u64 lock;
-	struct inner_pid owner
-		[2]; /* candidates: what glibc's field and what a PI futex would say; 0: none */
+	struct inner_pid owner[2]; /* candidates by glibc's field and by a PI futex; 0 if none */
 };
 
 typedef VEC(struct ring_waiter) ring_waiter_vec;
 
-/* Fills w->owner from the target's memory, as far as it is readable. */
+/* Fills in w->owner from the target's memory, as far as it is readable. */
 void wait_ring_owners(struct ring_waiter *w);
 
 /*
- * The first ring among the waiters: its members in order, at most `max`; 0 when there is none. A thread
- * that waits for itself is a ring of one.
+ * Finds the first ring among the waiters and returns its members in order, at most `max`; 0 if
+ * there is none. A thread that waits for itself is a ring of one.
  */
 u32 wait_ring_find(const struct ring_waiter *waiters, u32 n, struct wait_ring_member *ring,
 		   u32 max);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From counted waits to samples: see wait_samples.h. */
+/* Converts counted waits to samples: see wait_samples.h. */
 #include "collect/wait/wait_samples.h"
 
 #include <stdio.h>
@@ -47,7 +47,7 @@ static u32 lock_labels(struct wait_samples *r, const struct sample_key *key,
 	pid_t tgid;
 	u32 n = 0;
 
-	/* Rare waits may have been merged, those for different locks as well. */
+	/* Rare waits may have been merged, even those for different locks. */
 	if (key->object) {
 		if (!pid_from_proc(owner->tgid, &tgid))
 			name = lock_names_find(r->names, tgid, key->object);
