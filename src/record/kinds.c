@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The kinds of profiles by name: see kinds.h. */
+/* Finds kinds of profiles by name: see kinds.h. */
 #include "record/kinds.h"
 
 #include <string.h>

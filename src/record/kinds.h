@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * All kinds of profiles by name. The build finds each `const struct profile_kind kind_<name>` in the folders of
- * src/collect and puts it into the list.
+ * Lists all kinds of profiles by name. The build finds each `const struct profile_kind kind_<name>`
+ * in the folders of src/collect and adds it to the list.
  */
 #ifndef CPROF_RECORD_KINDS_H
 #define CPROF_RECORD_KINDS_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a recording lost, in words: see losses.h. */
+/* Describes what a recording lost: see losses.h. */
 #include "record/losses.h"
 
 #include <stdio.h>
@@ -18,7 +18,7 @@ u64 losses_total(const struct collect_stats *s)
 	return total;
 }
 
-/* "a 1, b 2": those that occurred. */
+/* Writes those that occurred as "a 1, b 2". */
 static void list_reasons(const struct reason *r, size_t n, char *out, size_t size)
 {
 	size_t used = 0;

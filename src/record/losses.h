@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a recording lost or cut, in words, for summaries and for the comments of a profile. */
+/* Describes what a recording lost or cut, for summaries and for the comments of a profile. */
 #ifndef CPROF_RECORD_LOSSES_H
 #define CPROF_RECORD_LOSSES_H
 
@@ -8,11 +8,13 @@
 #define LOSSES_SIZE 640
 
 u64 losses_total(const struct collect_stats *s); /* samples */
-/* "0", or "12 (ring buffer full 10, table full 2)". */
+/* Writes "0", or "12 (ring buffer full 10, table full 2)". */
 void losses_text(const struct collect_stats *s, char *out, size_t size);
-/* "live blocks at the end could not be read (out of memory)"; "" when nothing is missing. */
+/* Writes "live blocks at the end could not be read (out of memory)", or "" if nothing is
+ * missing. */
 void losses_gaps(const struct gaps *g, char *out, size_t size);
-/* "no unwind row 3, return address outside every mapping 1"; "" when every stack is whole. */
+/* Writes "no unwind row 3, return address outside every mapping 1", or "" if every stack is
+ * whole. */
 void losses_cuts(const struct collect_stats *s, char *out, size_t size);
 
 #endif

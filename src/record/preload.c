@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A command with libcprof-heap.so in front of its allocator: see preload.h. */
+/* Puts libcprof-heap.so in front of a command's allocator: see preload.h. */
 #include "record/preload.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@
 
 #define LIBRARY "libcprof-heap.so"
 
-/* Who owns cprof's own file decides what it does anyway. */
+/* The owner of cprof's own file controls what it does anyway. */
 static bool is_trusted(uid_t owner)
 {
 	struct stat self;
@@ -27,8 +27,9 @@ static bool is_trusted(uid_t owner)
 }
 
 /*
- * A command that root starts runs the library as root, so nobody else may have put it there, nor be able to
- * exchange it: in /tmp, where cprof may have been copied to, anybody can make a file beside it.
+ * A command that root starts runs the library as root. So no other user may have put it there or be
+ * able to replace it: in /tmp, where cprof may have been copied to, anybody can create a file next
+ * to it.
  */
 static bool is_safe(const char *path)
 {
@@ -43,14 +44,14 @@ static bool is_safe(const char *path)
 	return is_trusted(dir.st_uid) && (!(dir.st_mode & S_IWOTH) || (dir.st_mode & S_ISVTX));
 }
 
-/* The library in `dir`, as it is called without links on the way. */
+/* Tries the library in `dir`, by its path without links. */
 static int try_place(const char *dir, const char *place, char *out, size_t size)
 {
 	char path[PATH_MAX], whole[PATH_MAX];
-	struct stat entry; /* perhaps a link */
+	struct stat entry; /* this may be a link */
 
 	snprintf(path, sizeof(path), "%s/%s" LIBRARY, dir, place);
-	/* A colon or a blank in its path would end it there (ld.so(8), LD_PRELOAD). */
+	/* A colon or a blank would end its path there (ld.so(8), LD_PRELOAD). */
 	if (!realpath(path, whole) || strpbrk(whole, ": ") || access(whole, R_OK) ||
 	    strlen(whole) >= size)
 		return -ENOENT;
@@ -103,7 +104,7 @@ static bool has_sanitizer(char *const *paths)
 	return false;
 }
 
-/* Without an interpreter nobody reads LD_PRELOAD. */
+/* A program without an interpreter ignores LD_PRELOAD. */
 static bool is_out_of_reach(const char *command, struct readers *readers)
 {
 	struct needed_files needed = {0};
@@ -117,7 +118,8 @@ static bool is_out_of_reach(const char *command, struct readers *readers)
 	return out;
 }
 
-/* What the command starts may have the sanitizer: it is told not to look which library comes first. */
+/* What the command starts may have the sanitizer: it is told not to look which library comes
+ * first. */
 static int fill_environment(struct preload *p, u64 rate)
 {
 	const char *others = getenv("LD_PRELOAD"), *asan = getenv("ASAN_OPTIONS");

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `cprof heap -- COMMAND`: the command is started with libcprof-heap.so in front of its allocator, which
- * samples at a fraction of what probes on every call cost. By environment only: nothing is left behind.
+ * Prepares `cprof heap -- COMMAND`, which starts the command with libcprof-heap.so in front of its
+ * allocator. The library samples at a fraction of the cost of probes on every call. Only the
+ * environment is used, so nothing is left behind.
  */
 #ifndef CPROF_RECORD_PRELOAD_H
 #define CPROF_RECORD_PRELOAD_H
@@ -14,9 +15,9 @@ struct preload {
 };
 
 /*
- * 0; -ENOENT: there is no library beside cprof or below its prefix, -EPERM: there is one, but another user
- * has put it there or could exchange it, -ENOTSUP: `command` would
- * ignore it, being linked statically, or with an allocator of its own, or would not start with it
+ * 0; -ENOENT: there is no library beside cprof or below its prefix, -EPERM: there is one, but
+ * another user has put it there or could exchange it, -ENOTSUP: `command` would ignore it, being
+ * linked statically, or with an allocator of its own, or would not start with it
  * (AddressSanitizer).
  */
 int preload_init(struct preload *p, const char *command, u64 rate,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The recipe that every recording follows: see recording.h. */
+/* The steps that every recording follows: see recording.h. */
 #include "record/recording.h"
 
 #include <errno.h>
@@ -20,7 +20,7 @@
 
 #define NSEC_PER_SEC 1000000000ull
 #define PROGRESS_NS 500000000ull
-#define COMMAND_SETTLE_MS 20 /* a command that is about to end is waited for */
+#define COMMAND_SETTLE_MS 20 /* how long a command that is about to end is waited for */
 
 static u64 now_ns(clockid_t clock)
 {
@@ -30,9 +30,9 @@ static u64 now_ns(clockid_t clock)
 	return (u64)ts.tv_sec * NSEC_PER_SEC + (u64)ts.tv_nsec;
 }
 
-/* ---- who ---- */
+/* ---- the target ---- */
 
-/* Without the preloaded sampler every call of the allocator is probed: the same result at a higher cost. */
+/* Without the preloaded sampler every allocation is probed: the same result at a higher cost. */
 static int put_sampler_in_front(struct recording *r)
 {
 	u64 rate;
@@ -97,13 +97,13 @@ static int select_target(struct recording *r, struct error *error)
 	return error_set(error, -EINVAL, "nothing to profile was named");
 }
 
-/* Where several processes are recorded together, it matters which one a sample came from. */
+/* If several processes are recorded together, it matters which one a sample came from. */
 static bool several_processes(const struct recording *r)
 {
 	return r->target.scope != TARGET_PROCESSES || r->target.processes.len > 1;
 }
 
-/* ---- how ---- */
+/* ---- the collector ---- */
 
 void recording_free_collector(struct recording *r)
 {
@@ -155,7 +155,7 @@ static int prepare(struct recording *r, struct error *error)
 	return err;
 }
 
-/* First of all: what hangs in a reader would keep what cprof has by the time when it is forked. */
+/* This comes first, because a reader that hangs keeps what cprof has open when it is forked. */
 static int start_readers(struct recording *r, struct error *error)
 {
 	int err;
@@ -211,8 +211,9 @@ int recording_new(const struct recording_options *opt, struct recording **out, s
 		err = select_target(r, error);
 	r->collect.by_process |= several_processes(r);
 	/*
-	 * Here, so that no kind can forget it: each module, probe and thread takes descriptors. A command
-	 * that is profiled was forked before and keeps the limit that cprof was started with.
+	 * It is done here so that no kind can forget it: each module, probe and thread takes
+	 * descriptors. A profiled command was forked before and keeps the limit that cprof was
+	 * started with.
 	 */
 	open_files_raise();
 	if (!err)
@@ -279,7 +280,7 @@ static void refresh_command(struct recording *r)
 {
 	struct process_info now;
 
-	/* Once it was waited for, its number may be another process'. */
+	/* After it was waited for, its number may belong to another process. */
 	if (!r->command.ended && !process_read(r->command.pid, &now) && !now.zombie)
 		r->target.processes.data[0] = now;
 }
@@ -295,7 +296,7 @@ static bool is_stopped(const struct recording *r)
 	return r->o.stop && r->o.stop(r->o.arg);
 }
 
-/* Not longer than asked, and not beyond the end. */
+/* It takes neither longer than requested nor longer than the recording. */
 static int bounded_ms(const struct recording *r, int timeout_ms)
 {
 	u64 left;
@@ -411,7 +412,7 @@ int recording_fd(struct recording *r)
 	return err ? err : r->events;
 }
 
-/* ---- what is known of it ---- */
+/* ---- queries ---- */
 
 const struct target *recording_target(const struct recording *r)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A recording as an object: who is recorded, how, and the profile that comes of it. It prints nothing, reads no
- * option table and knows no exit status; several can run at once in one process, in one thread or in many.
+ * A recording as an object: what is recorded, how, and the resulting profile. It prints nothing,
+ * reads no option table and knows no exit status. Several can run at once in one process, in one
+ * thread or in many.
  *
  *     recording_new()      selects the target and prepares everything that may fail or take time
  *     recording_start()    from here on time counts
@@ -9,8 +10,8 @@
  *     recording_stop()
  *     recording_profile()  the profile, with names
  *
- * In between, recording_snapshot() and recording_take() give profiles of what there is. Each object is used by one thread
- * at a time; different ones need not know of each other.
+ * In between, recording_snapshot() and recording_take() give profiles of what there is. Each object
+ * is used by one thread at a time; different ones need not know of each other.
  */
 #ifndef CPROF_RECORD_RECORDING_H
 #define CPROF_RECORD_RECORDING_H
@@ -25,11 +26,12 @@ enum recording_target_kind {
 	RECORDING_NAME, /* text: "redis-server" */
 	RECORDING_ALL, /* the whole machine */
 	RECORDING_CGROUP, /* text: a path */
-	RECORDING_COMMAND, /* command: NULL at the end; started by recording_new(), runs from recording_start() on */
+	/* command: ends with NULL; recording_new() starts it and recording_start() lets it run */
+	RECORDING_COMMAND,
 };
 
 enum recording_mode {
-	RECORDING_MODE_AUTO, /* by BPF where it is allowed, else without privileges */
+	RECORDING_MODE_AUTO, /* by BPF if that is allowed, else without privileges */
 	RECORDING_MODE_BPF,
 	RECORDING_MODE_PERF,
 };
@@ -44,44 +46,49 @@ struct recording_options {
 	enum recording_target_kind target;
 	const char *text;
 	char **command;
-	int command_stdout; /* descriptor that the command gets for its standard output; -1: ours */
-	bool all_matches; /* RECORDING_NAME: every process that matches, else exactly one must */
+	int command_stdout; /* descriptor for the command's standard output; -1 for ours */
+	bool all_matches; /* RECORDING_NAME: every process that matches, instead of exactly one */
 	bool children; /* processes that targets fork belong to the recording */
 	enum recording_mode mode;
 	bool no_inlines;
-	/* Asked in each step, ten times a second at least; true ends the recording. NULL: nobody asks. */
+	/* Asked in each step, ten times a second at least; true ends the recording. NULL: nobody
+	 * asks. */
 	bool (*stop)(void *arg);
 	/* Called in steps, about twice a second. NULL: nobody wants to know. */
 	void (*progress)(void *arg, struct recording *r);
 	void *arg; /* of both */
 	/*
-	 * True: name no more addresses of the profile. NULL: nobody asks. Several threads may call
-	 * it at once.
+	 * Returns true to stop naming the addresses of the profile. NULL if nothing stops it.
+	 * Several threads may call it at once.
 	 */
 	bool (*stop_naming)(void *arg);
 	void *stop_arg;
 	struct module_store
 		*store; /* of files, for the recordings of one process; NULL: one of its own */
-	/* Rates, labels, the kind's own options, the log. Target, command and sampler are filled in here. */
+	/* Rates, labels, the kind's own options, the log. recording_new() fills in target, command
+	 * and sampler. */
 	struct collect_options collect;
 };
 
 int recording_new(const struct recording_options *opt, struct recording **out,
 		  struct error *error) MUST_CHECK;
-/* Fine with NULL and at any time; a command that has not been started is killed, a running one is left alone. */
+/* NULL is allowed, and so is any time. A command that has not been released is killed, and a
+ * running one is left alone. */
 void recording_free(struct recording *r);
 
 int recording_start(struct recording *r, struct error *error) MUST_CHECK;
 /*
- * A descriptor to wait for, among others: when it is readable it is time for recording_step(r, 0), which is so ten times a
- * second at least, and when the recording's time is up. Borrowed. A negative errno.
+ * A descriptor to wait for, among others: when it is readable it is time for recording_step(r, 0),
+ * which is so ten times a second at least, and when the recording's time is up. Borrowed. A
+ * negative errno.
  */
 int recording_fd(struct recording *r) MUST_CHECK;
 /*
- * Waits until something has come in, for at most `timeout_ms` and RECORDING_STEP_MS, and works that off: that takes
- * 50 ms at most, and longer only where stacks are merged to keep within collect.max_memory. 1: the recording is over, as
- * its time is up, or it was stopped, or there is nobody left to record; 0: it goes on. A negative errno: it cannot go on,
- * and what has been recorded so far can be had as ever.
+ * Waits until something has come in, for at most `timeout_ms` and RECORDING_STEP_MS, and works that
+ * off: that takes 50 ms at most, and longer only where stacks are merged to keep within
+ * collect.max_memory. 1: the recording is over, as its time is up, or it was stopped, or there is
+ * nobody left to record; 0: it goes on. A negative errno: it cannot go on, and what has been
+ * recorded so far can be had as ever.
  */
 int recording_step(struct recording *r, int timeout_ms) MUST_CHECK;
 /* What could not be taken in is a gap in recording_stats(). */
@@ -90,34 +97,37 @@ void recording_stop(struct recording *r);
 int recording_run(struct recording *r, struct error *error) MUST_CHECK;
 
 /*
- * From recording_start() until recording_profile(): a profile of everything since the start, or of what has come since the
- * last take. What goes on (a wait, a lock that is held) counts up to now. Takes add up to the profile of the whole: no count
- * is lost between two of them, and none is in both. Of blocks, what was allocated is counted like this; what is in use
- * is what is alive at the moment. Reading takes 5 to 20 ms in the kernel, and its functions are named. After an error
- * the next take has it all. The caller owns the profile.
+ * From recording_start() until recording_profile(): a profile of everything since the start, or of
+ * what has come since the last take. What goes on (a wait, a lock that is held) counts up to now.
+ * Takes add up to the profile of the whole: no count is lost between two of them, and none is in
+ * both. Of blocks, what was allocated is counted like this; what is in use is what is alive at the
+ * moment. Reading takes 5 to 20 ms in the kernel, and its functions are named. After an error the
+ * next take has it all. The caller owns the profile.
  */
 int recording_snapshot(struct recording *r, struct profile **out, struct error *error) MUST_CHECK;
 int recording_take(struct recording *r, struct profile **out, struct error *error) MUST_CHECK;
 /*
- * Once, after recording_stop(): reads, names and describes what was recorded, and lets go of all that the
- * recording held in the kernel. Where memory runs out, stacks are merged and functions have no names, which is
- * a gap. The caller owns the profile.
+ * Call it once, after recording_stop(). It reads, names and describes what was recorded, and
+ * releases everything that the recording held in the kernel. If memory runs out, stacks are merged
+ * and functions have no names, which is a gap. The caller owns the profile.
  */
 int recording_profile(struct recording *r, struct profile **out, struct error *error) MUST_CHECK;
 
 const struct target *recording_target(const struct recording *r);
 u64 recording_elapsed_ns(const struct recording *r);
-/* What has been recorded so far: counters of the kernel are read for it, so it is not for every step. */
+/* Returns what has been recorded so far. It reads counters of the kernel, so do not call it in
+ * every step. */
 void recording_stats(struct recording *r, struct collect_stats *out);
-/* After recording_profile(): what the closing summary says of this kind. */
+/* Call it after recording_profile(); it is what the closing summary says about this kind. */
 const struct lines *recording_summary(const struct recording *r);
-/* After recording_profile(). */
+/* Call it after recording_profile(). */
 const struct symbolize_stats *recording_names(const struct recording *r);
-/* Files that were left out because they did not answer. */
+/* Lists files that were left out because they did not answer. */
 void recording_unanswered(const struct recording *r, struct readers_unanswered *out);
-/* Why a profile has no samples: "the target used no CPU time". */
+/* Says why a profile has no samples: "the target used no CPU time". */
 const char *recording_why_empty(struct recording *r);
-/* "exited with status 3"; false: there is no command, or it runs still (a moment is waited for its end). */
+/* Writes "exited with status 3"; false if there is no command, or if it is still running (its end
+ * is waited for briefly). */
 bool recording_command_end(struct recording *r, char *out, size_t size);
 
 #endif
