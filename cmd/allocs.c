@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cprof allocs: who allocates most, freed or not, by call stack. */
+/* Implements cprof allocs: which stacks allocate most, freed or not. */
 #include "record.h"
 
 const struct verb_spec verb_allocs = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cprof block: time lost waiting on locks, by the waiter's call stack. */
+/* Implements cprof block: time lost waiting on locks, by the waiter's call stack. */
 #include "record.h"
 
 const struct verb_spec verb_block = {

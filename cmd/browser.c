@@ -19,7 +19,7 @@
 struct viewer {
 	uid_t uid;
 	gid_t gid;
-	bool other; /* not who we are: rights are given up */
+	bool other; /* another user than our own, so rights are dropped */
 	char name[64], home[256];
 	char runtime_dir[64]; /* "/run/user/1000" */
 };
@@ -40,7 +40,7 @@ static void find_viewer(struct viewer *v)
 	snprintf(v->home, sizeof(v->home), "%s", user->pw_dir);
 }
 
-/* sudo drops WAYLAND_DISPLAY; its socket lies at a known place. */
+/* sudo drops WAYLAND_DISPLAY, but its socket is at a known place. */
 static bool find_display(const struct viewer *v)
 {
 	const char *x = getenv("DISPLAY"), *wayland = getenv("WAYLAND_DISPLAY");
@@ -71,7 +71,7 @@ static int become(const struct viewer *v)
 	return 0;
 }
 
-/* In the grandchild; what fails is written to `report`, which a successful exec closes. */
+/* This runs in the grandchild. An error is written to `report`, which a successful exec closes. */
 static void run_opener(const struct viewer *v, const char *path, int report)
 {
 	int null = open("/dev/null", O_RDWR), err;
@@ -90,7 +90,8 @@ static void run_opener(const struct viewer *v, const char *path, int report)
 	_exit(1);
 }
 
-/* Twice forked, so that the opener is nobody's child when it ends. 0 or why it did not start. */
+/* It forks twice, so that the opener has no parent to wait for it. Returns 0 or why it did not
+ * start. */
 static int start_opener(const struct viewer *v, const char *path)
 {
 	int report[2], err = 0;

@@ -6,9 +6,9 @@
 #include "terminal.h"
 
 /*
- * Starts xdg-open on the file where there is a display, under sudo and pkexec as the user behind them
- * (browsers refuse root, and nothing of the desktop should run as root). Says where the page is in any
- * case; that it could not be shown is no failure.
+ * Starts xdg-open on the file if there is a display, under sudo and pkexec as the user behind them
+ * (browsers refuse root, and nothing of the desktop should run as root). It prints where the page
+ * is in any case; that it could not be shown is not a failure.
  */
 void browser_open(struct terminal *t, const char *path);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How every verb with options begins: see command_line.h. */
+/* Begins every verb that has options: see command_line.h. */
 #include "command_line.h"
 
 #include <stdio.h>

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How every verb with options begins. */
+/* Begins every verb that has options. */
 #ifndef CPROF_CMD_COMMAND_LINE_H
 #define CPROF_CMD_COMMAND_LINE_H
 
 #include "terminal.h"
 #include "verbs.h"
 
-/* Reads the options; false: there is nothing more to do, *status is what to exit with. */
+/* Reads the options. It is false if there is nothing more to do, and then *status is the exit
+ * status. */
 bool command_line_read(const struct verb_spec *verb, int argc, char **argv, struct options *o,
 		       struct terminal *t, int *status);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cprof convert: a profile in another format. */
+/* Implements cprof convert: a profile in another format. */
 #include "command_line.h"
 #include "exit_codes.h"
 #include "viewing.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cprof cpu: where the CPU time of a running process goes, by call stack. */
+/* Implements cprof cpu: where the CPU time of a running process goes, by call stack. */
 #include "record.h"
 
 const struct verb_spec verb_cpu = {

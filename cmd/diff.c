@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cprof diff: which functions grew or shrank from one profile to another. */
+/* Implements cprof diff: which functions grew or shrank between two profiles. */
 #include "command_line.h"
 #include "exit_codes.h"
 #include "format/report_diff.h"
@@ -65,7 +65,7 @@ const struct verb_spec verb_diff = {
 	.name = "diff",
 	.group = VERBS_READING,
 	.bit = VERB_DIFF,
-	.summary = "which functions grew or shrank, and what of it is noise",
+	.summary = "which functions grew or shrank, and which changes are noise",
 	.synopsis = "BASE NEW [--normalize] [OPTIONS]",
 	.examples = "  cprof diff monday.pb.gz friday.pb.gz --normalize\n",
 	.run = run,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cprof doctor: what this machine and this user can profile, what is missing, what mends it. */
+/* Implements cprof doctor: what this machine and this user can profile, what is missing, and how to
+ * fix that. */
 #include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Help texts: see help.h. */
+/* Prints help texts: see help.h. */
 #include "help.h"
 
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "base/bpf_shared.h"
 #include "exit_codes.h"
 
-#define OPTION_COLUMN 28 /* where the help of an option begins */
+#define OPTION_COLUMN 28 /* the column where the help of an option begins */
 
 static const char *const group_titles[] = {
 	[OPTION_GROUP_TARGET] = "Target",     [OPTION_GROUP_SAMPLING] = "Sampling",
@@ -43,7 +43,7 @@ void help_overview(FILE *to)
 		"  cprof cpu -n redis-server -o redis.pb.gz && go tool pprof -http: redis.pb.gz\n"
 		"  cprof cpu -- ./program --flag    a command from its start to its end\n"
 		"\n"
-		"`cprof help VERB` says more about one.\n");
+		"`cprof help VERB` describes one of them.\n");
 }
 
 static void print_option(FILE *to, const struct option_row *s)
@@ -77,7 +77,7 @@ static void print_options(FILE *to, const struct verb_spec *verb)
 	}
 }
 
-/* One a line with its summary, or all in one line where they have none. */
+/* Prints one a line with its summary, or all in one line if they have none. */
 static void print_values(FILE *to, const struct option_row *s)
 {
 	const char *name, *summary;
@@ -97,7 +97,7 @@ static void print_values(FILE *to, const struct option_row *s)
 		fputc('\n', to);
 }
 
-/* A comparison is a page or the table that is printed. */
+/* A comparison is a page or the printed table. */
 static bool writes(const struct verb_spec *verb, const struct format *f)
 {
 	return verb->bit != VERB_DIFF || f == &format_html;
@@ -160,7 +160,7 @@ void help_list_options(FILE *to, const struct verb_spec *verb)
 			s->value ? s->value : "", s->help);
 }
 
-/* "bpf|perf" names values; "FILE" does not. */
+/* "bpf|perf" lists values, and "FILE" does not. */
 static void list_choices(FILE *to, const char *choices)
 {
 	if (!strchr(choices, '|'))

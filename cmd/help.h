@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Help texts, made from verb_table and option_table. */
+/* Prints help texts, made from verb_table and option_table. */
 #ifndef CPROF_CMD_HELP_H
 #define CPROF_CMD_HELP_H
 
@@ -9,9 +9,9 @@
 
 void help_overview(FILE *to); /* what `cprof` alone prints */
 void help_verb(FILE *to, const struct verb_spec *verb);
-/* One option a line, for completions: letter, name, value, help; separated by tabs. */
+/* Prints one option a line, for completions: letter, name, value and help, separated by tabs. */
 void help_list_options(FILE *to, const struct verb_spec *verb);
-/* The values that an option may take, one a line; for -e and -f also from their tables. */
+/* Prints the values that an option may take, one a line; for -e and -f also from their tables. */
 void help_list_values(FILE *to, const struct verb_spec *verb, const char *option);
 
 #endif

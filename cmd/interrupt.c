@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Signals that end cprof: see interrupt.h. A signal handler has nothing but such variables to work with. */
+/* Handles the signals that end cprof: see interrupt.h. A signal handler can only use variables like
+ * these. */
 #include "interrupt.h"
 
 #include <signal.h>
@@ -17,7 +18,7 @@ static void on_signal(int signo)
 	static const char text[] = "cprof: interrupted before anything was recorded\n";
 
 	if (!recording) {
-		/* Nobody is told if that fails. */
+		/* If that fails, there is nobody to tell. */
 		if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
 			_exit(CPROF_EXIT_FAILED);
 		_exit(CPROF_EXIT_FAILED);

@@ -13,7 +13,7 @@
 #include "terminal.h"
 #include "verbs.h"
 
-/* For the completions: --list-options [VERB [OPTION]]. */
+/* Serves the completions: --list-options [VERB [OPTION]]. */
 static int list_options(int argc, char **argv)
 {
 	const struct verb_spec *verb = argc > 1 ? verb_by_name(argv[1]) : NULL;
@@ -37,7 +37,7 @@ static bool is_any(const char *arg, const char *a, const char *b)
 	return !strcmp(arg, a) || !strcmp(arg, b);
 }
 
-/* Verbs without options still answer -h, and take nothing that they would ignore. */
+/* Verbs without options still answer -h, and accept nothing that they would ignore. */
 static int run_plain(const struct verb_spec *verb, int argc, char **argv)
 {
 	struct terminal t;
@@ -96,8 +96,8 @@ static int dispatch(int argc, char **argv)
 }
 
 /*
- * What was printed may be in a buffer, so a full disk shows only now; network file systems report it, and
- * an exceeded quota, when the file is closed. A reader that left is not a failure.
+ * Output may still be in a buffer, so a full disk only shows now. Network file systems report it,
+ * and an exceeded quota, when the file is closed. If the reader has gone, that is not a failure.
  */
 static int finish_output(void)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cprof merge: several profiles of one kind as one. */
+/* Implements cprof merge: several profiles of one kind as one. */
 #include <stdlib.h>
 
 #include "command_line.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The optimal string alignment distance: see nearest.h. */
+/* Computes the optimal string alignment distance: see nearest.h. */
 #include "nearest.h"
 
 #include <string.h>
 
-#define WORD_MAX 32 /* longer words are cut: only nearness matters */
+#define WORD_MAX 32 /* longer words are cut, because only near ones matter */
 
 static u32 min(u32 a, u32 b)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cprof offcpu: all time not running, by call stack and cause. */
+/* Implements cprof offcpu: all time that threads do not run, by call stack and cause. */
 #include "record.h"
 
 const struct verb_spec verb_offcpu = {

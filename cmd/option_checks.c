@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which options go together: see option_checks.h. */
+/* Checks which options go together: see option_checks.h. */
 #include "option_checks.h"
 
 #include <errno.h>
@@ -54,7 +54,7 @@ static int check_files(const struct options *o, u32 verbs, struct error *err)
 	return piped > 1 ? usage(err, "- is given twice: the standard input is one file") : 0;
 }
 
-/* The table of a comparison is printed, nothing else. */
+/* Only the table of a comparison is printed. */
 static int check_diff(const struct options *o, struct error *err)
 {
 	const struct format *f = o->format   ? o->format

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of options, and what those do whose type does not say it: see options.h. */
+/* The table of options, and the code of those whose type does not suffice: see options.h. */
 #include "options.h"
 
 #include <errno.h>
@@ -135,7 +135,7 @@ static int set_top(void *options, const char *value, struct error *err)
 	return option_set(&number, o, value, err);
 }
 
-/* ---- of the verbs that read profiles */
+/* ---- for verbs that read profiles */
 
 static int set_report(struct options *o, enum report_kind kind, const char *function,
 		      struct error *err)
@@ -193,7 +193,7 @@ static int set_label_filter(void *options, const char *value, struct error *err)
 	return 0;
 }
 
-/* ---- the table --------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 #define IN(group_) VERB_RECORDING, OPTION_GROUP_##group_
 #define OF_KINDS(faculty_, group_) VERB_WITH(KIND_##faculty_), OPTION_GROUP_##group_
@@ -228,22 +228,22 @@ static const struct option_row option_table[] = {
 	 IN(SAMPLING), BY(set_duration)},
 	{'F', "frequency", "HZ", "samples a second on each CPU (default 99)",
 	 OF_KINDS(RATE, SAMPLING), NUMBER(frequency, 1, INT32_MAX, "a frequency (samples a second, such as 99)")},
-	{0, "max-memory", "BYTES", "hold no more than this (default 512M): rare stacks are merged",
+	{0, "max-memory", "BYTES", "use no more than this (default 512M); rare stacks are merged",
 	 IN(SAMPLING), BYTES(max_memory, MEMORY_BOUND_MIN, INT64_MAX, "a number of bytes from 32M on (512M, 2G)")},
 	{0, "user", NULL, "user frames only", OF_KINDS(KERNEL, SAMPLING), ON(user_only)},
 	{0, "kernel", NULL, "kernel frames only", OF_KINDS(KERNEL, SAMPLING), ON(kernel_only)},
 	{0, "mode", "bpf|perf", "how to record (default: bpf where allowed, else perf)",
 	 OF(VERB_WITH_FALLBACK, SAMPLING), CHOICE(mode, RECORDING_MODE_BPF, "mode")},
 
-	{0, "cum", NULL, "sort by what functions did with all they called", OF(VIEWING, VIEW),
+	{0, "cum", NULL, "sort by the value of functions including what they called", OF(VIEWING, VIEW),
 	 ON(by_cum)},
 	{0, "tree", NULL, "each function with its callers and callees", OF(VERB_REPORT, VIEW),
 	 BY(set_tree)},
 	{0, "peek", "FUNC", "callers and callees of the functions that match",
 	 OF(VERB_REPORT, VIEW), BY(set_peek)},
-	{0, "callers", "FUNC", "who called the functions that match", OF(VERB_REPORT, VIEW),
+	{0, "callers", "FUNC", "callers of the functions that match", OF(VERB_REPORT, VIEW),
 	 BY(set_callers)},
-	{0, "callees", "FUNC", "whom they called", OF(VERB_REPORT, VIEW), BY(set_callees)},
+	{0, "callees", "FUNC", "functions that they called", OF(VERB_REPORT, VIEW), BY(set_callees)},
 	{0, "list", "FUNC", "their source lines", OF(VERB_REPORT, VIEW), BY(set_list)},
 	{0, "traces", NULL, "every stack", OF(VERB_REPORT, VIEW), BY(set_traces)},
 	{'g', "group", "function|file|line|module|thread", "what a row is (default function)",
@@ -259,13 +259,13 @@ static const struct option_row option_table[] = {
 	{0, "label", "KEY=VALUE", "only samples with this label (repeatable)",
 	 OF(FILTERING, FILTER), BY(set_label_filter)},
 
-	{'o', "output", "FILE", "where to; the name picks the format, - is the standard output",
+	{'o', "output", "FILE", "where to write; the name selects the format, - is the standard output",
 	 ALSO(WRITING | VERB_DIFF, OUTPUT), TEXT(output, "-o needs the name of a file, or - for the standard output")},
 	{'f', "format", "FORMAT", "which format, whatever the name (see below)",
 	 ALSO(WRITING | VERB_DIFF, OUTPUT), BY(set_format)},
 	{0, "open", NULL, "write html and show it in a browser",
 	 ALSO(WRITING | VERB_DIFF, OUTPUT), ON(open)},
-	{0, "label", "thread|pid|cpu", "keep the samples of each apart (repeatable)",
+	{0, "label", "thread|pid|cpu", "separate the samples of each (repeatable)",
 	 IN(OUTPUT), BY(set_label)},
 	{0, "no-inlines", NULL, "do not show inlined functions (faster)",
 	 IN(OUTPUT), OFF(inlines)},
@@ -276,7 +276,7 @@ static const struct option_row option_table[] = {
 	{0, "full-names", NULL, "do not shorten long function names",
 	 ALSO(VIEWING | VERB_CONVERT, OUTPUT), ON(full_names)},
 
-	{'v', "verbose", NULL, "say more (repeatable)", ALSO(VERB_READING, OTHER), COUNT(verbosity)},
+	{'v', "verbose", NULL, "print more (repeatable)", ALSO(VERB_READING, OTHER), COUNT(verbosity)},
 	{'q', "quiet", NULL, "print errors only", ALSO(VERB_READING, OTHER), ON(quiet)},
 	{0, "color", "auto|always|never", "colours on the terminal (default auto)",
 	 ALSO(VERB_READING, OTHER), CHOICE(color, OPTION_COLOR_AUTO, "colour setting")},
@@ -285,7 +285,7 @@ static const struct option_row option_table[] = {
 };
 /* clang-format on */
 
-/* Those of the kind's own come behind those that verbs share. */
+/* The kind's own options come after those that verbs share. */
 const struct option_row *option_next(const struct verb_spec *verb, const struct option_row *row)
 {
 	const struct option_row *const end = &option_table[ARRAY_LEN(option_table) - 1];

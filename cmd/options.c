@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The parser of command lines: see options.h. The table is in option_table.c. */
+/* Parses command lines: see options.h. The table is in option_table.c. */
 #include "options.h"
 
 #include <ctype.h>
@@ -13,15 +13,15 @@
 #include "verbs.h"
 
 #define DEFAULT_DURATION_NS 10000000000ull
-#define DEFAULT_FREQUENCY 99 /* off the beat of what runs at 100 Hz */
+#define DEFAULT_FREQUENCY 99 /* out of step with what runs at 100 Hz */
 #define DEFAULT_TOP 20
 
 #define usage(err, ...) error_set(err, -EINVAL, __VA_ARGS__)
 
 struct parser {
 	const struct verb_spec *verb;
-	bool reads; /* profiles: it takes files, and no command */
-	char **next; /* the argument that comes next */
+	bool reads; /* the verb reads profiles, so it takes files and no command */
+	char **next; /* the next argument */
 	struct options *options;
 	struct error *err;
 	char **files; /* where the next one goes, at or before `next` */
@@ -98,7 +98,7 @@ static int parse_long(struct parser *p, const char *arg)
 	return set_next(p, s, arg);
 }
 
-/* "-v", "-vq", "-F99", "-vF 99" */
+/* These are "-v", "-vq", "-F99" and "-vF 99". */
 static int parse_letters(struct parser *p, const char *arg)
 {
 	int result = 0;
@@ -124,7 +124,7 @@ static int parse_command(struct parser *p)
 	return options_set_target(p->options, OPTION_TARGET_COMMAND, NULL, p->err);
 }
 
-/* A file goes where an argument stood that has been read. */
+/* A file takes the place of an argument that has already been read. */
 static void take_file(struct parser *p, char *arg)
 {
 	p->files[p->options->nfiles++] = arg;

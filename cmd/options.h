@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The options of every verb: they feed the parser, -h, the completions (through --list-options) and the
- * test that compares the man pages with them.
+ * The options of every verb. They feed the parser, -h, the completions (through --list-options) and
+ * the test that compares the man pages with them.
  */
 #ifndef CPROF_CMD_OPTIONS_H
 #define CPROF_CMD_OPTIONS_H
@@ -12,17 +12,17 @@
 #include "record/recording.h"
 
 enum verb { /* bits, for option_row.verbs */
-	    /* those that read profiles; recording verbs come below */
+	    /* Verbs that read profiles; the bits of recording verbs are below. */
 	    VERB_REPORT = 1 << 16,
 	    VERB_DIFF = 1 << 17,
 	    VERB_CONVERT = 1 << 18,
 	    VERB_MERGE = 1 << 19,
 	    VERB_READING = VERB_REPORT | VERB_DIFF | VERB_CONVERT | VERB_MERGE,
 	    VERB_RECORDING = 1 << 20,
-	    VERB_WITH_FALLBACK = 1 << 21, /* those whose kind can be recorded without privileges */
+	    VERB_WITH_FALLBACK = 1 << 21, /* verbs whose kind can be recorded without privileges */
 };
 
-#define VERB_WITH(faculty) ((u32)(faculty) << 24) /* those whose kind has it: enum kind_faculty */
+#define VERB_WITH(faculty) ((u32)(faculty) << 24) /* verbs whose kind has it: enum kind_faculty */
 
 struct verb_spec; /* verbs.h */
 
@@ -49,7 +49,7 @@ enum option_color {
 
 #define OPTIONS_MAX_LABELS 16 /* of --label KEY=VALUE */
 
-/* What was typed, checked, with the defaults filled in. Strings are argv's. */
+/* The command line, checked and with the defaults filled in. Strings are argv's. */
 struct options {
 	enum option_target target;
 	const char *target_text;
@@ -57,26 +57,26 @@ struct options {
 	bool all_matches; /* --all: every process that -n finds */
 	bool children; /* false with --no-children */
 
-	u64 duration_ns; /* 0: until Ctrl-C or the target's end */
+	u64 duration_ns; /* 0 means until Ctrl-C or the end of the target */
 	bool duration_given;
 	u32 frequency; /* Hz, 1 or more; the kernel's limit is not checked here */
-	const struct profile_kind *kind; /* NULL: the verb does not record */
+	const struct profile_kind *kind; /* NULL if the verb does not record */
 	union kind_options own; /* the kind's own */
-	u64 max_memory; /* bytes that cprof may hold */
-	bool user_only, kernel_only; /* at most one; both options together mean neither */
+	u64 max_memory; /* bytes that cprof may use */
+	bool user_only, kernel_only; /* at most one is set; both options together mean neither */
 	enum recording_mode mode;
 
-	const char *output; /* NULL: not given; "-": stdout */
-	const struct format *format; /* NULL: not given */
+	const char *output; /* NULL if not given; "-" for stdout */
+	const struct format *format; /* NULL if not given */
 	u32 labels; /* enum option_label */
 	bool inlines; /* false with --no-inlines */
-	u32 top; /* rows of the text table; 0: all */
+	u32 top; /* rows of the text table; 0 for all */
 	bool top_given;
-	const char *sample_type; /* NULL: the default one */
+	const char *sample_type; /* NULL for the default one */
 	bool full_names;
-	bool open; /* the page that is written is shown in a browser; the format is html then */
+	bool open; /* show the written page in a browser; the format is then html */
 
-	/* of the verbs that read profiles */
+	/* For the verbs that read profiles. */
 	char **files;
 	size_t nfiles;
 	enum report_kind report;
@@ -86,23 +86,23 @@ struct options {
 	const char *label_filters[OPTIONS_MAX_LABELS];
 	bool by_cum, normalize;
 
-	u32 verbosity; /* number of -v */
+	u32 verbosity; /* number of -v options */
 	bool quiet;
 	enum option_color color;
-	bool help; /* -h was met: nothing else has been checked */
+	bool help; /* -h was given, and nothing else has been checked */
 };
 
 /*
- * The options that a verb takes, one after the other, `row` being the one before (NULL: the first one); NULL at
- * the end.
+ * Returns the options that a verb takes, one after the other; `row` is the previous one (NULL for
+ * the first), and NULL comes at the end.
  */
 const struct option_row *option_next(const struct verb_spec *verb, const struct option_row *row);
 
-/* Reads argv[1...] (argv[0] is the verb). 0, or -EINVAL with a text for the user. */
+/* Parses argv[1...] (argv[0] is the verb). Returns 0, or -EINVAL with a text for the user. */
 int options_parse(struct options *o, const struct verb_spec *verb, int argc, char **argv,
 		  struct error *err) MUST_CHECK;
 
-/* What -p, -n, -a, --cgroup and -- say; a second one is refused. */
+/* Sets what -p, -n, -a, --cgroup and -- select; a second target is refused. */
 int options_set_target(struct options *o, enum option_target kind, const char *text,
 		       struct error *err) MUST_CHECK;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where a profile goes and in which form: see output.h. */
+/* Decides where a profile goes and in which format: see output.h. */
 #include "output.h"
 
 #include <ctype.h>
@@ -24,7 +24,7 @@ static bool is_stdout(const struct output *out)
 	return out->path && destination_is_stdout(out->path);
 }
 
-/* Refused now, and not after the recording. */
+/* This is refused now, and not after the recording. */
 static int check_path(const char *path, struct error *err)
 {
 	struct destination d;
@@ -34,7 +34,7 @@ static int check_path(const char *path, struct error *err)
 	return code;
 }
 
-/* What is printed for people. */
+/* Returns the format that is printed for people. */
 static const struct format *text_format(const struct output *out)
 {
 	const struct options *o = out->o;
@@ -54,7 +54,7 @@ int output_init(struct output *out, const struct options *o, struct terminal *te
 		out->format = &format_html;
 	if (!o->output && !o->open && (o->format || !term->out_tty))
 		out->path = "-";
-	/* pprof's bytes and pages are of no use on a screen: they become a file. */
+	/* pprof's bytes and pages are useless on a screen, so they go to a file. */
 	if (is_stdout(out) && term->out_tty && !o->output &&
 	    (out->format == &format_pprof || out->format == &format_html))
 		out->path = NULL;
@@ -73,7 +73,7 @@ int output_command_stdout(const struct output *out)
 	return is_stdout(out) ? STDERR_FILENO : -1;
 }
 
-/* "cprof-cpu-redis-server-4711-TIME"; what the target calls itself may hold anything. */
+/* Makes "cprof-cpu-redis-server-4711-TIME"; the target's name may contain anything. */
 static void make_up_name(const struct output_place *place, char *path, size_t size)
 {
 	const struct target *t = place->target;
@@ -110,8 +110,8 @@ static int print_table(const struct output *out, const struct profile *p, struct
 }
 
 /*
- * Only a file that is made beside its place may keep a signal waiting. Opening a FIFO and writing into
- * one wait for its reader, perhaps for ever, and leave nothing behind.
+ * A signal may only wait for a file that is created next to its place. Opening a FIFO and writing
+ * to it wait for its reader, perhaps forever, and leave nothing behind.
  */
 static int write_main(const struct output *out, const struct profile *p,
 		      const struct format_options *opt, const char *path, struct error *err)
@@ -168,7 +168,8 @@ int output_write(struct output *out, struct profile *p, const struct output_plac
 		opt.width = out->term->width;
 		opt.color = out->term->out_color;
 	}
-	/* Stacks of several processes begin with whose they are, as flame graph users expect. */
+	/* Stacks of several processes begin with the name of their process, as users of flame
+	 * graphs expect. */
 	if (out->format == &format_folded &&
 	    (place->target->scope != TARGET_PROCESSES || place->target->processes.len > 1))
 		opt.root_label = "comm";

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A recording verb, whole: from its command line through a recording to its exit status: see record.h. */
+/* Runs a recording verb, from its command line through a recording to its exit status: see
+ * record.h. */
 #include "record.h"
 
 #include <errno.h>
@@ -13,7 +14,7 @@
 #include "summary.h"
 #include "terminal.h"
 
-#define RESERVE (1u << 20) /* more than a pprof file takes to be written */
+#define RESERVE (1u << 20) /* more than writing a pprof file needs */
 
 struct session {
 	const struct profile_kind *kind;
@@ -21,12 +22,12 @@ struct session {
 	struct terminal term;
 	struct output out;
 	struct recording *recording;
-	int signals; /* that ended the recording */
-	void *reserve; /* memory that writing is to find when there is no other */
+	int signals; /* how many ended the recording */
+	void *reserve; /* memory that is freed for writing if there is no other */
 	struct error err;
 };
 
-/* NULL when it is unset or empty. */
+/* Returns NULL if it is unset or empty. */
 static const char *environment(const char *name)
 {
 	const char *value = getenv(name);
@@ -34,7 +35,7 @@ static const char *environment(const char *name)
 	return value && *value ? value : NULL;
 }
 
-/* CPROF_TABLES=N: for tests that fill them. */
+/* CPROF_TABLES=N is for tests that fill the tables. */
 static u32 table_entries(void)
 {
 	const char *value = environment("CPROF_TABLES");
@@ -86,7 +87,7 @@ static void show_progress(void *arg, struct recording *r)
 				  title, done, (unsigned long long)now.samples);
 }
 
-/* What is left of the work then is to write what there is. */
+/* What is left to do then is to write the profile as it is. */
 static bool interrupted_again(void *arg)
 {
 	const struct session *s = arg;
@@ -127,7 +128,7 @@ static int make_recording(struct session *s)
 
 /* ---- recording ---- */
 
-/* Until the time is up, somebody interrupts, or there is nobody left to profile. */
+/* Runs until the time is up, the user interrupts, or nothing is left to profile. */
 static int record(struct session *s)
 {
 	int code = recording_run(s->recording, &s->err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What recording verbs share: the command line, the recording with its progress line, the output and the
- * closing summary. What is recorded, and how, is the kind's affair.
+ * What recording verbs share: the command line, the recording with its progress line, the output
+ * and the closing summary. The kind decides what is recorded, and how.
  */
 #ifndef CPROF_CMD_RECORD_H
 #define CPROF_CMD_RECORD_H
@@ -9,7 +9,7 @@
 #include "record/kinds.h"
 #include "verbs.h"
 
-/* A recording verb, whole: from its command line to its exit status (exit_codes.h). */
+/* Runs a recording verb, from its command line to its exit status (exit_codes.h). */
 int record_main(const struct verb_spec *verb, int argc, char **argv);
 
 #endif

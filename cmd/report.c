@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cprof report: what a profile says, on the terminal. */
+/* Implements cprof report: the contents of a profile, on the terminal. */
 #include <errno.h>
 #include <stdio.h>
 
@@ -71,7 +71,7 @@ const struct verb_spec verb_report = {
 	.name = "report",
 	.group = VERBS_READING,
 	.bit = VERB_REPORT,
-	.summary = "what a profile says: top functions, callers, sources, stacks",
+	.summary = "the contents of a profile: top functions, callers, sources, stacks",
 	.synopsis = "FILE [--tree | --peek FUNC | --list FUNC | --traces] [OPTIONS]",
 	.examples = "  cprof report p.pb.gz                    the top functions\n"
 		    "  cprof report p.pb.gz --cum --focus ssl  by cum, of stacks through ssl\n"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Profiles that cannot be written where they should go: see rescue.h. */
+/* Saves profiles that cannot be written to their destination: see rescue.h. */
 #include "rescue.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 
 #include "format/format.h"
 
-/* At random, so that no file of that name is there. */
+/* The number is random, so that no file of that name exists. */
 static u64 random_number(void)
 {
 	u64 number = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The closing summary: see summary.h. */
+/* Prints the closing summary: see summary.h. */
 #include "summary.h"
 
 #include <stdio.h>
@@ -114,7 +114,7 @@ void summary_print(struct terminal *t, const struct summary *sum)
 	print_merged(t, &s->merged);
 	print_left_out(t, n);
 	print_gaps(t, &s->gaps);
-	/* What was cut, or is worth saying of the kind, matters more than what could be named better. */
+	/* What was cut, or what the kind reports, matters more than a hint for better names. */
 	if (!print_cuts(t, s) && !sum->kind->text.len && n->note[0])
 		terminal_note(t, "cprof: %s", n->note);
 	print_cost(t, s, &n->cost);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The closing summary: what was sampled, what was lost and why, what cprof itself cost. */
+/* Prints the closing summary: what was sampled, what was lost and why, and the cost of cprof
+ * itself. */
 #ifndef CPROF_CMD_SUMMARY_H
 #define CPROF_CMD_SUMMARY_H
 
@@ -11,18 +12,18 @@
 struct summary {
 	const struct collect_stats *stats;
 	const struct symbolize_stats *names;
-	const struct lines *kind; /* what is to be said of this kind alone */
+	const struct lines *kind; /* what only this kind reports */
 	u64 elapsed_ns;
-	u32 frequency; /* 0: not sampled at a rate */
+	u32 frequency; /* 0 if it was not sampled at a rate */
 };
 
-/* Two lines on stderr, and one for each thing that is worth knowing. */
+/* Prints two lines on stderr, and one for each thing that is worth knowing. */
 void summary_print(struct terminal *t, const struct summary *s);
 
-/* One line for each file that did not answer, at most four lines; none when all did. */
+/* Prints one line for each file that did not answer, at most four; none if all did. */
 void summary_unanswered(struct terminal *t, const struct readers_unanswered *u);
 
-/* One line that says which parts of files were not read; none when all were. */
+/* Prints one line that says which parts of files were not read; none if all were. */
 void summary_left_out(struct terminal *t, const struct left_out *l);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lines on stderr: see terminal.h. */
+/* Prints lines on stderr: see terminal.h. */
 #include "terminal.h"
 
 #include <stdarg.h>
@@ -24,7 +24,7 @@ static void print_line(struct terminal *t, const char *color, const char *prefix
 	char text[2048];
 
 	text_vprint(text, sizeof(text), fmt, ap);
-	/* Threads of a collector have something to say, too. */
+	/* Threads of a collector may print as well. */
 	flockfile(stderr);
 	terminal_progress_end(t);
 	if (!t->err_color)
@@ -101,7 +101,7 @@ void terminal_error(struct terminal *t, const char *fmt, ...)
 void terminal_failed(struct terminal *t, const struct error *err, int code)
 {
 	terminal_progress_end(t);
-	/* It has been escaped already, and its newlines are ours. */
+	/* It has already been escaped, and its newlines are ours. */
 	fprintf(stderr, "%scprof: %s%s\n", t->err_color ? RED : "", t->err_color ? PLAIN : "",
 		err->text[0] ? err->text : error_reason(code));
 }
@@ -133,7 +133,7 @@ void terminal_progress(struct terminal *t, const char *fmt, ...)
 	va_start(ap, fmt);
 	text_vprint(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	/* A line that wraps could not be wiped. */
+	/* A line that wraps could not be erased. */
 	if (width && strlen(text) >= width)
 		text[utf8_whole(text, width - 1)] = '\0';
 	flockfile(stderr);

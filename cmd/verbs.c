@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The verbs by name: see verbs.h. */
+/* Finds verbs by name: see verbs.h. */
 #include "verbs.h"
 
 #include <string.h>

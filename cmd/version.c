@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cprof --version: what was built, with what, and what this kernel offers. */
+/* Implements cprof --version: what was built, with what, and what this kernel offers. */
 #include <bpf/libbpf.h>
 #include <elfutils/libdw.h>
 #include <elfutils/version.h>

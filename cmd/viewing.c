@@ -91,7 +91,7 @@ int viewing_write(const struct options *o, const struct profile *p, const struct
 	int code;
 
 	if (!o->output && t->out_tty && (f == &format_pprof || f == &format_html)) {
-		terminal_error(t, "%s is nothing to read on a terminal: give -o FILE%s", f->name,
+		terminal_error(t, "%s cannot be shown on a terminal: give -o FILE%s", f->name,
 			       f->suffix);
 		return CPROF_EXIT_USAGE;
 	}

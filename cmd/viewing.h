@@ -7,20 +7,21 @@
 #include "options.h"
 #include "terminal.h"
 
-/* Reads file number `i` of the command line; NULL after it said why not. */
+/* Reads file number `i` of the command line; NULL after it has printed the reason. */
 struct profile *viewing_load(const struct options *o, size_t i, struct terminal *t);
 
-/* Takes out of the profile what --focus and its like leave out; an enum cprof_exit. */
+/* Removes from the profile what --focus and similar options leave out; returns an enum
+ * cprof_exit. */
 int viewing_filter(const struct options *o, struct profile *p, struct terminal *t);
 
-/* Writes as -o and -f say, beside a base (NULL: none); an enum cprof_exit. */
+/* Writes as -o and -f say, with a base to compare with (or NULL); returns an enum cprof_exit. */
 int viewing_write(const struct options *o, const struct profile *p, const struct profile *base,
 		  struct terminal *t);
 
-/* Standard output as a sink. */
+/* Returns the standard output as a sink. */
 struct sink viewing_stdout(void);
 
-/* Prints the error, unless the reader of our output has left; an enum cprof_exit. */
+/* Prints the error, unless the reader of our output has left; returns an enum cprof_exit. */
 int viewing_failed(struct terminal *t, int code, const struct error *err);
 
 #endif

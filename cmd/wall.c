@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cprof wall: running, runnable and blocked time in one profile. */
+/* Implements cprof wall: running, runnable and blocked time in one profile. */
 #include "record.h"
 
 const struct verb_spec verb_wall = {
