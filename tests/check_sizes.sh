@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# A function can be seen whole (60 lines at most), and a file has one job (600 lines at most). What is
-# generated is left out, and so is what is listed here as to be split.
+# Checks that a function can be seen as a whole (60 lines at most), and that a file has one job (600
+# lines at most). Generated files are left out, and so are those that are listed here to be split.
 set -eu
 cd "$(dirname "$0")/.."
 

@@ -95,6 +95,9 @@ lint: lint-format lint-shell lint-js lint-floors lint-arch lint-sizes lint-tidy
 lint-format:
 	$(say) LINT clang-format
 	$(Q)clang-format --dry-run -Werror $(filter-out bpf/vmlinux_min.h,$(LINT_C))
+lint-comments:
+	$(say) LINT comments
+	$(Q)tests/check_comments.sh
 lint-shell:
 	$(say) LINT shellcheck
 	$(Q)shellcheck -x $(LINT_SH)
