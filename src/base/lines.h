@@ -10,7 +10,7 @@ struct lines {
 	VEC(char *) text; /* each without a newline */
 };
 
-/* Appends a line, escaped as an error's text is. A line that finds no memory is left out. */
+/* Appends a line, escaped like the text of an error. Without memory the line is left out. */
 void lines_add(struct lines *l, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void lines_release(struct lines *l);
 

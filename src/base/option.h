@@ -50,10 +50,11 @@ struct option_row {
 	 * it, which may be "". NULL ends the list.
 	 */
 	const char *(*value_at)(u32 index, const char **summary);
-	const char *values_title; /* stands above that list in help; NULL if help leaves it out */
+	/* printed above that list in help; NULL if help leaves the list out */
+	const char *values_title;
 };
 
-/* The end of a row: which member of `struct_` it sets, and from what. */
+/* The end of a row says which member of `struct_` it sets, and from what. */
 #define ROW_MEMBER(type_, struct_, member_) \
 	.type = OPTION_##type_, .offset = offsetof(struct_, member_)
 #define ROW_TEXT(struct_, member_, needs_) \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ids as indexes: see pprof_ids.h. */
+/* Converts ids to indexes: see pprof_ids.h. */
 #include "format/pprof_ids.h"
 
 #include <errno.h>

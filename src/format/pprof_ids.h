@@ -17,7 +17,7 @@ struct id_map {
 
 /* Gives the next index to an id; there may be `max` of them. `what` is for messages: "mapping". */
 int id_map_add(struct id_map *m, u64 id, u32 max, const char *what, struct error *err) MUST_CHECK;
-/* Once all are known: makes them ready to be found. Fails when two are the same. */
+/* Call it once all are known; it makes them ready to be looked up. It fails if two are the same. */
 int id_map_build(struct id_map *m, const char *what, struct error *err) MUST_CHECK;
 void id_map_release(struct id_map *m);
 /* For ids that are too large for an array. */

@@ -46,7 +46,7 @@ struct pprof_reader {
 
 /* Sets the profile's number of the file's string, which is interned when it is first needed. */
 int pprof_string(struct pprof_reader *r, u64 index, string_id *out) MUST_CHECK;
-/* Once all tables have been read (pprof_samples.c). */
+/* Call it once all tables have been read (pprof_samples.c). */
 int pprof_read_samples(struct pprof_reader *r) MUST_CHECK;
 
 #endif

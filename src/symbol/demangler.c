@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sorts names by what they may cost, and has a process for the costly ones: see demangler.h. */
+/* Sorts names by what they may cost, and uses a process for the costly ones: see demangler.h. */
 #include "symbol/demangler.h"
 
 #include <ctype.h>
@@ -69,8 +69,8 @@ static bool has_packs(const char *raw)
 }
 
 /*
- * Identifiers in Punycode ("u5caf_5sa", Rust RFC 2603) are decoded in memory that libiberty loses when the name
- * turns out to be broken or too long.
+ * Returns whether the name has identifiers in Punycode ("u5caf_5sa", Rust RFC 2603). libiberty
+ * decodes them in memory that it leaks when the name is malformed or too long.
  */
 static bool has_punycode(const char *raw)
 {
@@ -95,14 +95,14 @@ bool demangler_is_costly(const char *raw)
 
 /* ---- the process ----------------------------------------------------------------------------- */
 
-/* A request is a name; the answer a byte, 1 if a name to show follows. */
+/* A request is a name, and the answer is a byte, which is 1 if a name to show follows. */
 static void serve(void *arg, int sock)
 {
 	char raw[DEMANGLE_MAX_INPUT + 1], answer[1 + DEMANGLE_MAX_OUTPUT];
 	ssize_t len;
 
 	(void)arg;
-	/* libiberty ends the process if it gets no memory. */
+	/* libiberty ends the process when an allocation fails. */
 	helper_process_limit_memory(MEMORY_MAX);
 	while ((len = recv(sock, raw, sizeof(raw) - 1, 0)) > 0) {
 		char *shown;

@@ -2,9 +2,9 @@
 /*
  * Demangles names that anybody may have made up. A hundred bytes can keep libiberty busy for years,
  * or make it fill the memory: names refer back to their own parts, so each reference may double the
- * work, and D's grammar is tried in two ways at each level. There is no way to stop libiberty in
- * the middle of that. A name that could do so is therefore demangled by a forked process, which is
- * ended when it takes too long; all others, which are most, need no process.
+ * work, and D's grammar is tried in two ways at each level. libiberty cannot be stopped in the
+ * middle of that. So a forked process demangles a name that could do so, and is ended if it takes
+ * too long. Most names need no process.
  */
 #ifndef CPROF_SYMBOL_DEMANGLER_H
 #define CPROF_SYMBOL_DEMANGLER_H
@@ -26,7 +26,7 @@ char *demangler_name(struct demangler *d, const char *raw, bool *gave_up) MUST_C
 /* Ends the process. Another one is forked when it is needed. */
 struct helper_cost demangler_end(struct demangler *d);
 
-/* Whether a name is left to the process. */
+/* Returns whether a name is left to the process. */
 bool demangler_is_costly(const char *raw);
 
 #endif

@@ -166,7 +166,7 @@ static bool lookup_prefixed(const char *const *known, size_t n, const char *name
 	return false;
 }
 
-/* je_malloc; not mi_zalloc, whose kind is malloc's. */
+/* Recognizes je_malloc, but not mi_zalloc, whose kind is that of malloc. */
 static bool is_malloc_of_prefix(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
@@ -382,8 +382,8 @@ static void drop_aliases(struct search *s)
 }
 
 /*
- * Returns whether the program's own malloc calls je_malloc, say, which is in the same file. Nothing
- * is known of that malloc, though the allocator is.
+ * Returns whether the program's own malloc calls a function such as je_malloc in the same file.
+ * Nothing is known about that malloc, although the allocator is known.
  */
 static bool wraps_an_allocator(const struct search *s)
 {

@@ -42,8 +42,8 @@ struct walk_copy {
 	u64 thread_pointer; /* fs base; 0 if unknown, as in samples of perf */
 };
 
-/* The number under which the stack in `st` is known: that of a stack with JIT code is its process'
- * own. */
+/* Returns the number under which the stack in `st` is known. A stack with JIT code has its own
+ * number in each process. */
 u64 walk_number(const struct stack_walk *st, struct global_pid tgid);
 
 /* Empties `st`, so that kernel frames can be pushed and registers set. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as a linkage name: what comes out is bounded, and it comes soon, unless the name counts
- * as one that is left to a process.
+ * Demangles any bytes as a linkage name. The output is bounded, and it comes soon, unless the name
+ * counts as one that is left to a process.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * heap_above N [switch]: an allocator of the program's own, by the names of C's, that signal
- * handlers may use, and a thread whose signal stack lies above its own stack. Its handler
- * interrupts malloc and calls it. With "switch" malloc itself goes to another stack above, and
- * calls malloc there. Built with -DKNOWN it has the name of an allocator that does neither.
+ * heap_above N [switch] has its own allocator with C's names, which signal handlers may use, and a
+ * thread whose signal stack is above its own stack. The handler interrupts malloc and calls it.
+ * With "switch" malloc itself switches to another stack above, and calls malloc there. Built with
+ * -DKNOWN it has the name of an allocator that does neither.
  */
 #include "heap_truth.h"
 

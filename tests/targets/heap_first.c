@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * heap_first LIBRARY N: opens a library that nobody has seen before and allocates N blocks through it at once, before
- * a profiler can have read the file.
+ * heap_first LIBRARY N opens a library that was never mapped before and allocates N blocks through
+ * it at once, before a profiler can have read the file.
  */
 #include "heap_truth.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// heap_throws N: an allocator of the program's own, by the names of C's, whose malloc throws now
-// and then, and calloc ends in memset. Built with -DWRAPS, the malloc calls that of an allocator
-// with a known name, which is in the same file. The truth is what came back.
+// heap_throws N has its own allocator with C's names, whose malloc throws now and then, and whose
+// calloc ends in memset. Built with -DWRAPS, the malloc calls that of an allocator with a known
+// name, which is in the same file. The truth counts the calls that returned.
 #include "heap_truth.h"
 
 struct full {

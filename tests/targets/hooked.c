@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hooked HOW: a process whose code in memory is not what its files hold, or whose mappings come and
- * go. "jump": it has put jumps to its own functions over the beginnings of malloc, free and
+ * hooked HOW is a process whose code in memory differs from its files, or whose mappings appear and
+ * disappear. "jump": it has put jumps to its own functions over the beginnings of malloc, free and
  * pthread_mutex_lock, as hooking libraries and live patches do, and calls them all the time.
  * "maps": a thread maps the C library's code again and again, below the first mapping. On SIGTERM
- * it tells how many calls there were, and how many of them arrived.
+ * it prints how many calls there were, and how many of them arrived.
  */
 #include "target.h"
 
@@ -66,7 +66,7 @@ static void *map(void *path)
 	return NULL;
 }
 
-/* Through pointers, so that the compiler cannot know what is called. */
+/* The calls go through pointers, so the compiler cannot know what is called. */
 static void *(*volatile get)(size_t) = malloc;
 static void (*volatile put)(void *) = free;
 static int (*volatile take)(pthread_mutex_t *) = pthread_mutex_lock;

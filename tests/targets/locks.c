@@ -351,7 +351,7 @@ static void init_pi(void)
 	pthread_mutex_init(&pi_lock, &attr);
 }
 
-/* Those that the first thread waits for. */
+/* The first thread waits for these. */
 static void start_others(const char *mode)
 {
 	if (!strcmp(mode, "mutex") || !strcmp(mode, "timed"))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* relocated: allocates in a library with text relocations, and is done. */
+/* relocated allocates in a library with text relocations, and ends. */
 #include "target.h"
 
 int main(void)

@@ -91,7 +91,7 @@ EXPORTED void *shape_delegates(std::size_t size)
 	return p;
 }
 
-// It fills its block at its end, by a jump: memset returns what it is given.
+// It fills its block at its end, by a jump; memset returns its argument.
 EXPORTED void *shape_zeroed(std::size_t size)
 {
 	if (size > 1ul << 40)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A library with an allocator whose code the dynamic linker changes when it loads it: the addresses
- * in it are put in as text relocations (-mcmodel=large without -fPIC, -z notext).
+ * A library with an allocator whose code the dynamic linker changes when it loads it. The addresses
+ * in it are text relocations (-mcmodel=large without -fPIC, -z notext).
  */
 #include <stddef.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Programs and their tables: see rows_fixture.h. */
+/* Provides programs and their tables: see rows_fixture.h. */
 #include "rows_fixture.h"
 
 #include <fcntl.h>

@@ -14,13 +14,13 @@ struct rows_module {
 	struct rows *rows;
 };
 
-/* Skips the case when there is no such file. */
+/* Skips the case if there is no such file. */
 struct rows_module rows_module_open(const char *path);
-/* Writes `source` to a file `name` in the fixture's folder, and opens the `t` that `command` makes
- * of it. */
+/* Writes `source` to a file `name` in the fixture's directory, and opens the `t` that `command`
+ * makes from it. */
 struct rows_module rows_module_build(const char *name, const char *source, const char *command);
 void rows_module_close(struct rows_module *m);
-/* What the kernel relies on. */
+/* Checks what the kernel relies on. */
 void rows_check_layout(const struct rows *r);
 
 #endif

@@ -81,7 +81,7 @@ TEST(code_check, finds_changed_code)
 	CHECK(!unchanged(&m, 4000, 5001));
 	CHECK(unchanged(&m, 0, 5000));
 	CHECK(unchanged(&m, 5001, PAGES * PAGE));
-	/* What lies behind the mapping is not there to be changed. */
+	/* What is after the mapping cannot be changed. */
 	CHECK(unchanged(&m, 8000, 1000000));
 	change(&m, 5000, 0x90);
 	CHECK(unchanged(&m, 0, PAGES * PAGE));

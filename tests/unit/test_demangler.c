@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names that would keep libiberty busy for ever, or make it fill the memory. */
+/* Names that would keep libiberty busy forever, or make it fill the memory. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +54,7 @@ static void write_tuples(char *out, size_t size, int levels)
 	snprintf(out + len, size - len, "Zv");
 }
 
-/* Each "F" may go on the class before it, or begin a type of its own. */
+/* Each "F" may continue the class before it, or begin another type. */
 static void write_choices(char *out, size_t size, int levels)
 {
 	size_t len = (size_t)snprintf(out, size, "_D1a1fF");
@@ -120,7 +120,7 @@ TEST(demangler, endless_names_are_given_up)
 	check_given_up(d, raw);
 	write_choices(raw, sizeof(raw), 100);
 	check_given_up(d, raw);
-	/* The next ones come to their names. */
+	/* The following names are demangled. */
 	write_pack(raw, sizeof(raw), 6);
 	check_same(d, raw);
 	demangler_free(d);

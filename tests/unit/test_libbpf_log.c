@@ -97,7 +97,7 @@ TEST(libbpf_log, listeners_of_a_thread_are_nested)
 	between = libbpf_log_begin(&second);
 	say(LIBBPF_INFO, "%s", "to the second\n");
 	libbpf_log_end(between);
-	features_probe(&f); /* what libbpf says of it is for nobody */
+	features_probe(&f); /* what libbpf says about it must not be logged */
 	say(LIBBPF_INFO, "%s", "to the first\n");
 	libbpf_log_end(before);
 	say(LIBBPF_INFO, "%s", "to nobody\n");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whoever passes the barrier finds no program running that began before. */
+/* After the barrier, no program is running that began before it. */
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <linux/bpf.h>
@@ -35,7 +35,7 @@ struct seen { /* the value of the map that the program writes to */
 		MOV(BPF_REG_2, COPIED), MOVE(BPF_REG_3, BPF_REG_1),                \
 		CALL(BPF_FUNC_probe_read_kernel)
 
-/* Says that it has begun, copies for a while, and says that it has ended. */
+/* Reports that it has begun, copies for a while, and reports that it has ended. */
 static int load_slow_program(int map)
 {
 	const struct bpf_insn insns[] = {

@@ -312,7 +312,7 @@ TEST(tables, without_bpf_the_pool_is_plain_memory)
 	release(&rows);
 }
 
-/* A number that has the same slot is another module, whose table comes in its place. */
+/* A number with the same slot is another module, whose table takes its place. */
 TEST(tables, a_slot_goes_to_the_next_module)
 {
 	struct rows first = numbered_rows(1, 2, 10), second = numbered_rows(2, 1, 999);
@@ -341,8 +341,8 @@ TEST(tables, a_slot_goes_to_the_next_module)
 	release(&second);
 }
 
-/* Modules come and go, of all sizes, in any order: the pool grows no further than to what is loaded
- * at once. */
+/* Modules of all sizes are loaded and unloaded in any order, and the pool grows no further than
+ * what is loaded at once needs. */
 TEST(tables, pages_are_used_again)
 {
 	enum { AT_ONCE = 24, ROUNDS = 3000, PAGES_MAX = 60 };
@@ -380,7 +380,7 @@ TEST(tables, pages_are_used_again)
 	teardown(&f);
 }
 
-/* What finds no room leaves the pool as it was, however often it is tried. */
+/* A table that does not fit leaves the pool as it was, however often it is tried. */
 TEST(tables, a_load_that_fails_takes_nothing)
 {
 	struct rows large = numbered_rows(1, 2 * TABLE_CHUNK_PAGES, 3),
