@@ -49,7 +49,7 @@ DATADIR ?= $(PREFIX)/share
 LIBDIR ?= $(PREFIX)/lib/cprof
 INSTALL ?= install
 
-# The overview names each recording verb as that verb's own page does.
+# The overview describes each recording verb with the NAME line of that verb's own page.
 RECORDING := $(patsubst cmd/%.c,%,$(shell grep -l 'kind = &kind_' cmd/*.c))
 
 $(O)/man/cprof.1: man/cprof.1 $(wildcard man/cprof-*.1 cmd/*.c)

@@ -89,7 +89,7 @@ struct {
 	__type(value, struct modules_state);
 } module_states SEC(".maps");
 
-/* What user space says of all modules; NULL only for the verifier. */
+/* Returns the state that user space sets for all modules. It is NULL only for the verifier. */
 static __always_inline const struct modules_state *modules_state(void)
 {
 	u32 zero = 0;

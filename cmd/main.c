@@ -57,8 +57,8 @@ static int run_plain(const struct verb_spec *verb, int argc, char **argv)
 }
 
 /*
- * Whoever sets capabilities on the program lets its users record, and not read every file as a
- * profile or as a source.
+ * Drops capabilities that the program file has. Whoever sets them lets users record, but does not
+ * let them read every file as a profile or as source code.
  */
 static bool drop_rights(const struct verb_spec *verb)
 {

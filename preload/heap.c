@@ -31,9 +31,10 @@ void real_on_static_block(const void *p)
 }
 
 /*
- * Whether valgrind runs this process. It translates the code that it reads, and would take the breakpoints of
- * probes for the program's own. This is its request RUNNING_ON_VALGRIND (valgrind.h): instructions that do
- * nothing, which it knows; rax points at the request and its arguments, rdx gets the answer.
+ * Returns whether valgrind runs this process. Valgrind translates the code that it reads, so it
+ * would take the breakpoints of probes for the program's own. This is its request
+ * RUNNING_ON_VALGRIND (valgrind.h), a sequence of instructions without effect that it recognizes.
+ * rax points to the request and its arguments, and rdx receives the result.
  */
 static int is_on_valgrind(void)
 {

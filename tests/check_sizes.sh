@@ -15,7 +15,7 @@ while read -r file; do
 	fi
 done < <(find src cmd bpf preload tests -name '*.[ch]' -not -name 'vmlinux*')
 
-# A body stands between braces of their own at the margin; the name is in the lines before.
+# The braces of a body are in the first column, and the name is in the lines before.
 while IFS=: read -r file line name lines; do
 	[ -z "${later[$file:$name]:-}" ] || continue
 	echo "$file:$line: $name() has $lines lines, of at most 60"

@@ -36,7 +36,7 @@ enum budget_end {
 	BUDGET_BYTES,
 	BUDGET_TIME,
 	BUDGET_STOPPED, /* The caller stopped the work. */
-	BUDGET_CLOSED, /* It was not there any more when it was to be read. */
+	BUDGET_CLOSED, /* The file had been closed before it was to be read. */
 	BUDGET_FAILED, /* A library crashed on the file, or gave up because memory ran out. */
 	BUDGET_ENDS,
 };

@@ -56,6 +56,7 @@ int invoker_drop_capabilities(void)
 		return 0;
 	if (syscall(SYS_capset, &head, none))
 		return -errno;
-	/* Until now /proc/self belonged to root (proc(5)), as this process knew what its user may not. */
+	/* Until now /proc/self belonged to root (proc(5)), because this process could read what its
+	 * user may not. */
 	return prctl(PR_SET_DUMPABLE, 1) ? -errno : 0;
 }

@@ -15,12 +15,13 @@ uid_t invoker_uid(void);
  * invoker. */
 bool invoker_trusts(uid_t owner);
 
-/* Returns whether the program file's owner or group, by its set-user-ID bits, is who cprof acts as. */
+/* Returns whether cprof acts as the owner or group of its program file, because of the set-user-ID
+ * or set-group-ID bit. */
 bool invoker_is_set_id(void);
 
 /*
- * Gives up the capabilities that the program file has, if any, for all that this process does from
- * now on. It must have no other threads. Returns 0 or a negative errno.
+ * Drops the capabilities of the program file, if it has any, for the rest of this process. The
+ * process must not have other threads. Returns 0 or a negative errno.
  */
 int invoker_drop_capabilities(void) MUST_CHECK;
 

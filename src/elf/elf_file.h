@@ -56,14 +56,14 @@ int elf_file_open_memory(struct bytes image, struct elf_file **out) MUST_CHECK;
 int elf_file_adopt_memory(u8 *image, size_t len, struct elf_file **out) MUST_CHECK;
 void elf_file_free(struct elf_file *f); /* NULL is allowed */
 /*
- * Lets go of what has been read of the file, which is read again when it is asked for. Nothing that was borrowed may
- * be in use any more.
+ * Frees what was read of the file. It is read again when it is needed. Nothing that was borrowed
+ * may be in use any more.
  */
 void elf_file_trim(struct elf_file *f);
 
 /* Returns the budget for reading this file; borrowed. */
 struct budget *elf_file_budget(struct elf_file *f);
-/* The file may cost as much again; what has been left out stays noted. */
+/* Restores the file's budget. What was left out before stays recorded. */
 void elf_file_renew_budget(struct elf_file *f);
 /*
  * Charges the reading of `f`, a separate debug file, to the budget of `payer` from now on. `payer`

@@ -91,7 +91,7 @@ static bool has_allocator(const char *path, struct readers *readers)
 	return found;
 }
 
-/* Its runtime ends a program in which any other library comes first. */
+/* AddressSanitizer's runtime ends a program in which another library comes first. */
 static bool has_sanitizer(char *const *paths)
 {
 	for (; *paths; paths++) {
@@ -118,7 +118,7 @@ static bool is_out_of_reach(const char *command, struct readers *readers)
 	return out;
 }
 
-/* What the command starts may have the sanitizer: it is told not to look which library comes
+/* What the command starts may have the sanitizer, so this tells it not to check which library comes
  * first. */
 static int fill_environment(struct preload *p, u64 rate)
 {

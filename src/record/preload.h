@@ -15,9 +15,9 @@ struct preload {
 };
 
 /*
- * 0; -ENOENT: there is no library beside cprof or below its prefix, -EPERM: there is one, but
- * another user has put it there or could exchange it, -ENOTSUP: `command` would ignore it, being
- * linked statically, or with an allocator of its own, or would not start with it
+ * Returns 0, -ENOENT if there is no library beside cprof or below its prefix, -EPERM if there is
+ * one but another user has put it there or could replace it, or -ENOTSUP if `command` would ignore
+ * it (because it is linked statically or has its own allocator) or would not start with it
  * (AddressSanitizer).
  */
 int preload_init(struct preload *p, const char *command, u64 rate,

@@ -173,7 +173,7 @@ static int start_readers(struct recording *r, struct error *error)
 	return 0;
 }
 
-/* The threads that load files are there for as long as the recording is. */
+/* The threads that load files live as long as the recording does. */
 static int share_store(struct recording *r, struct error *error)
 {
 	const struct module_store_options usual = {.readers = r->collect.readers,
@@ -311,7 +311,7 @@ static int bounded_ms(const struct recording *r, int timeout_ms)
 	return left < (u64)timeout_ms ? (int)left : timeout_ms;
 }
 
-/* The descriptor is readable again when the next step is due. */
+/* Makes the descriptor readable again when the next step is due. */
 static void set_timer(struct recording *r)
 {
 	struct itimerspec next = {.it_value.tv_nsec = bounded_ms(r, RECORDING_STEP_MS) * 1000000l};
@@ -319,7 +319,7 @@ static void set_timer(struct recording *r)
 	if (r->timer < 0)
 		return;
 	if (!next.it_value.tv_nsec)
-		next.it_value.tv_nsec = 1; /* 0 would be never */
+		next.it_value.tv_nsec = 1; /* because 0 would disarm it */
 	timerfd_settime(r->timer, 0, &next, NULL);
 }
 
@@ -377,7 +377,7 @@ int recording_run(struct recording *r, struct error *error)
 	return 0;
 }
 
-/* ---- waiting for it among other things ---- */
+/* ---- waiting for it among other descriptors ---- */
 
 static int watch(struct recording *r, int fd)
 {

@@ -51,12 +51,12 @@ struct recording_options {
 	bool children; /* processes that targets fork belong to the recording */
 	enum recording_mode mode;
 	bool no_inlines;
-	/* Asked in each step, ten times a second at least; true ends the recording. NULL: nobody
-	 * asks. */
+	/* It is called in each step, ten times a second at least. If it returns true, the recording
+	 * ends. It may be NULL. */
 	bool (*stop)(void *arg);
-	/* Called in steps, about twice a second. NULL: nobody wants to know. */
+	/* It is called in steps, about twice a second. It may be NULL. */
 	void (*progress)(void *arg, struct recording *r);
-	void *arg; /* of both */
+	void *arg; /* the argument of both */
 	/*
 	 * Returns true to stop naming the addresses of the profile. NULL if nothing stops it.
 	 * Several threads may call it at once.
@@ -64,7 +64,8 @@ struct recording_options {
 	bool (*stop_naming)(void *arg);
 	void *stop_arg;
 	struct module_store
-		*store; /* of files, for the recordings of one process; NULL: one of its own */
+		/* the files that recordings of one process share; if NULL, it has its own */
+		*store;
 	/* Rates, labels, the kind's own options, the log. recording_new() fills in target, command
 	 * and sampler. */
 	struct collect_options collect;
@@ -78,31 +79,31 @@ void recording_free(struct recording *r);
 
 int recording_start(struct recording *r, struct error *error) MUST_CHECK;
 /*
- * A descriptor to wait for, among others: when it is readable it is time for recording_step(r, 0),
- * which is so ten times a second at least, and when the recording's time is up. Borrowed. A
- * negative errno.
+ * Returns a descriptor to wait for among others. It becomes readable when it is time for
+ * recording_step(r, 0), which is ten times a second at least, and when the recording's time is up.
+ * It is borrowed. Returns a negative errno on failure.
  */
 int recording_fd(struct recording *r) MUST_CHECK;
 /*
- * Waits until something has come in, for at most `timeout_ms` and RECORDING_STEP_MS, and works that
- * off: that takes 50 ms at most, and longer only where stacks are merged to keep within
- * collect.max_memory. 1: the recording is over, as its time is up, or it was stopped, or there is
- * nobody left to record; 0: it goes on. A negative errno: it cannot go on, and what has been
- * recorded so far can be had as ever.
+ * Waits until something has come in, for at most `timeout_ms` and RECORDING_STEP_MS, and processes
+ * it. Processing takes 50 ms at most, and longer only where stacks are merged to stay within
+ * collect.max_memory. Returns 0 while the recording continues. Returns 1 when it is over: its time
+ * is up, or it was stopped, or there is nobody left to record. Returns a negative errno when it
+ * cannot continue; what was recorded so far is still available.
  */
 int recording_step(struct recording *r, int timeout_ms) MUST_CHECK;
 /* What could not be taken in is a gap in recording_stats(). */
 void recording_stop(struct recording *r);
-/* All three in one: starts, steps until it is over, and stops. */
+/* Does all three: it starts, steps until the recording is over, and stops. */
 int recording_run(struct recording *r, struct error *error) MUST_CHECK;
 
 /*
- * From recording_start() until recording_profile(): a profile of everything since the start, or of
- * what has come since the last take. What goes on (a wait, a lock that is held) counts up to now.
- * Takes add up to the profile of the whole: no count is lost between two of them, and none is in
- * both. Of blocks, what was allocated is counted like this; what is in use is what is alive at the
- * moment. Reading takes 5 to 20 ms in the kernel, and its functions are named. After an error the
- * next take has it all. The caller owns the profile.
+ * Call it between recording_start() and recording_profile(). It makes a profile of everything since
+ * the start, or of what came since the last take. Whatever has not ended (a wait, a lock that is
+ * held) counts up to now. Takes add up to the profile of the whole: no count is lost between two of
+ * them, and none is in both. That holds for blocks that were allocated; blocks in use are those
+ * that are alive at the moment. Reading takes 5 to 20 ms in the kernel, plus the time for naming
+ * functions. After an error, the next take has everything. The caller owns the profile.
  */
 int recording_snapshot(struct recording *r, struct profile **out, struct error *error) MUST_CHECK;
 int recording_take(struct recording *r, struct profile **out, struct error *error) MUST_CHECK;

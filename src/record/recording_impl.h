@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How a recording looks inside: for recording.c and recording_profile.c only. */
+/* Declares the inside of a recording, for recording.c and recording_profile.c only. */
 #ifndef CPROF_RECORD_RECORDING_IMPL_H
 #define CPROF_RECORD_RECORDING_IMPL_H
 
@@ -15,14 +15,14 @@ struct recording {
 	struct collect_options collect;
 	struct collector *collector;
 	bool stopped;
-	struct collect_stats stats; /* once there is no collector */
+	struct collect_stats stats; /* set once there is no collector */
 	struct symbolize_stats names;
-	struct gaps gaps; /* beside those of the collector */
+	struct gaps gaps; /* in addition to those of the collector */
 	struct lines summary; /* of the kind */
 	u64 wall_start_ns, start_ns, elapsed_ns;
-	u64 taken_ns; /* of `elapsed_ns`: where the last take ended */
-	u64 progress_ns; /* of `elapsed_ns`: when progress was told last */
-	int events, timer; /* epoll and timerfd, once they are asked for; else -1 */
+	u64 taken_ns; /* the part of `elapsed_ns` at which the last take ended */
+	u64 progress_ns; /* the part of `elapsed_ns` at which progress was last reported */
+	int events, timer; /* epoll and timerfd, once they are needed; else -1 */
 };
 
 /* Sets elapsed_ns, until recording_stop(). */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The profiles of a recording: see recording.h. */
+/* Makes the profiles of a recording: see recording.h. */
 #include <errno.h>
 #include <sys/utsname.h>
 
@@ -37,7 +37,8 @@ static int add_comments(const struct recording *r, const struct collect_stats *s
 	losses_gaps(&s->gaps, gaps, sizeof(gaps));
 	if (!err && gaps[0])
 		err = profile_add_comment(p, "incomplete: %s", gaps);
-	/* Of all CPUs, whoever ran: their time is in the profile, with the tick that came next. */
+	/* These are of all CPUs, whatever was running. Their time is in the profile with the next
+	 * tick. */
 	if (!err && s->late)
 		err = profile_add_comment(p, "late ticks: %llu of %llu",
 					  (unsigned long long)s->late,
@@ -65,7 +66,7 @@ static void name_profile(struct recording *r, struct profile *p)
 		gaps_note(&r->gaps, GAP_DETAILS, kind->refine(p, r->collect.own));
 }
 
-/* Where the profile finds no memory, the stacks must do with less: they hold most of it. */
+/* If the profile finds no memory, the stacks are reduced, because they hold most of it. */
 static int read_profile(struct recording *r, enum collect_range range, struct profile **out,
 			struct error *error)
 {
@@ -87,7 +88,7 @@ static int read_profile(struct recording *r, enum collect_range range, struct pr
 	return err ? error_set(error, err, "cannot build the profile: %s", error_reason(err)) : 0;
 }
 
-/* What the kind has to say that the profile does not hold. */
+/* The kind adds what the profile does not contain. */
 static void tell(struct recording *r, const struct profile *p)
 {
 	const struct collector_ops *ops = r->collector->ops;
@@ -128,7 +129,7 @@ static int make_profile(struct recording *r, enum collect_range range, struct pr
 	recording_stats(r, &r->stats); /* reading told more */
 	if (!err && range == COLLECT_WHOLE)
 		tell(r, *out);
-	/* The profile is what matters, whatever it says of itself. */
+	/* The profile is what matters, whatever its comments say. */
 	if (!err)
 		(void)!add_comments(r, &r->stats, *out);
 	if (!err)

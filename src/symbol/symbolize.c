@@ -446,7 +446,7 @@ static int name_module(struct namer *nm, struct place *places, size_t n)
 
 	budget_init(&nm->own_budget, 0);
 	budget_watch(&nm->own_budget, &watch);
-	/* Other recordings may have had names from this file before. */
+	/* Other recordings may have read names from this file before. */
 	if (b.module->elf)
 		elf_file_renew_budget(b.module->elf);
 	b.budget = b.module->elf ? elf_file_budget(b.module->elf) : &nm->own_budget;

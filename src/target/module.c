@@ -73,7 +73,7 @@ static int module_read_elf(struct module *m, const struct map_entry *e)
 		set_elf(m, elf);
 	if (!is_not_elf(result))
 		return result;
-	/* Looking for ELF has closed it. */
+	/* The attempt to read it as ELF has closed it. */
 	return mapped_file_open(m->tgid, &m->root, e, &m->plain);
 }
 
@@ -107,7 +107,7 @@ int module_open_entry(struct readers *readers, pid_t tgid, const struct map_entr
 
 void module_reopen(struct module *m)
 {
-	/* No mapping is ever at 0-0, so that our own map_files cannot answer. */
+	/* No mapping is ever at 0-0, so our own map_files cannot match. */
 	const struct map_entry e = {.inode = m->inode,
 				    .dev_major = m->dev_major,
 				    .dev_minor = m->dev_minor,

@@ -32,7 +32,8 @@ struct module {
 	struct inner_pid inner;
 	struct target_root root; /* root of that process, for debug files and perf maps */
 	struct elf_file *elf; /* NULL for KERNEL, JIT, NONE and files that are not ELF */
-	/* A file that is not ELF, kept open: its inode must not become another file's meanwhile. */
+	/* A file that is not ELF stays open, because its inode must not be reused for another file
+	 * meanwhile. */
 	struct input_file plain;
 	struct build_id build_id;
 	/* one of the places where it is mapped, for the profile's mapping table */
@@ -60,8 +61,8 @@ int module_open_file(struct readers *readers, const char *path, struct module **
 int module_new_special(enum module_kind kind, struct readers *readers, pid_t tgid,
 		       struct module **out) MUST_CHECK; /* opens our own vdso, from memory */
 /*
- * Opens the ELF file of a closed module again if it still lies at its path below our own root: device, inode and
- * build id must be the same. Else the module stays as it is.
+ * Opens the ELF file of a closed module again if it is still at its path below our own root. Its
+ * device, inode and build id must be the same. Else the module stays as it is.
  */
 void module_reopen(struct module *m);
 void module_free(struct module *m);

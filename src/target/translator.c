@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Knows translators by the names of their files: see translator.h. */
+/* Recognizes translators by the names of their files: see translator.h. */
 #include "target/translator.h"
 
 #include <errno.h>
 #include <string.h>
 
-/* How the names of commands begin. */
+/* These are prefixes of the names of commands. */
 static const char *const commands[] = {"valgrind", "qemu-x86_64", "qemu-i386", "drrun",
 				       "box64",    "FEX",         "pin"};
 
-/* How the names of their own files begin, one of which each of their processes maps. */
+/* These are prefixes of the names of their own files. Each of their processes maps one of these. */
 static const char *const files[] = {"valgrind.bin", "qemu-x86_64", "qemu-i386",      "libdynamorio",
 				    "pinbin",       "box64",       "FEXInterpreter", "FEXLoader"};
 
@@ -25,7 +25,7 @@ static const char *base_of(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* Each tool of valgrind is a program of its own: .../valgrind/memcheck-amd64-linux. */
+/* Each tool of valgrind is its own program: .../valgrind/memcheck-amd64-linux. */
 static bool is_valgrind_tool(const char *path)
 {
 	const char *base = base_of(path);
@@ -45,7 +45,7 @@ static const char *translator_of_file(const char *path)
 	return NULL;
 }
 
-/* "pin", but not "ping" */
+/* This accepts "pin", but not "ping". */
 static bool is_command(const char *base, const char *name)
 {
 	size_t len = strlen(name);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Programs that do not let the processor execute the code of the program that they run, but read it and execute
- * a translation: valgrind, qemu-user, DynamoRIO, Pin, box64, FEX. They would read a breakpoint as the
- * program's own, which ends in SIGTRAP, so no probe may be set in them.
+ * Recognizes translators: programs that do not let the processor execute another program's code,
+ * but read it and execute a translation. They are valgrind, qemu-user, DynamoRIO, Pin, box64 and
+ * FEX. They would read a breakpoint as the program's own, which ends in SIGTRAP, so no probe may be
+ * set in them.
  */
 #ifndef CPROF_TARGET_TRANSLATOR_H
 #define CPROF_TARGET_TRANSLATOR_H

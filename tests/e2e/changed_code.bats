@@ -1,11 +1,11 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# Processes whose code in memory is not that of their files: no probe is put into them, and they
-# live.
+# These processes have code in memory that differs from their files: no probe is set in them, and
+# they survive.
 
 load helper
 
-# arrived: the target still does what it did.
+# arrived: waits for the target to do what it did before.
 arrived() {
 	kill -0 "$PID"
 	target_end
@@ -62,7 +62,8 @@ arrived() {
 	[ "$(truth calls)" -gt 0 ]
 }
 
-# Code that is not executed but read and translated: a probe there would be taken for the program's own.
+# This code is not executed but read and translated, so a probe would be taken for the program's
+# own.
 @test "translated code: no probes by PID, nor in a command" {
 	local verb
 	need_root

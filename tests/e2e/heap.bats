@@ -519,7 +519,7 @@ COMPARED=()
 	exactly heap_cxx 50 limit
 }
 
-# above PROGRAM HOW...: malloc on a stack below another one, on which it is called meanwhile.
+# above PROGRAM HOW...: malloc runs on a stack below another one, on which it is called meanwhile.
 above() {
 	local program=$1
 	shift
@@ -547,7 +547,7 @@ above() {
 	CPROF_UPROBES=multi above heap_above 5000
 }
 
-# Nothing is known of an allocator of the program's own, though its functions have the names of C's.
+# Nothing is known about a program's own allocator, even if its functions have the names of C's.
 @test "heap leaves: a malloc of the program's own for a signal handler whose stack lies above" {
 	above heap_above 20000
 }
@@ -563,10 +563,10 @@ above() {
 	compare heap.pb.gz
 }
 
-# A return probe ends in a system call, which must not go to the target's own handler.
+# A return probe ends in a system call, which must not reach the target's own handler.
 @test "heap leaves: a thread whose system calls go to a handler of its own" {
 	need_root
-	# It is a program of its own, as above.
+	# The program is a copy of its own, as above.
 	cp "$TARGETS/heap_intercepted" "$BATS_TEST_TMPDIR/heap_intercepted"
 	start_ready "$BATS_TEST_TMPDIR/heap_intercepted" 1000
 	heap --rate 1
@@ -725,7 +725,8 @@ replaced() { awk '/^calls 20000 replaced/ { print $4 }' "$1.out"; }
 	compare heap.pb.gz
 }
 
-# AddressSanitizer ends a program in which another library comes first, unless it is told not to look.
+# AddressSanitizer ends a program in which another library comes first, unless it is told not to
+# check.
 @test "heap -- COMMAND: AddressSanitizer, in the command and in what it starts" {
 	need_root
 	[ -x "$TARGETS/heap_leaks-asan" ] || skip "heap_leaks-asan was not built here"

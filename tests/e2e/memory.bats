@@ -138,15 +138,16 @@ ran() {
 	done
 }
 
-# What cprof holds now: files, and kB of memory of its own.
+# held: prints what cprof holds now, as a number of files and as kB of its own memory.
 held() {
 	FILES=$(ls "/proc/$PROFILER/fd" | wc -l)
 	KB=$(awk '/^Rss(Anon|Shmem)/ { n += $2 } END { print n }' "/proc/$PROFILER/status")
 	echo "$FILES files, $KB kB"
 }
 
-# Each is an inode of its own, with samples; PROGRAMS=20000 is the long form (make check-cycles). 32 files may be there
-# and 32 be kept open for their names, of which each is two descriptors: the file and its process' root.
+# Each program is an inode of its own, with samples. PROGRAMS=20000 is the long form (make
+# check-cycles). At most 32 files are loaded, and 32 stay open for their names. Each of these takes
+# two descriptors: the file and its process' root.
 @test "memory: what programs that come and go leave behind is bounded" {
 	local n=${PROGRAMS:-500} files kb
 	target programs "$n" 4 "$PWD"
@@ -161,11 +162,11 @@ held() {
 	held
 	holds "$FILES <= 2 * (32 + 32) + 100"
 	holds "$FILES <= $files + 100"
-	# Each program leaves its stacks and its name: some 10 kB.
+	# Each program leaves its stacks and its name, which take some 10 kB.
 	holds "$KB <= $kb + 4096 + ($n - 100) * 12"
 	profiler_end
 	"$CPROF" convert programs.pb.gz --sample-type samples -f folded -o "$FOLDED"
-	# They all worked for as long, whether they could be named at the end or not.
+	# All of them worked for the same time, whether they could be named at the end or not.
 	holds "$(count '(short_work|\\[program[0-9]+\\])') >= $n * 2"
 	holds "$(grep -o '\[program[0-9]*\]' "$FOLDED" | sort -u | wc -l) >= ($n - 64) * 0.8"
 	holds "$(count 'short_work') > 0"

@@ -1,9 +1,10 @@
 #!/usr/bin/env bats
-# A profile kind is four files (docs/architecture.md): a copy of the tree with one more is built and
-# run.
+# A profile kind is four files (docs/architecture.md), so a copy of the tree with one more is built
+# and run.
 load helper
 
-# The tree as it is, with what is built of it, so that only what the new kind changes is compiled.
+# copy_tree: copies the tree with what is built of it, so that only what the new kind changes is
+# compiled.
 copy_tree() {
 	local built=${BUILD:-$ROOT/build}
 	mkdir -p tree/build
@@ -20,7 +21,7 @@ add_kind() {
 	cp "$from/cprof-yields.1" tree/man/
 }
 
-# sum TYPE: over all stacks.
+# sum TYPE: adds up the values of all stacks.
 sum() { "$CPROF" convert out.pb.gz -f folded --sample-type "$1" | awk '{ n += $NF } END { print n }'; }
 
 @test "new kind: four files make it a verb with options, help, a man page and a profile" {

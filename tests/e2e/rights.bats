@@ -1,9 +1,11 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# A cprof that has more rights than the user who starts it: capabilities of its file, or the set-user-ID bit.
+# These tests run a cprof that has more rights than the user who starts it, by capabilities of its
+# file or by the set-user-ID bit.
 load helper
 
-# privileged_copy: "$DIR/cprof", which has the capabilities that docs/safety.md names for recording.
+# privileged_copy: makes "$DIR/cprof", which has the capabilities that docs/safety.md names for
+# recording.
 privileged_copy() {
 	need_root
 	DIR=$BATS_RUN_TMPDIR/rights-$BATS_TEST_NUMBER
@@ -11,7 +13,8 @@ privileged_copy() {
 	chmod 755 "$BATS_RUN_TMPDIR" "$DIR"
 	cp "$CPROF" "$DIR/cprof"
 	chmod 755 "$DIR/cprof"
-	# capabilities(7), "File capability extended attribute versioning": DAC_READ_SEARCH, SYS_PTRACE, PERFMON, BPF
+	# They are DAC_READ_SEARCH, SYS_PTRACE, PERFMON and BPF, in the format of capabilities(7),
+	# "File capability extended attribute versioning".
 	python3 - "$DIR/cprof" <<-'END' || skip 'no file capabilities here'
 		import os, struct, sys
 		low, high = 1 << 2 | 1 << 19, 1 << 38 - 32 | 1 << 39 - 32

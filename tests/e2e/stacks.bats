@@ -248,8 +248,7 @@ inlined='deep::hot[^;]*;[^;]*first[^;]*;[^;]*second[^;]*;[^;]*third[^;]*;[^;]*in
 	holds "$(percent 'realloc') > 20"
 	at_least 99 'main;grow;.*realloc' 'realloc'
 	whole 99
-	# The trampoline of return probes is no code of a file, and it is left on every way through
-	# it.
+	# The trampoline of return probes is not in a file, and every path through it leaves it.
 	holds "$(count '\\[jit\\]') == 0"
 }
 @test "kernel: its frames above the whole user stack" {

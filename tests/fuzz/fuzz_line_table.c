@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as line number programs, with any strings: the first byte says where the table begins, the next two
- * how long the strings are, which come first. Every row that is found covers its address, and the work stays
- * within the budget.
+ * Reads any bytes as line number programs, with any strings. The first byte says where the table
+ * begins. The next two say how long the strings are, which come first. Every row that is found
+ * covers its address, and the work stays within the budget.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -65,7 +65,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	texts = (size_t)(data[1] | data[2] << 8);
 	if (texts > size - 3)
 		texts = size - 3;
-	/* Blocks of their own, so that a read behind an end is seen. */
+	/* They are blocks of their own, so that a read beyond an end is detected. */
 	copy = malloc(size - 3 - texts + 1);
 	if (!copy)
 		abort();

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * counted MODE: works as it is told and counts what it does. Each byte on stdin is one round of work (blocks, locks, naps
- * or spin, as MODE says). When stdin ends it prints its counts, "NAME N" each, and "done", and keeps still until SIGTERM.
+ * counted MODE does work and counts it. Each byte on stdin starts one round of work (blocks, locks,
+ * naps or spin, according to MODE). At the end of stdin it prints its counts as "NAME N", then
+ * "done", and does nothing until SIGTERM.
  */
 #include "target.h"
 
@@ -10,8 +11,8 @@
 #include <stdatomic.h>
 #include <sys/resource.h>
 
-#define BLOCKS 200 /* a round */
-#define KEPT_OF 10 /* one in so many stays */
+#define BLOCKS 200 /* in a round */
+#define KEPT_OF 10 /* one in so many blocks stays */
 #define ROUNDS_MAX 4096
 #define NAPS 5
 #define SPIN 3000000
@@ -62,7 +63,7 @@ static void nap_us(long us)
 	nanosleep(&ts, NULL);
 }
 
-/* Waits for the lock as often as it is told to. */
+/* Waits for the lock as many times as requested. */
 static void *wait_for_lock(void *arg)
 {
 	waiter_tid = gettid();
@@ -79,7 +80,8 @@ static void *wait_for_lock(void *arg)
 	return arg;
 }
 
-/* Whether the other thread sleeps: between asking and being given the lock there is but one place. */
+/* Returns whether the other thread sleeps. There is only one place where it does, between its
+ * request for the lock and its return with it. */
 static int is_waiting(void)
 {
 	char path[64], text[512], *state;
@@ -108,7 +110,7 @@ static void locks(void)
 	wanted = 1;
 	while (!is_waiting())
 		nap_us(100);
-	nap_us(2000); /* so that it goes on while somebody looks */
+	nap_us(2000); /* so that it runs while a recording looks */
 	pthread_mutex_unlock(&lock);
 	while (!given)
 		nap_us(100);
@@ -126,7 +128,7 @@ static long sleeps(void)
 	return use.ru_nvcsw;
 }
 
-/* A thread that is preempted on its way to sleep may find that its time is up: it has not slept then. */
+/* A thread that is preempted on its way to sleep may find its time over, so it has not slept. */
 static NOINLINE void naps(void)
 {
 	for (int i = 0; i < NAPS; i++) {
@@ -159,7 +161,8 @@ int main(int argc, char **argv)
 	}
 	if (!round)
 		return 2;
-	/* Before anybody looks: the loader has locks of its own, which a new thread takes. */
+	/* This runs before a recording looks, because the loader has locks of its own, which a new
+	 * thread takes. */
 	if (round == locks && pthread_create(&thread, NULL, wait_for_lock, NULL))
 		return 2;
 	target_ready();

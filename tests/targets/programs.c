@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Short programs, each in a file of its own that is gone when it ends: `programs N MS DIR`. At a SIGUSR1 it begins; every
- * hundred it says how many have run, and it says "done" at the end. Each works for MS milliseconds in short_work().
+ * `programs N MS DIR` runs short programs, each in a file of its own that is removed when it ends.
+ * It begins at a SIGUSR1, prints a count after every hundred, and prints "done" at the end. Each
+ * program works for MS milliseconds in short_work().
  */
 #include "target.h"
 

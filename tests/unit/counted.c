@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A program that counts what it does: see counted.h. */
+/* Runs a program that counts what it does: see counted.h. */
 #include "counted.h"
 
 #include <fcntl.h>
@@ -58,7 +58,7 @@ void counted_finish(struct counted *c)
 	int byte;
 
 	close(c->in);
-	byte = fgetc(c->out); /* it prints once it has done everything */
+	byte = fgetc(c->out); /* the program prints it once it has done everything */
 	CHECK(byte != EOF);
 	ungetc(byte, c->out);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/targets/counted.c as a child process: works as it is told, and counts what it does. */
+/* Runs tests/targets/counted.c as a child process, which works on request and counts what it
+ * does. */
 #ifndef CPROF_TESTS_COUNTED_H
 #define CPROF_TESTS_COUNTED_H
 
@@ -8,17 +9,18 @@
 
 struct counted {
 	pid_t pid;
-	int in; /* a byte is a round of work */
+	int in; /* each byte starts a round of work */
 	FILE *out;
-	char text[16]; /* the number, as -p takes it */
+	char text[16]; /* the PID as -p takes it */
 };
 
-/* Skips the test where the program is not built. */
+/* Skips the test if the program is not built. */
 void counted_start(struct counted *c, const char *mode);
 void counted_work(struct counted *c, unsigned rounds);
-/* Waits until all work is done. Nothing is done after it. */
+/* Waits until all work is done. The program does nothing after it. */
 void counted_finish(struct counted *c);
-/* After counted_finish(), in the order in which it prints: "allocs", .. */
+/* Returns a count after counted_finish(). Counts have to be read in the order in which they are
+ * printed: "allocs", .. */
 long long counted_number(struct counted *c, const char *name);
 void counted_end(struct counted *c);
 

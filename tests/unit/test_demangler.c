@@ -101,7 +101,7 @@ TEST(demangler, names_are_those_of_demangle_name)
 	CHECK(demangler_is_costly(raw));
 	check_same(d, raw);
 	check_same(d, "_D1a1fFZv.part.0");
-	/* A piece of memory is lost here. */
+	/* libiberty leaks a piece of memory here. */
 	CHECK(demangler_is_costly("_RINTCu3std0mimemmmmmmB_"));
 	check_same(d, "_RNqCs4fqI2P2rA04_11utf8_identsu30____7hkackfecea1cbdathfdh9hlq6y");
 	demangler_free(d);

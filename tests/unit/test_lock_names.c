@@ -109,7 +109,8 @@ TEST(lock_names, what_is_remembered_is_bounded)
 	for (pid_t i = 0; i < 2 * (pid_t)LOCK_NAMES_PROCESSES_MAX; i++)
 		lock_names_note(names, 900000000 + i);
 	CHECK_INT(lock_names_processes(names), LOCK_NAMES_PROCESSES_MAX);
-	/* Ours has not ended, so it is among them, and it is found after however many others. */
+	/* Our process has not ended, so it is among them, and it is found after however many
+	 * others. */
 	for (u64 i = 0; i < LOCK_NAMES_MAX + 1000; i++)
 		CHECK(!lock_names_find(names, 900000000, i * 8));
 	name = lock_names_find(names, getpid(), (u64)(uintptr_t)&lock_of_the_test);

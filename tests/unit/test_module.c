@@ -207,7 +207,8 @@ TEST(module, file_that_is_no_elf)
 	e = map_file(&v, name);
 	CHECK_INT(module_open_entry(NULL, getpid(), &e, &m), 0);
 	CHECK(!m->elf && !m->build_id.len);
-	/* It stays open, so that its inode, by which the kernel knows it, cannot become another file. */
+	/* The file stays open, so that its inode, by which the kernel knows it, cannot become
+	 * another file. */
 	unlink(name);
 	CHECK(m->plain.fd >= 0);
 	CHECK_INT(fstat(m->plain.fd, &st), 0);
@@ -233,7 +234,7 @@ TEST(module, a_closed_file_is_opened_again_where_it_still_lies)
 		target_root_release(&m->root);
 		m->closed = true;
 		module_reopen(m);
-		/* The second time something else lies there. */
+		/* The second time, something else is at the path. */
 		CHECK_INT(m->elf != NULL, !round);
 		CHECK_INT(m->closed, round);
 		unlink(name);

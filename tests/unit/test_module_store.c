@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files of several recordings: opened once, numbered once, let go when nobody needs them. */
+/* Tests files of several recordings: they are opened once, numbered once, and let go when nobody
+ * needs them. */
 #include "unit.h"
 
 #include <bpf/bpf.h>
@@ -45,7 +46,7 @@ static struct module_store_stats stats_of(struct module_store *s)
 	return stats;
 }
 
-/* The mapping of this program's code, as the kernel's record tells of it. */
+/* This is the mapping of this program's code as the kernel's record describes it. */
 static struct map_entry our_code(map_vec *maps)
 {
 	CHECK_INT(maps_read(getpid(), maps), 0);
@@ -71,7 +72,7 @@ static void record(struct module_store *s, struct module_set *set, pid_t tgid,
 	module_set_record(set, &r);
 }
 
-/* -1: the kernel would ask. */
+/* It is -1 if the kernel would send a request. */
 static int number_seen(struct module_store *s, u64 token)
 {
 	u32 number;
@@ -118,7 +119,7 @@ TEST(module_store, a_stack_asks_once)
 
 	CHECK_INT(module_set_number(set, getpid(), &e), -EAGAIN);
 	CHECK_INT(module_set_number(set, getpid(), &e), -EAGAIN);
-	/* And the kernel, meanwhile. */
+	/* The kernel reports it meanwhile. */
 	record(s, set, getpid(), &e, 42);
 	CHECK(module_set_wait(set));
 	CHECK(module_set_number(set, getpid(), &e) >= MODULE_FIRST_FILE);
@@ -139,7 +140,8 @@ static pid_t dead_process(void)
 	return pid;
 }
 
-/* Of a file that comes and goes with its processes the kernel may ask, but not for each of its samples. */
+/* For a file that appears and disappears with its processes the kernel may send requests, but not
+ * for each of its samples. */
 TEST(module_store, what_is_gone_is_asked_for_less_and_less)
 {
 	struct module_store *s = new_store(NULL);
@@ -167,7 +169,8 @@ TEST(module_store, what_is_gone_is_asked_for_less_and_less)
 	maps_release(&maps);
 }
 
-/* What a user's file system keeps even from root, or what is no file any more, is not tried for a second. */
+/* A file that a user's file system hides even from root, or that is no longer a file, is not tried
+ * again for a second. */
 TEST(module_store, what_cannot_be_opened_is_not_tried_at_each_sample)
 {
 	struct module_store *s = new_store(NULL);
@@ -187,7 +190,8 @@ TEST(module_store, what_cannot_be_opened_is_not_tried_at_each_sample)
 	module_store_free(s);
 }
 
-/* What a recording has told the kernel to wait for must not wait for ever when that recording ends. */
+/* Another recording can load what a recording has told the kernel to wait for, when that recording
+ * ends. */
 TEST(module_store, what_nobody_loads_any_more_is_asked_for_by_the_next)
 {
 	struct module_store *s = new_store(NULL);
@@ -205,7 +209,7 @@ TEST(module_store, what_nobody_loads_any_more_is_asked_for_by_the_next)
 
 #define COPIES_MAX 400
 
-/* Copies of a program, each an inode of its own that only its mapping keeps. */
+/* Holds copies of a program. Each is an inode of its own that only its mapping keeps. */
 struct copies {
 	char dir[40];
 	int n;
@@ -238,7 +242,7 @@ static void copies_path(const struct copies *c, int i, char path[80])
 	snprintf(path, 80, "%s/copy%d", c->dir, i);
 }
 
-/* One more, mapped; its mapping. The path is the caller's. */
+/* Makes and maps one more copy, and returns its mapping. The caller owns the path. */
 static struct map_entry copies_add(struct copies *c, bool keep_name)
 {
 	struct map_entry found = {.path = NULL};
@@ -327,7 +331,7 @@ static void mark_needed(void *arg, struct module_marks *m)
 		module_mark(m, needed->numbers[i]);
 }
 
-/* Until nothing more changes, or so many rounds are over. */
+/* Takes in results until nothing changes, or until so many rounds are over. */
 static void settle(struct module_store *s, struct module_set *set, struct needed *needed, u32 kept)
 {
 	for (int i = 0; i < 200; i++) {
@@ -366,9 +370,10 @@ TEST(module_store, memory_returns_when_files_come_and_go)
 	CHECK(stats_of(s).let_go >= COPIES_MAX - small.max_files);
 	CHECK(stats_of(s).there <= small.max_files);
 	CHECK_INT(stats_of(s).kept, 0);
-	/* Two for each file that is still there: itself, and its process' root. */
+	/* Each file that is still there takes two descriptors: its own, and its process' root. */
 	CHECK(open_files() <= files + 2 * small.max_files);
-	/* Pages of one program, times the files that are there, and the vdso's. */
+	/* These are the pages of one program, times the files that are there, and those of the
+	 * vdso. */
 	pages = stats_of(s).pages;
 	CHECK(pages <= (small.max_files + 1) * 8);
 	CHECK_INT(stats_of(s).chunks, 1);
@@ -377,7 +382,7 @@ TEST(module_store, memory_returns_when_files_come_and_go)
 	copies_end(&c);
 }
 
-/* Samples name their file by its number, whatever has become of its slot. */
+/* Samples refer to their file by its number, whatever its slot is used for now. */
 TEST(module_store, numbers_that_samples_have_stay_those_of_their_files)
 {
 	struct module_store *s = new_store(&small);
@@ -408,7 +413,7 @@ TEST(module_store, numbers_that_samples_have_stay_those_of_their_files)
 		open += m->elf != NULL;
 	}
 	CHECK(open <= small.max_kept + small.max_files);
-	/* Where its name is still there, a file that was closed is opened again for a profile. */
+	/* If its name is still there, a file that was closed is opened again for a profile. */
 	module_set_reading(set, true);
 	for (u32 i = 0; i < ARRAY_LEN(numbers); i++)
 		named += module_set_reopen(set, numbers[i])->elf != NULL;
@@ -423,7 +428,7 @@ TEST(module_store, numbers_that_samples_have_stay_those_of_their_files)
 	copies_end(&c);
 }
 
-/* What is met stays, however many others come. */
+/* A file that is seen stays, however many others come. */
 TEST(module_store, a_file_that_is_met_stays)
 {
 	const struct module_store_options opt = {.max_files = 8, .idle_ms = 700, .grace_ms = 1};
@@ -439,7 +444,7 @@ TEST(module_store, a_file_that_is_met_stays)
 	for (int i = 1; i < 60; i++) {
 		struct module_table mt;
 
-		/* As a program does. */
+		/* This is what a program of the kernel does. */
 		CHECK_INT(bpf_map_lookup_elem(s->maps.tables.modules_fd, &slot, &mt), 0);
 		CHECK_INT(mt.has_table, 1);
 		mt.met = (u32)s->maps.state->epoch;
@@ -458,7 +463,7 @@ TEST(module_store, a_file_that_is_met_stays)
 	copies_end(&c);
 }
 
-/* Roots of processes that have ended are given up before those of processes that run. */
+/* Roots of processes that have ended are closed before those of processes that run. */
 TEST(module_store, roots_of_jit_processes_are_bounded)
 {
 	const struct proc_pid self = pid_to_proc(getpid());
@@ -473,7 +478,7 @@ TEST(module_store, roots_of_jit_processes_are_bounded)
 	CHECK_INT(stats.jit, MODULE_SET_JIT_MAX);
 	CHECK(module_set_jit(set, self)->root.fd >= 0);
 	module_set_stats(set, &stats);
-	CHECK_INT(stats.jit, MODULE_SET_JIT_MAX); /* ours was among them still */
+	CHECK_INT(stats.jit, MODULE_SET_JIT_MAX); /* ours was still among them */
 	module_set_free(set);
 	module_store_free(s);
 }
@@ -522,7 +527,8 @@ TEST(module_store, a_second_recording_opens_and_compiles_nothing)
 	maps_release(&maps);
 }
 
-/* What one takes in, the other hears of, though it had asked, too. */
+/* When one of them takes in a file, the other one is notified, although it had requested it as
+ * well. */
 TEST(module_store, both_that_wait_for_a_file_hear_of_it)
 {
 	struct module_store *s = new_store(NULL);
@@ -570,7 +576,7 @@ static void *read_all(void *arg)
 	return NULL;
 }
 
-/* Threads that place probes read the files that were opened to unwind by, one at a time. */
+/* Threads that place probes read the files that were opened for unwinding, one thread at a time. */
 TEST(module_store, files_are_lent_to_threads)
 {
 	struct module_store *s = new_store(NULL);

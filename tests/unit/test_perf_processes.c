@@ -113,7 +113,7 @@ TEST(perf_processes, end_with_their_last_thread)
 	release(&f);
 }
 
-/* Their exit records were lost. Samples that wait may still need what is known of them, for a while. */
+/* Their exit records were lost. Samples that wait may still need these processes for a while. */
 TEST(perf_processes, whose_end_nobody_told_are_forgotten)
 {
 	const u64 second = 1000000000;
@@ -135,7 +135,7 @@ TEST(perf_processes, whose_end_nobody_told_are_forgotten)
 		CHECK(!perf_processes_find(f.processes, CHILD + 2 * i));
 	CHECK(perf_processes_find(f.processes, (u32)getpid()));
 	CHECK(perf_processes_alive(f.processes));
-	/* A number that is used again is another process. */
+	/* A PID that is used again is another process. */
 	fork_record(&f, CHILD, CHILD, getpid(), getpid());
 	CHECK(perf_processes_find(f.processes, CHILD));
 	release(&f);

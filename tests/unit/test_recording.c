@@ -23,8 +23,8 @@ static struct fake {
 	int reads_without_memory; /* this many reads fail */
 	int longest_ms; /* the longest that a poll was given */
 	u64 began_ns;
-	int pipe[2]; /* what comes in; the first end is the collector's descriptor */
-	enum collect_range read; /* the last one */
+	int pipe[2]; /* the data that comes in; the first end is the collector's descriptor */
+	enum collect_range read; /* the last one that was read */
 	u64 beyond_ms; /* how far polls were allowed to go past the end */
 } fake;
 
@@ -114,7 +114,7 @@ static int fake_new(const struct collect_options *opt, struct collector **out, s
 	return 0;
 }
 
-/* Of this process. */
+/* Returns options for a recording of this process. */
 static struct recording_options options_of(u64 duration_ms)
 {
 	static const struct profile_kind kind = {.name = "fake", .collector_new = fake_new};
@@ -226,12 +226,12 @@ TEST(recording, a_descriptor_says_when_a_step_is_due)
 	fd = recording_fd(r);
 	CHECK(fd >= 0);
 	CHECK_INT(recording_fd(r), fd);
-	/* Something comes in. */
+	/* Data comes in. */
 	CHECK_INT(recording_step(r, 0), 0);
 	CHECK_INT(write(fake.pipe[1], "x", 1), 1);
 	CHECK(is_readable(fd, 0));
 	CHECK_INT(read(fake.pipe[0], &(char){0}, 1), 1);
-	/* Nothing does: it is due all the same, and in time for the end. */
+	/* No data comes in, but the step is due anyway, and the end is in time. */
 	began = now_ms();
 	while (!recording_step(r, 0))
 		CHECK(is_readable(fd, 10000));

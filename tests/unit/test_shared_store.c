@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Recordings of one process on one target, by BPF: what the second one adds. */
+/* Tests recordings of one process on one target by BPF: what the second one adds. */
 #include "unit.h"
 
 #include <errno.h>
@@ -39,7 +39,7 @@ static u64 memory_kb(void)
 	return kb;
 }
 
-/* It works, in its own code and in the C library's. */
+/* The target works in its own code and in that of the C library. */
 static pid_t start_target(void)
 {
 	volatile double sum = 0;
@@ -57,7 +57,8 @@ static pid_t start_target(void)
 
 struct figures {
 	double ready_ms;
-	s64 added_kb; /* may be negative, as pages that are shared with other processes count in part */
+	/* may be negative, as pages that are shared with other processes count in part */
+	s64 added_kb;
 };
 
 static struct recording *begin(const struct profile_kind *kind, struct module_store *store,
@@ -137,7 +138,7 @@ TEST(shared_store, a_second_recording_is_ready_at_once)
 	printf("# first: ready in %.0f ms, %lld KB; second: ready in %.0f ms, %lld KB\n",
 	       a.ready_ms, (long long)a.added_kb, b.ready_ms, (long long)b.added_kb);
 	CHECK(b.added_kb < 5 * 1024);
-	/* Both see the same program, and the store outlives the one that ends first. */
+	/* Both recordings see the same program, and the store outlives the one that ends first. */
 	end(first, &named, &whole, &samples);
 	CHECK(named >= 50 && whole >= samples * 9 / 10);
 	recording_free(first);
@@ -202,9 +203,9 @@ static void *record_in_thread(void *arg)
 }
 
 /*
- * The store may keep one file, and lets go of what was not met for a millisecond: so numbers, slots and pages
- * change hands all the time, under two recordings in two threads. No sample may be lost by that, or get the
- * names of another file.
+ * The store may keep one file, and lets go of what was not met for a millisecond: so numbers, slots
+ * and pages change hands all the time, under two recordings in two threads. No sample may be lost
+ * by that, or get the names of another file.
  */
 TEST(shared_store, files_that_are_let_go_under_two_recordings_cost_no_sample)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Profiles that are made while counting goes on: what all takes tell together is what was counted. */
+/* Tests profiles that are made while counting continues: all takes together report what was
+ * counted. */
 #include <string.h>
 
 #include "collect/session/stack_store.h"
@@ -75,7 +76,7 @@ static void sum_values(const struct profile *p, s64 sum[2])
 	}
 }
 
-/* After stack_store_begin_reading(). */
+/* Call it after stack_store_begin_reading(). */
 static void take(struct takes *t)
 {
 	struct profile *p = new_profile();
@@ -152,9 +153,9 @@ TEST(stack_take, what_goes_on_counts_once_whatever_it_becomes)
 	add(&t, 7, 1, TALLY_ONGOING, 1, 250);
 	add(&t, 8, 1, TALLY_COUNT, 1, 11);
 	take(&t);
-	CHECK_INT(t.last[0], 1); /* the other one */
+	CHECK_INT(t.last[0], 1); /* it is the other one */
 	CHECK_INT(t.last[1], 150 + 11);
-	/* It ends, and counts under another cause. */
+	/* The wait ends, and counts under another cause. */
 	add(&t, 7, 2, TALLY_COUNT, 1, 300);
 	take_counts(&t);
 	CHECK_INT(t.last[0], 0);
@@ -178,7 +179,7 @@ TEST(stack_take, what_ends_between_two_reads_is_not_told_again)
 	CHECK_INT(stack_store_begin_reading(t.store), 0);
 	add(&t, 7, 1, TALLY_ONGOING, 1, 100);
 	take(&t);
-	take_counts(&t); /* it is over, and its count is on its way */
+	take_counts(&t); /* the wait is over, and its count is on its way */
 	CHECK_INT(t.samples, 0);
 	add(&t, 7, 1, TALLY_COUNT, 1, 120);
 	take_counts(&t);
@@ -187,7 +188,7 @@ TEST(stack_take, what_ends_between_two_reads_is_not_told_again)
 	teardown(&t);
 }
 
-/* Each take has the whole that came meanwhile, also where no tick fell. */
+/* Each take has everything that came meanwhile, even where it has no tick. */
 TEST(stack_take, shares_of_a_total_add_up)
 {
 	const u64 totals[] = {1000, 1700, 2400, 2900};

@@ -364,7 +364,7 @@ TEST(symbolize, jit_code_without_a_map_is_one_node)
 	profile_free(p);
 }
 
-/* A name of some hundred bytes whose parts are pairs of the parts before, 33 levels deep. */
+/* Writes a name of some hundred bytes whose parts are pairs of the parts before, 33 levels deep. */
 static void write_endless_map(const char *path)
 {
 	char text[1024] = "1000 10 _Z1fIDp1CI1A1BIS1_S1_E";

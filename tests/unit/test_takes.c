@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Recordings that are read while they go on, of programs that count what they do: takes add up to the truth, snapshots
- * only grow, and recordings beside each other have what each has alone.
+ * Tests recordings that are read while they continue, of programs that count what they do. Takes
+ * add up to the truth, snapshots only grow, and recordings that run side by side have what each
+ * would have alone.
  */
 #include <errno.h>
 #include <poll.h>
@@ -22,25 +23,25 @@
 #define TAKES 50
 #define VALUES_MAX 6
 
-/* One recording of one program. */
+/* Holds one recording of one program. */
 struct trial {
 	const char *kind, *mode; /* the verb, and what the program does */
 	enum recording_mode how;
-	const char *cause; /* only these samples are summed; NULL: all */
+	const char *cause; /* only these samples are added up; if NULL, all of them */
 	struct heap_options heap;
 	struct wait_options wait;
 	struct counted target;
 	struct recording *r;
 	s64 sum[VALUES_MAX]; /* of all takes */
-	s64 snapshot[VALUES_MAX]; /* the last one */
+	s64 snapshot[VALUES_MAX]; /* of the last snapshot */
 	s64 last[VALUES_MAX]; /* of the last take */
 	s64 whole[VALUES_MAX];
 	u32 nvalues;
-	u32 shares; /* bits: values that are shares of a total, and rounded */
+	u32 shares; /* bits of values that are shares of a total, and rounded */
 	atomic_bool done; /* the program has done everything */
 };
 
-/* Names are not what is tested here. */
+/* These tests do not check names. */
 static bool at_once(void *arg)
 {
 	return true;
@@ -126,7 +127,8 @@ static void take(struct trial *t)
 	profile_free(p);
 }
 
-/* Whether takes add up to the nanosecond: not a state, and not what is a share of a total. */
+/* Returns whether takes add up to the nanosecond: the value is not a state, and not a share of a
+ * total. */
 static bool adds_up(const struct trial *t, u32 value)
 {
 	return value < t->nvalues && !(t->heap.rate && value > 1) && !(t->shares & 1u << value);
@@ -146,7 +148,7 @@ static void snapshot(struct trial *t)
 	profile_free(p);
 }
 
-/* The rest is taken after the end; all takes are the whole. */
+/* Takes the rest after the end, so all takes are the whole. */
 static void trial_finish(struct trial *t)
 {
 	struct profile *p;
@@ -166,7 +168,7 @@ static void trial_end(struct trial *t)
 	counted_end(&t->target);
 }
 
-/* 50 takes while the program works, and three snapshots. */
+/* Takes 50 times while the program works, and makes three snapshots. */
 static void take_often(struct trial *t)
 {
 	trial_begin(t);
@@ -230,7 +232,8 @@ static void take_cpu(enum recording_mode how)
 
 	take_often(&t);
 	CHECK(t.sum[0] > 0);
-	/* Ticks: as much as the program has used since it began, but for what starting it took. */
+	/* Ticks cover what the program has used since it began, except for what starting it
+	 * took. */
 	CHECK(t.sum[1] <= counted_number(&t.target, "cpu_ns") + 20000000);
 	trial_end(&t);
 }
@@ -283,8 +286,8 @@ TEST(takes, mutex_holds)
 }
 
 /*
- * On a busy machine a switch to a thread is not seen now and then (up to one in sixty), and its wait does not count. That
- * is so without takes, and not what is tested here.
+ * On a busy machine, a switch to a thread is not seen now and then (up to one in sixty), so its
+ * wait does not count. That happens without takes as well, and it is not what this tests.
  */
 static void check_naps(s64 seen, s64 naps)
 {
@@ -315,14 +318,15 @@ TEST(takes, wall)
 	struct trial t = {.kind = "wall", .mode = "spin", .shares = 1 << 0 | 1 << 3};
 
 	take_often(&t);
-	/* Running time is the scheduler's, told in proportion to ticks, and rounded down in each sample. */
+	/* The scheduler measures running time. It is reported in proportion to ticks, and rounded
+	 * down in each sample. */
 	CHECK(t.sum[0] > 0 && t.sum[0] <= t.whole[0] + 1000);
 	trial_end(&t);
 }
 
-/* ---- beside each other ---- */
+/* ---- side by side ---- */
 
-/* What the program says, as if it had been recorded alone. */
+/* Checks what the program printed, as if it had been recorded alone. */
 static void check_truth(struct trial *t, const char *first)
 {
 	s64 truth;

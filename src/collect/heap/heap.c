@@ -50,7 +50,7 @@ struct heap_collector {
 	struct process_watch *processes;
 	struct overhead_watch watch;
 	struct probe_overhead overhead; /* of the whole recording */
-	u64 seed; /* of what estimates are rounded by: the same for all profiles of a recording */
+	u64 seed; /* for rounding estimates; the same for all profiles of a recording */
 	double ended; /* blocks whose allocation and free were both seen */
 	struct gaps gaps;
 };
@@ -470,7 +470,7 @@ static void heap_stop(struct collector *base)
 		gaps_note(&c->gaps, GAP_LIVE, live_set_read(c->live, end));
 }
 
-/* Blocks are looked at on demand. */
+/* Blocks are looked at only on demand. */
 static int begin_reading(struct heap_collector *c, enum collect_range range)
 {
 	int err = bpf_session_begin_reading(c->session, range);

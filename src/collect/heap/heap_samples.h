@@ -15,7 +15,8 @@ struct heap_samples;
 /* Gives a profile the sample types and the period; with `live`, the in-use types come first. */
 int heap_describe(const struct heap_options *opt, bool live, struct profile *p) MUST_CHECK;
 
-/* Estimates are rounded at random, by the seed: equally for all profiles of one recording. */
+/* Estimates are rounded at random. The seed makes that the same for all profiles of one
+ * recording. */
 int heap_samples_new(u64 rate, u64 seed, const struct live_set *live,
 		     struct heap_samples **out) MUST_CHECK;
 void heap_samples_free(struct heap_samples *r);

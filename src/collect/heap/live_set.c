@@ -36,7 +36,7 @@ struct live_set {
 	struct live_stack *stacks;
 	u64 *fallen; /* a bit, by hash, for each stack that was forgotten when it held nothing */
 	u64 next_look_ns, look_cost_ns;
-	u64 read_ns; /* when it was read last */
+	u64 read_ns; /* when it was last read */
 	u64 peak_gauge; /* the kernel's estimate when the peak was last read */
 	double peak_bytes;
 };
@@ -236,7 +236,7 @@ int live_set_watch(struct live_set *l, u64 now_ns, u64 bytes)
 	return err;
 }
 
-/* ---- what is alive ---- */
+/* ---- live blocks ---- */
 
 static int count_block(struct live_set *l, const struct heap_live *block, void *arg)
 {

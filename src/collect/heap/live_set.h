@@ -22,7 +22,7 @@ struct live_set_options {
 /* Describes all blocks of one stack. */
 struct heap_growth {
 	u64 oldest_ns, youngest_ns; /* ages */
-	double grown; /* bytes now, less those at the first look */
+	double grown; /* bytes now, minus bytes at the first look */
 	bool only_grew; /* from each look to the next, and more than once */
 };
 
@@ -33,16 +33,16 @@ void live_set_free(struct live_set *l);
  * estimate. */
 int live_set_watch(struct live_set *l, u64 now_ns, u64 bytes) MUST_CHECK;
 /*
- * At any time: adds what is alive now, and what was at the peak, to the session's stacks, in place
- * of what the last call has added. A negative errno where some of it could not be read; the rest is
- * there.
+ * Adds the live blocks, and those that were alive at the peak, to the session's stacks at any time.
+ * They replace what the last call added. Returns a negative errno where some of them could not be
+ * read; the others were added.
  */
 int live_set_read(struct live_set *l, u64 now_ns) MUST_CHECK;
 /* Calls stack_store_await() for every block. */
 int live_set_await(struct live_set *l, struct stack_store *store) MUST_CHECK;
 
-/* As of the last live_set_read(). False when nobody asked, or when nothing of that stack is
- * alive. */
+/* Returns the growth as of the last live_set_read(). Returns false if growth was not requested, or
+ * if nothing of that stack is alive. */
 bool live_set_growth(const struct live_set *l, const struct sample_key *key,
 		     struct heap_growth *out);
 

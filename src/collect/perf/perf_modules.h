@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The files that targets map, in perf mode: each numbered when its first mapping is seen, and
- * opened and compiled by other threads (module_store.h) from then on.
+ * Numbers the files that targets map, in perf mode. Each gets its number when its first mapping is
+ * seen, and then other threads open and compile it (module_store.h).
  */
 #ifndef CPROF_COLLECT_PERF_MODULES_H
 #define CPROF_COLLECT_PERF_MODULES_H
@@ -12,7 +12,7 @@
 
 struct perf_modules;
 
-/* As module_set_new(). */
+/* Takes what module_set_new() takes. */
 int perf_modules_new(const struct log *log, struct module_store *store,
 		     struct perf_modules **out) MUST_CHECK;
 void perf_modules_free(struct perf_modules *m);
@@ -20,7 +20,8 @@ void perf_modules_free(struct perf_modules *m);
 /* Returns where an executable mapping of `tgid` leads, and requests its file if necessary. */
 struct space_map perf_modules_map(struct perf_modules *m, pid_t tgid, const struct map_entry *e);
 
-/* A module's rows, until the next call; NULL when it has none, or none yet. */
+/* Returns a module's rows, which are valid until the next call. Returns NULL when it has none, or
+ * none yet. */
 const struct rows *perf_modules_rows(struct perf_modules *m, u32 number);
 
 struct module_set *perf_modules_set(struct perf_modules *m); /* borrowed */

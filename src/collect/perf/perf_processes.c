@@ -23,7 +23,8 @@ struct perf_process {
 	u32 nthreads; /* in the table of threads */
 	u64 start_time;
 	u64 refreshed_ns;
-	u64 ended_ns; /* when it was first seen that it has ended, without being told; 0: it has not */
+	/* when the process was first seen to have ended, if its exit record was lost; else 0 */
+	u64 ended_ns;
 	bool ended;
 	char comm[COMM_LEN];
 	struct address_space space;

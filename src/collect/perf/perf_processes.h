@@ -45,8 +45,9 @@ void perf_processes_owner(struct perf_processes *p, u32 tgid, u32 tid, struct th
 bool perf_processes_alive(struct perf_processes *p);
 
 /*
- * Forgets processes of which no exit was told (records get lost): those that have been seen ended for
- * PERF_PROCESSES_ENDED_NS, as samples of theirs may still wait. It looks at most every PERF_PROCESSES_LOOK_NS.
+ * Forgets processes whose exit records were lost. It keeps them for PERF_PROCESSES_ENDED_NS after
+ * they are seen to have ended, because their samples may still be waiting. It checks at most once
+ * every PERF_PROCESSES_LOOK_NS.
  */
 void perf_processes_forget_ended(struct perf_processes *p, u64 now_ns);
 #define PERF_PROCESSES_LOOK_NS 5000000000ull

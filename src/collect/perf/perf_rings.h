@@ -31,7 +31,7 @@ int perf_rings_cpu(const struct perf_rings *r, u32 ring);
 /* Sends the records of the event `fd`, which must be on the ring's CPU, to that ring. */
 int perf_rings_attach(const struct perf_rings *r, u32 ring, int fd) MUST_CHECK;
 
-/* Adds the rings to an epoll: it is readable when one of them is half full. */
+/* Adds the rings to an epoll descriptor, which becomes readable when one of them is half full. */
 int perf_rings_watch(const struct perf_rings *r, int epoll) MUST_CHECK;
 /* Waits until a ring is half full, for at most `timeout_ms`. Returns 0 or -EINTR. */
 int perf_rings_wait(struct perf_rings *r, int timeout_ms);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What targets have mapped before recording begins: see discovery.h. */
+/* Finds what targets map before recording begins: see discovery.h. */
 #include "collect/session/discovery.h"
 
 #include <bpf/bpf.h>
@@ -21,7 +21,7 @@ static int mark_initial(const struct discovery *d, pid_t tgid, u32 value)
 	return bpf_map_update_elem(d->initial_threads_fd, &key, &value, BPF_ANY);
 }
 
-/* Reads what list_mappings writes; every record is a file whose table is loaded at once. */
+/* Reads what list_mappings writes. Every record is a file whose table is loaded at once. */
 static int list_and_load(const struct discovery *d)
 {
 	struct module_record *records = calloc(ITER_RECORDS, sizeof(*records));
@@ -43,7 +43,8 @@ static int list_and_load(const struct discovery *d)
 	}
 	VEC(struct module_record) all = {0};
 
-	/* First all of it, then the files: the target's mmap lock is held while the iterator runs. */
+	/* All records are read before any file is opened, because the target's mmap lock is held
+	 * while the iterator runs. */
 	while ((got = read(fd, records, ITER_RECORDS * sizeof(*records))) > 0 ||
 	       (got < 0 && errno == EAGAIN)) {
 		for (ssize_t i = 0; !err && i < got / (ssize_t)sizeof(*records); i++)
@@ -64,8 +65,8 @@ out:
 }
 
 /*
- * The kernel's name for a file is its inode, and only mappings show it: so the files of a command that
- * has not begun are mapped here, for as long as it takes to list them.
+ * The kernel identifies a file by its inode, and only mappings show it. So the files of a command
+ * that has not begun are mapped here while they are listed.
  */
 static void *map_for_listing(struct readers *readers, const char *path)
 {
@@ -74,7 +75,7 @@ static void *map_for_listing(struct readers *readers, const char *path)
 
 	if (regular_file_input(readers, path, &in))
 		return NULL;
-	if (in.fd >= 0) /* else it is met when the command maps it */
+	if (in.fd >= 0) /* otherwise it is loaded when the command maps it */
 		mem = mmap(NULL, 1, PROT_READ | PROT_EXEC, MAP_PRIVATE, in.fd, 0);
 	input_file_close(&in);
 	return mem == MAP_FAILED ? NULL : mem;

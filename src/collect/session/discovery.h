@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Before recording: the targets are made known to the kernel, it lists what they have mapped, and the tables of all these
- * files are loaded.
+ * Prepares a recording. It registers the targets with the kernel, which lists their mappings, and
+ * it loads the tables of all these files.
  */
 #ifndef CPROF_COLLECT_DISCOVERY_H
 #define CPROF_COLLECT_DISCOVERY_H
@@ -11,12 +11,12 @@
 #include "collect/collector.h"
 #include "collect/session/module_set.h"
 
-struct discovery { /* all borrowed */
+struct discovery { /* All of them are borrowed. */
 	const struct collect_options *opt;
 	struct module_set *modules;
 	int initial_threads_fd;
 	struct bpf_program *list_mappings;
-	char *const *extra; /* files that will be needed soon; may be NULL, NULL at the end */
+	char *const *extra; /* files that will be needed soon, ended by NULL; may be NULL */
 };
 
 int discovery_run(const struct discovery *d) MUST_CHECK;

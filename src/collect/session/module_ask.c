@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Asks for files and takes in what has been loaded: see module_store.h. */
+/* Requests files and takes in those that have been loaded: see module_store.h. */
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -8,18 +8,18 @@
 #include "collect/session/module_store_impl.h"
 
 /*
- * A process that is gone has most likely taken its mapping with it, and the next one that maps the file has it
- * loaded. Anything else that fails will fail again, and each try costs a stack that is copied: so it is
- * tried less and less often.
+ * A process that is gone has most likely taken its mapping with it, and the file is loaded for the
+ * next one that maps it. Any other failure will repeat, and each try costs a stack that is copied,
+ * so tries become less and less frequent.
  */
 #define GONE_TRIES 3u /* at once */
 #define GONE_AGAIN_MS 50u
 #define FAILED_AGAIN_MS 1000u
 #define AGAIN_MAX_MS 60000u
 #define FAILED_MAX \
-	1024u /* remembered; beyond, the next one that may be asked for again is forgotten */
+	1024u /* how many are remembered; beyond that, the next one may be requested again */
 
-/* ---- tables by key ---------------------------------------------------------------------------- */
+/* ---- tables by key --------------------------------------------------------------------------- */
 
 struct store_key store_key_of(u64 inode, u32 dev_major, u32 dev_minor)
 {
@@ -107,7 +107,7 @@ void store_drop_asked(struct module_store *s)
 	}
 }
 
-/* ---- what the kernel is told ------------------------------------------------------------------ */
+/* ---- what the kernel is told ---- */
 
 static void set_number(struct module_store *s, u64 token, u32 number)
 {
@@ -121,7 +121,7 @@ void store_let_ask(struct module_store *s, u64 token)
 		bpf_map_delete_elem(s->maps.modules_fd, &token);
 }
 
-/* Without memory to take it back by, the kernel is not told. */
+/* If no memory is left to record the token for removal, the kernel is not told. */
 static void tell(struct module_store *s, struct store_file *f, u64 token, u32 number)
 {
 	bool known = false;
@@ -160,7 +160,7 @@ void store_free_tokens(struct module_store *s)
 	}
 }
 
-/* ---- asking ----------------------------------------------------------------------------------- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 static int ask(struct module_store *s, u32 user, const struct module_request *q)
 {
@@ -223,7 +223,7 @@ bool store_awaits(struct module_store *s, u32 user)
 	return false;
 }
 
-/* ---- files that failed ------------------------------------------------------------------------ */
+/* ---- files that failed ----------------------------------------------------------------------- */
 
 static bool is_gone(int err)
 {
@@ -274,7 +274,7 @@ static void forget_failed(struct module_store *s, struct store_file *f)
 	store_file_free(s, f);
 }
 
-/* Whoever maps it may be gone by now; then it stays as it is. */
+/* The process that maps it may be gone by now; then it stays as it is. */
 static void ask_for_unread(struct module_store *s, struct store_file *f, u64 now)
 {
 	const struct module_request q = {.tgid = f->tgid,
@@ -296,7 +296,7 @@ void store_ask_again(struct module_store *s, u64 now)
 		if (f->state != STORE_FAILED || now < f->again_ms)
 			continue;
 		let_ask_all(s, f);
-		/* A number may stand in tables of mappings (module_set_place). */
+		/* Tables of mappings may contain the number (module_set_place). */
 		if (f->users)
 			continue;
 		if (now > f->failed_ms + 2 * AGAIN_MAX_MS || s->failed > FAILED_MAX)
@@ -304,7 +304,7 @@ void store_ask_again(struct module_store *s, u64 now)
 	}
 }
 
-/* ---- what comes back -------------------------------------------------------------------------- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 static void answered(struct module_store *s, const struct module_result *r)
 {
@@ -361,7 +361,7 @@ static u64 all_users(const struct module_store *s)
 	return users;
 }
 
-/* Numbers the file; without a table it still gets a number, so that its frames have a name. */
+/* Gives the file a number. A file without a table also gets one, so that its frames have a name. */
 static int fill(struct module_store *s, struct store_file *f, struct module_result *r,
 		const struct log *log)
 {
@@ -375,7 +375,7 @@ static int fill(struct module_store *s, struct store_file *f, struct module_resu
 	f->tries = 0;
 	f->module = r->module;
 	r->module = NULL;
-	f->users |= all_users(s); /* their programs may meet it from now on */
+	f->users |= all_users(s); /* their programs may use it from now on */
 	f->met_ms = store_now_ms();
 	if (!f->module->unread) {
 		load_rows(s, f, r, log);
@@ -398,7 +398,7 @@ static void take_one(struct module_store *s, struct module_result *r, const stru
 	answered(s, r);
 	if (!err) {
 		f = store_find(s, &key);
-		/* It was let go since the loader found that it is known. */
+		/* The file was let go after the loader found it known. */
 		if ((!f || f->state != STORE_THERE) && !r->module)
 			err = -ESTALE;
 	}
@@ -414,7 +414,7 @@ static void take_one(struct module_store *s, struct module_result *r, const stru
 		take_failure(s, r, err, log);
 	else
 		tell(s, f, r->token, f->number);
-	if (err && r->module) /* nobody has it, so the loader is to open it again */
+	if (err && r->module) /* the file was let go, so the loader must open it again */
 		module_loader_forget(s->loader, r->inode, r->dev_major, r->dev_minor);
 	module_free(r->module);
 	module_rows_release(&r->rows);

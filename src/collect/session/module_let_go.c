@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lets go of files that are not met any more, and uses their numbers and pages again: see module_store.h. */
+/* Lets go of files that are no longer seen, and reuses their numbers and pages: see
+ * module_store.h. */
 #include <bpf/bpf.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -7,12 +8,14 @@
 #include "collect/session/module_store_impl.h"
 
 #define TEND_MS 200u
-#define EPOCH_MS 1000u /* how often it is asked anew which files are met, while there are many */
+/* how often the files that are seen are determined anew, while there are many */
+#define EPOCH_MS 1000u
 #define GENERATIONS (MODULE_MAX / MODULE_SLOTS)
 
-/* ---- numbers ---------------------------------------------------------------------------------- */
+/* ---- numbers --------------------------------------------------------------------------------- */
 
-/* Another generation's number of a slot whose table is free; samples may need the ones before. */
+/* Returns a number of another generation for a slot whose table is free, because samples may need
+ * those before. */
 static u32 number_in(struct module_store *s, u32 slot)
 {
 	u8 *next = &s->generation[slot];
@@ -49,7 +52,7 @@ u32 store_take_number(struct module_store *s)
 	return MODULE_NONE;
 }
 
-/* ---- one file --------------------------------------------------------------------------------- */
+/* ---- one file ---- */
 
 static void unload(struct module_store *s, struct store_file *f)
 {
@@ -71,7 +74,7 @@ void store_file_free(struct module_store *s, struct store_file *f)
 	free(f);
 }
 
-/* The kernel does not know the file any more; programs that run just now may. */
+/* The kernel forgets the file here, but programs that are running now may still use it. */
 static void let_go(struct module_store *s, struct store_file *f, u64 now)
 {
 	vec_for_each(&f->tokens, token)
@@ -82,11 +85,11 @@ static void let_go(struct module_store *s, struct store_file *f, u64 now)
 			     f->module->dev_minor);
 	store_set_state(s, f, STORE_LET_GO);
 	f->let_go_ms = now;
-	s->let_go.data[s->let_go.len++] = f; /* there is room for it */
+	s->let_go.data[s->let_go.len++] = f; /* its capacity was reserved */
 	s->nlet_go++;
 }
 
-/* ---- which ------------------------------------------------------------------------------------ */
+/* ---- which files ---- */
 
 static bool is_crowded(const struct module_store *s, u32 of, u32 parts)
 {
@@ -100,7 +103,8 @@ static void next_epoch(struct module_store *s)
 		__atomic_fetch_add(&s->maps.state->epoch, 1, __ATOMIC_SEQ_CST);
 }
 
-/* What was met in this epoch; user space's own walks have said so themselves. */
+/* Records which files were seen in this epoch. Walks in user space have recorded theirs
+ * themselves. */
 static void note_met(struct module_store *s, u64 now)
 {
 	u32 epoch = s->maps.state ? (u32)s->maps.state->epoch : 0;
@@ -130,7 +134,8 @@ static int by_age(const void *a, const void *b)
 	return (*x)->met_ms < (*y)->met_ms ? -1 : (*x)->met_ms > (*y)->met_ms;
 }
 
-/* The longest not met first, until there are few enough. True: some were let go. */
+/* Lets go of files, longest unseen first, until there are few enough. Returns true if it let go of
+ * some. */
 static bool let_go_idle(struct module_store *s, u64 now)
 {
 	const u64 pinned = pinning_users(s);
@@ -155,7 +160,7 @@ static bool let_go_idle(struct module_store *s, u64 now)
 	return some;
 }
 
-/* ---- afterwards ------------------------------------------------------------------------------- */
+/* ---- after that ---- */
 
 static bool somebody_reads(const struct module_store *s)
 {
@@ -166,7 +171,7 @@ static bool somebody_reads(const struct module_store *s)
 	return false;
 }
 
-/* Its frames are named only if it still lies where it was (module_reopen). */
+/* The file's frames are named only if it is still at its path (module_reopen). */
 static void close_file(struct module *m)
 {
 	struct readers *readers = m->root.readers;
@@ -180,7 +185,7 @@ static void close_file(struct module *m)
 	m->closed = true;
 }
 
-/* The oldest come first. */
+/* Closes the oldest files first. */
 static void close_beyond(struct module_store *s)
 {
 	size_t open = 0;
@@ -219,7 +224,8 @@ static void unload_all(struct module_store *s)
 		unload(s, *f);
 }
 
-/* Programs of the kernel, and walks in user space, that met a file before it was let go. */
+/* Waits for programs of the kernel, and for walks in user space, that saw a file before it was let
+ * go. */
 static void wait_for_walks(struct module_store *s)
 {
 	module_maps_wait_programs(&s->maps);
@@ -227,7 +233,7 @@ static void wait_for_walks(struct module_store *s)
 	pthread_rwlock_unlock(&s->walks);
 }
 
-/* With `lock`, which is given away for as long as programs are waited for. */
+/* Call it with `lock`, which it releases while it waits for programs. */
 static void make_room(struct module_store *s, u64 now)
 {
 	bool some;

@@ -251,7 +251,7 @@ static void load(struct module_loader *l, const struct module_request *q, struct
 	if (r->module->unread) /* it may answer later */
 		return;
 	compile(l, r);
-	/* Names are asked for much later, or never. */
+	/* Names are needed much later, or never. */
 	if (r->module->elf)
 		elf_file_trim(r->module->elf);
 	note_known(l, e);
@@ -273,7 +273,7 @@ static void deliver(struct module_loader *l, struct answer *a)
 	l->last = &a->next;
 	__atomic_fetch_add(&l->ready, 1, __ATOMIC_RELEASE);
 	pthread_mutex_unlock(&l->lock);
-	/* When it is full, it is readable anyway. */
+	/* If the counter is full, the descriptor is readable anyway. */
 	if (write(l->event, &one, sizeof(one)) < 0)
 		one = 0;
 	if (l->notify)

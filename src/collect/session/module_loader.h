@@ -36,18 +36,18 @@ struct module_result {
 	int rows_err; /* why there are no rows */
 };
 
-/* Called when there is a result, in any thread; it must not call the loader. */
+/* It is called when there is a result, in any thread. It must not call the loader. */
 typedef void (*module_loader_notify_fn)(void *arg);
 
-/* Readers and `notify` may be NULL. Where no thread can be started, asking takes as long as loading
- * does. */
+/* `readers` and `notify` may be NULL. If no thread can be started, a request takes as long as
+ * loading does. */
 int module_loader_new(struct readers *readers, module_loader_notify_fn notify, void *arg,
 		      struct module_loader **out) MUST_CHECK;
 /* Drops what was requested and not taken. A thread that hangs is left alone, with what it uses. */
 void module_loader_free(struct module_loader *l);
 
 int module_loader_ask(struct module_loader *l, const struct module_request *q) MUST_CHECK;
-/* The next request for this file opens and compiles it again. */
+/* Forgets a file, so that the next request for it opens and compiles it again. */
 void module_loader_forget(struct module_loader *l, u64 inode, u32 dev_major, u32 dev_minor);
 int module_loader_fd(const struct module_loader *l); /* readable if there are results */
 bool module_loader_ready(const struct module_loader *l); /* the same, without a system call */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Makes the BPF maps that all recordings share: see module_maps.h. */
+/* Creates the BPF maps that all recordings share: see module_maps.h. */
 #include "collect/session/module_maps.h"
 
 #include <bpf/bpf.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The BPF maps in which modules and their unwind tables lie. They are made once and shared by the programs of all
- * recordings, so that a file is loaded once, whoever records it.
+ * Holds the BPF maps with modules and their unwind tables. They are created once, and the programs
+ * of all recordings share them, so a file is loaded only once.
  */
 #ifndef CPROF_COLLECT_MODULE_MAPS_H
 #define CPROF_COLLECT_MODULE_MAPS_H
@@ -14,7 +14,7 @@
 
 struct module_maps {
 	struct tables_maps tables;
-	int modules_fd; /* the kernel's inode -> number; 0: being loaded */
+	int modules_fd; /* maps the kernel's inode to the number; 0 while it is being loaded */
 	int state_fd;
 	struct modules_state *state; /* mapped */
 	struct program_barrier barrier;
@@ -26,14 +26,15 @@ struct module_maps {
 			      .state_fd = -1,                                                \
 			      .barrier = PROGRAM_BARRIER_NONE})
 
-/* A negative errno (-EPERM without privileges) leaves MODULE_MAPS_NONE. */
+/* Creates the maps. On a negative errno (-EPERM without privileges), `out` is MODULE_MAPS_NONE. */
 int module_maps_open(struct module_maps *out) MUST_CHECK;
 void module_maps_close(struct module_maps *m);
 
-/* Has the programs of `obj`, which is not loaded yet, use these maps. 0 or a negative errno. */
+/* Makes the programs of `obj`, which must not be loaded yet, use these maps. Returns 0 or a
+ * negative errno. */
 int module_maps_use(const struct module_maps *m, struct bpf_object *obj) MUST_CHECK;
 
-/* Returns when every program has ended that was running when it was called: after 5 to 20 ms. */
+/* Returns when every program that was running at the call has ended, which takes 5 to 20 ms. */
 void module_maps_wait_programs(const struct module_maps *m);
 
 #endif

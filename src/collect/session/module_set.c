@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One recording's share in the store of modules: see module_set.h. */
+/* Holds one recording's share of the module store: see module_set.h. */
 #include "collect/session/module_set.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include "collect/session/module_store_impl.h"
 #include "target/pid_space.h"
 
-/* A file that takes longer than this to load is left behind: a reader that hangs gives up sooner. */
+/* A file that takes longer than this to load is abandoned; a reader that hangs gives up sooner. */
 #define STALLED_MS 10000u
 #define BORROW_STEP_MS 100u
 #define JUDGE_MS 1000u
@@ -29,9 +29,9 @@ struct module_set {
 	const struct log *log;
 	u32 user;
 	int event;
-	u64 seen; /* the store's changes, when it was asked last */
+	u64 seen; /* the store's `changes` when it was last read */
 	u64 judged_ms;
-	u64 opened, late; /* the store's, when the recording joined; when it began */
+	u64 opened, late; /* the store's counts when the recording joined and when it began */
 	bool recording;
 	struct jit_entry *jit; /* oldest first */
 };
@@ -41,9 +41,9 @@ static u64 bit(const struct module_set *set)
 	return 1ull << set->user;
 }
 
-/* ---- life ------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
-/* Its programs may meet every file that is there. */
+/* The recording's programs may use every file that is loaded. */
 static int join(struct module_set *set)
 {
 	struct module_store *s = set->store;
@@ -140,7 +140,7 @@ void module_set_free(struct module_set *set)
 	free(set);
 }
 
-/* ---- asking ----------------------------------------------------------------------------------- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 void module_set_record(struct module_set *set, const struct module_record *r)
 {
@@ -230,7 +230,7 @@ bool module_set_is_loading(struct module_set *set, u32 number)
 	return loading;
 }
 
-/* ---- what comes back -------------------------------------------------------------------------- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 int module_set_fd(const struct module_set *set)
 {
@@ -243,7 +243,7 @@ bool module_set_ready(const struct module_set *set)
 	       __atomic_load_n(&set->store->changes, __ATOMIC_RELAXED) != set->seen;
 }
 
-/* What one recording takes in, the others hear of. */
+/* Whatever one recording takes in, the others are notified of. */
 static bool take_in(struct module_set *set)
 {
 	struct module_store *s = set->store;
@@ -305,7 +305,7 @@ bool module_set_wait(struct module_set *set)
 	return module_set_wait_for(set, STALLED_MS);
 }
 
-/* ---- modules ---------------------------------------------------------------------------------- */
+/* ---- modules ---- */
 
 static struct module *get(struct module_set *set, u32 number, bool reopen)
 {
@@ -352,7 +352,7 @@ u32 module_set_find(struct module_set *set, const struct map_entry *e)
 	return number;
 }
 
-/* With the store's lock, which it gives up while another thread has the file. */
+/* Call it with the store's lock, which it releases while another thread has the file. */
 static bool hold(struct module_store *s, struct store_file *f, struct borrowed_module *out)
 {
 	f->holds++;
@@ -412,7 +412,7 @@ int module_set_add(struct module_set *set, struct module *m)
 	return number;
 }
 
-/* ---- JIT code --------------------------------------------------------------------------------- */
+/* ---- JIT code ---- */
 
 static struct jit_entry *jit_new(struct module_set *set, struct proc_pid tgid)
 {
@@ -447,7 +447,7 @@ struct module *module_set_jit(struct module_set *set, struct proc_pid tgid)
 	return e ? e->module : NULL;
 }
 
-/* One whose process has ended, if there is any. */
+/* Returns the oldest entry whose process has ended, if there is one. */
 static struct jit_entry *oldest_jit(const struct module_set *set)
 {
 	struct jit_entry *e, *next;
@@ -471,7 +471,7 @@ void module_set_note_jit(struct module_set *set, struct proc_pid tgid)
 	(void)jit_new(set, tgid);
 }
 
-/* ---- tables ----------------------------------------------------------------------------------- */
+/* ---- tables ---- */
 
 void module_set_walk_begin(struct module_set *set)
 {
@@ -499,7 +499,7 @@ const struct unwind_rule *module_set_rules(const struct module_set *set)
 	return tables_rule_array(set->store->tables);
 }
 
-/* ---- what is still needed --------------------------------------------------------------------- */
+/* ---- what is still needed ---- */
 
 static bool is_marked(const struct module_marks *m, u32 number)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One recording's share in the store of modules (module_store.h): what it has asked for, and which
- * numbers its samples may carry. A module that it is given stays until the recording says that none
- * of its samples needs it.
+ * Holds one recording's share of the module store (module_store.h): what it requested, and which
+ * numbers its samples may contain. A module that it received stays until the recording says that
+ * none of its samples needs it.
  *
- * One thread polls; module_set_borrow() and module_set_give_back() may be called from others.
+ * One thread polls. Others may call module_set_borrow() and module_set_give_back().
  */
 #ifndef CPROF_COLLECT_MODULE_SET_H
 #define CPROF_COLLECT_MODULE_SET_H
@@ -18,16 +18,17 @@ struct module_set;
 struct rows; /* unwind/rows.h */
 
 /*
- * The kernel and the vdso are in already. `store` is shared; NULL: one of its own. `log` is
- * borrowed and may be NULL. -EMFILE: too many recordings share the store.
+ * Creates a share that already has the kernel and the vdso. `store` is shared; if NULL, the share
+ * has its own. `log` is borrowed and may be NULL. Returns -EMFILE if too many recordings share the
+ * store.
  */
 int module_set_new(struct module_store *store, const struct log *log,
 		   struct module_set **out) MUST_CHECK;
 void module_set_free(struct module_set *set);
 
-/* ---- asking ---- */
+/* ---- requests ---- */
 
-/* What the kernel has met, or lists: of a mapping, where it begins and ends. */
+/* Takes what the kernel saw or lists of a mapping: where it begins and ends. */
 void module_set_record(struct module_set *set, const struct module_record *r);
 /*
  * Returns the number of the file behind a mapping of `tgid`, and requests the file if necessary. It
@@ -36,22 +37,21 @@ void module_set_record(struct module_set *set, const struct module_record *r);
  */
 int module_set_number(struct module_set *set, pid_t tgid, const struct map_entry *e);
 /*
- * The same, but the number comes at once, before the file is loaded or if it cannot be. It stands
- * in tables of the recording's own, so module_set_judge() has to mark it for as long as it does.
- * MODULE_NO_ROOM: there is none.
+ * Does the same, but returns the number at once, before the file is loaded or if it cannot be. The
+ * number is in tables of the recording, so module_set_judge() has to mark it as long as it is
+ * there. Returns MODULE_NO_ROOM if no number is left.
  */
 u32 module_set_place(struct module_set *set, pid_t tgid, const struct map_entry *e);
 bool module_set_is_loading(struct module_set *set, u32 number);
 
-int module_set_fd(
-	const struct module_set *set); /* readable: module_set_take() has something to do */
+int module_set_fd(const struct module_set *set); /* readable when module_set_take() has work */
 bool module_set_ready(const struct module_set *set); /* the same, cheap enough to be called often */
-/* Takes in what has been loaded; true when there is something new. Also lets go of what nobody
- * needs. */
+/* Takes in what has been loaded, and lets go of what nobody needs. Returns true if something
+ * changed. */
 bool module_set_take(struct module_set *set);
 /*
- * Takes in everything that this recording has asked for. False: there was nothing, or what there is
- * takes longer than any file should.
+ * Takes in everything that this recording requested. Returns false if there was nothing, or if the
+ * rest takes longer than any file should.
  */
 bool module_set_wait(struct module_set *set);
 /* The same, but each file may take this long only. */
@@ -60,10 +60,10 @@ bool module_set_wait_for(struct module_set *set, u32 timeout_ms);
 /* ---- modules ---- */
 
 struct module *module_set_get(struct module_set *set, u32 number); /* NULL if there is none */
-/* The same for a profile that will be named: a file that was closed is opened again if it can
- * be. */
+/* Does the same for a profile that will be named, so it opens a closed file again if it can. */
 struct module *module_set_reopen(struct module_set *set, u32 number);
-/* The number of the file that a mapping shows; MODULE_NONE when no recording has met it. */
+/* Returns the number of the file that a mapping shows, or MODULE_NONE if no recording has seen
+ * it. */
 u32 module_set_find(struct module_set *set, const struct map_entry *e);
 struct borrowed_module {
 	struct module *module;
@@ -71,8 +71,9 @@ struct borrowed_module {
 };
 
 /*
- * The file behind a mapping, for a thread that reads its ELF file and can wait until it has been
- * loaded: nobody else reads it until it is given back. False: it cannot be opened.
+ * Borrows the file behind a mapping, for a thread that reads its ELF file and can wait until it has
+ * been loaded. Nobody else reads it until module_set_give_back(). Returns false if it cannot be
+ * opened.
  */
 bool module_set_borrow(struct module_set *set, pid_t tgid, const struct map_entry *e,
 		       struct borrowed_module *out) MUST_CHECK;
@@ -80,7 +81,7 @@ bool module_set_borrow_number(struct module_set *set, u32 number,
 			      struct borrowed_module *out) MUST_CHECK;
 void module_set_give_back(struct module_set *set, struct borrowed_module *m);
 
-/* For tests: a module that was opened elsewhere, which is taken over; its number, or -ENOSPC. */
+/* Takes over a module that was opened elsewhere, for tests. Returns its number or -ENOSPC. */
 int module_set_add(struct module_set *set, struct module *m);
 
 /*
@@ -89,17 +90,17 @@ int module_set_add(struct module_set *set, struct module *m);
  * if memory ran out.
  */
 struct module *module_set_jit(struct module_set *set, struct proc_pid tgid);
-/* The same while recording: beyond MODULE_SET_JIT_MAX, the oldest of an ended process is given
- * up. */
+/* Does the same while recording. Beyond MODULE_SET_JIT_MAX, it forgets the oldest one whose process
+ * has ended. */
 void module_set_note_jit(struct module_set *set, struct proc_pid tgid);
 #define MODULE_SET_JIT_MAX 1024u
 
 /* ---- tables ---- */
 
-/* Around walks by views of tables. */
+/* Call these before and after walks that use views of tables. */
 void module_set_walk_begin(struct module_set *set);
 void module_set_walk_end(struct module_set *set);
-/* A module's table; borrowed until the walk ends. False: there is none. */
+/* Returns a module's table, which is borrowed until the walk ends, or false if it has none. */
 bool module_set_rows(struct module_set *set, u32 number, struct rows *view);
 const struct unwind_rule *module_set_rules(const struct module_set *set); /* UNWIND_MAX_RULES */
 
@@ -116,18 +117,18 @@ static inline void module_mark(struct module_marks *m, u32 number)
 }
 
 /*
- * When files have been let go and it is time for it: `mark` marks all numbers that samples and
- * tables of the recording have; it gives up the others.
+ * Lets go of numbers when files have been let go and it is time to. `mark` marks all numbers that
+ * the recording's samples and tables contain, and the recording gives up the others.
  */
 void module_set_judge(struct module_set *set, void (*mark)(void *arg, struct module_marks *m),
 		      void *arg);
-/* While on, modules that were given for a profile stay as they are: it is being named. */
+/* Keeps modules as they are while it is on, because a profile that uses them is being named. */
 void module_set_reading(struct module_set *set, bool on);
 
 struct module_set_stats {
-	u64 modules, late; /* that came since the recording joined; while recording */
+	u64 modules, late; /* that came since the recording joined, and while it recorded */
 	u64 rows;
-	u32 jit; /* processes with JIT code, whose roots are open */
+	u32 jit; /* processes with JIT code whose roots are open */
 };
 
 void module_set_begin(struct module_set *set); /* files that are requested from now on are late */

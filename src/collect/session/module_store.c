@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The files of all recordings: see module_store.h. */
+/* Holds the files of all recordings: see module_store.h. */
 #include "collect/session/module_store.h"
 
 #include <errno.h>
@@ -29,12 +29,12 @@ void store_notify(struct module_store *s)
 	pthread_mutex_lock(&s->events);
 	for (u32 i = 0; i < STORE_USERS_MAX; i++) {
 		if (s->users[i].used && write(s->users[i].event, &one, sizeof(one)) < 0)
-			continue; /* it is full, and so readable anyway */
+			continue; /* it is full, so it is readable anyway */
 	}
 	pthread_mutex_unlock(&s->events);
 }
 
-/* A thread of the loader has something: every recording may be the one that waits for it. */
+/* A thread of the loader has a result, and any recording may be waiting for it. */
 static void notify(void *arg)
 {
 	store_notify(arg);
@@ -71,7 +71,7 @@ void module_store_stats(struct module_store *s, struct module_store_stats *out)
 	pthread_mutex_unlock(&s->lock);
 }
 
-/* ---- life ------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static u32 or_usual(u32 value, u32 usual)
 {
@@ -104,7 +104,7 @@ static void set_options(struct module_store *s, const struct module_store_option
 	s->o.readers = opt->readers ? readers_share(opt->readers) : NULL;
 }
 
-/* Of the vdso, which is here already. */
+/* Loads the vdso, which is available already. */
 static void load_vdso(struct module_store *s)
 {
 	struct module *vdso = s->special[MODULE_VDSO];
@@ -128,7 +128,7 @@ static int make_parts(struct module_store *s)
 	int err;
 
 	s->maps_err = module_maps_open(&s->maps);
-	if (!s->maps_err) /* else tables lie in plain memory */
+	if (!s->maps_err) /* if there are none, tables are in plain memory */
 		s->maps.state->epoch = 1;
 	err = tables_new(&s->maps.tables, &s->tables);
 	if (!err)

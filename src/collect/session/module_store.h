@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The files that the recordings of one process meet. Each is opened, read and compiled once, by threads of its own
- * (module_loader.h), whichever recording asks first; its unwind table lies in one pool that all recordings' programs
- * read (module_maps.h), and its number means the same to all of them. A recording has a share of it (module_set.h).
+ * Holds the files that the recordings of one process use. Threads of its own (module_loader.h)
+ * open, read and compile each file once, whichever recording requests it first. Its unwind table is
+ * in one pool that the programs of all recordings read (module_maps.h), and its number means the
+ * same for all of them. Each recording has a share of the store (module_set.h).
  *
  *	asked for  --> loading --> there --> let go --> gone
  *	                  |          ^
  *	                failed ------'  asked for again, less and less often
  *
- * When there are more files than enough, those that no sample has met for some seconds are let go: the kernel forgets
- * them, and once no program can be using it their table's pages and slot go to other files. A file that was let go
- * keeps its number, and stays open, for as long as the samples of some recording are to be named from it. When it
- * is met again it is a new file with a new number.
+ * When there are too many files, it lets go of those that no sample has contained for some seconds:
+ * the kernel forgets them, and once no program can be using them, other files take over the pages
+ * and slots of their tables. A file that was let go keeps its number and stays open as long as some
+ * recording still has samples to be named from it. When it is seen again, it is a new file with a
+ * new number.
  *
  * All functions may be called from several threads.
  */
@@ -26,13 +28,13 @@
 struct module_store;
 struct name_cache; /* symbol/name_cache.h */
 
-struct module_store_options { /* 0 stands for the usual */
+struct module_store_options { /* A zero selects the default. */
 	struct readers *readers; /* shared; may be NULL */
-	u32 max_files; /* when there are more, those that have not been met for a while are let go */
-	u32 max_pages; /* likewise of their tables, 4 KiB each */
+	u32 max_files; /* beyond these, files that have not been seen for a while are let go */
+	u32 max_pages; /* the same for pages of their tables, 4 KiB each */
 	u32 max_kept; /* files that were let go and stay open for their names */
-	u32 idle_ms; /* how long a file must not have been met */
-	u32 grace_ms; /* how long after it was let go its number may still come in samples */
+	u32 idle_ms; /* how long a file must have been unseen */
+	u32 grace_ms; /* how long its number may still arrive in samples after it was let go */
 };
 
 /* Fewer where cprof may have fewer than 8,192 descriptors: an eighth of them for each of the two. */
@@ -44,9 +46,9 @@ struct module_store_options { /* 0 stands for the usual */
 #define MODULE_STORE_GRACE_MS 3000u
 
 int module_store_new(const struct module_store_options *opt, struct module_store **out) MUST_CHECK;
-/* One more owner, who frees it, too; returns `s`. */
+/* Adds an owner, who must free it as well. Returns `s`. */
 struct module_store *module_store_share(struct module_store *s);
-/* With the last owner it goes. NULL is fine. All shares have been given back before. */
+/* The last owner's call frees it. `s` may be NULL. All shares must have been freed before. */
 void module_store_free(struct module_store *s);
 
 struct readers *module_store_readers(struct module_store *s); /* borrowed; may be NULL */
@@ -55,18 +57,18 @@ struct readers *module_store_readers(struct module_store *s); /* borrowed; may b
 struct name_cache *module_store_names(struct module_store *s);
 
 /*
- * Before `obj` is loaded: its programs are to find modules and tables here. Else why
- * there are no BPF maps: -EPERM without privileges.
+ * Call it before `obj` is loaded, so that its programs find modules and tables here. If there are
+ * no BPF maps, it returns why: -EPERM without privileges.
  */
 int module_store_use(struct module_store *s, struct bpf_object *obj) MUST_CHECK;
 
-/* What it has done and has, for tests and for those who wonder. */
+/* Counts what the store has done and what it has, for tests and diagnosis. */
 struct module_store_stats {
-	u64 opened, compiled; /* files, since it was made */
+	u64 opened, compiled; /* files since the store was created */
 	u64 let_go;
-	u32 there; /* files that have a number and may be met */
-	u32 kept; /* that were let go and are still needed for names */
-	u32 closed; /* of these, those that found no place among the open ones */
+	u32 there; /* files that have a number and may be used */
+	u32 kept; /* files that were let go and are still needed for names */
+	u32 closed; /* those of them that could not stay open */
 	u32 failed;
 	u32 chunks, pages; /* of tables: see tables_size() */
 };

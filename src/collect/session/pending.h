@@ -15,7 +15,7 @@
 struct pending;
 
 struct pending_env { /* everything is borrowed, and must outlive it */
-	struct module_set *modules; /* whose tables are walked by */
+	struct module_set *modules; /* whose tables the walks use */
 	struct stack_store *store;
 	/*
 	 * Returns the number of a file that the walk needs; -EAGAIN if it is being loaded; another
@@ -40,7 +40,7 @@ int pending_finish(struct pending *p, const struct pending_record *r, size_t siz
 void pending_retry(struct pending *p);
 /* Stores what is left, cut where it waits. */
 void pending_give_up(struct pending *p);
-/* Marks the modules of frames that wait. */
+/* Marks the modules of frames that are pending. */
 void pending_mark(const struct pending *p, struct module_marks *m);
 size_t pending_waiting(const struct pending *p); /* number of waiting stacks */
 /* Adds how the stored stacks ended. */

@@ -32,9 +32,9 @@ struct conversion {
 	const struct sample_mapping *mapping; /* may be NULL */
 	struct mapping_entry *mappings;
 	struct tree_path path;
-	bool take; /* only what has come since the last one */
-	double scale; /* of the weights under store->scale.cause */
-	u64 scaled; /* that have been given such weights */
+	bool take; /* only what came since the last one */
+	double scale; /* for weights under store->scale.cause */
+	u64 scaled; /* the sum of those weights so far */
 	double total, merged; /* sums of the values of the type that is shown first */
 	u32 locations[2 * (STACK_MAX_FRAMES + 2)];
 	u32 nlocations;
@@ -278,7 +278,7 @@ static int labels_of(struct conversion *c, const struct stack_entry *e, struct l
 	return l->err;
 }
 
-/* Until now, or at the last take. */
+/* Returns the count until now, or that of the last take. */
 static struct sample_count count_of(const struct conversion *c, const struct stack_entry *e,
 				    bool taken)
 {
@@ -301,7 +301,7 @@ static bool is_scaled(const struct conversion *c, const struct stack_entry *e)
 	return c->store->scale.on && e->key.cause == c->store->scale.cause;
 }
 
-/* What a count stands for, as many values as the profile has sample types. */
+/* Converts a count to as many values as the profile has sample types. */
 static void values_of_count(const struct conversion *c, const struct stack_entry *e,
 			    struct sample_count count, s64 values[SAMPLE_VALUES_MAX])
 {
@@ -323,8 +323,8 @@ static void values_of_count(const struct conversion *c, const struct stack_entry
 		values[0] = values[1];
 }
 
-/* Differences of what is told: so all takes together are what the whole is, however it is
- * rounded. */
+/* Computes differences of rounded totals, so all takes together are equal to the whole, however it
+ * is rounded. */
 static void values_of(struct conversion *c, const struct stack_entry *e,
 		      s64 values[SAMPLE_VALUES_MAX])
 {
@@ -413,7 +413,7 @@ static int convert_entry(struct conversion *c, const struct stack_entry *e)
 				  labels.len);
 }
 
-/* What is alive is a state, which every profile shows. */
+/* Live memory is a state, which every profile shows. */
 static bool is_alive(const struct stack_store *s, const struct stack_entry *e)
 {
 	const struct stack_live *l = s->kind.live ? &s->live.data[e - s->entries.data] : NULL;
@@ -483,7 +483,7 @@ static void find_scale(struct conversion *c)
 		return;
 	vec_for_each(&c->store->entries, e)
 		sum += is_scaled(c, e) ? count_since(c, e).weight : 0;
-	/* Without a tick the next profile has what is left. */
+	/* Without a tick in this profile, the next one gets the rest. */
 	if (c->take)
 		total = total > scale->taken ? total - scale->taken : 0;
 	c->scale = sum ? (double)total / (double)sum : 0;

@@ -80,7 +80,7 @@ static struct stack_entry *append(struct stack_store *s, const struct stack_entr
 	return &s->entries.data[number];
 }
 
-/* NULL: there is none of this sort. */
+/* Returns NULL if the entry does not have this part. */
 static struct sample_count *part_of(struct stack_store *s, struct stack_entry *e,
 				    enum tally_part part)
 {

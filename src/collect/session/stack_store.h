@@ -55,8 +55,8 @@ enum tally_part {
 	TALLY_COUNT,
 	TALLY_LIVE,
 	TALLY_PEAK,
-	TALLY_ONGOING, /* after stack_store_begin_reading(): counts, for the next profile only */
-	TALLY_TAKEN, /* of the store itself */
+	TALLY_ONGOING, /* after stack_store_begin_reading(): counts for the next profile only */
+	TALLY_TAKEN, /* used by the store itself */
 };
 
 /*
@@ -68,8 +68,8 @@ int stack_store_add(struct stack_store *s, const struct sample_key *key, enum ta
 /* For kinds with a live set: nothing is alive, or what is alive is what was at the peak. */
 void stack_store_forget_live(struct stack_store *s);
 void stack_store_live_is_peak(struct stack_store *s);
-/* In profiles, the weights under a cause add up to `total` since the beginning, each in
- * proportion. */
+/* Scales the weights under a cause in profiles, so that they add up to `total` since the beginning,
+ * each in proportion. */
 void stack_store_scale(struct stack_store *s, u16 cause, u64 total);
 
 /* ---- memory ---- */
@@ -138,8 +138,8 @@ struct sample_mapping {
 	/* Returns whether a key becomes a sample. NULL if every key does. */
 	bool (*wanted)(void *arg, const struct sample_key *key);
 	/*
-	 * The first values are flows, of which stack_store_take() gives what came since the last
-	 * time; those that follow are a state. 0: all are flows.
+	 * The first values are flows, of which stack_store_take() returns what came since the last
+	 * time. The others are a state. If it is 0, all of them are flows.
 	 */
 	u32 nflows;
 	void *arg;
@@ -155,16 +155,17 @@ int stack_store_to_profile(struct stack_store *s, struct module_set *modules,
 			   const struct collect_options *opt, const struct sample_mapping *mapping,
 			   struct profile *p) MUST_CHECK;
 /*
- * The same while counting goes on: nothing is lost by it, and the profile is of all that has been
- * counted so far. Before, what goes on is forgotten, so that it can be added anew as TALLY_ONGOING.
- * -ENOMEM
+ * Does the same while counting continues. Nothing is lost, and the profile has all that was counted
+ * so far. Call it before: it forgets whatever has not ended, so that it can be added anew as
+ * TALLY_ONGOING. Returns 0 or -ENOMEM.
  */
 int stack_store_begin_reading(struct stack_store *s) MUST_CHECK;
 /*
- * After stack_store_begin_reading(): the profile is of what was counted since the last one that was
- * made by this. After an error it is as if it had not been called. All of them together are what
- * one profile of the whole would be, but where what went on ended with another cause or outcome, or
- * at another stack of its own waker: its values stay where they were told first.
+ * Call it after stack_store_begin_reading(). The profile has what was counted since the last one
+ * that this made. After an error it is as if it had not been called. All takes together are equal
+ * to one profile of the whole, with one exception: where a wait that had not ended later ended with
+ * another cause or outcome, or at another stack of its waker, its values stay where they were first
+ * reported.
  */
 int stack_store_take(struct stack_store *s, struct module_set *modules,
 		     const struct collect_options *opt, const struct sample_mapping *mapping,

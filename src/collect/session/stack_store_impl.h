@@ -30,15 +30,15 @@ struct stack_live {
 	struct sample_count live, peak;
 };
 
-/* Once profiles are made while counting goes on: for each entry. */
+/* There is one for each entry, once profiles are made while counting continues. */
 struct stack_read {
 	struct sample_count ongoing;
 	struct sample_count taken; /* in the profiles of all takes */
-	struct sample_count next; /* likewise, with the one that is being made */
-	struct sample_count owed; /* told of, and not counted under this key by now */
+	struct sample_count next; /* the same, including the take that is being made */
+	struct sample_count owed; /* reported already, but not yet counted under this key */
 };
 
-/* Weights that are shares of a total which is known otherwise. */
+/* Describes weights that are shares of a total which is measured otherwise. */
 struct stack_scale {
 	bool on;
 	u16 cause;
@@ -70,7 +70,7 @@ struct stack_store {
 	struct owner_table owners;
 	VEC(struct stack_entry) entries;
 	VEC(struct stack_live) live; /* empty, or as many */
-	VEC(struct stack_read) reads; /* likewise */
+	VEC(struct stack_read) reads; /* the same */
 	bool reading;
 	struct stack_scale scale;
 	VEC(float) worth; /* also as many: the worth of what is awaited, while merging */
@@ -125,7 +125,7 @@ void stack_key_forget_object(const struct stack_store *s, struct sample_key *key
 			     struct sample_count *n);
 /* NULL if there is none. */
 struct stack_alias *stack_alias_find(struct stack_store *s, const struct sample_key *key);
-/* What has been counted, and what goes on. */
+/* Returns what was counted, plus whatever has not ended. */
 struct sample_count stack_entry_total(const struct stack_store *s, u32 number);
 /* `moved` has the entries in the order of their nodes. */
 void stack_take_prepare(struct stack_store *s);

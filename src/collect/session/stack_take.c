@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What came since the last take (stack_store_take): which part of each entry is told, and that it was. */
+/* Computes what came since the last take (stack_store_take): which part of each entry is reported,
+ * and that it was. */
 #include <errno.h>
 #include <string.h>
 
@@ -35,7 +36,7 @@ static u64 shortfall(u64 total, u64 taken)
 	return taken > total ? taken - total : 0;
 }
 
-/* What was told of it already stays told. */
+/* What was reported of it stays reported. */
 static struct sample_count hold(struct stack_read *r, struct sample_count total)
 {
 	struct sample_count owed = {.samples = shortfall(total.samples, r->taken.samples),
@@ -60,7 +61,8 @@ static bool is_alike(const struct stack_entry *a, const struct stack_entry *b)
 	       a->key.tid.nr == b->key.tid.nr && a->key.cpu == b->key.cpu;
 }
 
-/* The entries of one node, from `begin` to `end` in the order of `moved`. */
+/* Settles the entries of one node, which are those from `begin` to `end` in the order of
+ * `moved`. */
 static void settle_node(struct stack_store *s, size_t begin, size_t end)
 {
 	const u32 *order = s->moved.data;
@@ -82,8 +84,8 @@ static void settle_node(struct stack_store *s, size_t begin, size_t end)
 }
 
 /*
- * A wait that went on at the last take was told of under the cause and the outcome that it had by then. Once it is
- * over it may count under others: what was told is left out there.
+ * A wait that had not ended at the last take was reported under the cause and the outcome that it
+ * had by then. When it is over, it may count under others, so what was reported is left out there.
  */
 void stack_take_prepare(struct stack_store *s)
 {

@@ -38,7 +38,7 @@ void tables_set_missing(struct tables *t, u32 module, enum table_missing why);
  * no walker in user space can be in the middle of a walk that found the module (module_store.h).
  */
 void tables_unload(struct tables *t, u32 module);
-/* The epoch in which a program met the module last (struct modules_state). */
+/* Returns the epoch in which a program last saw the module (struct modules_state). */
 u32 tables_met(const struct tables *t, u32 module);
 /* Gives a loaded module's tables in the form that the user-space walker takes; borrowed. It is
  * false if there are none. */

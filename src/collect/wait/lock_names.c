@@ -18,7 +18,7 @@
 
 struct placed_file {
 	u32 number; /* of its module */
-	u64 bias; /* what must be taken off an address to have that of the ELF file */
+	u64 bias; /* what to subtract from an address to have that of the ELF file */
 };
 
 struct process {
@@ -89,7 +89,7 @@ void lock_names_free(struct lock_names *names)
 	free(names);
 }
 
-/* Of those that have ended the one that came first, else the one that came first. */
+/* Returns the oldest process that has ended, or else the oldest one. */
 static struct process *oldest_process(const struct lock_names *names)
 {
 	struct process *p, *next;
@@ -198,7 +198,7 @@ static void name_in_file(struct demangler *d, const struct module *m, u64 vaddr,
 	elf_file_free(debug);
 }
 
-/* True: the address lies in this file, whether it has a name there or not. */
+/* Returns true if the address is in this file, whether it has a name there or not. */
 static bool look_in(struct lock_names *names, const struct placed_file *f, u64 address, char *text)
 {
 	struct borrowed_module m;

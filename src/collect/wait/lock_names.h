@@ -22,13 +22,14 @@ void lock_names_free(struct lock_names *names); /* NULL is allowed */
 void lock_names_note(struct lock_names *names, pid_t tgid);
 
 /*
- * "orders_lock", or "cache+0x48" inside something big; NULL when no variable is known there (a lock
- * on the heap or a stack). Valid until the next call.
+ * Returns "orders_lock", or "cache+0x48" in a larger object, valid until the next call. Returns
+ * NULL when no variable is known there (for a lock on the heap or on a stack).
  */
 const char *lock_names_find(struct lock_names *names, pid_t tgid, u64 address);
 
-#define LOCK_NAMES_MAX 65536u /* remembered; beyond, they are looked up anew */
-#define LOCK_NAMES_PROCESSES_MAX 4096u /* beyond, those that have ended are forgotten first */
+#define LOCK_NAMES_MAX 65536u /* names that are remembered; beyond these, they are looked up anew */
+/* beyond these, processes that have ended are forgotten first */
+#define LOCK_NAMES_PROCESSES_MAX 4096u
 size_t lock_names_processes(const struct lock_names *names);
 
 #endif

@@ -23,7 +23,7 @@ struct hold_programs {
 	struct uprobe_pins *pins; /* borrowed */
 	u32 kernel; /* enum probe_kernel */
 	struct readers *readers; /* borrowed, like the log */
-	struct module_set *modules; /* of the recording: opens files; borrowed */
+	struct module_set *modules; /* the recording's modules, which open files; borrowed */
 	const struct log *log;
 };
 

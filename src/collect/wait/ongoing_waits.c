@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The waits that have not ended: see ongoing_waits.h. */
+/* Counts the waits that have not ended: see ongoing_waits.h. */
 #include "collect/wait/ongoing_waits.h"
 
 #include <bpf/bpf.h>
@@ -20,7 +20,7 @@ static void add(struct ongoing_waits *w, const struct wait_count *count)
 		bpf_session_add(w->session, &count->key, w->part, &n);
 }
 
-/* A thread that waits without limit, and has for a while, may be part of a deadlock. */
+/* A thread that has waited without a limit for a while may be part of a deadlock. */
 static int note_waiter(struct ongoing_waits *w, const struct thread_wait *t)
 {
 	struct ring_waiter waiter = {.inner = t->inner, .lock = t->object};
@@ -35,8 +35,8 @@ static int note_waiter(struct ongoing_waits *w, const struct thread_wait *t)
 }
 
 /*
- * block: a wait that goes on, and one that was over but for what the thread would do next. That one may go on after
- * all, so while recording it is left to the kernel.
+ * Counts, for block, a wait that has not ended, and one that was over unless the thread sleeps
+ * again. The thread may still do so, so while recording that one is left to the kernel.
  */
 static void count_lock_wait(struct ongoing_waits *w, const struct wait_rules *rules,
 			    const struct thread_wait *t)
@@ -80,7 +80,8 @@ static void count_wait(struct ongoing_waits *w, const struct thread_wait *t)
 	}
 }
 
-/* While recording, a thread may come back while its entry is read, which is half old and half new then. */
+/* While recording, a thread may come back while its entry is read, so the entry may be half old and
+ * half new. */
 static bool is_settled(const struct ongoing_waits *w, const void *key, const struct thread_wait *t)
 {
 	struct thread_wait again;

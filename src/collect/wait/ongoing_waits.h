@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The waits that have not ended (bpf/wait_table.bpf.h): counted up to now, either for good when recording has stopped,
- * or for one profile while it goes on. The table of the kernel stays as it is.
+ * Counts the waits that have not ended (bpf/wait_table.bpf.h) up to now: either for good when
+ * recording has stopped, or for one profile while it continues. It does not change the kernel's
+ * table.
  */
 #ifndef CPROF_COLLECT_ONGOING_WAITS_H
 #define CPROF_COLLECT_ONGOING_WAITS_H
@@ -11,17 +12,17 @@
 
 struct ongoing_waits {
 	struct bpf_session *session; /* where they are counted */
-	enum tally_part part; /* TALLY_COUNT: for good; TALLY_ONGOING */
+	enum tally_part part; /* TALLY_COUNT for good, or TALLY_ONGOING */
 	int threads_fd; /* the map thread_waits */
 	u32 mode; /* enum wait_mode */
 	u64 min_ns; /* shorter waits are left out */
-	u64 begun; /* CLOCK_MONOTONIC ns: from when on time counts */
+	u64 begun; /* CLOCK_MONOTONIC ns from which on time counts */
 	u64 now;
-	/* What was found. */
+	/* These were found. */
 	u64 running_ns; /* of threads that run */
-	u64 unfinished, unfinished_ns; /* mutex: waits that nobody has ended */
-	ring_waiter_vec
-		waiters; /* block, for good: who waits for locks without a limit; the caller's */
+	u64 unfinished, unfinished_ns; /* mutex: waits that no unlock has ended */
+	/* block, for good: threads that wait for locks without a limit; the caller's */
+	ring_waiter_vec waiters;
 };
 
 int ongoing_waits_count(struct ongoing_waits *w) MUST_CHECK;
