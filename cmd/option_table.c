@@ -261,7 +261,7 @@ static const struct option_row option_table[] = {
 
 	{'o', "output", "FILE", "where to write; the name selects the format, - is the standard output",
 	 ALSO(WRITING | VERB_DIFF, OUTPUT), TEXT(output, "-o needs the name of a file, or - for the standard output")},
-	{'f', "format", "FORMAT", "which format, whatever the name (see below)",
+	{'f', "format", "FORMAT", "the format, whatever the name says (see below)",
 	 ALSO(WRITING | VERB_DIFF, OUTPUT), BY(set_format)},
 	{0, "open", NULL, "write html and show it in a browser",
 	 ALSO(WRITING | VERB_DIFF, OUTPUT), ON(open)},

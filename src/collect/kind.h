@@ -44,7 +44,7 @@ union kind_options {
 
 struct profile_kind {
 	const char *name; /* "cpu": the verb, and a part of the names of output files */
-	const char *summary; /* for help: "the stacks that allocate most, freed or not" */
+	const char *summary; /* for help: "running, runnable and blocked time, by call stack" */
 	u32 faculties; /* enum kind_faculty */
 	collector_new_fn collector_new; /* needs BPF, and so privileges */
 	collector_new_fn fallback_new; /* needs no privileges; NULL if there is no such way */

@@ -188,6 +188,6 @@ static int svg_write(const struct profile *p, const struct format_options *opt,
 const struct format format_svg = {
 	.name = "svg",
 	.suffix = ".svg",
-	.summary = "a still flame graph, for documents",
+	.summary = "a static flame graph, for documents",
 	.write = svg_write,
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The kind heap: which stacks hold the memory that was allocated since and not freed. */
+/* The kind heap: memory that was allocated while recording and not freed, by call stack. */
 #include "collect/heap/heap.h"
 #include "format/leaks.h"
 
@@ -38,7 +38,7 @@ static const struct format *table(const void *options)
 
 const struct profile_kind kind_heap = {
 	.name = "heap",
-	.summary = "the stacks that hold memory allocated since and not freed",
+	.summary = "memory allocated while recording and not freed, by call stack",
 	KIND_OPTIONS(rows, heap_defaults),
 	.collector_new = heap_collector_new,
 	.sampler_rate = heap_sampler_rate,

@@ -48,7 +48,7 @@ bool heap_sampler_rate(const void *options, u64 *rate);
 		PROBE_LIMIT_ROWS(struct heap_options, limit),                                   \
 	{                                                                                       \
 		.name = "no-preload",                                                           \
-		.help = "COMMAND: probe every call, put no sampler in front",                   \
+		.help = "with COMMAND: probe every call, without a sampler in front",           \
 		.group = OPTION_GROUP_SAMPLING, ROW_MEMBER(ON, struct heap_options, no_preload) \
 	}
 

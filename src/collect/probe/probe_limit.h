@@ -34,7 +34,7 @@ static inline u32 probe_limit_percent(const struct probe_limit *l)
 	 .group = OPTION_GROUP_SAMPLING,                                                         \
 	 ROW_NUMBER(struct_, member_.max_slowdown, 1, 100000, "a percentage from 1 to 100000")}, \
 	{                                                                                        \
-		.name = "force", .help = "whatever it costs the target",                         \
+		.name = "force", .help = "record whatever it costs the target",                  \
 		.group = OPTION_GROUP_SAMPLING, ROW_MEMBER(ON, struct_, member_.force)           \
 	}
 

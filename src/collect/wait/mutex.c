@@ -7,7 +7,7 @@
 static const struct option_row rows[] = {
 	WAIT_MIN_ROW,
 	{.name = "owners",
-	 .help = "also what the owner of the lock did meanwhile (owner_delay)",
+	 .help = "also count what the owner of the lock did meanwhile (owner_delay)",
 	 .group = OPTION_GROUP_SAMPLING,
 	 ROW_MEMBER(ON, struct wait_options, owners)},
 	{.name = "holds",
