@@ -126,7 +126,7 @@ static int make_profile(struct recording *r, enum collect_range range, struct pr
 	} else {
 		*out = NULL;
 	}
-	recording_stats(r, &r->stats); /* reading told more */
+	recording_stats(r, &r->stats); /* reading has found more */
 	if (!err && range == COLLECT_WHOLE)
 		tell(r, *out);
 	/* The profile is what matters, whatever its comments say. */

@@ -538,7 +538,7 @@ above() {
 	above heap_above-known 20000
 	! grep -q '^interrupted 0' "$BATS_TEST_TMPDIR/target.out"
 }
-@test "heap leaves: malloc that goes to a stack above, where it is called, too" {
+@test "heap leaves: malloc that goes to a stack above, where it is called again" {
 	above heap_above-known 3000 switch
 	grep -q '1000 allocations were left out' "$ERR"
 }

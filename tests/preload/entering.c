@@ -14,11 +14,11 @@ static _Atomic size_t used;
 
 __attribute__((visibility("default"))) void *memalign(size_t alignment, size_t size)
 {
-	size_t room = alignment + 16 + size,
-	       at = atomic_fetch_add(&used, (room + 15) & ~(size_t)15);
+	size_t space = alignment + 16 + size,
+	       at = atomic_fetch_add(&used, (space + 15) & ~(size_t)15);
 	char *p = memory + at + 16;
 
-	if (size > sizeof(memory) || at + room > sizeof(memory))
+	if (size > sizeof(memory) || at + space > sizeof(memory))
 		return NULL;
 	if (alignment > 16)
 		p += -(uintptr_t)p & (alignment - 1);

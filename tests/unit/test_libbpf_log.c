@@ -15,7 +15,7 @@ struct heard {
 	size_t lines;
 };
 
-static void hear(void *arg, enum log_level level, const char *line)
+static void write_line(void *arg, enum log_level level, const char *line)
 {
 	struct heard *h = arg;
 	size_t len = strlen(h->text);
@@ -43,7 +43,7 @@ static struct heard hear_at(enum log_level listener_level, enum libbpf_print_lev
 			    const char *message)
 {
 	struct heard h = {0};
-	struct log log = {.level = listener_level, .write = hear, .arg = &h};
+	struct log log = {.level = listener_level, .write = write_line, .arg = &h};
 
 	const struct log *before = libbpf_log_begin(&log);
 
@@ -89,8 +89,8 @@ TEST(libbpf_log, nobody_listens)
 TEST(libbpf_log, listeners_of_a_thread_are_nested)
 {
 	struct heard outer = {0}, inner = {0};
-	struct log first = {.level = LOG_LEVEL_DEBUG, .write = hear, .arg = &outer};
-	struct log second = {.level = LOG_LEVEL_DEBUG, .write = hear, .arg = &inner};
+	struct log first = {.level = LOG_LEVEL_DEBUG, .write = write_line, .arg = &outer};
+	struct log second = {.level = LOG_LEVEL_DEBUG, .write = write_line, .arg = &inner};
 	const struct log *before = libbpf_log_begin(&first), *between;
 	struct features f;
 

@@ -577,7 +577,7 @@ static void *read_all(void *arg)
 }
 
 /* Threads that place probes read the files that were opened for unwinding, one thread at a time. */
-TEST(module_store, files_are_lent_to_threads)
+TEST(module_store, files_are_borrowed_by_threads)
 {
 	struct module_store *s = new_store(NULL);
 	struct module_set *set = new_set(s);

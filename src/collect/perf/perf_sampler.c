@@ -376,15 +376,15 @@ static void finish_backlog(struct perf_collector *c)
 }
 
 /* No count comes later than its stack, so nothing needs to be noted before. */
-static void make_room(struct perf_collector *c)
+static void limit_memory(struct perf_collector *c)
 {
-	size_t room = memory_bound_room(&c->bound, stack_store_size(c->store).held);
+	size_t space = memory_bound_space(&c->bound, stack_store_size(c->store).held);
 
-	stack_store_limit(c->store, room);
+	stack_store_limit(c->store, space);
 	if (!stack_store_is_tight(c->store))
 		return;
 	stack_store_merge_begin(c->store);
-	stack_store_merge(c->store, room / 2);
+	stack_store_merge(c->store, space / 2);
 }
 
 static int perf_poll(struct collector *base, int timeout_ms)
@@ -416,7 +416,7 @@ static int begin_reading(struct perf_collector *c, enum collect_range range)
 		return 0;
 	if (!c->stopped) {
 		drain(c, false);
-		make_room(c);
+		limit_memory(c);
 	}
 	return stack_store_begin_reading(c->store);
 }

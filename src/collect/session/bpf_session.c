@@ -41,7 +41,7 @@ struct bpf_session {
 	struct ring_buffer *ring;
 	int events; /* an epoll descriptor with the rings and the loader of files */
 	struct memory_bound bound;
-	size_t room; /* bytes that stacks may use; 0 for any number */
+	size_t space; /* bytes that stacks may use; 0 for any number */
 	bpf_session_merge_fn before_merge; /* may be NULL */
 	void *before_merge_arg;
 	bool drained; /* sampling has stopped, and everything was taken in */
@@ -226,15 +226,15 @@ static void merge_stacks(struct bpf_session *s)
 	if (s->before_merge)
 		s->before_merge(s->before_merge_arg, s->store);
 	gaps_note(&s->gaps, GAP_COUNTS, flip_counts(s));
-	stack_store_merge(s->store, s->room / 2);
+	stack_store_merge(s->store, s->space / 2);
 	s->merging = false;
 	log_info(s->opt->log, "rare stacks have been merged to keep within --max-memory");
 }
 
-static void make_room(struct bpf_session *s)
+static void limit_memory(struct bpf_session *s)
 {
-	s->room = memory_bound_room(&s->bound, stack_store_size(s->store).held);
-	stack_store_limit(s->store, s->room);
+	s->space = memory_bound_space(&s->bound, stack_store_size(s->store).held);
+	stack_store_limit(s->store, s->space);
 	if (stack_store_is_tight(s->store))
 		merge_stacks(s);
 }
@@ -243,7 +243,7 @@ static void make_room(struct bpf_session *s)
 static void consume(struct bpf_session *s)
 {
 	while (ring_buffer__consume(s->ring) == -EAGAIN)
-		make_room(s);
+		limit_memory(s);
 }
 
 int bpf_session_listen(struct bpf_session *s, int ring_fd, ring_buffer_sample_fn fn, void *arg)
@@ -267,7 +267,7 @@ static void wait_for_input(struct bpf_session *s, int timeout_ms)
 
 int bpf_session_poll(struct bpf_session *s, int timeout_ms)
 {
-	make_room(s); /* what has been taken in since may exceed the limit */
+	limit_memory(s); /* what has been taken in since may exceed the limit */
 	wait_for_input(s, timeout_ms);
 	/* The caller has other things to do as well, so what arrives faster than it can be taken
 	 * waits, or is lost. */
@@ -332,7 +332,7 @@ void bpf_session_drain(struct bpf_session *s)
 	drain_counts(s, 0);
 	drain_counts(s, 1);
 	place_orphans(s);
-	make_room(s);
+	limit_memory(s);
 	log_counters(s);
 	s->drained = true;
 }
@@ -356,7 +356,7 @@ int bpf_session_begin_reading(struct bpf_session *s, enum collect_range range)
 	if (range == COLLECT_WHOLE)
 		return 0;
 	if (!s->drained) {
-		make_room(s);
+		limit_memory(s);
 		err = flip_counts(s);
 		take_modules(s);
 	}
@@ -395,7 +395,7 @@ void bpf_session_take_stacks(struct bpf_session *s)
 	s->merging = true;
 	stack_store_limit(s->store, 0);
 	ring_buffer__consume(s->ring);
-	stack_store_limit(s->store, s->room);
+	stack_store_limit(s->store, s->space);
 	s->merging = merging;
 	s->drain_until_ns = until;
 }

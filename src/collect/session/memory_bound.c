@@ -36,7 +36,7 @@ static u64 anonymous_bytes(const struct memory_bound *b)
 	return (u64)(resident - shared) * (u64)sysconf(_SC_PAGESIZE);
 }
 
-size_t memory_bound_room(const struct memory_bound *b, size_t held)
+size_t memory_bound_space(const struct memory_bound *b, size_t held)
 {
 	u64 all, others, least = b->max / LEAST_SHARE;
 

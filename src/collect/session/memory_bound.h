@@ -23,6 +23,6 @@ void memory_bound_release(struct memory_bound *b);
  * Mapped files are not counted, because the kernel can drop their pages. 0 means that there is no
  * bound.
  */
-size_t memory_bound_room(const struct memory_bound *b, size_t held);
+size_t memory_bound_space(const struct memory_bound *b, size_t held);
 
 #endif

@@ -234,7 +234,7 @@ static void wait_for_walks(struct module_store *s)
 }
 
 /* Call it with `lock`, which it releases while it waits for programs. */
-static void make_room(struct module_store *s, u64 now)
+static void free_tables(struct module_store *s, u64 now)
 {
 	bool some;
 
@@ -261,7 +261,7 @@ void store_tend(struct module_store *s)
 		s->tending = true;
 		s->tended_ms = now;
 		store_ask_again(s, now);
-		make_room(s, now);
+		free_tables(s, now);
 		store_sweep(s);
 		s->tending = false;
 	}

@@ -534,17 +534,17 @@ static void link_aliases(struct stack_store *s)
 
 static void trim(struct stack_store *s)
 {
-	const size_t room = s->entries.len + SPARE_ENTRIES;
+	const size_t capacity = s->entries.len + SPARE_ENTRIES;
 
 	stack_tree_trim(&s->tree);
-	vec_shrink(&s->entries, room);
-	vec_shrink(&s->worth, room);
-	vec_shrink(&s->moved, room);
-	vec_shrink(&s->live, room);
-	vec_shrink(&s->reads, room);
+	vec_shrink(&s->entries, capacity);
+	vec_shrink(&s->worth, capacity);
+	vec_shrink(&s->moved, capacity);
+	vec_shrink(&s->live, capacity);
+	vec_shrink(&s->reads, capacity);
 	vec_shrink(&s->aliases, s->aliases.len);
 	vec_shrink(&s->wakers, s->wakers.len);
-	chains_shrink(&s->index, room);
+	chains_shrink(&s->index, capacity);
 	for (size_t i = 0; i < s->entries.len; i++)
 		stack_entry_link(s, (u32)i);
 	chains_shrink(&s->waker_index, s->wakers.len);

@@ -218,7 +218,7 @@ static int add_region(struct tables *t, u32 chunks)
 }
 
 /* Finds addresses for that many pages in one region. */
-static int make_room(struct tables *t, u32 pages)
+static int reserve_pages(struct tables *t, u32 pages)
 {
 	const struct region *last = t->nregions ? &t->regions[t->nregions - 1] : NULL;
 	u32 chunks = pages / TABLE_CHUNK_PAGES + (pages % TABLE_CHUNK_PAGES > 0);
@@ -287,7 +287,7 @@ static int take_pages(struct tables *t, u32 pages, u32 *first)
 	*first = t->used;
 	if (!pages || take_free(t, pages, first))
 		return 0;
-	err = make_room(t, pages);
+	err = reserve_pages(t, pages);
 	while (!err && t->used + pages > t->nchunks * TABLE_CHUNK_PAGES)
 		err = add_chunk(t);
 	if (err)
