@@ -95,7 +95,7 @@ struct pending_record {
 	X(STAT_HEAP_RESULTS_NS, "cost of probes where results are known")             \
 	X(STAT_LOST_WAIT, "waits lost: wait table full")                              \
 	X(STAT_RUNNING, "time that threads of the target ran")                        \
-	X(STAT_NO_HOLDER, "lock waits that nobody's unlocking ended")                 \
+	X(STAT_NO_HOLDER, "lock waits that did not end in an unlock")                 \
 	X(STAT_NO_HOLDER_TIME, "their time")                                          \
 	X(STAT_HOLD_LOCKS, "calls of locking functions")                              \
 	X(STAT_HOLD_UNLOCKS, "calls of unlocking functions")                          \

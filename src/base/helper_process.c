@@ -120,7 +120,7 @@ void helper_process_end(struct helper_process *p, bool at_once)
 	p->pid = 0;
 }
 
-/* The first number of /proc/self/statm (proc(5)); 0 without /proc. */
+/* Returns the first number of /proc/self/statm (proc(5)), or 0 without /proc. */
 static u64 memory_used(void)
 {
 	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);

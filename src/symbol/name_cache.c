@@ -9,7 +9,7 @@
 
 #include "base/hash.h"
 
-/* The entry that says something of the file as a whole; no code is at the last address. */
+/* This entry describes the file as a whole. No code is at the last address. */
 #define FILE_ENTRY UINT64_MAX
 
 struct name_key {
@@ -72,7 +72,7 @@ static struct name_entry *find(const struct name_cache *c, u64 file, u64 vaddr)
 	return e;
 }
 
-/* ---- frames and their strings ------------------------------------------------------------------ */
+/* ---- frames and their strings ---------------------------------------------------------------- */
 
 static size_t size_of(const char *text)
 {
@@ -126,7 +126,7 @@ static struct name_entry *entry_new(const struct name_key *key, enum name_source
 	return e;
 }
 
-/* ---- what is remembered ------------------------------------------------------------------------ */
+/* ---- what is remembered ---------------------------------------------------------------------- */
 
 static void add(struct name_cache *c, struct name_entry *e)
 {
@@ -140,7 +140,7 @@ static void add(struct name_cache *c, struct name_entry *e)
 		drop(c, c->entries);
 }
 
-/* Remembers an answer. Without memory it is not remembered. */
+/* Remembers an answer, unless no memory is left. */
 static void put(struct name_cache *c, u64 file, u64 vaddr, enum name_source source,
 		const struct dwarf_frame *frames, u32 n)
 {
@@ -157,7 +157,7 @@ static void put(struct name_cache *c, u64 file, u64 vaddr, enum name_source sour
 	pthread_mutex_unlock(&c->lock);
 }
 
-/* False: nothing is remembered of the address. */
+/* Returns false if nothing is remembered of the address. */
 static bool answer(struct name_cache *c, u64 file, u64 vaddr, module_name_fn found, void *arg,
 		   size_t which, int *err)
 {
@@ -173,7 +173,7 @@ static bool answer(struct name_cache *c, u64 file, u64 vaddr, module_name_fn fou
 	return e != NULL;
 }
 
-/* A file without debug information has an entry. */
+/* A file without debug information has an entry as well. */
 static void put_info(struct name_cache *c, u64 file, const struct module_names_info *info)
 {
 	if (!info->has_dwarf)
@@ -187,7 +187,7 @@ static void get_info(struct name_cache *c, u64 file, struct module_names_info *i
 	pthread_mutex_unlock(&c->lock);
 }
 
-/* ---- the rest is asked for --------------------------------------------------------------------- */
+/* ---- addresses that are not remembered ------------------------------------------------------- */
 
 struct new_addresses {
 	struct name_cache *cache;

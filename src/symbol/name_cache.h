@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Remembers the names of addresses, so that a file is not read again for each profile of a process that
- * makes many. Files are known by module.id. Several threads may use it.
+ * Remembers the names of addresses, so a file is not read again for each profile of a process that
+ * makes many. It identifies files by module.id. Several threads may use it.
  */
 #ifndef CPROF_SYMBOL_NAME_CACHE_H
 #define CPROF_SYMBOL_NAME_CACHE_H
@@ -10,13 +10,13 @@
 
 struct name_cache;
 
-/* Above `max_bytes`, the addresses that were added first are forgotten. */
+/* Creates a cache. Above `max_bytes`, it forgets the addresses that were added first. */
 int name_cache_new(size_t max_bytes, struct name_cache **out) MUST_CHECK;
 void name_cache_free(struct name_cache *c); /* NULL is allowed */
 
 /*
- * Does what names_process_resolve() does, but asks the process only for addresses that are not remembered. `found` must
- * not use the cache. `c` may be NULL.
+ * Does what names_process_resolve() does, but sends only addresses to the process that are not
+ * remembered. `found` must not use the cache. `c` may be NULL.
  */
 int name_cache_resolve(struct name_cache *c, struct names_process *np, struct module *m,
 		       const u64 *vaddrs, size_t n, const struct budget_watch *watch,

@@ -23,7 +23,7 @@ struct symbolize_options {
 	 */
 	bool (*stop)(void *arg);
 	void *stop_arg;
-	struct name_cache *cache; /* of answers, for profiles to come; may be NULL */
+	struct name_cache *cache; /* keeps names for later profiles; may be NULL */
 	const struct log *log;
 };
 

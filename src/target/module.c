@@ -14,7 +14,7 @@
 #include "target/process.h"
 #include "target/process_root.h"
 
-static u64 last_id; /* of a module */
+static u64 last_id; /* the last one that a module received */
 
 static int module_new(enum module_kind kind, const char *path, struct module **out)
 {

@@ -25,7 +25,7 @@ enum module_kind {
 
 struct module {
 	enum module_kind kind;
-	u64 id; /* no other module of this process ever has it; 0: none */
+	u64 id; /* no other module of this process ever has the same; 0 if it has none */
 	char *path; /* as the target sees it; "[vdso]", "[kernel.kallsyms]", "//anon" */
 	pid_t tgid; /* a process that maps it; for JIT, the process that it belongs to */
 	/* its number in its own PID namespace, which the name of the perf map contains */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Matches a profile's own expressions in a process: see drop_frames.h. */
+/* Matches a profile's own expressions in a helper process: see drop_frames.h. */
 #include "view/drop_frames.h"
 
 #include <errno.h>
@@ -22,11 +22,11 @@
 #define MATCH_CPU_NS 3000000000ull
 #define MATCH_MEMORY (256ull << 20)
 
-enum { UNKNOWN, KEPT, DROPPED }; /* in the process; DROPPED is left as 1, the others as 0 */
+enum { UNKNOWN, KEPT, DROPPED }; /* in the process; it leaves 1 for DROPPED, and 0 for the others */
 
 struct matching {
 	const struct profile *p;
-	u8 *names; /* of each string; shared with the process */
+	u8 *names; /* for each string; shared with the process */
 };
 
 /* The name without its parameters, as drop_frames expects it. */
@@ -118,7 +118,8 @@ static void match_names(const struct matching *m, struct safe_regex *drop, struc
 	}
 }
 
-/* Its answer is a byte, 1 if the expression is valid; without one it did not come to an end. */
+/* The answer is one byte, which is 1 if the expression is valid. If there is no answer, matching
+ * did not end. */
 static void serve(void *arg, int sock)
 {
 	const struct matching *m = arg;
@@ -143,7 +144,7 @@ static bool match(struct matching *m)
 	struct helper_process process = {0};
 	u8 valid = 0;
 
-	/* As many processes as there may be: then nothing is dropped. */
+	/* If there are as many processes as allowed, nothing is dropped. */
 	if (helper_process_start(&process, HELPER_CLOSES_FILES, serve, m))
 		return false;
 	if (!helper_process_answers(&process, MATCH_CPU_NS, 0) ||

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Finds the functions that a profile itself wants left out, by the expressions drop_frames and
- * keep_frames in its file. Whoever made the file can write an expression for which glibc takes
+ * Finds the functions that a profile itself wants to be left out, by the expressions drop_frames
+ * and keep_frames in its file. Whoever made the file can write an expression for which glibc takes
  * hours, in one call and for one name, so a forked process matches. An expression that takes more
- * than seconds drops nothing, like one that is not valid.
+ * than a few seconds drops nothing, as one that is not valid does.
  */
 #ifndef CPROF_VIEW_DROP_FRAMES_H
 #define CPROF_VIEW_DROP_FRAMES_H
@@ -11,7 +11,7 @@
 #include "profile/profile.h"
 
 /*
- * Gives which names are to be dropped, by the string's number; NULL if none is. Free it with
+ * Finds which names to drop, by the string's number. `*out` is NULL if there are none. Free it with
  * drop_frames_release(). Returns 0 or a negative errno.
  */
 int drop_frames_find(const struct profile *p, const u8 **out) MUST_CHECK;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names that are remembered are those that the file gave, and take no more memory than allowed. */
+/* Checks that remembered names are those that the file gave, and that they take no more memory than
+ * allowed. */
 #include "unit.h"
 
 #include <stdio.h>
@@ -89,7 +90,7 @@ TEST(name_cache, the_second_time_no_file_is_read)
 	CHECK_INT(info.has_dwarf, info_again.has_dwarf);
 	CHECK_INT(name_cache_stats(c).hits, ADDRESSES);
 	CHECK_INT(name_cache_stats(c).misses, ADDRESSES);
-	/* A module of the same path may be another file by then. */
+	/* By then, a module of the same path may be another file. */
 	CHECK(resolve(c, other, again, &info_again) > 0);
 	check_same(first, again);
 	CHECK_INT(name_cache_stats(c).misses, 2 * ADDRESSES);

@@ -18,7 +18,8 @@ static int add_thread(const struct perf_targets *t, pid_t tgid, pid_t tid, struc
 	return code ? code : 1;
 }
 
-/* All threads of a process, until none is new. Those born in between inherit (perf_tasks_is_double). */
+/* Adds all threads of a process, until none is new. Threads that are created in between inherit the
+ * events (perf_tasks_is_double). */
 static int add_process(const struct perf_targets *t, pid_t tgid, struct error *err)
 {
 	int added = 1, code = 0;

@@ -41,7 +41,7 @@ struct module_store_options { /* A zero selects the default. */
 #define MODULE_STORE_FILES 1024u
 #define MODULE_STORE_PAGES 65536u
 #define MODULE_STORE_KEPT 1024u
-#define MODULE_STORE_NAMES (32u << 20) /* bytes of names that are remembered */
+#define MODULE_STORE_NAMES (32u << 20) /* limits the bytes of names that are remembered */
 #define MODULE_STORE_IDLE_MS 5000u
 #define MODULE_STORE_GRACE_MS 3000u
 
@@ -53,7 +53,7 @@ void module_store_free(struct module_store *s);
 
 struct readers *module_store_readers(struct module_store *s); /* borrowed; may be NULL */
 
-/* Names of addresses in these files, for all profiles; borrowed. */
+/* Returns the names of addresses in these files, which all profiles share. They are borrowed. */
 struct name_cache *module_store_names(struct module_store *s);
 
 /*
