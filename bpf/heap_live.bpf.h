@@ -55,8 +55,9 @@ static __always_inline void filter_add(u64 address, struct global_pid tgid)
 }
 
 /*
- * The processes that have, or have had, blocks in `live`: of others nothing need be looked for when
- * they run another program or end, as most children do. Goes with the process.
+ * Holds the processes that have, or have had, blocks in `live`. Other processes have nothing to
+ * look for when they run another program or end, as most children do. An entry is removed with its
+ * process.
  */
 #define HOLDER_HAS 1u
 #define HOLDER_INHERITED 2u
@@ -69,7 +70,7 @@ struct {
 	__type(value, u32);
 } holders SEC(".maps");
 
-u32 holders_full; /* some were left out: so any process may be one */
+u32 holders_full; /* some were left out, so any process may be one */
 
 static __always_inline void holder_add(struct global_pid tgid, u32 flags)
 {
@@ -238,8 +239,8 @@ static long forget_block(void *map, struct heap_block *block, struct heap_live *
 
 /*
  * Copying a block takes about a microsecond, and fork returns neither in the parent nor in the
- * child before all are copied. So where there are more than this many, a child begins without: it
- * is counted, and the user is told.
+ * child before all are copied. So if there are more blocks than this, a child begins without them.
+ * It is counted, and the user is told.
  */
 #define INHERIT_MAX 65536u
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A recording as an object: what is recorded, how, and the resulting profile. It prints nothing,
- * reads no option table and knows no exit status. Several can run at once in one process, in one
- * thread or in many.
+ * Provides a recording as an object: what is recorded, how, and the resulting profile. It prints
+ * nothing, reads no option table and knows no exit status. Several can run at once in one process,
+ * in one thread or in many.
  *
  *     recording_new()      selects the target and prepares everything that may fail or take time
  *     recording_start()    from here on time counts
@@ -10,8 +10,8 @@
  *     recording_stop()
  *     recording_profile()  the profile, with names
  *
- * In between, recording_snapshot() and recording_take() give profiles of what there is. Each object
- * is used by one thread at a time; different ones need not know of each other.
+ * In between, recording_snapshot() and recording_take() return profiles of what there is so far.
+ * One thread at a time uses an object. Different objects need not know of each other.
  */
 #ifndef CPROF_RECORD_RECORDING_H
 #define CPROF_RECORD_RECORDING_H

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Threads and mappings of targets: see perf_targets.h. */
+/* Finds threads and mappings of targets: see perf_targets.h. */
 #include "collect/perf/perf_targets.h"
 
 #include <errno.h>
 
-#define LISTING_ROUNDS 16 /* threads are listed until no new ones turn up, so often at most */
+#define LISTING_ROUNDS 16 /* threads are listed until no new ones turn up, but at most this often */
 
-/* One thread; 1: new, 0: known already or gone, or a negative errno. */
+/* Adds one thread. Returns 1 if it is new, 0 if it is already known or gone, or a negative
+ * errno. */
 static int add_thread(const struct perf_targets *t, pid_t tgid, pid_t tid, struct error *err)
 {
 	int code = perf_tasks_add(t->tasks, tid, err);
@@ -44,7 +45,8 @@ static int add_with_children(const struct perf_targets *t, const struct process_
 	pid_vec children = {0};
 	int code = add_process(t, info->tgid, err);
 
-	/* Forked after the target was selected, and before its threads had events to inherit. */
+	/* These were forked after the target was selected, and before its threads had events to
+	 * inherit. */
 	if (!code && t->target->follow_children && !process_children(info->tgid, &children)) {
 		for (size_t i = 0; i < children.len && !code; i++) {
 			code = add_process(t, children.data[i], err);

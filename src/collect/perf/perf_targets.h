@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Gives the threads of targets their events, and reads what their processes have mapped. */
+/* Opens the events of targets' threads, and reads what their processes map. */
 #ifndef CPROF_COLLECT_PERF_TARGETS_H
 #define CPROF_COLLECT_PERF_TARGETS_H
 
@@ -14,9 +14,9 @@ struct perf_targets { /* all borrowed */
 	const struct log *log;
 };
 
-/* Threads, the machine or a control group. Of processes one at least must be there still. */
+/* Adds threads, the machine or a control group. At least one of the processes must still exist. */
 int perf_targets_add(const struct perf_targets *t, struct error *err) MUST_CHECK;
-/* The mappings of all processes that were named, and of their children. */
+/* Reads the mappings of all processes that were named, and of their children. */
 void perf_targets_read(const struct perf_targets *t);
 void perf_targets_read_process(const struct perf_targets *t, pid_t tgid);
 
