@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * heap_red_zone N: a pool, to be named with --alloc malloc=red_get,free=red_put, whose functions keep
- * their argument below the stack pointer and have a nop of five bytes behind that. Linux 6.18 makes a
- * call of such a nop when it has a probe, and a call writes there.
+ * heap_red_zone N runs a pool whose functions keep their argument below the stack pointer and have
+ * a five-byte nop after that. Name them with --alloc malloc=red_get,free=red_put. Linux 6.18 turns
+ * such a nop into a call when it has a probe, and a call writes there.
  */
 #include "heap_truth.h"
 

@@ -239,7 +239,7 @@ TEST(probe_site, uses_nops_where_the_kernel_does)
 	check_site(code, &nops, 4, PROBE_COST_EMULATED);
 	check_site(code, &nop5, 9, PROBE_COST_EMULATED);
 	check_site(alone, &nop5, 4, PROBE_COST_NOP5);
-	/* The kernel makes a call of it, which writes into the red zone. */
+	/* The kernel turns the nop into a call, which writes into the red zone. */
 	both.kernel = probe_kernel_flags(6, 18);
 	check_site(late, &nop5, 8, PROBE_COST_EMULATED);
 	check_site(late, &both, 8, PROBE_COST_EMULATED);

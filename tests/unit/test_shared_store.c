@@ -57,7 +57,7 @@ static pid_t start_target(void)
 
 struct figures {
 	double ready_ms;
-	/* may be negative, as pages that are shared with other processes count in part */
+	/* may be negative, because pages that are shared with other processes count in part */
 	s64 added_kb;
 };
 
@@ -203,9 +203,9 @@ static void *record_in_thread(void *arg)
 }
 
 /*
- * The store may keep one file, and lets go of what was not met for a millisecond: so numbers, slots
- * and pages change hands all the time, under two recordings in two threads. No sample may be lost
- * by that, or get the names of another file.
+ * The store may keep one file, and lets go of what was unseen for a millisecond. So numbers, slots
+ * and pages change owners all the time, under two recordings in two threads. No sample may be lost
+ * by that, or get names from another file.
  */
 TEST(shared_store, files_that_are_let_go_under_two_recordings_cost_no_sample)
 {

@@ -53,7 +53,7 @@ void perf_processes_forget_ended(struct perf_processes *p, u64 now_ns);
 #define PERF_PROCESSES_LOOK_NS 5000000000ull
 #define PERF_PROCESSES_ENDED_NS 20000000000ull
 
-/* The same, and gives up modules that neither processes nor the stacks in `store` have any more. */
+/* Does the same, and gives up modules that neither the processes nor the stacks in `store` need. */
 void perf_processes_tend(struct perf_processes *p, const struct stack_store *store, u64 now_ns);
 
 #endif

@@ -147,8 +147,8 @@ bool probe_insn_cost(const struct probe_insn *d, u64 vaddr, bool first, u32 kern
 	if (is_long_nop(insn) && (kernel & PROBE_KERNEL_NOPS))
 		*cost = PROBE_COST_EMULATED;
 	/*
-	 * Its call writes below rsp, where code that has run may keep something (the red zone), and
-	 * the kernel does not ask.
+	 * Its call writes below rsp, where earlier code may have stored something (the red zone),
+	 * and the kernel does not check.
 	 */
 	if (is_long_nop(insn) && insn->length == 5 && page_left >= 5 &&
 	    (kernel & PROBE_KERNEL_NOP5)) {

@@ -60,7 +60,7 @@ enum probe_kernel {
 	PROBE_KERNEL_RETURNS_SHADOWED = 1u << 4,
 };
 
-/* The best comes first. */
+/* The preferred cost comes first. */
 enum probe_cost {
 	PROBE_COST_EMULATED,
 	/* It costs less, but ends in a system call, which a handler or a tracer might answer. */
