@@ -394,7 +394,7 @@ static int perf_poll(struct collector *base, int timeout_ms)
 	/* If it was interrupted, what has arrived is still worth taking. */
 	(void)perf_rings_wait(c->rings, timeout_ms);
 	drain(c, false);
-	make_room(c);
+	limit_memory(c);
 	perf_processes_tend(c->processes, c->store, now_ns());
 	return c->opt.target->scope == TARGET_PROCESSES && !perf_processes_alive(c->processes);
 }
