@@ -22,8 +22,9 @@
 #define GRACE_NS 300000000ull
 
 /*
- * What was read of a file stays in the process, as its next request may be about the same file. So
- * many files could fill the memory, and a process that has grown makes room for a new one.
+ * What was read of a file stays in the process, because its next request may be about the same
+ * file. Many files could therefore fill the memory, so a process that has grown is replaced by a
+ * new one.
  */
 #define GROWN_MAX_KB (128u << 10)
 

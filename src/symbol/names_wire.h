@@ -26,7 +26,7 @@ struct names_request {
 struct names_finish {
 	int err;
 	u32 has_dwarf;
-	u64 grown_kb; /* by how much the process has ever been larger than at its start */
+	u64 grown_kb; /* the most by which the process has ever been larger than at its start */
 	struct budget budget; /* of the module's file */
 	struct readers_unanswered unanswered;
 };

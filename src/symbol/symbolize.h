@@ -16,7 +16,7 @@
 
 struct symbolize_options {
 	bool no_inlines; /* only physical functions */
-	u64 time_ns; /* for all files together; 0: as long as recordings may take */
+	u64 time_ns; /* for all files together; 0 for as long as recordings may take */
 	/*
 	 * Returns true to stop naming; NULL if nothing stops it. It is also called by other
 	 * threads, one at a time.

@@ -10,7 +10,8 @@
 #include "target/module.h"
 
 #define FILES_MAX 4096u
-/* A profile may name the largest files of the machine, so all of them have as long as one has while recording. */
+/* A profile may name the largest files of the machine, so all of them together have the time that
+ * one has while recording. */
 #define NAMING_TIME_NS 120000000000ull
 
 /* Another build of the file would give wrong names. */
@@ -30,7 +31,8 @@ struct files {
 	struct profile *p;
 	struct readers *readers;
 	VEC(struct module *) modules; /* distinct files */
-	/* Borrowed, indexed by string; NULL if not opened, or if that failed. */
+	/* The modules are borrowed and indexed by string; NULL if a file is not open or could not
+	 * be opened. */
 	struct module **by_path;
 	bool *tried, *wanted; /* indexed by string and by mapping */
 	size_t ntried;
@@ -41,7 +43,7 @@ static bool is_same_file(const struct module *a, const struct module *b)
 	return a->inode == b->inode && a->dev_major == b->dev_major && a->dev_minor == b->dev_minor;
 }
 
-/* Takes the module over. A profile may write the path of one file in a million ways. */
+/* Takes over the module, because a profile may write the path of one file in a million ways. */
 static struct module *keep_file(struct files *f, struct module *m)
 {
 	vec_for_each(&f->modules, other) {

@@ -90,7 +90,7 @@ TEST(names_process, answers_as_without_a_process)
 
 #define LARGE (30u << 20)
 
-/* A file whose names have 30 MB in all; "f" is one of them. */
+/* Opens a file whose names take 30 MB in all; "f" is one of them. */
 static struct module open_large(void)
 {
 	static const char code[] = ".text\n.globl f\n.type f,@function\nf: ret\n.size f,1\n";
@@ -112,7 +112,7 @@ static struct module open_large(void)
 	return m;
 }
 
-/* What was read of a file stays in the process, but not of any number of files. */
+/* What was read of a file stays in the process, but only up to a limit. */
 TEST(names_process, many_large_files_do_not_fill_the_memory)
 {
 	enum { FILES = 16 };

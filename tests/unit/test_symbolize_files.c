@@ -137,7 +137,7 @@ TEST(symbolize_files, many_paths_of_one_file)
 		CHECK_INT(p->locations.data[i].nlines, 1);
 	profile_free(p);
 	getrusage(RUSAGE_CHILDREN, &children);
-	/* Each time it is read it takes some 10 MB. */
+	/* Each time the file is read, it takes some 10 MB. */
 #ifndef UNIT_SANITIZED
 	CHECK(children.ru_maxrss < 200 << 10);
 #endif
