@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /*
- * Why a thread leaves the CPU: from its state, the system call that it is in (arch/syscalls.h) and
- * the kind of file that call is about.
+ * Determines why a thread leaves the CPU, from its state, the system call that it is in
+ * (arch/syscalls.h) and the kind of file of that call.
  */
 #ifndef CPROF_BPF_CAUSE_BPF_H
 #define CPROF_BPF_CAUSE_BPF_H

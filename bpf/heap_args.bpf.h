@@ -33,7 +33,7 @@ static __noinline u64 unusual_argument(struct pt_regs *regs, const struct heap_a
 static __always_inline u64 argument(struct pt_regs *regs, const struct heap_arg *arg)
 {
 	if (arg->kind == HEAP_ARG_REG && arg->size == 8) {
-		/* Where a function's arguments are, which is nearly always. */
+		/* This is where a function's arguments almost always are. */
 		switch (arg->reg) {
 		case ARCH_WORD_ARG0:
 			return arch_argument(regs, 0);

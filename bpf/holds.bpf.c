@@ -56,7 +56,7 @@ static __always_inline void hold_ends(struct hold_thread *thread, const struct h
 	held_delete(thread, key, h);
 }
 
-/* Whether a lock is taken, by its words: glibc's. */
+/* Returns whether a lock is taken, by glibc's words for it. */
 static __always_inline bool is_taken(const u32 *words, u64 cookie)
 {
 	if (cookie & HOLD_OPAQUE)

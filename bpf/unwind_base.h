@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
-/* What every step of the walker (unwind.h) needs: frames, words of the stack, and how to go on or end. */
+/* Provides what every step of the walker (unwind.h) needs: frames, words of the stack, and how to
+ * continue or end. */
 #ifndef CPROF_BPF_UNWIND_BASE_H
 #define CPROF_BPF_UNWIND_BASE_H
 
@@ -24,8 +25,9 @@ static __always_inline void push_frame(struct stack_walk *st, u64 frame)
 }
 
 /*
- * The number under which a stack is known. Addresses of JIT code mean something in one process only, so equal ones of
- * two processes are different stacks: also where the number alone names a stack, as that of a waker.
+ * Returns the number under which a stack is known. Addresses of JIT code have a meaning in one
+ * process only, so equal ones of two processes are different stacks. That also holds where the
+ * number alone identifies a stack, such as that of a waker.
  */
 static __always_inline u64 stack_number(const struct stack_walk *st, struct global_pid tgid)
 {
@@ -37,7 +39,7 @@ static __always_inline bool user_address(u64 addr)
 	return addr >= USER_ADDRESS_MIN && addr <= ARCH_USER_MAX;
 }
 
-/* Ends the walk: returns 1, for `return end_stack(...)` in a step. */
+/* Ends the walk and returns 1, for `return end_stack(...)` in a step. */
 static __always_inline int end_stack(struct stack_walk *st, enum stack_end end)
 {
 	st->end = end;
@@ -45,8 +47,9 @@ static __always_inline int end_stack(struct stack_walk *st, enum stack_end end)
 }
 
 /*
- * Words of the stack, through a window: frames lie close together, and one read of 256 bytes costs what
- * two reads of 16 do (36 ns each on a VM, where a stack of 30 frames spent 1.1 of 2.5 us reading).
+ * Reads words of the stack through a window. Frames are close together, and one read of 256 bytes
+ * costs as much as two reads of 16 (36 ns each on a VM, where a stack of 30 frames spent 1.1 of 2.5
+ * us reading).
  */
 static __always_inline bool read_words(struct stack_walk *st, u64 *out, u32 n, u64 addr)
 {
@@ -63,7 +66,8 @@ static __always_inline bool read_words(struct stack_walk *st, u64 *out, u32 n, u
 		st->window_at = addr;
 		at = 0;
 	}
-	/* The compiler would drop the masks, which it can prove; the verifier cannot. */
+	/* The compiler can prove that the masks are redundant and would drop them, but the verifier
+	 * cannot. */
 	__asm__ volatile("" : "+r"(at));
 	out[0] = st->window[at & (STACK_WINDOW - 1)];
 	if (n == 2)
@@ -71,7 +75,7 @@ static __always_inline bool read_words(struct stack_walk *st, u64 *out, u32 n, u
 	return true;
 }
 
-/* Goes on in the caller, wherever its stack lies. */
+/* Continues in the caller, wherever its stack is. */
 static __always_inline int resume_caller(struct stack_walk *st, u64 ra, u64 sp)
 {
 	st->regs.pc = ra;
@@ -81,7 +85,7 @@ static __always_inline int resume_caller(struct stack_walk *st, u64 ra, u64 sp)
 	return 0;
 }
 
-/* Goes on in the caller. A zero return address is how start-up code and clone mark the bottom. */
+/* Continues in the caller. Start-up code and clone mark the bottom with a zero return address. */
 static __always_inline int enter_caller(struct stack_walk *st, u64 ra, u64 sp)
 {
 	if (ra == 0)
@@ -92,7 +96,8 @@ static __always_inline int enter_caller(struct stack_walk *st, u64 ra, u64 sp)
 	return resume_caller(st, ra, sp);
 }
 
-/* A frame pointer leads to the caller's, above which the return address lies; 0 marks the bottom frame. */
+/* A frame pointer leads to the caller's, above which the return address lies; 0 marks the bottom
+ * frame. */
 static __always_inline int step_frame_pointer(struct stack_walk *st)
 {
 	u64 pair[2], bp = st->regs.fp;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
-/* From a frame to the rule that leads to its caller, for the walker (unwind.h). */
+/* Finds the rule that leads from a frame to its caller, for the walker (unwind.h). */
 #ifndef CPROF_BPF_UNWIND_RULES_H
 #define CPROF_BPF_UNWIND_RULES_H
 
 /*
- * The rule for an offset inside one directory block; see shared.h for the layout.
+ * Returns the rule for an offset inside one directory block; shared.h describes the layout.
  *
- * For the verifier: `found` starts as a zero that it does not know and is masked in every round, and
- * the rounds are unrolled. Otherwise it tells apart every path through the search (a million
- * instructions on 6.18).
+ * For the verifier, `found` starts as a zero that it does not know and is masked in every round,
+ * and the rounds are unrolled. Otherwise it would distinguish every path through the search (a
+ * million instructions on 6.18).
  */
 static __always_inline u32 rule_in_block(const struct module_table *mt,
 					 const struct unwind_block *b, u64 off)
@@ -22,7 +22,7 @@ static __always_inline u32 rule_in_block(const struct module_table *mt,
 	page = env_table_page(mt->word_page + b->first_row / UNWIND_PAGE_WORDS);
 	if (!page)
 		return UNWIND_RULE_NONE;
-		/* found: how many of the n rows begin at or before off. */
+		/* `found` counts how many of the n rows begin at or before off. */
 #pragma unroll
 	for (u32 step = UNWIND_PAGE_WORDS / 2; step; step >>= 1) {
 		u32 probe = (found + step) & (UNWIND_PAGE_WORDS - 1);
@@ -53,9 +53,10 @@ static __always_inline u32 find_rule(u32 module, u64 off)
 }
 
 /*
- * The rule for a frame. Program counters repeat from sample to sample (callers above all), so the last
- * answers are kept: a hit costs one cache line where the search costs five. A module's rows never
- * change, and when its number is used again the salt is another one, so an answer never goes stale.
+ * Returns the rule for a frame. Program counters repeat from sample to sample (above all those of
+ * callers), so the last results are kept. A hit costs one cache line, and the search costs five. A
+ * module's rows never change, and the salt changes when its number is used again, so a result never
+ * becomes stale.
  */
 static __always_inline bool rule_of(const struct stack_walk *st, u64 frame, struct unwind_rule *out)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
-/* The architecture that is built for: see docs/architecture.md. */
+/* Selects the architecture that is built for: see docs/architecture.md. */
 #if defined(__TARGET_ARCH_x86) || defined(__x86_64__)
 #include "x86/syscalls.h"
 #else

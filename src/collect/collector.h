@@ -35,8 +35,8 @@ struct collect_options {
 	const char *sampler; /* library that the command preloads; NULL if there is none */
 	/* of the tables of processes, threads, held locks and files; 0 for the default */
 	u32 table_entries;
-	/* True: the recording is to end now, so stop() waits for no file any longer. NULL: nobody
-	 * asks. */
+	/* If it returns true, the recording has to end now, so stop() stops waiting for files. It
+	 * may be NULL. */
 	bool (*hurry)(void *arg);
 	void *hurry_arg;
 	/* Called from start(), or after it, when the recording begins; NULL if nobody wants to

@@ -38,7 +38,9 @@ struct rows {
 	u32 nfunctions;
 	u32 unsupported_rows;
 	u8 missing; /* enum table_missing: why there are no rows */
-	bool frame_pointers; /* no CFI at all: UNWIND_RULE_CHAIN except for functions known by name */
+	/* no CFI at all, so every rule is UNWIND_RULE_CHAIN, except for functions that are known by
+	 * name */
+	bool frame_pointers;
 };
 
 /*

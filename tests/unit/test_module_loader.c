@@ -251,7 +251,8 @@ static double cpu_seconds(void)
 	return ts.tv_sec + ts.tv_nsec * 1e-9;
 }
 
-/* CPU time that is used from the moment when the loader is freed on; negative: it was nearly done by then. */
+/* Returns the CPU time that is used after the loader is freed. It is negative if the loader was
+ * nearly done by then. */
 static double used_after_free(const struct map_entry *e, double whole)
 {
 	const struct timespec pause = {.tv_nsec = 200000};
@@ -266,7 +267,7 @@ static double used_after_free(const struct map_entry *e, double whole)
 	return freed - begun > whole / 2 ? -1 : cpu_seconds() - freed;
 }
 
-/* What clang is made of takes a tenth of a second to compile; no program of ours takes as long. */
+/* The files of clang take a tenth of a second to compile; no program of ours takes that long. */
 static struct map_entry map_large_file(void)
 {
 	glob_t found;

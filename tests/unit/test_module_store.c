@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests files of several recordings: they are opened once, numbered once, and let go when nobody
- * needs them. */
+/* Tests that files are opened once, numbered once, and let go when no recording needs them. */
 #include "unit.h"
 
 #include <bpf/bpf.h>
@@ -140,8 +139,7 @@ static pid_t dead_process(void)
 	return pid;
 }
 
-/* For a file that appears and disappears with its processes the kernel may send requests, but not
- * for each of its samples. */
+/* The kernel must not send requests for each sample of a short-lived process' file. */
 TEST(module_store, what_is_gone_is_asked_for_less_and_less)
 {
 	struct module_store *s = new_store(NULL);
@@ -169,8 +167,7 @@ TEST(module_store, what_is_gone_is_asked_for_less_and_less)
 	maps_release(&maps);
 }
 
-/* A file that a user's file system hides even from root, or that is no longer a file, is not tried
- * again for a second. */
+/* A file that is hidden even from root, or no longer a file, is not tried again for a second. */
 TEST(module_store, what_cannot_be_opened_is_not_tried_at_each_sample)
 {
 	struct module_store *s = new_store(NULL);
@@ -190,8 +187,7 @@ TEST(module_store, what_cannot_be_opened_is_not_tried_at_each_sample)
 	module_store_free(s);
 }
 
-/* Another recording can load what a recording has told the kernel to wait for, when that recording
- * ends. */
+/* When a recording ends, others can load the files that it told the kernel to wait for. */
 TEST(module_store, what_nobody_loads_any_more_is_asked_for_by_the_next)
 {
 	struct module_store *s = new_store(NULL);
@@ -372,8 +368,7 @@ TEST(module_store, memory_returns_when_files_come_and_go)
 	CHECK_INT(stats_of(s).kept, 0);
 	/* Each file that is still there takes two descriptors: its own, and its process' root. */
 	CHECK(open_files() <= files + 2 * small.max_files);
-	/* These are the pages of one program, times the files that are there, and those of the
-	 * vdso. */
+	/* These are the pages of one program, times the files, and those of the vdso. */
 	pages = stats_of(s).pages;
 	CHECK(pages <= (small.max_files + 1) * 8);
 	CHECK_INT(stats_of(s).chunks, 1);
@@ -527,8 +522,7 @@ TEST(module_store, a_second_recording_opens_and_compiles_nothing)
 	maps_release(&maps);
 }
 
-/* When one of them takes in a file, the other one is notified, although it had requested it as
- * well. */
+/* When one of them takes in a file that both requested, the other one is notified. */
 TEST(module_store, both_that_wait_for_a_file_hear_of_it)
 {
 	struct module_store *s = new_store(NULL);

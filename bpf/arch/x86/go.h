@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /*
- * Where Go's run time leaves one stack for another on amd64 (enum unwind_go), where the return address lies right
- * above each frame.
+ * Finds where Go's runtime switches from one stack to another on amd64 (enum unwind_go), where the
+ * return address is directly above each frame.
  */
 #ifndef CPROF_BPF_ARCH_X86_GO_H
 #define CPROF_BPF_ARCH_X86_GO_H
 
-/* Words of struct g and m (runtime/runtime2.go); these have not moved since Go 1.5. */
+/* Words of struct g and m (runtime/runtime2.go), which have not moved since Go 1.5. */
 enum go_word {
 	GO_STACK_LO,
 	GO_STACK_HI,
@@ -33,7 +33,7 @@ static __always_inline bool read_go(u64 *g, u64 addr)
 	return user_address(addr) && env_read_user(g, GO_WORDS * sizeof(u64), addr);
 }
 
-/* Which goroutine the thread runs (into scratch), and whether rsp is on its stack. */
+/* Finds the goroutine that the thread runs (into scratch), and whether rsp is on its stack. */
 static __always_inline enum go_stack find_goroutine(struct stack_walk *st,
 						    const struct unwind_rule *rule, u64 *m)
 {
@@ -53,14 +53,15 @@ static __always_inline enum go_stack find_goroutine(struct stack_walk *st,
 	return on_go_stack(curg, st->regs.sp) ? GO_STACK_HERE : GO_STACK_LEFT;
 }
 
-/* The slots that asmcgocall fills before it calls C: the depth in g's stack and, above it, g. */
+/* Reads the slots that asmcgocall fills before it calls C: the depth in g's stack and, above it,
+ * g. */
 static __always_inline bool leave_c(struct stack_walk *st, const struct unwind_rule *rule)
 {
 	u64 slot[2], *g = st->scratch;
 
 	if (!rule->ra_off || !read_words(st, slot, 2, st->regs.sp + (s64)rule->ra_off - 8))
 		return false;
-	if (!slot[1]) { /* it was on this stack before: rsp itself */
+	if (!slot[1]) { /* it was on this stack before, so this is rsp itself */
 		if (slot[0] <= st->regs.sp || slot[0] - st->regs.sp > 128)
 			return false;
 		st->regs.sp = slot[0];
@@ -72,7 +73,7 @@ static __always_inline bool leave_c(struct stack_walk *st, const struct unwind_r
 	return true;
 }
 
-/* Callbacks nest: each keeps what g0.sched.sp was before at the place that it then points to. */
+/* Callbacks nest: each keeps the previous g0.sched.sp at the place that it then points to. */
 static __always_inline bool leave_callback(struct stack_walk *st, u64 m)
 {
 	u64 g0, sp = st->go_system_sp, *g = st->scratch;
@@ -86,7 +87,7 @@ static __always_inline bool leave_callback(struct stack_walk *st, u64 m)
 	return env_read_user(&st->go_system_sp, sizeof(u64), sp);
 }
 
-/* The rest of a rule of Go's, once rsp is known. */
+/* Applies the rest of a Go rule, once rsp is known. */
 static __always_inline int enter_go_caller(struct stack_walk *st, const struct unwind_rule *rule)
 {
 	u64 pair[2], cfa = st->regs.sp + (s64)rule->cfa_off;
@@ -99,7 +100,8 @@ static __always_inline int enter_go_caller(struct stack_walk *st, const struct u
 	return resume_caller(st, pair[1], cfa);
 }
 
-/* As step_frame_pointer(), but from g0's stack to the goroutine's, which may lie below. */
+/* Does the same as step_frame_pointer(), but from g0's stack to the goroutine's, which may be
+ * below. */
 static __always_inline int step_vdso_call(struct stack_walk *st)
 {
 	u64 pair[2], bp = st->regs.fp;
@@ -110,7 +112,8 @@ static __always_inline int step_vdso_call(struct stack_walk *st)
 	return resume_caller(st, pair[1], bp + 16);
 }
 
-/* On g0's stack in systemstack or morestack, or where rsp was just changed: on with what `g` was doing. */
+/* On g0's stack in systemstack or morestack, or where rsp was just changed, the walk continues with
+ * what `g` was doing. */
 static __always_inline int leave_system_stack(struct stack_walk *st, const struct unwind_rule *rule)
 {
 	const u64 *g = st->scratch;
@@ -123,10 +126,10 @@ static __always_inline int leave_system_stack(struct stack_walk *st, const struc
 	return enter_go_caller(st, rule);
 }
 
-/* Neither on a goroutine's stack nor called from one, as far as the run time says. */
+/* The thread is neither on a goroutine's stack nor called from one, as far as the runtime says. */
 static __always_inline int step_go_alone(struct stack_walk *st, const struct unwind_rule *rule)
 {
-	if (rule->cfa_reg == UNWIND_GO_MORESTACK) /* preempted: what runs now is the scheduler */
+	if (rule->cfa_reg == UNWIND_GO_MORESTACK) /* preempted: the scheduler is running now */
 		return end_stack(st, STACK_WHOLE);
 	if (!st->regs.exact && rule->cfa_reg != UNWIND_GO_CGOCALLBACK)
 		return end_stack(st, STACK_SWITCH);

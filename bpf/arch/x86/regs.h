@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
-/* The registers of x86-64 that both worlds name: x86-64 psABI, figure 3.36. */
+/* Names the registers of x86-64 for BPF programs and for user space: x86-64 psABI, figure 3.36. */
 #ifndef CPROF_BPF_ARCH_X86_REGS_H
 #define CPROF_BPF_ARCH_X86_REGS_H
 
 #define ARCH_USER_REGS 16 /* general registers, by DWARF number */
 
-#define ARCH_DWARF_CALLEE 3 /* rbx: the register beside the frame pointer that walks carry along */
+#define ARCH_DWARF_CALLEE 3 /* rbx: the register that walks track besides the frame pointer */
 #define ARCH_DWARF_FP 6 /* rbp */
 #define ARCH_DWARF_SP 7 /* rsp */
 #define ARCH_DWARF_RA 16 /* the column of the return address */
 
-/* Places in struct pt_regs (arch/x86/include/asm/ptrace.h), in words: of the first three arguments of a function. */
+/* These are places in struct pt_regs (arch/x86/include/asm/ptrace.h), in words, of the first three
+ * arguments of a function. */
 #define ARCH_WORD_ARG0 14 /* rdi */
 #define ARCH_WORD_ARG1 13 /* rsi */
 #define ARCH_WORD_ARG2 12 /* rdx */
 #define ARCH_WORD_NONE 0xff
 
-#define ARCH_USER_MAX 0x00ffffffffffffffull /* no address of user code is higher */
+#define ARCH_USER_MAX 0x00ffffffffffffffull /* no address of user code is above this */
 
 #endif

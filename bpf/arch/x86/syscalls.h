@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
-/* The system calls that say why a thread waits: arch/x86/entry/syscalls/syscall_64.tbl. */
+/* Lists the system calls that say why a thread waits: arch/x86/entry/syscalls/syscall_64.tbl. */
 #ifndef CPROF_BPF_ARCH_X86_SYSCALLS_H
 #define CPROF_BPF_ARCH_X86_SYSCALLS_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
-/* What the kernel keeps of a thread of x86-64, for BPF programs. */
+/* Reads what the kernel keeps of a thread of x86-64, for BPF programs. */
 #ifndef CPROF_BPF_ARCH_X86_TASK_BPF_H
 #define CPROF_BPF_ARCH_X86_TASK_BPF_H
 
@@ -15,7 +15,7 @@ static __always_inline u64 arch_sp(const struct pt_regs *regs)
 	return regs->sp;
 }
 
-/* The kernel has the upper half. */
+/* The upper half belongs to the kernel. */
 static __always_inline bool arch_is_user_pc(u64 pc)
 {
 	return (s64)pc >= 0;
@@ -28,7 +28,7 @@ static __always_inline bool arch_is_64bit(const struct pt_regs *regs)
 	return (u16)regs->cs == USER_CS_64;
 }
 
-/* System V order to DWARF's (psABI figure 3.36). */
+/* Converts System V order to DWARF's (psABI figure 3.36). */
 static __always_inline void registers_by_dwarf(u64 *to, const struct pt_regs *regs)
 {
 	to[0] = regs->ax;
@@ -49,7 +49,7 @@ static __always_inline void registers_by_dwarf(u64 *to, const struct pt_regs *re
 	to[15] = regs->r15;
 }
 
-/* All but whether the pc is exact. */
+/* Takes everything except whether the pc is exact. */
 static __always_inline void arch_take_registers(struct user_regs *to, const struct pt_regs *regs)
 {
 	to->pc = regs->ip;
@@ -73,7 +73,7 @@ static __always_inline u64 arch_result(const struct pt_regs *regs)
 	return regs->ax;
 }
 
-/* Any register, by its ARCH_WORD. */
+/* Returns any register, by its ARCH_WORD. */
 static __always_inline u64 arch_word(const struct pt_regs *regs, u8 number)
 {
 	u64 value = 0;
@@ -83,7 +83,8 @@ static __always_inline u64 arch_word(const struct pt_regs *regs, u8 number)
 	return value;
 }
 
-/* Of a call whose return address lies at `slot`: where it will return to, and with which stack pointer. */
+/* Of a call whose return address lies at `slot`: where it will return to, and with which stack
+ * pointer. */
 static __always_inline u64 arch_return_address(u64 slot)
 {
 	u64 address = 0;
@@ -97,7 +98,7 @@ static __always_inline u64 arch_caller_sp(u64 slot)
 	return slot + sizeof(u64);
 }
 
-/* Intel SDM volume 1, appendix B: bit 0 of the condition code negates. */
+/* Bit 0 of the condition code negates it (Intel SDM volume 1, appendix B). */
 static __always_inline bool arch_condition_holds(u32 condition, const struct pt_regs *regs)
 {
 	u64 flags = regs->flags;
@@ -135,13 +136,13 @@ static __always_inline bool arch_condition_holds(u32 condition, const struct pt_
 
 /* ---- system calls ---- */
 
-/* Its number; -1: the thread came into the kernel by another way (arch/x86/entry). */
+/* Returns its number, or -1 if the thread entered the kernel in another way (arch/x86/entry). */
 static __always_inline s64 arch_syscall(const struct pt_regs *regs)
 {
 	return (s64)regs->orig_ax;
 }
 
-/* Of its first five arguments. */
+/* Returns one of its first five arguments. */
 static __always_inline u64 arch_syscall_arg(const struct pt_regs *regs, u32 number)
 {
 	switch (number) {
@@ -163,25 +164,27 @@ static __always_inline u64 arch_syscall_arg(const struct pt_regs *regs, u32 numb
 #define ARCH_SIGPENDING (1ul << 2) /* in thread_info.flags: arch/x86/include/asm/thread_info.h */
 #define ARCH_PAGE_SHIFT 12
 
-/* As it was when the thread last went off the CPU: only a system call (at its start) changes it. */
+/* The value is from when the thread last left the CPU, and only a system call (at its start)
+ * changes it. */
 static __always_inline u64 arch_thread_pointer(struct task_struct *task)
 {
 	return task->thread.fsbase;
 }
 
-/* A number for every address space since boot, never used again. */
+/* Returns a number that differs for every address space since boot, and is never used again. */
 static __always_inline u64 arch_mm_id(struct mm_struct *mm)
 {
 	return mm->context.ctx_id;
 }
 
-/* x86 keeps the order of stores: only the compiler has to. */
+/* x86 keeps the order of stores, so only the compiler has to be told. */
 static __always_inline void arch_order_stores(void)
 {
 	__asm__ volatile("" ::: "memory");
 }
 
-/* Whether glibc's spin lock is taken, which counts down from 1; `begun`: by this thread, just before. */
+/* Returns whether glibc's spin lock is taken, which counts down from 1. `begun` says that this
+ * thread took it just before. */
 static __always_inline bool arch_spin_is_taken(u32 word, bool begun)
 {
 	return (s32)word <= (begun ? -1 : 0);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
-/* The kernel types of x86-64 in vmlinux_min.h. */
+/* Has the kernel types of x86-64 for vmlinux_min.h. */
 #ifndef CPROF_BPF_ARCH_X86_VMLINUX_H
 #define CPROF_BPF_ARCH_X86_VMLINUX_H
 
-/* arch/x86/include/uapi/asm/ptrace.h: what the hardware and the entry code leave; fixed */
+/* arch/x86/include/uapi/asm/ptrace.h: what the hardware and the entry code store; fixed */
 struct pt_regs {
 	unsigned long r15, r14, r13, r12, bp, bx;
 	unsigned long r11, r10, r9, r8, ax, cx, dx, si, di;

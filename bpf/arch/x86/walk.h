@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
-/* What the stack walker (../../unwind.h) has to know of x86-64: frames that no row describes, by registers and code. */
+/* Tells the stack walker (../../unwind.h) what it needs to know of x86-64: frames that no row
+ * describes, which it recognizes by registers and code. */
 #ifndef CPROF_BPF_ARCH_X86_WALK_H
 #define CPROF_BPF_ARCH_X86_WALK_H
 
 #define TRAMPOLINE_BYTES 128u /* UPROBE_XOL_SLOT_BYTES of arch/x86/include/asm/uprobes.h */
 
-/* Offsets in the kernel's rt_sigframe as it lies at rsp inside the restorer: ucontext, sigcontext. */
+/* Offsets in the kernel's rt_sigframe as it is at rsp inside the restorer: ucontext, sigcontext. */
 #define SIGFRAME_REGISTERS 40
 enum sigcontext_slot { /* arch/x86/include/uapi/asm/sigcontext.h: struct sigcontext_64 */
 		       SC_R8,
@@ -27,7 +28,7 @@ enum sigcontext_slot { /* arch/x86/include/uapi/asm/sigcontext.h: struct sigcont
 		       SC_RIP,
 };
 
-/* The kernel saved every register of the interrupted code: it is a leaf again. */
+/* The kernel saved every register of the interrupted code, so it is a leaf again. */
 static __always_inline int arch_step_signal(struct stack_walk *st)
 {
 	u64 *sc = st->scratch;
@@ -44,7 +45,7 @@ static __always_inline int arch_step_signal(struct stack_walk *st)
 	st->regs.by_dwarf[ARCH_DWARF_SP] = sc[SC_RSP];
 	for (int i = 0; i < 8; i++)
 		st->regs.by_dwarf[8 + i] = sc[SC_R8 + i];
-	/* No check that sp grows: the handler may run on an alternate stack. */
+	/* sp need not grow here, because the handler may run on an alternate stack. */
 	st->regs.pc = sc[SC_RIP];
 	st->regs.sp = sc[SC_RSP];
 	st->regs.fp = sc[SC_RBP];
@@ -55,21 +56,22 @@ static __always_inline int arch_step_signal(struct stack_walk *st)
 	return 0;
 }
 
-/* The frame of an entry of a lazily bound PLT, which pushes one word in its second part. */
+/* Returns the frame of an entry of a lazily bound PLT, which pushes one word in its second part. */
 static __always_inline u64 arch_plt_frame(const struct stack_walk *st,
 					  const struct unwind_rule *rule)
 {
 	return st->regs.sp + 8 + ((st->regs.pc & 15) >= (u64)rule->cfa_off ? 8 : 0);
 }
 
-/* The caller of a leaf that has pushed nothing: its return address, and its stack pointer. */
+/* Finds the caller of a leaf that has pushed nothing: its return address, and its stack pointer. */
 static __always_inline bool arch_leaf_caller(struct stack_walk *st, u64 *ra, u64 *sp)
 {
 	*sp = st->regs.sp + sizeof(u64);
 	return read_words(st, ra, 1, st->regs.sp);
 }
 
-/* Whether the instruction before `ra` is a call: e8 rel32, or ff /2 in one of its lengths. */
+/* Returns whether the instruction before `ra` is a call: e8 rel32, or ff /2 in one of its
+ * lengths. */
 static __always_inline bool arch_follows_call(u64 ra)
 {
 	u8 code[8];
@@ -86,16 +88,18 @@ static __always_inline bool arch_follows_call(u64 ra)
 }
 
 /*
- * Return probes of anybody's. Since 6.11 the trampoline that they put in place of a return address is
- * (arch/x86/kernel/uprobes.c)
+ * Handles return probes of any program. Since 6.11 the trampoline that they put in place of a
+ * return address is (arch/x86/kernel/uprobes.c)
  *
- *   0 push rax   1 push rcx   2 push r11   4 mov NR, rax   11 syscall   13 pop r11   15 pop rcx   16 ret
+ *   0 push rax   1 push rcx   2 push r11   4 mov NR, rax   11 syscall   13 pop r11   15 pop rcx
+ *   16 ret
  *
- * and before it is one breakpoint. The system call takes the kernel's note off, and puts the address where rax lay.
+ * and before that it is one breakpoint. The system call removes the kernel's entry, and puts the
+ * address where rax was.
  */
 #define TRAMPOLINE_CALLED 13
 
-/* Where the return address was, by how much the trampoline has pushed. */
+/* Returns where the return address was, from how much the trampoline has pushed. */
 static __always_inline u64 trampoline_slot(const struct stack_walk *st)
 {
 	switch (st->regs.pc - st->trampoline) {
@@ -112,7 +116,7 @@ static __always_inline u64 trampoline_slot(const struct stack_walk *st)
 	}
 }
 
-/* Within the system call, rsp is what it was before the trampoline began. */
+/* Within the system call, rsp has the value that it had before the trampoline began. */
 static __always_inline u64 hidden_return(struct stack_walk *st, u64 *slot)
 {
 	bool called = st->regs.pc - st->trampoline >= TRAMPOLINE_CALLED;
@@ -134,8 +138,8 @@ static __always_inline bool arch_is_trampoline(const struct stack_walk *st)
 }
 
 /*
- * While the kernel puts the trampoline's address on the stack, it has the true one in its own registers only: its
- * note comes later.
+ * While the kernel puts the trampoline's address on the stack, the true one is only in its own
+ * registers, because its entry is made later.
  */
 static __always_inline bool arch_leave_trampoline(struct stack_walk *st)
 {

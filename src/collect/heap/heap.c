@@ -156,8 +156,7 @@ static u32 skip(void *arg, const u64 *frames, u32 nframes)
 	return heap_ranges_skip(&c->ranges, frames, nframes);
 }
 
-/* Live blocks are worth keeping separate, and blocks that are freed are counted under their
- * keys. */
+/* Live blocks are worth keeping separate, and freed ones are counted under their keys. */
 static void before_merge(void *arg, struct stack_store *store)
 {
 	struct heap_collector *c = arg;
@@ -198,8 +197,7 @@ static int load(struct heap_collector *c, struct error *err)
 	return code;
 }
 
-/* The order matters: on_exit removes a process from the targets, and on_exit_live looks it up
- * there. */
+/* on_exit removes a process from the targets, so on_exit_live has to look it up before. */
 static int follow_processes(struct heap_collector *c, struct error *err)
 {
 	struct heap_bpf *skel = c->skel;
@@ -405,8 +403,7 @@ static int report_overhead(struct heap_collector *c, struct error *err)
 	return code;
 }
 
-/* Attaches to the allocators of a command, in itself or in its libraries, before they are
- * mapped. */
+/* Attaches to the allocators of a command and of its libraries before they are mapped. */
 static int attach_command(struct heap_collector *c)
 {
 	const pid_t tgid = c->opt.target->processes.data[0].tgid;

@@ -20,7 +20,7 @@
 
 #define ORPHANS_MAX 65536u
 #define POLL_MOST_NS 50000000ull
-#define HURRY_MS 50u /* for each file that stacks wait for, and in all */
+#define HURRY_MS 50u /* for each file that stacks wait for, and for all of them */
 
 struct orphan { /* a count whose frames have not arrived yet */
 	struct sample_key key;
@@ -289,7 +289,8 @@ static bool is_hurried(const struct bpf_session *s)
 	return s->opt->hurry && s->opt->hurry(s->opt->hurry_arg);
 }
 
-/* The next file that stacks wait for. False: none comes, or nobody wants to wait for it. */
+/* Waits for the next file that stacks need. Returns false if none comes, or if the recording has to
+ * end now. */
 static bool wait_for_file(struct bpf_session *s)
 {
 	return is_hurried(s) ? module_set_wait_for(s->modules, HURRY_MS)

@@ -223,7 +223,7 @@ static bool is_stopping(void *arg)
 	return __atomic_load_n(&l->stopping, __ATOMIC_RELAXED);
 }
 
-/* A large file takes a second, for which nobody waits who ends the loader. */
+/* A large file takes a second, and whoever frees the loader does not wait for it. */
 static void compile(struct module_loader *l, struct module_result *r)
 {
 	const struct budget_watch watch = {.stop = is_stopping, .arg = l};

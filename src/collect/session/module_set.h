@@ -54,7 +54,7 @@ bool module_set_take(struct module_set *set);
  * rest takes longer than any file should.
  */
 bool module_set_wait(struct module_set *set);
-/* The same, but each file may take this long only. */
+/* Does the same, but limits the time that each file may take. */
 bool module_set_wait_for(struct module_set *set, u32 timeout_ms);
 
 /* ---- modules ---- */
