@@ -468,7 +468,8 @@ TEST(stack_merge, addresses_of_jitted_code_stay_with_their_process)
 	bench_release(&b);
 }
 
-/* They were sent before merging began, and their counts come after it: still below the frame that they share. */
+/* These stacks were sent before merging began, and their counts come after it. They still count
+ * below the frame that they share. */
 static void count_after_merging(size_t part)
 {
 	enum { SENT = 2000 };

@@ -303,7 +303,7 @@ TEST(takes, offcpu)
 	trial_end(&t);
 }
 
-/* Whoever ends a wait is known when it is over. */
+/* A wait's waker is known when the wait is over. */
 TEST(takes, offcpu_wakers)
 {
 	struct trial t = {.kind = "offcpu", .mode = "naps", .cause = "sleep", .wait.wakers = true};

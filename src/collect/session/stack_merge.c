@@ -311,8 +311,8 @@ static bool is_needless(const struct stack_store *s, const struct stack_entry *e
 }
 
 /*
- * Later counts of a key that is merged find their way; without memory they are counted at the root.
- * Where they go must stay through further rounds, also while it stands for nothing.
+ * Records where later counts of a merged key go; without memory they are counted at the root. That
+ * entry must stay through further rounds, even while it has no counts.
  */
 static void add_alias(struct stack_store *s, const struct stack_entry *e, u32 to)
 {
