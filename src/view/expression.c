@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The largest number of an "{m,n}", and 1 for a brace that is none. */
+/* Returns the largest number of an "{m,n}", and 1 for a brace that is not a count. */
 static u64 count_at(const char *brace)
 {
 	u64 largest = 1;

@@ -227,7 +227,8 @@ TEST(view, drop_frames_are_dropped)
 	profile_free(p);
 }
 
-/* glibc's compiler takes gigabytes for the first two, and more stack than there is for the third. */
+/* glibc's compiler takes gigabytes for the first two, and more stack than there is for the
+ * third. */
 TEST(view, expressions_that_are_too_large_are_refused)
 {
 	struct profile *p = folded("ab 1\n");
