@@ -238,7 +238,7 @@ TEST(shared_store, files_that_are_let_go_under_two_recordings_cost_no_sample)
 	waitpid(target, NULL, 0);
 }
 
-/* Files that are open leave half of the descriptors to the rest of cprof. */
+/* Open files leave half of the descriptors to the rest of cprof. */
 TEST(shared_store, the_limit_of_open_files_is_shared_with_others)
 {
 	const struct module_store_options usual = {.readers = NULL};

@@ -79,8 +79,8 @@ static u32 or_usual(u32 value, u32 usual)
 }
 
 /*
- * Each file that is open takes two descriptors, its own and that of its process' root. Half of those that cprof may have
- * are for probes, events and maps.
+ * Each open file takes two descriptors, its own and that of its process' root. Half of the
+ * descriptors that cprof may have are left for probes, events and maps.
  */
 static u32 affordable_files(u32 usual)
 {

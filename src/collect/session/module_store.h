@@ -37,7 +37,8 @@ struct module_store_options { /* A zero selects the default. */
 	u32 grace_ms; /* how long its number may still arrive in samples after it was let go */
 };
 
-/* Fewer where cprof may have fewer than 8,192 descriptors: an eighth of them for each of the two. */
+/* There are fewer if cprof may have fewer than 8,192 descriptors: an eighth of them for each of the
+ * two. */
 #define MODULE_STORE_FILES 1024u
 #define MODULE_STORE_PAGES 65536u
 #define MODULE_STORE_KEPT 1024u
