@@ -7,8 +7,8 @@
 #ifndef CPROF_BPF_HEAP_RETURN_BPF_H
 #define CPROF_BPF_HEAP_RETURN_BPF_H
 
-/* Where the return address of a call lies: its probe may come after the function has pushed
- * something. */
+/* Returns where the return address of a call is, because its probe may come after the function has
+ * pushed something. */
 static __always_inline u64 call_slot(const struct pt_regs *regs, const struct heap_site *site)
 {
 	return arch_sp(regs) + site->stack_bytes;

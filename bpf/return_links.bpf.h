@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /*
- * Return probes of all programs on this machine, as far as links to single processes set them. Their breakpoints are in
- * these processes only, but where two links meet at one place of a file, the kernel prepares a return for both in
- * either process (kernel/trace/bpf_trace.c, 6.13 to 6.18: uprobe_prog_run() answers 0 for a process that is
- * not the link's, and to handler_chain() that means yes).
+ * Lists the return probes of all programs on this machine that links to single processes set. Their
+ * breakpoints are in these processes only. But where two links meet at one place of a file, the
+ * kernel prepares a return for both in either process (kernel/trace/bpf_trace.c, 6.13 to 6.18:
+ * uprobe_prog_run() returns 0 for a process that is not the link's, and handler_chain() takes that
+ * as a yes).
  */
 #ifndef CPROF_BPF_RETURN_LINKS_BPF_H
 #define CPROF_BPF_RETURN_LINKS_BPF_H
@@ -28,7 +29,7 @@ static __always_inline void tell_return(struct bpf_iter_meta *meta, struct bpf_u
 	bpf_seq_write(meta->seq, record, sizeof(*record));
 }
 
-/* As proc_tgid(), of a task that the verifier knows nothing about. */
+/* Does what proc_tgid() does, for a task that the verifier knows nothing about. */
 static __always_inline struct proc_pid number_of(struct task_struct *task)
 {
 	if (!settings.pidns_nested)

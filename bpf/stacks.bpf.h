@@ -85,12 +85,12 @@ static __always_inline void state_reset(struct stack_walk *st)
 enum stack_place { /* says where the registers of a probe are from */
 		   STACK_AT_PROBE, /* the probed function */
 		   STACK_AT_RETURN, /* the return from the function */
-		   STACK_OF_CALLER, /* those near its entry; its own frame is not wanted */
+		   STACK_OF_CALLER, /* those near its entry, without its own frame */
 };
 
 /*
- * Begins with the caller of a function. Past its first pushes, the function may have changed the
- * registers that it saves for its caller, so it is walked as a frame, too, which does not count.
+ * Begins with the caller of a function. After its first pushes, the function may have changed the
+ * registers that it saves for its caller, so it is walked as a frame as well, which does not count.
  */
 static __always_inline void begin_caller(struct stack_walk *st, u64 slot)
 {
@@ -106,7 +106,7 @@ static __always_inline void begin_caller(struct stack_walk *st, u64 slot)
 	st->regs.exact = 0;
 }
 
-/* `slot`: of STACK_OF_CALLER, where the return address lies. */
+/* `slot` is where the return address is, for STACK_OF_CALLER. */
 static __always_inline void take_stack_at(struct task_struct *task, struct stack_walk *st,
 					  const struct pt_regs *regs, enum stack_place place,
 					  u64 slot)

@@ -56,7 +56,7 @@ struct heap_site {
 	 * there. */
 	struct heap_arg args[3];
 	u32 condition; /* RESULT: the condition code of the jcc; any value if the args are equal */
-	/* of allocations and RESULT: the stack pointer is this far below where it was at the
+	/* for allocations and RESULT: the stack pointer is this far below where it was at the
 	 * entry */
 	u32 stack_bytes;
 	u32 cost_ns; /* RESULT: the estimated cost of one hit */
@@ -90,14 +90,14 @@ struct heap_live {
 	u32 pad;
 };
 
-/* A place at which a link of any program has a return probe for one process. */
+/* Describes a place at which a link of any program has a return probe for one process. */
 struct return_link {
 	u64 inode; /* the kernel's address of it */
-	u64 number; /* of the inode, as maps and stat say it, on most file systems */
+	u64 number; /* the inode's number as maps and stat show it, on most file systems */
 	u32 dev_major, dev_minor;
 	u64 offset; /* in the file */
 	u32 link, program; /* the kernel's numbers */
-	struct proc_pid tgid; /* 0: the process is outside of cprof's PID namespace */
+	struct proc_pid tgid; /* 0 if the process is outside of cprof's PID namespace */
 	u32 pad;
 };
 

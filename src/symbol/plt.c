@@ -31,8 +31,8 @@ struct stub {
 struct plt {
 	struct budget *budget;
 	slot_vec slots; /* by vaddr */
-	slot_vec
-		resolvers; /* the functions that choose an implementation when the file is loaded; by vaddr */
+	/* by vaddr: functions that choose an implementation when the file is loaded */
+	slot_vec resolvers;
 	VEC(struct stub) stubs; /* by start */
 };
 
@@ -56,7 +56,8 @@ static const char *symbol_name(struct bytes syms, struct bytes names, u64 index)
 	return name && *name ? name : NULL;
 }
 
-/* memset and its like, of which a C library has one implementation for each kind of processor. */
+/* Reads the resolvers of memset and similar functions, of which a C library has one implementation
+ * for each kind of processor. */
 static int read_resolvers(struct plt *p, struct elf_file *f)
 {
 	struct elf_section syms, strings;

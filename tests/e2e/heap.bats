@@ -610,7 +610,7 @@ above() {
 	decode --labels heap.pb.gz | grep -q "^pid $PID"
 }
 
-# watched: a recording of one more heap_watched, WATCHED_PID[i], into i.heap, until SIGINT.
+# watched: records one more heap_watched, WATCHED_PID[i], into i.heap, until SIGINT.
 watched() {
 	local i=${#WATCHED_PID[@]}
 	beside_me heap_watched 20000
@@ -620,7 +620,7 @@ watched() {
 	cp "$ERR" "$i.err"
 }
 
-# replaced I: in how many of its calls the return address was another one.
+# replaced I: prints in how many of its calls the return address was another one.
 replaced() { awk '/^calls 20000 replaced/ { print $4 }' "$1.out"; }
 
 @test "heap: two recordings of two processes with one allocator, whose calls have no return probe for it" {
@@ -634,7 +634,7 @@ replaced() { awk '/^calls 20000 replaced/ { print $4 }' "$1.out"; }
 		said done "$i.out" "${WATCHED_PID[i]}"
 		echo "$i: $(replaced $i) of 20000"
 	done
-	# Of 2 MB some four are sampled, at the default rate.
+	# Some four of 2 MB are sampled, at the default rate.
 	[ "$(replaced 0)" -lt 60 ]
 	[ "$(replaced 1)" -eq 0 ]
 }

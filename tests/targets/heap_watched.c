@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * heap_watched N: an allocator whose malloc sees whether its return address is that of its caller. In the end the program
- * says "calls N replaced N": how often it was called, and how often a return probe had put another address there.
- * By its symbols it is jemalloc, since cprof sets return probes on the functions of known allocators only.
+ * heap_watched N is an allocator whose malloc checks whether its return address is that of its
+ * caller. At the end, the program prints "calls N replaced N": how often malloc was called, and how
+ * often a return probe had put another address there. By its symbols it is jemalloc, because cprof
+ * sets return probes only on the functions of known allocators.
  */
 #include "heap_truth.h"
 
@@ -31,7 +32,8 @@ void *watched_take(const char *caller, size_t size)
 	return used <= sizeof(arena) ? p : NULL;
 }
 
-/* The kernel emulates the pushes and the jump: an entry, another place behind it, and one where the result is known. */
+/* The kernel emulates the pushes and the jump. They are an entry, another place after it, and one
+ * where the result is known. */
 __asm__(".text\n"
 	".globl malloc\n"
 	".type malloc, @function\n"

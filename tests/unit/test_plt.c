@@ -80,7 +80,8 @@ TEST(plt, stubs_of_programs_without_pie_are_named)
 	check_like_objdump("-no-pie -fno-pie");
 }
 
-/* A function with several implementations is called through a slot that has no symbol, but a resolver. */
+/* A function with several implementations is called through a slot that has a resolver but not a
+ * symbol. */
 TEST(plt, stubs_of_own_functions_with_resolvers_are_named)
 {
 	static const char text[] =

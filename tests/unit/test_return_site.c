@@ -353,7 +353,8 @@ TEST(return_site, foretells_mimalloc)
 
 TEST(return_site, foretells_glibc)
 {
-	/* calloc ends in a jump to memset, of which the file has one for each kind of processor. */
+	/* calloc ends in a jump to memset, and the file has one memset for each kind of
+	 * processor. */
 	static const char *const names[] = {
 		"malloc", "realloc", "posix_memalign", "aligned_alloc", "memalign", "calloc", NULL};
 

@@ -83,7 +83,7 @@ static __always_inline u64 arch_word(const struct pt_regs *regs, u8 number)
 	return value;
 }
 
-/* Of a call whose return address lies at `slot`: where it will return to, and with which stack
+/* Returns where a call whose return address is at `slot` will return to, and with which stack
  * pointer. */
 static __always_inline u64 arch_return_address(u64 slot)
 {

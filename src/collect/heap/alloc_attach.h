@@ -10,10 +10,11 @@
 #include "collect/session/module_set.h"
 #include "target/maps.h"
 
-/* What the functions need of the collector; all borrowed. */
+/* What the probes need from the collector; everything is borrowed. */
 struct heap_programs {
 	int sites_fd; /* the map of struct heap_site, by cookie */
-	/* Program fds; session < 0: the kernel has none, and entry and returns are used. */
+	/* Descriptors of programs. If session < 0, the kernel has no sessions, and entry and
+	 * returns are used. */
 	int session, entry, returns, results, frees, weighed;
 	int list_returns; /* the iterator of return probes, with sessions; else negative */
 	bool links; /* all were loaded for uprobe_multi links */
@@ -22,13 +23,14 @@ struct heap_programs {
 	bool force; /* whatever it does to the target */
 	u32 kernel; /* enum probe_kernel */
 	const struct alloc_names *names; /* of --alloc */
-	const char *library; /* of --lib: no other file is looked at; NULL: all are */
+	const char *library; /* from --lib: no other file is examined; NULL for all files */
 	struct readers *readers;
-	struct module_set *modules; /* of the recording; opens files */
+	struct module_set *modules; /* the recording's modules, which open files */
 	const struct log *log;
 };
 
-/* Where probes go: to one process (tgid 0: to all), through a path that the kernel can follow. */
+/* Says where probes go: to one process (tgid 0 for all), through a path that the kernel can
+ * follow. */
 struct attach_target {
 	pid_t tgid;
 	const char *path;
@@ -36,19 +38,21 @@ struct attach_target {
 	u32 attached;
 };
 
-/* Where the kernel finds what is mapped there. */
+/* Writes a path where the kernel finds what is mapped there. */
 #define ATTACH_PATH_SIZE 80
 void alloc_attach_path(char path[ATTACH_PATH_SIZE], pid_t tgid, const struct map_entry *e);
-/* Removes breakpoints that nobody holds: a child has its parent's, and pays for them while their link lives. */
+/* Removes breakpoints that nobody holds. A child has those of its parent, and runs into them while
+ * their link lives. */
 void alloc_attach_sweep(const struct heap_programs *p, pid_t tgid, const struct map_entry *e,
 			const uprobe_places *places);
 
-/* Whether the user wants probes in this mapping. */
+/* Returns whether the user wants probes in this mapping. */
 bool alloc_attach_wanted(const struct heap_programs *p, const struct map_entry *e);
-/* -EPERM: the kernel would kill the process for its probes. */
+/* Returns -EPERM if the kernel would kill the process for its probes. */
 int alloc_attach_allowed(const struct heap_programs *p, pid_t tgid, const map_vec *maps,
 			 struct error *err) MUST_CHECK;
-/* -ENOENT: what the path leads to is mapped no longer. What was attached until an error stays in `links`. */
+/* Returns -ENOENT if what the path leads to is no longer mapped. After an error, `links` has what
+ * was attached before it. */
 int alloc_attach(const struct heap_programs *p, const struct probe_file *f,
 		 struct attach_target *target) MUST_CHECK;
 

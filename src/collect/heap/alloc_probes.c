@@ -222,7 +222,7 @@ static int attach_somewhere(struct alloc_probes *d, struct probed_process *p,
 
 /* ---- return probes that others have at the same places ---- */
 
-/* What was attached since there were `links` and `probes`. */
+/* Detaches what was attached since there were `links` and `probes`. */
 static void detach_since(struct alloc_probes *d, struct probed_process *p, size_t links, u32 probes)
 {
 	uprobe_links gone = {0};
@@ -254,10 +254,8 @@ static int set_apart(struct alloc_probes *d, const struct probed_process *p,
 	return err;
 }
 
-/*
- * Somebody was here before, so ours go elsewhere. Whoever comes later sees us, and two that come at
- * once see which is the older one.
- */
+/* Returns whether another recording was here first, so ours go elsewhere. Later ones see ours, and
+ * two that come at once see which is older. */
 static bool meets_older(struct alloc_probes *d, const struct probed_process *p,
 			const struct probe_file *f, size_t before)
 {
@@ -329,8 +327,7 @@ static int attach_candidate(struct alloc_probes *d, struct probed_process *p,
 	return err;
 }
 
-/* The first look decides whether a process is sampled by its own sampler or by probes on its
- * allocators. */
+/* The first look decides whether a process has its own sampler or gets probes on allocators. */
 static int attach_new(struct alloc_probes *d, struct probed_process *p, const map_vec *maps)
 {
 	candidate_vec candidates = {0};
@@ -573,8 +570,7 @@ void alloc_probes_detach(struct alloc_probes *d)
 	struct probed_process *p, *next;
 	VEC(pid_t) tgids = {0};
 
-	/* All processes are done at once, because one after the other takes seconds if there are
-	 * many. */
+	/* All processes are done at once, because one after the other may take seconds. */
 	HASH_ITER(hh, d->processes, p, next) {
 		if (!vec_reserve(&d->links, d->links.len + p->links.len)) {
 			vec_for_each(&p->links, link)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Profiles memory with BPF. Probes are on the functions of allocators, bpf/heap.bpf.c draws the
- * samples and keeps the live blocks, and this file computes what they represent.
- */
+/* Profiles memory with BPF: bpf/heap.bpf.c draws samples and keeps live blocks, at probes on
+ * allocators, and this file computes what they represent. */
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <math.h>
@@ -114,10 +112,8 @@ static void choose_programs(struct heap_collector *c)
 						      (enum bpf_attach_type)UPROBE_ATTACH_MULTI);
 }
 
-/*
- * The target, and not a clock, decides how many samples there are. Every size at a site is a
- * separate key, and at low rates each call may add a new one.
- */
+/* The target, and not a clock, decides how many samples there are. Every size at a site is a
+ * separate key, and at low rates each call may add a new one. */
 static int size_maps(struct heap_collector *c)
 {
 	const bool many = c->own->rate < MANY_SAMPLES_RATE;

@@ -24,7 +24,7 @@ struct reading {
 	const char *path;
 	struct probe_file *f;
 	const struct probe_file
-		*first; /* with other places, where `f` is set apart from them; or NULL */
+		*first; /* the file with other places, if `f` is kept apart from them; or NULL */
 	/* for functions without a return probe; NULL if there was none yet */
 	struct code_file *code;
 	VEC(u64) entries; /* of the allocating functions, sorted */
@@ -298,7 +298,8 @@ static int function_put(struct reading *in, const struct alloc_function *functio
 	return err || !sig->allocates ? err : vec_push(&f->ranges, code);
 }
 
-/* Places for its entry and for all its returns, single-stepped or not; -ENOTSUP: there are none. */
+/* Finds places for its entry and for all its returns, single-stepped or not. Returns -ENOTSUP if
+ * there are none. */
 static int find_apart(struct reading *in, const struct allocator *a,
 		      const struct alloc_function *function, const struct probe_request *request,
 		      bool stepped, struct probe_site *at)
@@ -334,8 +335,8 @@ static bool has_place(const uprobe_places *places, u64 offset)
 	return false;
 }
 
-/* A known allocator is not called by signal handlers while it runs, so a return probe for each call
- * only costs. */
+/* A signal handler does not call a known allocator while it runs, so a return probe for each call
+ * is only an overhead. */
 static int apart_add(struct reading *in, const struct allocator *a,
 		     const struct alloc_function *function, struct probe_request request,
 		     const struct probe_site *first)
@@ -423,8 +424,7 @@ static int read_allocator(struct reading *in)
 	int err = allocator_find(in->elf, in->r->names, &a);
 
 	if (!err && elf_has_text_relocations(in->elf)) {
-		/* The kernel would execute probed instructions as they are before the
-		 * relocation. */
+		/* The kernel would execute unrelocated instructions as they are. */
 		log_warn(in->r->log,
 			 "no probes in %s: the dynamic linker changes its code (text relocations)",
 			 in->path);
@@ -577,7 +577,7 @@ int probe_file_set_apart(struct function_reader *r, struct elf_file *elf, const 
 
 	if (err)
 		return err;
-	free(f->apart->title); /* it was said */
+	free(f->apart->title); /* it was printed */
 	f->apart->title = NULL;
 	return 0;
 }

@@ -23,8 +23,8 @@ struct probe_file {
 	uprobe_places entries;
 	uprobe_places results; /* places inside their code where their result is known */
 	/*
-	 * What is attached in place of `allocs` where the kernel would set a return probe for every
-	 * call: see probe_file_set_apart(). NULL: nothing is.
+	 * This is attached in place of `allocs` where the kernel would set a return probe for every
+	 * call: see probe_file_set_apart(). It may be NULL.
 	 */
 	struct probe_file *apart;
 	code_spans ranges; /* the code of allocating functions */
@@ -57,10 +57,10 @@ void probe_file_free(struct probe_file *f);
 
 /*
  * Gives `f`, which was read from the same file, other places for the functions that have a return
- * probe: behind the first push or so, where no other recording has one, with their returns seen
- * where the result is known. The kernel runs each program at a place for every process that has a
- * breakpoint there, so what matters is that no place is shared. Functions for which that would have
- * to be single-stepped keep their return probe.
+ * probe. They are after the first push or so, where no other recording has one, and their returns
+ * are seen where the result is known. The kernel runs each program at a place for every process
+ * that has a breakpoint there, so recordings must not share a place. Functions for which that would
+ * have to be single-stepped keep their return probe.
  */
 int probe_file_set_apart(struct function_reader *r, struct elf_file *elf, const char *path,
 			 struct probe_file *f) MUST_CHECK;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Return probes of others at the same places: see return_links.h. */
+/* Finds return probes of others at the same places: see return_links.h. */
 #include "collect/probe/return_links.h"
 
 #include <bpf/bpf.h>

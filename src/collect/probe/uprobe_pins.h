@@ -33,7 +33,7 @@ struct uprobe_pins;
 struct uprobe_link {
 	int fd;
 	u32 pin;
-	u32 id; /* the kernel's number of it; 0: not known */
+	u32 id; /* the kernel's number of it, or 0 if it is not known */
 };
 
 typedef VEC(struct uprobe_link) uprobe_links;
