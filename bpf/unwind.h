@@ -67,8 +67,8 @@ static __always_inline u64 frame_address(struct stack_walk *st, const struct unw
 }
 
 /*
- * A callee-saved register. Compilers leave out the row that says that an epilogue has popped it:
- * then its slot lies below sp and still holds the value, which the register has, too. A copied
+ * Loads a callee-saved register. Compilers leave out the row that says that an epilogue has popped
+ * it. Then its slot is below sp and still holds the value, which is also in the register. A copied
  * stack does not reach down there.
  */
 static __always_inline bool load_register(struct stack_walk *st, u64 *value, u64 slot)
@@ -89,8 +89,8 @@ static __always_inline bool load_callee(struct stack_walk *st, const struct unwi
 	return load_register(st, &st->regs.callee, cfa + (s64)rule->callee_off);
 }
 
-/* The return address and the caller's frame pointer; one read where they lie side by side, as they
- * mostly do. */
+/* Loads the return address and the caller's frame pointer, in one read if they are adjacent, as
+ * they mostly are. */
 static __always_inline bool load_caller(struct stack_walk *st, const struct unwind_rule *rule,
 					u64 cfa, u64 *ra)
 {

@@ -90,13 +90,14 @@ static __always_inline int enter_caller(struct stack_walk *st, u64 ra, u64 sp)
 {
 	if (ra == 0)
 		return end_stack(st, STACK_WHOLE);
-	/* A leaf may have popped its return address into a register (vfork): its CFA is its sp. */
+	/* A leaf may have popped its return address into a register (vfork), so its CFA is its
+	 * sp. */
 	if (sp <= st->regs.sp && !(st->regs.known && sp == st->regs.sp))
 		return end_stack(st, STACK_NO_PROGRESS);
 	return resume_caller(st, ra, sp);
 }
 
-/* A frame pointer leads to the caller's, above which the return address lies; 0 marks the bottom
+/* A frame pointer leads to the caller's, and the return address is above that; 0 marks the bottom
  * frame. */
 static __always_inline int step_frame_pointer(struct stack_walk *st)
 {

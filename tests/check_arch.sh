@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Checks that what BPF programs know of an architecture stands in bpf/arch/ alone: names of registers, of the fields of
-# struct pt_regs, numbers of system calls, and the kernel's folders.
+# Checks that BPF programs keep what they know of an architecture in bpf/arch/ alone: names of
+# registers and of fields of struct pt_regs, numbers of system calls, and the kernel's folders.
 set -eu
 cd "$(dirname "$0")/.."
 

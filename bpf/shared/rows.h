@@ -51,7 +51,7 @@ enum unwind_cfa {
 	UNWIND_CFA_NONE = 0, /* no row covers this address (gap, data, unknown expression) */
 	UNWIND_CFA_SP, /* stack pointer + cfa_off */
 	UNWIND_CFA_FP, /* frame pointer + cfa_off */
-	UNWIND_CFA_REG, /* register cfa_reg + cfa_off; the one carried along, or in a leaf any */
+	UNWIND_CFA_REG, /* register cfa_reg + cfa_off: the one that walks track, or any in a leaf */
 	UNWIND_CFA_SP_DEREF, /* *(stack pointer + cfa_off) + cfa_add */
 	UNWIND_CFA_FP_DEREF, /* *(frame pointer + cfa_off) + cfa_add */
 	UNWIND_CFA_PLT, /* lazily bound PLT entries, which push from cfa_off on: arch_plt_frame() */
@@ -59,7 +59,7 @@ enum unwind_cfa {
 	UNWIND_CFA_SIGNAL,
 	/* the return address is undefined: this is the outermost frame, and the stack is whole */
 	UNWIND_CFA_STOP,
-	/* the module has no table but keeps frame pointers (Go, JIT): follow them */
+	/* the module has no table but keeps frame pointers (Go, JIT), so they are followed */
 	UNWIND_CFA_CHAIN,
 	UNWIND_CFA_GO, /* Go's runtime continued on another stack: enum unwind_go in cfa_reg */
 };
@@ -80,7 +80,7 @@ enum unwind_go {
 	UNWIND_GO_CGOCALLBACK,
 	UNWIND_GO_MORESTACK, /* the goroutine grows its stack, or is preempted */
 	UNWIND_GO_MCALL, /* the goroutine is left for good, so the scheduler's stack is whole */
-	/* a short while on g0's, for the vdso; the frame pointer stays the goroutine's */
+	/* briefly on g0's, for the vdso; the frame pointer stays the goroutine's */
 	UNWIND_GO_VDSO,
 };
 
@@ -88,7 +88,8 @@ enum unwind_go {
 enum unwind_fp {
 	UNWIND_FP_SAME = 0, /* unchanged */
 	UNWIND_FP_CFA, /* at *(cfa + fp_off) */
-	UNWIND_FP_FP, /* at *(fp + fp_off): an expression, in functions that realign the stack */
+	/* at *(fp + fp_off), which is an expression, in functions that realign the stack */
+	UNWIND_FP_FP,
 	UNWIND_FP_UNDEFINED, /* not recoverable: the value is kept, but not trusted */
 };
 
@@ -99,8 +100,8 @@ enum unwind_ra {
 };
 
 /*
- * One more register is carried along for one reader: the dynamic linker's lazy resolver counts its
- * CFA from it (glibc, _dl_runtime_resolve_xsave), and programs spend their start there.
+ * Walks track one more register for one reader: the dynamic linker's lazy resolver computes its CFA
+ * from it (glibc, _dl_runtime_resolve_xsave), and programs spend their start there.
  */
 #define UNWIND_CALLEE_SAME 0
 #define UNWIND_CALLEE_LOST (-32768)

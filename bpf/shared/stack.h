@@ -94,7 +94,8 @@ struct stack_walk {
 	u64 window[STACK_WINDOW]; /* a part of the stack, read ahead */
 	u64 window_at; /* its address; all ones if it is empty */
 	u64 trampoline; /* what return probes put in place of return addresses; 0 if not known */
-	u64 go_system_sp; /* sp that the last cgocallback saved before its own; 0: none seen yet */
+	/* sp that the last cgocallback saved before its own; 0 if none was seen yet */
+	u64 go_system_sp;
 	u64 memo_salt; /* modules_state.memo_salt */
 	u64 hash; /* of frames[0..nframes) */
 	u32 nframes; /* kernel frames come first */

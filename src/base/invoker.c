@@ -51,7 +51,7 @@ int invoker_drop_capabilities(void)
 	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
 	const struct __user_cap_data_struct none[2] = {{0}, {0}};
 
-	/* Root has them anyway; a security module may set the flag as well (getauxval(3)). */
+	/* Root has them anyway. A security module may set the flag as well (getauxval(3)). */
 	if (!getuid() || !getauxval(AT_SECURE))
 		return 0;
 	if (syscall(SYS_capset, &head, none))
