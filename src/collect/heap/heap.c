@@ -96,7 +96,6 @@ static int choose_way(struct heap_collector *c, const struct features *f, struct
 static void choose_programs(struct heap_collector *c)
 {
 	struct heap_bpf *skel = c->skel;
-
 	struct bpf_program *const entered[] = {skel->progs.on_alloc, skel->progs.on_return,
 					       skel->progs.on_result, skel->progs.on_free,
 					       skel->progs.on_weighed};
@@ -271,16 +270,13 @@ static int make_probes(struct heap_collector *c, const struct features *f, struc
 {
 	const struct heap_programs programs = {
 		.sites_fd = bpf_map__fd(c->skel->maps.sites),
-		.session = c->way == UPROBE_WAY_SESSION ? bpf_program__fd(c->skel->progs.on_session)
-							: -1,
+		.session = bpf_program__fd(c->skel->progs.on_session), /* negative: not loaded */
 		.entry = bpf_program__fd(c->skel->progs.on_alloc),
 		.returns = bpf_program__fd(c->skel->progs.on_return),
 		.results = bpf_program__fd(c->skel->progs.on_result),
 		.frees = bpf_program__fd(c->skel->progs.on_free),
 		.weighed = bpf_program__fd(c->skel->progs.on_weighed),
-		.list_returns = c->way == UPROBE_WAY_SESSION
-					? bpf_program__fd(c->skel->progs.list_returns)
-					: -1,
+		.list_returns = bpf_program__fd(c->skel->progs.list_returns),
 		.links = c->way != UPROBE_WAY_PERF,
 		.pins = c->pins,
 		.live = c->follow,
