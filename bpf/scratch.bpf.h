@@ -11,6 +11,7 @@ struct scratch {
 	struct stack_walk state;
 	u64 busy; /* it is claimed */
 	u64 last_tick; /* bpf_ktime_get_ns() */
+	u64 switches; /* of the current thread, when it began to take a stack */
 };
 
 struct {

@@ -145,16 +145,27 @@ static __always_inline void take_user_stack(struct task_struct *task, struct sta
 
 /* ---- one stack, from start to end ---- */
 
-/* Returns where frames can be taken, until stack_end(). It is NULL if the stack is lost, which is
- * counted. */
+static __always_inline u64 current_switches(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	return task->nvcsw + task->nivcsw;
+}
+
+/*
+ * Returns where frames can be taken, until stack_end(). It is NULL if the stack is lost, which is
+ * counted.
+ */
 static __always_inline struct scratch *stack_begin(void)
 {
 	struct scratch *s = scratch_claim();
 
-	if (s)
-		state_reset(&s->state);
-	else
+	if (!s) {
 		stat_add(STAT_LOST_SCRATCH, 1);
+		return NULL;
+	}
+	s->switches = current_switches();
+	state_reset(&s->state);
 	return s;
 }
 
@@ -199,9 +210,12 @@ static __always_inline bool stack_end(struct scratch *s, struct task_struct *tas
 				      struct sample_key *key, u64 now, struct sample_count n)
 {
 	bool taken = stack_finish(s, task, key, now, &n);
+	/* A uprobe's program can be preempted: others' time slices are not its cost. */
+	bool preempted = s->switches != current_switches();
 
 	scratch_release(s);
-	stat_add(STAT_NANOSECONDS, bpf_ktime_get_ns() - now);
+	if (!preempted)
+		stat_add(STAT_NANOSECONDS, bpf_ktime_get_ns() - now);
 	return taken;
 }
 

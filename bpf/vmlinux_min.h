@@ -206,6 +206,8 @@ struct task_struct {
 	struct task_struct *real_parent;
 	struct task_struct *group_leader;
 	struct pid *thread_pid;
+	unsigned long nvcsw;
+	unsigned long nivcsw;
 	u64 start_time;
 	char comm[16];
 	struct signal_struct *signal;
