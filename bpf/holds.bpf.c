@@ -145,6 +145,8 @@ int on_function(struct pt_regs *ctx)
 	}
 	key = held_key_of(arch_word(ctx, HOLD_COOKIE_LOCK(cookie)), task, thread);
 	stat_add(function == HOLD_UNLOCK ? STAT_HOLD_UNLOCKS : STAT_HOLD_LOCKS, 1);
+	if (cookie & HOLD_STEPPED)
+		stat_add(STAT_HOLD_STEPPED, 1);
 	cond = function == HOLD_WAIT ? arch_word(ctx, HOLD_COOKIE_COND(cookie)) : 0;
 	if (function == HOLD_UNLOCK || function == HOLD_WAIT)
 		hold_ends(thread, &key);

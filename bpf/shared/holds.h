@@ -24,6 +24,7 @@ enum hold_kind { HOLD_MUTEX, HOLD_RWLOCK, HOLD_SPIN, HOLD_SEMAPHORE };
 /* the lock's words are not laid out as in glibc, so they are not read */
 #define HOLD_OPAQUE (1ull << 32)
 #define HOLD_BEGUN (1ull << 33) /* the probe comes after the instruction that takes a spin lock */
+#define HOLD_STEPPED (1ull << 34) /* the kernel single-steps the probed instruction */
 #define HOLD_COOKIE_FN(cookie) ((u32)(cookie)&0xff)
 #define HOLD_COOKIE_KIND(cookie) ((u32)((cookie) >> 8) & 0xff)
 #define HOLD_COOKIE_LOCK(cookie) ((u8)((cookie) >> 16))

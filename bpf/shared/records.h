@@ -99,6 +99,7 @@ struct pending_record {
 	X(STAT_NO_HOLDER_TIME, "their time")                                          \
 	X(STAT_HOLD_LOCKS, "calls of locking functions")                              \
 	X(STAT_HOLD_UNLOCKS, "calls of unlocking functions")                          \
+	X(STAT_HOLD_STEPPED, "of both, those with single-stepped probes")             \
 	X(STAT_LOST_LOCK, "locks whose waiters were not told apart: table full")      \
 	X(STAT_LOST_HOLD, "holds whose end was not seen")                             \
 	X(STAT_UNANNOUNCED, "new processes not announced: ring full")                 \

@@ -9,17 +9,20 @@
 #include "collect/probe/uprobe.h"
 #include "target/maps.h"
 
-#define CALLS 500
 /* The fastest round counts, because anything else that ran does not belong to the probe. */
 #define ROUNDS 5
 
-/* Every kernel since 4.18 emulates a push (arch/x86/kernel/uprobes.c, push_setup_xol_ops). */
-void probe_cost_place(void);
+/*
+ * Every kernel since 4.18 emulates a push (arch/x86/kernel/uprobes.c, push_setup_xol_ops). None
+ * emulates a subtraction.
+ */
+void probe_cost_emulated(void);
+void probe_cost_stepped(void);
 __asm__(".pushsection .text\n"
-	".globl probe_cost_place\n"
-	".hidden probe_cost_place\n"
-	".type probe_cost_place, @function\n"
-	"probe_cost_place:\n"
+	".globl probe_cost_emulated\n"
+	".hidden probe_cost_emulated\n"
+	".type probe_cost_emulated, @function\n"
+	"probe_cost_emulated:\n"
 	"	.cfi_startproc\n"
 	"	push %rbp\n"
 	"	.cfi_adjust_cfa_offset 8\n"
@@ -27,27 +30,44 @@ __asm__(".pushsection .text\n"
 	"	.cfi_adjust_cfa_offset -8\n"
 	"	ret\n"
 	"	.cfi_endproc\n"
-	".size probe_cost_place, . - probe_cost_place\n"
+	".size probe_cost_emulated, . - probe_cost_emulated\n"
+	".globl probe_cost_stepped\n"
+	".hidden probe_cost_stepped\n"
+	".type probe_cost_stepped, @function\n"
+	"probe_cost_stepped:\n"
+	"	.cfi_startproc\n"
+	"	sub $8, %rsp\n"
+	"	.cfi_adjust_cfa_offset 8\n"
+	"	add $8, %rsp\n"
+	"	.cfi_adjust_cfa_offset -8\n"
+	"	ret\n"
+	"	.cfi_endproc\n"
+	".size probe_cost_stepped, . - probe_cost_stepped\n"
 	".popsection\n");
 
-static u64 best_round(void)
+struct trial {
+	void (*function)(void);
+	int calls;
+};
+
+static u64 best_round(const struct trial *t)
 {
 	u64 best = UINT64_MAX;
 
 	for (int round = 0; round < ROUNDS; round++) {
 		u64 begin = monotonic_ns(), took;
 
-		for (int i = 0; i < CALLS; i++)
-			probe_cost_place();
+		for (int i = 0; i < t->calls; i++)
+			t->function();
 		took = monotonic_ns() - begin;
 		best = took < best ? took : best;
 	}
 	return best;
 }
 
-static int own_offset(u64 *offset)
+static int own_offset(const struct trial *t, u64 *offset)
 {
-	u64 address = (u64)(uintptr_t)&probe_cost_place;
+	u64 address = (u64)(uintptr_t)t->function;
 	map_vec maps = {0};
 	int err = maps_read(getpid(), &maps);
 
@@ -63,21 +83,35 @@ static int own_offset(u64 *offset)
 	return err;
 }
 
-int probe_cost_measure(int prog_fd, u64 cookie, bool links, u32 *ns)
+static int measure(const struct trial *t, int prog_fd, u64 cookie, bool links, u32 *ns)
 {
 	struct uprobe_place place = {.cookie = cookie};
 	uprobe_fds fds = {0};
 	u64 without, with;
-	int err = own_offset(&place.offset);
+	int err = own_offset(t, &place.offset);
 
 	if (err)
 		return err;
-	without = best_round();
+	without = best_round(t);
 	err = uprobe_attach(prog_fd, UPROBE_ENTRY, links, "/proc/self/exe", getpid(), &place, 1,
 			    &fds);
-	with = err ? 0 : best_round();
+	with = err ? 0 : best_round(t);
 	uprobe_detach(&fds);
 	if (!err)
-		*ns = with > without ? (u32)((with - without) / CALLS) : 0;
+		*ns = with > without ? (u32)((with - without) / (u64)t->calls) : 0;
+	return err;
+}
+
+int probe_cost_measure(int prog_fd, u64 cookie, bool links, struct probe_costs *costs)
+{
+	const struct trial emulated = {probe_cost_emulated, 500};
+	const struct trial stepped = {probe_cost_stepped, 100};
+	struct probe_costs found;
+	int err = measure(&emulated, prog_fd, cookie, links, &found.emulated_ns);
+
+	if (!err)
+		err = measure(&stepped, prog_fd, cookie, links, &found.stepped_ns);
+	if (!err)
+		*costs = found;
 	return err;
 }

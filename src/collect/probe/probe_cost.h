@@ -8,12 +8,17 @@
 
 #include "base/types.h"
 
+/* Nanoseconds that a call takes longer; 0: not known. */
+struct probe_costs {
+	u32 emulated_ns; /* on an instruction that the kernel emulates */
+	u32 stepped_ns; /* on one that it executes in a single step: 2 to 12 us, by the machine */
+};
+
 /*
- * Places an entry probe with the program on an instruction of cprof itself that the kernel
- * emulates, executes it for about a millisecond, and removes the probe. `cookie` is passed to the
- * program, and `links` is as for uprobe_attach(). Returns 0 with the nanoseconds that a call took
- * longer, or a negative errno.
+ * Places entry probes with the program on two instructions of cprof itself, executes each for some
+ * milliseconds at most, and removes the probes. `cookie` is passed to the program, and `links` is as
+ * for uprobe_attach(). Returns 0, or a negative errno with `costs` unchanged.
  */
-int probe_cost_measure(int prog_fd, u64 cookie, bool links, u32 *ns) MUST_CHECK;
+int probe_cost_measure(int prog_fd, u64 cookie, bool links, struct probe_costs *costs) MUST_CHECK;
 
 #endif

@@ -24,6 +24,7 @@ void probed_calls_since(struct probed_calls *calls, const struct probed_calls *b
 	calls->begins -= before->begins;
 	calls->ends -= before->ends;
 	calls->sampled_ns -= before->sampled_ns;
+	calls->stepped -= before->stepped;
 	calls->more_ns -= before->more_ns;
 	calls->elapsed_ns -= before->elapsed_ns;
 	/* The sums no longer include processes and threads that have ended. */
@@ -102,15 +103,31 @@ static struct probed_calls calls_now(const struct overhead_watch *w)
 
 void overhead_watch_begin(struct overhead_watch *w, int prog_fd, u64 cookie, bool links)
 {
-	int err = probe_cost_measure(prog_fd, cookie, links, &w->probe_ns);
+	int err = probe_cost_measure(prog_fd, cookie, links, &w->costs);
 
 	/* If it is unknown, the figures of another machine are used. */
 	if (err)
 		log_info(w->opt->log, "cannot measure what a probe costs: %s", error_reason(err));
 	else
-		log_info(w->opt->log, "a probe costs %u ns on this machine", w->probe_ns);
+		log_info(w->opt->log,
+			 "a probe costs %u ns on this machine, %u ns where the kernel single-steps",
+			 w->costs.emulated_ns, w->costs.stepped_ns);
 	w->before = calls_now(w);
 	w->before.queued_ns = queued_time(w->opt->target);
+}
+
+u32 probe_cost_here(const struct probe_costs *costs, u32 ns)
+{
+	u32 emulated_ns = probe_cost_ns(PROBE_COST_EMULATED, PROBE_ENTRY);
+	u32 stepped_ns = probe_cost_ns(PROBE_COST_STEPPED, PROBE_ENTRY), step = 0;
+
+	if (!costs->emulated_ns)
+		return ns;
+	if (ns >= stepped_ns && costs->stepped_ns) {
+		ns -= stepped_ns; /* what is left is the return probe's part */
+		step = costs->stepped_ns;
+	}
+	return step + (u32)((u64)ns * costs->emulated_ns / emulated_ns);
 }
 
 struct probe_overhead overhead_watch_now(const struct overhead_watch *w)
@@ -120,11 +137,14 @@ struct probe_overhead overhead_watch_now(const struct overhead_watch *w)
 
 	calls.queued_ns = queued_time(w->opt->target);
 	probed_calls_since(&calls, &w->before);
-	if (w->probe_ns) {
-		calls.begin_ns = calls.begin_ns * w->probe_ns / known_ns;
-		calls.end_ns = calls.end_ns * w->probe_ns / known_ns;
-		calls.more_ns = calls.more_ns * w->probe_ns / known_ns;
-	}
+	calls.begin_ns = probe_cost_here(&w->costs, calls.begin_ns);
+	calls.end_ns = probe_cost_here(&w->costs, calls.end_ns);
+	if (w->costs.emulated_ns)
+		calls.more_ns = calls.more_ns * w->costs.emulated_ns / known_ns;
+	calls.more_ns +=
+		calls.stepped *
+		(probe_cost_here(&w->costs, probe_cost_ns(PROBE_COST_STEPPED, PROBE_ENTRY)) -
+		 probe_cost_here(&w->costs, known_ns));
 	return probe_overhead_of(&calls);
 }
 

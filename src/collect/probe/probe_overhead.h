@@ -8,10 +8,13 @@
 #define CPROF_COLLECT_PROBE_OVERHEAD_H
 
 #include "collect/collector.h"
+#include "collect/probe/probe_cost.h"
 
 struct probed_calls {
 	u64 begins, ends; /* calls that allocate or lock, and that free or unlock */
 	u32 begin_ns, end_ns; /* the cost of a probe without the time of its program */
+	/* Those of both whose probed instruction the kernel single-steps; the costs above leave that out. */
+	u64 stepped;
 	u64 more_ns; /* the sum of those costs for probes in other places */
 	u64 sampled_ns; /* time spent on those that were sampled */
 	u64 elapsed_ns,
@@ -36,9 +39,12 @@ struct overhead_watch {
 	/* Fills in everything except the times; costs are those of probe_cost_ns(). */
 	void (*count)(void *arg, struct probed_calls *now);
 	void *arg;
-	u32 probe_ns; /* the cost of a probe on this machine; 0 if not known */
+	struct probe_costs costs; /* of a probe on this machine */
 	struct probed_calls before;
 };
+
+/* A cost as probe_cost_ns() has it, on a machine with these costs. */
+u32 probe_cost_here(const struct probe_costs *costs, u32 ns);
 
 /*
  * Call it before probes are attached. It measures the cost of a probe here, with a program that

@@ -190,7 +190,8 @@ static void count_calls(void *arg, struct probed_calls *now)
 	now->begins = bpf_session_stat(c->session, STAT_HOLD_LOCKS);
 	now->ends = bpf_session_stat(c->session, STAT_HOLD_UNLOCKS);
 	now->sampled_ns = bpf_session_stat(c->session, STAT_NANOSECONDS);
-	now->begin_ns = now->end_ns = lock_probes_cost(c->probes);
+	now->begin_ns = now->end_ns = probe_cost_ns(PROBE_COST_EMULATED, PROBE_ENTRY);
+	now->stepped = bpf_session_stat(c->session, STAT_HOLD_STEPPED);
 }
 
 /* This reports the overhead before the target pays for more of it. */

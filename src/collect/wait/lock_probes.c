@@ -75,7 +75,7 @@ struct lock_probes {
 	struct hold_programs p;
 	hold_files files;
 	struct hold_process *processes;
-	u32 nprobes, cost_ns;
+	u32 nprobes;
 };
 
 /* ---- files ---- */
@@ -142,7 +142,6 @@ static int place_probe(struct reading *in, const struct found *f)
 		.kernel = in->d->p.kernel,
 	};
 	struct probe_site at;
-	u32 ns;
 
 	if (probe_site_in_file(in->elf, f->vaddr, f->size, &request, &at)) {
 		log_warn(in->d->p.log, "no probe fits on %s of %s: its calls are not seen",
@@ -153,9 +152,6 @@ static int place_probe(struct reading *in, const struct found *f)
 		 probe_cost_name(at.cost));
 	if (f->function->function == HOLD_TRY && f->function->kind == HOLD_SPIN && at.offset)
 		return 0; /* it is too late to see whether the lock was free */
-	ns = probe_cost_ns(at.cost, PROBE_ENTRY);
-	if (ns > in->d->cost_ns)
-		__atomic_store_n(&in->d->cost_ns, ns, __ATOMIC_RELAXED);
 	return vec_push(&in->file->places,
 			(struct uprobe_place){
 				.offset = at.file_offset,
@@ -163,7 +159,8 @@ static int place_probe(struct reading *in, const struct found *f)
 						      register_word(&at, waits ? 1 : 0),
 						      register_word(&at, 0)) |
 					  (in->musl ? HOLD_OPAQUE : 0) |
-					  (at.offset ? HOLD_BEGUN : 0),
+					  (at.offset ? HOLD_BEGUN : 0) |
+					  (at.cost == PROBE_COST_STEPPED ? HOLD_STEPPED : 0),
 			});
 }
 
@@ -412,11 +409,6 @@ void lock_probes_forget_ended(struct lock_probes *d)
 u32 lock_probes_count(const struct lock_probes *d)
 {
 	return __atomic_load_n(&d->nprobes, __ATOMIC_RELAXED);
-}
-
-u32 lock_probes_cost(const struct lock_probes *d)
-{
-	return __atomic_load_n(&d->cost_ns, __ATOMIC_RELAXED);
 }
 
 int lock_probes_new(const struct hold_programs *programs, struct lock_probes **out)

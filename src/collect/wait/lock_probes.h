@@ -42,7 +42,5 @@ void lock_probes_forget(struct lock_probes *d, pid_t tgid);
 void lock_probes_forget_ended(struct lock_probes *d);
 
 u32 lock_probes_count(const struct lock_probes *d); /* probes attached so far */
-/* nanoseconds of the most expensive probe; an estimate */
-u32 lock_probes_cost(const struct lock_probes *d);
 
 #endif
