@@ -42,7 +42,8 @@ struct features {
 };
 
 void features_probe(struct features *f);
-/* What attaching to uprobes depends on, and no more: the kernel's version, uprobe_multi, uprobe_session. */
+/* Probes only what attaching to uprobes depends on: the kernel's version, uprobe_multi and
+ * uprobe_session. */
 void features_probe_uprobes(struct features *f);
 bool features_has_cap(const struct features *f, u32 cap); /* CAP_* */
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* BPF_LINK_CREATE for uprobes, as include/uapi/linux/bpf.h has it since 6.6 and 6.13; Debian 12's is older. */
+/* Declares BPF_LINK_CREATE for uprobes as include/uapi/linux/bpf.h has it since 6.6 and 6.13,
+ * because Debian 12's is older. */
 #ifndef CPROF_COLLECT_UPROBE_LINK_H
 #define CPROF_COLLECT_UPROBE_LINK_H
 
