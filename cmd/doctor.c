@@ -8,6 +8,7 @@
 
 #include "collect/features.h"
 #include "exit_codes.h"
+#include "record/kinds.h"
 #include "terminal.h"
 #include "verbs.h"
 
@@ -61,6 +62,42 @@ static void print_verdict(const struct features *f)
 		       f->proc ? "it needs /proc" : "no perf event can be opened");
 }
 
+static bool has_bpf(const struct features *f)
+{
+	return !f->bpf_load && f->tp_btf && !f->proc;
+}
+
+static bool works(const struct features *f, const struct profile_kind *k)
+{
+	return has_bpf(f) && (!(k->faculties & KIND_PROBES) || f->uprobe_pmu || f->uprobe_multi);
+}
+
+/* "cprof heap, wall": the kinds that need BPF and work, or do not. False: there are none. */
+static bool print_kinds(const struct features *f, bool working)
+{
+	const char *before = "cprof ";
+
+	for (const struct profile_kind *const *k = kind_table; *k; k++) {
+		if ((*k)->fallback_new || works(f, *k) != working)
+			continue;
+		printf("%s%s", before, (*k)->name);
+		before = ", ";
+	}
+	return *before == ',';
+}
+
+static void print_other_verdicts(const struct features *f)
+{
+	if (print_kinds(f, true))
+		printf(": these work here.\n");
+	if (print_kinds(f, false))
+		printf(": these do not work here, because %s.\n",
+		       has_bpf(f)    ? "the kernel has no uprobes"
+		       : f->bpf_load ? "they need BPF (as root, where the kernel allows it)"
+		       : f->proc     ? "they need /proc"
+				 : "they need BPF programs on tracepoints (CONFIG_DEBUG_INFO_BTF)");
+}
+
 static int run(const struct verb_spec *self, int argc, char **argv)
 {
 	struct feature list[FEATURES_LIST_MAX];
@@ -74,6 +111,7 @@ static int run(const struct verb_spec *self, int argc, char **argv)
 	for (size_t i = 0; i < n; i++)
 		print_feature(&t, &list[i]);
 	print_verdict(&f);
+	print_other_verdicts(&f);
 	return f.cpu_bpf || f.cpu_perf ? CPROF_EXIT_OK : CPROF_EXIT_FAILED;
 }
 

@@ -20,6 +20,7 @@ enum kind_faculty { /* bits */
 		    KIND_KERNEL = 1 << 1, /* stacks have frames of the kernel */
 		    /* samples by a clock or a counter, and not every occurrence */
 		    KIND_RATE = 1 << 2,
+		    KIND_PROBES = 1 << 3, /* puts probes into the code of its targets */
 };
 
 struct kind_hidden {

@@ -45,7 +45,8 @@ static int put_sampler_in_front(struct recording *r)
 		r->collect.sampler = r->preload.path;
 	else if (err == -ENOENT)
 		log_warn(r->collect.log, "libcprof-heap.so is neither beside cprof nor in "
-					 "../lib/cprof: every call is probed instead");
+					 "../lib/cprof: every call is probed instead, which costs "
+					 "more (copy it beside cprof, or run make install)");
 	else if (err == -EPERM)
 		log_warn(r->collect.log, "libcprof-heap.so is not used, because another user could "
 					 "have put it there: every call is probed instead");

@@ -822,6 +822,8 @@ replaced() { awk '/^calls 20000 replaced/ { print $4 }' "$1.out"; }
 	run ! preloaded
 	chmod 755 shared
 	mv shared/libcprof-heap.so elsewhere.so
+	run ! preloaded
+	grep -q 'libcprof-heap.so is neither beside cprof.*copy it beside cprof, or run make install' "$ERR"
 	ln -s "$PWD/elsewhere.so" shared/libcprof-heap.so
 	preloaded
 	chown -h 4711 shared/libcprof-heap.so

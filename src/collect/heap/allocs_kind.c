@@ -10,6 +10,7 @@ static const struct option_row rows[] = {
 const struct profile_kind kind_allocs = {
 	.name = "allocs",
 	.summary = "memory allocated while recording, freed or not, by call stack",
+	.faculties = KIND_PROBES,
 	KIND_OPTIONS(rows, heap_defaults),
 	.collector_new = allocs_collector_new,
 	.sampler_rate = heap_sampler_rate,

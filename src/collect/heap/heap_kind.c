@@ -39,6 +39,7 @@ static const struct format *table(const void *options)
 const struct profile_kind kind_heap = {
 	.name = "heap",
 	.summary = "memory allocated while recording and not freed, by call stack",
+	.faculties = KIND_PROBES,
 	KIND_OPTIONS(rows, heap_defaults),
 	.collector_new = heap_collector_new,
 	.sampler_rate = heap_sampler_rate,
