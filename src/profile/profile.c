@@ -509,7 +509,7 @@ int profile_add_sample(struct profile *p, const u32 *locations, u32 nlocations, 
 /* The labels of added samples are already sorted. */
 static struct stack_key key_of(const struct profile *p, const struct profile_sample *s)
 {
-	struct profile_label *labels = p->labels.data + s->first_label;
+	struct profile_label *labels = s->nlabels ? p->labels.data + s->first_label : NULL;
 
 	if (s->nlabels > 1)
 		qsort(labels, s->nlabels, sizeof(*labels), label_compare);
