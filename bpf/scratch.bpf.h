@@ -11,6 +11,8 @@ struct scratch {
 	struct stack_walk state;
 	u64 busy; /* it is claimed */
 	u64 last_tick; /* bpf_ktime_get_ns() */
+	u64 tick_switches; /* of the thread that ran then */
+	int tick_tid;
 	u64 switches; /* of the current thread, when it began to take a stack */
 };
 

@@ -8,15 +8,19 @@
 /*
  * Returns for how many periods of a clock this tick counts. Ticks come late if interrupts are off
  * or a hypervisor has taken the CPU away, and the kernel then skips the missed ones. Their time
- * belongs to what was running, which is what runs now.
+ * belongs to the current thread only if it has run ever since the last tick, without a switch. An
+ * idle virtual CPU may get no ticks at all, and the first thread that runs on it again would
+ * otherwise be charged with the idle time.
  */
-static __always_inline u64 periods_since_last(struct scratch *s, u64 now)
+static __always_inline u64 periods_since_last(struct scratch *s, struct task_struct *task, u64 now)
 {
 	u64 period = settings.clock_period, n = 1;
 
-	if (period && s->last_tick)
+	if (period && s->last_tick && s->tick_tid == task->pid && s->tick_switches == s->switches)
 		n = (now - s->last_tick + period / 2) / period;
 	s->last_tick = now;
+	s->tick_tid = task->pid;
+	s->tick_switches = s->switches;
 	return n && n <= MAX_PERIODS ? n : 1;
 }
 
@@ -41,7 +45,7 @@ int on_tick(struct bpf_perf_event_data *ctx)
 
 	if (!s)
 		return 0;
-	periods = periods_since_last(s, now);
+	periods = periods_since_last(s, task, now);
 	stat_add(STAT_TICKS, periods);
 	stat_add(STAT_LATE_TICKS, periods - 1);
 	if (!is_target(task)) {
