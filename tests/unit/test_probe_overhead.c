@@ -98,7 +98,10 @@ TEST(probe_overhead, a_probe_that_cannot_be_attached_has_no_price)
 	CHECK_INT(costs.emulated_ns, 7);
 }
 
-/* Single-stepping took 11.5 us where the constant was measured, and takes a quarter of that on other machines. */
+/*
+ * Single-stepping took 11.5 us where the constant was measured, and takes a quarter of that on
+ * other machines.
+ */
 TEST(probe_overhead, single_steps_cost_what_they_cost_here)
 {
 	const struct probe_costs here = {.emulated_ns = 2 * 590, .stepped_ns = 3000}, none = {0};
@@ -136,7 +139,10 @@ static double slowdown_with(u64 stepped)
 	return overhead_watch_now(&w).slowdown;
 }
 
-/* That sem_post() would be single-stepped says nothing of a program which calls pthread_mutex_lock() only. */
+/*
+ * That sem_post() would be single-stepped says nothing of a program which calls only
+ * pthread_mutex_lock().
+ */
 TEST(probe_overhead, single_steps_are_paid_by_the_calls_that_pass_them)
 {
 	double more = slowdown_with(100) - slowdown_with(0);

@@ -235,9 +235,9 @@ static void take_cpu(enum recording_mode how)
 	take_often(&t);
 	CHECK(t.sum[0] > 0);
 	/*
-	 * Ticks cover what the program has used since it began, except for what starting it took. Each
-	 * tick that finds a program on the CPU stands for a whole period, so their number has the error
-	 * of a drawn sample: five standard errors.
+	 * Ticks cover what the program has used since it began, except for what starting it
+	 * took. Each tick that finds a program on the CPU counts for a whole period, so
+	 * their number has the error of a drawn sample. Five standard errors are allowed.
 	 */
 	error_ns = 5 * sqrt((double)t.sum[0]) * (double)t.sum[1] / (double)t.sum[0];
 	CHECK((double)t.sum[1] <= (double)counted_number(&t.target, "cpu_ns") + error_ns + 2e7);

@@ -15,9 +15,9 @@ struct probe_costs {
 };
 
 /*
- * Places entry probes with the program on two instructions of cprof itself, executes each for some
- * milliseconds at most, and removes the probes. `cookie` is passed to the program, and `links` is as
- * for uprobe_attach(). Returns 0, or a negative errno with `costs` unchanged.
+ * Places entry probes with the program on two instructions of cprof itself, executes each for
+ * some milliseconds at most, and removes the probes. `cookie` is passed to the program, and `links`
+ * is as for uprobe_attach(). Returns 0, or a negative errno with `costs` unchanged.
  */
 int probe_cost_measure(int prog_fd, u64 cookie, bool links, struct probe_costs *costs) MUST_CHECK;
 

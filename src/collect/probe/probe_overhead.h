@@ -13,8 +13,7 @@
 struct probed_calls {
 	u64 begins, ends; /* calls that allocate or lock, and that free or unlock */
 	u32 begin_ns, end_ns; /* the cost of a probe without the time of its program */
-	/* Those of both whose probed instruction the kernel single-steps; the costs above leave that out. */
-	u64 stepped;
+	u64 stepped; /* those of both at an instruction which the kernel single-steps */
 	u64 more_ns; /* the sum of those costs for probes in other places */
 	u64 sampled_ns; /* time spent on those that were sampled */
 	u64 elapsed_ns,
