@@ -7,9 +7,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/open_files.h"
 #include "collect/session/module_store.h"
 #include "collect/events.h"
@@ -18,17 +18,8 @@
 #include "record/recording_impl.h"
 #include "target/proc_fs.h"
 
-#define NSEC_PER_SEC 1000000000ull
 #define PROGRESS_NS 500000000ull
 #define COMMAND_SETTLE_MS 20 /* how long a command that is about to end is waited for */
-
-static u64 now_ns(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return (u64)ts.tv_sec * NSEC_PER_SEC + (u64)ts.tv_nsec;
-}
 
 /* ---- the target ---- */
 
@@ -261,8 +252,8 @@ int recording_start(struct recording *r, struct error *error)
 	int err = r->collector->ops->start(r->collector, error);
 
 	libbpf_log_end(before);
-	r->wall_start_ns = now_ns(CLOCK_REALTIME);
-	r->start_ns = now_ns(CLOCK_MONOTONIC);
+	r->wall_start_ns = clock_ns(CLOCK_REALTIME);
+	r->start_ns = monotonic_ns();
 	if (r->collector->began_ns) {
 		r->wall_start_ns -= r->start_ns - r->collector->began_ns;
 		r->start_ns = r->collector->began_ns;
@@ -289,7 +280,7 @@ static void refresh_command(struct recording *r)
 void recording_take_time(struct recording *r)
 {
 	if (!r->stopped)
-		r->elapsed_ns = now_ns(CLOCK_MONOTONIC) - r->start_ns;
+		r->elapsed_ns = monotonic_ns() - r->start_ns;
 }
 
 static bool is_stopped(const struct recording *r)

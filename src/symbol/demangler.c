@@ -8,10 +8,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "symbol/demangle.h"
+#include "base/clock.h"
 #include "base/helper_process.h"
+#include "symbol/demangle.h"
 
-#define NSEC_PER_SEC 1000000000ull
 /* The longest names of real programs take some milliseconds. */
 #define NAME_CPU_NS 200000000ull
 #define NAME_TIME_NS (5 * NSEC_PER_SEC) /* if the machine is too busy to give the process a CPU */

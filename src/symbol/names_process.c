@@ -9,13 +9,12 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/helper_process.h"
 #include "symbol/names_wire.h"
 
-#define NSEC_PER_SEC 1000000000ull
 #define LOOK_MS 20 /* how often the caller is asked whether to stop */
 /* A process that is busy with cprof's own code ends by itself, with the results so far, within a
  * part of this time. */
@@ -36,14 +35,6 @@ struct names_process {
 	struct names_writer writer;
 	u64 start_kb;
 };
-
-static u64 now_ns(clockid_t clock)
-{
-	struct timespec ts = {0};
-
-	clock_gettime(clock, &ts);
-	return (u64)ts.tv_sec * NSEC_PER_SEC + (u64)ts.tv_nsec;
-}
 
 /* ---- the process ----------------------------------------------------------------------------- */
 
@@ -183,14 +174,14 @@ struct errand {
 
 static bool is_over(struct errand *e)
 {
-	u64 now = now_ns(CLOCK_MONOTONIC);
+	u64 now = monotonic_ns();
 
 	if (!e->stopping && e->watch->stop && e->watch->stop(e->watch->arg)) {
 		e->stopping = true;
 		e->end_ns = now + GRACE_NS;
 		kill(e->np->process.pid, SIGUSR1);
 	}
-	return now >= e->end_ns || (e->watch->cpu_ns && now_ns(e->cpu) > e->cpu_end_ns);
+	return now >= e->end_ns || (e->watch->cpu_ns && clock_ns(e->cpu) > e->cpu_end_ns);
 }
 
 static int take_answer(struct errand *e, const struct names_answer *a)
@@ -275,9 +266,9 @@ static void set_ends(struct errand *e)
 {
 	e->end_ns = UINT64_MAX;
 	if (e->watch->time_ns)
-		e->end_ns = now_ns(CLOCK_MONOTONIC) + e->watch->time_ns + GRACE_NS;
+		e->end_ns = monotonic_ns() + e->watch->time_ns + GRACE_NS;
 	clock_getcpuclockid(e->np->process.pid, &e->cpu);
-	e->cpu_end_ns = now_ns(e->cpu) + e->watch->cpu_ns + GRACE_NS;
+	e->cpu_end_ns = clock_ns(e->cpu) + e->watch->cpu_ns + GRACE_NS;
 }
 
 /* If the process did not end by itself, it is unknown what it requested from the module's root. */

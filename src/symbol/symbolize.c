@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "elf/symbols.h"
 #include "symbol/demangle.h"
@@ -22,7 +22,6 @@
 
 /* A missing debug file below this share of the samples is not worth a note. */
 #define NOTE_PERCENT 5
-#define NSEC_PER_SEC 1000000000ull
 /*
  * The CPU time for the names of one file and for those of all files. A gigabyte of DWARF takes some
  * three seconds, and on a slow disk a minute.
@@ -336,18 +335,10 @@ static void note_missing_debug(struct module_batch *b)
 		 base_name(b->module->path), (unsigned)percent);
 }
 
-static u64 now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (u64)ts.tv_sec * NSEC_PER_SEC + (u64)ts.tv_nsec;
-}
-
 /* Returns how much time this module may take. */
 static struct budget_watch watch_of(const struct namer *nm)
 {
-	u64 now = now_ns(), left = nm->end_ns > now ? nm->end_ns - now : 1;
+	u64 now = monotonic_ns(), left = nm->end_ns > now ? nm->end_ns - now : 1;
 
 	return (struct budget_watch){
 		.stop = nm->opt->stop,
@@ -517,7 +508,7 @@ int symbolize_profile(struct profile *p, const struct symbolize_options *opt,
 	int err;
 
 	*stats = (struct symbolize_stats){0};
-	nm.end_ns = now_ns() + (opt->time_ns ? opt->time_ns : ALL_TIME_NS);
+	nm.end_ns = monotonic_ns() + (opt->time_ns ? opt->time_ns : ALL_TIME_NS);
 	err = shown_names_new(&nm.names);
 	if (!err)
 		err = names_process_new(&nm.process);

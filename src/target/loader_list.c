@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/path.h"
 
 #define ANSWER_MS 1000
@@ -25,14 +26,6 @@ struct answer {
 	char text[PATH_MAX + 256];
 	bool skipping; /* skipping the rest of a line that is too long */
 };
-
-static s64 now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (s64)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 bool loader_lists(const char *loader)
 {
@@ -77,7 +70,7 @@ static pid_t start(const char *loader, const char *exe, int out)
 /* Returns false at the end of the answer, and once the time is over. */
 static bool read_more(struct answer *a)
 {
-	s64 left = a->until_ms - now_ms();
+	s64 left = a->until_ms - (s64)monotonic_ms();
 	struct pollfd fd = {.fd = a->fd, .events = POLLIN};
 	ssize_t got;
 
@@ -127,18 +120,18 @@ static bool take_lines(struct answer *a, bool (*found)(void *arg, const char *pa
 
 static void end(pid_t pid)
 {
-	s64 until = now_ms() + REAP_MS;
+	u64 until = monotonic_ms() + REAP_MS;
 	const struct timespec pause = {.tv_nsec = 1000000};
 
 	kill(-pid, SIGKILL);
-	while (!waitpid(pid, NULL, WNOHANG) && now_ms() < until)
+	while (!waitpid(pid, NULL, WNOHANG) && monotonic_ms() < until)
 		nanosleep(&pause, NULL);
 }
 
 void loader_list(const char *loader, const char *exe, bool (*found)(void *arg, const char *path),
 		 void *arg)
 {
-	struct answer a = {.until_ms = now_ms() + ANSWER_MS};
+	struct answer a = {.until_ms = (s64)monotonic_ms() + ANSWER_MS};
 	int pipe_fd[2];
 	pid_t pid;
 

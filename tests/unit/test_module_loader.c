@@ -15,9 +15,9 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/readers.h"
 #include "collect/session/module_loader.h"
 
@@ -25,10 +25,7 @@
 
 static double seconds(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec + ts.tv_nsec * 1e-9;
+	return (double)monotonic_ns() * 1e-9;
 }
 
 /* Returns our executable mapping that contains an address; the caller frees the path. */
@@ -245,10 +242,7 @@ TEST(module_loader, a_file_that_does_not_answer_keeps_no_other)
 
 static double cpu_seconds(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
-	return ts.tv_sec + ts.tv_nsec * 1e-9;
+	return (double)clock_ns(CLOCK_PROCESS_CPUTIME_ID) * 1e-9;
 }
 
 /* Returns the CPU time that is used after the loader is freed. It is negative if the loader was

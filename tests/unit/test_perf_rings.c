@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "collect/events.h"
 #include "collect/perf/perf_record.h"
 #include "collect/perf/perf_rings.h"
@@ -26,10 +27,7 @@ static u64 time_of(struct bytes raw)
 
 static double cpu_seconds(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
+	return (double)clock_ns(CLOCK_PROCESS_CPUTIME_ID) * 1e-9;
 }
 
 /* Uses some CPU time, with forks so that there are records of other kinds as well. */

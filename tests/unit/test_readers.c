@@ -14,9 +14,9 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/readers.h"
 
 #define SIZE 300001u /* some blocks, and a bit */
@@ -56,10 +56,7 @@ static void leave_directory(void)
 
 static double seconds(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec + ts.tv_nsec * 1e-9;
+	return (double)monotonic_ns() * 1e-9;
 }
 
 /* ---- openers, which run in the reader */

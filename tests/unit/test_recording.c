@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "record/recording.h"
 #include "unit.h"
 
@@ -28,14 +28,6 @@ static struct fake {
 	u64 beyond_ms; /* how far polls were allowed to go past the end */
 } fake;
 
-static u64 now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (u64)ts.tv_sec * 1000 + (u64)ts.tv_nsec / 1000000;
-}
-
 static int fake_begin(struct collector *c, struct error *err)
 {
 	return 0;
@@ -43,14 +35,14 @@ static int fake_begin(struct collector *c, struct error *err)
 
 static int fake_start(struct collector *c, struct error *err)
 {
-	fake.began_ns = now_ms();
+	fake.began_ns = monotonic_ms();
 	return 0;
 }
 
 static int fake_poll(struct collector *c, int timeout_ms)
 {
 	const struct timespec all = {.tv_nsec = (long)timeout_ms * 1000000};
-	u64 until = now_ms() + (u64)timeout_ms, end = fake.began_ns + DURATION_MS;
+	u64 until = monotonic_ms() + (u64)timeout_ms, end = fake.began_ns + DURATION_MS;
 
 	if (until > end && until - end > fake.beyond_ms)
 		fake.beyond_ms = until - end;
@@ -232,10 +224,10 @@ TEST(recording, a_descriptor_says_when_a_step_is_due)
 	CHECK(is_readable(fd, 0));
 	CHECK_INT(read(fake.pipe[0], &(char){0}, 1), 1);
 	/* No data comes in, but the step is due anyway, and the end is in time. */
-	began = now_ms();
+	began = monotonic_ms();
 	while (!recording_step(r, 0))
 		CHECK(is_readable(fd, 10000));
-	CHECK(now_ms() - began < 10000);
+	CHECK(monotonic_ms() - began < 10000);
 	CHECK(recording_elapsed_ns(r) >= DURATION_MS * 1000000ull);
 	CHECK(fake.polls >= 3 && fake.polls < 100); /* it is not readable all the time */
 	recording_free(r);

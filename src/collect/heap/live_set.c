@@ -4,8 +4,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "collect/heap/heap_amount.h"
 #include "collect/session/map_walk.h"
@@ -40,14 +40,6 @@ struct live_set {
 	u64 peak_gauge; /* the kernel's estimate when the peak was last read */
 	double peak_bytes;
 };
-
-static u64 now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
-}
 
 /* ---- reading the map ---- */
 
@@ -227,7 +219,7 @@ int live_set_watch(struct live_set *l, u64 now_ns, u64 bytes)
 	if ((!l->opt.leaks && !rose) || now_ns < l->next_look_ns)
 		return 0;
 	err = look(l);
-	l->look_cost_ns = now() - now_ns;
+	l->look_cost_ns = monotonic_ns() - now_ns;
 	l->next_look_ns = now_ns + l->look_cost_ns * COST_SHARE;
 	if (l->opt.leaks && l->next_look_ns < now_ns + LOOK_NS && !l->opt.peak)
 		l->next_look_ns = now_ns + LOOK_NS;

@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "collect/perf/perf_record.h"
 
 #define RING_BYTES_MIN (64u << 10)
@@ -266,11 +267,8 @@ static void give_back(struct perf_rings *r)
 
 void perf_rings_begin(struct perf_rings *r, bool all)
 {
-	struct timespec now;
-
 	give_back(r);
-	clock_gettime(PERF_RINGS_CLOCK, &now);
-	r->horizon = all ? UINT64_MAX : (u64)now.tv_sec * 1000000000ull + (u64)now.tv_nsec;
+	r->horizon = all ? UINT64_MAX : clock_ns(PERF_RINGS_CLOCK);
 	for (u32 i = 0; i < r->n; i++) {
 		struct ring *ring = &r->ring[i];
 

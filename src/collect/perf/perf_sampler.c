@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "collect/collector.h"
 #include "collect/event_options.h"
 #include "collect/session/memory_bound.h"
@@ -30,7 +30,6 @@
  * A ring must hold what a busy CPU writes until we run, or samples are lost. So the copied stacks
  * are larger if sampling is slower. A record can hold 63 KiB.
  */
-#define NSEC_PER_SEC 1000000000ull
 #define RING_HOLDS_MS 32
 #define RING_BYTES_WANTED (4u << 20)
 #define STACK_BYTES_MIN 8192u
@@ -63,14 +62,6 @@ static struct perf_collector *of(struct collector *c)
 	return (struct perf_collector *)c;
 }
 
-static u64 now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(PERF_RINGS_CLOCK, &ts);
-	return (u64)ts.tv_sec * NSEC_PER_SEC + (u64)ts.tv_nsec;
-}
-
 /* ---- before recording ------------------------------------------------------------------------ */
 
 static u32 stack_bytes(const struct perf_collector *c)
@@ -92,7 +83,7 @@ static void choose_rate(struct perf_collector *c)
 	if (!c->event->clock || c->opt.frequency >= ticks)
 		return;
 	c->ticks_hz = ticks;
-	perf_thinning_init(&c->thinning, c->opt.frequency, now_ns());
+	perf_thinning_init(&c->thinning, c->opt.frequency, clock_ns(PERF_RINGS_CLOCK));
 }
 
 static int watch_rings(struct perf_collector *c)
@@ -236,7 +227,8 @@ static bool walk(struct perf_collector *c, const struct perf_sample *s, struct p
 	bool loading = perf_walk_sample(&w, s, &c->walk);
 
 	/* The record of this mapping was lost. */
-	if (c->walk.end == STACK_NOT_MAPPED && perf_process_may_refresh(proc, now_ns()) &&
+	if (c->walk.end == STACK_NOT_MAPPED &&
+	    perf_process_may_refresh(proc, clock_ns(PERF_RINGS_CLOCK)) &&
 	    !perf_processes_read(c->processes, (pid_t)s->pid))
 		loading = perf_walk_sample(&w, s, &c->walk);
 	return !loading || c->giving_up;
@@ -395,7 +387,7 @@ static int perf_poll(struct collector *base, int timeout_ms)
 	(void)perf_rings_wait(c->rings, timeout_ms);
 	drain(c, false);
 	limit_memory(c);
-	perf_processes_tend(c->processes, c->store, now_ns());
+	perf_processes_tend(c->processes, c->store, clock_ns(PERF_RINGS_CLOCK));
 	return c->opt.target->scope == TARGET_PROCESSES && !perf_processes_alive(c->processes);
 }
 

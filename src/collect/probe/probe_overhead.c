@@ -3,8 +3,8 @@
 #include "collect/probe/probe_overhead.h"
 
 #include <errno.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "collect/probe/probe_cost.h"
 #include "collect/probe/probe_site.h"
 #include "target/process.h"
@@ -64,11 +64,10 @@ static u64 cpu_time(const struct target *t)
 	u64 sum = 0;
 
 	vec_for_each(&t->processes, p) {
-		struct timespec ts;
 		clockid_t clock;
 
-		if (!clock_getcpuclockid(p->tgid, &clock) && !clock_gettime(clock, &ts))
-			sum += (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
+		if (!clock_getcpuclockid(p->tgid, &clock))
+			sum += clock_ns(clock);
 	}
 	return sum;
 }
@@ -93,10 +92,8 @@ static u64 queued_time(const struct target *t)
 static struct probed_calls calls_now(const struct overhead_watch *w)
 {
 	struct probed_calls calls = {.cpu_ns = cpu_time(w->opt->target)};
-	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	calls.elapsed_ns = (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
+	calls.elapsed_ns = monotonic_ns();
 	w->count(w->arg, &calls);
 	return calls;
 }

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "collect/session/count_maps.h"
 #include "collect/session/discovery.h"
 #include "collect/session/module_set.h"
@@ -129,20 +129,12 @@ int bpf_session_finish(struct bpf_session *s, const struct pending_record *r, si
 	return pending_finish(s->pending, r, size);
 }
 
-static u64 now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
-}
-
 /* A negative result ends the draining after this record. */
 static int may_go_on(const struct bpf_session *s)
 {
 	if (!s->merging && stack_store_is_tight(s->store))
 		return -EAGAIN;
-	return s->drain_until_ns && now_ns() > s->drain_until_ns ? -EINTR : 0;
+	return s->drain_until_ns && monotonic_ns() > s->drain_until_ns ? -EINTR : 0;
 }
 
 static int record_arrived(void *ctx, void *data, size_t size)
@@ -271,7 +263,7 @@ int bpf_session_poll(struct bpf_session *s, int timeout_ms)
 	wait_for_input(s, timeout_ms);
 	/* The caller has other things to do as well, so what arrives faster than it can be taken
 	 * waits, or is lost. */
-	s->drain_until_ns = now_ns() + POLL_MOST_NS;
+	s->drain_until_ns = monotonic_ns() + POLL_MOST_NS;
 	consume(s); /* stacks come without a wake-up */
 	s->drain_until_ns = 0;
 	take_modules(s);
@@ -300,11 +292,11 @@ static bool wait_for_file(struct bpf_session *s)
 /* Finishes the stacks that wait, once no more will arrive. */
 static void finish_pending(struct bpf_session *s)
 {
-	u64 began = now_ns();
+	u64 began = monotonic_ns();
 
 	while (pending_waiting(s->pending) && wait_for_file(s)) {
 		pending_retry(s->pending);
-		if (is_hurried(s) && now_ns() - began > HURRY_MS * 1000000ull)
+		if (is_hurried(s) && monotonic_ns() - began > HURRY_MS * 1000000ull)
 			break;
 	}
 	pending_give_up(s->pending);

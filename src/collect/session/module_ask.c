@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "collect/session/module_store_impl.h"
 
@@ -192,7 +193,7 @@ struct store_file *store_ask_file(struct module_store *s, u32 user, pid_t tgid,
 	const struct module_request q = {.tgid = tgid, .entry = *e};
 	struct store_file *f = store_find(s, &key);
 
-	if (f && (f->state != STORE_FAILED || store_now_ms() < f->again_ms))
+	if (f && (f->state != STORE_FAILED || monotonic_ms() < f->again_ms))
 		return f;
 	if (!f)
 		f = file_new(s, &key);
@@ -202,7 +203,7 @@ struct store_file *store_ask_file(struct module_store *s, u32 user, pid_t tgid,
 	if (!ask(s, user, &q))
 		return f;
 	store_set_state(s, f, STORE_FAILED);
-	f->failed_ms = store_now_ms();
+	f->failed_ms = monotonic_ms();
 	f->again_ms = f->failed_ms + FAILED_AGAIN_MS;
 	return f;
 }
@@ -258,7 +259,7 @@ static void take_failure(struct module_store *s, const struct module_result *r, 
 	pause = f ? pause_ms(++f->tries, err) : 0;
 	if (f) {
 		store_set_state(s, f, STORE_FAILED);
-		f->failed_ms = store_now_ms();
+		f->failed_ms = monotonic_ms();
 		f->again_ms = f->failed_ms + pause;
 	}
 	if (pause)
@@ -376,7 +377,7 @@ static int fill(struct module_store *s, struct store_file *f, struct module_resu
 	f->module = r->module;
 	r->module = NULL;
 	f->users |= all_users(s); /* their programs may use it from now on */
-	f->met_ms = store_now_ms();
+	f->met_ms = monotonic_ms();
 	if (!f->module->unread) {
 		load_rows(s, f, r, log);
 		return 0;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "base/clock.h"
 #include "collect/session/module_store_impl.h"
 
 #define TEND_MS 200u
@@ -254,7 +255,7 @@ static void free_tables(struct module_store *s, u64 now)
 
 void store_tend(struct module_store *s)
 {
-	u64 now = store_now_ms();
+	u64 now = monotonic_ms();
 
 	pthread_mutex_lock(&s->lock);
 	if (!s->tending && now - s->tended_ms >= TEND_MS) {

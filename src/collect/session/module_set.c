@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "collect/session/module_store_impl.h"
 #include "target/pid_space.h"
 
@@ -184,7 +185,7 @@ int module_set_number(struct module_set *set, pid_t tgid, const struct map_entry
 	}
 	if (number >= 0) {
 		f->users |= bit(set);
-		f->met_ms = store_now_ms();
+		f->met_ms = monotonic_ms();
 	}
 	pthread_mutex_unlock(&s->lock);
 	return number;
@@ -380,10 +381,10 @@ bool module_set_borrow_number(struct module_set *set, u32 number, struct borrowe
 bool module_set_borrow(struct module_set *set, pid_t tgid, const struct map_entry *e,
 		       struct borrowed_module *out)
 {
-	u64 until = store_now_ms() + STALLED_MS;
+	u64 until = monotonic_ms() + STALLED_MS;
 	int number = module_set_number(set, tgid, e);
 
-	while (number == -EAGAIN && store_now_ms() < until) {
+	while (number == -EAGAIN && monotonic_ms() < until) {
 		if (!take_in(set))
 			(void)module_loader_wait(set->store->loader, BORROW_STEP_MS);
 		number = module_set_number(set, tgid, e);
@@ -542,7 +543,7 @@ void module_set_judge(struct module_set *set, void (*mark)(void *arg, struct mod
 		      void *arg)
 {
 	struct module_store *s = set->store;
-	u64 now = store_now_ms();
+	u64 now = monotonic_ms();
 	struct module_marks *m;
 	bool wanted;
 

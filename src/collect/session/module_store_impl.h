@@ -97,8 +97,6 @@ struct module_store {
 	bool tending;
 };
 
-u64 store_now_ms(void);
-
 /* Returns the file of a mapping that is loading, loaded or failed, or NULL. Call it with `lock`. */
 struct store_key store_key_of(u64 inode, u32 dev_major, u32 dev_minor);
 struct store_file *store_find(struct module_store *s, const struct store_key *key);
