@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/invoker.h"
+#include "base/path.h"
 #include "base/regular_file.h"
 #include "target/allocator.h"
 #include "target/needed.h"
@@ -95,9 +96,7 @@ static bool has_allocator(const char *path, struct readers *readers)
 static bool has_sanitizer(char *const *paths)
 {
 	for (; *paths; paths++) {
-		const char *slash = strrchr(*paths, '/');
-
-		if (!strncmp(slash ? slash + 1 : *paths, "libasan.so", 10) ||
+		if (!strncmp(path_name(*paths), "libasan.so", 10) ||
 		    strstr(*paths, "/libclang_rt.asan"))
 			return true;
 	}

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/path.h"
 #include "elf/symbols.h"
 #include "symbol/demangle.h"
 #include "symbol/jit.h"
@@ -66,13 +67,6 @@ struct module_batch {
 	struct budget *budget; /* of the module's file */
 	u64 without_dwarf; /* number of samples */
 };
-
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash && slash[1] ? slash + 1 : path;
-}
 
 static int compare_places(const void *a, const void *b)
 {
@@ -192,7 +186,7 @@ static s64 add_function(struct module_batch *b, const struct dwarf_frame *f, con
 static void unnamed(const struct module *m, enum name_source source,
 		    const struct dwarf_frame *frames, char *out, size_t size)
 {
-	const char *name = base_name(m->path);
+	const char *name = path_name(m->path);
 
 	if (source == NAME_FROM_START)
 		snprintf(out, size, "%s+0x%" PRIx64, name, frames[0].low_pc);
@@ -332,7 +326,7 @@ static void note_missing_debug(struct module_batch *b)
 	snprintf(nm->stats->note, sizeof(nm->stats->note),
 		 "no debug information for %.120s (%u%% of samples): no source lines or inlined "
 		 "functions there",
-		 base_name(b->module->path), (unsigned)percent);
+		 path_name(b->module->path), (unsigned)percent);
 }
 
 /* Returns how much time this module may take. */
@@ -370,7 +364,7 @@ static int answer_rest(struct module_batch *b)
 
 static int name_file(struct module_batch *b)
 {
-	const char *file = base_name(b->module->path);
+	const char *file = path_name(b->module->path);
 	struct left_out *lost = &b->namer->stats->left_out;
 	const struct budget_watch watch = watch_of(b->namer);
 	struct module_names_info info;
@@ -421,7 +415,7 @@ static int name_batch(struct module_batch *b)
 	if (b->module->kind == MODULE_KIND_KERNEL)
 		return name_kernel(b);
 	if (b->module->closed) {
-		left_out_add(&b->namer->stats->left_out, base_name(b->module->path), BUDGET_NAMES,
+		left_out_add(&b->namer->stats->left_out, path_name(b->module->path), BUDGET_NAMES,
 			     BUDGET_CLOSED);
 		return 0;
 	}

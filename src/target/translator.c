@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/path.h"
+
 /* These are prefixes of the names of commands. */
 static const char *const commands[] = {"valgrind", "qemu-x86_64", "qemu-i386", "drrun",
 				       "box64",    "FEX",         "pin"};
@@ -18,17 +20,10 @@ static bool begins_with(const char *text, const char *start)
 	return !strncmp(text, start, strlen(start));
 }
 
-static const char *base_of(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 /* Each tool of valgrind is its own program: .../valgrind/memcheck-amd64-linux. */
 static bool is_valgrind_tool(const char *path)
 {
-	const char *base = base_of(path);
+	const char *base = path_name(path);
 	size_t len = strlen(base);
 
 	return len > 12 && !strcmp(base + len - 12, "-amd64-linux") && strstr(path, "/valgrind/");
@@ -39,7 +34,7 @@ static const char *translator_of_file(const char *path)
 	if (is_valgrind_tool(path))
 		return "valgrind";
 	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-		if (begins_with(base_of(path), files[i]))
+		if (begins_with(path_name(path), files[i]))
 			return files[i];
 	}
 	return NULL;
@@ -72,7 +67,7 @@ int translator_refuse_process(pid_t tgid, const map_vec *maps, struct error *err
 int translator_refuse_command(const char *command, struct error *err)
 {
 	for (size_t i = 0; command && i < ARRAY_LEN(commands); i++) {
-		if (is_command(base_of(command), commands[i]))
+		if (is_command(path_name(command), commands[i]))
 			return error_set(
 				err, -EPERM,
 				"cannot put probes into %s: it translates the code of the "

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/path.h"
 #include "collect/probe/probe_site.h"
 #include "target/process.h"
 #include "target/translator.h"
@@ -27,14 +28,11 @@ void alloc_attach_sweep(const struct heap_programs *p, pid_t tgid, const struct 
 
 bool alloc_attach_wanted(const struct heap_programs *p, const struct map_entry *e)
 {
-	const char *base;
-
 	if (!e->executable || !e->inode)
 		return false;
 	if (!p->library)
 		return true;
-	base = strrchr(e->path, '/');
-	return !strcmp(e->path, p->library) || (base && !strcmp(base + 1, p->library));
+	return !strcmp(e->path, p->library) || !strcmp(path_name(e->path), p->library);
 }
 
 /* Whether this kernel has the fix for filters cannot be tried without risking the target. */
