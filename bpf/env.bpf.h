@@ -106,7 +106,7 @@ static __always_inline bool module_request(const struct vma_found *vma)
 	return true;
 }
 
-/* Records that a program saw the module, because user space lets go of modules that no program has
+/* Records that a program saw the module, because user space evicts modules that no program has
  * seen for a while. */
 static __always_inline void module_mark(u32 module)
 {
@@ -114,8 +114,8 @@ static __always_inline void module_mark(u32 module)
 	u32 slot = module % MODULE_SLOTS;
 	struct module_table *mt = bpf_map_lookup_elem(&module_tables, &slot);
 
-	if (mt && state && mt->met != (u32)state->epoch)
-		mt->met = (u32)state->epoch;
+	if (mt && state && mt->seen != (u32)state->epoch)
+		mt->seen = (u32)state->epoch;
 }
 
 /* Converts a mapping to a module number and the distance to its offsets. */

@@ -163,10 +163,10 @@ static __always_inline enum stack_end why_uncovered(u32 module)
 
 	if (module == MODULE_OUTSIDE)
 		return STACK_OUTSIDE;
-	if (module == MODULE_NO_ROOM)
-		return STACK_NO_ROOM;
+	if (module == MODULE_UNNUMBERED)
+		return STACK_TABLES_FULL;
 	if (mt && mt->missing)
-		return mt->missing == TABLE_NO_ROOM ? STACK_NO_ROOM : STACK_UNREAD;
+		return mt->missing == TABLE_POOL_FULL ? STACK_TABLES_FULL : STACK_UNREAD;
 	return mt && mt->has_table ? STACK_NO_ROW : STACK_NO_TABLE;
 }
 

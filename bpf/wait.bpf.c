@@ -28,7 +28,7 @@ struct {
 	__uint(max_entries, 1);
 	__type(key, u32);
 	__type(value, struct thread_record);
-} seed_buffer SEC(".maps");
+} thread_buffer SEC(".maps");
 
 /* ---- leaving and coming ---------------------------------------------------------------------- */
 
@@ -326,7 +326,7 @@ int list_threads(struct bpf_iter__task *ctx)
 
 	if (!task || !task->pid || !is_target(task))
 		return 0;
-	r = bpf_map_lookup_elem(&seed_buffer, &zero);
+	r = bpf_map_lookup_elem(&thread_buffer, &zero);
 	regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	if (!r || !regs || is_dead(task) || wait_of(task))
 		return 0;

@@ -81,7 +81,7 @@ struct pending_record {
 	X(STAT_LOST_RING, "samples lost: ring buffer full")                           \
 	X(STAT_LOST_TABLE, "samples lost: count table full")                          \
 	X(STAT_LOST_SCRATCH, "samples lost: interrupted another sample")              \
-	X(STAT_MODULE_MISSES, "tables asked for while sampling")                      \
+	X(STAT_MODULE_MISSES, "tables requested while sampling")                      \
 	X(STAT_NANOSECONDS, "time spent taking samples")                              \
 	X(STAT_PENDING, "samples walked on in user space")                            \
 	X(STAT_HEAP_ALLOCS, "calls of allocating functions")                          \

@@ -148,19 +148,19 @@ struct module_table {
 	u16 has_table; /* 0 if nothing is known about the module's code */
 	u16 zero; /* a zero that the verifier cannot see through */
 	u32 missing; /* enum table_missing */
-	u32 met; /* modules_state.epoch when a program last saw the module; 0 if none has */
+	u32 seen; /* modules_state.epoch when a program last saw the module; 0 if none has */
 };
 
 /* Holds what user space sets for all modules. */
 struct modules_state {
-	u64 epoch; /* changes when modules were let go, which makes cached mappings invalid */
+	u64 epoch; /* changes when modules were evicted, which makes cached mappings invalid */
 	u64 memo_salt; /* changes when the number of a module is used again */
 };
 
 enum table_missing {
 	TABLE_NOT_MISSING,
 	TABLE_UNREAD, /* the file's file system did not answer */
-	TABLE_NO_ROOM, /* the pool is full */
+	TABLE_POOL_FULL, /* the pool is full */
 };
 
 /* The pool's pages are in chunks, each of which is an array map that user space fills through

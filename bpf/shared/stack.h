@@ -31,7 +31,7 @@ enum module_id {
 	MODULE_PATH = 9, /* not code: refers to a path elsewhere in the tree of user space */
 	MODULE_OUTSIDE =
 		10, /* a file that only processes outside cprof's PID namespace map: file offset */
-	MODULE_NO_ROOM = 11, /* a file for which no number was left: file offset */
+	MODULE_UNNUMBERED = 11, /* a file for which no number was left: file offset */
 	MODULE_FIRST_FILE = 16,
 	/*
 	 * Tables are in slots: a module's slot is its number modulo MODULE_SLOTS. When a module is
@@ -66,7 +66,7 @@ enum module_id {
 	X(STACK_UNREAD, "file could not be read in time")                       \
 	X(STACK_OUTSIDE, "process outside of cprof's PID namespace")            \
 	X(STACK_HIDDEN, "return address hidden by a return probe")              \
-	X(STACK_NO_ROOM, "no room for the module's unwind table")
+	X(STACK_TABLES_FULL, "unwind tables are full")
 
 #define STACK_END_ENUM_(name, text) name,
 enum stack_end { STACK_ENDS(STACK_END_ENUM_) STACK_END_COUNT };
@@ -107,7 +107,7 @@ struct stack_walk {
 	u64 frames[STACK_MAX_FRAMES];
 };
 
-_Static_assert(STACK_MAX_KERNEL + STACK_MAX_USER < STACK_MAX_FRAMES, "room for the cut mark");
+_Static_assert(STACK_MAX_KERNEL + STACK_MAX_USER < STACK_MAX_FRAMES, "the cut mark fits");
 _Static_assert(sizeof(struct stack_walk) < 32768, "per-CPU map values end at 32 KiB");
 
 #endif

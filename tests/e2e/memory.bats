@@ -154,7 +154,7 @@ held() {
 	CPROF_TABLES=32 profiler cpu -F 999 -p "$PID" -d 0 -o programs.pb.gz
 	kill -USR1 "$PID"
 	ran 100
-	sleep 6 # what is not met for 5 s may be let go
+	sleep 6 # a file that is not seen for 5 s may be evicted
 	held
 	files=$FILES kb=$KB
 	ran "$n"

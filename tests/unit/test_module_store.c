@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests that files are opened once, numbered once, and let go when no recording needs them. */
+/* Tests that files are opened once, numbered once, and evicted when no recording needs them. */
 #include "unit.h"
 
 #include <bpf/bpf.h>
@@ -332,7 +332,7 @@ static void settle(struct module_store *s, struct module_set *set, struct needed
 {
 	for (int i = 0; i < 200; i++) {
 		module_set_take(set);
-		module_set_judge(set, mark_needed, needed);
+		module_set_sweep(set, mark_needed, needed);
 		if (i > 10 && stats_of(s).kept <= kept)
 			return;
 		usleep(50000);
@@ -356,15 +356,15 @@ TEST(module_store, memory_returns_when_files_come_and_go)
 		load(set, &c, false);
 		copies_unmap(&c, i);
 		module_set_take(set);
-		module_set_judge(set, mark_needed, &none);
-		if (i % 40 == 39) /* it is tended five times a second, and judged once */
+		module_set_sweep(set, mark_needed, &none);
+		if (i % 40 == 39) /* it is tended five times a second, and swept once */
 			settle(s, set, &none, 0);
 	}
 	settle(s, set, &none, 0);
 	CHECK_INT(stats_of(s).opened, COPIES_MAX);
 	CHECK_INT(stats_of(s).compiled, COPIES_MAX);
-	CHECK(stats_of(s).let_go >= COPIES_MAX - small.max_files);
-	CHECK(stats_of(s).there <= small.max_files);
+	CHECK(stats_of(s).nevicted >= COPIES_MAX - small.max_files);
+	CHECK(stats_of(s).nloaded <= small.max_files);
 	CHECK_INT(stats_of(s).kept, 0);
 	/* Each file that is still there takes two descriptors: its own, and its process' root. */
 	CHECK(open_files() <= files + 2 * small.max_files);
@@ -396,7 +396,7 @@ TEST(module_store, numbers_that_samples_have_stay_those_of_their_files)
 			CHECK(numbers[k] != numbers[i]);
 	}
 	settle(s, set, &all, 0);
-	CHECK(stats_of(s).there <= small.max_files);
+	CHECK(stats_of(s).nloaded <= small.max_files);
 	CHECK(stats_of(s).kept >= ARRAY_LEN(numbers) - small.max_files);
 	CHECK_INT(stats_of(s).kept - stats_of(s).closed, small.max_kept);
 	for (u32 i = 0; i < ARRAY_LEN(numbers); i++) {
@@ -442,17 +442,17 @@ TEST(module_store, a_file_that_is_met_stays)
 		/* This is what a program of the kernel does. */
 		CHECK_INT(bpf_map_lookup_elem(s->maps.tables.modules_fd, &slot, &mt), 0);
 		CHECK_INT(mt.has_table, 1);
-		mt.met = (u32)s->maps.state->epoch;
+		mt.seen = (u32)s->maps.state->epoch;
 		CHECK_INT(bpf_map_update_elem(s->maps.tables.modules_fd, &slot, &mt, BPF_ANY), 0);
 		load(set, &c, false);
 		copies_unmap(&c, i);
 		module_set_take(set);
-		module_set_judge(set, mark_needed, &none);
+		module_set_sweep(set, mark_needed, &none);
 		usleep(60000);
 	}
-	CHECK(stats_of(s).let_go > 10);
+	CHECK(stats_of(s).nevicted > 10);
 	CHECK(module_set_get(set, number));
-	CHECK_INT(s->by_number[number]->state, STORE_THERE);
+	CHECK_INT(s->by_number[number]->state, STORE_LOADED);
 	module_set_free(set);
 	module_store_free(s);
 	copies_end(&c);

@@ -200,11 +200,11 @@ static void *record_in_thread(void *arg)
 }
 
 /*
- * The store may keep one file, and lets go of what was unseen for a millisecond. So numbers, slots
+ * The store may keep one file, and evicts what was unseen for a millisecond. So numbers, slots
  * and pages change owners all the time, under two recordings in two threads. No sample may be lost
  * by that, or get names from another file.
  */
-TEST(shared_store, files_that_are_let_go_under_two_recordings_cost_no_sample)
+TEST(shared_store, files_that_are_evicted_under_two_recordings_cost_no_sample)
 {
 	const struct module_store_options tight = {
 		.max_files = 1, .idle_ms = 1, .grace_ms = 1, .max_kept = 1};
@@ -228,7 +228,7 @@ TEST(shared_store, files_that_are_let_go_under_two_recordings_cost_no_sample)
 		CHECK(workers[i].in_target >= workers[i].samples * 95 / 100);
 	}
 	module_store_stats(store, &stats);
-	printf("# %llu files let go, %llu opened\n", (unsigned long long)stats.let_go,
+	printf("# %llu files evicted, %llu opened\n", (unsigned long long)stats.nevicted,
 	       (unsigned long long)stats.opened);
 	module_store_free(store);
 	kill(target, SIGKILL);

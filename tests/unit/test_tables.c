@@ -331,9 +331,9 @@ TEST(tables, a_slot_goes_to_the_next_module)
 	CHECK(!tables_view(f.tables, 20, &view));
 	check_view(&f, 20 + MODULE_SLOTS, &second);
 	check_seen(&f, 20, &second);
-	tables_set_missing(f.tables, 21, TABLE_NO_ROOM);
-	CHECK(tables_view(f.tables, 21, &view) && view.missing == TABLE_NO_ROOM);
-	CHECK_INT(module_seen(&f, 21).missing, TABLE_NO_ROOM);
+	tables_set_missing(f.tables, 21, TABLE_POOL_FULL);
+	CHECK(tables_view(f.tables, 21, &view) && view.missing == TABLE_POOL_FULL);
+	CHECK_INT(module_seen(&f, 21).missing, TABLE_POOL_FULL);
 	tables_unload(f.tables, 21);
 	CHECK(!tables_view(f.tables, 21, &view));
 	teardown(&f);

@@ -159,8 +159,8 @@ TEST(walk, each_way_to_be_cut_has_its_name)
 	f->st.regs.sp = STACK - (1ull << 32);
 	CHECK_INT(walk_from(f, under(3)), STACK_UNREADABLE);
 	f = fixture();
-	f->rows = (struct rows){.missing = TABLE_NO_ROOM};
-	CHECK_INT(walk_from(f, under(3)), STACK_NO_ROOM);
+	f->rows = (struct rows){.missing = TABLE_POOL_FULL};
+	CHECK_INT(walk_from(f, under(3)), STACK_TABLES_FULL);
 	f = fixture();
 	f->rows = (struct rows){.missing = TABLE_UNREAD};
 	CHECK_INT(walk_from(f, under(3)), STACK_UNREAD);

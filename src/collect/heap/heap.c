@@ -342,7 +342,8 @@ static int heap_prepare(struct collector *base, struct error *err)
 	if (c->opt.command)
 		needed_files_of(c->opt.command, c->opt.readers, &needed);
 	if (c->opt.sampler && needed_files_add(&needed, c->opt.sampler))
-		log_debug(c->opt.log, "the table of %s is loaded when it is met", c->opt.sampler);
+		log_debug(c->opt.log, "the table of %s is loaded when it is first seen",
+			  c->opt.sampler);
 	code = bpf_session_discover(c->session, c->skel->progs.list_mappings, needed.paths, err);
 	if (!c->opt.sampler && !c->own->library)
 		c->command_files = needed;

@@ -446,5 +446,5 @@ void perf_processes_tend(struct perf_processes *p, const struct stack_store *sto
 
 	perf_processes_forget_ended(p, now_ns);
 	module_set_reading(modules, false);
-	module_set_judge(modules, mark_modules, &needed);
+	module_set_sweep(modules, mark_modules, &needed);
 }

@@ -269,7 +269,7 @@ int bpf_session_poll(struct bpf_session *s, int timeout_ms)
 	take_modules(s);
 	/* a profile that was read before has its names already */
 	module_set_reading(s->modules, false);
-	module_set_judge(s->modules, mark_modules, s);
+	module_set_sweep(s->modules, mark_modules, s);
 	if (count_maps_half_full(&s->counts))
 		gaps_note(&s->gaps, GAP_COUNTS, flip_counts(s));
 	return s->opt->target->scope == TARGET_PROCESSES &&

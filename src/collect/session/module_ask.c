@@ -37,9 +37,9 @@ struct store_file *store_find(struct module_store *s, const struct store_key *ke
 
 void store_set_state(struct module_store *s, struct store_file *f, enum store_state state)
 {
-	s->there -= f->state == STORE_THERE;
+	s->nloaded -= f->state == STORE_LOADED;
 	s->failed -= f->state == STORE_FAILED;
-	s->there += state == STORE_THERE;
+	s->nloaded += state == STORE_LOADED;
 	s->failed += state == STORE_FAILED;
 	f->state = state;
 }
@@ -116,7 +116,7 @@ static void set_number(struct module_store *s, u64 token, u32 number)
 		bpf_map_update_elem(s->maps.modules_fd, &token, &number, BPF_ANY);
 }
 
-void store_let_ask(struct module_store *s, u64 token)
+void store_allow_request(struct module_store *s, u64 token)
 {
 	if (token && s->maps.modules_fd >= 0)
 		bpf_map_delete_elem(s->maps.modules_fd, &token);
@@ -134,13 +134,13 @@ static void tell(struct module_store *s, struct store_file *f, u64 token, u32 nu
 	if (known || !vec_push(&f->tokens, token))
 		set_number(s, token, number);
 	else
-		store_let_ask(s, token);
+		store_allow_request(s, token);
 }
 
-static void let_ask_all(struct module_store *s, struct store_file *f)
+static void allow_requests(struct module_store *s, struct store_file *f)
 {
 	vec_for_each(&f->tokens, t)
-		store_let_ask(s, *t);
+		store_allow_request(s, *t);
 	f->tokens.len = 0;
 }
 
@@ -157,7 +157,7 @@ void store_free_tokens(struct module_store *s)
 		key = next;
 		err = bpf_map_get_next_key(s->maps.modules_fd, &key, &next);
 		if (!bpf_map_lookup_elem(s->maps.modules_fd, &key, &number) && !number)
-			store_let_ask(s, key);
+			store_allow_request(s, key);
 	}
 }
 
@@ -182,7 +182,7 @@ int store_ask_record(struct module_store *s, u32 user, const struct module_reque
 	int err = ask(s, user, q);
 
 	if (err)
-		store_let_ask(s, q->token);
+		store_allow_request(s, q->token);
 	return err;
 }
 
@@ -254,7 +254,7 @@ static void take_failure(struct module_store *s, const struct module_result *r, 
 		  (unsigned long long)r->start, error_reason(err));
 	if (!f)
 		f = file_new(s, &key);
-	if (f && f->state == STORE_THERE)
+	if (f && f->state == STORE_LOADED)
 		return;
 	pause = f ? pause_ms(++f->tries, err) : 0;
 	if (f) {
@@ -263,15 +263,15 @@ static void take_failure(struct module_store *s, const struct module_result *r, 
 		f->again_ms = f->failed_ms + pause;
 	}
 	if (pause)
-		tell(s, f, r->token, err == -ENOSPC ? MODULE_NO_ROOM : MODULE_UNKNOWN);
+		tell(s, f, r->token, err == -ENOSPC ? MODULE_UNNUMBERED : MODULE_UNKNOWN);
 	else
-		store_let_ask(s, r->token);
+		store_allow_request(s, r->token);
 }
 
 static void forget_failed(struct module_store *s, struct store_file *f)
 {
 	HASH_DEL(s->files, f);
-	store_set_state(s, f, STORE_LET_GO);
+	store_set_state(s, f, STORE_EVICTED);
 	store_file_free(s, f);
 }
 
@@ -292,11 +292,11 @@ void store_ask_again(struct module_store *s, u64 now)
 	struct store_file *f, *next;
 
 	HASH_ITER(hh, s->files, f, next) {
-		if (f->state == STORE_THERE)
+		if (f->state == STORE_LOADED)
 			ask_for_unread(s, f, now);
 		if (f->state != STORE_FAILED || now < f->again_ms)
 			continue;
-		let_ask_all(s, f);
+		allow_requests(s, f);
 		/* Tables of mappings may contain the number (module_set_place). */
 		if (f->users)
 			continue;
@@ -329,7 +329,7 @@ static void load_rows(struct module_store *s, const struct store_file *f, struct
 	if (!err)
 		err = tables_load(s->tables, f->number, rows);
 	if (err == -ENOSPC)
-		tables_set_missing(s->tables, f->number, TABLE_NO_ROOM);
+		tables_set_missing(s->tables, f->number, TABLE_POOL_FULL);
 	if (err)
 		log_info(log, "no unwind table for %s: %s", f->module->path, error_reason(err));
 	else
@@ -372,12 +372,12 @@ static int fill(struct module_store *s, struct store_file *f, struct module_resu
 		return -ENOSPC;
 	s->by_number[f->number] = f;
 	s->opened++;
-	store_set_state(s, f, STORE_THERE);
+	store_set_state(s, f, STORE_LOADED);
 	f->tries = 0;
 	f->module = r->module;
 	r->module = NULL;
 	f->users |= all_users(s); /* their programs may use it from now on */
-	f->met_ms = monotonic_ms();
+	f->seen_ms = monotonic_ms();
 	if (!f->module->unread) {
 		load_rows(s, f, r, log);
 		return 0;
@@ -385,7 +385,7 @@ static int fill(struct module_store *s, struct store_file *f, struct module_resu
 	f->tgid = r->tgid;
 	f->start = r->start;
 	f->end = r->end;
-	f->again_ms = f->met_ms + READERS_AGAIN_MS;
+	f->again_ms = f->seen_ms + READERS_AGAIN_MS;
 	tables_set_missing(s->tables, f->number, TABLE_UNREAD);
 	return 0;
 }
@@ -399,15 +399,15 @@ static void take_one(struct module_store *s, struct module_result *r, const stru
 	answered(s, r);
 	if (!err) {
 		f = store_find(s, &key);
-		/* The file was let go after the loader found it known. */
-		if ((!f || f->state != STORE_THERE) && !r->module)
+		/* The file was evicted after the loader found it known. */
+		if ((!f || f->state != STORE_LOADED) && !r->module)
 			err = -ESTALE;
 	}
 	if (!err && !f)
 		f = file_new(s, &key);
 	if (!err && !f)
 		err = -ENOMEM;
-	if (!err && f->state == STORE_THERE)
+	if (!err && f->state == STORE_LOADED)
 		replace_unread(s, f, r, log);
 	else if (!err)
 		err = fill(s, f, r, log);
@@ -415,7 +415,7 @@ static void take_one(struct module_store *s, struct module_result *r, const stru
 		take_failure(s, r, err, log);
 	else
 		tell(s, f, r->token, f->number);
-	if (err && r->module) /* the file was let go, so the loader must open it again */
+	if (err && r->module) /* the file was evicted, so the loader must open it again */
 		module_loader_forget(s->loader, r->inode, r->dev_major, r->dev_minor);
 	module_free(r->module);
 	module_rows_release(&r->rows);

@@ -17,7 +17,7 @@
 /* A file that takes longer than this to load is abandoned; a reader that hangs gives up sooner. */
 #define STALLED_MS 10000u
 #define BORROW_STEP_MS 100u
-#define JUDGE_MS 1000u
+#define SWEEP_MS 1000u
 
 struct jit_entry {
 	struct proc_pid tgid;
@@ -31,7 +31,7 @@ struct module_set {
 	u32 user;
 	int event;
 	u64 seen; /* the store's `changes` when it was last read */
-	u64 judged_ms;
+	u64 swept_ms;
 	u64 opened, late; /* the store's counts when the recording joined and when it began */
 	bool recording;
 	struct jit_entry *jit; /* oldest first */
@@ -60,7 +60,7 @@ static int join(struct module_set *set)
 		s->users[i] = (struct store_user){.used = true, .event = set->event};
 		pthread_mutex_unlock(&s->events);
 		HASH_ITER(hh, s->files, f, next) {
-			if (f->state == STORE_THERE)
+			if (f->state == STORE_LOADED)
 				f->users |= bit(set);
 		}
 		set->opened = s->opened;
@@ -84,7 +84,7 @@ static void leave(struct module_set *set)
 		f->users &= ~bit(set);
 	HASH_ITER(hh, s->asked, a, next_asked)
 		a->users &= ~bit(set);
-	vec_for_each(&s->let_go, it)
+	vec_for_each(&s->evicted, it)
 		(*it)->users &= ~bit(set);
 	store_free_tokens(s);
 	store_sweep(s);
@@ -150,7 +150,7 @@ void module_set_record(struct module_set *set, const struct module_record *r)
 
 	pthread_mutex_lock(&s->lock);
 	if (pid_from_proc(r->tgid, &q.tgid) || store_ask_record(s, set->user, &q))
-		store_let_ask(s, r->inode);
+		store_allow_request(s, r->inode);
 	pthread_mutex_unlock(&s->lock);
 }
 
@@ -159,7 +159,7 @@ static int number_of(const struct store_file *f)
 	if (!f)
 		return -ENOMEM;
 	switch (f->state) {
-	case STORE_THERE:
+	case STORE_LOADED:
 		return (int)f->number;
 	case STORE_LOADING:
 		return -EAGAIN;
@@ -185,7 +185,7 @@ int module_set_number(struct module_set *set, pid_t tgid, const struct map_entry
 	}
 	if (number >= 0) {
 		f->users |= bit(set);
-		f->met_ms = monotonic_ms();
+		f->seen_ms = monotonic_ms();
 	}
 	pthread_mutex_unlock(&s->lock);
 	return number;
@@ -210,7 +210,7 @@ u32 module_set_place(struct module_set *set, pid_t tgid, const struct map_entry 
 		number = f->number;
 	}
 	pthread_mutex_unlock(&s->lock);
-	return number == MODULE_NONE ? MODULE_NO_ROOM : number;
+	return number == MODULE_NONE ? MODULE_UNNUMBERED : number;
 }
 
 static struct store_file *file_at(const struct module_store *s, u32 number)
@@ -345,7 +345,7 @@ u32 module_set_find(struct module_set *set, const struct map_entry *e)
 
 	pthread_mutex_lock(&s->lock);
 	f = store_find(s, &key);
-	if (f && f->state == STORE_THERE) {
+	if (f && f->state == STORE_LOADED) {
 		f->users |= bit(set);
 		number = f->number;
 	}
@@ -507,26 +507,26 @@ static bool is_marked(const struct module_marks *m, u32 number)
 	return m->bits[number / 64] >> number % 64 & 1;
 }
 
-static bool has_to_judge(struct module_set *set, u64 now)
+static bool has_to_sweep(struct module_set *set, u64 now)
 {
 	struct module_store *s = set->store;
-	bool some = s->users[set->user].pins && s->there + s->failed > s->o.max_files / 4 * 3;
+	bool some = s->users[set->user].pins && s->nloaded + s->failed > s->o.max_files / 4 * 3;
 
-	vec_for_each(&s->let_go, it) {
+	vec_for_each(&s->evicted, it) {
 		const struct store_file *f = *it;
 
-		some |= f->users & bit(set) && now - f->let_go_ms >= s->o.grace_ms;
+		some |= f->users & bit(set) && now - f->evicted_ms >= s->o.grace_ms;
 	}
 	return some;
 }
 
-static void give_up(struct module_set *set, const struct module_marks *m, u64 now)
+static void release_unmarked(struct module_set *set, const struct module_marks *m, u64 now)
 {
 	struct module_store *s = set->store;
 	struct store_file *f, *next;
 
-	vec_for_each(&s->let_go, it) {
-		if (now - (*it)->let_go_ms >= s->o.grace_ms && !is_marked(m, (*it)->number))
+	vec_for_each(&s->evicted, it) {
+		if (now - (*it)->evicted_ms >= s->o.grace_ms && !is_marked(m, (*it)->number))
 			(*it)->users &= ~bit(set);
 	}
 	if (s->users[set->user].pins) {
@@ -539,7 +539,7 @@ static void give_up(struct module_set *set, const struct module_marks *m, u64 no
 	store_sweep(s);
 }
 
-void module_set_judge(struct module_set *set, void (*mark)(void *arg, struct module_marks *m),
+void module_set_sweep(struct module_set *set, void (*mark)(void *arg, struct module_marks *m),
 		      void *arg)
 {
 	struct module_store *s = set->store;
@@ -547,18 +547,18 @@ void module_set_judge(struct module_set *set, void (*mark)(void *arg, struct mod
 	struct module_marks *m;
 	bool wanted;
 
-	if (now - set->judged_ms < JUDGE_MS)
+	if (now - set->swept_ms < SWEEP_MS)
 		return;
-	set->judged_ms = now;
+	set->swept_ms = now;
 	pthread_mutex_lock(&s->lock);
-	wanted = has_to_judge(set, now);
+	wanted = has_to_sweep(set, now);
 	pthread_mutex_unlock(&s->lock);
 	m = wanted ? calloc(1, sizeof(*m)) : NULL;
 	if (!m)
 		return;
 	mark(arg, m);
 	pthread_mutex_lock(&s->lock);
-	give_up(set, m, now);
+	release_unmarked(set, m, now);
 	pthread_mutex_unlock(&s->lock);
 	free(m);
 }

@@ -38,15 +38,15 @@ void module_set_record(struct module_set *set, const struct module_record *r);
 int module_set_number(struct module_set *set, pid_t tgid, const struct map_entry *e);
 /*
  * Does the same, but returns the number at once, before the file is loaded or if it cannot be. The
- * number is in tables of the recording, so module_set_judge() has to mark it as long as it is
- * there. Returns MODULE_NO_ROOM if no number is left.
+ * number is in tables of the recording, so module_set_sweep() has to mark it as long as it is
+ * there. Returns MODULE_UNNUMBERED if no number is left.
  */
 u32 module_set_place(struct module_set *set, pid_t tgid, const struct map_entry *e);
 bool module_set_is_loading(struct module_set *set, u32 number);
 
 int module_set_fd(const struct module_set *set); /* readable when module_set_take() has work */
 bool module_set_ready(const struct module_set *set); /* the same, cheap enough to be called often */
-/* Takes in what has been loaded, and lets go of what nobody needs. Returns true if something
+/* Takes in what has been loaded, and frees what nobody needs. Returns true if something
  * changed. */
 bool module_set_take(struct module_set *set);
 /*
@@ -117,10 +117,10 @@ static inline void module_mark(struct module_marks *m, u32 number)
 }
 
 /*
- * Lets go of numbers when files have been let go and it is time to. `mark` marks all numbers that
+ * Gives up numbers when files have been evicted and it is time to. `mark` marks all numbers that
  * the recording's samples and tables contain, and the recording gives up the others.
  */
-void module_set_judge(struct module_set *set, void (*mark)(void *arg, struct module_marks *m),
+void module_set_sweep(struct module_set *set, void (*mark)(void *arg, struct module_marks *m),
 		      void *arg);
 /* Keeps modules as they are while it is on, because a profile that uses them is being named. */
 void module_set_reading(struct module_set *set, bool on);

@@ -51,13 +51,13 @@ void module_store_stats(struct module_store *s, struct module_store_stats *out)
 	pthread_mutex_lock(&s->lock);
 	*out = (struct module_store_stats){.opened = s->opened,
 					   .compiled = s->compiled,
-					   .let_go = s->nlet_go,
-					   .there = s->there,
-					   .kept = (u32)s->let_go.len,
+					   .nevicted = s->nevicted,
+					   .nloaded = s->nloaded,
+					   .kept = (u32)s->evicted.len,
 					   .failed = s->failed,
 					   .chunks = tables_size(s->tables).chunks,
 					   .pages = tables_size(s->tables).pages};
-	vec_for_each(&s->let_go, f)
+	vec_for_each(&s->evicted, f)
 		out->closed += (*f)->module->closed;
 	pthread_mutex_unlock(&s->lock);
 }
@@ -109,7 +109,7 @@ static void load_vdso(struct module_store *s)
 		err = tables_load(s->tables, MODULE_VDSO, rows);
 	if (err)
 		tables_set_missing(s->tables, MODULE_VDSO,
-				   err == -ENOSPC ? TABLE_NO_ROOM : TABLE_NOT_MISSING);
+				   err == -ENOSPC ? TABLE_POOL_FULL : TABLE_NOT_MISSING);
 	rows_free(rows);
 	module_rows_release(&compiled);
 }
@@ -169,9 +169,9 @@ static void free_files(struct module_store *s)
 		HASH_DEL(s->files, f);
 		store_file_free(s, f);
 	}
-	vec_for_each(&s->let_go, it)
+	vec_for_each(&s->evicted, it)
 		store_file_free(s, *it);
-	vec_release(&s->let_go);
+	vec_release(&s->evicted);
 	for (u32 i = 0; i < MODULE_FIRST_FILE; i++)
 		module_free(s->special[i]);
 }

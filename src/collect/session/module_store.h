@@ -5,13 +5,13 @@
  * in one pool that the programs of all recordings read (module_maps.h), and its number means the
  * same for all of them. Each recording has a share of the store (module_set.h).
  *
- *	asked for  --> loading --> there --> let go --> gone
- *	                  |          ^
- *	                failed ------'  asked for again, less and less often
+ *	requested --> loading --> loaded --> evicted --> freed
+ *	                 |          ^
+ *	               failed ------'  requested again, less and less often
  *
- * When there are too many files, it lets go of those that no sample has contained for some seconds:
+ * When there are too many files, those that no sample has contained for some seconds are evicted:
  * the kernel forgets them, and once no program can be using them, other files take over the pages
- * and slots of their tables. A file that was let go keeps its number and stays open as long as some
+ * and slots of their tables. An evicted file keeps its number and stays open as long as some
  * recording still has samples to be named from it. When it is seen again, it is a new file with a
  * new number.
  *
@@ -30,11 +30,11 @@ struct name_cache; /* symbol/name_cache.h */
 
 struct module_store_options { /* A zero selects the default. */
 	struct readers *readers; /* shared; may be NULL */
-	u32 max_files; /* beyond these, files that have not been seen for a while are let go */
+	u32 max_files; /* beyond these, files that have not been seen for a while are evicted */
 	u32 max_pages; /* the same for pages of their tables, 4 KiB each */
-	u32 max_kept; /* files that were let go and stay open for their names */
+	u32 max_kept; /* evicted files that stay open for their names */
 	u32 idle_ms; /* how long a file must have been unseen */
-	u32 grace_ms; /* how long its number may still arrive in samples after it was let go */
+	u32 grace_ms; /* how long its number may still arrive in samples after its eviction */
 };
 
 /* There are fewer if cprof may have fewer than 8,192 descriptors: an eighth of them for each of the
@@ -66,9 +66,9 @@ int module_store_use(struct module_store *s, struct bpf_object *obj) MUST_CHECK;
 /* Counts what the store has done and what it has, for tests and diagnosis. */
 struct module_store_stats {
 	u64 opened, compiled; /* files since the store was created */
-	u64 let_go;
-	u32 there; /* files that have a number and may be used */
-	u32 kept; /* files that were let go and are still needed for names */
+	u64 nevicted;
+	u32 nloaded; /* files that have a number and may be used */
+	u32 kept; /* evicted files that are still needed for names */
 	u32 closed; /* those of them that could not stay open */
 	u32 failed;
 	u32 chunks, pages; /* of tables: see tables_size() */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Declares what the files of the store share: module_store.c, module_ask.c, module_let_go.c and
+/* Declares what the files of the store share: module_store.c, module_ask.c, module_evict.c and
  * module_set.c. */
 #ifndef CPROF_COLLECT_MODULE_STORE_IMPL_H
 #define CPROF_COLLECT_MODULE_STORE_IMPL_H
@@ -24,9 +24,9 @@ struct store_key {
 
 enum store_state {
 	STORE_LOADING,
-	STORE_THERE,
+	STORE_LOADED,
 	STORE_FAILED,
-	STORE_LET_GO, /* no table has its key any more */
+	STORE_EVICTED, /* no table has its key any more */
 };
 
 struct store_file {
@@ -36,8 +36,8 @@ struct store_file {
 	struct module *module; /* NULL while it is loading, and when loading failed */
 	VEC(u64) tokens; /* the kernel's inodes, which are several on an overlay */
 	u64 users; /* a bit for each recording whose samples may have the number */
-	u64 met_ms; /* when it was last loaded and seen */
-	u64 let_go_ms;
+	u64 seen_ms; /* when it was last loaded or seen */
+	u64 evicted_ms;
 	bool unloaded; /* its slot is used by others */
 	u32 holds; /* threads that have `elf` or wait for it */
 	pthread_mutex_t elf; /* because one thread at a time reads the ELF file */
@@ -63,7 +63,7 @@ typedef VEC(struct store_file *) store_files;
 
 struct store_user {
 	bool used;
-	bool pins; /* it has numbers in its own tables, so files with its bit are not let go */
+	bool pins; /* it has numbers in its own tables, so files with its bit are not evicted */
 	bool reading; /* it has returned modules for naming */
 	int event;
 };
@@ -83,15 +83,15 @@ struct module_store {
 	struct tables *tables;
 	struct store_file *files; /* by key: those that are loading, loaded or failed */
 	struct asked_mapping *asked;
-	store_files let_go;
+	store_files evicted;
 	struct store_file *by_number[MODULE_MAX];
 	struct module *special[MODULE_FIRST_FILE];
 	u8 generation[MODULE_SLOTS]; /* the next number of each slot */
 	bool slot_taken[MODULE_SLOTS];
 	u32 next_slot;
 	struct store_user users[STORE_USERS_MAX];
-	u32 there, failed;
-	u64 opened, compiled, nlet_go;
+	u32 nloaded, failed;
+	u64 opened, compiled, nevicted;
 	u64 changes; /* grows with each result that is taken in */
 	u64 tended_ms, epoch_ms;
 	bool tending;
@@ -113,7 +113,7 @@ int store_ask_record(struct module_store *s, u32 user, const struct module_reque
 struct store_file *store_ask_file(struct module_store *s, u32 user, pid_t tgid,
 				  const struct map_entry *e);
 /* Tells the kernel that it may report this token again. */
-void store_let_ask(struct module_store *s, u64 token);
+void store_allow_request(struct module_store *s, u64 token);
 /* Returns whether this very mapping has been requested by any recording. */
 bool store_is_asked(struct module_store *s, pid_t tgid, const struct map_entry *e);
 /* Returns whether anything that this user requested is not finished. */
@@ -134,10 +134,10 @@ int store_add(struct module_store *s, struct module *m);
 /* Wakes all recordings (module_store.c). */
 void store_notify(struct module_store *s);
 
-/* module_let_go.c */
+/* module_evict.c */
 void store_tend(struct module_store *s);
 void store_file_free(struct module_store *s, struct store_file *f);
-/* Frees the number of a file that was let go, once no recording needs it. Call it with `lock`. */
+/* Frees the numbers of evicted files that no recording needs. Call it with `lock`. */
 void store_sweep(struct module_store *s);
 /* Returns a number whose slot is free, or MODULE_NONE. Call it with `lock`. */
 u32 store_take_number(struct module_store *s);

@@ -53,7 +53,7 @@ int pending_new(const struct pending_env *env, struct pending **out)
 
 /* ---- mappings -------------------------------------------------------------------------------- */
 
-static void let_go(struct mappings *m)
+static void mappings_release(struct mappings *m)
 {
 	if (!m || --m->users)
 		return;
@@ -102,7 +102,7 @@ static struct mappings *read_mappings(pid_t tgid)
 	drop_data(&m->maps);
 	if (m->maps.len)
 		return m;
-	let_go(m);
+	mappings_release(m);
 	return NULL;
 }
 
@@ -119,10 +119,10 @@ static struct mappings *mappings_of(struct pending *p, struct proc_pid of)
 		return p->latest;
 	fresh = read_mappings(tgid);
 	if (fresh && p->latest && are_same(fresh, p->latest)) {
-		let_go(fresh);
+		mappings_release(fresh);
 		return p->latest;
 	}
-	let_go(p->latest);
+	mappings_release(p->latest);
 	p->latest = fresh;
 	return fresh;
 }
@@ -130,7 +130,7 @@ static struct mappings *mappings_of(struct pending *p, struct proc_pid of)
 void pending_reuse_maps(struct pending *p, bool on)
 {
 	p->reuse = on;
-	let_go(p->latest);
+	mappings_release(p->latest);
 	p->latest = NULL;
 }
 
@@ -278,7 +278,7 @@ int pending_finish(struct pending *p, const struct pending_record *r, size_t siz
 
 static void discard(struct waiting *w)
 {
-	let_go(w->in);
+	mappings_release(w->in);
 	free(w);
 }
 
@@ -357,6 +357,6 @@ void pending_free(struct pending *p)
 		next = w->next;
 		discard(w);
 	}
-	let_go(p->latest);
+	mappings_release(p->latest);
 	free(p);
 }

@@ -355,11 +355,11 @@ void tables_unload(struct tables *t, u32 module)
 	free_run(t, mt.word_page, pages_for(mt.nwords * sizeof(u32)));
 }
 
-u32 tables_met(const struct tables *t, u32 module)
+u32 tables_seen(const struct tables *t, u32 module)
 {
 	u32 slot = slot_of(module);
 
-	return t->owner[slot] == module ? __atomic_load_n(&t->modules[slot].met, __ATOMIC_RELAXED)
+	return t->owner[slot] == module ? __atomic_load_n(&t->modules[slot].seen, __ATOMIC_RELAXED)
 					: 0;
 }
 

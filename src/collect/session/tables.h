@@ -39,7 +39,7 @@ void tables_set_missing(struct tables *t, u32 module, enum table_missing why);
  */
 void tables_unload(struct tables *t, u32 module);
 /* Returns the epoch in which a program last saw the module (struct modules_state). */
-u32 tables_met(const struct tables *t, u32 module);
+u32 tables_seen(const struct tables *t, u32 module);
 /* Gives a loaded module's tables in the form that the user-space walker takes; borrowed. It is
  * false if there are none. */
 bool tables_view(struct tables *t, u32 module, struct rows *view);

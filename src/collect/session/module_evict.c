@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lets go of files that are no longer seen, and reuses their numbers and pages: see
- * module_store.h. */
+/* Evicts files that are no longer seen, and reuses their numbers and pages: see module_store.h. */
 #include <bpf/bpf.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -76,7 +75,7 @@ void store_file_free(struct module_store *s, struct store_file *f)
 }
 
 /* The kernel forgets the file here, but programs that are running now may still use it. */
-static void let_go(struct module_store *s, struct store_file *f, u64 now)
+static void evict(struct module_store *s, struct store_file *f, u64 now)
 {
 	vec_for_each(&f->tokens, token)
 		bpf_map_delete_elem(s->maps.modules_fd, token);
@@ -84,17 +83,17 @@ static void let_go(struct module_store *s, struct store_file *f, u64 now)
 	HASH_DEL(s->files, f);
 	module_loader_forget(s->loader, f->module->inode, f->module->dev_major,
 			     f->module->dev_minor);
-	store_set_state(s, f, STORE_LET_GO);
-	f->let_go_ms = now;
-	s->let_go.data[s->let_go.len++] = f; /* its capacity was reserved */
-	s->nlet_go++;
+	store_set_state(s, f, STORE_EVICTED);
+	f->evicted_ms = now;
+	s->evicted.data[s->evicted.len++] = f; /* its capacity was reserved */
+	s->nevicted++;
 }
 
 /* ---- which files ---- */
 
 static bool is_crowded(const struct module_store *s, u32 of, u32 parts)
 {
-	return s->there > s->o.max_files / of * parts ||
+	return s->nloaded > s->o.max_files / of * parts ||
 	       tables_size(s->tables).pages > s->o.max_pages / of * parts;
 }
 
@@ -106,7 +105,7 @@ static void next_epoch(struct module_store *s)
 
 /* Records which files were seen in this epoch. Walks in user space have recorded theirs
  * themselves. */
-static void note_met(struct module_store *s, u64 now)
+static void note_seen(struct module_store *s, u64 now)
 {
 	u32 epoch = s->maps.state ? (u32)s->maps.state->epoch : 0;
 	struct store_file *f, *next;
@@ -114,8 +113,8 @@ static void note_met(struct module_store *s, u64 now)
 	if (!s->maps.state)
 		return;
 	HASH_ITER(hh, s->files, f, next) {
-		if (f->state == STORE_THERE && tables_met(s->tables, f->number) == epoch)
-			f->met_ms = now;
+		if (f->state == STORE_LOADED && tables_seen(s->tables, f->number) == epoch)
+			f->seen_ms = now;
 	}
 }
 
@@ -132,12 +131,12 @@ static int by_age(const void *a, const void *b)
 {
 	const struct store_file *const *x = a, *const *y = b;
 
-	return (*x)->met_ms < (*y)->met_ms ? -1 : (*x)->met_ms > (*y)->met_ms;
+	return (*x)->seen_ms < (*y)->seen_ms ? -1 : (*x)->seen_ms > (*y)->seen_ms;
 }
 
-/* Lets go of files, longest unseen first, until there are few enough. Returns true if it let go of
+/* Evicts files, longest unseen first, until there are few enough. Returns true if it evicted
  * some. */
-static bool let_go_idle(struct module_store *s, u64 now)
+static bool evict_idle(struct module_store *s, u64 now)
 {
 	const u64 pinned = pinning_users(s);
 	struct store_file *f, *next;
@@ -145,15 +144,15 @@ static bool let_go_idle(struct module_store *s, u64 now)
 	bool some = false;
 
 	HASH_ITER(hh, s->files, f, next) {
-		if (f->state == STORE_THERE && !f->holds && !(f->users & pinned) &&
-		    now - f->met_ms >= s->o.idle_ms && vec_push(&idle, f))
+		if (f->state == STORE_LOADED && !f->holds && !(f->users & pinned) &&
+		    now - f->seen_ms >= s->o.idle_ms && vec_push(&idle, f))
 			break;
 	}
 	if (idle.len)
 		qsort(idle.data, idle.len, sizeof(*idle.data), by_age);
-	if (!vec_reserve(&s->let_go, s->let_go.len + idle.len)) {
+	if (!vec_reserve(&s->evicted, s->evicted.len + idle.len)) {
 		for (size_t i = 0; i < idle.len && is_crowded(s, 4, 3); i++) {
-			let_go(s, idle.data[i], now);
+			evict(s, idle.data[i], now);
 			some = true;
 		}
 	}
@@ -191,11 +190,11 @@ static void close_beyond(struct module_store *s)
 {
 	size_t open = 0;
 
-	vec_for_each(&s->let_go, f)
+	vec_for_each(&s->evicted, f)
 		open += !(*f)->module->closed;
 	if (open <= s->o.max_kept || somebody_reads(s))
 		return;
-	vec_for_each(&s->let_go, f) {
+	vec_for_each(&s->evicted, f) {
 		if (open <= s->o.max_kept)
 			break;
 		if ((*f)->module->closed || (*f)->holds)
@@ -209,24 +208,24 @@ void store_sweep(struct module_store *s)
 {
 	size_t kept = 0;
 
-	vec_for_each(&s->let_go, f) {
+	vec_for_each(&s->evicted, f) {
 		if ((*f)->users || (*f)->holds || !(*f)->unloaded)
-			s->let_go.data[kept++] = *f;
+			s->evicted.data[kept++] = *f;
 		else
 			store_file_free(s, *f);
 	}
-	s->let_go.len = kept;
+	s->evicted.len = kept;
 	close_beyond(s);
 }
 
 static void unload_all(struct module_store *s)
 {
-	vec_for_each(&s->let_go, f)
+	vec_for_each(&s->evicted, f)
 		unload(s, *f);
 }
 
-/* Waits for programs of the kernel, and for walks in user space, that saw a file before it was let
- * go. */
+/* Waits for programs of the kernel, and for walks in user space, that saw a file before its
+ * eviction. */
 static void wait_for_walks(struct module_store *s)
 {
 	module_maps_wait_programs(&s->maps);
@@ -239,8 +238,8 @@ static void free_tables(struct module_store *s, u64 now)
 {
 	bool some;
 
-	note_met(s, now);
-	some = is_crowded(s, 1, 1) && let_go_idle(s, now);
+	note_seen(s, now);
+	some = is_crowded(s, 1, 1) && evict_idle(s, now);
 	if (some || (is_crowded(s, 4, 3) && now - s->epoch_ms >= EPOCH_MS)) {
 		s->epoch_ms = now;
 		next_epoch(s);
