@@ -6,6 +6,7 @@
 #   DEBUG=1          -O0 -g        ASAN=1   address and undefined behaviour sanitizers
 #   WERROR=1         warnings are errors        COVERAGE=1   gcov
 #   BTF=file         kernel types for BPF; "none" uses the committed bpf/vmlinux_min.h
+#   ARCH=arm64       build for another architecture, with CC=aarch64-linux-gnu-gcc
 
 O ?= build
 PREFIX ?= /usr/local
@@ -13,7 +14,18 @@ DESTDIR ?=
 CC ?= cc
 CLANG ?= clang
 BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/local/sbin/bpftool) bpftool)
+
+# An architecture is a folder in src/arch/ and one in bpf/arch/, by the kernel's name for it.
+ARCH ?= $(shell uname -m)
+arch_name = $(patsubst x86_64,x86,$(patsubst aarch64,arm64,$(1)))
+override ARCH := $(call arch_name,$(ARCH))
+
+# The types of the running kernel are those of this machine's architecture.
+ifeq ($(ARCH),$(call arch_name,$(shell uname -m)))
 BTF ?= $(firstword $(wildcard /sys/kernel/btf/vmlinux) none)
+else
+BTF ?= none
+endif
 VERSION := $(shell cat VERSION)
 
 ifeq ($(V),1)
@@ -24,11 +36,14 @@ Q := @
 say = @printf '  %-7s %s\n'
 endif
 
+# It sets what only this architecture needs: ARCH_LIBS, ARCH_PRELOAD_CFLAGS.
+-include src/arch/$(ARCH)/arch.mk
+
 PKGS := libbpf libelf libdw libprotobuf-c zlib liblzma
 CPPFLAGS += -Isrc -I$(O)/gen -D_GNU_SOURCE -DCPROF_VERSION='"$(VERSION)"'
 CFLAGS ?= -O2 -g
 override CFLAGS += -std=c17 -Wall -Wextra -Wno-unused-parameter -fno-strict-aliasing
-LDLIBS += $(shell pkg-config --libs $(PKGS) 2>/dev/null || echo -lbpf -lelf -ldw -lprotobuf-c -lz -llzma) -lZydis -liberty -lpthread -lm
+LDLIBS += $(shell pkg-config --libs $(PKGS) 2>/dev/null || echo -lbpf -lelf -ldw -lprotobuf-c -lz -llzma) $(ARCH_LIBS) -liberty -lpthread -lm
 ifeq ($(WERROR),1)
 override CFLAGS += -Werror
 endif
@@ -47,7 +62,7 @@ endif
 BPF_SRC := $(wildcard bpf/*.bpf.c)
 SKELS := $(BPF_SRC:bpf/%.bpf.c=$(O)/gen/%.skel.h)
 PROTOS := $(patsubst proto/%.proto,$(O)/gen/%.pb-c.o,$(wildcard proto/*.proto))
-LIB_SRC := $(wildcard src/*/*.c src/*/*/*.c)
+LIB_SRC := $(filter-out src/arch/%,$(wildcard src/*/*.c src/*/*/*.c)) $(wildcard src/arch/$(ARCH)/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(O)/%.o) $(PROTOS)
 CMD_OBJ := $(patsubst %.c,$(O)/%.o,$(wildcard cmd/*.c))
 # The commands are tested as the library is, except for the entry point.
@@ -100,7 +115,7 @@ $(O)/gen/vmlinux.h: bpf/vmlinux_min.h
 
 $(O)/gen/%.bpf.o: bpf/%.bpf.c $(O)/gen/vmlinux.h $(wildcard bpf/*.h bpf/*/*.h bpf/*/*/*.h)
 	$(say) BPF $<
-	$(Q)$(CLANG) -target bpf -D__TARGET_ARCH_x86 -O2 -g -mcpu=v3 -Wall -Wextra -Werror \
+	$(Q)$(CLANG) -target bpf -D__TARGET_ARCH_$(ARCH) -O2 -g -mcpu=v3 -Wall -Wextra -Werror \
 	    -Wno-unused-parameter -Wno-missing-declarations -I$(O)/gen -Ibpf -c -o $@.raw $<
 	$(Q)$(BPFTOOL) gen object $@ $@.raw
 

@@ -3,7 +3,7 @@
 # sanitizer or a coverage counter inside malloc would call malloc.
 
 PRELOAD_CFLAGS := -std=c17 -O2 -g -Wall -Wextra -D_GNU_SOURCE -fPIC -fvisibility=hidden -fno-builtin \
-	-ftls-model=initial-exec -mno-red-zone -fno-stack-protector -fasynchronous-unwind-tables \
+	-ftls-model=initial-exec $(ARCH_PRELOAD_CFLAGS) -fno-stack-protector -fasynchronous-unwind-tables \
 	$(if $(filter 1,$(WERROR)),-Werror)
 # It is linked with no library, because that of the program has everything it needs, be it glibc or
 # musl.

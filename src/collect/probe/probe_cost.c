@@ -5,45 +5,13 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "arch/probe_trial.h"
 #include "base/clock.h"
 #include "collect/probe/uprobe.h"
 #include "target/maps.h"
 
 /* The fastest round counts, because anything else that ran does not belong to the probe. */
 #define ROUNDS 5
-
-/*
- * Every kernel since 4.18 emulates a push (arch/x86/kernel/uprobes.c, push_setup_xol_ops). None
- * emulates a subtraction.
- */
-void probe_cost_emulated(void);
-void probe_cost_stepped(void);
-__asm__(".pushsection .text\n"
-	".globl probe_cost_emulated\n"
-	".hidden probe_cost_emulated\n"
-	".type probe_cost_emulated, @function\n"
-	"probe_cost_emulated:\n"
-	"	.cfi_startproc\n"
-	"	push %rbp\n"
-	"	.cfi_adjust_cfa_offset 8\n"
-	"	pop %rbp\n"
-	"	.cfi_adjust_cfa_offset -8\n"
-	"	ret\n"
-	"	.cfi_endproc\n"
-	".size probe_cost_emulated, . - probe_cost_emulated\n"
-	".globl probe_cost_stepped\n"
-	".hidden probe_cost_stepped\n"
-	".type probe_cost_stepped, @function\n"
-	"probe_cost_stepped:\n"
-	"	.cfi_startproc\n"
-	"	sub $8, %rsp\n"
-	"	.cfi_adjust_cfa_offset 8\n"
-	"	add $8, %rsp\n"
-	"	.cfi_adjust_cfa_offset -8\n"
-	"	ret\n"
-	"	.cfi_endproc\n"
-	".size probe_cost_stepped, . - probe_cost_stepped\n"
-	".popsection\n");
 
 struct trial {
 	void (*function)(void);
@@ -104,8 +72,8 @@ static int measure(const struct trial *t, int prog_fd, u64 cookie, bool links, u
 
 int probe_cost_measure(int prog_fd, u64 cookie, bool links, struct probe_costs *costs)
 {
-	const struct trial emulated = {probe_cost_emulated, 500};
-	const struct trial stepped = {probe_cost_stepped, 100};
+	const struct trial emulated = {arch_trial_emulated, 500};
+	const struct trial stepped = {arch_trial_stepped, 100};
 	struct probe_costs found;
 	int err = measure(&emulated, prog_fd, cookie, links, &found.emulated_ns);
 
