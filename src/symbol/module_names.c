@@ -22,7 +22,9 @@ struct sources {
 	struct symtab *symtabs[SYMTABS]; /* the best one first */
 	u32 nsymtabs;
 	struct plt *plt;
-	bool searched_debug, opened_symtabs;
+	struct function_range *starts; /* functions of .eh_frame, sorted */
+	size_t nstarts;
+	bool searched_debug, opened_symtabs, read_starts;
 };
 
 struct request {
@@ -39,6 +41,7 @@ static void sources_release(struct sources *s)
 	for (u32 i = 0; i < s->nsymtabs; i++)
 		symtab_free(s->symtabs[i]);
 	plt_free(s->plt);
+	free(s->starts);
 	elf_file_free(s->mini);
 	elf_file_free(s->alt);
 	elf_file_free(s->debug);
@@ -82,13 +85,56 @@ static void open_symtabs(struct sources *s)
 	add_symtab(s, elf, ".dynsym");
 }
 
+/* Returns the last function of .eh_frame that begins at or before `vaddr`, or NULL. */
+static const struct function_range *start_before(struct sources *s, u64 vaddr)
+{
+	size_t lo = 0, hi;
+
+	if (!s->read_starts && rows_functions(s->module->elf, &s->starts, &s->nstarts)) {
+		s->starts = NULL;
+		s->nstarts = 0;
+	}
+	s->read_starts = true;
+	hi = s->nstarts;
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (s->starts[mid].start <= vaddr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo ? &s->starts[lo - 1] : NULL;
+}
+
+/*
+ * Looks up a symbol. One without a size extends to the next symbol, but there may be functions in
+ * between whose symbols were stripped, and .eh_frame says where these begin. It also tells that a
+ * symbol without type and size is a label inside a function.
+ */
+static const struct symbol *find_in(struct sources *s, const struct symtab *t, u64 vaddr)
+{
+	const struct symbol *found = symtab_find(t, vaddr), *function;
+	const struct function_range *range;
+
+	if (!found || found->sized)
+		return found;
+	range = start_before(s, vaddr);
+	if (!range || range->start == found->start)
+		return found;
+	if (range->start > found->start)
+		return NULL;
+	function = !found->typed && vaddr < range->end ? symtab_find(t, range->start) : NULL;
+	return function && function->start == range->start ? function : found;
+}
+
 static const struct symbol *find_symbol(struct sources *s, u64 vaddr)
 {
 	const struct symbol *found = NULL;
 
 	open_symtabs(s);
 	for (u32 i = 0; i < s->nsymtabs && !found; i++)
-		found = symtab_find(s->symtabs[i], vaddr);
+		found = find_in(s, s->symtabs[i], vaddr);
 	return found || !s->plt ? found : plt_find(s->plt, vaddr);
 }
 
@@ -216,48 +262,25 @@ static int ask_gopclntab(struct request *r)
 	return err;
 }
 
-static const struct function_range *find_range(const struct function_range *ranges, size_t n,
-					       u64 vaddr)
-{
-	size_t lo = 0, hi = n;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (ranges[mid].start <= vaddr)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo && vaddr < ranges[lo - 1].end ? &ranges[lo - 1] : NULL;
-}
-
 /* This is the last source, which answers for everything that is left. */
 static int ask_function_starts(struct request *r)
 {
-	struct function_range *ranges = NULL;
-	size_t nranges = 0;
 	int err = 0;
 
-	if (all_done(r))
-		return 0;
-	if (rows_functions(r->sources->module->elf, &ranges, &nranges)) {
-		ranges = NULL;
-		nranges = 0;
-	}
 	for (size_t i = 0; i < r->n && !err; i++) {
 		const struct function_range *range;
 		struct dwarf_frame frame = {0};
 
 		if (r->done[i])
 			continue;
-		range = find_range(ranges, nranges, r->vaddrs[i]);
+		range = start_before(r->sources, r->vaddrs[i]);
+		if (range && r->vaddrs[i] >= range->end)
+			range = NULL;
 		if (range)
 			frame.low_pc = range->start;
 		err = r->found(r->arg, i, range ? NAME_FROM_START : NAME_FROM_NOTHING, &frame,
 			       range ? 1 : 0);
 	}
-	free(ranges);
 	return err;
 }
 

@@ -59,14 +59,22 @@ static bool is_code(const Elf64_Sym *sym)
 	       (type == STT_NOTYPE && sym->st_shndx < SHN_LORESERVE);
 }
 
-/* Recognizes names that are not functions: mapping symbols ("$x"), assembler labels, edges of
- * sections. */
+/*
+ * Recognizes the mapping symbols of ARM's and RISC-V's ABIs, which say what follows ("$x", "$d.3").
+ * Other names may begin with '$' as well, such as Swift's ("$s4shop...").
+ */
+static bool is_mapping_symbol(const char *name)
+{
+	return name[0] == '$' && name[1] && strchr("adtx", name[1]) && (!name[2] || name[2] == '.');
+}
+
+/* Recognizes names that are not functions: mapping symbols, assembler labels, edges of sections. */
 static bool is_mark(const char *name)
 {
 	static const char *const edges[] = {"_end",      "_edata",     "_etext",      "__bss_start",
 					    "_fini_end", "data_start", "__data_start"};
 
-	if (!name[0] || name[0] == '$' || !strncmp(name, ".L", 2))
+	if (!name[0] || is_mapping_symbol(name) || !strncmp(name, ".L", 2))
 		return true;
 	for (size_t i = 0; i < ARRAY_LEN(edges); i++) {
 		if (!strcmp(name, edges[i]))
@@ -133,6 +141,8 @@ static bool candidate_of(struct elf_file *f, const Elf64_Sym *sym, struct bytes 
 		return false;
 	c->symbol.start = sym->st_value;
 	c->symbol.name = name;
+	c->symbol.sized = sym->st_size != 0;
+	c->symbol.typed = ELF64_ST_TYPE(sym->st_info) != STT_NOTYPE;
 	if (__builtin_add_overflow(sym->st_value, sym->st_size, &c->symbol.end))
 		c->symbol.end = sym->st_value;
 	c->limit = section_end(f, sym);
@@ -218,6 +228,46 @@ static void drop_aliases(struct symtab *t, struct budget *budget)
 		if (is_better(budget, c, last))
 			last->symbol.name = c->symbol.name;
 		last->symbol.end = end;
+		last->symbol.sized |= c->symbol.sized;
+		last->symbol.typed |= c->symbol.typed;
+	}
+	t->symbols.len = kept;
+}
+
+/* NASM gives a local label the name of its function, a dot and its own name. */
+static bool is_label_of(const struct symbol *s, const struct symbol *function,
+			struct budget *budget)
+{
+	const char *x = function->name, *y = s->name;
+	size_t n = 0;
+
+	while (n < NAME_COMPARED && x[n] && x[n] == y[n])
+		n++;
+	return budget_take(budget, BUDGET_SYMBOLS, n + 1) && n < NAME_COMPARED && !x[n] &&
+	       y[n] == '.';
+}
+
+/*
+ * Labels have neither a type nor a size. Those inside a function that has a size, and those that
+ * bear the name of the function before them, are targets of jumps in the code of that function.
+ */
+static void drop_labels(struct symtab *t, struct budget *budget)
+{
+	const struct symbol *function = NULL; /* the last one that is not a label */
+	u64 sized_end = 0; /* where the functions with a size that began so far end */
+	size_t kept = 0;
+
+	for (size_t i = 0; i < t->symbols.len; i++) {
+		const struct candidate c = t->symbols.data[i];
+
+		if (!c.symbol.typed && !c.symbol.sized &&
+		    (c.symbol.start < sized_end ||
+		     (function && function->typed && is_label_of(&c.symbol, function, budget))))
+			continue;
+		if (c.symbol.typed && c.symbol.sized && c.symbol.end > sized_end)
+			sized_end = c.symbol.end;
+		t->symbols.data[kept] = c;
+		function = &t->symbols.data[kept++].symbol;
 	}
 	t->symbols.len = kept;
 }
@@ -227,7 +277,7 @@ static void set_ends(struct symtab *t)
 	for (size_t i = 0; i < t->symbols.len; i++) {
 		struct symbol *s = &t->symbols.data[i].symbol;
 
-		if (s->end != s->start)
+		if (s->sized && s->end != s->start)
 			continue;
 		s->end = t->symbols.data[i].limit;
 		if (i + 1 < t->symbols.len && t->symbols.data[i + 1].symbol.start < s->end)
@@ -304,6 +354,7 @@ static int build(struct symtab *t, struct elf_file *f, struct bytes syms, struct
 		return -ENOENT;
 	qsort(t->symbols.data, t->symbols.len, sizeof(*t->symbols.data), compare);
 	drop_aliases(t, budget);
+	drop_labels(t, budget);
 	if (!budget_look(budget, BUDGET_SYMBOLS, t->symbols.len))
 		return -E2BIG;
 	set_ends(t);

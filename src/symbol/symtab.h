@@ -12,6 +12,8 @@
 struct symbol {
 	u64 start, end;
 	const char *name; /* borrowed from the elf_file */
+	bool sized; /* the table gives its size; if not, the next symbol ends it */
+	bool typed; /* the table says that it is a function; if false, it may be a label */
 };
 
 struct symtab;
@@ -25,7 +27,8 @@ void symtab_free(struct symtab *t); /* NULL is allowed */
 /*
  * Returns the function that covers `vaddr`, or NULL. Of several names at one address the best one
  * is chosen: global before weak before local, and then the one with fewer leading underscores. Of
- * several functions that overlap there, it is the one that begins last. Names may have any length.
+ * several functions that overlap there, it is the one that begins last. Labels inside a function
+ * are part of it. Names may have any length.
  */
 const struct symbol *symtab_find(const struct symtab *t, u64 vaddr);
 

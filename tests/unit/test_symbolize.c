@@ -224,6 +224,41 @@ TEST(symbolize, stripped_functions_are_one_node_each)
 	named_release(&named);
 }
 
+static const char sizeless[] =
+	".text\n.globl tiny\n.type tiny,@function\ntiny: ret\n"
+	"hidden: .cfi_startproc\nnop\nnop\nret\n.cfi_endproc\n"
+	".globl loops\n.type loops,@function\nloops: .cfi_startproc\nnop\nagain: nop\nret\n"
+	".cfi_endproc\n"
+	".globl last\n.type last,@function\nlast: nop\nnop\n";
+
+/* .eh_frame says where functions begin whose symbols were stripped, and which labels are none. */
+TEST(symbolize, symbols_without_a_size_end_where_a_function_begins)
+{
+	struct named named;
+	char want[64];
+	u64 at[6];
+
+	fixture_write("s.s", sizeless, sizeof(sizeless) - 1);
+	fixture_run("gcc -shared -nostdlib -o s.so s.s");
+	at[0] = vaddr_of("s.so", "tiny");
+	at[1] = vaddr_of("s.so", "hidden");
+	at[2] = at[1] + 2;
+	at[3] = vaddr_of("s.so", "loops");
+	at[4] = vaddr_of("s.so", "again") + 1;
+	at[5] = vaddr_of("s.so", "last") + 1;
+	fixture_run("strip -N hidden s.so");
+	name_addresses(&named, "s.so", at, ARRAY_LEN(at), false);
+	snprintf(want, sizeof(want), "s.so+0x%llx :0", (unsigned long long)at[1]);
+	CHECK_STR(named_frame(&named, 0, 0), "tiny :0");
+	CHECK_STR(named_frame(&named, 1, 0), want);
+	CHECK_STR(named_frame(&named, 2, 0), want);
+	CHECK_STR(named_frame(&named, 3, 0), "loops :0");
+	CHECK_STR(named_frame(&named, 4, 0), "loops :0");
+	CHECK_STR(named_frame(&named, 5, 0), "last :0");
+	CHECK_INT(named.stats.named, 4);
+	named_release(&named);
+}
+
 static const char cxx[] = "namespace space {\n"
 			  "template <typename T> __attribute__((noinline)) T twice(T x)\n"
 			  "{\n"

@@ -75,6 +75,40 @@ TEST(symtab, names_addresses)
 	elf_file_free(elf);
 }
 
+static const char labels[] =
+	".text\n"
+	".globl loops\n.type loops,@function\nloops: nop\nloops_head: nop\n"
+	".globl loops_tail\nloops_tail: nop\n"
+	".type second_entry,@function\nsecond_entry: nop\n.size loops,4\n"
+	".type nasm,@function\nnasm: nop\nnasm.loop: nop\nnasm.loop2.end: nop\n"
+	"nasm_other: nop\nother.loop: nop\n"
+	"$a: nop\n$x.1: nop\n$s4shop9InventoryC5priceSiyF: nop\n$t: nop\n$d.realm: nop\n";
+
+/* Labels inside a function are no functions, nor are the mapping symbols of other processors. */
+TEST(symtab, labels_belong_to_their_function)
+{
+	static const char *const want[] = {
+		"loops",      "loops",      "loops",      "second_entry",
+		"nasm",       "nasm",       "nasm",       "nasm_other",
+		"other.loop", "other.loop", "other.loop", "$s4shop9InventoryC5priceSiyF"};
+	struct elf_file *elf;
+	struct symtab *t;
+	u64 base;
+	int fd;
+
+	fixture_write("l.s", labels, sizeof(labels) - 1);
+	fixture_run("gcc -shared -nostdlib -o l.so l.s");
+	fd = open(fixture_path("l.so"), O_RDONLY | O_CLOEXEC);
+	CHECK_INT(elf_file_open(fd, &elf), 0);
+	close(fd);
+	base = vaddr_of("l.so", "loops");
+	CHECK_INT(symtab_new(elf, ".symtab", &t), 0);
+	for (size_t i = 0; i < ARRAY_LEN(want); i++)
+		CHECK_STR(name_at(t, base + i), want[i]);
+	symtab_free(t);
+	elf_file_free(elf);
+}
+
 TEST(symtab, dynsym_of_a_stripped_library)
 {
 	struct elf_file *elf = build("-s");
