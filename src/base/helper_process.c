@@ -168,3 +168,13 @@ bool helper_process_answers(const struct helper_process *p, u64 cpu_ns, u64 time
 			return false;
 	}
 }
+
+void helper_process_allow_stack(u64 bytes)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_STACK, &limit) || limit.rlim_cur >= bytes)
+		return;
+	limit.rlim_cur = bytes < limit.rlim_max ? bytes : limit.rlim_max;
+	setrlimit(RLIMIT_STACK, &limit);
+}

@@ -52,5 +52,7 @@ u64 helper_process_cpu(const struct helper_process *p);
 
 /* Call it in the process. It limits by how many bytes the address space may grow. */
 void helper_process_limit_memory(u64 bytes);
+/* Call it in the process. Lets its stack grow up to `bytes`, as far as the hard limit allows. */
+void helper_process_allow_stack(u64 bytes);
 
 #endif

@@ -46,7 +46,7 @@ static bool counts_too_far(const char *raw)
 }
 
 /* The callback forms of libiberty keep their state on the stack, so leaving them early is safe. */
-static bool demangle_into(struct output *out, const char *raw)
+static bool demangle_into(struct output *out, const char *raw, int limit)
 {
 	if (setjmp(out->full))
 		return false;
@@ -56,7 +56,7 @@ static bool demangle_into(struct output *out, const char *raw)
 	if (rust_demangle_callback(raw, DMGL_ANSI, output_add, out))
 		return true;
 	out->len = 0;
-	return cplus_demangle_v3_callback(raw, DMGL_ANSI, output_add, out);
+	return cplus_demangle_v3_callback(raw, DMGL_ANSI | limit, output_add, out);
 }
 
 static char *demangle_d(const char *raw)
@@ -120,7 +120,8 @@ static char *strip_clone(const char *raw)
 	return len < full ? strndup(raw, len) : NULL;
 }
 
-char *demangle_name(const char *raw)
+/* `limit` is 0, or DMGL_NO_RECURSE_LIMIT to accept C++ names of more than a kilobyte. */
+static char *demangle_with(const char *raw, int limit)
 {
 	char *base, *name = NULL;
 	struct output out;
@@ -132,10 +133,20 @@ char *demangle_name(const char *raw)
 		return base;
 	if (raw[1] == 'D')
 		name = demangle_d(base ? base : raw);
-	else if (demangle_into(&out, base ? base : raw) && out.len)
+	else if (demangle_into(&out, base ? base : raw, limit) && out.len)
 		name = strndup(out.text, out.len);
 	if (!name)
 		return base;
 	free(base);
 	return name;
+}
+
+char *demangle_name(const char *raw)
+{
+	return demangle_with(raw, 0);
+}
+
+char *demangle_long_name(const char *raw)
+{
+	return demangle_with(raw, DMGL_NO_RECURSE_LIMIT);
 }

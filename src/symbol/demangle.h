@@ -14,11 +14,19 @@
 
 #include "base/types.h"
 
-#define DEMANGLE_MAX_INPUT 4096u /* longer names stay as they are */
-#define DEMANGLE_MAX_OUTPUT 16384u /* substitutions can double a name with every few bytes */
+#define DEMANGLE_MAX_INPUT \
+	65537u /* longer names stay as they are; symbolize.c shows none of them */
+#define DEMANGLE_MAX_OUTPUT 131072u /* substitutions can double a name with every few bytes */
 
 /* Returns the name to show, to be freed; NULL if it is `raw` itself (or memory is short). */
 char *demangle_name(const char *raw) MUST_CHECK;
+
+/*
+ * Does the same for C++ names of more than a kilobyte, which demangle_name() returns as they are.
+ * It may need a stack of DEMANGLE_STACK bytes, and crashes if there is less.
+ */
+char *demangle_long_name(const char *raw) MUST_CHECK;
+#define DEMANGLE_STACK (64u << 20)
 
 /* Returns whether `raw` is a linkage name of a language that mangles names. */
 bool demangle_is_mangled(const char *raw);

@@ -104,12 +104,13 @@ static void serve(void *arg, int sock)
 	(void)arg;
 	/* libiberty ends the process when an allocation fails. */
 	helper_process_limit_memory(MEMORY_MAX);
+	helper_process_allow_stack(DEMANGLE_STACK);
 	while ((len = recv(sock, raw, sizeof(raw) - 1, 0)) > 0) {
 		char *shown;
 		size_t n;
 
 		raw[len] = '\0';
-		shown = demangle_name(raw);
+		shown = demangle_long_name(raw);
 		n = shown ? strnlen(shown, DEMANGLE_MAX_OUTPUT) : 0;
 		answer[0] = shown != NULL;
 		if (n)

@@ -19,7 +19,7 @@
 
 #define MAX_DEPTH 64u
 #define MAX_REFERENCES 8 /* limits an origin of an origin ...; real chains have two */
-#define MAX_NAME 4096u
+#define MAX_NAME 65536u
 #define DIE_STEPS 120
 #define NO_PARENT UINT32_MAX
 
@@ -211,13 +211,14 @@ static bool append_containers(const struct unit_containers *u, u32 at, char *out
 
 const char *dwarf_qualify(struct dwarf_qualifier *q, Dwarf_Die *function, const char *name)
 {
-	char full[MAX_NAME] = "";
+	char full[MAX_NAME];
 	struct unit_containers *u;
 	Dwarf_Die die = *function, unit;
 	char *copy;
 	size_t used;
 	u32 at;
 
+	full[0] = '\0';
 	follow_to_declaration(&die);
 	if (!dwarf_diecu(&die, &unit, NULL, NULL))
 		return NULL;

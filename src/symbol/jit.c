@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define LINE_MAX_BYTES (64u << 10)
+#define LINE_USUAL_BYTES 1024u /* is read first; few lines are longer */
 #define BYTE_STEPS 3
 #define NAME_STEPS 2000 /* a name costs a system call */
 #define HEX_DIGITS 16
@@ -206,9 +207,11 @@ static int mark_lines(struct jit_names *m, struct input_file *in, struct budget 
 static int read_name(struct input_file *in, u64 offset, u64 address, char **name)
 {
 	char line[LINE_HEAD_MAX + JIT_NAME_MAX];
-	ssize_t got = input_file_read(in, line, sizeof(line) - 1, offset);
+	ssize_t got = input_file_read(in, line, LINE_USUAL_BYTES, offset);
 	struct range r;
 
+	if (got == LINE_USUAL_BYTES && !memchr(line, '\n', LINE_USUAL_BYTES))
+		got = input_file_read(in, line, sizeof(line) - 1, offset);
 	if (got < 0)
 		return (int)got;
 	line[got] = '\0';

@@ -16,7 +16,7 @@
 #include "base/target_root.h"
 
 #define JIT_MAP_MAX (256u << 20) /* how many bytes of a map are read; the rest is left out */
-#define JIT_NAME_MAX 1024u /* bytes of a name with its NUL; a longer one is cut */
+#define JIT_NAME_MAX 65536u /* bytes of a name with its NUL; a line with a longer one is skipped */
 
 struct jit_names;
 

@@ -272,7 +272,7 @@ static int name_kernel(struct module_batch *b)
 
 	for (size_t i = 0; i < b->n && !err; i++) {
 		const char *module = "", *name;
-		char full[512];
+		char full[1024]; /* KSYM_NAME_LEN is 512 */
 
 		name = k ? kernel_symbols_find(k, b->vaddrs[i], &module) : NULL;
 		if (name && module[0]) {

@@ -146,3 +146,46 @@ TEST(demangler, many_endless_names_cost_seconds)
 	getrusage(RUSAGE_CHILDREN, &children);
 	CHECK(children.ru_utime.tv_sec + children.ru_stime.tv_sec < 8);
 }
+
+/* libiberty by itself refuses C++ names of more than a kilobyte, as too deep. */
+TEST(demangler, long_names)
+{
+	enum { PARTS = 1000 };
+	static char raw[PARTS * 12 + 8], want[PARTS * 12];
+	size_t in = 0, out = 0;
+	struct demangler *d;
+	bool gave_up;
+	char *name;
+
+	in += (size_t)sprintf(raw, "_ZN");
+	for (int i = 0; i < PARTS; i++) {
+		in += (size_t)sprintf(raw + in, "9part_%04d", i);
+		out += (size_t)sprintf(want + out, "%spart_%04d", i ? "::" : "", i);
+	}
+	sprintf(raw + in, "Ev");
+	CHECK_INT(demangler_new(&d), 0);
+	name = demangler_name(d, raw, &gave_up);
+	CHECK(!gave_up);
+	CHECK_STR(name, want);
+	CHECK_INT(strlen(name), PARTS * 11 - 2);
+	free(name);
+	demangler_free(d);
+}
+
+/* Each level of a pointer takes a frame of the stack. */
+TEST(demangler, deep_names_end)
+{
+	static char raw[60000];
+	struct demangler *d;
+	bool gave_up;
+	char *name;
+
+	memset(raw, 'P', sizeof(raw) - 1);
+	memcpy(raw, "_Z1f", 4);
+	raw[sizeof(raw) - 2] = 'i';
+	CHECK_INT(demangler_new(&d), 0);
+	name = demangler_name(d, raw, &gave_up);
+	CHECK(gave_up || !strcmp(name, "f"));
+	free(name);
+	demangler_free(d);
+}
