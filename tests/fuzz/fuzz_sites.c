@@ -12,7 +12,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct probe_request request = {
-	.args = PROBE_ARG_RDI | PROBE_ARG_RSI, .moved_args = true, .purpose = PROBE_RETURN};
+	.args = PROBE_ARG_0 | PROBE_ARG_1, .moved_args = true, .purpose = PROBE_RETURN};
 
 static void place(struct bytes code)
 {
@@ -41,7 +41,7 @@ static void read_probes(struct elf_file *f)
 static void find_returns(struct elf_file *f, const struct alloc_function *d)
 {
 	const struct return_request returns = {.vaddr = d->vaddr, .size = d->size};
-	const struct code_request code = {.imports = true, .kernel = probe_kernel_flags(6, 18)};
+	const struct code_request code = {.imports = true, .kernel = arch_probe_kernel(6, 18)};
 	struct code_file *file;
 	struct return_sites sites;
 	u64 vaddr;

@@ -18,7 +18,7 @@
 #include "elf/symbols.h"
 #include "unit.h"
 
-#define RDI PROBE_ARG_RDI
+#define RDI PROBE_ARG_0
 #define CODE(...) ((struct bytes){(const u8[]){__VA_ARGS__}, sizeof((const u8[]){__VA_ARGS__})})
 
 static const struct probe_request entry_of_rdi = {.args = RDI, .purpose = PROBE_ENTRY};
@@ -101,9 +101,9 @@ TEST(probe_site, takes_calls_where_the_kernel_can)
 
 	check_refused(code);
 	check_site(code, &calls, 0, PROBE_COST_EMULATED);
-	CHECK_INT(probe_kernel_flags(5, 15), PROBE_KERNEL_CALLS);
-	CHECK_INT(probe_kernel_flags(6, 5), PROBE_KERNEL_CALLS);
-	CHECK_INT(probe_kernel_flags(6, 6), PROBE_KERNEL_RETURNS_SHADOWED);
+	CHECK_INT(arch_probe_kernel(5, 15), PROBE_KERNEL_CALLS);
+	CHECK_INT(arch_probe_kernel(6, 5), PROBE_KERNEL_CALLS);
+	CHECK_INT(arch_probe_kernel(6, 6), PROBE_KERNEL_RETURNS_SHADOWED);
 }
 
 TEST(probe_site, goes_on_to_the_next_place)
@@ -132,7 +132,7 @@ TEST(probe_site, skips_endbr64_and_stepped_ones)
 TEST(probe_site, keeps_the_arguments)
 {
 	static const struct probe_request moved = {.args = RDI, .moved_args = true};
-	static const struct probe_request rsi = {.args = PROBE_ARG_RSI};
+	static const struct probe_request rsi = {.args = PROBE_ARG_1};
 	/* mov rsi, rdi; xor edi, edi; push rbx */
 	struct bytes code = CODE(0x48, 0x89, 0xfe, 0x31, 0xff, 0x53, 0xc3);
 	struct probe_site site;
@@ -156,8 +156,8 @@ TEST(probe_site, keeps_the_arguments)
 	check_site(CODE(0x48, 0x0f, 0x44, 0xf8, 0x53, 0xc3), &entry_of_rdi, 0, PROBE_COST_STEPPED);
 	check_site(CODE(0x48, 0x97, 0x53, 0xc3), &entry_of_rdi, 0, PROBE_COST_STEPPED);
 	/* mul rsi writes rdx, unseen in its operands */
-	check_site(CODE(0x48, 0xf7, 0xe6, 0x53, 0xc3),
-		   &(struct probe_request){.args = PROBE_ARG_RDX}, 0, PROBE_COST_STEPPED);
+	check_site(CODE(0x48, 0xf7, 0xe6, 0x53, 0xc3), &(struct probe_request){.args = PROBE_ARG_2},
+		   0, PROBE_COST_STEPPED);
 }
 
 TEST(probe_site, stays_on_the_path_of_every_call)
@@ -227,24 +227,24 @@ TEST(probe_site, uses_nops_where_the_kernel_does)
 		CODE(0x48, 0x89, 0x7c, 0x24, 0xf8, 0x0f, 0x1f, 0x44, 0x00, 0x00, 0xc3);
 	struct probe_site site;
 
-	CHECK_INT(probe_kernel_flags(6, 10), PROBE_KERNEL_RETURNS_SHADOWED);
-	CHECK_INT(probe_kernel_flags(6, 11), PROBE_KERNEL_RETURNS_FILTERED);
-	CHECK_INT(probe_kernel_flags(6, 13), PROBE_KERNEL_RETURNS_FILTERED);
-	CHECK_INT(probe_kernel_flags(6, 14), 0);
-	CHECK_INT(probe_kernel_flags(6, 17), 0);
-	CHECK_INT(probe_kernel_flags(6, 18),
+	CHECK_INT(arch_probe_kernel(6, 10), PROBE_KERNEL_RETURNS_SHADOWED);
+	CHECK_INT(arch_probe_kernel(6, 11), PROBE_KERNEL_RETURNS_FILTERED);
+	CHECK_INT(arch_probe_kernel(6, 13), PROBE_KERNEL_RETURNS_FILTERED);
+	CHECK_INT(arch_probe_kernel(6, 14), 0);
+	CHECK_INT(arch_probe_kernel(6, 17), 0);
+	CHECK_INT(arch_probe_kernel(6, 18),
 		  PROBE_KERNEL_NOPS | PROBE_KERNEL_NOP5 | PROBE_KERNEL_CALLS);
-	CHECK_INT(probe_kernel_flags(7, 0), probe_kernel_flags(6, 18));
+	CHECK_INT(arch_probe_kernel(7, 0), arch_probe_kernel(6, 18));
 	check_site(code, &entry_of_rdi, 9, PROBE_COST_EMULATED);
 	check_site(code, &nops, 4, PROBE_COST_EMULATED);
 	check_site(code, &nop5, 9, PROBE_COST_EMULATED);
 	check_site(alone, &nop5, 4, PROBE_COST_NOP5);
 	/* The kernel turns the nop into a call, which writes into the red zone. */
-	both.kernel = probe_kernel_flags(6, 18);
+	both.kernel = arch_probe_kernel(6, 18);
 	check_site(late, &nop5, 8, PROBE_COST_EMULATED);
 	check_site(late, &both, 8, PROBE_COST_EMULATED);
 	check_site(red_zone, &both, 0, PROBE_COST_STEPPED);
-	both.kernel = probe_kernel_flags(6, 17);
+	both.kernel = arch_probe_kernel(6, 17);
 	check_site(late, &both, 8, PROBE_COST_EMULATED);
 	/* across the end of a page it stays a nop */
 	CHECK_INT(probe_site_choose(code, 0x1ff8, code.len, &nop5, &site), 0);
@@ -353,7 +353,7 @@ static const char *glibc_path(void)
 	return info.dli_fname;
 }
 
-#define RDI_RSI (PROBE_ARG_RDI | PROBE_ARG_RSI)
+#define RDI_RSI (PROBE_ARG_0 | PROBE_ARG_1)
 
 static void check_emulated(const char *path, const char *function, u32 args,
 			   enum probe_purpose purpose)
@@ -370,11 +370,11 @@ static void check_emulated(const char *path, const char *function, u32 args,
 
 static void check_main_functions(const char *path)
 {
-	check_emulated(path, "malloc", PROBE_ARG_RDI, PROBE_RETURN);
+	check_emulated(path, "malloc", PROBE_ARG_0, PROBE_RETURN);
 	check_emulated(path, "calloc", RDI_RSI, PROBE_RETURN);
 	check_emulated(path, "realloc", RDI_RSI, PROBE_RETURN);
-	check_emulated(path, "free", PROBE_ARG_RDI, PROBE_ENTRY);
-	check_emulated(path, "posix_memalign", RDI_RSI | PROBE_ARG_RDX, PROBE_RETURN);
+	check_emulated(path, "free", PROBE_ARG_0, PROBE_ENTRY);
+	check_emulated(path, "posix_memalign", RDI_RSI | PROBE_ARG_2, PROBE_RETURN);
 	check_emulated(path, "aligned_alloc", RDI_RSI, PROBE_RETURN);
 }
 
@@ -474,7 +474,7 @@ TEST(probe_site, is_passed_once_by_every_call)
 
 TEST(probe_site, is_where_a_return_probe_works)
 {
-	static const struct probe_request request = {.args = RDI_RSI | PROBE_ARG_RDX,
+	static const struct probe_request request = {.args = RDI_RSI | PROBE_ARG_2,
 						     .purpose = PROBE_RETURN};
 	const char *path = glibc_path();
 	struct probe_site site = site_of(path, "posix_memalign", &request);

@@ -21,7 +21,7 @@
 #include "target/allocator.h"
 #include "unit.h"
 
-#define KERNEL probe_kernel_flags(6, 18)
+#define KERNEL arch_probe_kernel(6, 18)
 #define CALLS_MAX 64
 #define LIB "/usr/lib/x86_64-linux-gnu/"
 

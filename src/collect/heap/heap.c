@@ -281,7 +281,7 @@ static int make_probes(struct heap_collector *c, const struct features *f, struc
 		.pins = c->pins,
 		.live = c->follow,
 		.force = c->own->limit.force,
-		.kernel = probe_kernel_flags(f->kernel_major, f->kernel_minor),
+		.kernel = arch_probe_kernel(f->kernel_major, f->kernel_minor),
 		.names = c->own->names ? &c->names : NULL,
 		.library = c->own->library,
 		.readers = c->opt.readers,

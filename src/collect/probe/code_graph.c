@@ -11,7 +11,6 @@
 #include "target/allocator.h"
 #include "unwind/function_index.h"
 
-#define INSN_MAX 15 /* in bytes (Intel SDM volume 2, 2.3.11) */
 #define NAME_MAX_ 512 /* no function that matters here has a longer name */
 #define DECODE_STEPS 500
 #define VISIT_STEPS 10
@@ -178,27 +177,24 @@ static u64 definition(const struct search *s, const char *name)
 	return elf_symbols_visit(s->file->f, ".dynsym", find_definition, &w) == 1 ? w.vaddr : 0;
 }
 
-/* Returns the import that `jmp *slot(%rip)` or `call *slot(%rip)` goes to; NULL if it is not
- * one. */
-static const char *slot_of(const struct search *s, const struct probe_insn *d, u64 vaddr)
+/* Returns the import that a jump or call through a slot goes to; NULL if it is not one. */
+static const char *slot_of(const struct search *s, const struct arch_insn *d)
 {
-	const ZydisDecodedOperand *op = &d->operands[0];
 	const char *name;
 
-	if (!s->file->plt || op->type != ZYDIS_OPERAND_TYPE_MEMORY ||
-	    op->mem.base != ZYDIS_REGISTER_RIP || op->mem.index != ZYDIS_REGISTER_NONE)
+	if (!s->file->plt || !d->has_slot)
 		return NULL;
-	name = plt_slot_name(s->file->plt, vaddr + d->insn.length + (u64)op->mem.disp.value);
+	name = plt_slot_name(s->file->plt, d->slot);
 	return name && strnlen(name, NAME_MAX_) < NAME_MAX_ ? name : NULL;
 }
 
-static bool decode(const struct search *s, u64 vaddr, struct probe_insn *d)
+static bool decode(const struct search *s, u64 vaddr, struct arch_insn *d)
 {
 	if (!budget_take(elf_file_budget(s->file->f), BUDGET_CODE, DECODE_STEPS)) {
 		s->g->too_large = true;
 		return false;
 	}
-	return probe_insn_decode(elf_file_loaded(s->file->f, vaddr, INSN_MAX), 0, d);
+	return arch_insn_decode(elf_file_loaded(s->file->f, vaddr, ARCH_INSN_BYTES_MAX), vaddr, d);
 }
 
 /*
@@ -206,16 +202,13 @@ static bool decode(const struct search *s, u64 vaddr, struct probe_insn *d)
  */
 static const char *stub_of(const struct search *s, u64 vaddr)
 {
-	struct probe_insn d;
+	struct arch_insn d;
 
 	if (!decode(s, vaddr, &d))
 		return NULL;
-	if (d.insn.mnemonic == ZYDIS_MNEMONIC_ENDBR64) {
-		vaddr += d.insn.length;
-		if (!decode(s, vaddr, &d))
-			return NULL;
-	}
-	return d.insn.mnemonic == ZYDIS_MNEMONIC_JMP ? slot_of(s, &d, vaddr) : NULL;
+	if (d.is_landing_pad && !decode(s, vaddr + d.length, &d))
+		return NULL;
+	return d.flow == INSN_JUMP ? slot_of(s, &d) : NULL;
 }
 
 /* ---- nodes ---- */
@@ -233,8 +226,8 @@ static struct code_node *node_at(struct search *s, u64 vaddr)
 		return NULL;
 	n->vaddr = vaddr;
 	n->kind = CODE_PLAIN;
-	n->condition = CODE_NO_CONDITION;
-	n->moved_from = n->moved_to = n->cleared = -1;
+	n->condition = ARCH_CONDITION_NONE;
+	n->moved_from = n->moved_to = n->cleared = ARCH_REG_NONE;
 	if (HASH_CNT(hh, s->g->nodes) >= CODE_NODES_MAX) {
 		s->g->too_large = true;
 		n->kind = CODE_UNKNOWN;
@@ -256,83 +249,19 @@ static int link_to(struct search *s, u64 vaddr, struct code_node **out)
 
 /* ---- what an instruction does to registers ---- */
 
-static s8 single(u16 set)
+static void fill_effects(const struct search *s, struct code_node *n, const struct arch_insn *d)
 {
-	return set ? (s8)__builtin_ctz(set) : -1;
-}
-
-static bool is_same_register(const struct probe_insn *d)
-{
-	return d->operands[0].type == ZYDIS_OPERAND_TYPE_REGISTER &&
-	       d->operands[1].type == ZYDIS_OPERAND_TYPE_REGISTER &&
-	       d->operands[0].reg.value == d->operands[1].reg.value;
-}
-
-/* This is xor %eax,%eax or mov $0,%eax. */
-static bool clears(const struct probe_insn *d)
-{
-	ZydisRegisterClass class;
-
-	if (d->operands[0].type != ZYDIS_OPERAND_TYPE_REGISTER)
-		return false;
-	class = ZydisRegisterGetClass(d->operands[0].reg.value);
-	if (class != ZYDIS_REGCLASS_GPR64 && class != ZYDIS_REGCLASS_GPR32)
-		return false;
-	switch (d->insn.mnemonic) {
-	case ZYDIS_MNEMONIC_XOR:
-	case ZYDIS_MNEMONIC_SUB:
-		return is_same_register(d);
-	case ZYDIS_MNEMONIC_MOV:
-		return d->operands[1].type == ZYDIS_OPERAND_TYPE_IMMEDIATE &&
-		       !d->operands[1].imm.value.u;
-	default:
-		return false;
-	}
-}
-
-/* Aligning it, and going back to the frame pointer, stay on the same stack. */
-static bool switches_stack(const struct probe_insn *d)
-{
-	const ZydisDecodedOperand *op = d->operands;
-	s64 change;
-
-	if (probe_insn_stack(d, &change))
-		return false;
-	switch (d->insn.mnemonic) {
-	case ZYDIS_MNEMONIC_LEAVE:
-	case ZYDIS_MNEMONIC_AND:
-	case ZYDIS_MNEMONIC_CALL:
-	case ZYDIS_MNEMONIC_RET:
-		return false;
-	case ZYDIS_MNEMONIC_LEA:
-		return op[1].mem.base != ZYDIS_REGISTER_RBP && op[1].mem.base != ZYDIS_REGISTER_RSP;
-	case ZYDIS_MNEMONIC_MOV:
-		return op[1].type != ZYDIS_OPERAND_TYPE_REGISTER ||
-		       op[1].reg.value != ZYDIS_REGISTER_RBP;
-	default:
-		return true;
-	}
-}
-
-static void fill_effects(const struct search *s, struct code_node *n, const struct probe_insn *d)
-{
-	s64 change;
-
-	n->length = d->insn.length;
-	n->probeable = probe_insn_cost(d, n->vaddr, false, s->file->request.kernel, &n->cost);
-	n->written = probe_insn_written(d);
-	if (d->insn.mnemonic == ZYDIS_MNEMONIC_MOV) {
-		n->moved_to = single(probe_insn_register(&d->operands[0]));
-		n->moved_from = single(probe_insn_register(&d->operands[1]));
-	}
-	if (n->moved_to < 0 || n->moved_from < 0)
-		n->moved_to = n->moved_from = -1;
-	if (clears(d))
-		n->cleared = (s8)__builtin_ctz(n->written);
-	n->stack_known = probe_insn_stack(d, &change) && change >= INT16_MIN && change <= INT32_MAX;
-	n->stack_change = n->stack_known ? (s32)change : 0;
-	n->switches_stack = switches_stack(d);
-	n->enters_kernel = probe_insn_leaves(d);
+	n->length = d->length;
+	n->probeable = arch_probe_cost(d, false, s->file->request.kernel, &n->cost);
+	n->written = d->written;
+	n->moved_from = d->moved_from;
+	n->moved_to = d->moved_to;
+	n->cleared = d->cleared;
+	n->stack_known = d->stack_known && d->stack_change >= INT16_MIN &&
+			 d->stack_change <= INT32_MAX;
+	n->stack_change = n->stack_known ? (s32)d->stack_change : 0;
+	n->switches_stack = d->switches_stack;
+	n->enters_kernel = d->enters_kernel;
 }
 
 /* ---- successors ---- */
@@ -349,31 +278,24 @@ static int go_on(struct search *s, struct code_node *n, enum code_kind at_end)
 	return 0;
 }
 
-/* Recognizes the tables of a switch: jmp *table(,%rax,8), notrack jmp *%rax, or add %rdx,%rax; jmp
- * *%rax. */
+/* Recognizes the tables of a switch. */
 static bool is_table_jump(const struct search *s, const struct code_node *n,
-			  const struct probe_insn *d)
+			  const struct arch_insn *d)
 {
-	const ZydisDecodedOperand *op = &d->operands[0];
-	struct probe_insn before;
+	struct arch_insn before;
 
-	if (d->insn.attributes & ZYDIS_ATTRIB_HAS_NOTRACK)
+	if (d->is_table_jump)
 		return true;
-	if (op->type == ZYDIS_OPERAND_TYPE_MEMORY)
-		return op->mem.index != ZYDIS_REGISTER_NONE && op->mem.scale == 8;
-	if (op->type != ZYDIS_OPERAND_TYPE_REGISTER || n->vaddr < 3 ||
-	    !decode(s, n->vaddr - 3, &before))
-		return false;
-	return before.insn.length == 3 && before.insn.mnemonic == ZYDIS_MNEMONIC_ADD &&
-	       before.operands[0].type == ZYDIS_OPERAND_TYPE_REGISTER &&
-	       before.operands[0].reg.value == op->reg.value;
+	return d->jump_reg != ARCH_REG_NONE && n->vaddr >= d->sum_bytes &&
+	       decode(s, n->vaddr - d->sum_bytes, &before) && before.length == d->sum_bytes &&
+	       before.sum_reg == d->jump_reg;
 }
 
 /* Every instruction of the function may be the next one. */
 static int sweep(struct search *s, struct code_node *n)
 {
 	u64 at = function_start(s, n->vaddr), end = function_end(s, n->vaddr);
-	struct probe_insn d;
+	struct arch_insn d;
 
 	n->kind = end ? CODE_TABLE : CODE_UNKNOWN;
 	while (end && at < end && !s->g->too_large) {
@@ -387,7 +309,7 @@ static int sweep(struct search *s, struct code_node *n)
 		if (!to)
 			return -ENOMEM;
 		to->root = true;
-		at += d.insn.length;
+		at += d.length;
 	}
 	return 0;
 }
@@ -411,16 +333,15 @@ static int follow_import(struct search *s, struct code_node *n, const char *name
 	return link_to(s, vaddr, &n->target);
 }
 
-static int follow_jump(struct search *s, struct code_node *n, const struct probe_insn *d)
+static int follow_jump(struct search *s, struct code_node *n, const struct arch_insn *d)
 {
 	const char *name;
-	u64 target;
 
-	if (probe_insn_target(d, n->vaddr, &target)) {
+	if (d->has_target) {
 		n->kind = CODE_JUMP;
-		return link_to(s, target, &n->target);
+		return link_to(s, d->target, &n->target);
 	}
-	name = slot_of(s, d, n->vaddr);
+	name = slot_of(s, d);
 	if (name)
 		return follow_import(s, n, name);
 	if (is_table_jump(s, n, d))
@@ -429,19 +350,15 @@ static int follow_jump(struct search *s, struct code_node *n, const struct probe
 	return 0;
 }
 
-static int follow_call(struct search *s, struct code_node *n, const struct probe_insn *d)
+static int follow_call(struct search *s, struct code_node *n, const struct arch_insn *d)
 {
-	const char *name = NULL;
-	u64 target = 0;
+	const char *name = d->has_target ? stub_of(s, d->target) : slot_of(s, d);
+	u64 target = d->target;
 
 	n->kind = CODE_CALL;
 	n->written = 0;
 	n->stack_known = true;
 	n->stack_change = 0;
-	if (probe_insn_target(d, n->vaddr, &target))
-		name = stub_of(s, target);
-	else
-		name = slot_of(s, d, n->vaddr);
 	if (name && never_returns(name)) {
 		n->kind = CODE_STOPS;
 		return 0;
@@ -452,43 +369,32 @@ static int follow_call(struct search *s, struct code_node *n, const struct probe
 	return go_on(s, n, CODE_STOPS);
 }
 
-static int follow_branch(struct search *s, struct code_node *n, const struct probe_insn *d,
-			 u64 target)
+static int follow_branch(struct search *s, struct code_node *n, const struct arch_insn *d)
 {
 	int err;
 
 	n->kind = CODE_BRANCH;
-	if (n->cost == PROBE_COST_EMULATED)
-		n->condition = d->insn.opcode & 15;
-	err = link_to(s, target, &n->target);
+	n->condition = d->condition;
+	err = link_to(s, d->target, &n->target);
 	return err ? err : go_on(s, n, CODE_UNKNOWN);
 }
 
-static int follow(struct search *s, struct code_node *n, const struct probe_insn *d)
+static int follow(struct search *s, struct code_node *n, const struct arch_insn *d)
 {
-	u64 target;
-
-	switch (d->insn.meta.category) {
-	case ZYDIS_CATEGORY_RET:
-		n->kind = d->insn.mnemonic == ZYDIS_MNEMONIC_RET && !d->insn.operand_count_visible
-				  ? CODE_RETURN
-				  : CODE_UNKNOWN;
+	switch (d->flow) {
+	case INSN_RETURN:
+		n->kind = CODE_RETURN;
 		return 0;
-	case ZYDIS_CATEGORY_UNCOND_BR:
+	case INSN_OTHER_RETURN:
+		n->kind = CODE_UNKNOWN;
+		return 0;
+	case INSN_JUMP:
 		return follow_jump(s, n, d);
-	case ZYDIS_CATEGORY_CALL:
+	case INSN_CALL:
 		return follow_call(s, n, d);
-	default:
-		break;
-	}
-	if (probe_insn_target(d, n->vaddr, &target))
-		return follow_branch(s, n, d, target);
-	switch (d->insn.mnemonic) {
-	case ZYDIS_MNEMONIC_HLT:
-	case ZYDIS_MNEMONIC_INT3:
-	case ZYDIS_MNEMONIC_UD0:
-	case ZYDIS_MNEMONIC_UD1:
-	case ZYDIS_MNEMONIC_UD2:
+	case INSN_BRANCH:
+		return follow_branch(s, n, d);
+	case INSN_STOPS:
 		n->kind = CODE_STOPS;
 		return 0;
 	default:
@@ -498,7 +404,7 @@ static int follow(struct search *s, struct code_node *n, const struct probe_insn
 
 static int expand(struct search *s, struct code_node *n)
 {
-	struct probe_insn d;
+	struct arch_insn d;
 
 	if (n->kind != CODE_PLAIN)
 		return 0;

@@ -9,9 +9,10 @@
 #ifndef CPROF_COLLECT_CODE_GRAPH_H
 #define CPROF_COLLECT_CODE_GRAPH_H
 
+#include "arch/insn.h"
 #include "base/hash.h"
 #include "base/vec.h"
-#include "collect/probe/probe_insn.h"
+#include "collect/probe/probe_site.h"
 
 #define CODE_NODES_MAX 4096
 
@@ -24,31 +25,30 @@ enum code_kind {
 	/* control does not continue: a trap, or a call of a function that never returns */
 	CODE_STOPS,
 	CODE_STOPPER, /* a function to stop at, or one of C's allocation functions */
-	CODE_FIRST_ARGUMENT, /* a function of another file that returns its rdi, such as memset */
+	/* a function of another file that returns its first argument, such as memset */
+	CODE_FIRST_ARGUMENT,
 	CODE_TABLE, /* an indirect jump inside a function, to any place in it */
 	CODE_UNKNOWN,
 };
-
-#define CODE_NO_CONDITION 0xff
 
 struct code_node {
 	u64 vaddr;
 	struct code_node *next, *target; /* NULL if there is none */
 	enum code_kind kind;
 	u8 length;
-	/* BRANCH: the condition code of a jcc; CODE_NO_CONDITION for another branch */
+	/* BRANCH: as in arch_insn */
 	u8 condition;
 	bool probeable; /* the kernel accepts a breakpoint here, at `cost` */
 	enum probe_cost cost;
 	bool calls_stopper; /* CALL */
 	bool root; /* it may be reached through a TABLE */
-	/* What it does to registers, by hardware number. */
-	u16 written;
-	s8 moved_from, moved_to; /* a whole register is copied; -1 if not */
-	s8 cleared; /* register that becomes 0; -1 if none */
-	bool stack_known; /* rsp falls by stack_change bytes; otherwise it is unknown */
+	/* What it does to registers, as in arch_insn. */
+	u32 written;
+	s8 moved_from, moved_to;
+	s8 cleared;
+	bool stack_known; /* the stack pointer falls by stack_change bytes; otherwise unknown */
 	s32 stack_change;
-	bool switches_stack; /* rsp gets a value from somewhere else */
+	bool switches_stack;
 	bool enters_kernel;
 	/* For the searches of return_site.c. */
 	s32 depth;

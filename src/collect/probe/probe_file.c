@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "collect/probe/probe_insn.h"
 #include "collect/probe/probe_site.h"
 #include "collect/probe/return_site.h"
 #include "elf/symbols.h"
@@ -485,15 +484,15 @@ static bool is_understood(const struct usdt_probe *probe, u8 nargs)
 	return true;
 }
 
-/* A five-byte nop inside a function must not have a probe on 6.18: see probe_insn_cost(). */
+/* A five-byte nop inside a function must not have a probe on 6.18: see arch_probe_cost(). */
 static bool takes_probe(const struct reading *in, const struct usdt_probe *probe)
 {
-	struct bytes code = elf_file_loaded(in->elf, probe->vaddr, 15);
+	struct bytes code = elf_file_loaded(in->elf, probe->vaddr, ARCH_INSN_BYTES_MAX);
 	enum probe_cost cost;
-	struct probe_insn d;
+	struct arch_insn d;
 
-	return probe_insn_decode(code, 0, &d) &&
-	       probe_insn_cost(&d, probe->vaddr, false, in->r->kernel, &cost);
+	return arch_insn_decode(code, probe->vaddr, &d) &&
+	       arch_probe_cost(&d, false, in->r->kernel, &cost);
 }
 
 static int usdt_add(struct reading *in, const struct usdt_probe *probe)

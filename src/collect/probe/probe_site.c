@@ -4,7 +4,8 @@
 
 #include <errno.h>
 
-#include "collect/probe/probe_insn.h"
+#include "arch/calls.h"
+#include "arch/insn.h"
 
 struct function {
 	struct bytes code;
@@ -12,17 +13,30 @@ struct function {
 	u64 first_target; /* the lowest offset after the entry that is the target of a branch */
 };
 
+static struct bytes code_at(const struct function *fn, u64 at)
+{
+	return at < fn->code.len ? (struct bytes){fn->code.data + at, fn->code.len - at}
+				 : (struct bytes){0};
+}
+
+static bool decode(const struct function *fn, u64 at, struct arch_insn *out)
+{
+	return arch_insn_decode(code_at(fn, at), fn->vaddr + at, out);
+}
+
 /* It is false if not all of it can be decoded, so that branches may have been overlooked. */
 static bool find_first_target(struct function *fn)
 {
-	struct probe_insn d;
-	u64 target;
+	struct arch_insn d;
 
 	fn->first_target = UINT64_MAX;
-	for (u64 at = 0; at < fn->code.len; at += d.insn.length) {
-		if (!probe_insn_decode(fn->code, at, &d))
+	for (u64 at = 0; at < fn->code.len; at += d.length) {
+		u64 target;
+
+		if (!decode(fn, at, &d))
 			return false;
-		if (probe_insn_target(&d, at, &target) && target && target < fn->first_target)
+		target = d.target - fn->vaddr;
+		if (d.has_target && target && target < fn->first_target)
 			fn->first_target = target;
 	}
 	return true;
@@ -30,34 +44,38 @@ static bool find_first_target(struct function *fn)
 
 /* ---- where the arguments are */
 
-/* Holds the registers of each argument, as a set of hardware numbers, 0 rax to 15 r15. */
+/* Holds the registers of each argument, as a set. */
 struct arguments {
-	u16 in[PROBE_ARGS_MAX];
+	u32 in[PROBE_ARGS_MAX];
 };
 
-static const u8 home[PROBE_ARGS_MAX] = {7, 6, 2, 1}; /* rdi, rsi, rdx, rcx */
+static u32 home(size_t argument)
+{
+	return 1u << arch_calls.argument[argument];
+}
 
 static struct arguments arguments_at_entry(void)
 {
 	struct arguments a;
 
 	for (size_t i = 0; i < PROBE_ARGS_MAX; i++)
-		a.in[i] = (u16)(1u << home[i]);
+		a.in[i] = home(i);
 	return a;
 }
 
-static void arguments_follow(struct arguments *a, const struct probe_insn *d)
+static u32 set_of(s8 reg)
 {
-	u16 written = probe_insn_written(d), from = 0, to = 0;
+	return reg == ARCH_REG_NONE ? 0 : 1u << reg;
+}
 
-	if (d->insn.mnemonic == ZYDIS_MNEMONIC_MOV) {
-		to = probe_insn_register(&d->operands[0]);
-		from = probe_insn_register(&d->operands[1]);
-	}
+static void arguments_follow(struct arguments *a, const struct arch_insn *d)
+{
+	u32 from = set_of(d->moved_from), to = set_of(d->moved_to);
+
 	for (size_t i = 0; i < PROBE_ARGS_MAX; i++) {
 		bool copied = a->in[i] & from;
 
-		a->in[i] &= (u16)~written;
+		a->in[i] &= ~d->written;
 		if (copied)
 			a->in[i] |= to;
 	}
@@ -66,7 +84,7 @@ static void arguments_follow(struct arguments *a, const struct probe_insn *d)
 static bool arguments_in_reach(const struct arguments *a, const struct probe_request *request)
 {
 	for (size_t i = 0; i < PROBE_ARGS_MAX; i++) {
-		u16 fit = request->moved_args ? a->in[i] : a->in[i] & (u16)(1u << home[i]);
+		u32 fit = request->moved_args ? a->in[i] : a->in[i] & home(i);
 
 		if ((request->args & (1u << i)) && !fit)
 			return false;
@@ -74,32 +92,13 @@ static bool arguments_in_reach(const struct arguments *a, const struct probe_req
 	return true;
 }
 
-static u8 dwarf_number(const struct arguments *a, size_t arg)
+static u8 register_of(const struct arguments *a, size_t arg)
 {
-	u16 set = a->in[arg];
+	u32 set = a->in[arg];
 
-	if (!set || set & (1u << home[arg]))
-		return probe_register_dwarf(home[arg]);
-	return probe_register_dwarf((u8)__builtin_ctz(set));
-}
-
-/* Execution may not continue after it, or somebody else's code runs first. */
-static bool ends_straight_line(const struct probe_insn *d, u64 at)
-{
-	u64 target;
-
-	if (probe_insn_target(d, at, &target))
-		return true;
-	switch (d->insn.meta.category) {
-	case ZYDIS_CATEGORY_CALL:
-	case ZYDIS_CATEGORY_RET:
-	case ZYDIS_CATEGORY_UNCOND_BR:
-	case ZYDIS_CATEGORY_COND_BR:
-	case ZYDIS_CATEGORY_SYSTEM:
-		return true;
-	default:
-		return probe_insn_leaves(d);
-	}
+	if (!set || set & home(arg))
+		return arch_calls.argument[arg];
+	return (u8)__builtin_ctz(set);
 }
 
 /* ---- the walk */
@@ -113,13 +112,13 @@ struct walk {
 };
 
 static void consider(const struct function *fn, const struct probe_request *request,
-		     const struct probe_insn *d, struct walk *w, struct probe_site *best)
+		     const struct arch_insn *d, struct walk *w, struct probe_site *best)
 {
 	enum probe_cost cost;
 
 	if (w->at < request->min_offset || (request->purpose == PROBE_RETURN && w->stack))
 		return;
-	if (!probe_insn_cost(d, fn->vaddr + w->at, w->first, request->kernel, &cost))
+	if (!arch_probe_cost(d, w->first, request->kernel, &cost))
 		return;
 	if (w->found && best->cost <= cost)
 		return;
@@ -127,24 +126,22 @@ static void consider(const struct function *fn, const struct probe_request *requ
 	*best = (struct probe_site){
 		.offset = (u32)w->at, .stack_bytes = (u32)w->stack, .cost = cost};
 	for (size_t i = 0; i < PROBE_ARGS_MAX; i++)
-		best->arg_reg[i] = dwarf_number(&w->args, i);
-	probe_insn_text(d, fn->vaddr + w->at, best->text, sizeof(best->text));
+		best->arg_reg[i] = register_of(&w->args, i);
+	arch_insn_text(code_at(fn, w->at), d->vaddr, best->text, sizeof(best->text));
 }
 
 /* Steps over the instruction; false if what follows can no longer be a site. */
 static bool advance(const struct function *fn, const struct probe_request *request,
-		    const struct probe_insn *d, struct walk *w)
+		    const struct arch_insn *d, struct walk *w)
 {
-	s64 change;
-
-	if (ends_straight_line(d, w->at) || !probe_insn_stack(d, &change))
+	if (d->ends_line || !d->stack_known)
 		return false;
 	arguments_follow(&w->args, d);
 	if (!arguments_in_reach(&w->args, request))
 		return false;
-	w->stack += change;
-	w->at += d->insn.length;
-	if (d->insn.mnemonic != ZYDIS_MNEMONIC_ENDBR64)
+	w->stack += d->stack_change;
+	w->at += d->length;
+	if (!d->is_landing_pad)
 		w->first = false;
 	return w->stack >= 0 && w->stack <= INT32_MAX && w->at < fn->first_target;
 }
@@ -154,7 +151,7 @@ int probe_site_choose(struct bytes code, u64 vaddr, u64 size, const struct probe
 {
 	struct function fn = {.code = code, .vaddr = vaddr};
 	struct walk w = {.first = true, .args = arguments_at_entry()};
-	struct probe_insn d;
+	struct arch_insn d;
 	bool whole;
 
 	if (!code.len)
@@ -164,7 +161,7 @@ int probe_site_choose(struct bytes code, u64 vaddr, u64 size, const struct probe
 	if (size && size < fn.code.len)
 		fn.code.len = size;
 	whole = find_first_target(&fn) && size && fn.code.len == size;
-	while (probe_insn_decode(fn.code, w.at, &d)) {
+	while (decode(&fn, w.at, &d)) {
 		consider(&fn, request, &d, &w, out);
 		if (!whole || !advance(&fn, request, &d, &w))
 			break;
@@ -186,18 +183,6 @@ int probe_site_in_file(struct elf_file *f, u64 vaddr, u64 size, const struct pro
 	if (!err)
 		out->file_offset = offset + out->offset;
 	return err;
-}
-
-u32 probe_kernel_flags(u32 major, u32 minor)
-{
-	bool nops = major > 6 || (major == 6 && minor >= 18);
-	bool filtered = major == 6 && minor >= 11 && minor <= 13;
-	bool calls = nops || major < 6 || minor < 6;
-	bool shadowed = major == 6 && minor >= 6 && minor <= 10;
-
-	return (nops ? PROBE_KERNEL_NOPS | PROBE_KERNEL_NOP5 : 0) |
-	       (calls ? PROBE_KERNEL_CALLS : 0) | (filtered ? PROBE_KERNEL_RETURNS_FILTERED : 0) |
-	       (shadowed ? PROBE_KERNEL_RETURNS_SHADOWED : 0);
 }
 
 u32 probe_return_ns(void)

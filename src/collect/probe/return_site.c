@@ -4,22 +4,16 @@
 
 #include <errno.h>
 
-/*
- * Values of code_node.value: the register, by hardware number, whose contents at the node will be
- * returned.
- */
+#include "arch/calls.h"
+
+/* Values of code_node.value: the register whose contents at the node will be returned. */
 enum value {
-	VALUE_ZERO = 16, /* no register, because the result is 0 */
+	VALUE_ZERO = 32, /* no register, because the result is 0 */
 	VALUE_NONE, /* not in a single register yet */
 	VALUE_ANY, /* nothing is returned from here */
 };
 
 enum depth_state { DEPTH_UNKNOWN, DEPTH_KNOWN, DEPTH_VARIES };
-
-#define REG_RAX 0
-#define REG_RDI 7
-/* Calls preserve these (System V psABI 3.2.1): rbx, rbp, r12 to r15. */
-#define CALLEE_SAVED (1u << 3 | 1u << 5 | 0xfu << 12)
 
 static bool is_register(u8 value)
 {
@@ -46,7 +40,7 @@ static u8 value_before(const struct code_node *n, u8 after)
 	if (!is_register(after))
 		return after;
 	if (n->kind == CODE_CALL)
-		return CALLEE_SAVED & 1u << after ? after : VALUE_NONE;
+		return arch_calls.preserved & 1u << after ? after : VALUE_NONE;
 	if (is_same(n->moved_to, after))
 		return (u8)n->moved_from;
 	if (is_same(n->cleared, after))
@@ -60,9 +54,9 @@ static u8 value_of(const struct code_node *n)
 
 	switch (n->kind) {
 	case CODE_RETURN:
-		return REG_RAX;
+		return arch_calls.result;
 	case CODE_FIRST_ARGUMENT:
-		return REG_RDI;
+		return arch_calls.argument[0];
 	case CODE_TABLE:
 	case CODE_UNKNOWN:
 		return VALUE_NONE;
@@ -152,11 +146,12 @@ static void find_depths(struct code_file *file, struct code_graph *g)
 
 /* ---- which return paths have a place where the result is known ---- */
 
-/* A function that is jumped to finds the return address at rsp, whatever led there. */
+/* A function that is jumped to finds the return address where its entry expects it, whatever led
+ * there. */
 static bool is_at_return_address(const struct code_node *to)
 {
 	return to->kind == CODE_FIRST_ARGUMENT ||
-	       (to->next && to->next->kind == CODE_FIRST_ARGUMENT); /* after endbr64 */
+	       (to->next && to->next->kind == CODE_FIRST_ARGUMENT); /* after a landing pad */
 }
 
 /* A cheap probe at `n` knows the result when control continues at `to`. */
@@ -168,7 +163,7 @@ static bool is_candidate(const struct code_node *n, const struct code_node *to,
 		return false;
 	if (n->depth_state != DEPTH_KNOWN && !is_at_return_address(to))
 		return false;
-	if (n->kind == CODE_BRANCH && n->condition == CODE_NO_CONDITION)
+	if (n->kind == CODE_BRANCH && n->condition == ARCH_CONDITION_NONE)
 		return false;
 	return is_register(to->value) && is_register(value_before(n, to->value));
 }
@@ -323,7 +318,7 @@ static u8 dwarf_of(const struct code_node *n, const struct code_node *to, bool p
 {
 	u8 value = picked ? value_before(n, to->value) : VALUE_NONE;
 
-	return is_register(value) ? probe_register_dwarf(value) : RETURN_REG_NONE;
+	return is_register(value) ? value : RETURN_REG_NONE;
 }
 
 static void unseen(struct return_sites *out, u64 vaddr, const char *why)
@@ -339,14 +334,13 @@ static int add_site(struct code_file *file, const struct code_node *n, struct re
 {
 	struct elf_file *f = code_file_elf(file);
 	struct return_site site = {.vaddr = n->vaddr, .condition = n->condition, .cost = n->cost};
-	struct probe_insn d;
 
 	if (!elf_file_vaddr_to_offset(f, n->vaddr, &site.file_offset)) {
 		unseen(out, n->vaddr, "code that is not in the file");
 		return 0;
 	}
 	if (n->kind == CODE_RETURN) {
-		site.taken = site.passed = probe_register_dwarf(REG_RAX);
+		site.taken = site.passed = arch_calls.result;
 	} else {
 		site.stack_bytes = n->depth_state == DEPTH_KNOWN ? (u32)n->depth : 0;
 		site.taken = dwarf_of(n, n->target, n->pick_target);
@@ -354,8 +348,8 @@ static int add_site(struct code_file *file, const struct code_node *n, struct re
 		if (n->kind != CODE_BRANCH)
 			site.taken = site.passed = n->pick_target ? site.taken : site.passed;
 	}
-	if (probe_insn_decode(elf_file_loaded(f, n->vaddr, n->length), 0, &d))
-		probe_insn_text(&d, n->vaddr, site.text, sizeof(site.text));
+	arch_insn_text(elf_file_loaded(f, n->vaddr, n->length), n->vaddr, site.text,
+		       sizeof(site.text));
 	out->stepped |= n->cost == PROBE_COST_STEPPED;
 	return vec_push(&out->sites, site);
 }

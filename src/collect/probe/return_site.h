@@ -6,11 +6,11 @@
  * instances that are below the stack pointer). An ordinary breakpoint near the return disturbs
  * neither.
  *
- * The obvious place is the `ret`, but the kernel single-steps it, which costs twenty times as much
- * as an emulated instruction. So each path to a return is searched backwards for the last emulated
- * instruction at which the result is already in a register and stays unchanged: a jcc that is
- * followed only by moves, a jump to the common end, or the last call if the result waits in rbx.
- * For the rest, the place is the `ret`.
+ * The obvious place is the return instruction, but the kernel single-steps it, which costs twenty
+ * times as much as an emulated instruction. So each path to a return is searched backwards for the
+ * last emulated instruction at which the result is already in a register and stays unchanged: a
+ * branch that is followed only by moves, a jump to the common end, or the last call if the result
+ * waits in a register that calls preserve. For the rest, the place is the return instruction.
  */
 #ifndef CPROF_COLLECT_RETURN_SITE_H
 #define CPROF_COLLECT_RETURN_SITE_H
@@ -23,12 +23,12 @@
 struct return_site {
 	u64 vaddr, file_offset;
 	/*
-	 * The result's register, by DWARF number, if the jcc jumps and if it does not; NONE if it
-	 * is not known yet.
+	 * The result's register, by DWARF number, if the branch jumps and if it does not; NONE if
+	 * it is not known yet.
 	 */
 	u8 taken, passed;
-	u8 condition; /* of the jcc, as in code_node; if taken == passed it does not matter */
-	u32 stack_bytes; /* how far rsp is below rsp at the entry, where the return address is */
+	u8 condition; /* of the branch, as in code_node; if taken == passed it does not matter */
+	u32 stack_bytes; /* how far the stack pointer is below that at the entry */
 	enum probe_cost cost;
 	char text[48]; /* the instruction, for -v */
 };
@@ -56,7 +56,7 @@ struct return_request {
 	u64 vaddr, size; /* of the function; size is 0 if unknown */
 	/* vaddr of the entry's probe, which is not used for another one; 0 if there is none */
 	u64 entry_site;
-	/* the result is stored through a pointer, so it is known at the `ret` only */
+	/* the result is stored through a pointer, so it is known at the return only */
 	bool in_memory;
 };
 

@@ -133,7 +133,7 @@ static int make_probes(struct holds_collector *c, const struct features *f, stru
 		.entry = bpf_program__fd(c->skel->progs.on_function),
 		.links = c->links,
 		.pins = c->pins,
-		.kernel = probe_kernel_flags(f->kernel_major, f->kernel_minor),
+		.kernel = arch_probe_kernel(f->kernel_major, f->kernel_minor),
 		.readers = c->opt.readers,
 		.modules = bpf_session_modules(c->session),
 		.log = c->opt.log,

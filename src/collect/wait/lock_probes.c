@@ -136,7 +136,7 @@ static int place_probe(struct reading *in, const struct found *f)
 {
 	bool waits = f->function->function == HOLD_WAIT;
 	const struct probe_request request = {
-		.args = waits ? PROBE_ARG_RDI | PROBE_ARG_RSI : PROBE_ARG_RDI,
+		.args = waits ? PROBE_ARG_0 | PROBE_ARG_1 : PROBE_ARG_0,
 		.moved_args = true,
 		.purpose = PROBE_ENTRY,
 		.kernel = in->d->p.kernel,
