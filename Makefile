@@ -39,11 +39,11 @@ endif
 # It sets what only this architecture needs: ARCH_LIBS, ARCH_PRELOAD_CFLAGS.
 -include src/arch/$(ARCH)/arch.mk
 
-PKGS := libbpf libelf libdw libprotobuf-c zlib liblzma
+PKGS := libbpf libelf libdw libprotobuf-c zlib libzstd liblzma
 CPPFLAGS += -Isrc -I$(O)/gen -D_GNU_SOURCE -DCPROF_VERSION='"$(VERSION)"'
 CFLAGS ?= -O2 -g
 override CFLAGS += -std=c17 -Wall -Wextra -Wno-unused-parameter -fno-strict-aliasing
-LDLIBS += $(shell pkg-config --libs $(PKGS) 2>/dev/null || echo -lbpf -lelf -ldw -lprotobuf-c -lz -llzma) $(ARCH_LIBS) -liberty -lpthread -lm
+LDLIBS += $(shell pkg-config --libs $(PKGS) 2>/dev/null || echo -lbpf -lelf -ldw -lprotobuf-c -lz -lzstd -llzma) $(ARCH_LIBS) -liberty -lpthread -lm
 ifeq ($(WERROR),1)
 override CFLAGS += -Werror
 endif

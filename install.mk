@@ -3,7 +3,7 @@
 
 # These are Debian's names; the README has those of other distributions.
 DEPS_BUILD := gcc libc6-dev make pkg-config clang bpftool libbpf-dev libelf-dev libdw-dev \
-	libprotobuf-c-dev protobuf-c-compiler zlib1g-dev liblzma-dev libiberty-dev uthash-dev \
+	libprotobuf-c-dev protobuf-c-compiler zlib1g-dev libzstd-dev liblzma-dev libiberty-dev uthash-dev \
 	libzydis-dev libzycore-dev
 DEPS_DEMO := g++
 # redis-tools contains the server's code as well, without the package that would start a daemon.

@@ -8,6 +8,7 @@
 #include <protobuf-c/protobuf-c.h>
 #include <stdio.h>
 #include <zlib.h>
+#include <zstd.h>
 
 #include "collect/events.h"
 #include "collect/features.h"
@@ -42,9 +43,9 @@ static int run(const struct verb_spec *self, int argc, char **argv)
 	char events[256];
 
 	printf("cprof " CPROF_VERSION "\n");
-	printf("libraries libbpf %s, elfutils %d.%d, protobuf-c %s, zlib %s, liblzma %s\n",
+	printf("libraries libbpf %s, elfutils %d.%d, protobuf-c %s, zlib %s, zstd %s, liblzma %s\n",
 	       libbpf_version_string(), _ELFUTILS_VERSION / 1000, _ELFUTILS_VERSION % 1000,
-	       protobuf_c_version(), zlibVersion(), lzma_version_string());
+	       protobuf_c_version(), zlibVersion(), ZSTD_versionString(), lzma_version_string());
 	features_probe(&f);
 	print_features(&f);
 	event_names(events, sizeof(events), true);

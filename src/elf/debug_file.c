@@ -182,21 +182,38 @@ int debug_file_find(struct elf_file *f, const char *path, const struct target_ro
 	return -ENOENT;
 }
 
+/* Returns the borrowed name in .gnu_debugaltlink, or NULL; a build ID follows it at the cursor. */
+static const char *alt_link(struct elf_file *f, struct cursor *c)
+{
+	struct elf_section s;
+	const char *name;
+
+	if (elf_file_section(f, ".gnu_debugaltlink", &s))
+		return NULL;
+	*c = cursor_over(s.data);
+	name = cursor_string(c);
+	return name && *name ? name : NULL;
+}
+
+void debug_file_alt_name(struct elf_file *f, char *out, size_t size)
+{
+	struct cursor c;
+	const char *name = alt_link(f, &c);
+
+	snprintf(out, size, "%s", name ? name : "");
+}
+
 int debug_file_alt(struct elf_file *f, const char *path, const struct target_root *root,
 		   struct elf_file **out)
 {
 	struct wanted w = {.of = f, .root = root};
 	const char *name, *tail;
-	struct elf_section s;
 	struct cursor c;
 	int dir;
 
 	*out = NULL;
-	if (elf_file_section(f, ".gnu_debugaltlink", &s))
-		return -ENOENT;
-	c = cursor_over(s.data);
-	name = cursor_string(&c);
-	if (!name || !*name || cursor_left(&c) < 2 || cursor_left(&c) > BUILD_ID_MAX)
+	name = alt_link(f, &c);
+	if (!name || cursor_left(&c) < 2 || cursor_left(&c) > BUILD_ID_MAX)
 		return -ENOENT;
 	w.id.len = (u8)cursor_left(&c);
 	memcpy(w.id.data, c.pos, w.id.len);

@@ -35,4 +35,7 @@ int debug_file_mini(struct elf_file *f, struct elf_file **out) MUST_CHECK;
 int debug_file_alt(struct elf_file *f, const char *path, const struct target_root *root,
 		   struct elf_file **out) MUST_CHECK;
 
+/* Writes the path in .gnu_debugaltlink, or "" if there is none. */
+void debug_file_alt_name(struct elf_file *f, char *out, size_t size);
+
 #endif

@@ -7,29 +7,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 #include "elf/elf_file_private.h"
+#include "elf/unpack.h"
 
-/* No section that we read is larger. */
-#define SECTION_MAX (1ull << 30)
 /*
  * A sparse file costs its owner nothing, but costs us the memory that it claims. Compressing file
  * systems also store less than the size, but never by this factor.
  */
 #define SPARSE_RATIO_MAX 64
 #define SPARSE_ALWAYS (16u << 20)
-/*
- * zlib can reach 1032:1, on zeros. Debug sections reach some 20:1. With a higher limit, a megabyte
- * of file could cost a gigabyte of memory.
- */
-#define INFLATE_RATIO_MAX 100ull
-#define INFLATE_ALWAYS (1ull << 20)
-
 static bool size_is_plausible(const struct elf_file *f, u64 size)
 {
 	return size <= SPARSE_ALWAYS ||
-	       (size <= SECTION_MAX && size / SPARSE_RATIO_MAX <= f->stored);
+	       (size <= UNPACK_MAX && size / SPARSE_RATIO_MAX <= f->stored);
 }
 
 /* libelf keeps a section in memory, and many sections may claim the same bytes of the file. */
@@ -126,56 +117,9 @@ static Elf_Scn *section_lookup(struct elf_file *f, const char *name, GElf_Shdr *
 	return NULL;
 }
 
-static int inflate_bytes(struct elf_file *f, struct bytes packed, u64 claimed, struct inflated *out)
-{
-	uLongf len = claimed;
-
-	if (claimed > SECTION_MAX ||
-	    (claimed > INFLATE_ALWAYS && claimed / INFLATE_RATIO_MAX > packed.len))
-		return -EBADMSG;
-	if (!budget_look(f->budget, BUDGET_SECTIONS, claimed + 1) ||
-	    !budget_reserve(f->budget, BUDGET_SECTIONS, claimed))
-		return -E2BIG;
-	out->data = malloc(claimed ? claimed : 1);
-	if (!out->data)
-		return -ENOMEM;
-	if (uncompress(out->data, &len, packed.data, packed.len) != Z_OK || len != claimed) {
-		free(out->data);
-		return -EBADMSG;
-	}
-	out->len = claimed;
-	return 0;
-}
-
-/* Splits a compressed section into its claimed size and the zlib stream. */
-static int compression_header(struct bytes raw, bool gnu, u64 *claimed, struct bytes *packed)
-{
-	struct cursor c = cursor_over(raw);
-
-	if (gnu) { /* .zdebug_*: "ZLIB", then the size in big-endian */
-		const u8 *magic = cursor_take(&c, 4);
-
-		*claimed = __builtin_bswap64(cursor_u64(&c));
-		if (c.bad || memcmp(magic, "ZLIB", 4) != 0)
-			return -EBADMSG;
-	} else { /* Elf64_Chdr */
-		u32 type = cursor_u32(&c);
-
-		cursor_u32(&c);
-		*claimed = cursor_u64(&c);
-		cursor_u64(&c);
-		if (c.bad || type != ELFCOMPRESS_ZLIB)
-			return -EBADMSG;
-	}
-	*packed = (struct bytes){c.pos, cursor_left(&c)};
-	return 0;
-}
-
 static int section_inflate(struct elf_file *f, size_t index, bool gnu, struct bytes *data)
 {
 	struct inflated fresh = {.index = index};
-	struct bytes packed;
-	u64 claimed;
 	int err;
 
 	vec_for_each(&f->inflated, it) {
@@ -184,9 +128,7 @@ static int section_inflate(struct elf_file *f, size_t index, bool gnu, struct by
 			return 0;
 		}
 	}
-	err = compression_header(*data, gnu, &claimed, &packed);
-	if (!err)
-		err = inflate_bytes(f, packed, claimed, &fresh);
+	err = unpack_section(f->budget, *data, gnu, &fresh.data, &fresh.len);
 	if (err)
 		return err;
 	if (vec_push(&f->inflated, fresh)) {

@@ -4,9 +4,12 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "elf/elf_image.h"
 #include "elf/symbols.h"
+#include "elf/unpack.h"
 
 /*
  * zlib reaches some 20:1 on debug sections. With a higher limit, a megabyte of file could cost
@@ -17,7 +20,7 @@
 /* Describes the contents of a file, from its section headers alone. */
 struct contents {
 	struct elf_file *f;
-	bool info, alt_link, bomb;
+	bool info, alt_link, bomb, zstd;
 	u64 bytes; /* size of all debug sections, unpacked */
 };
 
@@ -44,15 +47,18 @@ static u64 gnu_size(struct elf_file *f, const GElf_Shdr *shdr)
 }
 
 /* Returns how many bytes a section will occupy. */
-static u64 unpacked_size(struct elf_file *f, Elf_Scn *scn, const GElf_Shdr *shdr, const char *name)
+static u64 unpacked_size(struct contents *c, Elf_Scn *scn, const GElf_Shdr *shdr, const char *name)
 {
 	GElf_Chdr chdr;
 
 	if (name[1] == 'z')
-		return gnu_size(f, shdr);
+		return gnu_size(c->f, shdr);
 	if (!(shdr->sh_flags & SHF_COMPRESSED))
 		return shdr->sh_size;
-	return gelf_getchdr(scn, &chdr) ? chdr.ch_size : UINT64_MAX;
+	if (!gelf_getchdr(scn, &chdr))
+		return UINT64_MAX;
+	c->zstd |= chdr.ch_type == UNPACK_ZSTD;
+	return chdr.ch_size;
 }
 
 static int add_section(void *arg, const char *name, Elf_Scn *scn, const GElf_Shdr *shdr)
@@ -67,25 +73,70 @@ static int add_section(void *arg, const char *name, Elf_Scn *scn, const GElf_Shd
 	c->bomb |= shdr->sh_size > elf_file_size(c->f);
 	if (c->bomb)
 		return 0;
-	size = unpacked_size(c->f, scn, shdr, name);
+	size = unpacked_size(c, scn, shdr, name);
 	c->bomb |= size / INFLATE_RATIO_MAX > shdr->sh_size ||
 		   __builtin_add_overflow(c->bytes, size, &c->bytes);
 	return 0;
 }
 
-/* Otherwise libdw itself would open the path in the link, as root and whatever is there. */
-static int check_contents(struct elf_file *f, bool has_alt)
+/* If `alt` is missing, libdw itself would open the path in the link, as root and whatever is
+ * there. */
+static int check_contents(struct elf_file *f, bool has_alt, bool *zstd)
 {
 	struct budget *budget = elf_file_budget(f);
 	struct contents c = {.f = f};
 
-	if (elf_file_fetch_debug(f) || elf_file_visit_sections(f, add_section, &c) || !c.info ||
-	    c.bomb || (c.alt_link && !has_alt))
+	if (elf_file_fetch_debug(f) || elf_file_visit_sections(f, add_section, &c) || !c.info)
 		return -ENOENT;
+	if (c.bomb || (c.alt_link && !has_alt))
+		return c.bomb ? -EBADMSG : -ENOLINK;
 	if (!budget_reserve(budget, BUDGET_INFO, c.bytes) ||
 	    !budget_look(budget, BUDGET_INFO, c.bytes / 4 + 1))
 		return -E2BIG;
+	*zstd = c.zstd;
 	return 0;
+}
+
+/* ---- sections that libelf cannot unpack ------------------------------------------------------ */
+
+struct unpacking {
+	struct elf_file *f;
+	struct elf_image image;
+};
+
+static int unpack_debug(void *arg, const char *name, Elf_Scn *scn, const GElf_Shdr *shdr)
+{
+	struct unpacking *u = arg;
+	struct elf_section s;
+	char plain[64];
+	int err;
+
+	(void)scn;
+	(void)shdr;
+	if (!is_debug(name) && strcmp(name, ".gnu_debugaltlink") != 0)
+		return 0;
+	if (snprintf(plain, sizeof(plain), ".%s", name + 1 + (name[1] == 'z')) >=
+	    (int)sizeof(plain))
+		return 0;
+	err = elf_file_section(u->f, plain, &s);
+	if (!err && !budget_reserve(elf_file_budget(u->f), BUDGET_INFO, 2 * s.data.len))
+		return -E2BIG;
+	return err ? err : elf_image_add(&u->image, plain, s.data);
+}
+
+/*
+ * Older versions of libelf do not know zstd. They are given a copy of the debug sections that is
+ * not compressed.
+ */
+static int unpack_file(struct elf_file *f, struct elf_file **out)
+{
+	struct unpacking u = {.f = f};
+	int err = elf_file_visit_sections(f, unpack_debug, &u);
+
+	if (!err)
+		err = elf_image_finish(&u.image, f, out);
+	elf_image_release(&u.image);
+	return err;
 }
 
 /* ---- the sections that libdw does not expose ------------------------------------------------- */
@@ -120,22 +171,26 @@ static void take_sections(struct elf_file *f, struct line_sections *s)
 		*s = (struct line_sections){0};
 }
 
-int dwarf_file_init(struct dwarf_file *d, struct elf_file *f, struct elf_file *alt)
+/* Gives the file that libdw is to read for `f`, which is `f` itself unless it must be unpacked. */
+static int prepare(struct elf_file *f, bool has_alt, struct elf_file **unpacked,
+		   struct elf_file **out)
 {
-	int err = check_contents(f, alt != NULL);
+	bool zstd;
+	int err = check_contents(f, has_alt, &zstd);
 
-	if (!err && alt)
-		err = check_contents(alt, true);
-	if (err)
-		return err;
-	*d = (struct dwarf_file){.budget = elf_file_budget(f)};
+	if (!err && zstd)
+		err = unpack_file(f, unpacked);
+	*out = *unpacked ? *unpacked : f;
+	return err;
+}
+
+static int begin(struct dwarf_file *d, struct elf_file *f, struct elf_file *alt)
+{
 	d->dwarf = dwarf_begin_elf(elf_file_handle(f), DWARF_C_READ, NULL);
 	if (alt)
 		d->alt = dwarf_begin_elf(elf_file_handle(alt), DWARF_C_READ, NULL);
-	if (!d->dwarf || (alt && !d->alt)) {
-		dwarf_file_release(d);
-		return -ENOENT;
-	}
+	if (!d->dwarf || (alt && !d->alt))
+		return -EBADMSG;
 	take_sections(f, &d->lines);
 	if (d->alt) {
 		dwarf_setalt(d->dwarf, d->alt);
@@ -145,8 +200,27 @@ int dwarf_file_init(struct dwarf_file *d, struct elf_file *f, struct elf_file *a
 	return 0;
 }
 
+int dwarf_file_init(struct dwarf_file *d, struct elf_file *f, struct elf_file *alt)
+{
+	int err;
+
+	*d = (struct dwarf_file){.budget = elf_file_budget(f)};
+	err = prepare(f, alt != NULL, &d->unpacked, &f);
+	if (!err && alt) {
+		err = prepare(alt, true, &d->unpacked_alt, &alt);
+		err = err == -ENOENT ? -ENOLINK : err;
+	}
+	if (!err)
+		err = begin(d, f, alt);
+	if (err)
+		dwarf_file_release(d);
+	return err;
+}
+
 void dwarf_file_release(struct dwarf_file *d)
 {
 	dwarf_end(d->dwarf);
 	dwarf_end(d->alt);
+	elf_file_free(d->unpacked);
+	elf_file_free(d->unpacked_alt);
 }

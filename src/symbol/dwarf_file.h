@@ -16,12 +16,15 @@ struct dwarf_file {
 	Dwarf *dwarf;
 	Dwarf *alt; /* dwz's supplementary file, or NULL */
 	struct line_sections lines, alt_lines;
+	struct elf_file *unpacked,
+		*unpacked_alt; /* what libdw reads instead of the files, or NULL */
 };
 
 /*
- * `f` and `alt` (or NULL) must outlive it. Returns -ENOENT if there is no DWARF in `f`, or if it
- * refers to a supplementary file and `alt` is NULL; -E2BIG if its sections are larger than the
- * budget allows, or than their file makes plausible.
+ * `f` and `alt` (or NULL) must outlive it. Returns -ENOENT if there is no DWARF in `f`; -ENOLINK if
+ * it refers to a supplementary file and `alt` is NULL; -EBADMSG if its sections are damaged, or
+ * larger than their file makes plausible; -E2BIG if they are larger than the budget allows; or
+ * -ENOMEM.
  */
 int dwarf_file_init(struct dwarf_file *d, struct elf_file *f, struct elf_file *alt) MUST_CHECK;
 void dwarf_file_release(struct dwarf_file *d);

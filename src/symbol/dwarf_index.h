@@ -31,9 +31,8 @@ struct dwarf_frame {
 struct dwarf_index;
 
 /*
- * `f` and `alt` (dwz's supplementary file, or NULL) must outlive the index. Returns -ENOENT if
- * there is no DWARF in `f`, or if it refers to a supplementary file and `alt` is NULL; -E2BIG if
- * its sections are too large for the budget.
+ * `f` and `alt` (dwz's supplementary file, or NULL) must outlive the index. Errors are those of
+ * dwarf_file_init().
  */
 int dwarf_index_new(struct elf_file *f, struct elf_file *alt, struct dwarf_index **out) MUST_CHECK;
 void dwarf_index_free(struct dwarf_index *index); /* NULL is allowed */

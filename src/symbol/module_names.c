@@ -4,6 +4,7 @@
 #include "symbol/module_names.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -172,7 +173,21 @@ static int on_dwarf(void *arg, size_t which, const struct dwarf_frame *frames, u
 			mended, n);
 }
 
-static int open_dwarf(struct sources *s, struct dwarf_index **out)
+/* Says why debug information that is there was not read. */
+static void explain(struct elf_file *f, int err, struct module_names_info *info)
+{
+	char alt[256] = "";
+
+	if (err == -ENOLINK) {
+		debug_file_alt_name(f, alt, sizeof(alt));
+		snprintf(info->unread, sizeof(info->unread),
+			 "its supplementary file %.200s is missing or another one", alt);
+	} else if (err == -EBADMSG) {
+		snprintf(info->unread, sizeof(info->unread), "its sections are damaged");
+	}
+}
+
+static int open_dwarf(struct sources *s, struct module_names_info *info, struct dwarf_index **out)
 {
 	struct module *m = s->module;
 	struct elf_file *f = m->elf;
@@ -183,8 +198,11 @@ static int open_dwarf(struct sources *s, struct dwarf_index **out)
 		if (debug_file_alt(f, m->path, &m->root, &s->alt))
 			s->alt = NULL;
 		err = dwarf_index_new(f, s->alt, out);
-		if (err != -ENOENT)
+		if (err != -ENOENT && err != -ENOLINK && err != -EBADMSG) {
+			info->unread[0] = '\0';
 			return err;
+		}
+		explain(f, err, info);
 		elf_file_free(s->alt);
 		s->alt = NULL;
 		f = round ? NULL : debug_of(s);
@@ -195,7 +213,7 @@ static int open_dwarf(struct sources *s, struct dwarf_index **out)
 static int ask_dwarf(struct request *r, struct module_names_info *info)
 {
 	struct dwarf_index *index;
-	int err = open_dwarf(r->sources, &index);
+	int err = open_dwarf(r->sources, info, &index);
 
 	info->has_dwarf = err != -ENOENT;
 	if (!err) {

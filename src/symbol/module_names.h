@@ -22,8 +22,12 @@ enum name_source {
 typedef int (*module_name_fn)(void *arg, size_t which, enum name_source source,
 			      const struct dwarf_frame *frames, u32 n);
 
+#define MODULE_NAMES_UNREAD 400
+
 struct module_names_info {
 	bool has_dwarf; /* whether there is debug information for this module */
+	/* why some of it was not read, such as "its sections are damaged"; or "" */
+	char unread[MODULE_NAMES_UNREAD];
 };
 
 /* `m->elf` must not be NULL, and `vaddrs` are sorted. Returns 0, the result of the callback, or

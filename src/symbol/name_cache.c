@@ -4,6 +4,9 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
+#include <stdio.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -173,17 +176,29 @@ static bool answer(struct name_cache *c, u64 file, u64 vaddr, module_name_fn fou
 	return e != NULL;
 }
 
-/* A file without debug information has an entry as well. */
+/*
+ * A file without debug information has an entry as well. If some of the debug information could not
+ * be read, the entry has a frame with the reason as its name.
+ */
 static void put_info(struct name_cache *c, u64 file, const struct module_names_info *info)
 {
-	if (!info->has_dwarf)
+	const struct dwarf_frame reason = {.name = info->unread};
+
+	if (info->unread[0])
+		put(c, file, FILE_ENTRY, NAME_FROM_NOTHING, &reason, 1);
+	else if (!info->has_dwarf)
 		put(c, file, FILE_ENTRY, NAME_FROM_NOTHING, NULL, 0);
 }
 
 static void get_info(struct name_cache *c, u64 file, struct module_names_info *info)
 {
+	const struct name_entry *e;
+
 	pthread_mutex_lock(&c->lock);
-	info->has_dwarf = !find(c, file, FILE_ENTRY);
+	e = find(c, file, FILE_ENTRY);
+	info->has_dwarf = !e || e->n;
+	if (e && e->n)
+		snprintf(info->unread, sizeof(info->unread), "%s", e->frames[0].name);
 	pthread_mutex_unlock(&c->lock);
 }
 

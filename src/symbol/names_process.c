@@ -94,6 +94,7 @@ static int serve_request(struct names_process *np, const struct names_request *q
 	finish.err = (q->symbols_only ? module_names_from_symbols : module_names_resolve)(
 		q->module, vaddrs, q->n, write_answer, w, &info);
 	finish.has_dwarf = info.has_dwarf;
+	memcpy(finish.unread, info.unread, sizeof(finish.unread));
 	finish.budget = *budget;
 	finish.grown_kb = memory_kb() - np->start_kb;
 	if (q->module->root.readers)
@@ -205,6 +206,8 @@ static int take_finish(const struct errand *e, struct names_finish *f)
 	if (e->module->root.readers)
 		readers_learn(e->module->root.readers, &f->unanswered);
 	e->info->has_dwarf |= f->has_dwarf;
+	f->unread[sizeof(f->unread) - 1] = '\0';
+	memcpy(e->info->unread, f->unread, sizeof(f->unread));
 	e->np->grown = f->grown_kb > GROWN_MAX_KB;
 	return f->err > 0 ? -EBADMSG : f->err;
 }

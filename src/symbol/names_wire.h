@@ -26,6 +26,7 @@ struct names_request {
 struct names_finish {
 	int err;
 	u32 has_dwarf;
+	char unread[MODULE_NAMES_UNREAD]; /* struct module_names_info */
 	u64 grown_kb; /* the most by which the process has ever been larger than at its start */
 	struct budget budget; /* of the module's file */
 	struct readers_unanswered unanswered;

@@ -50,6 +50,7 @@ struct namer {
 	u64 *weight; /* samples for each leaf location */
 	bool *real; /* locations that have their own name, and not just that of their module */
 	u64 total_weight, worst_weight; /* for the note about missing debug information */
+	u64 unread_weight; /* for the note about debug information that cannot be read */
 	u64 end_ns; /* in CLOCK_MONOTONIC */
 	struct budget own_budget; /* for a module without an ELF file */
 };
@@ -311,22 +312,41 @@ static int name_jit(struct module_batch *b)
 	return err;
 }
 
+static unsigned percent_of(const struct namer *nm, u64 weight)
+{
+	return nm->total_weight ? (unsigned)(100.0 * (double)weight / (double)nm->total_weight) : 0;
+}
+
+/* Keeps the module with the most samples of those whose debug information could not be read. */
+static void note_unread_debug(struct module_batch *b, const char *reason)
+{
+	struct namer *nm = b->namer;
+	u64 weight = 0;
+
+	for (size_t i = 0; i < b->nplaces; i++)
+		weight += nm->weight[b->places[i].location];
+	if (weight <= nm->unread_weight || percent_of(nm, weight) < NOTE_PERCENT)
+		return;
+	nm->unread_weight = weight;
+	snprintf(nm->stats->unread_debug, sizeof(nm->stats->unread_debug),
+		 "debug information of %.120s (%u%% of samples) cannot be read: %s",
+		 path_name(b->module->path), percent_of(nm, weight), reason);
+}
+
 /* Keeps the module whose missing debug information hides the most samples. */
 static void note_missing_debug(struct module_batch *b)
 {
 	struct namer *nm = b->namer;
-	u64 percent;
+	unsigned percent = percent_of(nm, b->without_dwarf);
 
-	if (b->module->kind != MODULE_KIND_FILE || b->without_dwarf <= nm->worst_weight)
-		return;
-	percent = nm->total_weight ? (u64)(100.0 * b->without_dwarf / nm->total_weight) : 0;
-	if (percent < NOTE_PERCENT)
+	if (b->module->kind != MODULE_KIND_FILE || b->without_dwarf <= nm->worst_weight ||
+	    percent < NOTE_PERCENT)
 		return;
 	nm->worst_weight = b->without_dwarf;
 	snprintf(nm->stats->note, sizeof(nm->stats->note),
 		 "no debug information for %.120s (%u%% of samples): no source lines or inlined "
 		 "functions there",
-		 path_name(b->module->path), (unsigned)percent);
+		 path_name(b->module->path), percent);
 }
 
 /* Returns how much time this module may take. */
@@ -386,7 +406,9 @@ static int name_file(struct module_batch *b)
 		return 0;
 	}
 	left_out_note(lost, file, b->budget);
-	if (!err && !info.has_dwarf)
+	if (!err && info.unread[0])
+		note_unread_debug(b, info.unread);
+	else if (!err && !info.has_dwarf)
 		note_missing_debug(b);
 	return err;
 }

@@ -37,6 +37,8 @@ struct symbolize_stats {
 	struct helper_cost cost; /* in addition to that of this process */
 	/* one thing that the user could fix ("debug symbols: install libc6-dbg"), or "" */
 	char note[256];
+	/* why debug information that is there could not be read, with its file; or "" */
+	char unread_debug[640];
 };
 
 /*

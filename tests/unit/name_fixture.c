@@ -34,12 +34,15 @@ void name_addresses(struct named *out, const char *name, const u64 *vaddrs, size
 	out->module.path = strdup(name[0] == '/' ? name : fixture_path(name));
 	out->module.elf = open_elf(out->module.path);
 	CHECK_INT(profile_new(&out->profile), 0);
+	CHECK_INT(profile_add_sample_type(out->profile, "samples", "count"), 0);
 	CHECK_INT(profile_add_mapping(out->profile, &mapping), 0);
 	for (size_t i = 0; i < n; i++) {
 		u64 offset;
 
 		CHECK(elf_file_vaddr_to_offset(out->module.elf, vaddrs[i], &offset));
 		CHECK_INT(profile_location(out->profile, 0, offset), i);
+		CHECK_INT(profile_add_sample(out->profile, &(u32){(u32)i}, 1, &(s64){1}, NULL, 0),
+			  0);
 	}
 	CHECK_INT(symbolize_profile(out->profile, &opt, &out->stats), 0);
 }

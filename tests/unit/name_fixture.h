@@ -8,7 +8,7 @@
 
 struct named {
 	struct module module;
-	struct profile *profile; /* location i is address i */
+	struct profile *profile; /* location i is address i, and has one sample */
 	struct symbolize_stats stats;
 };
 
