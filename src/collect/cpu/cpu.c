@@ -5,13 +5,12 @@
 #include <stdlib.h>
 
 #include "base/bpf_shared.h"
-#include "collect/session/bpf_session.h"
+#include "collect/session/bpf_begin.h"
 #include "collect/event_options.h"
 #include "collect/kind.h"
 #include "collect/perf/perf_sampler.h"
 #include "collect/perf_event.h"
 #include "cpu.skel.h"
-#include "target/needed.h"
 
 struct cpu_collector {
 	struct collector base;
@@ -50,17 +49,17 @@ static int load(struct cpu_collector *c, struct error *err)
 static int follow_processes(struct cpu_collector *c, struct error *err)
 {
 	struct cpu_bpf *skel = c->skel;
-	const char *what = "follow forks and exits";
-	int code = bpf_session_attach(skel->progs.on_fork, &skel->links.on_fork, what, err);
+	const struct bpf_attachment all[] = {
+		{skel->progs.on_fork, &skel->links.on_fork},
+		{skel->progs.on_exit, &skel->links.on_exit},
+	};
 
-	return code ? code
-		    : bpf_session_attach(skel->progs.on_exit, &skel->links.on_exit, what, err);
+	return bpf_begin_attach(all, ARRAY_LEN(all), "follow forks and exits", err);
 }
 
 static int cpu_prepare(struct collector *base, struct error *err)
 {
 	struct cpu_collector *c = of(base);
-	struct needed_files needed = {0};
 	int code;
 
 	code = perf_ticker_new(c->event, c->opt.frequency, &c->ticker, err);
@@ -71,11 +70,7 @@ static int cpu_prepare(struct collector *base, struct error *err)
 		code = follow_processes(c, err);
 	if (code)
 		return code;
-	if (c->opt.command)
-		needed_files_of(c->opt.command, c->opt.readers, &needed);
-	code = bpf_session_discover(c->session, c->skel->progs.list_mappings, needed.paths, err);
-	needed_files_release(&needed);
-	return code;
+	return bpf_begin_discover(c->session, c->skel->progs.list_mappings, &c->opt, err);
 }
 
 static int cpu_start(struct collector *base, struct error *err)

@@ -8,7 +8,7 @@
 
 #include "base/bpf_shared.h"
 #include "base/clock.h"
-#include "collect/session/bpf_session.h"
+#include "collect/session/bpf_begin.h"
 #include "collect/events.h"
 #include "collect/perf_event.h"
 #include "collect/wait/deadlock.h"
@@ -19,7 +19,6 @@
 #include "collect/wait/wait_samples.h"
 #include "collect/wait/wait_ring.h"
 #include "collect/wait/thread_snapshot.h"
-#include "target/needed.h"
 #include "target/pid_space.h"
 #include "wait.skel.h"
 
@@ -202,32 +201,35 @@ static int attach(struct bpf_program *prog, struct bpf_link **link, struct error
 	return bpf_session_attach(prog, link, "follow the scheduler", err);
 }
 
+static int follow(struct wait_collector *c, struct error *err)
+{
+	struct wait_bpf *skel = c->skel;
+	const struct bpf_attachment all[] = {
+		{skel->progs.on_fork, &skel->links.on_fork},
+		{skel->progs.on_exit, &skel->links.on_exit},
+		{skel->progs.on_exec_wait, &skel->links.on_exec_wait},
+	};
+
+	return bpf_begin_attach(all, ARRAY_LEN(all), "follow the scheduler", err);
+}
+
 static int wait_prepare(struct collector *base, struct error *err)
 {
 	struct wait_collector *c = of(base);
-	struct needed_files needed = {0};
 	int code;
 
 	code = new_ticker(c, err);
 	if (!code)
 		code = load(c, err);
 	if (!code)
-		code = attach(c->skel->progs.on_fork, &c->skel->links.on_fork, err);
-	if (!code)
-		code = attach(c->skel->progs.on_exit, &c->skel->links.on_exit, err);
-	if (!code)
-		code = attach(c->skel->progs.on_exec_wait, &c->skel->links.on_exec_wait, err);
+		code = follow(c, err);
 	if (code)
 		return code;
 	if (c->view->locks)
 		code = lock_names_new(bpf_session_modules(c->session), &c->names);
 	if (code)
 		return error_set(err, code, "cannot record: %s", error_reason(code));
-	if (c->opt.command)
-		needed_files_of(c->opt.command, c->opt.readers, &needed);
-	code = bpf_session_discover(c->session, c->skel->progs.list_mappings, needed.paths, err);
-	needed_files_release(&needed);
-	return code;
+	return bpf_begin_discover(c->session, c->skel->progs.list_mappings, &c->opt, err);
 }
 
 /* ---- while recording ---- */
