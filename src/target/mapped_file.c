@@ -16,6 +16,12 @@
 #include "base/regular_file.h"
 #include "target/process.h"
 
+void mapped_file_path(pid_t tgid, const struct map_entry *e, char path[MAPPED_FILE_PATH_SIZE])
+{
+	snprintf(path, MAPPED_FILE_PATH_SIZE, "/proc/%d/map_files/%llx-%llx", (int)tgid,
+		 (unsigned long long)e->start, (unsigned long long)e->end);
+}
+
 static int open_path(const char *path)
 {
 	int fd = open(path, O_PATH | O_CLOEXEC);
@@ -51,10 +57,9 @@ static bool is_mapped_file(int path_fd, const struct map_entry *e)
 
 static int open_map_file(pid_t tgid, const struct map_entry *e)
 {
-	char path[80];
+	char path[MAPPED_FILE_PATH_SIZE];
 
-	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", (int)tgid,
-		 (unsigned long long)e->start, (unsigned long long)e->end);
+	mapped_file_path(tgid, e, path);
 	return open_path(path);
 }
 

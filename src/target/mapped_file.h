@@ -6,6 +6,10 @@
 #include "base/target_root.h"
 #include "target/maps.h"
 
+/* Writes the path where the kernel finds what is mapped there, whatever has become of its name. */
+#define MAPPED_FILE_PATH_SIZE 80
+void mapped_file_path(pid_t tgid, const struct map_entry *e, char path[MAPPED_FILE_PATH_SIZE]);
+
 /*
  * Uses /proc/PID/map_files, which works for deleted and replaced files and across mount namespaces
  * but needs CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE. Otherwise it opens the path inside `root` if

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -113,12 +112,11 @@ static int look_at_mapping(struct search *s, const struct map_entry *e, place_ve
 static void sweep_mapping(struct search *s, const struct map_entry *e)
 {
 	place_vec places = {0};
-	char path[80];
+	char path[MAPPED_FILE_PATH_SIZE];
 
 	/* What cannot be compared is left as it is, which does no harm. */
 	(void)look_at_mapping(s, e, &places);
-	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", (int)s->tgid,
-		 (unsigned long long)e->start, (unsigned long long)e->end);
+	mapped_file_path(s->tgid, e, path);
 	if (places.len)
 		uprobe_pins_sweep(s->pins, path, places.data, (u32)places.len);
 	vec_release(&places);

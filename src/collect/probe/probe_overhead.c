@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "collect/probe/probe_cost.h"
+#include "base/clock.h"
 #include "collect/probe/probe_site.h"
 #include "target/process.h"
 
@@ -163,6 +164,10 @@ int overhead_watch_trial(struct overhead_watch *w, struct error *err)
 	struct probe_overhead overhead;
 	double percent;
 
+	if (w->began_ns)
+		*w->began_ns = monotonic_ns();
+	if (w->opt->begins)
+		w->opt->begins();
 	w->before = calls_now(w);
 	w->before.queued_ns = queued_time(w->opt->target);
 	/* A signal ends it, because the user wants the recording to end. */

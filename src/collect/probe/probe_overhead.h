@@ -38,6 +38,7 @@ struct overhead_watch {
 	/* Fills in everything except the times; costs are those of probe_cost_ns(). */
 	void (*count)(void *arg, struct probed_calls *now);
 	void *arg;
+	u64 *began_ns; /* of the collector, set by the trial; may be NULL */
 	struct probe_costs costs; /* of a probe on this machine */
 	struct probed_calls before;
 };
@@ -51,8 +52,9 @@ u32 probe_cost_here(const struct probe_costs *costs, u32 ns);
  */
 void overhead_watch_begin(struct overhead_watch *w, int prog_fd, u64 cookie, bool links);
 /*
- * Call it once they are attached. It waits for some calls, which are part of the recording, and
- * reports the overhead. Returns -EBUSY if that is above the limit.
+ * Call it once they are attached. The recording begins with it: it waits for some calls, and
+ * reports the overhead before the target pays for more of it. Returns -EBUSY if that is above the
+ * limit.
  */
 int overhead_watch_trial(struct overhead_watch *w, struct error *err) MUST_CHECK;
 /* Returns the overhead since the trial began. */

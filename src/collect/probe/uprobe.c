@@ -25,6 +25,23 @@ const char *uprobe_way_name(enum uprobe_way way)
 	return names[way];
 }
 
+int uprobe_way_choose(const struct features *f, const char *most, const struct log *log,
+		      enum uprobe_way *out, struct error *err)
+{
+	*out = f->uprobe_session ? UPROBE_WAY_SESSION
+	       : f->uprobe_multi ? UPROBE_WAY_MULTI
+				 : UPROBE_WAY_PERF;
+	if (most && !strcmp(most, "perf"))
+		*out = UPROBE_WAY_PERF;
+	else if (most && !strcmp(most, "multi") && *out > UPROBE_WAY_MULTI)
+		*out = UPROBE_WAY_MULTI;
+	else if (most && strcmp(most, "multi") != 0)
+		return error_set(err, -EINVAL, "CPROF_UPROBES is \"%.40s\": neither perf nor multi",
+				 most);
+	log_info(log, "probes by %s", uprobe_way_name(*out));
+	return 0;
+}
+
 static int keep(uprobe_fds *fds, int fd)
 {
 	if (!vec_push(fds, fd))

@@ -11,8 +11,10 @@
 
 #include <sys/types.h>
 
-#include "base/types.h"
+#include "base/error.h"
+#include "base/log.h"
 #include "base/vec.h"
+#include "collect/features.h"
 #include "collect/uprobe_link.h"
 
 enum uprobe_type {
@@ -29,6 +31,9 @@ enum uprobe_way {
 };
 
 const char *uprobe_way_name(enum uprobe_way way); /* "perf events" */
+/* Chooses the best way that this kernel has and that the user allows (collect_options.uprobes). */
+int uprobe_way_choose(const struct features *f, const char *most, const struct log *log,
+		      enum uprobe_way *out, struct error *err) MUST_CHECK;
 
 struct uprobe_place {
 	u64 offset; /* in the file */

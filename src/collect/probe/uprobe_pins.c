@@ -21,6 +21,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "collect/probe/breakpoints.h"
+#include "target/mapped_file.h"
 #include "target/process.h"
 
 #define KTHREADD 2
@@ -336,15 +337,14 @@ static void wait_for_links(struct uprobe_pins *p, u64 deadline)
 static void sweep_mapping(struct uprobe_pins *p, pid_t tgid, const struct map_entry *e)
 {
 	VEC(struct uprobe_place) places = {0};
-	char path[80];
+	char path[MAPPED_FILE_PATH_SIZE];
 
 	for (const struct guarded *g = p->guarded; g; g = g->hh.next) {
 		if (g->key.inode == e->inode &&
 		    vec_push(&places, (struct uprobe_place){.offset = g->key.offset}))
 			break;
 	}
-	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", (int)tgid,
-		 (unsigned long long)e->start, (unsigned long long)e->end);
+	mapped_file_path(tgid, e, path);
 	if (places.len)
 		uprobe_pins_sweep(p, path, places.data, (u32)places.len);
 	vec_release(&places);

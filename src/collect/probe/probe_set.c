@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Knows which processes have probes in which files: see probe_set.h. */
+#include "collect/probe/probe_set.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "base/regular_file.h"
+#include "collect/probe/probe_set_impl.h"
+#include "target/mapped_file.h"
+#include "target/module.h"
+#include "target/translator.h"
+
+/* ---- files of a process ---- */
+
+static struct seen_file *seen_of(const struct probed_process *p, const struct probed_file *f)
+{
+	vec_for_each(&p->seen, it) {
+		if (it->file == f)
+			return it;
+	}
+	return NULL;
+}
+
+static int see(struct probe_set *s, struct probed_process *p, struct probed_file *f)
+{
+	int err = vec_push(&p->seen, (struct seen_file){.file = f, .search = p->search});
+
+	if (!err)
+		probed_file_join(s, f);
+	return err;
+}
+
+static void unsee(struct probe_set *s, struct probed_process *p, struct seen_file *seen)
+{
+	struct probed_file *f = seen->file;
+
+	uprobe_pins_detach(s->o.pins, &seen->links);
+	*seen = p->seen.data[--p->seen.len];
+	probed_file_leave(s, f);
+}
+
+static bool has_links(const struct probed_process *p)
+{
+	vec_for_each(&p->seen, it) {
+		if (it->links.len)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A file without probes may be another one when its number is mapped again. Links keep a file as it
+ * is, and so they stay for when it is mapped again, unless their space is needed.
+ */
+static void drop_unmapped(struct probe_set *s, struct probed_process *p)
+{
+	for (size_t i = p->seen.len; i-- > 0;) {
+		struct seen_file *seen = &p->seen.data[i];
+
+		if (seen->search != p->search && !seen->expected && !seen->links.len)
+			unsee(s, p, seen);
+	}
+}
+
+/* A search may be going on, so a file must have been missing in the one before. */
+static void drop_missing(struct probe_set *s, struct probed_process *p)
+{
+	for (size_t i = p->seen.len; i-- > 0;) {
+		struct seen_file *seen = &p->seen.data[i];
+
+		if (p->search - seen->search > 1 && !seen->expected)
+			unsee(s, p, seen);
+	}
+}
+
+/* ---- attaching ---- */
+
+/* Attaches all probes of a file through one of its mappings, or none. */
+static int attach_through(struct probe_candidate *c, const char *path)
+{
+	struct probe_set *s = c->set;
+	uprobe_links links = {0};
+	struct attach_target t = {
+		.pins = s->o.pins, .log = s->o.log, .tgid = c->tgid, .path = path, .links = &links};
+	int err = s->o.ops->attach(s->o.arg, c->file, &t);
+
+	if (err == -ENOENT) { /* it was unmapped meanwhile, perhaps half way through */
+		uprobe_pins_detach(s->o.pins, &links);
+		return err;
+	}
+	c->attached += t.attached;
+	__atomic_fetch_add(&s->probes, t.attached, __ATOMIC_RELAXED);
+	vec_for_each(&links, link) {
+		if (vec_push(c->links, *link))
+			err = -ENOMEM; /* what is not recorded disappears when cprof ends */
+	}
+	vec_release(&links);
+	return err;
+}
+
+/* A file may be mapped several times, and each of these mappings may disappear at any time. */
+int probe_candidate_attach(struct probe_candidate *c)
+{
+	char path[MAPPED_FILE_PATH_SIZE];
+	int err = -ENOENT;
+
+	if (!c->maps)
+		return attach_through(c, c->entry->path);
+	vec_for_each(c->maps, e) {
+		if (err != -ENOENT || !e->executable || !map_is_same_file(e, c->entry))
+			continue;
+		mapped_file_path(c->tgid, e, path);
+		err = attach_through(c, path);
+	}
+	return err;
+}
+
+void probe_candidate_detach(struct probe_candidate *c)
+{
+	struct probe_set *s = c->set;
+
+	__atomic_fetch_sub(&s->probes, c->attached, __ATOMIC_RELAXED);
+	c->attached = 0;
+	uprobe_pins_detach(s->o.pins, c->links);
+	/* Otherwise the kernel runs both programs for some calls. */
+	uprobe_pins_wait_gone(s->o.pins, NULL, 0);
+}
+
+bool probe_candidate_is_unchanged(const struct probe_candidate *c, const code_spans *spans)
+{
+	const struct probe_set_options *o = &c->set->o;
+
+	return !c->maps || code_is_unchanged(o->readers, o->log, c->tgid, c->maps, c->entry, spans);
+}
+
+int probe_candidate_place(struct probe_candidate *c)
+{
+	return probe_candidate_is_unchanged(c, &c->file->probed) ? probe_candidate_attach(c) : 0;
+}
+
+int probe_candidate_read(const struct probe_candidate *c, int (*fn)(void *arg, struct elf_file *),
+			 void *arg)
+{
+	struct module_set *modules = c->set->o.modules;
+	struct elf_file *elf = NULL;
+	struct borrowed_module m;
+	struct input_file in;
+	int err = -ENODATA;
+
+	if (c->maps) {
+		if (!module_set_borrow(modules, c->tgid, c->entry, &m))
+			return err;
+		if (m.module->elf)
+			err = fn(arg, m.module->elf);
+		module_set_give_back(modules, &m);
+		return err;
+	}
+	err = regular_file_input(c->set->o.readers, c->entry->path, &in);
+	if (!err)
+		err = elf_file_open_input(&in, &elf);
+	if (!err)
+		err = fn(arg, elf);
+	elf_file_free(elf);
+	return err;
+}
+
+static int place(struct probe_set *s, struct probed_process *p, struct probe_candidate *c)
+{
+	c->links = &seen_of(p, c->file)->links;
+	return s->o.ops->place ? s->o.ops->place(s->o.arg, c) : probe_candidate_place(c);
+}
+
+/* ---- processes ---- */
+
+typedef VEC(struct probe_candidate) candidate_vec;
+
+static bool is_wanted(const struct probe_set *s, const struct map_entry *e)
+{
+	return e->executable && e->inode && (!s->o.ops->wanted || s->o.ops->wanted(s->o.arg, e));
+}
+
+/* Its functions may find space now, after other files have been released. */
+static int read_again(struct probe_set *s, struct probed_process *p, const struct map_entry *e,
+		      struct probed_file **f)
+{
+	struct probed_file *refused = *f;
+	struct seen_file *seen = seen_of(p, refused);
+	int err;
+
+	if (!refused->refused || !seen || refused->refused_at == s->released)
+		return 0;
+	err = probed_file_read_again(s, p->tgid, e, f);
+	if (!err && *f != refused)
+		unsee(s, p, seen_of(p, refused));
+	return err;
+}
+
+static int find_one(struct probe_set *s, struct probed_process *p, const struct map_entry *e,
+		    const map_vec *maps, candidate_vec *out)
+{
+	struct probed_file *f;
+	struct seen_file *seen;
+	int err = probed_file_of(s, p->tgid, e, &f);
+
+	if (!err && f)
+		err = read_again(s, p, e, &f);
+	if (err || !f)
+		return err;
+	seen = seen_of(p, f);
+	if (seen) {
+		seen->search = p->search;
+		seen->expected = false;
+		return 0;
+	}
+	err = see(s, p, f);
+	if (err || f->refused)
+		return err;
+	return vec_push(out,
+			(struct probe_candidate){
+				.set = s, .tgid = p->tgid, .file = f, .entry = e, .maps = maps});
+}
+
+static int find_new(struct probe_set *s, struct probed_process *p, const map_vec *maps,
+		    candidate_vec *out)
+{
+	int err = 0;
+
+	p->search++;
+	vec_for_each(maps, e) {
+		if (!err && is_wanted(s, e))
+			err = find_one(s, p, e, maps, out);
+	}
+	if (!err)
+		drop_unmapped(s, p);
+	return err;
+}
+
+/* The first search decides whether only exclusive files are probed. */
+static int attach_new(struct probe_set *s, struct probed_process *p, const map_vec *maps)
+{
+	candidate_vec candidates = {0};
+	int err = find_new(s, p, maps, &candidates);
+
+	vec_for_each(&candidates, c)
+		p->exclusive |= c->file->exclusive && !has_links(p);
+	vec_for_each(&candidates, c) {
+		if (err || c->file->exclusive != p->exclusive)
+			continue;
+		err = place(s, p, c);
+		if (err == -ENOENT) { /* dlclose; it may be mapped again */
+			unsee(s, p, seen_of(p, c->file));
+			err = 0;
+		}
+	}
+	vec_release(&candidates);
+	return err;
+}
+
+static struct probed_process *process_of(struct probe_set *s, pid_t tgid)
+{
+	struct probed_process *p;
+
+	HASH_FIND(hh, s->processes, &tgid, sizeof(tgid), p);
+	if (p)
+		return p;
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return NULL;
+	p->tgid = tgid;
+	HASH_ADD(hh, s->processes, tgid, sizeof(p->tgid), p);
+	if (HASH_ADDED(p)) {
+		__atomic_fetch_add(&s->nprocesses, tgid != 0, __ATOMIC_RELAXED);
+		return p;
+	}
+	free(p);
+	return NULL;
+}
+
+static int is_allowed(struct probe_set *s, pid_t tgid, const map_vec *maps, struct error *err)
+{
+	return s->o.ops->allowed ? s->o.ops->allowed(s->o.arg, tgid, maps, err)
+				 : translator_refuse_process(tgid, maps, err);
+}
+
+static int say_failed(struct error *err, pid_t tgid, int code)
+{
+	return error_set(err, code, "cannot put probes into PID %d: %s", (int)tgid,
+			 error_reason(code));
+}
+
+int probe_set_add_mapped(struct probe_set *s, pid_t tgid, const map_vec *maps, struct error *err)
+{
+	struct probed_process *p = process_of(s, tgid);
+	int code = p ? 0 : -ENOMEM, refused = 0;
+
+	if (!code)
+		refused = is_allowed(s, tgid, maps, err);
+	if (!code && !refused)
+		code = maps->len ? attach_new(s, p, maps) : -ESRCH;
+	return code ? say_failed(err, tgid, code) : refused;
+}
+
+int probe_set_add_process(struct probe_set *s, pid_t tgid, struct error *err)
+{
+	map_vec maps = {0};
+	int code = maps_read(tgid, &maps);
+
+	code = code ? say_failed(err, tgid, code) : probe_set_add_mapped(s, tgid, &maps, err);
+	maps_release(&maps);
+	return code;
+}
+
+/* The probes are there when it calls exec, and its files are not searched for them again. */
+static int place_expected(struct probe_set *s, struct probed_process *p, struct probe_candidate *c)
+{
+	int err = seen_of(p, c->file) ? 0 : see(s, p, c->file);
+
+	if (err)
+		return err;
+	seen_of(p, c->file)->expected = true;
+	err = place(s, p, c);
+	if (err)
+		unsee(s, p, seen_of(p, c->file)); /* it is probed when it is mapped */
+	return err;
+}
+
+int probe_set_add_file(struct probe_set *s, const char *path, pid_t tgid, struct error *err)
+{
+	struct probed_process *p = process_of(s, tgid);
+	struct map_entry e = {.path = (char *)path};
+	struct probe_candidate c = {.set = s, .tgid = tgid, .entry = &e};
+	int code = p ? probed_file_at(s, path, &e, &c.file) : -ENOMEM;
+
+	if (!code && !c.file->refused)
+		code = place_expected(s, p, &c);
+	return code ? error_set(err, code, "cannot put probes into %s: %s", path,
+				error_reason(code))
+		    : 0;
+}
+
+static void process_free(struct probe_set *s, struct probed_process *p)
+{
+	HASH_DEL(s->processes, p);
+	__atomic_fetch_sub(&s->nprocesses, p->tgid != 0, __ATOMIC_RELAXED);
+	while (p->seen.len)
+		unsee(s, p, &p->seen.data[p->seen.len - 1]);
+	vec_release(&p->seen);
+	free(p);
+}
+
+void probe_set_forget(struct probe_set *s, pid_t tgid)
+{
+	struct probed_process *p;
+
+	HASH_FIND(hh, s->processes, &tgid, sizeof(tgid), p);
+	if (p)
+		process_free(s, p);
+}
+
+void probe_set_forget_ended(struct probe_set *s)
+{
+	struct probed_process *p, *next;
+
+	HASH_ITER(hh, s->processes, p, next) {
+		if (p->tgid && kill(p->tgid, 0) && errno == ESRCH)
+			process_free(s, p);
+	}
+}
+
+bool probe_set_make_space(struct probe_set *s)
+{
+	struct probed_process *p, *next;
+	u32 before = s->released;
+
+	HASH_ITER(hh, s->processes, p, next)
+		drop_missing(s, p);
+	probed_files_release_unused(s);
+	if (s->released == before)
+		return false;
+	/* Programs at old places look for what is in their space. */
+	uprobe_pins_wait_gone(s->o.pins, NULL, 0);
+	return true;
+}
+
+/* ---- creation, end and queries ---- */
+
+int probe_set_new(const struct probe_set_options *opt, struct probe_set **out)
+{
+	struct probe_set *s = calloc(1, sizeof(*s));
+
+	*out = s;
+	if (!s)
+		return -ENOMEM;
+	s->o = *opt;
+	if (!s->o.unused_max)
+		s->o.unused_max = PROBE_SET_UNUSED_MAX;
+	pthread_mutex_init(&s->lock, NULL);
+	return 0;
+}
+
+/* Moves links, so that all are detached at once: one after the other may take seconds. */
+static void gather_links(struct probed_process *p, uprobe_links *all)
+{
+	vec_for_each(&p->seen, seen) {
+		if (vec_reserve(all, all->len + seen->links.len))
+			continue;
+		vec_for_each(&seen->links, link)
+			all->data[all->len++] = *link;
+		vec_release(&seen->links);
+	}
+}
+
+void probe_set_detach(struct probe_set *s)
+{
+	struct probed_process *p, *next;
+	uprobe_links links = {0};
+	VEC(pid_t) tgids = {0};
+
+	HASH_ITER(hh, s->processes, p, next) {
+		gather_links(p, &links);
+		if (p->tgid && vec_push(&tgids, p->tgid))
+			log_debug(s->o.log, "PID %d is not waited for", (int)p->tgid);
+	}
+	uprobe_pins_detach(s->o.pins, &links);
+	HASH_ITER(hh, s->processes, p, next)
+		process_free(s, p);
+	uprobe_pins_wait_gone(s->o.pins, tgids.data, tgids.len);
+	vec_release(&tgids);
+}
+
+void probe_set_free(struct probe_set *s)
+{
+	if (!s)
+		return;
+	probe_set_detach(s);
+	probed_files_release_unused(s);
+	vec_release(&s->unused);
+	pthread_mutex_destroy(&s->lock);
+	free(s);
+}
+
+void probe_set_stats(const struct probe_set *s, struct probe_set_stats *out)
+{
+	*out = (struct probe_set_stats){
+		.probes = __atomic_load_n(&s->probes, __ATOMIC_RELAXED),
+		.processes = __atomic_load_n(&s->nprocesses, __ATOMIC_RELAXED),
+		.files = __atomic_load_n(&s->nfiles, __ATOMIC_RELAXED),
+		.refused = __atomic_load_n(&s->refused, __ATOMIC_RELAXED),
+	};
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of a probe set share: probe_set.c has its processes and probed_files.c its
+ * files. */
+#ifndef CPROF_COLLECT_PROBE_SET_IMPL_H
+#define CPROF_COLLECT_PROBE_SET_IMPL_H
+
+#include <pthread.h>
+
+#include "collect/probe/probe_set.h"
+
+/* A file that was found in a process. */
+struct seen_file {
+	struct probed_file *file;
+	uprobe_links links;
+	u32 search; /* the last search that found it */
+	bool expected; /* it has probes before it is mapped */
+};
+
+struct probed_process {
+	pid_t tgid; /* 0 stands for every process */
+	bool exclusive;
+	u32 search; /* how often it was searched */
+	VEC(struct seen_file) seen;
+	UT_hash_handle hh;
+};
+
+struct probe_set {
+	struct probe_set_options o;
+	struct probed_file *files;
+	VEC(struct probed_file *) unused; /* the one that has been unused for the longest first */
+	struct probed_process *processes;
+	u32 probes, nprocesses, nfiles, refused;
+	u32 released; /* counts files that were released */
+	pthread_mutex_t lock; /* guards `files`, which one thread changes */
+};
+
+/* Returns the file of a mapping, and reads it if necessary; NULL if it cannot be read now. */
+int probed_file_of(struct probe_set *s, pid_t tgid, const struct map_entry *e,
+		   struct probed_file **out) MUST_CHECK;
+/* Does the same for the file at a path, and sets the number of the file in `e`. Returns -EAGAIN if
+ * it is on a file system that may not answer. */
+int probed_file_at(struct probe_set *s, const char *path, struct map_entry *e,
+		   struct probed_file **out) MUST_CHECK;
+/* Reads a file again that was refused. If there is still no space, *f stays as it is; otherwise the
+ * old one is released once no process has it. */
+int probed_file_read_again(struct probe_set *s, pid_t tgid, const struct map_entry *e,
+			   struct probed_file **f) MUST_CHECK;
+/* Call it when a process has the file. */
+void probed_file_join(struct probe_set *s, struct probed_file *f);
+/* Call it when a process does not have the file any more, which may release it. */
+void probed_file_leave(struct probe_set *s, struct probed_file *f);
+void probed_files_release_unused(struct probe_set *s);
+
+/* Releases whatever is not in use, for others; false if there was nothing. */
+bool probe_set_make_space(struct probe_set *s);
+
+#endif
