@@ -3,26 +3,20 @@
 #include "collect/heap/alloc_attach.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/path.h"
 #include "collect/probe/probe_site.h"
+#include "target/mapped_file.h"
 #include "target/process.h"
 #include "target/translator.h"
-
-void alloc_attach_path(char path[ATTACH_PATH_SIZE], pid_t tgid, const struct map_entry *e)
-{
-	snprintf(path, ATTACH_PATH_SIZE, "/proc/%d/map_files/%llx-%llx", (int)tgid,
-		 (unsigned long long)e->start, (unsigned long long)e->end);
-}
 
 void alloc_attach_sweep(const struct heap_programs *p, pid_t tgid, const struct map_entry *e,
 			const uprobe_places *places)
 {
-	char path[ATTACH_PATH_SIZE];
+	char path[MAPPED_FILE_PATH_SIZE];
 
-	alloc_attach_path(path, tgid, e);
+	mapped_file_path(tgid, e, path);
 	uprobe_pins_sweep(p->pins, path, places->data, (u32)places->len);
 }
 
@@ -54,44 +48,15 @@ int alloc_attach_allowed(const struct heap_programs *p, pid_t tgid, const map_ve
 	return translator_refuse_process(tgid, maps, err);
 }
 
-/* The kernel takes all places of a link or none: one that it refuses costs that place only. */
-static int attach_all(const struct heap_programs *p, struct attach_target *target, int prog,
-		      enum uprobe_type type, bool links, const uprobe_places *places)
-{
-	int err;
-
-	if (!places->len)
-		return 0;
-	err = uprobe_pins_attach(p->pins, prog, type, links, target->path, target->tgid,
-				 places->data, (u32)places->len, target->links);
-	if (!err)
-		target->attached += (u32)places->len;
-	if (!err || err == -ENOENT || err == -ESRCH)
-		return err;
-	err = 0;
-	vec_for_each(places, place) {
-		int one = uprobe_pins_attach(p->pins, prog, type, links, target->path, target->tgid,
-					     place, 1, target->links);
-
-		target->attached += !one;
-		if (one)
-			log_warn(p->log, "the kernel refuses a probe at %s+%#llx: %s", target->path,
-				 (unsigned long long)place->offset, error_reason(one));
-		if (one && one != -ENOTSUP && one != -EINVAL)
-			err = one;
-	}
-	return err;
-}
-
 static int attach_allocs(const struct heap_programs *p, const uprobe_places *places,
 			 struct attach_target *target)
 {
 	int err;
 
 	if (p->session >= 0)
-		return attach_all(p, target, p->session, UPROBE_SESSION, true, places);
-	err = attach_all(p, target, p->returns, UPROBE_RETURN, p->links, places);
-	return err ? err : attach_all(p, target, p->entry, UPROBE_ENTRY, p->links, places);
+		return attach_places(target, p->session, UPROBE_SESSION, true, places);
+	err = attach_places(target, p->returns, UPROBE_RETURN, p->links, places);
+	return err ? err : attach_places(target, p->entry, UPROBE_ENTRY, p->links, places);
 }
 
 int alloc_attach(const struct heap_programs *p, const struct probe_file *f,
@@ -100,14 +65,14 @@ int alloc_attach(const struct heap_programs *p, const struct probe_file *f,
 	int err;
 
 	/* Frees before allocations: a block must not end unseen. */
-	err = attach_all(p, target, p->frees, UPROBE_ENTRY, p->links, &f->frees);
+	err = attach_places(target, p->frees, UPROBE_ENTRY, p->links, &f->frees);
 	if (!err)
-		err = attach_all(p, target, p->weighed, UPROBE_ENTRY, p->links, &f->weighed);
+		err = attach_places(target, p->weighed, UPROBE_ENTRY, p->links, &f->weighed);
 	/* Returns before calls, so that every call which is sampled is seen to return. */
 	if (!err)
-		err = attach_all(p, target, p->results, UPROBE_ENTRY, p->links, &f->results);
+		err = attach_places(target, p->results, UPROBE_ENTRY, p->links, &f->results);
 	if (!err)
-		err = attach_all(p, target, p->entry, UPROBE_ENTRY, p->links, &f->entries);
+		err = attach_places(target, p->entry, UPROBE_ENTRY, p->links, &f->entries);
 	if (!err)
 		err = f->apart ? alloc_attach(p, f->apart, target)
 			       : attach_allocs(p, &f->allocs, target);

@@ -5,8 +5,8 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "collect/probe/probe_attach.h"
 #include "collect/probe/probe_file.h"
-#include "collect/probe/uprobe_pins.h"
 #include "collect/session/module_set.h"
 #include "target/maps.h"
 
@@ -29,18 +29,6 @@ struct heap_programs {
 	const struct log *log;
 };
 
-/* Says where probes go: to one process (tgid 0 for all), through a path that the kernel can
- * follow. */
-struct attach_target {
-	pid_t tgid;
-	const char *path;
-	uprobe_links *links;
-	u32 attached;
-};
-
-/* Writes a path where the kernel finds what is mapped there. */
-#define ATTACH_PATH_SIZE 80
-void alloc_attach_path(char path[ATTACH_PATH_SIZE], pid_t tgid, const struct map_entry *e);
 /* Removes breakpoints that nobody holds. A child has those of its parent, and runs into them while
  * their link lives. */
 void alloc_attach_sweep(const struct heap_programs *p, pid_t tgid, const struct map_entry *e,

@@ -4,14 +4,13 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <math.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/bpf_shared.h"
 #include "base/clock.h"
-#include "collect/session/bpf_session.h"
+#include "collect/session/bpf_begin.h"
 #include "collect/features.h"
 #include "collect/heap/heap.h"
 #include "collect/heap/alloc_probes.h"
@@ -20,9 +19,8 @@
 #include "collect/heap/heap_ranges.h"
 #include "collect/heap/heap_samples.h"
 #include "collect/heap/heap_summary.h"
-#include "collect/probe/leftovers.h"
+#include "collect/probe/probe_follow.h"
 #include "collect/probe/probe_site.h"
-#include "collect/session/process_watch.h"
 #include "collect/probe/probe_overhead.h"
 #include "collect/probe/uprobe_pins.h"
 #include "heap.skel.h"
@@ -40,6 +38,7 @@ struct heap_collector {
 	struct bpf_session *session;
 	struct uprobe_pins *pins;
 	struct alloc_probes *probes;
+	struct probe_set *set; /* of the probes */
 	struct needed_files command_files; /* of a command without a sampler; or none */
 	struct live_set *live;
 	struct heap_ranges ranges;
@@ -71,25 +70,6 @@ static void fill_config(struct heap_collector *c)
 	for (u32 i = 0; i <= n; i++)
 		config->log2_table[i] =
 			(u32)lround(log2(1.0 + (double)i / n) * (1u << HEAP_LOG_ONE));
-}
-
-/* Chooses the best way that this kernel has and that the user allows. */
-static int choose_way(struct heap_collector *c, const struct features *f, struct error *err)
-{
-	const char *most = c->opt.uprobes;
-
-	c->way = f->uprobe_session ? UPROBE_WAY_SESSION
-		 : f->uprobe_multi ? UPROBE_WAY_MULTI
-				   : UPROBE_WAY_PERF;
-	if (most && !strcmp(most, "perf"))
-		c->way = UPROBE_WAY_PERF;
-	else if (most && !strcmp(most, "multi") && c->way > UPROBE_WAY_MULTI)
-		c->way = UPROBE_WAY_MULTI;
-	else if (most && strcmp(most, "multi") != 0)
-		return error_set(err, -EINVAL, "CPROF_UPROBES is \"%.40s\": neither perf nor multi",
-				 most);
-	log_info(c->opt.log, "probes by %s", uprobe_way_name(c->way));
-	return 0;
 }
 
 /* Programs are loaded for the way in which they will be attached. */
@@ -156,7 +136,7 @@ static void before_merge(void *arg, struct stack_store *store)
 {
 	struct heap_collector *c = arg;
 
-	if (heap_ranges_find(&c->ranges, c->session, c->probes) ||
+	if (heap_ranges_find(&c->ranges, c->session, c->set) ||
 	    (c->follow && live_set_await(c->live, store)))
 		log_info(c->opt.log, "out of memory while rare stacks are merged");
 }
@@ -197,74 +177,18 @@ static int follow_processes(struct heap_collector *c, struct error *err)
 {
 	struct heap_bpf *skel = c->skel;
 
-	const struct {
-		struct bpf_program *prog;
-		struct bpf_link **link;
-	} all[] = {
+	const struct bpf_attachment all[] = {
 		{skel->progs.on_fork_live, &skel->links.on_fork_live},
 		{skel->progs.on_exec_live, &skel->links.on_exec_live},
 		{skel->progs.on_exit_live, &skel->links.on_exit_live},
 		{skel->progs.on_fork, &skel->links.on_fork},
 		{skel->progs.on_exit, &skel->links.on_exit},
 	};
-	int code = 0;
 
-	for (size_t i = 0; i < ARRAY_LEN(all) && !code; i++)
-		code = bpf_session_attach(all[i].prog, all[i].link, "follow forks and exits", err);
-	return code;
+	return bpf_begin_attach(all, ARRAY_LEN(all), "follow forks and exits", err);
 }
 
-/* ---- new processes, and new files in them ---- */
-
-static bool has_ended(pid_t tgid)
-{
-	return kill(tgid, 0) && errno == ESRCH;
-}
-
-static bool look_through(void *arg, pid_t tgid)
-{
-	struct heap_collector *c = arg;
-	struct error err;
-	int code = alloc_probes_add_process(c->probes, tgid, &err);
-
-	if (code == -ESRCH || (code && has_ended(tgid)))
-		return false;
-	if (code)
-		log_info(c->opt.log, "%s", err.text);
-	return true;
-}
-
-static void forget(void *arg, pid_t tgid)
-{
-	alloc_probes_forget(((struct heap_collector *)arg)->probes, tgid);
-}
-
-static void forget_ended(void *arg)
-{
-	alloc_probes_forget_ended(((struct heap_collector *)arg)->probes);
-}
-
-static void rest(void *arg)
-{
-	uprobe_pins_rest(((struct heap_collector *)arg)->pins);
-}
-
-static int watch_processes(struct heap_collector *c, struct error *err)
-{
-	static const struct process_watch_ops ops = {
-		.look = look_through, .forget = forget, .forget_ended = forget_ended, .rest = rest};
-	const struct process_watch_options opt = {
-		.ops = &ops,
-		.arg = c,
-		.targets_fd = bpf_map__fd(c->skel->maps.targets),
-		.new_processes_fd = bpf_map__fd(c->skel->maps.new_processes),
-	};
-	int code = c->opt.sampler ? 0 : process_watch_start(&opt, &c->processes);
-
-	return code ? error_set(err, code, "cannot follow the target's children: %s",
-				error_reason(code))
-		    : 0;
-}
+/* ---- probes ---- */
 
 static int make_probes(struct heap_collector *c, const struct features *f, struct error *err)
 {
@@ -295,6 +219,8 @@ static int make_probes(struct heap_collector *c, const struct features *f, struc
 	if (code)
 		return code;
 	code = alloc_probes_new(&programs, &c->probes);
+	if (!code)
+		c->set = alloc_probes_set(c->probes);
 	return code ? error_set(err, code, "cannot record: %s", error_reason(code)) : 0;
 }
 
@@ -326,7 +252,7 @@ static int heap_prepare(struct collector *base, struct error *err)
 	features_probe_uprobes(&f);
 	code = translator_refuse_command(c->opt.command, err);
 	if (!code)
-		code = choose_way(c, &f, err);
+		code = uprobe_way_choose(&f, c->opt.uprobes, c->opt.log, &c->way, err);
 	if (!code)
 		code = load(c, err);
 	if (!code)
@@ -354,19 +280,19 @@ static int heap_prepare(struct collector *base, struct error *err)
 
 /* ---- recording ---- */
 
+static u32 count_probes(const struct heap_collector *c)
+{
+	struct probe_set_stats stats;
+
+	probe_set_stats(c->set, &stats);
+	return stats.probes;
+}
+
 static int attach_targets(struct heap_collector *c, struct error *err)
 {
-	int code = 0;
+	int code = probe_set_add_targets(c->set, c->opt.target, err);
 
-	vec_for_each(&c->opt.target->processes, p) {
-		if (!code) {
-			leftovers_remove(c->pins, c->opt.readers, p->tgid, c->opt.log);
-			code = alloc_probes_add_process(c->probes, p->tgid, err);
-		}
-		if (code == -ESRCH || (code && has_ended(p->tgid)))
-			code = 0;
-	}
-	if (!code && !alloc_probes_count(c->probes))
+	if (!code && !count_probes(c))
 		code = alloc_probes_say_none(c->probes, c->opt.target->title, err);
 	return code;
 }
@@ -382,20 +308,6 @@ static void count_calls(void *arg, struct probed_calls *now)
 	alloc_probes_cost(c->probes, &now->begin_ns, &now->end_ns);
 }
 
-/* This reports the overhead before the target pays for more of it. */
-static int report_overhead(struct heap_collector *c, struct error *err)
-{
-	int code;
-
-	c->base.began_ns = monotonic_ns();
-	if (c->opt.begins)
-		c->opt.begins();
-	code = overhead_watch_trial(&c->watch, err);
-	if (code)
-		alloc_probes_detach(c->probes);
-	return code;
-}
-
 /* Attaches to the allocators of a command and of its libraries before they are mapped. */
 static int attach_command(struct heap_collector *c)
 {
@@ -403,7 +315,7 @@ static int attach_command(struct heap_collector *c)
 	struct error err;
 
 	for (char **path = c->command_files.paths; path && *path; path++) {
-		if (alloc_probes_add_file(c->probes, *path, tgid, &err))
+		if (probe_set_add_file(c->set, *path, tgid, &err))
 			log_debug(c->opt.log, "%s", err.text);
 	}
 	return 0;
@@ -412,27 +324,37 @@ static int attach_command(struct heap_collector *c)
 static int heap_start(struct collector *base, struct error *err)
 {
 	struct heap_collector *c = of(base);
+	const struct followed_processes which = {
+		.targets_fd = bpf_map__fd(c->skel->maps.targets),
+		.new_processes_fd = bpf_map__fd(c->skel->maps.new_processes),
+	};
 	int code;
 
 	c->watch = (struct overhead_watch){.opt = &c->opt,
 					   .limit = probe_limit_percent(&c->own->limit),
 					   .calls = "allocations/s",
 					   .count = count_calls,
-					   .arg = c};
+					   .arg = c,
+					   .began_ns = &c->base.began_ns};
 	overhead_watch_begin(&c->watch, bpf_program__fd(c->skel->progs.on_free), HEAP_MAX_SITES,
 			     c->way != UPROBE_WAY_PERF);
 	if (c->opt.sampler)
-		code = alloc_probes_add_file(c->probes, c->opt.sampler, 0, err);
+		code = probe_set_add_file(c->set, c->opt.sampler, 0, err);
 	else if (c->opt.command)
 		code = attach_command(c);
 	else
 		code = attach_targets(c, err);
 	uprobe_pins_rest(c->pins);
-	if (!code && alloc_probes_count(c->probes))
+	if (!code && count_probes(c))
 		log_note(c->opt.log, "allocator: %s", alloc_probes_text(c->probes));
-	if (!code && !c->opt.command)
-		code = report_overhead(c, err);
-	return code ? code : watch_processes(c, err);
+	if (!code && !c->opt.command) {
+		code = overhead_watch_trial(&c->watch, err);
+		if (code)
+			probe_set_detach(c->set);
+	}
+	if (code || c->opt.sampler)
+		return code;
+	return probe_set_follow(c->set, &which, &c->processes, err);
 }
 
 static int heap_poll(struct collector *base, int timeout_ms)
@@ -453,9 +375,9 @@ static void heap_stop(struct collector *base)
 	c->overhead = overhead_watch_now(&c->watch);
 	c->skel->bss->stopped = 1;
 	process_watch_stop(c->processes);
-	alloc_probes_detach(c->probes);
+	probe_set_detach(c->set);
 	bpf_session_drain(c->session);
-	gaps_note(&c->gaps, GAP_RANGES, heap_ranges_find(&c->ranges, c->session, c->probes));
+	gaps_note(&c->gaps, GAP_RANGES, heap_ranges_find(&c->ranges, c->session, c->set));
 	if (c->follow)
 		gaps_note(&c->gaps, GAP_LIVE, live_set_read(c->live, end));
 }
@@ -467,7 +389,7 @@ static int begin_reading(struct heap_collector *c, enum collect_range range)
 
 	if (err || c->skel->bss->stopped)
 		return err;
-	err = heap_ranges_find(&c->ranges, c->session, c->probes);
+	err = heap_ranges_find(&c->ranges, c->session, c->set);
 	return !err && c->follow ? live_set_read(c->live, monotonic_ns()) : err;
 }
 
@@ -527,7 +449,7 @@ static void heap_summarize(struct collector *base, struct lines *out)
 		.unfollowed = c->follow ? bpf_session_stat(s, STAT_HEAP_UNFOLLOWED) : 0,
 		.uninherited = c->follow ? bpf_session_stat(s, STAT_HEAP_UNINHERITED) : 0,
 		.declined = bpf_session_stat(s, STAT_HEAP_DECLINED),
-		.probes = alloc_probes_count(c->probes),
+		.probes = count_probes(c),
 		.slowdown = c->overhead.slowdown,
 		.at_least = c->overhead.at_least,
 	};

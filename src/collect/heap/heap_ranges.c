@@ -23,43 +23,49 @@ u32 heap_ranges_skip(const struct heap_ranges *r, const u64 *frames, u32 nframes
 	return range && !range->sampler ? nframes : n;
 }
 
-static int add_file(struct heap_ranges *r, const struct bpf_session *session,
-		    const struct probe_file *f)
-{
-	const struct map_entry e = {
-		.inode = f->inode, .dev_major = f->dev_major, .dev_minor = f->dev_minor};
-	u32 module = bpf_session_module(session, &e);
-	int err = 0;
+struct finding {
+	struct heap_ranges found;
+	const struct bpf_session *session;
+	int err;
+};
 
-	if (module == MODULE_NONE)
-		return 0;
-	if (f->sampler)
-		return vec_push(&r->items, (struct code_range){module, 0, ~0ull, true});
+static void add_file(void *arg, const struct probed_file *base)
+{
+	const struct probe_file *f = (const struct probe_file *)base;
+	const struct map_entry e = {.inode = base->key.inode,
+				    .dev_major = base->key.dev_major,
+				    .dev_minor = base->key.dev_minor};
+	struct finding *in = arg;
+	u32 module = bpf_session_module(in->session, &e);
+
+	if (module == MODULE_NONE || in->err)
+		return;
+	if (base->exclusive)
+		in->err = vec_push(&in->found.items, (struct code_range){module, 0, ~0ull, true});
 	vec_for_each(&f->ranges, range) {
-		if (!err)
-			err = vec_push(&r->items, (struct code_range){module, range->start,
-								      range->end, false});
+		if (!in->err)
+			in->err = vec_push(
+				&in->found.items,
+				(struct code_range){module, range->start, range->end, false});
 	}
-	return err;
 }
 
 int heap_ranges_find(struct heap_ranges *r, const struct bpf_session *session,
-		     const struct alloc_probes *functions)
+		     const struct probe_set *functions)
 {
-	struct heap_ranges found = {.items = {0}}, *old = &found;
-	const struct probe_file *f;
-	int err = 0;
+	struct finding in = {.session = session};
 
-	for (size_t i = 0; !err && (f = alloc_probes_file(functions, i)); i++)
-		err = add_file(&found, session, f);
-	if (!err) {
+	probe_set_lock(functions);
+	probe_set_visit(functions, add_file, &in);
+	probe_set_unlock(functions);
+	if (!in.err) {
 		struct heap_ranges swap = *r;
 
-		*r = found;
-		*old = swap;
+		*r = in.found;
+		in.found = swap;
 	}
-	heap_ranges_release(old);
-	return err;
+	heap_ranges_release(&in.found);
+	return in.err;
 }
 
 void heap_ranges_release(struct heap_ranges *r)

@@ -20,7 +20,7 @@ struct heap_ranges {
 
 /* Finds those of all files that have probes by now. -ENOMEM leaves the ranges unchanged. */
 int heap_ranges_find(struct heap_ranges *r, const struct bpf_session *session,
-		     const struct alloc_probes *functions) MUST_CHECK;
+		     const struct probe_set *functions) MUST_CHECK;
 void heap_ranges_release(struct heap_ranges *r);
 
 /*

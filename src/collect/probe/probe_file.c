@@ -42,7 +42,7 @@ static int site_put(struct reading *in, struct heap_site *site, u64 offset, upro
 	if (bpf_map_update_elem(r->sites_fd, &number, site, BPF_ANY))
 		return -errno;
 	r->nsites++;
-	if (code_spans_add_place(&in->f->probed, offset))
+	if (code_spans_add_place(&in->f->base.probed, offset))
 		return -ENOMEM;
 	return vec_push(places, (struct uprobe_place){.offset = offset, .cookie = number});
 }
@@ -293,7 +293,7 @@ static int function_put(struct reading *in, const struct alloc_function *functio
 						  : PROBE_ENTRY));
 	err = site_put(in, &site, at->file_offset, places_of(f, sig, returns));
 	if (!err)
-		err = vec_push(&f->probed, code);
+		err = vec_push(&f->base.probed, code);
 	return err || !sig->allocates ? err : vec_push(&f->ranges, code);
 }
 
@@ -527,7 +527,7 @@ static int read_sampler(struct reading *in, const struct usdt_list *list)
 {
 	int err = 0;
 
-	in->f->sampler = true;
+	in->f->base.exclusive = true;
 	vec_for_each(&list->probes, probe) {
 		if (!err)
 			err = usdt_add(in, probe);
@@ -592,7 +592,7 @@ void probe_file_free(struct probe_file *f)
 	vec_release(&f->entries);
 	vec_release(&f->results);
 	vec_release(&f->ranges);
-	vec_release(&f->probed);
+	vec_release(&f->base.probed);
 	free(f->title);
 	free(f->searched);
 	free(f);

@@ -9,15 +9,12 @@
 
 #include "base/bpf_shared.h"
 #include "base/log.h"
-#include "collect/probe/code_check.h"
-#include "collect/probe/uprobe.h"
+#include "collect/probe/probe_set.h"
 #include "elf/elf_file.h"
 #include "target/allocator.h"
 
 struct probe_file {
-	u64 inode;
-	u32 dev_major, dev_minor;
-	bool sampler; /* a sampler's library, whose frames do not belong to the program */
+	struct probed_file base; /* `exclusive`: a sampler's library, as it says what it sampled */
 	uprobe_places allocs, frees, weighed; /* cookies are site numbers */
 	/* Allocating functions that have no return probe, because an exception may leave them. */
 	uprobe_places entries;
@@ -28,7 +25,6 @@ struct probe_file {
 	 */
 	struct probe_file *apart;
 	code_spans ranges; /* the code of allocating functions */
-	code_spans probed; /* the code around all places for probes, and those functions */
 	u32 alloc_ns, free_ns; /* the cost of a probe on malloc and on free here */
 	/* "jemalloc 5.3.0 (/usr/lib/libjemalloc.so.2)"; NULL if it contains no allocator */
 	char *title;

@@ -5,15 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "collect/session/bpf_session.h"
+#include "collect/session/bpf_begin.h"
 #include "base/clock.h"
 #include "collect/features.h"
 #include "collect/wait/lock_probes.h"
-#include "collect/probe/leftovers.h"
+#include "collect/probe/probe_follow.h"
 #include "collect/wait/lock_names.h"
 #include "collect/session/map_walk.h"
 #include "collect/probe/probe_site.h"
-#include "collect/session/process_watch.h"
 #include "collect/session/target_list.h"
 #include "collect/probe/probe_overhead.h"
 #include "collect/probe/uprobe_pins.h"
@@ -21,7 +20,6 @@
 #include "collect/wait/wait_samples.h"
 #include "collect/wait/wait_ring.h"
 #include "holds.skel.h"
-#include "target/needed.h"
 #include "target/pid_space.h"
 #include "target/translator.h"
 
@@ -38,6 +36,7 @@ struct holds_collector {
 	struct bpf_session *session;
 	struct uprobe_pins *pins;
 	struct lock_probes *probes;
+	struct probe_set *set; /* of the probes */
 	struct lock_names *names;
 	bool links;
 	struct process_watch *processes;
@@ -110,21 +109,15 @@ static int follow(struct holds_collector *c, struct error *err)
 {
 	struct holds_bpf *skel = c->skel;
 
-	const struct {
-		struct bpf_program *prog;
-		struct bpf_link **link;
-	} all[] = {
+	const struct bpf_attachment all[] = {
 		{skel->progs.on_fork, &skel->links.on_fork},
 		{skel->progs.on_exit, &skel->links.on_exit},
 		{skel->progs.on_come, &skel->links.on_come},
 		{skel->progs.on_exit_holds, &skel->links.on_exit_holds},
 		{skel->progs.on_exec_holds, &skel->links.on_exec_holds},
 	};
-	int code = 0;
 
-	for (size_t i = 0; i < ARRAY_LEN(all) && !code; i++)
-		code = bpf_session_attach(all[i].prog, all[i].link, "follow the scheduler", err);
-	return code;
+	return bpf_begin_attach(all, ARRAY_LEN(all), "follow the scheduler", err);
 }
 
 static int make_probes(struct holds_collector *c, const struct features *f, struct error *err)
@@ -140,21 +133,17 @@ static int make_probes(struct holds_collector *c, const struct features *f, stru
 	};
 	int code = lock_probes_new(&programs, &c->probes);
 
-	if (!code)
+	if (!code) {
+		c->set = lock_probes_set(c->probes);
 		code = lock_names_new(bpf_session_modules(c->session), &c->names);
+	}
 	return code ? error_set(err, code, "cannot record: %s", error_reason(code)) : 0;
-}
-
-/* CPROF_UPROBES=perf selects the way of older kernels. */
-static bool wants_events(const struct collect_options *opt)
-{
-	return opt->uprobes && !strcmp(opt->uprobes, "perf");
 }
 
 static int holds_prepare(struct collector *base, struct error *err)
 {
 	struct holds_collector *c = of(base);
-	struct needed_files needed = {0};
+	enum uprobe_way way = UPROBE_WAY_PERF;
 	struct features f = {0};
 	int code;
 
@@ -162,8 +151,10 @@ static int holds_prepare(struct collector *base, struct error *err)
 		return error_set(err, -ENOTSUP,
 				 "cannot put probes into every process: name some with -p or -n");
 	features_probe_uprobes(&f);
-	c->links = f.uprobe_multi && !wants_events(&c->opt);
-	code = translator_refuse_command(c->opt.command, err);
+	code = uprobe_way_choose(&f, c->opt.uprobes, c->opt.log, &way, err);
+	c->links = way != UPROBE_WAY_PERF;
+	if (!code)
+		code = translator_refuse_command(c->opt.command, err);
 	if (!code)
 		code = load(c, err);
 	if (!code)
@@ -174,11 +165,7 @@ static int holds_prepare(struct collector *base, struct error *err)
 		code = make_probes(c, &f, err);
 	if (code)
 		return code;
-	if (c->opt.command)
-		needed_files_of(c->opt.command, c->opt.readers, &needed);
-	code = bpf_session_discover(c->session, c->skel->progs.list_mappings, needed.paths, err);
-	needed_files_release(&needed);
-	return code;
+	return bpf_begin_discover(c->session, c->skel->progs.list_mappings, &c->opt, err);
 }
 
 /* ---- the overhead ---- */
@@ -194,92 +181,39 @@ static void count_calls(void *arg, struct probed_calls *now)
 	now->stepped = bpf_session_stat(c->session, STAT_HOLD_STEPPED);
 }
 
-/* This reports the overhead before the target pays for more of it. */
-static int report_overhead(struct holds_collector *c, struct error *err)
-{
-	int code;
-
-	c->base.began_ns = monotonic_ns();
-	if (c->opt.begins)
-		c->opt.begins();
-	code = overhead_watch_trial(&c->watch, err);
-	if (code)
-		lock_probes_detach(c->probes);
-	return code;
-}
-
 /* ---- while recording ---- */
-
-static bool look_through(void *arg, pid_t tgid)
-{
-	struct holds_collector *c = arg;
-	struct error err;
-	int code = lock_probes_add_process(c->probes, tgid, &err);
-
-	/* It does not matter if a process has ended meanwhile, but any other failure is worth
-	 * knowing. */
-	if (code && code != -ESRCH)
-		log_info(c->opt.log, "%s", err.text);
-	return code != -ESRCH;
-}
-
-static void forget(void *arg, pid_t tgid)
-{
-	lock_probes_forget(((struct holds_collector *)arg)->probes, tgid);
-}
-
-static void forget_ended(void *arg)
-{
-	lock_probes_forget_ended(((struct holds_collector *)arg)->probes);
-}
-
-static void rest(void *arg)
-{
-	uprobe_pins_rest(((struct holds_collector *)arg)->pins);
-}
 
 /* A command has no libraries yet; they are loaded from now on. */
 static int watch_processes(struct holds_collector *c, struct error *err)
 {
-	static const struct process_watch_ops ops = {
-		.look = look_through, .forget = forget, .forget_ended = forget_ended, .rest = rest};
-	struct process_watch_options opt = {
-		.ops = &ops,
-		.arg = c,
+	const struct followed_processes which = {
 		.targets_fd = bpf_map__fd(c->skel->maps.targets),
 		.new_processes_fd = -1,
+		.begun = c->opt.command ? c->opt.target->processes.data[0].tgid : 0,
 	};
-	int code;
 
-	if (c->opt.command) {
-		opt.begun = &c->opt.target->processes.data[0].tgid;
-		opt.nbegun = 1;
-	}
-	code = process_watch_start(&opt, &c->processes);
-	return code ? error_set(err, code, "cannot follow the target's children: %s",
-				error_reason(code))
-		    : 0;
+	return probe_set_follow(c->set, &which, &c->processes, err);
 }
 
+/* The overhead is reported before the target pays for more of it. */
 static int attach_targets(struct holds_collector *c, struct error *err)
 {
-	int code;
+	struct probe_set_stats stats;
+	int code = probe_set_add_targets(c->set, c->opt.target, err);
 
-	vec_for_each(&c->opt.target->processes, p) {
-		leftovers_remove(c->pins, c->opt.readers, p->tgid, c->opt.log);
-		code = lock_probes_add_process(c->probes, p->tgid, err);
-		if (code == -EPERM)
-			return code;
-		if (code && code != -ESRCH)
-			log_info(c->opt.log, "%s", err->text);
-		if (code != -ESRCH)
-			lock_names_note(c->names, p->tgid);
-	}
 	uprobe_pins_rest(c->pins);
-	if (!lock_probes_count(c->probes))
+	if (code)
+		return code;
+	vec_for_each(&c->opt.target->processes, p)
+		lock_names_note(c->names, p->tgid);
+	probe_set_stats(c->set, &stats);
+	if (!stats.probes)
 		return error_set(err, -ENOENT, "no lock functions found in %s",
 				 c->opt.target->title);
-	return report_overhead(c, err);
+	code = overhead_watch_trial(&c->watch, err);
+	if (code)
+		probe_set_detach(c->set);
+	return code;
 }
 
 static int holds_start(struct collector *base, struct error *err)
@@ -291,7 +225,8 @@ static int holds_start(struct collector *base, struct error *err)
 					   .limit = probe_limit_percent(&c->own->limit),
 					   .calls = "calls/s of locking functions",
 					   .count = count_calls,
-					   .arg = c};
+					   .arg = c,
+					   .began_ns = &c->base.began_ns};
 	overhead_watch_begin(&c->watch, bpf_program__fd(c->skel->progs.on_function), 0, c->links);
 	if (!c->opt.command)
 		code = attach_targets(c, err);
@@ -400,7 +335,7 @@ static void holds_stop(struct collector *base)
 	process_watch_stop(c->processes);
 	bpf_link__destroy(c->skel->links.on_come);
 	c->skel->links.on_come = NULL;
-	lock_probes_detach(c->probes);
+	probe_set_detach(c->set);
 	bpf_session_drain(c->session);
 	gaps_note(&c->gaps, GAP_WAITS, add_ongoing_holds(c, TALLY_COUNT, now));
 }
