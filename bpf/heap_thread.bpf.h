@@ -26,4 +26,18 @@ struct {
 	__type(value, struct heap_thread);
 } threads SEC(".maps");
 
+/*
+ * Removes what was kept for a recording that has ended, before the programs serve another one. User
+ * space cannot list it.
+ */
+SEC("iter/task")
+int forget_threads(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+
+	if (task)
+		bpf_task_storage_delete(&threads, task);
+	return 0;
+}
+
 #endif

@@ -33,6 +33,20 @@ struct {
 	__type(value, struct hold_thread);
 } hold_threads SEC(".maps");
 
+/*
+ * Removes what was kept for a recording that has ended, before the programs serve another one. User
+ * space cannot list it.
+ */
+SEC("iter/task")
+int forget_threads(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+
+	if (task)
+		bpf_task_storage_delete(&hold_threads, task);
+	return 0;
+}
+
 static __always_inline struct hold_thread *hold_thread_of(struct task_struct *task)
 {
 	return bpf_task_storage_get(&hold_threads, task, NULL, 0);

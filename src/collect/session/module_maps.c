@@ -4,6 +4,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -96,20 +97,33 @@ void module_maps_close(struct module_maps *m)
 	*m = MODULE_MAPS_NONE;
 }
 
+enum { CHUNKS, RULES, TABLES, MODULES, STATE, MAPS };
+
+static const char *const names[MAPS] = {
+	[CHUNKS] = "table_chunks", [RULES] = "rules",         [TABLES] = "module_tables",
+	[MODULES] = "modules",     [STATE] = "module_states",
+};
+
+bool module_maps_is_shared(const char *map)
+{
+	for (u32 i = 0; i < MAPS; i++) {
+		if (!strcmp(map, names[i]))
+			return true;
+	}
+	return false;
+}
+
 int module_maps_use(const struct module_maps *m, struct bpf_object *obj)
 {
-	const struct {
-		const char *name;
-		int fd;
-	} maps[] = {
-		{"table_chunks", m->tables.chunks_fd},   {"rules", m->tables.rules_fd},
-		{"module_tables", m->tables.modules_fd}, {"modules", m->modules_fd},
-		{"module_states", m->state_fd},
+	const int fds[MAPS] = {
+		[CHUNKS] = m->tables.chunks_fd,  [RULES] = m->tables.rules_fd,
+		[TABLES] = m->tables.modules_fd, [MODULES] = m->modules_fd,
+		[STATE] = m->state_fd,
 	};
 
-	for (size_t i = 0; i < ARRAY_LEN(maps); i++) {
-		struct bpf_map *map = bpf_object__find_map_by_name(obj, maps[i].name);
-		int err = map ? bpf_map__reuse_fd(map, maps[i].fd) : -ENOENT;
+	for (u32 i = 0; i < MAPS; i++) {
+		struct bpf_map *map = bpf_object__find_map_by_name(obj, names[i]);
+		int err = map ? bpf_map__reuse_fd(map, fds[i]) : -ENOENT;
 
 		if (err)
 			return err;

@@ -34,6 +34,9 @@ void module_maps_close(struct module_maps *m);
  * negative errno. */
 int module_maps_use(const struct module_maps *m, struct bpf_object *obj) MUST_CHECK;
 
+/* Returns whether the map of this name is one of these. */
+bool module_maps_is_shared(const char *map);
+
 /* Returns when every program that was running at the call has ended, which takes 5 to 20 ms. */
 void module_maps_wait_programs(const struct module_maps *m);
 
