@@ -73,7 +73,8 @@ struct recording_options {
 
 int recording_new(const struct recording_options *opt, struct recording **out,
 		  struct error *error) MUST_CHECK;
-/* NULL is allowed, and so is any time. A command that has not been released is killed, and a
+/* NULL is allowed, and so is any time. If the store keeps programs, those of a recording that never
+ * started are loaded for later ones. A command that has not been released is killed, and a
  * running one is left alone. */
 void recording_free(struct recording *r);
 

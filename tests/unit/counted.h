@@ -17,6 +17,8 @@ struct counted {
 /* Skips the test if the program is not built. */
 void counted_start(struct counted *c, const char *mode);
 void counted_work(struct counted *c, unsigned rounds);
+/* Waits until what was asked for is done. The program does nothing until it is asked again. */
+void counted_rest(const struct counted *c);
 /* Waits until all work is done. The program does nothing after it. */
 void counted_finish(struct counted *c);
 /* Returns a count after counted_finish(). Counts have to be read in the order in which they are

@@ -14,6 +14,8 @@
 
 #include "collect/event_options.h"
 #include "collect/heap/heap_options.h"
+#include "collect/session/module_store.h"
+#include "collect/session/program_pool.h"
 #include "collect/wait/wait_options.h"
 #include "counted.h"
 #include "record/kinds.h"
@@ -32,6 +34,7 @@ struct trial {
 	struct heap_options heap;
 	struct wait_options wait;
 	struct counted target;
+	struct module_store *store; /* NULL if the recording has its own */
 	struct recording *r;
 	s64 sum[VALUES_MAX]; /* of all takes */
 	s64 snapshot[VALUES_MAX]; /* of the last snapshot */
@@ -73,21 +76,20 @@ static const void *own_options(struct trial *t, const struct profile_kind *kind)
 	return kind->defaults;
 }
 
-static void trial_begin(struct trial *t)
+/* Begins to record the program, which is running. */
+static void trial_record(struct trial *t)
 {
 	const struct profile_kind *kind = kind_by_name(t->kind);
 	struct recording_options opt = {.kind = kind,
 					.target = RECORDING_PIDS,
 					.mode = t->how,
 					.stop_naming = at_once,
+					.store = t->store,
 					.command_stdout = -1};
 	struct error err;
 	int code;
 
 	CHECK(kind);
-	if (geteuid())
-		unit_skip("BPF needs root");
-	counted_start(&t->target, t->mode);
 	opt.text = t->target.text;
 	opt.collect = (struct collect_options){
 		.frequency = 997, .user = true, .own = own_options(t, kind)};
@@ -96,6 +98,14 @@ static void trial_begin(struct trial *t)
 		code = recording_start(t->r, &err);
 	if (code)
 		unit_fail(__FILE__, __LINE__, "%s: %s", t->kind, err.text);
+}
+
+static void trial_begin(struct trial *t)
+{
+	if (geteuid())
+		unit_skip("BPF needs root");
+	counted_start(&t->target, t->mode);
+	trial_record(t);
 }
 
 static void sum_profile(const struct trial *t, const struct profile *p, s64 sum[VALUES_MAX])
@@ -343,6 +353,8 @@ static void check_truth(struct trial *t, const char *first)
 		check_naps(t->whole[0], truth);
 	else
 		CHECK_INT(t->whole[0], truth);
+	if (!strcmp(t->kind, "heap"))
+		CHECK_INT(t->whole[2], counted_number(&t->target, "live"));
 	trial_end(t);
 }
 
@@ -435,4 +447,103 @@ TEST(takes, several_recordings_in_a_thread_each)
 		check_truth(&t[i], first[i]);
 		CHECK_INT(t[i].sum[0], t[i].whole[0]);
 	}
+}
+
+/* ---- one after the other, with the same programs ---- */
+
+#define TURNS 4
+
+/* Each round leaves blocks and stacks behind in the maps. */
+static void record_in_turn(struct trial *t, const char *first)
+{
+	trial_begin(t);
+	for (u32 i = 0; i < 5; i++) {
+		counted_work(&t->target, 1);
+		CHECK(recording_step(t->r, 5) >= 0);
+	}
+	take(t);
+	counted_work(&t->target, 3);
+	counted_finish(&t->target);
+	check_truth(t, first);
+}
+
+struct turn {
+	struct trial trial;
+	const char *first; /* the count of the program that the first value should be */
+};
+
+static const struct turn turns[] = {
+	{{.kind = "heap", .mode = "blocks"}, "allocs"},
+	{{.kind = "allocs", .mode = "blocks"}, "allocs"},
+	{{.kind = "block", .mode = "locks"}, "contended"},
+	{{.kind = "mutex", .mode = "locks"}, "contended"},
+	{{.kind = "mutex", .mode = "locks", .wait.owners = true}, "contended"},
+	{{.kind = "mutex", .mode = "locks", .wait.holds = true}, "locks"},
+	{{.kind = "offcpu", .mode = "naps", .cause = "sleep"}, "naps"},
+};
+
+/* Whatever an earlier recording left, its programs count for the next one as new ones would. */
+TEST(takes, programs_of_earlier_recordings)
+{
+	const struct module_store_options opt = {.max_programs = 2 * ARRAY_LEN(turns)};
+	struct program_pool_stats stats;
+	struct module_store *store;
+
+	CHECK_INT(module_store_new(&opt, &store), 0);
+	for (u32 turn = 0; turn < TURNS; turn++) {
+		for (u32 i = 0; i < ARRAY_LEN(turns); i++) {
+			struct trial t = turns[i].trial;
+
+			t.store = store;
+			record_in_turn(&t, turns[i].first);
+		}
+		program_pool_settle(module_store_programs(store));
+	}
+	stats = program_pool_stats(module_store_programs(store));
+	CHECK_INT(stats.loaded, ARRAY_LEN(turns)); /* each kind once */
+	CHECK_INT(stats.reused, (TURNS - 1) * ARRAY_LEN(turns));
+	CHECK_INT(stats.spares, ARRAY_LEN(turns));
+	CHECK_INT(stats.idle, 2 * ARRAY_LEN(turns));
+	module_store_free(store);
+}
+
+/* The threads of the program are the same each time, and the kernel keeps data for each. */
+static void record_in_parts(struct trial *t, const char *first)
+{
+	s64 sum = 0;
+
+	trial_begin(t);
+	for (u32 part = 1; part <= TURNS; part++) {
+		counted_work(&t->target, 2 * part);
+		CHECK(recording_step(t->r, 5) >= 0);
+		counted_rest(&t->target);
+		trial_finish(t);
+		sum += t->whole[0];
+		recording_free(t->r);
+		program_pool_settle(module_store_programs(t->store));
+		if (part < TURNS)
+			trial_record(t);
+	}
+	counted_finish(&t->target);
+	if (t->cause)
+		check_naps(sum, counted_number(&t->target, first));
+	else
+		CHECK_INT(sum, counted_number(&t->target, first));
+	counted_end(&t->target);
+}
+
+TEST(takes, recordings_of_one_program_in_a_row)
+{
+	const struct module_store_options opt = {.max_programs = 2 * ARRAY_LEN(turns)};
+	struct module_store *store;
+
+	CHECK_INT(module_store_new(&opt, &store), 0);
+	for (u32 i = 0; i < ARRAY_LEN(turns); i++) {
+		struct trial t = turns[i].trial;
+
+		t.store = store;
+		record_in_parts(&t, turns[i].first);
+	}
+	CHECK_INT(program_pool_stats(module_store_programs(store)).loaded, ARRAY_LEN(turns));
+	module_store_free(store);
 }

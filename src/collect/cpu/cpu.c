@@ -26,11 +26,13 @@ static struct cpu_collector *of(struct collector *c)
 	return (struct cpu_collector *)c;
 }
 
+SKELETON_OPEN(open_programs, cpu_bpf)
+
 static int load(struct cpu_collector *c, struct error *err)
 {
 	int code;
 
-	c->skel = cpu_bpf__open();
+	c->skel = open_programs();
 	if (!c->skel)
 		return bpf_session_load_error(-errno, err);
 	code = bpf_session_configure(c->skel->obj, &c->opt, &c->skel->rodata->settings, err);
@@ -38,7 +40,7 @@ static int load(struct cpu_collector *c, struct error *err)
 		return code;
 	if (!c->event->clock)
 		c->skel->rodata->settings.clock_period = 0;
-	code = cpu_bpf__load(c->skel);
+	c->skel = bpf_session_load(&c->opt, open_programs, c->skel, &code);
 	if (code)
 		return bpf_session_load_error(code, err);
 	return bpf_session_new(c->skel->obj, &c->skel->bss->control, &c->opt, NULL, &c->session,
@@ -130,7 +132,7 @@ static void cpu_free(struct collector *base)
 
 	perf_ticker_free(c->ticker);
 	bpf_session_free(c->session);
-	cpu_bpf__destroy(c->skel);
+	bpf_session_unload(&c->opt, open_programs, c->skel);
 	free(c);
 }
 

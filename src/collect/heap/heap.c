@@ -141,6 +141,8 @@ static void before_merge(void *arg, struct stack_store *store)
 		log_info(c->opt.log, "out of memory while rare stacks are merged");
 }
 
+SKELETON_OPEN(open_programs, heap_bpf)
+
 static int load(struct heap_collector *c, struct error *err)
 {
 	const struct stack_kind kind = {
@@ -152,7 +154,7 @@ static int load(struct heap_collector *c, struct error *err)
 	};
 	int code;
 
-	c->skel = heap_bpf__open();
+	c->skel = open_programs();
 	if (!c->skel)
 		return bpf_session_load_error(-errno, err);
 	code = bpf_session_configure(c->skel->obj, &c->opt, &c->skel->rodata->settings, err);
@@ -162,7 +164,7 @@ static int load(struct heap_collector *c, struct error *err)
 	choose_programs(c);
 	code = size_maps(c);
 	if (!code)
-		code = heap_bpf__load(c->skel);
+		c->skel = bpf_session_load(&c->opt, open_programs, c->skel, &code);
 	if (code)
 		return bpf_session_load_error(code, err);
 	code = bpf_session_new(c->skel->obj, &c->skel->bss->control, &c->opt, &kind, &c->session,
@@ -249,7 +251,7 @@ static int heap_prepare(struct collector *base, struct error *err)
 	if (c->opt.target->scope != TARGET_PROCESSES)
 		return error_set(err, -ENOTSUP,
 				 "cannot put probes into every process: name some with -p or -n");
-	features_probe_uprobes(&f);
+	bpf_session_uprobes(&c->opt, &f);
 	code = translator_refuse_command(c->opt.command, err);
 	if (!code)
 		code = uprobe_way_choose(&f, c->opt.uprobes, c->opt.log, &c->way, err);
@@ -471,7 +473,7 @@ static void heap_free(struct collector *base)
 	heap_ranges_release(&c->ranges);
 	alloc_names_release(&c->names);
 	bpf_session_free(c->session);
-	heap_bpf__destroy(c->skel);
+	bpf_session_unload(&c->opt, open_programs, c->skel);
 	free(c);
 }
 

@@ -11,6 +11,8 @@
 #include <bpf/libbpf.h>
 
 #include "collect/collector.h"
+#include "collect/features.h"
+#include "collect/session/skeleton.h"
 #include "collect/session/stack_store.h"
 
 struct bpf_session;
@@ -22,6 +24,17 @@ int bpf_session_size_counts(struct bpf_object *obj) MUST_CHECK;
 /* Call it before load; it fills in the settings (in the skeleton's .rodata) and sizes the maps. */
 int bpf_session_configure(struct bpf_object *obj, const struct collect_options *opt,
 			  struct sample_config *settings, struct error *err) MUST_CHECK;
+/*
+ * Loads an opened skeleton whose settings are complete, or replaces it by one of an earlier
+ * recording that has the same. Returns it in either case; on a negative errno in *code it is not
+ * loaded. bpf_session_unload() takes it, in any state, once all links are gone that are not in the
+ * skeleton itself.
+ */
+void *bpf_session_load(const struct collect_options *opt, skeleton_open_fn open, void *opened,
+		       int *code);
+void bpf_session_unload(const struct collect_options *opt, skeleton_open_fn open, void *skel);
+/* Does features_probe_uprobes(), once for all recordings that share programs. */
+void bpf_session_uprobes(const struct collect_options *opt, struct features *out);
 /* Sets the message for a failed open or load; returns `code`. */
 int bpf_session_load_error(int code, struct error *err);
 

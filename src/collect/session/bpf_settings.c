@@ -11,6 +11,7 @@
 #include "collect/session/bpf_session.h"
 #include "base/clock.h"
 #include "collect/session/module_store.h"
+#include "collect/session/program_pool.h"
 #include "target/pid_space.h"
 
 #define CGROUP_UNIFIED ~0u
@@ -134,6 +135,20 @@ static void configure_pidns(struct sample_config *settings)
 	settings->pidns_nested = settings->pidns_inode != PID_NAMESPACE_INITIAL;
 }
 
+static struct program_pool *pool_of(const struct collect_options *opt)
+{
+	return opt->store ? module_store_programs(opt->store) : NULL;
+}
+
+/* The storage of threads is emptied only for another recording. */
+static void choose_forgetting(struct bpf_object *obj, const struct collect_options *opt)
+{
+	struct bpf_program *prog = bpf_object__find_program_by_name(obj, FORGET_THREADS);
+
+	if (prog)
+		bpf_program__set_autoload(prog, pool_of(opt) != NULL);
+}
+
 int bpf_session_configure(struct bpf_object *obj, const struct collect_options *opt,
 			  struct sample_config *settings, struct error *err)
 {
@@ -157,6 +172,7 @@ int bpf_session_configure(struct bpf_object *obj, const struct collect_options *
 	settings->user = opt->user;
 	settings->kernel = opt->kernel;
 	configure_pidns(settings);
+	choose_forgetting(obj, opt);
 	return t->scope == TARGET_CGROUP ? configure_cgroup(&t->cgroup, settings, err) : 0;
 }
 
@@ -165,6 +181,24 @@ int bpf_session_attach(struct bpf_program *prog, struct bpf_link **link, const c
 {
 	*link = bpf_program__attach(prog);
 	return *link ? 0 : error_set(err, -errno, "cannot %s: %s", what, error_reason(errno));
+}
+
+/* ---- loading --------------------------------------------------------------------------------- */
+
+void *bpf_session_load(const struct collect_options *opt, skeleton_open_fn open, void *opened,
+		       int *code)
+{
+	return program_pool_load(pool_of(opt), open, opened, code);
+}
+
+void bpf_session_unload(const struct collect_options *opt, skeleton_open_fn open, void *skel)
+{
+	program_pool_return(pool_of(opt), open, skel);
+}
+
+void bpf_session_uprobes(const struct collect_options *opt, struct features *out)
+{
+	program_pool_uprobes(pool_of(opt), out);
 }
 
 #define KERNEL_TYPES "/sys/kernel/btf/vmlinux"

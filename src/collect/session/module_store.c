@@ -9,6 +9,7 @@
 
 #include "base/readers.h"
 #include "collect/session/module_store_impl.h"
+#include "collect/session/program_pool.h"
 #include "symbol/name_cache.h"
 
 #define MIN_FILES 16u
@@ -39,6 +40,11 @@ struct readers *module_store_readers(struct module_store *s)
 struct name_cache *module_store_names(struct module_store *s)
 {
 	return s->names;
+}
+
+struct program_pool *module_store_programs(struct module_store *s)
+{
+	return s->programs;
 }
 
 int module_store_use(struct module_store *s, struct bpf_object *obj)
@@ -128,6 +134,8 @@ static int make_parts(struct module_store *s)
 		err = module_new_special(MODULE_KIND_VDSO, NULL, 0, &s->special[MODULE_VDSO]);
 	if (!err)
 		err = name_cache_new(MODULE_STORE_NAMES, &s->names);
+	if (!err && s->o.max_programs && !s->maps_err)
+		err = program_pool_new(&s->maps, s->o.max_programs, &s->programs);
 	return err ? err : module_loader_new(s->o.readers, notify, s, &s->loader);
 }
 
@@ -180,6 +188,7 @@ void module_store_free(struct module_store *s)
 {
 	if (!s || __atomic_sub_fetch(&s->owners, 1, __ATOMIC_ACQ_REL))
 		return;
+	program_pool_free(s->programs);
 	module_loader_free(s->loader);
 	store_drop_asked(s);
 	free_files(s);

@@ -15,6 +15,8 @@
  * recording still has samples to be named from it. When it is seen again, it is a new file with a
  * new number.
  *
+ * If it is asked to, it also keeps the loaded programs of recordings that have ended.
+ *
  * All functions may be called from several threads.
  */
 #ifndef CPROF_COLLECT_MODULE_STORE_H
@@ -27,13 +29,18 @@
 
 struct module_store;
 struct name_cache; /* symbol/name_cache.h */
+struct program_pool; /* program_pool.h */
 
-struct module_store_options { /* A zero selects the default. */
+/* A zero selects the default. */
+struct module_store_options {
 	struct readers *readers; /* shared; may be NULL */
 	u32 max_files; /* beyond these, files that have not been seen for a while are evicted */
 	u32 max_pages; /* the same for pages of their tables, 4 KiB each */
 	u32 max_kept; /* evicted files that stay open for their names */
 	u32 idle_ms; /* how long a file must have been unseen */
+	/* loaded BPF objects that are kept for later recordings: see program_pool.h. If 0, each
+	 * recording loads its own. */
+	u32 max_programs;
 	u32 grace_ms; /* how long its number may still arrive in samples after its eviction */
 };
 
@@ -62,6 +69,9 @@ struct name_cache *module_store_names(struct module_store *s);
  * no BPF maps, it returns why: -EPERM without privileges.
  */
 int module_store_use(struct module_store *s, struct bpf_object *obj) MUST_CHECK;
+
+/* Returns the pool of BPF objects. It is borrowed, and NULL if there is none. */
+struct program_pool *module_store_programs(struct module_store *s);
 
 /* Counts what the store has done and what it has, for tests and diagnosis. */
 struct module_store_stats {

@@ -78,11 +78,13 @@ static void before_merge(void *arg, struct stack_store *store)
 			 error_reason(code));
 }
 
+SKELETON_OPEN(open_programs, holds_bpf)
+
 static int load(struct holds_collector *c, struct error *err)
 {
 	int code;
 
-	c->skel = holds_bpf__open();
+	c->skel = open_programs();
 	if (!c->skel)
 		return bpf_session_load_error(-errno, err);
 	code = bpf_session_configure(c->skel->obj, &c->opt, &c->skel->rodata->settings, err);
@@ -95,7 +97,7 @@ static int load(struct holds_collector *c, struct error *err)
 						      (enum bpf_attach_type)UPROBE_ATTACH_MULTI);
 	code = bpf_session_size_counts(c->skel->obj);
 	if (!code)
-		code = holds_bpf__load(c->skel);
+		c->skel = bpf_session_load(&c->opt, open_programs, c->skel, &code);
 	if (code)
 		return bpf_session_load_error(code, err);
 	code = bpf_session_new(c->skel->obj, &c->skel->bss->control, &c->opt, NULL, &c->session,
@@ -150,7 +152,7 @@ static int holds_prepare(struct collector *base, struct error *err)
 	if (c->opt.target->scope != TARGET_PROCESSES)
 		return error_set(err, -ENOTSUP,
 				 "cannot put probes into every process: name some with -p or -n");
-	features_probe_uprobes(&f);
+	bpf_session_uprobes(&c->opt, &f);
 	code = uprobe_way_choose(&f, c->opt.uprobes, c->opt.log, &way, err);
 	c->links = way != UPROBE_WAY_PERF;
 	if (!code)
@@ -417,7 +419,7 @@ static void holds_free(struct collector *base)
 	lock_names_free(c->names);
 	vec_release(&c->unnamed);
 	bpf_session_free(c->session);
-	holds_bpf__destroy(c->skel);
+	bpf_session_unload(&c->opt, open_programs, c->skel);
 	free(c);
 }
 

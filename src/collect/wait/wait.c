@@ -163,12 +163,14 @@ static void before_merge(void *arg, struct stack_store *store)
 
 /* ---- before recording ---- */
 
+SKELETON_OPEN(open_programs, wait_bpf)
+
 static int load(struct wait_collector *c, struct error *err)
 {
 	const struct stack_kind kind = {.chained = mode_of(c) & WAIT_MODE_WAKERS};
 	int code;
 
-	c->skel = wait_bpf__open();
+	c->skel = open_programs();
 	if (!c->skel)
 		return bpf_session_load_error(-errno, err);
 	code = bpf_session_configure(c->skel->obj, &c->opt, &c->skel->rodata->settings, err);
@@ -186,7 +188,7 @@ static int load(struct wait_collector *c, struct error *err)
 		bpf_map__set_max_entries(c->skel->maps.locks, 1);
 	code = bpf_session_size_counts(c->skel->obj);
 	if (!code)
-		code = wait_bpf__load(c->skel);
+		c->skel = bpf_session_load(&c->opt, open_programs, c->skel, &code);
 	if (code)
 		return bpf_session_load_error(code, err);
 	code = bpf_session_new(c->skel->obj, &c->skel->bss->control, &c->opt, &kind, &c->session,
@@ -426,7 +428,7 @@ static void wait_free(struct collector *base)
 	perf_ticker_free(c->ticker);
 	lock_names_free(c->names);
 	bpf_session_free(c->session);
-	wait_bpf__destroy(c->skel);
+	bpf_session_unload(&c->opt, open_programs, c->skel);
 	free(c);
 }
 

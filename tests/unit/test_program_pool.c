@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tests what later recordings of a process need not do again, because programs are kept. */
+#include <bpf/bpf.h>
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/vec.h"
+#include "collect/session/module_store.h"
+#include "collect/session/program_pool.h"
+#include "collect/wait/wait_options.h"
+#include "record/kinds.h"
+#include "record/recording.h"
+#include "unit.h"
+
+static double cpu_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec * 1e-6;
+}
+
+struct fixture {
+	pid_t target;
+	char pid[16];
+	struct module_store *store;
+	struct program_pool *pool;
+};
+
+/* The target sleeps and works. */
+static void fixture_init(struct fixture *f, u32 max_programs)
+{
+	const struct module_store_options opt = {.max_programs = max_programs};
+	char text[64];
+
+	if (geteuid())
+		unit_skip("BPF needs root");
+	f->target = fork();
+	for (double sum = 0; !f->target; sum++) {
+		for (int i = 0; i < 100; i++)
+			snprintf(text, sizeof(text), "%f", sum);
+		usleep(100);
+	}
+	snprintf(f->pid, sizeof(f->pid), "%d", (int)f->target);
+	CHECK_INT(module_store_new(&opt, &f->store), 0);
+	f->pool = module_store_programs(f->store);
+}
+
+static void fixture_release(struct fixture *f)
+{
+	module_store_free(f->store);
+	kill(f->target, SIGKILL);
+	waitpid(f->target, NULL, 0);
+}
+
+static struct recording *prepared(struct fixture *f, const char *kind)
+{
+	struct recording_options opt = {.kind = kind_by_name(kind),
+					.target = RECORDING_PIDS,
+					.text = f->pid,
+					.store = f->store};
+	struct recording *r = NULL;
+	struct error err = {.text = ""};
+
+	opt.collect.frequency = 499;
+	opt.collect.user = opt.collect.kernel = true;
+	(void)!recording_new(&opt, &r, &err);
+	CHECK_STR(err.text, "");
+	return r;
+}
+
+static struct recording *begun(struct fixture *f, const char *kind, double *cpu)
+{
+	double before = cpu_ms();
+	struct recording *r = prepared(f, kind);
+	struct error err;
+
+	CHECK_INT(recording_start(r, &err), 0);
+	*cpu = cpu_ms() - before;
+	return r;
+}
+
+static void end(struct recording *r)
+{
+	struct collect_stats stats;
+	struct profile *p;
+	struct error err;
+
+	do {
+		CHECK_INT(recording_step(r, 5), 0);
+		recording_stats(r, &stats);
+	} while (stats.samples < 3);
+	recording_stop(r);
+	CHECK_INT(recording_profile(r, &p, &err), 0);
+	CHECK(p->samples.len > 0);
+	profile_free(p);
+	recording_free(r);
+}
+
+/* Begins one more recording, which must find everything done. */
+static struct recording *begun_at_once(struct fixture *f, const char *kind, double *cpu)
+{
+	struct module_store_stats before, after;
+	struct program_pool_stats had;
+	struct recording *r;
+
+	program_pool_settle(f->pool);
+	had = program_pool_stats(f->pool);
+	module_store_stats(f->store, &before);
+	r = begun(f, kind, cpu);
+	module_store_stats(f->store, &after);
+	CHECK_INT(program_pool_stats(f->pool).loaded, had.loaded);
+	CHECK_INT(program_pool_stats(f->pool).reused, had.reused + 1);
+	CHECK_INT(after.opened, before.opened);
+	CHECK_INT(after.compiled, before.compiled);
+	CHECK_INT(after.pages, before.pages);
+	return r;
+}
+
+TEST(program_pool, a_second_recording_finds_its_programs_loaded)
+{
+	struct recording *first, *second, *third;
+	double cpu[3];
+	struct fixture f;
+
+	fixture_init(&f, 8);
+	first = begun(&f, "cpu", &cpu[0]);
+	/* Side by side, and one after the other. */
+	second = begun_at_once(&f, "cpu", &cpu[1]);
+	end(first);
+	third = begun_at_once(&f, "cpu", &cpu[2]);
+	printf("# CPU time until ready: %.1f ms, then %.1f side by side, %.1f afterwards\n", cpu[0],
+	       cpu[1], cpu[2]);
+	/* The difference is twentyfold. */
+	CHECK(cpu[1] < cpu[0] / 3 && cpu[2] < cpu[0] / 3);
+	end(second);
+	end(third);
+	fixture_release(&f);
+}
+
+/* A recording that was only prepared leaves the programs of its kind to others. */
+TEST(program_pool, programs_of_another_kind_can_be_loaded_ahead)
+{
+	static const char *const kinds[] = {"offcpu", "wall"};
+	struct recording *first, *others[ARRAY_LEN(kinds)];
+	struct fixture f;
+	double cpu;
+
+	fixture_init(&f, 8);
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		recording_free(prepared(&f, kinds[i]));
+	first = begun(&f, "cpu", &cpu);
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		others[i] = begun_at_once(&f, kinds[i], &cpu);
+	end(first);
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		end(others[i]);
+	fixture_release(&f);
+}
+
+TEST(program_pool, programs_are_kept_up_to_a_limit)
+{
+	static const char *const kinds[] = {"cpu", "offcpu", "block", "cpu"};
+	struct program_pool_stats stats;
+	struct fixture f;
+
+	fixture_init(&f, 2);
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		recording_free(prepared(&f, kinds[i]));
+		program_pool_settle(f.pool);
+		stats = program_pool_stats(f.pool);
+		CHECK(stats.idle >= 1 && stats.idle <= 2);
+	}
+	CHECK_INT(stats.loaded, 4); /* that of the first kind had to go */
+	recording_free(prepared(&f, "block"));
+	CHECK_INT(program_pool_stats(f.pool).loaded, 4);
+	fixture_release(&f);
+}
+
+/* A recording that cannot be prepared returns programs in the state that they are in. */
+TEST(program_pool, failures_leave_nothing_behind)
+{
+	struct recording_options opt = {.kind = kind_by_name("cpu"), .target = RECORDING_PIDS};
+	struct recording *r;
+	struct fixture f;
+	struct error err;
+
+	fixture_init(&f, 2);
+	opt.store = f.store;
+	opt.text = f.pid;
+	opt.collect.user = true;
+	opt.collect.frequency = 2000000000; /* more than the kernel allows */
+	CHECK(recording_new(&opt, &r, &err) < 0);
+	CHECK_INT(program_pool_stats(f.pool).idle, 0);
+	recording_free(prepared(&f, "cpu"));
+	fixture_release(&f);
+}
+
+/* ---- many ---- */
+
+typedef VEC(u32) id_vec;
+
+struct objects {
+	u32 descriptors; /* of any kind */
+	id_vec maps, programs;
+};
+
+static void note_id(const char *fd, const char *field, id_vec *ids)
+{
+	char path[300], line[200], format[32];
+	unsigned id;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%s", fd);
+	snprintf(format, sizeof(format), "%s:\t%%u", field);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, format, &id) == 1)
+			CHECK_INT(vec_push(ids, id), 0);
+	}
+	if (f)
+		fclose(f);
+}
+
+/* Adds the BPF objects that this process has open. */
+static void note_objects(struct objects *o)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	struct dirent *e;
+
+	CHECK(dir);
+	o->descriptors = 0;
+	while ((e = readdir(dir))) {
+		o->descriptors++;
+		note_id(e->d_name, "map_id", &o->maps);
+		note_id(e->d_name, "prog_id", &o->programs);
+	}
+	closedir(dir);
+}
+
+static bool is_there(u32 id, int (*open_by_id)(u32 id))
+{
+	int fd = open_by_id(id);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+/* The kernel frees them a while after the last descriptor was closed. */
+static void check_gone(const id_vec *ids, int (*open_by_id)(u32 id))
+{
+	CHECK(ids->len > 0);
+	for (u32 tried = 0; tried < 3000; tried++) {
+		u32 there = 0;
+
+		vec_for_each(ids, id)
+			there += is_there(*id, open_by_id);
+		if (!there)
+			return;
+		usleep(10000);
+	}
+	unit_fail(__FILE__, __LINE__, "BPF objects are left");
+}
+
+TEST(program_pool, many_recordings_leave_nothing_behind)
+{
+	static const char *const kinds[] = {"cpu", "offcpu", "cpu", "wall"};
+	u32 n = getenv("RECORDINGS") ? (u32)atoi(getenv("RECORDINGS")) : 24;
+	struct objects before = {0}, first = {0}, last = {0}, after = {0};
+	struct fixture f;
+	double cpu;
+
+	/* The pool has two objects of each kind. */
+	fixture_init(&f, 6);
+	module_store_free(f.store); /* libbpf has opened what it keeps */
+	note_objects(&before);
+	fixture_release(&(struct fixture){.target = f.target});
+	fixture_init(&f, 6);
+	for (u32 i = 0; i < n; i++) {
+		end(begun(&f, kinds[i % ARRAY_LEN(kinds)], &cpu));
+		if (i == n / 2)
+			program_pool_settle(f.pool);
+		if (i == n / 2)
+			note_objects(&first);
+	}
+	program_pool_settle(f.pool);
+	note_objects(&last);
+	CHECK_INT(last.descriptors, first.descriptors);
+	CHECK_INT(last.maps.len, first.maps.len);
+	CHECK_INT(last.programs.len, first.programs.len);
+	CHECK(program_pool_stats(f.pool).loaded <= 3);
+	fixture_release(&f);
+	note_objects(&after);
+	CHECK_INT(after.descriptors, before.descriptors);
+	check_gone(&last.maps, (int (*)(u32))bpf_map_get_fd_by_id);
+	check_gone(&last.programs, (int (*)(u32))bpf_prog_get_fd_by_id);
+	vec_release(&first.maps);
+	vec_release(&first.programs);
+	vec_release(&last.maps);
+	vec_release(&last.programs);
+}
