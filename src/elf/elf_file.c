@@ -381,6 +381,20 @@ void elf_file_trim(struct elf_file *f)
 	elf_file_renew_budget(f);
 }
 
+void elf_file_close_input(struct elf_file *f)
+{
+	if (f->in.served || f->in.fd < 0)
+		return;
+	elf_cntl(f->elf, ELF_C_FDDONE);
+	input_file_close(&f->in);
+	f->in = INPUT_FILE_NONE;
+}
+
+struct bytes elf_file_memory(const struct elf_file *f)
+{
+	return (struct bytes){f->image, f->image ? f->size : 0};
+}
+
 struct budget *elf_file_budget(struct elf_file *f)
 {
 	return f->budget;

@@ -55,11 +55,17 @@ int elf_file_open_memory(struct bytes image, struct elf_file **out) MUST_CHECK;
 /* Does the same with an `image` that came from malloc() and is taken over, even on failure. */
 int elf_file_adopt_memory(u8 *image, size_t len, struct elf_file **out) MUST_CHECK;
 void elf_file_free(struct elf_file *f); /* NULL is allowed */
+/* Returns the image of a file that was opened in memory, borrowed; empty for any other file. */
+struct bytes elf_file_memory(const struct elf_file *f);
 /*
  * Frees what was read of the file. It is read again when it is needed. Nothing that was borrowed
  * may be in use any more.
  */
 void elf_file_trim(struct elf_file *f);
+
+/* Closes the file, of which only the sections that were read so far stay. It does nothing if a
+ * reader copies the file. */
+void elf_file_close_input(struct elf_file *f);
 
 /* Returns the budget for reading this file; borrowed. */
 struct budget *elf_file_budget(struct elf_file *f);
@@ -101,6 +107,10 @@ int elf_file_section(struct elf_file *f, const char *name, struct elf_section *o
  * section, or whether it exists. */
 int elf_file_section_header(struct elf_file *f, const char *name,
 			    struct elf_section *out) MUST_CHECK;
+
+/* Reads the first section called `name` whose contents fit, of several that may have that name. */
+int elf_file_section_where(struct elf_file *f, const char *name, bool (*fits)(struct bytes data),
+			   struct elf_section *out) MUST_CHECK;
 
 /*
  * Calls `visit` for each section that has bytes in the file, until it returns something other than

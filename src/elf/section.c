@@ -288,6 +288,25 @@ int elf_file_fetch_debug(struct elf_file *f)
 	return f->in.served ? elf_file_visit_sections(f, fetch_section, f) : 0;
 }
 
+int elf_file_section_where(struct elf_file *f, const char *name, bool (*fits)(struct bytes data),
+			   struct elf_section *out)
+{
+	struct bytes names = section_names(f);
+	Elf_Scn *scn = NULL;
+	GElf_Shdr shdr;
+
+	while (budget_take(f->budget, BUDGET_SECTIONS, 10) && (scn = elf_nextscn(f->elf, scn))) {
+		if (!gelf_getshdr(scn, &shdr) || shdr.sh_type == SHT_NOBITS ||
+		    !name_is(names, shdr.sh_name, name))
+			continue;
+		section_describe(&shdr, out);
+		if (!section_read(f, scn, &shdr, false, out) && fits(out->data))
+			return 0;
+	}
+	*out = (struct elf_section){0};
+	return -ENOENT;
+}
+
 int elf_file_section(struct elf_file *f, const char *name, struct elf_section *out)
 {
 	GElf_Shdr shdr;
