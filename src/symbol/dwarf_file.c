@@ -149,26 +149,43 @@ static struct bytes data_of(Elf_Scn *scn)
 	return data && data->d_buf ? (struct bytes){data->d_buf, data->d_size} : (struct bytes){0};
 }
 
+struct taken {
+	struct line_sections lines;
+	struct bytes addr, ranges;
+};
+
 static int take_section(void *arg, const char *name, Elf_Scn *scn, const GElf_Shdr *shdr)
 {
-	struct line_sections *s = arg;
+	struct taken *t = arg;
+	const struct {
+		const char *name;
+		struct bytes *to;
+		bool strings;
+	} wanted[] = {
+		{"debug_line", &t->lines.line, false}, {"debug_line_str", &t->lines.line_str, true},
+		{"debug_str", &t->lines.str, true},    {"debug_addr", &t->addr, false},
+		{"debug_ranges", &t->ranges, false},
+	};
 
+	(void)shdr;
 	if (!strncmp(name, ".zdebug_", 8))
 		name++;
 	name += *name == '.';
-	if (!strcmp(name, "debug_line") && !s->line.data)
-		s->line = data_of(scn);
-	else if (!strcmp(name, "debug_line_str") && !s->line_str.data)
-		s->line_str = elf_terminated(data_of(scn));
-	else if (!strcmp(name, "debug_str") && !s->str.data)
-		s->str = elf_terminated(data_of(scn));
+	for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
+		if (strcmp(name, wanted[i].name) != 0 || wanted[i].to->data)
+			continue;
+		*wanted[i].to = data_of(scn);
+		if (wanted[i].strings)
+			*wanted[i].to = elf_terminated(*wanted[i].to);
+	}
 	return 0;
 }
 
-static void take_sections(struct elf_file *f, struct line_sections *s)
+static struct taken take_sections(struct elf_file *f)
 {
-	if (elf_file_visit_sections(f, take_section, s))
-		*s = (struct line_sections){0};
+	struct taken t = {0};
+
+	return elf_file_visit_sections(f, take_section, &t) ? (struct taken){0} : t;
 }
 
 /* Gives the file that libdw is to read for `f`, which is `f` itself unless it must be unpacked. */
@@ -186,15 +203,20 @@ static int prepare(struct elf_file *f, bool has_alt, struct elf_file **unpacked,
 
 static int begin(struct dwarf_file *d, struct elf_file *f, struct elf_file *alt)
 {
+	struct taken taken;
+
 	d->dwarf = dwarf_begin_elf(elf_file_handle(f), DWARF_C_READ, NULL);
 	if (alt)
 		d->alt = dwarf_begin_elf(elf_file_handle(alt), DWARF_C_READ, NULL);
 	if (!d->dwarf || (alt && !d->alt))
 		return -EBADMSG;
-	take_sections(f, &d->lines);
+	taken = take_sections(f);
+	d->lines = taken.lines;
+	d->addr = taken.addr;
+	d->ranges = taken.ranges;
 	if (d->alt) {
 		dwarf_setalt(d->dwarf, d->alt);
-		take_sections(alt, &d->alt_lines);
+		d->alt_lines = take_sections(alt).lines;
 		d->lines.alt_str = d->alt_lines.str;
 	}
 	return 0;
@@ -204,7 +226,7 @@ int dwarf_file_init(struct dwarf_file *d, struct elf_file *f, struct elf_file *a
 {
 	int err;
 
-	*d = (struct dwarf_file){.budget = elf_file_budget(f)};
+	*d = (struct dwarf_file){.budget = elf_file_budget(f), .elf = f};
 	err = prepare(f, alt != NULL, &d->unpacked, &f);
 	if (!err && alt) {
 		err = prepare(alt, true, &d->unpacked_alt, &alt);

@@ -13,9 +13,11 @@
 
 struct dwarf_file {
 	struct budget *budget;
+	struct elf_file *elf; /* as it was given */
 	Dwarf *dwarf;
 	Dwarf *alt; /* dwz's supplementary file, or NULL */
 	struct line_sections lines, alt_lines;
+	struct bytes addr, ranges; /* .debug_addr and .debug_ranges, for split units */
 	struct elf_file *unpacked,
 		*unpacked_alt; /* what libdw reads instead of the files, or NULL */
 };

@@ -4,10 +4,12 @@
 
 #include <dwarf.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "symbol/dwarf_file.h"
+#include "symbol/dwarf_forms.h"
 #include "symbol/dwarf_lines.h"
 #include "symbol/dwarf_qualify.h"
 #include "symbol/dwarf_scopes.h"
@@ -16,6 +18,8 @@
 
 struct dwarf_index {
 	struct dwarf_file file;
+	const struct split_source *source; /* of split DWARF; may be NULL */
+	char missing[400];
 };
 
 struct place {
@@ -34,6 +38,7 @@ struct description {
 
 struct batch {
 	struct budget *budget;
+	struct split_units *splits;
 	struct dwarf_scopes scopes;
 	struct description *descriptions; /* for each scope */
 	struct place *lines; /* for each address */
@@ -54,6 +59,16 @@ int dwarf_index_new(struct elf_file *f, struct elf_file *alt, struct dwarf_index
 	else
 		*out = index;
 	return err;
+}
+
+void dwarf_index_split(struct dwarf_index *index, const struct split_source *source)
+{
+	index->source = source;
+}
+
+void dwarf_index_missing(const struct dwarf_index *index, char *out, size_t size)
+{
+	snprintf(out, size, "%s", index->missing);
 }
 
 void dwarf_index_free(struct dwarf_index *index)
@@ -149,22 +164,16 @@ static void describe_call(struct batch *b, Dwarf_Die *die, struct place *call)
 		call->line = (u32)line;
 }
 
-static const char *linkage_name_of(Dwarf_Die *die)
-{
-	Dwarf_Attribute attr;
-	const char *name = dwarf_formstring(dwarf_attr_integrate(die, DW_AT_linkage_name, &attr));
-
-	return name ? name
-		    : dwarf_formstring(dwarf_attr_integrate(die, DW_AT_MIPS_linkage_name, &attr));
-}
-
 static void describe(struct batch *b, struct dwarf_scope *scope, struct description *d)
 {
-	int decl_line;
+	Dwarf_Attribute attr;
+	Dwarf_Word line;
 
 	d->known = true;
-	d->name = dwarf_diename(&scope->die);
-	d->linkage_name = linkage_name_of(&scope->die);
+	d->name = dwarf_forms_text(b->splits, &scope->die, DW_AT_name);
+	d->linkage_name = dwarf_forms_text(b->splits, &scope->die, DW_AT_linkage_name);
+	if (!d->linkage_name)
+		d->linkage_name = dwarf_forms_text(b->splits, &scope->die, DW_AT_MIPS_linkage_name);
 	if (!d->linkage_name && d->name) {
 		const char *full = dwarf_qualify(b->qualifier, &scope->die, d->name);
 
@@ -172,11 +181,12 @@ static void describe(struct batch *b, struct dwarf_scope *scope, struct descript
 			d->name = full;
 	}
 	d->file = dwarf_lines_file(b->tables, &scope->die, DW_AT_decl_file);
-	if (!dwarf_decl_line(&scope->die, &decl_line) && decl_line > 0)
-		d->start_line = (u32)decl_line;
+	if (dwarf_forms_attr(b->splits, &scope->die, DW_AT_decl_line, &attr) &&
+	    !dwarf_formudata(&attr, &line) && line <= INT32_MAX)
+		d->start_line = (u32)line;
 	if (scope->parent != NO_SCOPE)
 		describe_call(b, &scope->die, &d->call);
-	else if (dwarf_lowpc(&scope->die, &d->low_pc))
+	else if (!dwarf_forms_low_pc(b->splits, &scope->die, &d->low_pc))
 		d->low_pc = 0;
 }
 
@@ -255,14 +265,18 @@ static int report(struct batch *b, dwarf_found_fn found, void *arg)
 
 static int resolve(struct batch *b, struct dwarf_index *index, const u64 *vaddrs, size_t n)
 {
-	int err = dwarf_scopes_init(&b->scopes, index->file.dwarf, b->budget, vaddrs, n);
+	int err = split_units_new(&index->file, index->source, &b->splits);
 
+	if (!err)
+		err = dwarf_scopes_init(&b->scopes, index->file.dwarf, b->splits, b->budget, vaddrs,
+					n);
 	if (err)
 		return err;
+	split_units_missing(b->splits, index->missing, sizeof(index->missing));
 	b->lines = calloc(n, sizeof(*b->lines));
 	b->descriptions = calloc(b->scopes.scopes.len + 1, sizeof(*b->descriptions));
-	if (!b->lines || !b->descriptions || dwarf_lines_new(&index->file, &b->tables) ||
-	    dwarf_qualifier_new(b->budget, &b->qualifier))
+	if (!b->lines || !b->descriptions || dwarf_lines_new(&index->file, b->splits, &b->tables) ||
+	    dwarf_qualifier_new(b->budget, b->splits, &b->qualifier))
 		return -ENOMEM;
 	return find_lines(b);
 }
@@ -281,6 +295,7 @@ int dwarf_index_resolve(struct dwarf_index *index, const u64 *vaddrs, size_t n,
 	dwarf_qualifier_free(b.qualifier);
 	dwarf_lines_free(b.tables);
 	dwarf_scopes_release(&b.scopes);
+	split_units_free(b.splits);
 	free(b.descriptions);
 	free(b.lines);
 	return err;

@@ -14,6 +14,7 @@
 #define CPROF_SYMBOL_DWARF_INDEX_H
 
 #include "elf/elf_file.h"
+#include "symbol/split_source.h"
 
 #define DWARF_MAX_INLINES 256u /* the most frames of one address */
 
@@ -35,6 +36,18 @@ struct dwarf_index;
  * dwarf_file_init().
  */
 int dwarf_index_new(struct elf_file *f, struct elf_file *alt, struct dwarf_index **out) MUST_CHECK;
+/*
+ * Says where split DWARF comes from; `source` must outlive the index. Without a source, functions
+ * of split units have no names.
+ */
+void dwarf_index_split(struct dwarf_index *index, const struct split_source *source);
+
+/*
+ * Writes what of the split DWARF was missing in dwarf_index_resolve(), such as "1 of 3 files with
+ * its split part: /src/a.dwo (missing)"; "" if nothing was.
+ */
+void dwarf_index_missing(const struct dwarf_index *index, char *out, size_t size);
+
 void dwarf_index_free(struct dwarf_index *index); /* NULL is allowed */
 
 /*

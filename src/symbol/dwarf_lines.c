@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "symbol/dwarf_forms.h"
 
 struct table_key {
 	u64 offset; /* in .debug_line */
@@ -21,15 +22,18 @@ struct known_table {
 
 struct dwarf_lines {
 	const struct dwarf_file *file;
+	const struct split_units *splits;
 	struct known_table *known;
 };
 
-int dwarf_lines_new(const struct dwarf_file *file, struct dwarf_lines **out)
+int dwarf_lines_new(const struct dwarf_file *file, const struct split_units *splits,
+		    struct dwarf_lines **out)
 {
 	*out = calloc(1, sizeof(**out));
 	if (!*out)
 		return -ENOMEM;
 	(*out)->file = file;
+	(*out)->splits = splits;
 	return 0;
 }
 
@@ -72,10 +76,17 @@ static struct line_table *table_at(struct dwarf_lines *l, struct table_key key)
 
 struct line_table *dwarf_lines_of(struct dwarf_lines *l, Dwarf_Die *unit)
 {
-	struct table_key key = {.alt = dwarf_cu_getdwarf(unit->cu) != l->file->dwarf};
+	const struct split_unit *split = split_unit_of(l->splits, unit->cu);
+	struct table_key key = {0};
 	Dwarf_Attribute attr;
 	Dwarf_Word offset;
+	Dwarf_Die skeleton;
 
+	if (split) {
+		skeleton = split->skeleton;
+		unit = &skeleton;
+	}
+	key.alt = dwarf_cu_getdwarf(unit->cu) != l->file->dwarf;
 	if (dwarf_formudata(dwarf_attr(unit, DW_AT_stmt_list, &attr), &offset))
 		return NULL;
 	key.offset = offset;
@@ -90,7 +101,7 @@ const char *dwarf_lines_file(struct dwarf_lines *l, Dwarf_Die *die, unsigned int
 	Dwarf_Die unit;
 
 	/* Numbers refer to the unit in which the attribute was found. */
-	if (dwarf_formudata(dwarf_attr_integrate(die, name, &attr), &number) ||
+	if (!dwarf_forms_attr(l->splits, die, name, &attr) || dwarf_formudata(&attr, &number) ||
 	    !dwarf_cu_die(attr.cu, &unit, NULL, NULL, NULL, NULL, NULL, NULL))
 		return NULL;
 	table = dwarf_lines_of(l, &unit);

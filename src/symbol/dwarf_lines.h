@@ -3,16 +3,19 @@
 #ifndef CPROF_SYMBOL_DWARF_LINES_H
 #define CPROF_SYMBOL_DWARF_LINES_H
 
-#include "symbol/dwarf_file.h"
+#include "symbol/split_units.h"
 
 struct dwarf_lines;
 
-int dwarf_lines_new(const struct dwarf_file *file, struct dwarf_lines **out) MUST_CHECK;
+/* `splits` may be NULL. */
+int dwarf_lines_new(const struct dwarf_file *file, const struct split_units *splits,
+		    struct dwarf_lines **out) MUST_CHECK;
 void dwarf_lines_free(struct dwarf_lines *l); /* NULL is allowed; all paths are freed with it */
 
 /*
- * Returns the table of a unit (its DIE); borrowed. It is NULL if the unit has none, if it is
- * broken, or if memory or the budget (BUDGET_LINES) ran out.
+ * Returns the table of a unit (its DIE), which for a split unit is that of its skeleton; borrowed.
+ * It is NULL if the unit has none, if it is broken, or if memory or the budget (BUDGET_LINES) ran
+ * out.
  */
 struct line_table *dwarf_lines_of(struct dwarf_lines *l, Dwarf_Die *unit);
 

@@ -16,6 +16,7 @@
 
 #include "base/hash.h"
 #include "base/vec.h"
+#include "symbol/dwarf_forms.h"
 
 #define MAX_DEPTH 64u
 #define MAX_REFERENCES 8 /* limits an origin of an origin ...; real chains have two */
@@ -31,7 +32,7 @@ struct container {
 };
 
 struct unit_containers {
-	Dwarf_Off unit;
+	Dwarf_CU *unit;
 	bool is_cxx;
 	VEC(struct container) list; /* by start */
 	UT_hash_handle hh;
@@ -41,14 +42,17 @@ struct dwarf_qualifier {
 	struct unit_containers *units;
 	VEC(char *) names;
 	struct budget *budget;
+	const struct split_units *splits;
 };
 
-int dwarf_qualifier_new(struct budget *budget, struct dwarf_qualifier **out)
+int dwarf_qualifier_new(struct budget *budget, const struct split_units *splits,
+			struct dwarf_qualifier **out)
 {
 	*out = calloc(1, sizeof(**out));
 	if (!*out)
 		return -ENOMEM;
 	(*out)->budget = budget;
+	(*out)->splits = splits;
 	return 0;
 }
 
@@ -98,7 +102,7 @@ static int list_containers(struct dwarf_qualifier *q, struct unit_containers *u,
 			struct container c = {.start = start,
 					      .end = upto,
 					      .parent = parent_index,
-					      .name = dwarf_diename(&die),
+					      .name = dwarf_forms_text(q->splits, &die, DW_AT_name),
 					      .is_namespace = tag == DW_TAG_namespace};
 
 			/* Up to half of the vector may be unused. */
@@ -131,7 +135,7 @@ static bool is_cxx(Dwarf_Die *unit)
 
 static struct unit_containers *containers_of(struct dwarf_qualifier *q, Dwarf_Die *unit)
 {
-	Dwarf_Off key = dwarf_dieoffset(unit);
+	Dwarf_CU *key = unit->cu;
 	struct unit_containers *u;
 
 	HASH_FIND(hh, q->units, &key, sizeof(key), u);
@@ -154,19 +158,12 @@ static struct unit_containers *containers_of(struct dwarf_qualifier *q, Dwarf_Di
 
 /* Inlined and out-of-line copies refer to the abstract function, which refers to its declaration in
  * a class. */
-static void follow_to_declaration(Dwarf_Die *die)
+static void follow_to_declaration(const struct split_units *splits, Dwarf_Die *die)
 {
-	for (int i = 0; i < MAX_REFERENCES; i++) {
-		Dwarf_Attribute attr;
-		Dwarf_Die to;
+	Dwarf_Die to;
 
-		if (!dwarf_attr(die, DW_AT_abstract_origin, &attr) &&
-		    !dwarf_attr(die, DW_AT_specification, &attr))
-			return;
-		if (!dwarf_formref_die(&attr, &to))
-			return;
+	for (int i = 0; i < MAX_REFERENCES && dwarf_forms_follow(splits, die, &to); i++)
 		*die = to;
-	}
 }
 
 static u32 innermost(const struct unit_containers *u, Dwarf_Off off)
@@ -219,7 +216,7 @@ const char *dwarf_qualify(struct dwarf_qualifier *q, Dwarf_Die *function, const 
 	u32 at;
 
 	full[0] = '\0';
-	follow_to_declaration(&die);
+	follow_to_declaration(q->splits, &die);
 	if (!dwarf_diecu(&die, &unit, NULL, NULL))
 		return NULL;
 	u = containers_of(q, &unit);

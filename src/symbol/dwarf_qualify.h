@@ -10,11 +10,13 @@
 #include <elfutils/libdw.h>
 
 #include "base/budget.h"
+#include "symbol/split_units.h"
 
 struct dwarf_qualifier;
 
-/* Trees are read on `budget` (BUDGET_INFO), which must outlive it. */
-int dwarf_qualifier_new(struct budget *budget, struct dwarf_qualifier **out) MUST_CHECK;
+/* Trees are read on `budget` (BUDGET_INFO). It and `splits` (or NULL) must outlive it. */
+int dwarf_qualifier_new(struct budget *budget, const struct split_units *splits,
+			struct dwarf_qualifier **out) MUST_CHECK;
 void dwarf_qualifier_free(struct dwarf_qualifier *q); /* also frees all the names it gave */
 
 /*

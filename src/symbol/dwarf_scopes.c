@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "symbol/dwarf_forms.h"
 #include "symbol/dwarf_index.h"
 
 #define MAX_DEPTH 512u /* levels of the tree, including blocks and namespaces */
-/* The time that libdw takes for a DIE, a range and a unit, in nanoseconds. */
+/* The time that libdw takes for a DIE and a unit, in nanoseconds. */
 #define DIE_STEPS 40
-#define RANGE_STEPS 30
 #define UNIT_STEPS 500
 
 static size_t lower_bound(const struct dwarf_scopes *s, u64 vaddr)
@@ -31,33 +31,19 @@ static size_t lower_bound(const struct dwarf_scopes *s, u64 vaddr)
 }
 
 /*
- * Returns 1 with the DIE's next range, 0 if there is none, or -E2BIG. Lists may be long without
- * containing a range.
- */
-static int next_range(struct dwarf_scopes *s, Dwarf_Die *die, ptrdiff_t *at, Dwarf_Addr *start,
-		      Dwarf_Addr *end)
-{
-	Dwarf_Addr base;
-
-	if (!budget_look(s->budget, BUDGET_INFO, RANGE_STEPS))
-		return -E2BIG;
-	*at = dwarf_ranges(die, *at, &base, start, end);
-	return *at > 0;
-}
-
-/*
  * Sets `marks` to `mark` for all addresses that the DIE's ranges cover. Returns their number, or
  * -E2BIG. `any` says whether the DIE has ranges.
  */
 static long mark_ranges(struct dwarf_scopes *s, Dwarf_Die *die, u32 *marks, u32 mark, bool *any)
 {
-	Dwarf_Addr start, end;
-	ptrdiff_t at = 0;
+	struct die_ranges ranges;
+	u64 start, end;
 	long marked = 0;
 	int more;
 
 	*any = false;
-	while ((more = next_range(s, die, &at, &start, &end)) > 0) {
+	die_ranges_begin(&ranges, s->splits, s->budget, die);
+	while ((more = die_ranges_next(&ranges, &start, &end)) > 0) {
 		size_t i = lower_bound(s, start), first = i;
 
 		*any = true;
@@ -100,12 +86,13 @@ static int visit_code(struct dwarf_scopes *s, Dwarf_Die *die, u32 parent, u32 de
 /* Returns 1, 0, or -E2BIG. */
 static int covers_wanted(struct dwarf_scopes *s, Dwarf_Die *die)
 {
-	Dwarf_Addr start, end;
-	ptrdiff_t at = 0;
+	struct die_ranges ranges;
+	u64 start, end;
 	bool any = false;
 	int more;
 
-	while ((more = next_range(s, die, &at, &start, &end)) > 0) {
+	die_ranges_begin(&ranges, s->splits, s->budget, die);
+	while ((more = die_ranges_next(&ranges, &start, &end)) > 0) {
 		size_t i = lower_bound(s, start);
 
 		any = true;
@@ -214,7 +201,7 @@ static int list_units(struct dwarf_scopes *s, Dwarf *dwarf)
 	uint8_t type;
 
 	while (!dwarf_get_units(dwarf, cu, &cu, &version, &type, &die, NULL)) {
-		struct dwarf_unit u = {.die = die};
+		struct dwarf_unit u = {.die = die, .split = NO_SPLIT};
 		long marked;
 
 		if (!budget_look(s->budget, BUDGET_INFO, UNIT_STEPS) ||
@@ -245,10 +232,30 @@ static bool unit_is_unresolved(const struct dwarf_scopes *s, size_t unit)
 	return false;
 }
 
+/*
+ * Looks for the split units of skeletons with addresses. Those of skeletons that do not say where
+ * their code is are only needed if there are addresses left over.
+ */
+static int open_splits(struct dwarf_scopes *s)
+{
+	int err = 0;
+
+	for (size_t i = 0; s->splits && i < s->units.len && !err; i++) {
+		struct dwarf_unit *u = &s->units.data[i];
+
+		if (u->has_ranges ? u->first < unit_end(s, i) : s->with_unit < s->n)
+			err = split_units_add(s->splits, &u->die, &u->split);
+	}
+	return err || !s->splits ? err : split_units_open(s->splits);
+}
+
 static int walk_unit(struct dwarf_scopes *s, struct dwarf_unit *u)
 {
-	s->last = dwarf_dieoffset(&u->die);
-	return walk(s, &u->die, NO_SCOPE, 0);
+	const struct split_unit *split = split_units_at(s->splits, u->split);
+	Dwarf_Die root = split ? split->die : u->die;
+
+	s->last = dwarf_dieoffset(&root);
+	return walk(s, &root, NO_SCOPE, 0);
 }
 
 /*
@@ -308,21 +315,26 @@ static int walk_units(struct dwarf_scopes *s)
 bool dwarf_scopes_unit(const struct dwarf_scopes *s, size_t which, Dwarf_Die *unit)
 {
 	u32 scope = s->scope_of[which];
+	const struct split_unit *split;
 
-	if (scope != NO_SCOPE)
-		return dwarf_diecu(&s->scopes.data[scope].die, unit, NULL, NULL) != NULL;
+	if (scope != NO_SCOPE) {
+		split = split_unit_of(s->splits, s->scopes.data[scope].die.cu);
+		if (split)
+			*unit = split->skeleton;
+		return split || dwarf_diecu(&s->scopes.data[scope].die, unit, NULL, NULL);
+	}
 	if (s->unit_of[which] == NO_UNIT)
 		return false;
 	*unit = s->units.data[s->unit_of[which]].die;
 	return true;
 }
 
-int dwarf_scopes_init(struct dwarf_scopes *s, Dwarf *dwarf, struct budget *budget,
-		      const u64 *vaddrs, size_t n)
+int dwarf_scopes_init(struct dwarf_scopes *s, Dwarf *dwarf, struct split_units *splits,
+		      struct budget *budget, const u64 *vaddrs, size_t n)
 {
 	int err;
 
-	*s = (struct dwarf_scopes){.budget = budget, .vaddrs = vaddrs, .n = n};
+	*s = (struct dwarf_scopes){.budget = budget, .splits = splits, .vaddrs = vaddrs, .n = n};
 	s->scope_of = malloc(n * sizeof(*s->scope_of));
 	s->unit_of = malloc(n * sizeof(*s->unit_of));
 	if (!s->scope_of || !s->unit_of)
@@ -330,6 +342,8 @@ int dwarf_scopes_init(struct dwarf_scopes *s, Dwarf *dwarf, struct budget *budge
 	memset(s->scope_of, 0xff, n * sizeof(*s->scope_of));
 	memset(s->unit_of, 0xff, n * sizeof(*s->unit_of));
 	err = list_units(s, dwarf);
+	if (!err)
+		err = open_splits(s);
 	return err ? err : walk_units(s);
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/budget.h"
 #include "base/vec.h"
+#include "symbol/split_units.h"
 
 #define NO_SCOPE UINT32_MAX
 #define NO_UNIT UINT32_MAX
@@ -26,6 +27,7 @@ struct dwarf_unit {
 	Dwarf_Die die;
 	size_t first; /* start of its addresses in `by_unit`; those of the next unit follow */
 	bool has_ranges;
+	u32 split; /* number of its split unit, which has the tree; or NO_SPLIT */
 };
 
 struct dwarf_scopes {
@@ -38,6 +40,7 @@ struct dwarf_scopes {
 
 	/* private */
 	struct budget *budget;
+	struct split_units *splits; /* borrowed; NULL if there are none */
 	u32 *by_unit; /* the addresses that have a unit, sorted by unit */
 	size_t with_unit; /* number of those addresses */
 	Dwarf_Off last; /* the last DIE entered; only later ones may follow */
@@ -45,16 +48,19 @@ struct dwarf_scopes {
 };
 
 /*
- * Looks up `n` vaddrs in ascending order. If the budget runs out, units that were not walked
+ * Looks up `n` vaddrs in ascending order, and opens those split units in `splits` (or NULL) that
+ * may have some of them. If the budget runs out, units that were not walked
  * completely are left out. Returns 0, -ENOMEM, or -E2BIG if not even the list of units was read.
  * Release it in any case.
  */
-int dwarf_scopes_init(struct dwarf_scopes *s, Dwarf *dwarf, struct budget *budget,
-		      const u64 *vaddrs, size_t n) MUST_CHECK;
+int dwarf_scopes_init(struct dwarf_scopes *s, Dwarf *dwarf, struct split_units *splits,
+		      struct budget *budget, const u64 *vaddrs, size_t n) MUST_CHECK;
 void dwarf_scopes_release(struct dwarf_scopes *s);
 
-/* Gives the unit (its DIE) of an address' function, or else of the address; false if it has
- * none. */
+/*
+ * Gives the unit (its DIE) in the program of an address' function, or else of the address; false if
+ * it has none.
+ */
 bool dwarf_scopes_unit(const struct dwarf_scopes *s, size_t which, Dwarf_Die *unit);
 
 #endif

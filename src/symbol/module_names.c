@@ -12,6 +12,7 @@
 #include "symbol/demangle.h"
 #include "elf/gopclntab.h"
 #include "symbol/plt.h"
+#include "symbol/split_files.h"
 #include "symbol/symtab.h"
 #include "unwind/rows.h"
 
@@ -210,16 +211,31 @@ static int open_dwarf(struct sources *s, struct module_names_info *info, struct 
 	return -ENOENT;
 }
 
+static int resolve_dwarf(struct request *r, struct dwarf_index *index,
+			 struct module_names_info *info)
+{
+	const struct module *m = r->sources->module;
+	struct split_files *files = NULL;
+	int err = split_files_new(m->elf, m->path, &m->root, &files);
+
+	if (!err) {
+		dwarf_index_split(index, split_files_source(files));
+		err = dwarf_index_resolve(index, r->vaddrs, r->n, on_dwarf, r);
+		dwarf_index_missing(index, info->unread, sizeof(info->unread));
+	}
+	dwarf_index_free(index);
+	split_files_free(files);
+	return err;
+}
+
 static int ask_dwarf(struct request *r, struct module_names_info *info)
 {
 	struct dwarf_index *index;
 	int err = open_dwarf(r->sources, info, &index);
 
 	info->has_dwarf = err != -ENOENT;
-	if (!err) {
-		err = dwarf_index_resolve(index, r->vaddrs, r->n, on_dwarf, r);
-		dwarf_index_free(index);
-	}
+	if (!err)
+		err = resolve_dwarf(r, index, info);
 	/* What the budget did not allow is left to the other sources. */
 	return err == -ENOENT || err == -E2BIG ? 0 : err;
 }

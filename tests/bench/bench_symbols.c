@@ -73,6 +73,8 @@ int main(int argc, char **argv)
 
 	if (argc < 2)
 		return 2;
+	if (target_root_ours(&module.root))
+		return 1;
 	fd = open(module.path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || elf_file_open(fd, &module.elf) || profile_new(&p) ||
 	    profile_add_mapping(p, &mapping) < 0 || add_locations(p, module.elf)) {
@@ -91,6 +93,7 @@ int main(int argc, char **argv)
 		(unsigned long long)stats.with_lines, p->functions.len);
 	profile_free(p);
 	elf_file_free(module.elf);
+	target_root_release(&module.root);
 	close(fd);
 	return 0;
 }

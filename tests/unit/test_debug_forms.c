@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Debug information that is compressed, elsewhere or damaged. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,6 +46,101 @@ TEST(debug_forms, supplementary_file_compressed_with_zstd)
 	fixture_run("objcopy --compress-debug-sections=zstd common.debug");
 	fixture_run("objcopy --compress-debug-sections=zstd chain packed");
 	check_chain("packed", mark);
+}
+
+/* ---- split DWARF ----------------------------------------------------------------------------- */
+
+static void build_split(const char *compiler, const char *flags)
+{
+	char all[100];
+
+	snprintf(all, sizeof(all), "-gsplit-dwarf %s", flags);
+	fixture_run("rm -f ./*.dwo ./*.dwp");
+	build_chain(compiler, all);
+}
+
+TEST(debug_forms, inlined_chain_of_split_units)
+{
+	build_split("gcc", "-gdwarf-5");
+	check_chain("chain", vaddr_of("chain", "mark"));
+	build_split("gcc", "-gdwarf-4");
+	check_chain("chain", vaddr_of("chain", "mark"));
+	build_split("clang", "-gdwarf-5");
+	check_chain("chain", vaddr_of("chain", "mark"));
+	build_split("clang", "-gdwarf-4");
+	check_chain("chain", vaddr_of("chain", "mark"));
+	build_split("gcc", "-gz");
+	check_chain("chain", vaddr_of("chain", "mark"));
+}
+
+TEST(debug_forms, inlined_chain_of_package_files)
+{
+	build_split("gcc", "-gdwarf-4");
+	fixture_run("dwp -e chain -o chain.dwp && rm ./*.dwo");
+	check_chain("chain", vaddr_of("chain", "mark"));
+	build_split("clang", "-gdwarf-5");
+	fixture_run("llvm-dwp -e chain -o chain.dwp && rm ./*.dwo");
+	check_chain("chain", vaddr_of("chain", "mark"));
+}
+
+/* A stripped program, its debug file and its package, which is named after either of them. */
+TEST(debug_forms, package_files_of_stripped_programs)
+{
+	u64 mark;
+
+	build_split("clang", "-gdwarf-5");
+	mark = vaddr_of("chain", "mark");
+	fixture_run("llvm-dwp -e chain -o chain.dwp && rm ./*.dwo");
+	fixture_run("objcopy --only-keep-debug --compress-debug-sections=zstd chain chain.debug");
+	fixture_run("objcopy -S --add-gnu-debuglink=chain.debug chain");
+	check_chain("chain", mark);
+	fixture_run("mv chain.dwp chain.debug.dwp");
+	check_chain("chain", mark);
+}
+
+TEST(debug_forms, split_units_beside_a_program_that_was_moved)
+{
+	build_split("gcc", "");
+	fixture_run("mkdir moved && mv chain ./*.dwo moved");
+	check_chain("moved/chain", vaddr_of("moved/chain", "mark"));
+}
+
+/* The units of a program are in files of their own, and one file may be there while another is
+ * not. */
+static void check_split_unread(u64 mark, const char *what, const char *why)
+{
+	struct named named;
+	char want[300];
+
+	snprintf(want, sizeof(want),
+		 "debug information of chain (100%% of samples) cannot be read: 1 of 1 files with "
+		 "its split part: %s (%s)",
+		 fixture_path(what), why);
+	name_addresses(&named, "chain", &mark, 1, false);
+	CHECK_INT(named_depth(&named, 0), 1);
+	CHECK_STR(named_frame(&named, 0, 0), "physical chain.c:3");
+	CHECK_STR(named.stats.note, "");
+	CHECK_STR(named.stats.unread_debug, want);
+	named_release(&named);
+}
+
+TEST(debug_forms, missing_split_units_are_named)
+{
+	u64 mark;
+
+	build_split("clang", "-gdwarf-5");
+	mark = vaddr_of("chain", "mark");
+	fixture_run("mv chain.dwo right.dwo");
+	check_split_unread(mark, "chain.dwo", "missing");
+	fixture_run("mkfifo chain.dwo");
+	check_split_unread(mark, "chain.dwo", "not a plain file");
+	fixture_run("rm chain.dwo && echo text > chain.dwo");
+	check_split_unread(mark, "chain.dwo", "damaged");
+	fixture_run("echo 'int other;' >> chain.c && clang -g -gsplit-dwarf -gdwarf-5 -c -o "
+		    "chain.o chain.c");
+	check_split_unread(mark, "chain.dwo", "of another build");
+	fixture_run("ln -sf right.dwo chain.dwo");
+	check_chain("chain", mark);
 }
 
 /* ---- what cannot be read is said ------------------------------------------------------------- */

@@ -119,7 +119,8 @@ static bool same_frames(const char *ours, const char *theirs)
 	return !*ours && !*theirs;
 }
 
-static void compare_with_llvm(const char *compile)
+/* Compiles the program, runs another command if it is not empty, and compares. */
+static void compare_with_llvm(const char *compile, const char *then)
 {
 	enum { STEP = 3, MAX = 4000 };
 	static u64 at[MAX];
@@ -131,6 +132,8 @@ static void compare_with_llvm(const char *compile)
 
 	fixture_write("prog.cc", program, sizeof(program) - 1);
 	fixture_run("%s -o prog prog.cc", compile);
+	if (then[0])
+		fixture_run("%s", then);
 	text = text_of("prog");
 	f = fopen(fixture_path("addresses"), "we");
 	for (u64 off = 0; off < text.size && n < MAX; off += STEP) {
@@ -160,17 +163,67 @@ static void compare_with_llvm(const char *compile)
 
 TEST(dwarf, agrees_with_llvm_symbolizer_on_gcc_dwarf5)
 {
-	compare_with_llvm("g++ -O2 -gdwarf-5");
+	compare_with_llvm("g++ -O2 -gdwarf-5", "");
 }
 
 TEST(dwarf, agrees_with_llvm_symbolizer_on_gcc_dwarf4)
 {
-	compare_with_llvm("g++ -O2 -gdwarf-4");
+	compare_with_llvm("g++ -O2 -gdwarf-4", "");
 }
 
 TEST(dwarf, agrees_with_llvm_symbolizer_on_clang)
 {
-	compare_with_llvm("clang++ -O2 -g");
+	compare_with_llvm("clang++ -O2 -g", "");
+}
+
+TEST(dwarf, agrees_with_llvm_symbolizer_on_split_gcc_dwarf5)
+{
+	compare_with_llvm("g++ -O2 -gdwarf-5 -gsplit-dwarf", "");
+}
+
+TEST(dwarf, agrees_with_llvm_symbolizer_on_split_gcc_dwarf4)
+{
+	compare_with_llvm("g++ -O2 -gdwarf-4 -gsplit-dwarf", "");
+}
+
+TEST(dwarf, agrees_with_llvm_symbolizer_on_split_clang_dwarf5)
+{
+	compare_with_llvm("clang++ -O2 -gdwarf-5 -gsplit-dwarf", "");
+}
+
+TEST(dwarf, agrees_with_llvm_symbolizer_on_split_clang_dwarf4)
+{
+	compare_with_llvm("clang++ -O2 -gdwarf-4 -gsplit-dwarf", "");
+}
+
+TEST(dwarf, agrees_with_llvm_symbolizer_on_packages)
+{
+	compare_with_llvm("g++ -O2 -gdwarf-4 -gsplit-dwarf",
+			  "dwp -e prog -o prog.dwp && rm -f ./*.dwo");
+	compare_with_llvm("clang++ -O2 -gdwarf-5 -gsplit-dwarf",
+			  "llvm-dwp -e prog -o prog.dwp && rm -f ./*.dwo");
+}
+
+TEST(dwarf, agrees_with_llvm_symbolizer_on_type_units)
+{
+	compare_with_llvm("g++ -O2 -gdwarf-5 -fdebug-types-section", "");
+	compare_with_llvm("g++ -O2 -gdwarf-4 -fdebug-types-section", "");
+}
+
+TEST(dwarf, agrees_with_llvm_symbolizer_on_split_type_units)
+{
+	compare_with_llvm("g++ -O2 -gdwarf-5 -fdebug-types-section -gsplit-dwarf", "");
+	compare_with_llvm("g++ -O2 -gdwarf-4 -fdebug-types-section -gsplit-dwarf", "");
+}
+
+TEST(dwarf, agrees_with_llvm_symbolizer_on_split_type_units_of_clang)
+{
+	compare_with_llvm("clang++ -O2 -gdwarf-5 -fdebug-types-section -gsplit-dwarf", "");
+}
+
+TEST(dwarf, agrees_with_llvm_symbolizer_on_link_time_optimization)
+{
+	compare_with_llvm("g++ -O2 -g -flto", "");
 }
 
 static int ignore_frames(void *arg, size_t which, const struct dwarf_frame *frames, u32 n)
