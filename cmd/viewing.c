@@ -3,6 +3,7 @@
 #include "viewing.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -31,16 +32,30 @@ static int name_from_files(struct profile *p, struct terminal *t)
 	return code;
 }
 
+static void note_left_out(const char *path, const struct read_notes *notes, struct terminal *t)
+{
+	bool one = notes->lines_left_out == 1;
+
+	if (notes->lines_left_out)
+		terminal_note(t,
+			      "cprof: %s: %" PRIu64 " %s not end in a count and %s left out (the "
+			      "first is line %" PRIu64 ")",
+			      path, notes->lines_left_out, one ? "line does" : "lines do",
+			      one ? "is" : "are", notes->first_left_out);
+}
+
 struct profile *viewing_load(const struct options *o, size_t i, struct terminal *t)
 {
 	struct error err = {0};
 	struct profile *p;
-	int code = format_read_file(o->files[i], &p, &err);
+	struct read_notes notes = {0};
+	int code = format_read_file(o->files[i], &notes, &p, &err);
 
 	if (code) {
 		terminal_failed(t, &err, code);
 		return NULL;
 	}
+	note_left_out(o->files[i], &notes, t);
 	code = name_from_files(p, t);
 	if (!code)
 		return p;

@@ -16,7 +16,9 @@
 #include <string.h>
 
 #include "base/escape.h"
+#include "format/folded_count.h"
 #include "format/out.h"
+#include "format/units.h"
 #include "profile/id_table.h"
 #include "view/view.h"
 
@@ -29,6 +31,7 @@ struct folded_stack {
 struct folder {
 	const struct profile *p;
 	const struct format_options *opt;
+	s64 per_count; /* how many of the values are one count (units.h) */
 	string_id root_key; /* of opt->root_label; 0 if there is none */
 	VEC(char *) names; /* cleaned */
 	struct id_table by_name;
@@ -43,7 +46,8 @@ enum annotation { PLAIN, KERNEL, INLINED, JIT };
 
 static const char *const annotation_suffix[] = {"", "_[k]", "_[i]", "_[j]"};
 
-/* Returns the name as it is shown, without separators and without spaces at its ends. */
+/* Returns the name as it is shown, without separators, without spaces at its ends, and without what
+ * would make a comment or a second count of it. */
 static char *clean_name(const char *name, const char *suffix)
 {
 	size_t len, size;
@@ -59,6 +63,12 @@ static char *clean_name(const char *name, const char *suffix)
 		len--;
 	for (size_t i = 0; i < len; i++)
 		clean[i] = clean[i] == ';' ? ':' : clean[i];
+	clean[len] = '\0';
+	if (!strncmp(clean, "# ", 2)) /* a line that begins so is a comment */
+		clean[1] = '_';
+	/* flamegraph.pl takes a line with two numbers at its end for a difference. */
+	if (folded_ends_in_count(clean))
+		*strrchr(clean, ' ') = '_';
 	strcpy(clean + len, suffix);
 	return clean;
 }
@@ -285,6 +295,22 @@ static void folder_release(struct folder *f)
 	vec_release(&f->stacks);
 }
 
+/* Writes a count without zeros at the end of its fraction. */
+static void emit_count(struct out *o, s64 value, s64 per_count)
+{
+	s64 rest = value % per_count;
+
+	out_printf(o, " %" PRId64, value / per_count);
+	if (rest)
+		out_literal(o, ".");
+	while (rest) {
+		per_count /= 10;
+		out_printf(o, "%d", (int)(rest / per_count));
+		rest %= per_count;
+	}
+	out_literal(o, "\n");
+}
+
 static int emit_stacks(const struct folder *f, const struct sink *to)
 {
 	struct out *o = malloc(sizeof(*o));
@@ -301,7 +327,7 @@ static int emit_stacks(const struct folder *f, const struct sink *to)
 				out_literal(o, ";");
 			out_text(o, f->names.data[f->frames.data[s->first + i]]);
 		}
-		out_printf(o, " %" PRId64 "\n", s->value);
+		emit_count(o, s->value, f->per_count);
 	}
 	ret = out_flush(o);
 	free(o);
@@ -317,6 +343,7 @@ static int folded_write(const struct profile *p, const struct format_options *op
 
 	if (type < 0)
 		return type;
+	f.per_count = unit_per_count(profile_text(p, p->sample_types.data[type].unit));
 	ret = folder_init(&f);
 	for (size_t i = 0; i < p->samples.len && !ret; i++) {
 		const struct profile_sample *s = &p->samples.data[i];

@@ -1,20 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reads folded stacks, `root;frame;leaf COUNT` on each line, as stackcollapse scripts write them.
- * The count may be a fraction and is rounded. Of lines with two counts (differential) the last one
- * is used. `_[k]`, `_[i]` and `_[j]` give the kind of a frame and are not part of its name. A line
- * that begins with '#' and does not end in a digit is a comment.
+ *
+ * A first pass looks at the counts only. If some of them have fractions, all are multiplied by a
+ * power of ten and the unit says by which (folded_count.h). If every line has two counts, as
+ * difffolded.pl writes them, they are two sample types, of which the second is the default.
+ *
+ * `_[k]`, `_[i]`, `_[j]`, `_[0]` and `_[1]` give the kind of a frame and are not part of its name:
+ * kernel, inlined, compiled, interpreted, compiled by the first compiler of a Java VM. Lines that
+ * do not end in a count are left out and counted. A line that begins with '#' and a blank, or that
+ * has no count, is a comment.
  */
 #include "format/read.h"
 
-#include <ctype.h>
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define STACK_MAX (1u << 20)
-#define LINE_MAX_BYTES (16u << 20)
+#include "format/folded_count.h"
+#include "format/units.h"
+
+#define STACK_MAX (1u << 24)
 
 struct folded_reader {
 	struct profile *p;
@@ -23,9 +29,13 @@ struct folded_reader {
 	VEC(u32) stack;
 	VEC(char) name;
 	size_t lines;
+	struct read_notes *notes;
+	bool two_counts;
+	s64 per_count; /* how much a count of one is in the profile */
 };
 
-enum { OF_USER, OF_KERNEL, OF_JIT };
+/* The last two are suffixes of a name, and not where code is. */
+enum { OF_USER, OF_KERNEL, OF_JIT, OF_CALLER, NO_SUFFIX };
 
 static int no_memory(struct folded_reader *r)
 {
@@ -39,15 +49,16 @@ static bool padding(u8 c)
 }
 
 /*
- * Cuts padding and suffixes off the end of a name; the last suffix gives the kind of code. All
+ * Cuts padding and suffixes off the end of a name, and returns what the last suffix says. All
  * suffixes are cut, because otherwise an inner one would be the last when the name is written and
  * read again.
  */
 static u32 trim_end(const u8 *name, size_t *len)
 {
-	static const char suffixes[][5] = {"_[i]", "_[k]", "_[j]"};
-	static const u32 kinds[] = {OF_USER, OF_KERNEL, OF_JIT};
-	size_t i = 0, last = ARRAY_LEN(kinds);
+	static const char suffixes[][5] = {"_[i]", "_[k]", "_[j]", "_[0]", "_[1]"};
+	static const u32 kinds[] = {OF_CALLER, OF_KERNEL, OF_JIT, OF_JIT, OF_JIT};
+	u32 last = NO_SUFFIX;
+	size_t i = 0;
 
 	while (i < ARRAY_LEN(kinds)) {
 		while (*len && padding(name[*len - 1]))
@@ -56,12 +67,20 @@ static u32 trim_end(const u8 *name, size_t *len)
 			if (*len <= 4 || memcmp(name + *len - 4, suffixes[i], 4))
 				continue;
 			*len -= 4;
-			if (last == ARRAY_LEN(kinds))
-				last = i;
+			if (last == NO_SUFFIX)
+				last = kinds[i];
 			break;
 		}
 	}
-	return last < ARRAY_LEN(kinds) ? kinds[last] : OF_USER;
+	return last;
+}
+
+/* An inlined function is part of the code of its caller, which comes before it. */
+static u32 mapping_of(const struct folded_reader *r, u32 kind)
+{
+	if (kind == OF_CALLER && r->stack.len)
+		return r->p->locations.data[r->stack.data[r->stack.len - 1]].mapping;
+	return r->mapping[kind < OF_CALLER ? kind : OF_USER];
 }
 
 /*
@@ -72,7 +91,7 @@ static int push_frame(struct folded_reader *r, const u8 *name, size_t len)
 {
 	struct profile_line line = {0};
 	s64 function, location;
-	u32 of;
+	u32 kind;
 
 	if (r->stack.len >= STACK_MAX)
 		return error_set(r->err, -EFBIG, "line %zu has more than %u frames", r->lines,
@@ -82,7 +101,7 @@ static int push_frame(struct folded_reader *r, const u8 *name, size_t len)
 		name++;
 		len--;
 	}
-	of = trim_end(name, &len);
+	kind = trim_end(name, &len);
 	if (vec_reserve(&r->name, len + 1))
 		return no_memory(r);
 	memcpy(r->name.data, name, len);
@@ -90,7 +109,7 @@ static int push_frame(struct folded_reader *r, const u8 *name, size_t len)
 	function = profile_function(r->p, r->name.data, r->name.data, "", 0);
 	if (function < 0)
 		return no_memory(r);
-	location = profile_location(r->p, r->mapping[of], (u64)function + 1);
+	location = profile_location(r->p, mapping_of(r, kind), (u64)function + 1);
 	if (location < 0)
 		return no_memory(r);
 	line.function = (u32)function;
@@ -110,71 +129,104 @@ static void reverse(u32 *data, size_t n)
 	}
 }
 
-static bool blank(u8 c)
+/* ---- lines ----------------------------------------------------------------------------------- */
+
+static int push_stack(struct folded_reader *r, struct bytes stack)
 {
-	return c == ' ' || c == '\t' || c == '\r';
+	size_t at = 0;
+	int ret = 0;
+
+	r->stack.len = 0;
+	while (!ret && at < stack.len) {
+		const u8 *semicolon = memchr(stack.data + at, ';', stack.len - at);
+		size_t end = semicolon ? (size_t)(semicolon - stack.data) : stack.len;
+
+		if (end > at)
+			ret = push_frame(r, stack.data + at, end - at);
+		at = end + 1;
+	}
+	if (!ret)
+		reverse(r->stack.data, r->stack.len);
+	return ret;
 }
 
-/* Reads the number at the end of the line; *len becomes the length of the stack before it. */
-static int read_count(struct folded_reader *r, const u8 *line, size_t *len, s64 *count)
+static int add_line(struct folded_reader *r, struct bytes text)
 {
-	size_t end = *len, start;
-	char text[64], *rest;
-	double value;
+	struct folded_line line;
+	s64 values[2] = {0};
+	size_t n = r->two_counts ? 2 : 1;
+	int ret = 0;
 
-	start = end;
-	while (start && !blank(line[start - 1]))
-		start--;
-	if (!start || end - start >= sizeof(text))
-		return error_set(r->err, -EBADMSG, "line %zu has no stack and count", r->lines);
-	memcpy(text, line + start, end - start);
-	text[end - start] = '\0';
-	errno = 0;
-	*count = strtoll(text, &rest, 10);
-	if (*rest == '.' || errno == ERANGE) {
-		value = strtod(text, &rest);
-		if (!(fabs(value) < 9e18))
-			return error_set(r->err, -ERANGE, "line %zu: the count is too large",
-					 r->lines);
-		*count = llround(value);
+	r->lines++;
+	if (folded_line_read(text, r->two_counts, &line) != FOLDED_STACK)
+		return 0;
+	for (size_t i = 0; i < n && !ret; i++)
+		ret = folded_count_value(&line.counts[i], r->per_count, &values[i]);
+	if (ret)
+		return error_set(r->err, ret, "the count of line %zu is too large", r->lines);
+	ret = push_stack(r, line.stack);
+	if (ret)
+		return ret;
+	ret = profile_add_sample(r->p, r->stack.data, (u32)r->stack.len, values, NULL, 0);
+	return ret ? error_set(r->err, ret, "%s", error_reason(ret)) : 0;
+}
+
+/* Takes the next line off the text; false if there is none. */
+static bool take_line(struct bytes *text, struct bytes *line)
+{
+	const u8 *newline = text->len ? memchr(text->data, '\n', text->len) : NULL;
+	size_t len = newline ? (size_t)(newline - text->data) : text->len;
+
+	if (!text->len)
+		return false;
+	*line = (struct bytes){text->data, len};
+	text->data += len + (newline != NULL);
+	text->len -= len + (newline != NULL);
+	return true;
+}
+
+/* ---- the first pass -------------------------------------------------------------------------- */
+
+static void leave_out(struct folded_reader *r, size_t line)
+{
+	if (!r->notes->lines_left_out++)
+		r->notes->first_left_out = line;
+}
+
+/* Finds out whether there are two counts on each line, and what unit all of them fit in. */
+static int look_at_counts(struct folded_reader *r, struct bytes data)
+{
+	struct folded_scale scale = {0};
+	size_t number = 0, stacks = 0, pairs = 0;
+	struct bytes text;
+
+	while (take_line(&data, &text)) {
+		struct folded_line line;
+		enum folded_line_kind kind = folded_line_read(text, true, &line);
+
+		number++;
+		if (kind == FOLDED_NO_COUNT)
+			leave_out(r, number);
+		if (kind != FOLDED_STACK)
+			continue;
+		stacks++;
+		pairs += line.ncounts == 2;
+		for (u32 i = 0; i < line.ncounts; i++)
+			folded_scale_add(&scale, &line.counts[i]);
 	}
-	if (*rest || rest == text)
-		return error_set(r->err, -EBADMSG, "line %zu does not end in a count", r->lines);
-	while (start && blank(line[start - 1]))
-		start--;
-	*len = start;
+	if (!stacks)
+		return error_set(r->err, -EBADMSG, "no line of it ends in a count");
+	r->two_counts = pairs == stacks;
+	r->per_count = folded_scale_pick(&scale);
 	return 0;
 }
 
-static int read_line(struct folded_reader *r, const u8 *line, size_t len)
+static int add_types(struct folded_reader *r)
 {
-	size_t at = 0;
-	s64 count;
-	int ret;
+	const char *unit = unit_of_counts(r->per_count);
+	int ret = r->two_counts ? profile_add_sample_type(r->p, "samples_before", unit) : 0;
 
-	while (len && blank(*line)) {
-		line++;
-		len--;
-	}
-	while (len && blank(line[len - 1]))
-		len--;
-	if (!len || (*line == '#' && !isdigit(line[len - 1])))
-		return 0;
-	ret = read_count(r, line, &len, &count);
-	r->stack.len = 0;
-	while (!ret && at < len) {
-		const u8 *semicolon = memchr(line + at, ';', len - at);
-		size_t end = semicolon ? (size_t)(semicolon - line) : len;
-
-		if (end > at)
-			ret = push_frame(r, line + at, end - at);
-		at = end + 1;
-	}
-	if (ret)
-		return ret;
-	reverse(r->stack.data, r->stack.len);
-	ret = profile_add_sample(r->p, r->stack.data, (u32)r->stack.len, &count, NULL, 0);
-	return ret ? error_set(r->err, ret, "%s", error_reason(ret)) : 0;
+	return ret ? ret : profile_add_sample_type(r->p, "samples", unit);
 }
 
 static int add_mappings(struct folded_reader *r)
@@ -200,39 +252,34 @@ static int add_mappings(struct folded_reader *r)
 			return (int)id;
 		r->mapping[i] = (u32)id;
 	}
-	return profile_add_sample_type(r->p, "samples", "count");
+	return add_types(r);
 }
 
-static int read_lines(struct folded_reader *r, struct bytes data)
+static int read_text(struct folded_reader *r, struct bytes data)
 {
-	size_t at = 0;
-	int ret = 0;
+	int ret = look_at_counts(r, data);
+	struct bytes line;
 
-	while (!ret && at < data.len) {
-		const u8 *newline = memchr(data.data + at, '\n', data.len - at);
-		size_t end = newline ? (size_t)(newline - data.data) : data.len;
-
-		r->lines++;
-		if (end - at > LINE_MAX_BYTES)
-			return error_set(r->err, -EFBIG, "line %zu is too long", r->lines);
-		ret = read_line(r, data.data + at, end - at);
-		at = end + 1;
-	}
+	if (ret)
+		return ret;
+	ret = add_mappings(r);
+	if (ret)
+		return error_set(r->err, ret, "%s", error_reason(ret));
+	while (!ret && take_line(&data, &line))
+		ret = add_line(r, line);
 	return ret;
 }
 
-int folded_read(struct bytes data, struct profile **out, struct error *err)
+int folded_read(struct bytes data, struct read_notes *notes, struct profile **out,
+		struct error *err)
 {
-	struct folded_reader r = {.err = err};
+	struct read_notes own = {0};
+	struct folded_reader r = {.err = err, .notes = notes ? notes : &own};
 	int ret = profile_new(&r.p);
 
 	if (ret)
 		return error_set(err, ret, "%s", error_reason(ret));
-	ret = add_mappings(&r);
-	if (ret)
-		error_set(err, ret, "%s", error_reason(ret));
-	else
-		ret = read_lines(&r, data);
+	ret = read_text(&r, data);
 	vec_release(&r.stack);
 	vec_release(&r.name);
 	if (ret)

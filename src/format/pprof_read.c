@@ -99,9 +99,9 @@ static int collect(struct pprof_reader *r)
 	if (ret)
 		return ret;
 	if (c.bad)
-		return bad(r, "neither a pprof profile nor folded stacks, or the file is cut off");
+		return bad(r, "it is cut off or damaged");
 	if (!r->strings.len)
-		return bad(r, "neither a pprof profile nor folded stacks: no strings");
+		return bad(r, "it has no strings");
 	ret = id_map_build(&r->mappings, "mapping", r->err);
 	if (!ret)
 		ret = id_map_build(&r->locations, "location", r->err);
@@ -409,7 +409,7 @@ static int read_tables(struct pprof_reader *r)
 	return ret;
 }
 
-int pprof_read(struct bytes data, struct profile **out, struct error *err)
+int pprof_read(struct bytes data, struct read_notes *notes, struct profile **out, struct error *err)
 {
 	struct pprof_reader r = {.data = data, .err = err};
 	int ret = profile_new(&r.p);

@@ -41,6 +41,8 @@ static const struct family families[] = {
 	  {1073741824.0, "GB"},
 	  {1099511627776.0, "TB"},
 	  {1125899906842624.0, "PB"}}},
+	/* Counts are always shown as such. */
+	{{{1, "nanocount"}, {1e3, "microcount"}, {1e6, "millicount"}}, {{1e9, ""}}},
 };
 
 /* Finds the family of `unit`; `*each` is one `unit` expressed in the first step. */
@@ -84,6 +86,30 @@ struct unit_scale unit_scale_pick(const char *unit, u64 smallest, u64 total)
 	if (low != high && least * 100 < all)
 		low = step_for(f, least * each * 100);
 	return (struct unit_scale){low->factor / each, low->suffix};
+}
+
+static const struct {
+	s64 per_count;
+	const char *unit;
+} counts[] = {
+	{1, "count"}, {1000, "millicount"}, {1000000, "microcount"}, {1000000000, "nanocount"}};
+
+const char *unit_of_counts(s64 per_count)
+{
+	size_t i = 0;
+
+	while (i + 1 < ARRAY_LEN(counts) && counts[i].per_count != per_count)
+		i++;
+	return counts[i].unit;
+}
+
+s64 unit_per_count(const char *unit)
+{
+	for (size_t i = 0; i < ARRAY_LEN(counts); i++) {
+		if (!strcmp(unit, counts[i].unit))
+			return counts[i].per_count;
+	}
+	return 1;
 }
 
 void unit_format(const struct unit_scale *s, s64 value, char *out, size_t size)

@@ -20,6 +20,12 @@ struct unit_scale {
 struct unit_scale unit_scale_pick(const char *unit, u64 smallest, u64 total);
 
 void unit_format(const struct unit_scale *s, s64 value, char *out, size_t size);
+/*
+ * The units of counts with fractions, such as "microcount" for a million to one. The first returns
+ * the unit, and the second how many of it are one; 1 for every other unit.
+ */
+const char *unit_of_counts(s64 per_count);
+s64 unit_per_count(const char *unit);
 void unit_percent(s64 value, s64 total, char *out, size_t size); /* five columns and '%' */
 
 #endif

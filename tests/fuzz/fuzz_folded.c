@@ -34,10 +34,10 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	struct text first = {0}, second = {0};
 	struct profile *p, *again;
 
-	if (folded_read((struct bytes){data, size}, &p, NULL))
+	if (folded_read((struct bytes){data, size}, NULL, &p, NULL))
 		return 0;
 	if (write_text(p, &first) && first.len &&
-	    !folded_read((struct bytes){first.data, first.len}, &again, NULL)) {
+	    !folded_read((struct bytes){first.data, first.len}, NULL, &again, NULL)) {
 		if (write_text(again, &second) &&
 		    (first.len != second.len || memcmp(first.data, second.data, first.len)))
 			abort();

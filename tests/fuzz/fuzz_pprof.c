@@ -86,7 +86,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	const struct filter_options filter = {.hide = "a", .show_from = "m"};
 	struct profile *p;
 
-	if (!format_read_bytes((struct bytes){data, size}, &p, NULL)) {
+	if (!format_read_bytes((struct bytes){data, size}, NULL, &p, NULL)) {
 		use(p);
 		if (!filter_apply(p, &filter, NULL))
 			write_all(p);

@@ -24,14 +24,15 @@ static void put_text(struct memory *m, const char *text)
 
 static int read_memory(const struct memory *m, struct profile **p, struct error *err)
 {
-	return format_read_bytes((struct bytes){(const u8 *)m->data, m->len}, p, err);
+	return format_read_bytes((struct bytes){(const u8 *)m->data, m->len}, NULL, p, err);
 }
 
 static struct profile *read_text(const char *text)
 {
 	struct profile *p;
 
-	CHECK_INT(format_read_bytes((struct bytes){(const u8 *)text, strlen(text)}, &p, NULL), 0);
+	CHECK_INT(format_read_bytes((struct bytes){(const u8 *)text, strlen(text)}, NULL, &p, NULL),
+		  0);
 	return p;
 }
 
@@ -107,7 +108,7 @@ TEST(gperftools_read, every_cut_is_an_error_or_a_profile)
 	put_words(&m, words, ARRAY_LEN(words));
 	put_text(&m, MAPS);
 	for (size_t len = 0; len < m.len; len++) {
-		if (!format_read_bytes((struct bytes){(const u8 *)m.data, len}, &p, NULL))
+		if (!format_read_bytes((struct bytes){(const u8 *)m.data, len}, NULL, &p, NULL))
 			profile_free(p);
 	}
 	vec_release(&m);
@@ -162,7 +163,8 @@ TEST(gperftools_read, damaged_heap_lines_are_named)
 	struct error err = {0};
 	struct profile *p;
 
-	CHECK_INT(format_read_bytes((struct bytes){(const u8 *)text, sizeof(text) - 1}, &p, &err),
+	CHECK_INT(format_read_bytes((struct bytes){(const u8 *)text, sizeof(text) - 1}, NULL, &p,
+				    &err),
 		  -EBADMSG);
 	CHECK(strstr(err.text, "heap profile"));
 }

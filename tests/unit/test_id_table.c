@@ -121,7 +121,7 @@ TEST(id_table, a_profile_of_such_ids_is_read)
 	at += 4;
 	for (u32 i = 0; i < LOCATIONS; i++)
 		put_id(&at, 4, colliding(i));
-	CHECK_INT(format_read_bytes((struct bytes){data, (size_t)(at - data)}, &p, &err), 0);
+	CHECK_INT(format_read_bytes((struct bytes){data, (size_t)(at - data)}, NULL, &p, &err), 0);
 	CHECK_INT(p->locations.len, LOCATIONS);
 	profile_free(p);
 	free(data);

@@ -234,7 +234,7 @@ static void check_rescue(const struct error *err, const char *why)
 	path = err->text + strlen(why) + strlen(saved);
 	CHECK_INT(stat(path, &st), 0);
 	CHECK_INT(st.st_mode & 07777, 0600);
-	CHECK_INT(format_read_file(path, &p, NULL), 0);
+	CHECK_INT(format_read_file(path, NULL, &p, NULL), 0);
 	CHECK(p->samples.len > 0);
 	profile_free(p);
 }

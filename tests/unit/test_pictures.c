@@ -20,7 +20,7 @@ static struct profile *hostile_profile(void)
 
 	for (size_t i = 0; i < ARRAY_LEN(hostile); i++)
 		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s;leaf 7\n", hostile[i]);
-	CHECK_INT(folded_read((struct bytes){(const u8 *)text, len}, &p, NULL), 0);
+	CHECK_INT(folded_read((struct bytes){(const u8 *)text, len}, NULL, &p, NULL), 0);
 	return p;
 }
 

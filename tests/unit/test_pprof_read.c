@@ -115,7 +115,7 @@ static struct profile *read_ok(struct memory *m)
 {
 	struct error err = {0};
 	struct profile *p = NULL;
-	int ret = format_read_bytes((struct bytes){m->data, m->len}, &p, &err);
+	int ret = format_read_bytes((struct bytes){m->data, m->len}, NULL, &p, &err);
 
 	if (ret)
 		unit_fail(__FILE__, __LINE__, "not read: %s", err.text);
@@ -128,7 +128,7 @@ static void read_fails(struct memory *m, const char *why)
 	struct error err = {0};
 	struct profile *p;
 
-	CHECK(format_read_bytes((struct bytes){m->data, m->len}, &p, &err) < 0);
+	CHECK(format_read_bytes((struct bytes){m->data, m->len}, NULL, &p, &err) < 0);
 	if (!strstr(err.text, why))
 		unit_fail(__FILE__, __LINE__, "\"%s\" lacks \"%s\"", err.text, why);
 	vec_release(m);
@@ -338,7 +338,7 @@ TEST(pprof_read, every_cut_is_an_error_or_a_profile)
 
 		CHECK(copy);
 		memcpy(copy, m.data, len);
-		if (!pprof_read((struct bytes){copy, len}, &p, &err))
+		if (!pprof_read((struct bytes){copy, len}, NULL, &p, &err))
 			profile_free(p);
 		else
 			CHECK(err.text[0]);

@@ -16,7 +16,7 @@ static struct profile *folded(const char *text)
 {
 	struct profile *p;
 
-	CHECK_INT(folded_read((struct bytes){(const u8 *)text, strlen(text)}, &p, NULL), 0);
+	CHECK_INT(folded_read((struct bytes){(const u8 *)text, strlen(text)}, NULL, &p, NULL), 0);
 	return p;
 }
 

@@ -42,7 +42,7 @@ static int read_it(void *arg)
 {
 	const struct memory *m = arg;
 	struct profile *p;
-	int ret = format_read_bytes((struct bytes){m->data, m->len}, &p, NULL);
+	int ret = format_read_bytes((struct bytes){m->data, m->len}, NULL, &p, NULL);
 
 	if (!ret)
 		profile_free(p);

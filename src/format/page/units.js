@@ -5,6 +5,8 @@ const SCALES = {
 	bytes: [["B", 1], ["KiB", 1024], ["MiB", 1048576], ["GiB", 1073741824], ["TiB", 1099511627776]],
 	count: [["", 1], ["k", 1e3], ["M", 1e6], ["G", 1e9]],
 };
+// Counts with fractions.
+const TO_COUNT = { millicount: 1e-3, microcount: 1e-6, nanocount: 1e-9 };
 const TO_NANOSECONDS = { microseconds: 1e3, milliseconds: 1e6, seconds: 1e9 };
 
 function threeDigits(x) {
@@ -15,6 +17,8 @@ function threeDigits(x) {
 function formatValue(value, unit) {
 	if (unit in TO_NANOSECONDS)
 		return formatValue(value * TO_NANOSECONDS[unit], "nanoseconds");
+	if (unit in TO_COUNT)
+		return +(value * TO_COUNT[unit]).toPrecision(6) + "";
 	if (!value)
 		return "0";
 	const scale = Object.hasOwn(SCALES, unit) ? SCALES[unit] : SCALES.count;
