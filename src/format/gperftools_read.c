@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reads CPU profiles of gperftools: words for the header and for the count and stack of each
- * sample, then the text of /proc/PID/maps (its doc/cpuprofile-fileformat.html). Words have 32 or 64 bits, in
- * either byte order. A Java agent writes names in place of the map (java_text.h).
+ * sample, then the text of /proc/PID/maps (its doc/cpuprofile-fileformat.html). Words have 32 or
+ * 64 bits, in either byte order. A Java agent writes names in place of the map (java_text.h).
  *
  * It follows go tool pprof in two points: a caller's address is a return address, so one less is
  * used, and frames of the signal handler are removed.
