@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads the notes of static probes: see usdt.h. usdt_args.c parses their arguments. */
+/* Reads the notes of static probes: see usdt.h, and arch/usdt_args.h for their arguments. */
 #include "elf/usdt.h"
 
 #include <elf.h>
 #include <errno.h>
 #include <string.h>
+
+#include "arch/machine.h"
 
 #define NOTE_TYPE_STAPSDT 3
 #define NOTE_STEPS 100
@@ -55,7 +57,7 @@ static bool probe_parse(struct elf_file *f, struct bytes desc, const struct usdt
 		if (!elf_file_vaddr_to_offset(f, p->semaphore, &p->semaphore_offset))
 			return false;
 	}
-	if (elf_file_machine(f) == EM_X86_64)
+	if (arch_is_machine(elf_file_machine(f)))
 		p->argc = usdt_args_parse(args, p->args);
 	return true;
 }

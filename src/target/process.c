@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "arch/machine.h"
+
 #define PF_KTHREAD 0x00200000u /* include/linux/sched.h; field 9 of /proc/PID/stat shows it */
 
 /* The fields of /proc/PID/stat that matter here (proc(5) numbers them from 1). */
@@ -193,7 +195,7 @@ static void take_status_line(const char *line, struct status_fields *s)
 	status_number(status_value(line, "TracerPid"), 0, &s->tracer);
 	status_mask(status_value(line, "SigCgt"), &s->caught);
 	status_mask(status_value(line, "SigIgn"), &s->ignored);
-	s->shadow_stack |= has_word(status_value(line, "x86_Thread_features"), "shstk");
+	s->shadow_stack |= has_word(status_value(line, arch_thread_features()), "shstk");
 }
 
 /* This reads line by line, because the groups before NSpid may take 700 KB (NGROUPS_MAX of

@@ -38,7 +38,7 @@ int process_tgid_of(pid_t tid, pid_t *tgid) MUST_CHECK;
 bool process_expects_traps(pid_t tgid);
 /* whether its first thread has a seccomp filter (seccomp(2)) */
 bool process_filters_syscalls(pid_t tgid);
-/* Returns whether its first thread has a shadow stack (Documentation/arch/x86/shstk.rst). */
+/* Returns whether its first thread has a shadow stack. */
 bool process_has_shadow_stack(pid_t tgid);
 int process_threads(pid_t tgid, pid_vec *out) MUST_CHECK; /* appends */
 /* appends all descendants, but not the process itself */

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "arch/machine.h"
 #include "unwind/function_index.h"
 #include "unwind/plt_stub.h"
 #include "unwind/row_writer.h"
@@ -86,7 +87,7 @@ static int find_code(struct build *b)
 		b->code[b->ncode++] = (struct code){
 			.offset = s[i].offset, .end = s[i].offset + filesz, .vaddr = s[i].vaddr};
 	}
-	if (!b->ncode || elf_file_machine(b->f) != EM_X86_64)
+	if (!b->ncode || !arch_is_machine(elf_file_machine(b->f)))
 		return -ENOEXEC;
 	order_code(b);
 	return 0;

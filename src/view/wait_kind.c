@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "arch/machine.h"
+
 #define LOOK_AT 12 /* number of user frames, counted from the leaf */
 
 /* Each entry is a part of a function's name. The innermost frame that matches decides, and of
@@ -47,9 +49,6 @@ static const char *const scheduler_frames[] = {
 	"schedule",  "preempt_schedule", "finish_task_switch", "io_schedule",
 };
 
-/* Interrupts begin in these functions (arch/x86/include/asm/idtentry.h). */
-static const char *const interrupt_frames[] = {"asm_sysvec_", "asm_common_interrupt"};
-
 static const char *name_of(const struct profile *p, const struct profile_location *l, u32 line)
 {
 	return profile_text(p,
@@ -89,7 +88,7 @@ static bool is_scheduler(const struct profile *p, const struct profile_location 
 
 static bool is_interrupt(const struct profile *p, const struct profile_location *l)
 {
-	return is_kernel_function(p, l, interrupt_frames, ARRAY_LEN(interrupt_frames));
+	return is_kernel(p, l) && l->nlines && arch_is_interrupt_entry(name_of(p, l, 0));
 }
 
 static bool is_separator(const struct profile *p, const struct profile_location *l)

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "arch/machine.h"
+#include "base/bpf_shared.h"
 #include "elf/usdt.h"
 #include "fixture.h"
 #include "unit.h"
@@ -48,7 +50,7 @@ TEST(usdt, parses_registers)
 	CHECK_INT(a.size, 8);
 	CHECK(!a.is_signed);
 	CHECK_INT(a.reg, 5);
-	CHECK_INT(usdt_reg_pt_regs_offset(a.reg), 112);
+	CHECK_INT(arch_pt_regs_offset(a.reg), 112);
 	a = parse_one("-4@%eax");
 	CHECK_INT(a.reg, 0);
 	CHECK_INT(a.size, 4);
@@ -92,7 +94,7 @@ TEST(usdt, parses_memory)
 	check_memory("8@(%r8,%r12)", 8, 12, 1, 0);
 	check_memory("8@-8(,%rdx,8)", USDT_REG_NONE, 1, 8, -8);
 	check_memory("8@8+16(%rsp)", 7, USDT_REG_NONE, 1, 24);
-	check_memory("8@0x20(%rip)", USDT_REG_RIP, USDT_REG_NONE, 1, 32);
+	check_memory("8@0x20(%rip)", ARCH_DWARF_RA, USDT_REG_NONE, 1, 32);
 }
 
 TEST(usdt, keeps_the_place_of_what_it_does_not_understand)
@@ -137,11 +139,11 @@ TEST(usdt, keeps_the_place_of_what_it_does_not_understand)
 
 TEST(usdt, knows_pt_regs)
 {
-	CHECK_INT(usdt_reg_pt_regs_offset(15), 0);
-	CHECK_INT(usdt_reg_pt_regs_offset(7), 152);
-	CHECK_INT(usdt_reg_pt_regs_offset(USDT_REG_RIP), 128);
-	CHECK_INT(usdt_reg_pt_regs_offset(17), -1);
-	CHECK_INT(usdt_reg_pt_regs_offset(USDT_REG_NONE), -1);
+	CHECK_INT(arch_pt_regs_offset(15), 0);
+	CHECK_INT(arch_pt_regs_offset(7), 152);
+	CHECK_INT(arch_pt_regs_offset(ARCH_DWARF_RA), 128);
+	CHECK_INT(arch_pt_regs_offset(17), -1);
+	CHECK_INT(arch_pt_regs_offset(USDT_REG_NONE), -1);
 }
 
 /* Compiles what <sys/sdt.h> makes, with the link-time base given; a wrong one is what prelink

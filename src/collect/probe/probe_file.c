@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/machine.h"
 #include "collect/probe/probe_site.h"
 #include "collect/probe/return_site.h"
 #include "elf/symbols.h"
@@ -51,7 +52,7 @@ static int site_put(struct reading *in, struct heap_site *site, u64 offset, upro
 
 static u8 heap_register(u8 dwarf)
 {
-	int offset = usdt_reg_pt_regs_offset(dwarf);
+	int offset = arch_pt_regs_offset(dwarf);
 
 	return offset < 0 ? ARCH_WORD_NONE : (u8)(offset / 8);
 }

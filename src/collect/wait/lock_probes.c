@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/machine.h"
 #include "base/bpf_shared.h"
 #include "collect/probe/probe_site.h"
 #include "elf/symbols.h"
@@ -106,7 +107,7 @@ static int symbol_visited(void *arg, const struct elf_symbol *symbol)
 
 static u8 register_word(const struct probe_site *at, u32 argument)
 {
-	int offset = usdt_reg_pt_regs_offset(at->arg_reg[argument]);
+	int offset = arch_pt_regs_offset(at->arg_reg[argument]);
 
 	return offset < 0 ? 0xff : (u8)(offset / 8);
 }

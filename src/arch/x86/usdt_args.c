@@ -4,41 +4,36 @@
  * as the compiler printed it for the x86-64 assembler (AT&T syntax). Blanks should occur only
  * between arguments, but some compilers also wrote them after commas.
  */
+#include "arch/usdt_args.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "elf/usdt.h"
-
 struct register_name {
 	const char *name; /* 64 bits */
 	const char *narrow[3]; /* 32, 16 and 8 bits */
 	const char *high; /* bits 8-15 */
-	s16 pt_regs; /* offset in struct pt_regs (Linux arch/x86/include/asm/ptrace.h) */
 };
 
 /* The index is the DWARF number. */
 static const struct register_name registers[] = {
-	{"rax", {"eax", "ax", "al"}, "ah", 80},      {"rdx", {"edx", "dx", "dl"}, "dh", 96},
-	{"rcx", {"ecx", "cx", "cl"}, "ch", 88},      {"rbx", {"ebx", "bx", "bl"}, "bh", 40},
-	{"rsi", {"esi", "si", "sil"}, NULL, 104},    {"rdi", {"edi", "di", "dil"}, NULL, 112},
-	{"rbp", {"ebp", "bp", "bpl"}, NULL, 32},     {"rsp", {"esp", "sp", "spl"}, NULL, 152},
-	{"r8", {"r8d", "r8w", "r8b"}, NULL, 72},     {"r9", {"r9d", "r9w", "r9b"}, NULL, 64},
-	{"r10", {"r10d", "r10w", "r10b"}, NULL, 56}, {"r11", {"r11d", "r11w", "r11b"}, NULL, 48},
-	{"r12", {"r12d", "r12w", "r12b"}, NULL, 24}, {"r13", {"r13d", "r13w", "r13b"}, NULL, 16},
-	{"r14", {"r14d", "r14w", "r14b"}, NULL, 8},  {"r15", {"r15d", "r15w", "r15b"}, NULL, 0},
-	{"rip", {"eip", NULL, NULL}, NULL, 128},
+	{"rax", {"eax", "ax", "al"}, "ah"},      {"rdx", {"edx", "dx", "dl"}, "dh"},
+	{"rcx", {"ecx", "cx", "cl"}, "ch"},      {"rbx", {"ebx", "bx", "bl"}, "bh"},
+	{"rsi", {"esi", "si", "sil"}, NULL},     {"rdi", {"edi", "di", "dil"}, NULL},
+	{"rbp", {"ebp", "bp", "bpl"}, NULL},     {"rsp", {"esp", "sp", "spl"}, NULL},
+	{"r8", {"r8d", "r8w", "r8b"}, NULL},     {"r9", {"r9d", "r9w", "r9b"}, NULL},
+	{"r10", {"r10d", "r10w", "r10b"}, NULL}, {"r11", {"r11d", "r11w", "r11b"}, NULL},
+	{"r12", {"r12d", "r12w", "r12b"}, NULL}, {"r13", {"r13d", "r13w", "r13b"}, NULL},
+	{"r14", {"r14d", "r14w", "r14b"}, NULL}, {"r15", {"r15d", "r15w", "r15b"}, NULL},
+	{"rip", {"eip", NULL, NULL}, NULL},
 };
+#define REG_RIP 16
 
 struct text { /* holds the rest of one operand */
 	const char *pos, *end;
 };
-
-int usdt_reg_pt_regs_offset(u8 reg)
-{
-	return reg < ARRAY_LEN(registers) ? registers[reg].pt_regs : -1;
-}
 
 static bool take_char(struct text *t, char want)
 {
@@ -123,7 +118,7 @@ static bool take_base_and_index(struct text *t, struct usdt_arg *arg)
 		return false;
 	if (take_char(t, ',')) {
 		take_char(t, ' ');
-		if (!take_address_register(t, &arg->index) || arg->index == USDT_REG_RIP)
+		if (!take_address_register(t, &arg->index) || arg->index == REG_RIP)
 			return false;
 		if (take_char(t, ',')) {
 			take_char(t, ' ');
@@ -154,7 +149,7 @@ static bool take_operand(struct text *t, struct usdt_arg *arg)
 		return false;
 	if (*t->pos == '%') {
 		arg->kind = USDT_ARG_REG;
-		return take_register(t, &arg->reg, &arg->shift) && arg->reg != USDT_REG_RIP;
+		return take_register(t, &arg->reg, &arg->shift) && arg->reg != REG_RIP;
 	}
 	if (take_char(t, '$')) {
 		arg->kind = USDT_ARG_CONST;
