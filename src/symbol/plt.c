@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/plt.h"
 #include "base/vec.h"
 #include "elf/symbols.h"
 
-#define STUB_STEP 8 /* .plt.got has stubs of 8 bytes; in the other sections they have 16 */
-#define JUMP_BYTES 6 /* ff 25 rel32: jmp *slot(%rip) */
+#define STUB_BYTES_MIN 8
 #define MAX_STUBS (1u << 20)
 #define RELOCATION_STEPS 10
 
@@ -108,17 +108,16 @@ static int read_slots(struct plt *p, struct elf_file *f, const char *section)
 	for (size_t at = 0; rela.data.len - at >= sizeof(Elf64_Rela); at += sizeof(Elf64_Rela)) {
 		struct slot slot;
 		Elf64_Rela r;
-		u32 type;
+		enum arch_slot kind;
 
 		if (!budget_take(p->budget, BUDGET_SYMBOLS, RELOCATION_STEPS))
 			return -E2BIG;
 		memcpy(&r, rela.data.data + at, sizeof(r));
-		type = ELF64_R_TYPE(r.r_info);
-		if (type != R_X86_64_JUMP_SLOT && type != R_X86_64_GLOB_DAT &&
-		    type != R_X86_64_IRELATIVE)
+		kind = arch_slot_kind(ELF64_R_TYPE(r.r_info));
+		if (kind == ARCH_SLOT_NONE)
 			continue;
 		slot.vaddr = r.r_offset;
-		slot.name = type == R_X86_64_IRELATIVE
+		slot.name = kind == ARCH_SLOT_RESOLVED
 				    ? name_at(&p->resolvers, (u64)r.r_addend)
 				    : symbol_name(syms.data, names, ELF64_R_SYM(r.r_info));
 		if (slot.name && vec_push(&p->slots, slot))
@@ -132,42 +131,30 @@ const char *plt_slot_name(const struct plt *p, u64 vaddr)
 	return name_at(&p->slots, vaddr);
 }
 
-/* Gives the slot through which the indirect jump at `at` goes; false if there is no such jump. */
-static bool jump_slot(const struct elf_section *s, size_t at, u64 *slot)
+static struct bytes rest_of(struct bytes code, size_t at)
 {
-	s32 distance;
-
-	if (s->data.len - at < JUMP_BYTES || s->data.data[at] != 0xff ||
-	    s->data.data[at + 1] != 0x25)
-		return false;
-	memcpy(&distance, s->data.data + at + 2, sizeof(distance));
-	*slot = s->vaddr + at + JUMP_BYTES + (u64)(s64)distance;
-	return true;
+	return (struct bytes){code.data + at, code.len - at};
 }
 
-/* A jump may follow endbr64 or a bnd prefix, so it may begin at any byte of a stub. */
-static int read_stubs(struct plt *p, struct elf_file *f, const char *section, size_t size)
+static int read_stubs(struct plt *p, struct elf_file *f, const struct arch_plt *plt)
 {
+	size_t size = plt->stub_bytes;
 	struct elf_section s;
 
-	if (elf_file_section(f, section, &s))
+	if (!size || elf_file_section(f, plt->section, &s))
 		return 0;
 	if (!budget_take(p->budget, BUDGET_SYMBOLS, s.data.len + 1))
 		return -E2BIG;
-	for (size_t stub = 0; stub + STUB_STEP <= s.data.len && p->stubs.len < MAX_STUBS;
-	     stub += size) {
-		for (size_t i = 0; i < size && stub + i < s.data.len; i++) {
-			u64 slot;
-			struct stub found = {
-				.symbol = {.start = s.vaddr + stub, .end = s.vaddr + stub + size}};
+	for (size_t at = 0; at + STUB_BYTES_MIN <= s.data.len && p->stubs.len < MAX_STUBS;
+	     at += size) {
+		struct stub found = {.symbol = {.start = s.vaddr + at, .end = s.vaddr + at + size}};
+		u64 slot;
 
-			if (!jump_slot(&s, stub + i, &slot))
-				continue;
-			found.function = plt_slot_name(p, slot);
-			if (found.function && vec_push(&p->stubs, found))
-				return -ENOMEM;
-			break;
-		}
+		if (!arch_plt_slot(rest_of(s.data, at), size, s.vaddr + at, &slot))
+			continue;
+		found.function = plt_slot_name(p, slot);
+		if (found.function && vec_push(&p->stubs, found))
+			return -ENOMEM;
 	}
 	return 0;
 }
@@ -194,9 +181,8 @@ int plt_new(struct elf_file *f, struct plt **out)
 		err = read_slots(p, f, ".rela.dyn");
 	if (!err && p->slots.len) {
 		qsort(p->slots.data, p->slots.len, sizeof(*p->slots.data), compare_slots);
-		err = read_stubs(p, f, ".plt", 16);
-		err = err ? err : read_stubs(p, f, ".plt.sec", 16);
-		err = err ? err : read_stubs(p, f, ".plt.got", 8);
+		for (const struct arch_plt *plt = arch_plts; !err && plt->section; plt++)
+			err = read_stubs(p, f, plt);
 	}
 	if (!err && !p->slots.len)
 		err = -ENOENT;

@@ -4,11 +4,10 @@
 
 #include <dwarf.h>
 
+#include "arch/plt.h"
+
 #define STACK_DEPTH 4 /* the shapes in cfi_expr.h need two */
 #define OPERATIONS_MAX 32
-
-#define PLT_LENGTH 11
-#define PLT_LIMIT_AT 6 /* the index of the literal that the low bits of rip are compared with */
 
 struct folding {
 	struct cfi_value stack[STACK_DEPTH];
@@ -165,31 +164,13 @@ static void fold_operation(struct folding *f, u8 op, struct cursor *c)
 	}
 }
 
-/* In a lazily bound entry the push is at offset 11 or 10 (binutils' bfd/elfxx-x86.c). */
-static bool is_plt(struct bytes expr, s64 *limit)
-{
-	static const u8 shape[PLT_LENGTH] = {
-		DW_OP_breg7, 8,        DW_OP_breg16, 0,         DW_OP_lit15, DW_OP_and,
-		DW_OP_lit0,  DW_OP_ge, DW_OP_lit3,   DW_OP_shl, DW_OP_plus,
-	};
-	const size_t at = PLT_LIMIT_AT;
-
-	if (expr.len != PLT_LENGTH || memcmp(expr.data, shape, at) != 0 ||
-	    memcmp(expr.data + at + 1, shape + at + 1, PLT_LENGTH - at - 1) != 0)
-		return false;
-	if (expr.data[at] < DW_OP_lit0 || expr.data[at] > DW_OP_lit15)
-		return false;
-	*limit = expr.data[at] - DW_OP_lit0;
-	return true;
-}
-
 struct cfi_value cfi_expression(struct bytes expr, bool with_cfa)
 {
 	struct cfi_value plt = {.kind = CFI_VALUE_PLT};
 	struct cursor c = cursor_over(expr);
 	struct folding f = {.depth = 0};
 
-	if (is_plt(expr, &plt.off))
+	if (arch_plt_expression(expr, &plt.off))
 		return plt;
 	if (with_cfa)
 		push(&f, (struct cfi_value){.kind = CFI_VALUE_CFA});

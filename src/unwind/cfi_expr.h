@@ -15,7 +15,7 @@ enum cfi_value_kind {
 	CFI_VALUE_REG, /* register reg + off */
 	CFI_VALUE_MEM, /* *(register reg + off) + add */
 	CFI_VALUE_MEM_CFA, /* *(cfa + off) + add */
-	CFI_VALUE_PLT, /* rsp + 8 + ((rip & 15) >= off ? 8 : 0), as ld writes it for .plt */
+	CFI_VALUE_PLT, /* the frame of an entry of .plt, as ld writes it: arch_plt_expression() */
 };
 
 struct cfi_value {
