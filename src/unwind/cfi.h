@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Executes call frame information once, row by row (DWARF 5 section 6.4; LSB .eh_frame). It is for
- * x86-64.
+ * Executes call frame information once, row by row (DWARF 5 section 6.4; LSB .eh_frame).
  */
 #ifndef CPROF_UNWIND_CFI_H
 #define CPROF_UNWIND_CFI_H

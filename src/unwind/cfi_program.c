@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs the instructions of one CIE or FDE. Rules for registers other than rbp, rbx and the return
- * address are skipped, because the unwinder does not use them.
+ * Runs the instructions of one CIE or FDE. Rules for registers other than the frame pointer,
+ * ARCH_DWARF_CALLEE and the return address are skipped, because the unwinder does not use them.
  */
 #include "unwind/cfi_program.h"
 
 #include <dwarf.h>
 
-#define REG_RBX 3
-#define REG_RBP 6
-#define REG_RSP 7
+#include "arch/call_frames.h"
+
 #define REMEMBER_MAX 32 /* nesting of DW_CFA_remember_state; compilers use 1 */
 
 #define HIGH_BITS 0xc0
@@ -99,9 +98,9 @@ static inline s64 factored(const struct machine *m, u64 n)
 
 static inline struct cfi_place *place_of(struct machine *m, u64 reg)
 {
-	if (reg == REG_RBP)
+	if (reg == ARCH_DWARF_FP)
 		return &m->state.fp;
-	if (reg == REG_RBX)
+	if (reg == ARCH_DWARF_CALLEE)
 		return &m->state.callee;
 	return reg == m->env->ra_reg ? &m->state.ra : NULL;
 }
@@ -125,9 +124,9 @@ static void restore(struct machine *m, u64 reg)
 {
 	if (!m->initial)
 		m->broken = true;
-	else if (reg == REG_RBP)
+	else if (reg == ARCH_DWARF_FP)
 		set_place(m, reg, m->initial->fp);
-	else if (reg == REG_RBX)
+	else if (reg == ARCH_DWARF_CALLEE)
 		set_place(m, reg, m->initial->callee);
 	else if (reg == m->env->ra_reg)
 		set_place(m, reg, m->initial->ra);
@@ -357,22 +356,30 @@ static void run(struct machine *m)
 	}
 }
 
-/* The psABI's state at a call, which applies if the CIE does not set it (System V x86-64,
- * 3.2.2). */
-static const struct cfi_state at_entry = {
-	.cfa = {.kind = CFI_VALUE_REG, .reg = REG_RSP, .off = 8},
-	.ra = {.kind = CFI_PLACE_AT_CFA, .off = -8},
-};
+/* Returns the ABI's state at a call, which applies if the CIE does not set it. */
+static struct cfi_state at_entry(const struct cfi_program_env *env)
+{
+	const struct arch_entry_frame *frame = &arch_entry_frame;
+	struct cfi_state s = {
+		.cfa = {.kind = CFI_VALUE_REG, .reg = ARCH_DWARF_SP, .off = frame->cfa_off},
+		.ra = {.kind = CFI_PLACE_AT_CFA, .off = frame->ra_off},
+	};
+
+	if (frame->ra_in_register)
+		s.ra = (struct cfi_place){.kind = CFI_PLACE_IN_REG, .reg = env->ra_reg};
+	return s;
+}
 
 bool cfi_program_initial(const struct cfi_program_env *env, struct cursor code,
 			 struct cfi_state *out)
 {
+	const struct cfi_state entry = at_entry(env);
 	struct machine m;
 
 	m.env = env;
-	m.initial = &at_entry;
+	m.initial = &entry;
 	m.code = code;
-	m.state = at_entry;
+	m.state = entry;
 	m.depth = 0;
 	m.broken = m.ended = m.changed = false;
 	m.visitor = NULL;

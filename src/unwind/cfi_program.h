@@ -25,7 +25,7 @@ struct cfi_program_env {
 	struct cfi_pointer_env pointer;
 	u64 code_align;
 	s64 data_align;
-	u32 ra_reg; /* column of the return address, which is 16 on x86-64 */
+	u32 ra_reg; /* column of the return address, mostly ARCH_DWARF_RA */
 	bool signal_frame;
 };
 

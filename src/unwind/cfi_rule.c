@@ -2,9 +2,8 @@
 /* Converts a row of call frame information to the rule that the kernel's walker follows. */
 #include "unwind/cfi_program.h"
 
-#define REG_RBP 6
-#define REG_RSP 7
-#define REG_LAST 15 /* r15; higher numbers are rip and the vector registers */
+/* Registers with higher numbers are not general ones. */
+#define REG_LAST (ARCH_USER_REGS - 1)
 
 static bool fits_s16(s64 v)
 {
@@ -40,16 +39,16 @@ static bool rule_cfa(const struct cfi_value *cfa, struct unwind_rule *rule)
 	case CFI_VALUE_REG:
 		if (cfa->reg > REG_LAST)
 			return false;
-		rule->cfa = cfa->reg == REG_RSP   ? UNWIND_CFA_SP
-			    : cfa->reg == REG_RBP ? UNWIND_CFA_FP
-						  : UNWIND_CFA_REG;
+		rule->cfa = cfa->reg == ARCH_DWARF_SP   ? UNWIND_CFA_SP
+			    : cfa->reg == ARCH_DWARF_FP ? UNWIND_CFA_FP
+							: UNWIND_CFA_REG;
 		if (rule->cfa == UNWIND_CFA_REG)
 			rule->cfa_reg = (u8)cfa->reg;
 		return true;
 	case CFI_VALUE_MEM:
-		if ((cfa->reg != REG_RSP && cfa->reg != REG_RBP) || !fits_s16(cfa->add))
+		if ((cfa->reg != ARCH_DWARF_SP && cfa->reg != ARCH_DWARF_FP) || !fits_s16(cfa->add))
 			return false;
-		rule->cfa = cfa->reg == REG_RSP ? UNWIND_CFA_SP_DEREF : UNWIND_CFA_FP_DEREF;
+		rule->cfa = cfa->reg == ARCH_DWARF_SP ? UNWIND_CFA_SP_DEREF : UNWIND_CFA_FP_DEREF;
 		rule->cfa_add = (s16)cfa->add;
 		return true;
 	default:
@@ -75,16 +74,16 @@ static bool rule_ra(const struct cfi_state *s, struct unwind_rule *rule)
 }
 
 /* A rule that cannot be followed becomes "undefined", so the walk continues as long as no frame
- * needs rbp. */
-static void rule_rbp(const struct cfi_state *s, struct unwind_rule *rule)
+ * needs the frame pointer. */
+static void rule_fp(const struct cfi_state *s, struct unwind_rule *rule)
 {
 	const struct cfi_place *p = &s->fp;
 	s64 off;
 
 	rule->fp = UNWIND_FP_UNDEFINED;
-	if (p->kind == CFI_PLACE_SAME || (p->kind == CFI_PLACE_IN_REG && p->reg == REG_RBP)) {
+	if (p->kind == CFI_PLACE_SAME || (p->kind == CFI_PLACE_IN_REG && p->reg == ARCH_DWARF_FP)) {
 		rule->fp = UNWIND_FP_SAME;
-	} else if (p->kind == CFI_PLACE_AT_REG && p->reg == REG_RBP && fits_s16(p->off)) {
+	} else if (p->kind == CFI_PLACE_AT_REG && p->reg == ARCH_DWARF_FP && fits_s16(p->off)) {
 		rule->fp = UNWIND_FP_FP;
 		rule->fp_off = (s16)p->off;
 	} else if (cfa_relative(s, p, &off) && fits_s16(off)) {
@@ -93,7 +92,7 @@ static void rule_rbp(const struct cfi_state *s, struct unwind_rule *rule)
 	}
 }
 
-static void rule_rbx(const struct cfi_state *s, struct unwind_rule *rule)
+static void rule_callee(const struct cfi_state *s, struct unwind_rule *rule)
 {
 	s64 off;
 
@@ -115,7 +114,7 @@ struct unwind_rule cfi_state_rule(const struct cfi_state *s, bool signal_frame)
 		return (struct unwind_rule){.cfa = UNWIND_CFA_STOP};
 	if (!rule_cfa(&s->cfa, &rule) || !rule_ra(s, &rule))
 		return (struct unwind_rule){.cfa = UNWIND_CFA_NONE};
-	rule_rbp(s, &rule);
-	rule_rbx(s, &rule);
+	rule_fp(s, &rule);
+	rule_callee(s, &rule);
 	return rule;
 }

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "arch/go.h"
+
 #define CODE_BYTES 256 /* the functions that are examined have 80 to 180 */
 
 static const struct {
@@ -39,66 +41,6 @@ static bool is_named(const char *name, const char *want)
 	return !strncmp(name, want, len) && (!name[len] || !strcmp(name + len, ASSEMBLY));
 }
 
-/* ---- code ------------------------------------------------------------------------------------ */
-
-/* Returns the position after the first `pattern` in `code` if at least `more` bytes follow there,
- * else NULL. */
-static const u8 *behind(struct bytes code, const u8 *pattern, size_t len, size_t more)
-{
-	for (size_t at = 0; at + len + more <= code.len; at++)
-		if (!memcmp(code.data + at, pattern, len))
-			return code.data + at + len;
-	return NULL;
-}
-
-static s16 small(const u8 *at)
-{
-	s32 value = 0;
-
-	if (at)
-		memcpy(&value, at, sizeof(value));
-	return value < INT16_MIN || value > INT16_MAX ? 0 : (s16)value;
-}
-
-/* The function loads g from thread-local storage and compares m.curg with it. */
-static bool read_systemstack(struct go_switches *s, struct bytes code)
-{
-	static const u8 load_fs[] = {0x64, 0x48, 0x8b, 0x04, 0x25}; /* mov %fs:disp32,%rax */
-	static const u8 move_rcx[] = {0x48, 0xc7, 0xc1}; /* mov $imm32,%rcx, for %fs:(%rcx) */
-	static const u8 compare_rax[] = {0x48, 0x3b, 0x83}; /* cmp disp32(%rbx),%rax */
-	static const u8 compare_mem[] = {0x48, 0x39, 0x83}; /* cmp %rax,disp32(%rbx) */
-	const u8 *tls = behind(code, load_fs, sizeof(load_fs), 4);
-	const u8 *curg = behind(code, compare_rax, sizeof(compare_rax), 4);
-
-	if (!curg)
-		curg = behind(code, compare_mem, sizeof(compare_mem), 4);
-	if (small(curg) <= 0)
-		return false;
-	s->curg = small(curg);
-	s->tls = small(tls ? tls : behind(code, move_rcx, sizeof(move_rcx), 4));
-	return true;
-}
-
-static bool read_asmcgocall(struct go_switches *s, struct bytes code)
-{
-	static const u8 save_g[] = {0x48, 0x89, 0x7c, 0x24}; /* mov %rdi,disp8(%rsp) */
-	const u8 *at = behind(code, save_g, sizeof(save_g), 1);
-
-	if (!at || *at < 8 || *at > INT8_MAX)
-		return false;
-	s->slot = *at;
-	return true;
-}
-
-/* crosscall2 pushes rbp first since Go 1.21. Before that, cgo/abi_amd64.h fixed where it is
- * saved. */
-static s16 saved_rbp(struct bytes code)
-{
-	return code.len && code.data[0] == 0x55 ? -16 : -224;
-}
-
-/* ---- functions ------------------------------------------------------------------------------- */
-
 static struct go_switch *slot_for(struct go_switches *s, u8 name, bool assembly)
 {
 	for (size_t i = 0; i < s->n; i++)
@@ -113,11 +55,11 @@ static bool read_code(struct go_switches *s, struct go_switch *one, struct bytes
 {
 	switch (one->kind) {
 	case UNWIND_GO_SYSTEMSTACK:
-		return read_systemstack(s, code);
+		return arch_go_systemstack(code, &s->tls, &s->curg);
 	case UNWIND_GO_ASMCGOCALL:
-		return read_asmcgocall(s, code);
+		return arch_go_asmcgocall(code, &s->slot);
 	case GO_C_FRAME:
-		one->fp_off = saved_rbp(code);
+		one->fp_off = arch_go_saved_fp(code);
 		return true;
 	default:
 		return true;
@@ -159,7 +101,7 @@ struct unwind_rule go_switch_rule(const struct go_switches *s, const struct go_s
 {
 	struct unwind_rule out = *rule;
 
-	if (rule->cfa != UNWIND_CFA_SP || rule->ra != UNWIND_RA_CFA || rule->ra_off != -8)
+	if (!arch_is_go_rule(rule))
 		return out;
 	if (at->kind == GO_C_FRAME) {
 		if (rule->cfa_off + at->fp_off >= 0) {

@@ -12,15 +12,15 @@
 
 #define GO_SWITCHES_MAX 16
 
-/* This extends enum unwind_go: there is no switch, but C's rbp is saved in this function's frame
- * (crosscall2). */
+/* This extends enum unwind_go: there is no switch, but C's frame pointer is saved in the frame of
+ * this function (crosscall2). */
 #define GO_C_FRAME 0xff
 
 struct go_switch { /* describes one such function */
 	u64 start;
 	u8 kind; /* enum unwind_go, or GO_C_FRAME */
 	u8 name; /* index in the list of known names */
-	s16 fp_off; /* with GO_C_FRAME: offset of the saved rbp from the CFA */
+	s16 fp_off; /* with GO_C_FRAME: offset of the saved frame pointer from the CFA */
 };
 
 struct go_switches {

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "arch/go.h"
 #include "arch/machine.h"
 #include "unwind/function_index.h"
 #include "unwind/plt_stub.h"
@@ -121,18 +122,10 @@ static int put_gap(struct build *b, u64 upto)
 	return put_at(b, b->floor, b->gap_rule);
 }
 
-/*
- * Go keeps the return address right above the frame. rbp is not in the table, and no Go frame needs
- * it, because a frame is found from rsp alone.
- */
 static int put_go_row(void *arg, u64 vaddr, s64 distance)
 {
-	struct unwind_rule rule = {.cfa = UNWIND_CFA_SP, .ra_off = -8};
+	const struct unwind_rule rule = arch_go_rule(distance);
 
-	if (distance < 0 || distance > INT32_MAX - 8)
-		rule = (struct unwind_rule){.cfa = UNWIND_CFA_NONE};
-	else
-		rule.cfa_off = (s32)distance + 8;
 	return put_row(arg, vaddr, &rule);
 }
 

@@ -11,7 +11,7 @@
 #define ENTRY_CODE_MAX 256
 
 /*
- * These functions of Go have no caller (runtime/asm_amd64.s, sys_linux_amd64.s). goexit is the
+ * These functions of Go have no caller (runtime/asm_*.s, sys_linux_*.s). goexit is the
  * "caller" of every goroutine, mstart begins a thread, and rt0_go and clone begin the process and
  * its threads.
  */

@@ -511,7 +511,7 @@ void bpf_session_free(struct bpf_session *s)
 
 /* ---- counters ---- */
 
-#define MOST_CPUS 8192 /* arch/x86/Kconfig: NR_CPUS_RANGE_END */
+#define MOST_CPUS 8192 /* as many as the kernel can be built for (NR_CPUS of x86) */
 
 static u64 stat_slot(struct bpf_session *s, u32 slot)
 {
