@@ -65,7 +65,7 @@ static void take_all(struct perf_rings *rings, bool kernel, bool all, struct tal
 		t->samples++;
 		CHECK_INT(r.sample.abi, PERF_SAMPLE_REGS_ABI_64);
 		if (r.sample.user_mode)
-			CHECK(r.sample.ip == r.sample.regs[PERF_REG_IP]);
+			CHECK(r.sample.ip == r.sample.regs.pc);
 	}
 }
 

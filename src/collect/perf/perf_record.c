@@ -5,13 +5,18 @@
 #include <errno.h>
 #include <string.h>
 
+#include "arch/perf_regs.h"
+
 static void take_registers(struct cursor *c, struct perf_sample *s)
 {
+	u64 regs[ARCH_PERF_REGS_MAX];
+
 	s->abi = cursor_u64(c);
 	if (s->abi == PERF_SAMPLE_REGS_ABI_NONE)
 		return;
-	for (int i = 0; i < PERF_REG_COUNT; i++)
-		s->regs[i] = cursor_u64(c);
+	for (int i = 0; i < __builtin_popcountll(arch_perf_regs); i++)
+		regs[i] = cursor_u64(c);
+	arch_take_perf_regs(&s->regs, regs);
 }
 
 static void take_stack(struct cursor *c, struct perf_sample *s)

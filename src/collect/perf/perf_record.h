@@ -9,6 +9,7 @@
 
 #include <linux/perf_event.h>
 
+#include "base/bpf_shared.h"
 #include "base/bytes.h"
 #include "base/types.h"
 
@@ -16,22 +17,6 @@
 #define PERF_RECORD_FORMAT                                                                        \
 	(PERF_SAMPLE_IP | PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_ID | PERF_SAMPLE_CPU | \
 	 PERF_SAMPLE_PERIOD | PERF_SAMPLE_REGS_USER | PERF_SAMPLE_STACK_USER)
-
-/* attr.sample_regs_user, in the order in which they are written (asm/perf_regs.h: bit numbers). */
-enum perf_reg {
-	PERF_REG_AX,
-	PERF_REG_BX,
-	PERF_REG_CX,
-	PERF_REG_DX,
-	PERF_REG_SI,
-	PERF_REG_DI,
-	PERF_REG_BP,
-	PERF_REG_SP,
-	PERF_REG_IP,
-	PERF_REG_R8,
-	PERF_REG_COUNT = PERF_REG_R8 + 8,
-};
-#define PERF_RECORD_REGS (0x1ffull | 0xffull << 16)
 
 /* The offset of a record's time, from the start of a sample and from the end of all others. */
 #define PERF_SAMPLE_TIME_AT 24
@@ -45,8 +30,8 @@ struct perf_sample {
 	const u8 *chain; /* u64s, unaligned */
 	u64 chain_len;
 	u64 abi; /* PERF_SAMPLE_REGS_ABI_*; NONE if there are no user registers */
-	u64 regs[PERF_REG_COUNT];
-	struct bytes stack; /* what could be copied, from regs[PERF_REG_SP] on */
+	struct user_regs regs;
+	struct bytes stack; /* what could be copied, from regs.sp on */
 };
 
 struct perf_mapped { /* an executable mapping appeared */

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "arch/perf_regs.h"
 #include "base/hash.h"
 #include "base/vec.h"
 #include "collect/events.h"
@@ -84,7 +85,7 @@ static struct perf_event_attr sampling_attr(const struct perf_tasks *t, bool inh
 		.sample_freq = t->opt.frequency,
 		.sample_type = PERF_RECORD_FORMAT | (t->kernel ? PERF_SAMPLE_CALLCHAIN : 0),
 		.sample_id_all = 1,
-		.sample_regs_user = PERF_RECORD_REGS,
+		.sample_regs_user = arch_perf_regs,
 		.sample_stack_user = t->opt.stack_bytes,
 		.exclude_callchain_user = 1,
 		.disabled = 1,

@@ -42,27 +42,6 @@ static bool read_code(void *arg, void *dst, u32 size, u64 addr)
 	       process_vm_readv(l->tgid, &local, 1, &remote, 1, 0) == (ssize_t)size;
 }
 
-/* Converts asm/perf_regs.h's order to DWARF's (psABI figure 3.36). */
-static void set_registers(struct stack_walk *st, const struct perf_sample *s)
-{
-	static const u8 dwarf[PERF_REG_R8] = {
-		[PERF_REG_AX] = 0, [PERF_REG_DX] = 1, [PERF_REG_CX] = 2,
-		[PERF_REG_BX] = 3, [PERF_REG_SI] = 4, [PERF_REG_DI] = 5,
-		[PERF_REG_BP] = 6, [PERF_REG_SP] = 7, [PERF_REG_IP] = 16,
-	};
-
-	for (int i = 0; i < PERF_REG_IP; i++)
-		st->regs.by_dwarf[dwarf[i]] = s->regs[i];
-	for (int i = 0; i < 8; i++)
-		st->regs.by_dwarf[8 + i] = s->regs[PERF_REG_R8 + i];
-	st->regs.pc = s->regs[PERF_REG_IP];
-	st->regs.sp = s->regs[PERF_REG_SP];
-	st->regs.fp = s->regs[PERF_REG_BP];
-	st->regs.callee = s->regs[PERF_REG_BX];
-	st->regs.known = st->regs.callee_known = 1;
-	st->regs.exact = 1;
-}
-
 /* Adds the kernel's frames: the leaf is exact, and callers are inside their calls. */
 static void push_kernel(struct stack_walk *st, const struct perf_sample *s)
 {
@@ -91,9 +70,9 @@ static bool walk_user(const struct perf_walk *w, const struct perf_sample *s, st
 		.rules = module_set_rules(perf_modules_set(w->modules)),
 		.nrules = UNWIND_MAX_RULES,
 	};
-	const struct walk_copy copy = {.copy = s->stack, .sp = s->regs[PERF_REG_SP]};
+	const struct walk_copy copy = {.copy = s->stack, .sp = s->regs.sp};
 
-	set_registers(st, s);
+	st->regs = s->regs;
 	module_set_walk_begin(perf_modules_set(w->modules));
 	walk_stack(st, &env, &copy);
 	module_set_walk_end(perf_modules_set(w->modules));
@@ -120,7 +99,7 @@ bool perf_walk_sample(const struct perf_walk *w, const struct perf_sample *s, st
 		return cut(st, STACK_COMPAT);
 	/* It was in the kernel, half way through an exec, so the program of these registers is
 	 * gone. */
-	if (!s->user_mode && (!s->stack.len || !address_space_find(w->space, s->regs[PERF_REG_IP])))
+	if (!s->user_mode && (!s->stack.len || !address_space_find(w->space, s->regs.pc)))
 		return false;
 	return walk_user(w, s, st);
 }
