@@ -3,7 +3,7 @@
 #ifndef CPROF_ARCH_CALLS_H
 #define CPROF_ARCH_CALLS_H
 
-#include "base/types.h"
+#include "base/bytes.h"
 
 #define ARCH_ARGUMENTS 4 /* those that cprof may need */
 
@@ -14,5 +14,15 @@ struct arch_calls {
 };
 
 extern const struct arch_calls arch_calls;
+
+/*
+ * Matches instructions, right after a call, that make its result the first argument of a direct
+ * call. `code` begins there, at `vaddr`. Returns the length of them and of that call, and gives its
+ * target; 0 if they do something else.
+ */
+u32 arch_passes_on_result(struct bytes code, u64 vaddr, u64 *target);
+
+/* Matches a function that does nothing but return a number of 32 bits. */
+bool arch_returns_constant(struct bytes function, u32 *value);
 
 #endif

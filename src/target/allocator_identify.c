@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "arch/calls.h"
+
 /* This much of the constants is searched for versions. */
 #define CONSTANTS_MAX (64u << 20)
 #define VERSION_MAX 16
@@ -156,16 +158,10 @@ static bool musl_version(struct bytes b, char version[VERSION_MAX + 1])
 /* mi_version() returns a constant: major * 100 + minor * 10 + patch. */
 static bool mimalloc_version(struct elf_file *f, u64 vaddr, char version[VERSION_MAX + 1])
 {
-	static const u8 endbr64[] = {0xf3, 0x0f, 0x1e, 0xfa};
-	struct cursor c = cursor_over(elf_file_loaded(f, vaddr, 16));
 	u32 number;
 
-	if (cursor_left(&c) > 4 && !memcmp(c.pos, endbr64, sizeof(endbr64)))
-		cursor_take(&c, sizeof(endbr64));
-	if (cursor_u8(&c) != 0xb8) /* mov $imm32, %eax */
-		return false;
-	number = cursor_u32(&c);
-	if (c.bad || number < 100 || number > 999)
+	if (!arch_returns_constant(elf_file_loaded(f, vaddr, 16), &number) || number < 100 ||
+	    number > 999)
 		return false;
 	snprintf(version, VERSION_MAX + 1, "%u.%u.%u", number / 100, number / 10 % 10, number % 10);
 	return true;

@@ -5,6 +5,7 @@
 #include <elf.h>
 #include <string.h>
 
+#include "arch/calls.h"
 #include "elf/symbols.h"
 
 /* _start and what follows it in ld.so (_dl_start_user) are well below this size. */
@@ -169,29 +170,18 @@ static int find_exit(void *arg, const struct elf_symbol *symbol)
 
 /*
  * Matches exit(main(...)) and pthread_exit(start(arg)) at `at`, where a call has just returned: its
- * result becomes the argument of a function that never returns. Returns 0, or the length of both
+ * result becomes the argument of a function that never returns. Returns 0, or the length of these
  * instructions.
  */
 static u32 passes_on(struct bytes code, size_t at, u64 vaddr, const struct exits *e)
 {
-	static const u8 wide[] = {0x48, 0x89, 0xc7, 0xe8}; /* mov rdi, rax; call */
-	const u8 *p = code.data + at;
-	s32 distance;
+	const struct bytes rest = {code.data + at, code.len - at};
 	u64 target;
-	u32 len;
+	u32 len = arch_passes_on_result(rest, vaddr + at, &target);
 
-	if (code.len - at < sizeof(wide) + sizeof(distance))
+	if (!len || !target)
 		return 0;
-	if (!memcmp(p, wide, sizeof(wide)))
-		len = sizeof(wide);
-	else if (!memcmp(p, wide + 1, sizeof(wide) - 1)) /* mov edi, eax; call */
-		len = sizeof(wide) - 1;
-	else
-		return 0;
-	memcpy(&distance, p + len, sizeof(distance));
-	len += sizeof(distance);
-	target = vaddr + at + len + (u64)(s64)distance;
-	return target && (target == e->of_process || target == e->of_thread) ? len : 0;
+	return target == e->of_process || target == e->of_thread ? len : 0;
 }
 
 static int fix_exits_in(struct function_index *index, struct bytes code, u64 vaddr,

@@ -11,8 +11,6 @@
 #include "base/clock.h"
 #include "target/process.h"
 
-#define CALL 0xe8
-#define CALL_LEN 5
 #define TRAMPOLINE "[uprobes-trampoline]"
 #define STEP_NS 1000000
 
@@ -29,8 +27,7 @@ int breakpoints_open(struct breakpoints *b, pid_t tgid, const map_vec *maps)
 	vec_for_each(maps, e) {
 		if (strcmp(e->path, TRAMPOLINE) != 0)
 			continue;
-		b->trampoline = e->start;
-		b->trampoline_end = e->end;
+		b->trampoline = (struct probe_trampoline){e->start, e->end};
 	}
 	process_path(tgid, "mem", path);
 	b->memory = open(path, O_RDONLY | O_CLOEXEC);
@@ -45,35 +42,19 @@ void breakpoints_release(struct breakpoints *b)
 	b->memory = -1;
 }
 
-static bool is_call(const struct breakpoints *b, u64 address, const u8 *code, size_t len)
-{
-	s32 distance;
-	u64 destination;
-
-	if (len < CALL_LEN || code[0] != CALL)
-		return false;
-	memcpy(&distance, code + 1, sizeof(distance));
-	destination = address + CALL_LEN + (u64)(s64)distance;
-	return destination >= b->trampoline && destination < b->trampoline_end;
-}
-
 u32 breakpoints_replaced(const struct breakpoints *b, u64 address, const u8 *memory, const u8 *file,
 			 size_t len)
 {
-	static const u8 nop5[CALL_LEN] = {0x0f, 0x1f, 0x44, 0x00, 0x00};
-
-	if (len >= CALL_LEN && !memcmp(file, nop5, CALL_LEN) && is_call(b, address, memory, len))
-		return CALL_LEN;
-	return memory[0] == BREAKPOINT;
+	return arch_probe_replaced((struct bytes){memory, len}, file, address, &b->trampoline);
 }
 
 static bool is_probed(const struct breakpoints *b, u64 address)
 {
-	u8 code[CALL_LEN];
+	u8 code[ARCH_PROBE_BYTES_MAX];
 	ssize_t got = pread(b->memory, code, sizeof(code), (off_t)address);
 
 	return got > 0 && /* otherwise it has been unmapped */
-	       (code[0] == BREAKPOINT || is_call(b, address, code, (size_t)got));
+	       arch_probe_bytes((struct bytes){code, (size_t)got}, address, &b->trampoline);
 }
 
 static u32 count(const struct breakpoints *b)

@@ -3,15 +3,12 @@
 #ifndef CPROF_COLLECT_BREAKPOINTS_H
 #define CPROF_COLLECT_BREAKPOINTS_H
 
+#include "arch/breakpoint.h"
 #include "target/maps.h"
-
-#define BREAKPOINT \
-	0xcc /* int3, which the kernel writes for a probe (arch/x86/include/asm/uprobes.h) */
 
 struct breakpoints {
 	int memory; /* /proc/PID/mem */
-	/* the target of the calls that kernel 6.18 makes of five-byte nops */
-	u64 trampoline, trampoline_end;
+	struct probe_trampoline trampoline;
 	VEC(u64) addresses; /* to be checked */
 };
 
