@@ -40,6 +40,7 @@ struct build {
 
 	const struct code *here; /* the current segment */
 	const struct go_switch *go_switch; /* for the current function; usually NULL */
+	u64 uncovered; /* struct rows */
 	u64 floor, limit; /* vaddrs; the current function may set rules only in [floor, limit) */
 };
 
@@ -119,6 +120,7 @@ static int put_gap(struct build *b, u64 upto)
 {
 	if (upto <= b->floor || (upto - b->floor <= PADDING_MAX && b->floor > b->here->vaddr))
 		return 0;
+	b->uncovered += upto - b->floor;
 	return put_at(b, b->floor, b->gap_rule);
 }
 
@@ -200,6 +202,7 @@ static int put_all(struct build *b, struct rows *rows)
 	if (!err)
 		err = row_writer_finish(&b->writer);
 	rows->nfunctions = (u32)b->index.fdes;
+	rows->uncovered = b->uncovered;
 	rows->frame_pointers = !b->index.fdes;
 	for (size_t i = 0; i < FUNCTION_SOURCES; i++)
 		if (b->index.readers[i])

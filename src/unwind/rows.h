@@ -37,6 +37,7 @@ struct rows {
 	u32 nrows; /* rows in `words`, padding not counted */
 	u32 nfunctions;
 	u32 unsupported_rows;
+	u64 uncovered; /* bytes of code, or of data among it, that no function with CFI covers */
 	u8 missing; /* enum table_missing: why there are no rows */
 	/* no CFI at all, so every rule is UNWIND_RULE_CHAIN, except for functions that are known by
 	 * name */

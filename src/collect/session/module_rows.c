@@ -7,6 +7,33 @@
 
 #include "elf/debug_file.h"
 
+#define UNCOVERED_MAX 4096u /* bytes */
+#define UNCOVERED_PART 10u
+
+/*
+ * A separate debug file may have a .debug_frame for code that the file itself has no table for. The
+ * start-up code and the PLT have tables in every file, so what counts is how much has none. Padding
+ * and data among the code are some percent.
+ */
+static bool lacks_tables(const struct module *m, const struct rows *rows)
+{
+	const struct elf_segment *s;
+	size_t n = elf_file_segments(m->elf, &s);
+	u64 code = 0;
+
+	for (size_t i = 0; i < n; i++)
+		code += s[i].flags & PF_X ? s[i].filesz : 0;
+	return rows->frame_pointers || rows->uncovered >= UNCOVERED_MAX ||
+	       rows->uncovered >= code / UNCOVERED_PART;
+}
+
+static bool has_debug_frame(struct elf_file *debug)
+{
+	struct elf_section s;
+
+	return !elf_file_section_header(debug, ".debug_frame", &s);
+}
+
 static int build(const struct module *m, struct rule_set *set, struct rows **out)
 {
 	struct elf_file *debug = NULL;
@@ -14,10 +41,10 @@ static int build(const struct module *m, struct rule_set *set, struct rows **out
 	int code;
 
 	code = rows_build(m->elf, NULL, set, out);
-	/* .debug_frame may be in a separate file, which is only needed if there is no table. */
-	if (code || !(*out)->frame_pointers || debug_file_find(m->elf, m->path, &m->root, &debug))
+	if (code || !lacks_tables(m, *out) || debug_file_find(m->elf, m->path, &m->root, &debug))
 		return code;
-	if (!rows_build(m->elf, debug, set, &better)) {
+	if (((*out)->frame_pointers || has_debug_frame(debug)) &&
+	    !rows_build(m->elf, debug, set, &better)) {
 		rows_free(*out);
 		*out = better;
 	}
