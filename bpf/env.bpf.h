@@ -141,8 +141,11 @@ static __always_inline bool range_of(struct stack_walk *st, struct mm_struct *mm
 		st->missing_module = 1;
 		return false;
 	}
-	module_mark(out->module);
 	out->shift = vma->offset - vma->start;
+	if (out->module == MODULE_ANON) /* generated code in a file without a name */
+		out->shift = 0;
+	else
+		module_mark(out->module);
 	return true;
 }
 

@@ -105,6 +105,20 @@ int module_open_entry(struct readers *readers, pid_t tgid, const struct map_entr
 	return 0;
 }
 
+bool module_is_generated(const struct module *m)
+{
+	static const char *const memory[] = {"/memfd:", "/dev/zero", "/dev/shm/", "/SYSV",
+					     "/anon_hugepage"};
+
+	if (m->kind != MODULE_KIND_FILE || m->elf || m->unread || m->closed)
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(memory); i++) {
+		if (!strncmp(m->path, memory[i], strlen(memory[i])))
+			return true;
+	}
+	return false;
+}
+
 void module_reopen(struct module *m)
 {
 	/* No mapping is ever at 0-0, so our own map_files cannot match. */

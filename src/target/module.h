@@ -65,6 +65,13 @@ int module_new_special(enum module_kind kind, struct readers *readers, pid_t tgi
  * device, inode and build id must be the same. Else the module stays as it is.
  */
 void module_reopen(struct module *m);
+/*
+ * Returns whether the module is memory that only looks like a file (memfd_create(2), /dev/zero,
+ * POSIX and System V shared memory) and is not an ELF file, which is how runtimes keep code that
+ * they generate. It may be mapped at several places, and its code is known by its addresses.
+ */
+bool module_is_generated(const struct module *m);
+
 void module_free(struct module *m);
 
 #endif

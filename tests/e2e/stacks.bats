@@ -275,6 +275,17 @@ inlined='deep::hot[^;]*;[^;]*first[^;]*;[^;]*second[^;]*;[^;]*third[^;]*;[^;]*in
 	holds "$(percent 'called_back') > 20"
 	target_end
 }
+
+@test "jit: code in a file without a name that is mapped at several places" {
+	target jit memfd
+	record_cpu 1.5 -F 999
+	at_least 98 'main;run_jit;jit_outer;jit_inner with spaces' 'jit_inner'
+	at_least 98 'main;run_jit;jit_outer;jit_inner with spaces;called_back' 'called_back'
+	holds "$(percent 'called_back') > 20"
+	holds "$(percent 'doublemapper') == 0"
+	target_end
+}
+
 @test "jit: a perf map that is a FIFO or a link is left alone" {
 	target jit
 	rm -f "/tmp/perf-$PID.map"

@@ -3,9 +3,14 @@
  * A just-in-time compiler of two functions. jit_outer calls jit_inner, and both keep frame
  * pointers; only /tmp/perf-PID.map has their names. jit_inner spends half of the time in a call
  * back into C.
+ *
+ *   jit          keeps the code in anonymous memory
+ *   jit memfd    keeps it in a file without a name, each function of which is mapped apart, as
+ *                .NET does so that no memory is both writable and executable
  */
 #include "target.h"
 
+#include <stdint.h>
 #include <sys/mman.h>
 
 #define INNER_AT 64
@@ -21,7 +26,13 @@ static unsigned char *emit(unsigned char *at, const void *code, size_t len)
 	return at + len;
 }
 
-static void compile(unsigned char *memory)
+struct code {
+	/* where the functions are written and executed; jit_inner may use INNER_AT bytes */
+	unsigned char *outer, *inner;
+	const unsigned char *run_outer, *run_inner;
+};
+
+static void compile(const struct code *c)
 {
 	static const unsigned char enter[] = {0x55, 0x48, 0x89, 0xe5}; /* push rbp; mov rbp, rsp */
 	static const unsigned char leave[] = {0x5d, 0xc3}; /* pop rbp; ret */
@@ -29,16 +40,16 @@ static void compile(unsigned char *memory)
 	static const unsigned char call[] = {0xff, 0xd0}; /* call rax */
 	/* mov ecx, 1000000; 1: dec ecx; jnz 1b */
 	static const unsigned char loop[] = {0xb9, 0x40, 0x42, 0x0f, 0x00, 0xff, 0xc9, 0x75, 0xfc};
-	unsigned char *inner = memory + INNER_AT, *at = memory;
+	unsigned char *at = c->outer;
 	void (*back)(void) = called_back;
 
 	at = emit(at, enter, sizeof(enter));
 	at = emit(at, load, sizeof(load));
-	at = emit(at, &inner, sizeof(inner));
+	at = emit(at, &c->run_inner, sizeof(c->run_inner));
 	at = emit(at, call, sizeof(call));
 	emit(at, leave, sizeof(leave));
 
-	at = emit(inner, enter, sizeof(enter));
+	at = emit(c->inner, enter, sizeof(enter));
 	at = emit(at, loop, sizeof(loop));
 	at = emit(at, load, sizeof(load));
 	at = emit(at, &back, sizeof(back));
@@ -46,7 +57,7 @@ static void compile(unsigned char *memory)
 	emit(at, leave, sizeof(leave));
 }
 
-static void name(const unsigned char *memory, char *path, size_t size)
+static void name(const struct code *c, char *path, size_t size)
 {
 	FILE *map;
 
@@ -55,8 +66,8 @@ static void name(const unsigned char *memory, char *path, size_t size)
 	map = fopen(path, "wx");
 	if (!map)
 		exit(1);
-	fprintf(map, "%lx %x jit_outer\n", (unsigned long)memory, INNER_AT);
-	fprintf(map, "%lx %x jit_inner with spaces\n", (unsigned long)memory + INNER_AT, INNER_AT);
+	fprintf(map, "%lx %x jit_outer\n", (unsigned long)c->run_outer, INNER_AT);
+	fprintf(map, "%lx %x jit_inner with spaces\n", (unsigned long)c->run_inner, INNER_AT);
 	fclose(map);
 }
 
@@ -66,19 +77,48 @@ static NOINLINE void run_jit(void (*code)(void))
 	NO_TAIL_CALL();
 }
 
-int main(void)
+static unsigned char *map(void *at, size_t len, int protection, int fd, off_t offset)
 {
-	unsigned char *memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
-				     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	char path[64];
+	int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
+	void *memory = mmap(at, len, protection, flags | (at ? MAP_FIXED : 0), fd, offset);
 
 	if (memory == MAP_FAILED)
-		return 1;
-	compile(memory);
-	name(memory, path, sizeof(path));
+		exit(1);
+	return memory;
+}
+
+static struct code in_anonymous_memory(void)
+{
+	unsigned char *memory = map(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, -1, 0);
+
+	return (struct code){memory, memory + INNER_AT, memory, memory + INNER_AT};
+}
+
+/* The order of the functions in memory is not that in the file. */
+static struct code in_memfd(void)
+{
+	unsigned char *region = map(NULL, 32768, PROT_NONE, -1, 0), *writable;
+	int fd = memfd_create("doublemapper", MFD_CLOEXEC);
+
+	if (fd < 0 || ftruncate(fd, 8192))
+		exit(1);
+	writable = map(NULL, 8192, PROT_READ | PROT_WRITE, fd, 0);
+	return (struct code){writable, writable + 4096,
+			     map(region + 20480, 4096, PROT_READ | PROT_EXEC, fd, 0),
+			     map(region + 4096, 4096, PROT_READ | PROT_EXEC, fd, 4096)};
+}
+
+int main(int argc, char **argv)
+{
+	struct code code = argc > 1 && !strcmp(argv[1], "memfd") ? in_memfd()
+								 : in_anonymous_memory();
+	char path[64];
+
+	compile(&code);
+	name(&code, path, sizeof(path));
 	target_ready();
 	while (!target_stop)
-		run_jit((void (*)(void))memory);
+		run_jit((void (*)(void))(uintptr_t)code.run_outer);
 	unlink(path);
 	return 0;
 }

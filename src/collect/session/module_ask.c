@@ -122,6 +122,11 @@ void store_allow_request(struct module_store *s, u64 token)
 		bpf_map_delete_elem(s->maps.modules_fd, &token);
 }
 
+u32 store_code_number(const struct store_file *f)
+{
+	return f->module && module_is_generated(f->module) ? MODULE_ANON : f->number;
+}
+
 /* If no memory is left to record the token for removal, the kernel is not told. */
 static void tell(struct module_store *s, struct store_file *f, u64 token, u32 number)
 {
@@ -414,7 +419,7 @@ static void take_one(struct module_store *s, struct module_result *r, const stru
 	if (err)
 		take_failure(s, r, err, log);
 	else
-		tell(s, f, r->token, f->number);
+		tell(s, f, r->token, store_code_number(f));
 	if (err && r->module) /* the file was evicted, so the loader must open it again */
 		module_loader_forget(s->loader, r->inode, r->dev_major, r->dev_minor);
 	module_free(r->module);

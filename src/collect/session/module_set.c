@@ -160,7 +160,7 @@ static int number_of(const struct store_file *f)
 		return -ENOMEM;
 	switch (f->state) {
 	case STORE_LOADED:
-		return (int)f->number;
+		return (int)store_code_number(f);
 	case STORE_LOADING:
 		return -EAGAIN;
 	default:

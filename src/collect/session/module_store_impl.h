@@ -115,6 +115,9 @@ struct store_file *store_ask_file(struct module_store *s, u32 user, pid_t tgid,
 				  const struct map_entry *e);
 /* Tells the kernel that it may report this token again. */
 void store_allow_request(struct module_store *s, u64 token);
+/* Returns under which number samples know code in the file: its own, or MODULE_ANON for code that a
+ * process generated. */
+u32 store_code_number(const struct store_file *f);
 /* Returns whether this very mapping has been requested by any recording. */
 bool store_is_asked(struct module_store *s, pid_t tgid, const struct map_entry *e);
 /* Returns whether anything that this user requested is not finished. */

@@ -168,7 +168,11 @@ static bool find_module(void *arg, u64 pc, u32 *module, u64 *off)
 			*off = pc;
 			return true;
 		}
-		return find_file(p, e, module);
+		if (!find_file(p, e, module))
+			return false;
+		if (*module == MODULE_ANON)
+			*off = pc;
+		return true;
 	}
 	return false;
 }
