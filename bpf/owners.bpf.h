@@ -11,8 +11,6 @@
 #ifndef CPROF_BPF_OWNERS_BPF_H
 #define CPROF_BPF_OWNERS_BPF_H
 
-#define OWNER_WORD 2 /* index in pthread_mutex_t: lock, count, owner */
-
 /* Reads the lock's words from the running task; false if they cannot be read. */
 static __always_inline bool read_lock(u64 object, u32 words[OWNER_WORD + 1])
 {

@@ -11,7 +11,8 @@ void help_overview(FILE *to); /* what `cprof` alone prints */
 void help_verb(FILE *to, const struct verb_spec *verb);
 /* Prints one option a line, for completions: letter, name, value and help, separated by tabs. */
 void help_list_options(FILE *to, const struct verb_spec *verb);
-/* Prints the values that an option may take, one a line; for -e and -f also from their tables. */
+/* Prints the values that an option may take, one a line: those in its help, those of its row's
+ * table, and for -f the formats that the verb writes. */
 void help_list_values(FILE *to, const struct verb_spec *verb, const char *option);
 
 #endif

@@ -23,8 +23,7 @@ enum module_id {
 	MODULE_ANON = 2, /* executable memory without a file (JIT): an address in that process */
 	MODULE_VDSO = 3, /* offset from the start of the vdso */
 	MODULE_CUT = 4, /* not code: the outermost frame of a cut stack, offset = enum stack_end */
-	MODULE_UNKNOWN =
-		5, /* a mapped file that user space could not load or has no space for: address */
+	MODULE_UNKNOWN = 5, /* a mapped file that user space could not load: file offset */
 	MODULE_WAKER = 6, /* not code: separates a waiter's stack from that of its waker */
 	MODULE_PROCESS = 7, /* not code: the process whose JIT frames follow, offset = its tgid */
 	MODULE_MERGED = 8, /* not code: the leaf of rare stacks that were merged to save memory */

@@ -100,6 +100,8 @@ struct lock_slot {
 	struct sample_key owner;
 };
 
+#define OWNER_WORD 2 /* index in glibc's pthread_mutex_t, as in u32: lock, count, owner */
+
 /*
  * A thread that was already asleep when the recording began, from an iterator. User space copies
  * and walks its stack, and keeps the frames under the ticket that its wait has in the kernel.

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Numbers of processes and threads in PID namespaces (pid_namespaces(7)). A pid_t is always a
- * number in cprof's own namespace, as system calls, /proc and the user use it. bpf/shared.h has
- * types for the others (struct global_pid, struct inner_pid) and for what BPF programs found in
- * cprof's own namespace (struct proc_pid). This file converts between them.
+ * number in cprof's own namespace, as system calls, /proc and the user use it. There are types in
+ * bpf/shared/numbers.h for the others (struct global_pid, struct inner_pid) and for what BPF
+ * programs found in cprof's own namespace (struct proc_pid). This file converts between them.
  */
 #ifndef CPROF_TARGET_PID_SPACE_H
 #define CPROF_TARGET_PID_SPACE_H

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lays out rows as bpf/shared.h describes, from (file offset, rule) pairs in ascending order. */
+/* Lays out rows as bpf/shared/rows.h describes, from pairs of (file offset, rule) in ascending
+ * order. */
 #ifndef CPROF_UNWIND_ROW_WRITER_H
 #define CPROF_UNWIND_ROW_WRITER_H
 

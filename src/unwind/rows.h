@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Compiles one module's call frame information into the tables that bpf/shared.h describes. They
- * have exactly the layout in which they are loaded into the kernel, and in which the user-space
- * walker reads them.
+ * Compiles one module's call frame information into the tables that bpf/shared/rows.h describes.
+ * They have exactly the layout in which they are loaded into the kernel, and in which the
+ * user-space walker reads them.
  */
 #ifndef CPROF_UNWIND_ROWS_H
 #define CPROF_UNWIND_ROWS_H

@@ -2,7 +2,7 @@
 /*
  * Loads unwind tables into the kernel. They are in a pool of 4 KiB pages in array maps that are
  * mapped here, so a table of a million rows is loaded by memcpy and not by system calls.
- * bpf/shared.h describes the layout. Without BPF the same pool is in plain memory.
+ * bpf/shared/rows.h describes the layout. Without BPF the same pool is in plain memory.
  *
  * A module's table is in the slot of its number (MODULE_SLOTS), so of all modules whose numbers
  * have the same slot only one can have a table at a time. It is not thread-safe.

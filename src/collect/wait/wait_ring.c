@@ -7,8 +7,6 @@
 #include <string.h>
 #include <sys/uio.h>
 
-#define OWNER_WORD 2 /* index in pthread_mutex_t: lock, count, owner */
-
 void wait_ring_owners(struct ring_waiter *w)
 {
 	u32 words[OWNER_WORD + 1];
