@@ -130,81 +130,76 @@ static u8 kind_of_path(const char *path)
 	return PROFILE_MAPPING_FILE;
 }
 
+static int put_mapping(struct pprof_reader *r, const struct field *f, void *out)
+{
+	struct profile_mapping *m = out;
+
+	switch (f->number) {
+	case 2:
+		m->start = f->value;
+		return 0;
+	case 3:
+		m->limit = f->value;
+		return 0;
+	case 4:
+		m->offset = f->value;
+		return 0;
+	case 5:
+		return pprof_string(r, f->value, &m->path);
+	case 6:
+		return pprof_string(r, f->value, &m->build_id);
+	case 7:
+		m->has_functions = f->value;
+		return 0;
+	case 8:
+		m->has_filenames = f->value;
+		return 0;
+	case 9:
+		m->has_line_numbers = f->value;
+		return 0;
+	case 10:
+		m->has_inline_frames = f->value;
+		return 0;
+	default:
+		return 0;
+	}
+}
+
 static int read_mapping(struct pprof_reader *r, struct bytes message)
 {
-	struct cursor c = cursor_over(message);
 	struct profile_mapping m = {0};
-	struct field f;
-	int ret = 0;
+	int ret = pprof_numbers(r, message, put_mapping, &m);
 
-	while (!ret && next_field(&c, &f)) {
-		if (!is_number(&f))
-			continue;
-		switch (f.number) {
-		case 2:
-			m.start = f.value;
-			break;
-		case 3:
-			m.limit = f.value;
-			break;
-		case 4:
-			m.offset = f.value;
-			break;
-		case 5:
-			ret = pprof_string(r, f.value, &m.path);
-			break;
-		case 6:
-			ret = pprof_string(r, f.value, &m.build_id);
-			break;
-		case 7:
-			m.has_functions = f.value;
-			break;
-		case 8:
-			m.has_filenames = f.value;
-			break;
-		case 9:
-			m.has_line_numbers = f.value;
-			break;
-		case 10:
-			m.has_inline_frames = f.value;
-			break;
-		default:
-			break;
-		}
-	}
 	if (ret)
 		return ret;
 	m.kind = kind_of_path(profile_text(r->p, m.path));
 	return profile_add_mapping(r->p, &m) < 0 ? no_memory(r) : 0;
 }
 
+static int put_function(struct pprof_reader *r, const struct field *f, void *out)
+{
+	struct profile_function *fn = out;
+
+	switch (f->number) {
+	case 2:
+		return pprof_string(r, f->value, &fn->name);
+	case 3:
+		return pprof_string(r, f->value, &fn->system_name);
+	case 4:
+		return pprof_string(r, f->value, &fn->filename);
+	case 5:
+		fn->start_line = (s64)f->value;
+		return 0;
+	default:
+		return 0;
+	}
+}
+
 static int read_function(struct pprof_reader *r, struct bytes message)
 {
-	struct cursor c = cursor_over(message);
 	struct profile_function fn = {0};
-	struct field f;
-	int ret = 0;
+	int ret = pprof_numbers(r, message, put_function, &fn);
 
-	while (!ret && next_field(&c, &f)) {
-		if (!is_number(&f))
-			continue;
-		switch (f.number) {
-		case 2:
-			ret = pprof_string(r, f.value, &fn.name);
-			break;
-		case 3:
-			ret = pprof_string(r, f.value, &fn.system_name);
-			break;
-		case 4:
-			ret = pprof_string(r, f.value, &fn.filename);
-			break;
-		case 5:
-			fn.start_line = (s64)f.value;
-			break;
-		default:
-			break;
-		}
-	}
 	/* Functions are not deduplicated, so the number is that of the id. */
 	return ret ? ret : vec_push(&r->p->functions, fn) ? no_memory(r) : 0;
 }
@@ -286,21 +281,20 @@ static int read_location(struct pprof_reader *r, struct bytes message)
 
 /* ---- second pass: the description of the profile --------------------------------------------- */
 
+static int put_value_type(struct pprof_reader *r, const struct field *f, void *out)
+{
+	struct profile_value_type *vt = out;
+
+	if (f->number == 1)
+		return pprof_string(r, f->value, &vt->type);
+	return f->number == 2 ? pprof_string(r, f->value, &vt->unit) : 0;
+}
+
 static int read_value_type(struct pprof_reader *r, struct bytes message,
 			   struct profile_value_type *vt)
 {
-	struct cursor c = cursor_over(message);
-	struct field f;
-	int ret = 0;
-
 	*vt = (struct profile_value_type){0};
-	while (!ret && next_field(&c, &f)) {
-		if (f.number == 1 && is_number(&f))
-			ret = pprof_string(r, f.value, &vt->type);
-		else if (f.number == 2 && is_number(&f))
-			ret = pprof_string(r, f.value, &vt->unit);
-	}
-	return ret;
+	return pprof_numbers(r, message, put_value_type, vt);
 }
 
 static int read_sample_type(struct pprof_reader *r, struct bytes message)

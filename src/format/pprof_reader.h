@@ -44,6 +44,23 @@ struct pprof_reader {
 #define bad(r, ...) error_set((r)->err, -EBADMSG, __VA_ARGS__)
 #define no_memory(r) error_set((r)->err, -ENOMEM, "not enough memory")
 
+/* Calls `put` for each number that is a field of the message. */
+static inline int pprof_numbers(struct pprof_reader *r, struct bytes message,
+				int (*put)(struct pprof_reader *r, const struct field *f,
+					   void *out),
+				void *out)
+{
+	struct cursor c = cursor_over(message);
+	struct field f;
+	int ret = 0;
+
+	while (!ret && next_field(&c, &f)) {
+		if (is_number(&f))
+			ret = put(r, &f, out);
+	}
+	return ret;
+}
+
 /* Sets the profile's number of the file's string, which is interned when it is first needed. */
 int pprof_string(struct pprof_reader *r, u64 index, string_id *out) MUST_CHECK;
 /* Call it once all tables have been read (pprof_samples.c). */

@@ -4,33 +4,30 @@
 
 #include "format/pprof_reader.h"
 
+static inline int put_label(struct pprof_reader *r, const struct field *f, void *out)
+{
+	struct profile_label *l = out;
+
+	switch (f->number) {
+	case 1:
+		return pprof_string(r, f->value, &l->key);
+	case 2:
+		return pprof_string(r, f->value, &l->str);
+	case 3:
+		l->num = (s64)f->value;
+		return 0;
+	case 4:
+		return pprof_string(r, f->value, &l->num_unit);
+	default:
+		return 0;
+	}
+}
+
 static int read_label(struct pprof_reader *r, struct bytes message)
 {
-	struct cursor c = cursor_over(message);
 	struct profile_label l = {0};
-	struct field f;
-	int ret = 0;
+	int ret = pprof_numbers(r, message, put_label, &l);
 
-	while (!ret && next_field(&c, &f)) {
-		if (!is_number(&f))
-			continue;
-		switch (f.number) {
-		case 1:
-			ret = pprof_string(r, f.value, &l.key);
-			break;
-		case 2:
-			ret = pprof_string(r, f.value, &l.str);
-			break;
-		case 3:
-			l.num = (s64)f.value;
-			break;
-		case 4:
-			ret = pprof_string(r, f.value, &l.num_unit);
-			break;
-		default:
-			break;
-		}
-	}
 	if (ret || !l.key) /* a label without a key has no meaning */
 		return ret;
 	if (r->labels.len >= STACK_MAX)
