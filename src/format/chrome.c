@@ -99,14 +99,9 @@ static int emit_all(struct chrome *c)
 static int chrome_write(const struct profile *p, const struct format_options *opt,
 			const struct sink *to, struct error *err)
 {
-	struct view_options vo = {0};
 	struct chrome c = {0};
-	int ret;
+	int ret = out_view(p, opt, VIEW_FUNCTION, &c.v, err);
 
-	vo.type = out_pick_type(p, opt ? opt->sample_type : NULL, err);
-	if (vo.type < 0)
-		return vo.type;
-	ret = view_new(p, &vo, &c.v, err);
 	if (ret)
 		return ret;
 	c.out = malloc(sizeof(*c.out));

@@ -494,14 +494,9 @@ static void firefox_release(struct firefox *f)
 static int firefox_write(const struct profile *p, const struct format_options *opt,
 			 const struct sink *to, struct error *err)
 {
-	struct view_options vo = {.group = VIEW_LINE};
 	struct firefox f = {0};
-	int ret;
+	int ret = out_view(p, opt, VIEW_LINE, &f.v, err);
 
-	vo.type = out_pick_type(p, opt ? opt->sample_type : NULL, err);
-	if (vo.type < 0)
-		return vo.type;
-	ret = view_new(p, &vo, &f.v, err);
 	if (ret)
 		return ret;
 	ret = firefox_init(&f);

@@ -137,3 +137,12 @@ int out_pick_type(const struct profile *p, const char *name, struct error *err)
 	return error_set(err, -ENOENT, "the profile has no sample type \"%s\", only: %s",
 			 name ? name : "", have);
 }
+
+int out_view(const struct profile *p, const struct format_options *opt, enum view_group group,
+	     struct view **out, struct error *err)
+{
+	struct view_options o = {.group = group};
+
+	o.type = out_pick_type(p, opt ? opt->sample_type : NULL, err);
+	return o.type < 0 ? o.type : view_new(p, &o, out, err);
+}

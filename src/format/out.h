@@ -12,6 +12,7 @@
 #define CPROF_FORMAT_OUT_H
 
 #include "format/format.h"
+#include "view/view.h"
 
 enum out_kind {
 	OUT_TEXT, /* for people to read */
@@ -49,5 +50,9 @@ int out_flush(struct out *o) MUST_CHECK; /* returns 0 or the first error */
  * lists those that exist.
  */
 int out_pick_type(const struct profile *p, const char *name, struct error *err) MUST_CHECK;
+
+/* Views the chosen sample type of the profile, for writers. `opt` may be NULL. */
+int out_view(const struct profile *p, const struct format_options *opt, enum view_group group,
+	     struct view **out, struct error *err) MUST_CHECK;
 
 #endif

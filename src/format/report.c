@@ -46,6 +46,19 @@ enum out_color report_node_color(const struct report *r, const struct view_node 
 						      : OUT_NO_COLOR;
 }
 
+void report_node_numbers(const struct report *r, const struct view_node *n, s64 sum)
+{
+	char flat[REPORT_NUMBER], cum[REPORT_NUMBER];
+	char flat_share[32], sum_share[32], cum_share[32];
+
+	report_number(r, n->flat, false, flat);
+	report_number(r, n->cum, false, cum);
+	unit_percent(n->flat, r->v->total, flat_share, sizeof(flat_share));
+	unit_percent(sum, r->v->total, sum_share, sizeof(sum_share));
+	unit_percent(n->cum, r->v->total, cum_share, sizeof(cum_share));
+	out_printf(r->out, "%10s %6s %6s %10s %6s", flat, flat_share, sum_share, cum, cum_share);
+}
+
 void report_name(const struct report *r, const char *name, size_t used)
 {
 	size_t columns = 0;

@@ -33,6 +33,9 @@ void report_name(const struct report *r, const char *name, size_t used);
 
 /* Switches the colour if colours are wanted. */
 void report_paint(const struct report *r, enum out_color color);
+/* Prints the numbers of a node: flat and its share, the share of the sum so far, cumulative and its
+ * share. */
+void report_node_numbers(const struct report *r, const struct view_node *n, s64 sum);
 /* Returns the colour of a node's line; OUT_NO_COLOR for the usual one. */
 enum out_color report_node_color(const struct report *r, const struct view_node *n);
 

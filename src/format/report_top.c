@@ -34,16 +34,10 @@ static void emit_row(const struct report *r, const struct view_node *n, s64 sum)
 {
 	const char *suffix = !n->inlined ? "" : n->physical ? " (partial-inline)" : " (inline)";
 	enum out_color color = report_node_color(r, n);
-	char flat[REPORT_NUMBER], cum[REPORT_NUMBER];
-	char flat_share[32], sum_share[32], cum_share[32];
 
-	report_number(r, n->flat, false, flat);
-	report_number(r, n->cum, false, cum);
-	unit_percent(n->flat, r->v->total, flat_share, sizeof(flat_share));
-	unit_percent(sum, r->v->total, sum_share, sizeof(sum_share));
-	unit_percent(n->cum, r->v->total, cum_share, sizeof(cum_share));
 	report_paint(r, color);
-	out_printf(r->out, "%10s %6s %6s %10s %6s  ", flat, flat_share, sum_share, cum, cum_share);
+	report_node_numbers(r, n, sum);
+	out_literal(r->out, "  ");
 	report_name(r, n->name, NUMBER_COLUMNS + strlen(suffix));
 	out_text(r->out, suffix);
 	report_paint(r, color ? OUT_PLAIN : OUT_NO_COLOR);

@@ -101,17 +101,10 @@ static void emit_edges(const struct report *r, const struct adjacency *a, u32 no
 
 static void emit_node(const struct report *r, const struct view_node *n, s64 sum)
 {
-	char flat[REPORT_NUMBER], cum[REPORT_NUMBER];
-	char flat_share[32], sum_share[32], cum_share[32];
 	enum out_color color = report_node_color(r, n);
 
-	report_number(r, n->flat, false, flat);
-	report_number(r, n->cum, false, cum);
-	unit_percent(n->flat, r->v->total, flat_share, sizeof(flat_share));
-	unit_percent(sum, r->v->total, sum_share, sizeof(sum_share));
-	unit_percent(n->cum, r->v->total, cum_share, sizeof(cum_share));
 	report_paint(r, color);
-	out_printf(r->out, "%10s %s %s %10s %s", flat, flat_share, sum_share, cum, cum_share);
+	report_node_numbers(r, n, sum);
 	report_paint(r, color ? OUT_PLAIN : OUT_NO_COLOR);
 	out_printf(r->out, "%*s| ", (int)gap(r), "");
 	report_paint(r, OUT_BOLD);

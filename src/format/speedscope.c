@@ -126,22 +126,17 @@ static int emit_all(struct out *o, struct view *v, int active)
 static int speedscope_write(const struct profile *p, const struct format_options *opt,
 			    const struct sink *to, struct error *err)
 {
-	struct view_options vo = {.group = VIEW_FUNCTION};
 	struct out *o;
 	struct view *v;
-	int ret;
+	int ret = out_view(p, opt, VIEW_FUNCTION, &v, err);
 
-	vo.type = out_pick_type(p, opt ? opt->sample_type : NULL, err);
-	if (vo.type < 0)
-		return vo.type;
-	ret = view_new(p, &vo, &v, err);
 	if (ret)
 		return ret;
 	o = malloc(sizeof(*o));
 	ret = -ENOMEM;
 	if (o) {
 		out_init(o, to, OUT_JSON);
-		ret = emit_all(o, v, vo.type);
+		ret = emit_all(o, v, v->o.type);
 		if (!ret)
 			ret = out_flush(o);
 	}

@@ -170,14 +170,9 @@ static int draw(const struct profile *p, struct view *v, const struct sink *to)
 static int svg_write(const struct profile *p, const struct format_options *opt,
 		     const struct sink *to, struct error *err)
 {
-	struct view_options vo = {0};
 	struct view *v;
-	int ret;
+	int ret = out_view(p, opt, VIEW_FUNCTION, &v, err);
 
-	vo.type = out_pick_type(p, opt ? opt->sample_type : NULL, err);
-	if (vo.type < 0)
-		return vo.type;
-	ret = view_new(p, &vo, &v, err);
 	if (ret)
 		return ret;
 	ret = draw(p, v, to);
