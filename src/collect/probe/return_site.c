@@ -3,6 +3,7 @@
 #include "collect/probe/return_site.h"
 
 #include <errno.h>
+#include <stddef.h>
 
 #include "arch/calls.h"
 
@@ -174,66 +175,79 @@ static bool edge_covered(const struct code_node *n, const struct code_node *to,
 	return !to || to->covered || is_candidate(n, to, request);
 }
 
-static bool is_covered(const struct code_node *n, const struct return_request *request)
+/* Execution leaves the known code here, and the result with it. */
+static bool leaves(const struct code_node *n)
 {
-	/* A call that fails needs no probe, because the next one finds what it leaves behind. */
-	if (n->value == VALUE_ZERO && !request->in_memory)
-		return true;
-	switch (n->kind) {
-	case CODE_RETURN:
-	case CODE_FIRST_ARGUMENT:
-	case CODE_TABLE:
-	case CODE_UNKNOWN:
-		return false;
-	case CODE_STOPS:
-	case CODE_STOPPER: /* the probes of that function see this call return as well */
-		return true;
-	default:
-		return edge_covered(n, n->target, request) && edge_covered(n, n->next, request);
-	}
+	return n->kind == CODE_RETURN || n->kind == CODE_FIRST_ARGUMENT || n->kind == CODE_TABLE ||
+	       n->kind == CODE_UNKNOWN;
 }
 
-static void find_covered(struct code_file *file, struct code_graph *g,
-			 const struct return_request *request)
+/* The probes of the function at which the graph stops see this call return as well. */
+static bool is_left_to_others(const struct code_node *n)
+{
+	return n->kind == CODE_STOPS || n->kind == CODE_STOPPER;
+}
+
+/* A call that fails needs no probe, because the next one finds what it leaves behind. If the result
+ * is in memory, 0 does not mean failure. */
+static bool has_failed(const struct code_node *n, const struct return_request *request)
+{
+	return n->value == VALUE_ZERO && !request->in_memory;
+}
+
+static bool is_covered(const struct code_node *n, const struct return_request *request)
+{
+	if (has_failed(n, request) || is_left_to_others(n))
+		return true;
+	return !leaves(n) && edge_covered(n, n->target, request) &&
+	       edge_covered(n, n->next, request);
+}
+
+/* A mark of nodes, and what is true of a node that keeps it. It may depend on the marks of the
+ * nodes that follow. */
+struct node_mark {
+	size_t offset; /* of a bool in struct code_node */
+	bool (*holds)(const struct code_node *n, const struct return_request *request);
+};
+
+static bool *mark_in(struct code_node *n, const struct node_mark *mark)
+{
+	return (bool *)((char *)n + mark->offset);
+}
+
+/* Marks all nodes, and then takes the mark from those that may not keep it, until none is left. */
+static void find_marked(struct code_file *file, struct code_graph *g, const struct node_mark *mark,
+			const struct return_request *request)
 {
 	bool changed = true;
 
 	for (struct code_node *n = g->nodes; n; n = n->hh.next)
-		n->covered = true;
+		*mark_in(n, mark) = true;
 	while (next_pass(file, g, changed)) {
 		changed = false;
 		for (struct code_node *n = last_node(g); n; n = n->hh.prev) {
-			if (n->covered && !is_covered(n, request)) {
-				n->covered = false;
+			if (*mark_in(n, mark) && !mark->holds(n, request)) {
+				*mark_in(n, mark) = false;
 				changed = true;
 			}
 		}
 	}
 }
 
+static const struct node_mark covered = {offsetof(struct code_node, covered), is_covered};
+
 /* ---- whether another function's probes suffice ---- */
 
 static bool is_delegated(const struct code_node *n, const struct return_request *request)
 {
-	/* Returning 0 means failure, unless the result is stored elsewhere. */
-	bool fails = n->value == VALUE_ZERO && !request->in_memory;
-
-	switch (n->kind) {
-	case CODE_RETURN:
-	case CODE_FIRST_ARGUMENT:
-	case CODE_TABLE:
-	case CODE_UNKNOWN:
+	if (leaves(n))
 		return false;
-	case CODE_STOPS:
-	case CODE_STOPPER:
-		return true;
-	default:
-		break;
-	}
-	if (n->calls_stopper || fails)
+	if (is_left_to_others(n) || n->calls_stopper || has_failed(n, request))
 		return true;
 	return (!n->target || n->target->delegated) && (!n->next || n->next->delegated);
 }
+
+static const struct node_mark delegated = {offsetof(struct code_node, delegated), is_delegated};
 
 static bool reaches_stopper(const struct code_graph *g)
 {
@@ -247,21 +261,9 @@ static bool reaches_stopper(const struct code_graph *g)
 static bool all_delegated(struct code_file *file, struct code_graph *g,
 			  const struct return_request *request)
 {
-	bool changed = reaches_stopper(g);
-
-	if (!changed)
+	if (!reaches_stopper(g))
 		return false;
-	for (struct code_node *n = g->nodes; n; n = n->hh.next)
-		n->delegated = true;
-	while (next_pass(file, g, changed)) {
-		changed = false;
-		for (struct code_node *n = last_node(g); n; n = n->hh.prev) {
-			if (n->delegated && !is_delegated(n, request)) {
-				n->delegated = false;
-				changed = true;
-			}
-		}
-	}
+	find_marked(file, g, &delegated, request);
 	for (const struct code_node *n = g->nodes; n; n = n->hh.next) {
 		if (n->root && !n->delegated)
 			return false;
@@ -391,7 +393,7 @@ int return_sites_find(struct code_file *file, const struct return_request *reque
 		return err;
 	find_values(file, &g);
 	find_depths(file, &g);
-	find_covered(file, &g, request);
+	find_marked(file, &g, &covered, request);
 	out->closed = is_closed(&g);
 	out->delegated = all_delegated(file, &g, request);
 	pick(file, &g, request);
