@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/sorted.h"
 #include "base/vec.h"
 #include "symbol/dwarf_forms.h"
 
@@ -168,20 +169,12 @@ static void follow_to_declaration(const struct split_units *splits, Dwarf_Die *d
 
 static u32 innermost(const struct unit_containers *u, Dwarf_Off off)
 {
-	size_t lo = 0, hi = u->list.len;
+	size_t after = sorted_from_by(u->list.data, u->list.len, start, off);
 	u32 at;
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (u->list.data[mid].start < off)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	if (!lo)
+	if (!after)
 		return NO_PARENT;
-	at = (u32)lo - 1;
+	at = (u32)after - 1;
 	while (at != NO_PARENT && off >= u->list.data[at].end)
 		at = u->list.data[at].parent;
 	return at;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sorted.h"
 #include "symbol/dwarf_forms.h"
 #include "symbol/dwarf_index.h"
 
@@ -14,21 +15,6 @@
 /* The time that libdw takes for a DIE and a unit, in nanoseconds. */
 #define DIE_STEPS 40
 #define UNIT_STEPS 500
-
-static size_t lower_bound(const struct dwarf_scopes *s, u64 vaddr)
-{
-	size_t lo = 0, hi = s->n;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (s->vaddrs[mid] < vaddr)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
 
 /*
  * Sets `marks` to `mark` for all addresses that the DIE's ranges cover. Returns their number, or
@@ -44,7 +30,7 @@ static long mark_ranges(struct dwarf_scopes *s, Dwarf_Die *die, u32 *marks, u32 
 	*any = false;
 	die_ranges_begin(&ranges, s->splits, s->budget, die);
 	while ((more = die_ranges_next(&ranges, &start, &end)) > 0) {
-		size_t i = lower_bound(s, start), first = i;
+		size_t i = sorted_from(s->vaddrs, s->n, start), first = i;
 
 		*any = true;
 		for (; i < s->n && s->vaddrs[i] < end; i++)
@@ -93,7 +79,7 @@ static int covers_wanted(struct dwarf_scopes *s, Dwarf_Die *die)
 
 	die_ranges_begin(&ranges, s->splits, s->budget, die);
 	while ((more = die_ranges_next(&ranges, &start, &end)) > 0) {
-		size_t i = lower_bound(s, start);
+		size_t i = sorted_from(s->vaddrs, s->n, start);
 
 		any = true;
 		if (i < s->n && s->vaddrs[i] < end)

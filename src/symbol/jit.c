@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/sorted.h"
+
 #define LINE_MAX_BYTES (64u << 10)
 #define LINE_USUAL_BYTES 1024u /* is read first; few lines are longer */
 #define BYTE_STEPS 3
@@ -141,26 +143,10 @@ static int lines_next(struct lines *l, char **line, u64 *offset)
 	}
 }
 
-/* Returns the first address that is not below `limit`. */
-static size_t lower_bound(const u64 *addresses, size_t n, u64 limit)
-{
-	size_t lo = 0, hi = n;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (addresses[mid] < limit)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
 static void mark(struct jit_names *m, const u64 *addresses, const struct range *r, u64 offset)
 {
-	size_t lo = m->n + lower_bound(addresses, m->n, r->start);
-	size_t hi = m->n + lower_bound(addresses, m->n, r->end);
+	size_t lo = m->n + sorted_from(addresses, m->n, r->start);
+	size_t hi = m->n + sorted_from(addresses, m->n, r->end);
 
 	for (; lo < hi; lo /= 2, hi /= 2) {
 		if (lo & 1)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sorted.h"
 #include "base/vec.h"
 #include "symbol/text_file.h"
 
@@ -120,21 +121,12 @@ void kernel_symbols_free(struct kernel_symbols *k)
 
 const char *kernel_symbols_find(const struct kernel_symbols *k, u64 address, const char **module)
 {
-	size_t lo = 0, hi = k->symbols.len;
+	const struct kernel_symbol *all = k->symbols.data;
+	size_t i = sorted_behind_by(all, k->symbols.len, address, address);
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (k->symbols.data[mid].address <= address)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	if (!lo || address - k->symbols.data[lo - 1].address > FUNCTION_MAX)
+	if (!i || address - all[i - 1].address > FUNCTION_MAX)
 		return NULL;
-	lo--;
-	while (lo && k->symbols.data[lo - 1].address == k->symbols.data[lo].address)
-		lo--;
-	*module = k->symbols.data[lo].module;
-	return k->symbols.data[lo].name;
+	i = sorted_from_by(all, i, address, all[i - 1].address); /* the first of several names */
+	*module = all[i].module;
+	return all[i].name;
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sorted.h"
 #include "base/vec.h"
 #include "elf/symbols.h"
 
@@ -307,27 +308,12 @@ struct machine {
 	u64 upto;
 };
 
-static size_t lower_bound(const u64 *vaddrs, size_t n, u64 vaddr)
-{
-	size_t lo = 0, hi = n;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (vaddrs[mid] < vaddr)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
 static void close_row(struct machine *m)
 {
 	if (!m->open || m->address <= m->start)
 		return;
 	if (m->upto != m->start)
-		m->next = lower_bound(m->vaddrs, m->n, m->start);
+		m->next = sorted_from(m->vaddrs, m->n, m->start);
 	m->upto = m->address;
 	for (; m->next < m->n && m->vaddrs[m->next] < m->address; m->next++) {
 		struct line_row *row = &m->rows[m->next];

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sorted.h"
 #include "elf/debug_file.h"
 #include "symbol/demangle.h"
 #include "elf/gopclntab.h"
@@ -90,23 +91,15 @@ static void open_symtabs(struct sources *s)
 /* Returns the last function of .eh_frame that begins at or before `vaddr`, or NULL. */
 static const struct function_range *start_before(struct sources *s, u64 vaddr)
 {
-	size_t lo = 0, hi;
+	size_t behind;
 
 	if (!s->read_starts && rows_functions(s->module->elf, &s->starts, &s->nstarts)) {
 		s->starts = NULL;
 		s->nstarts = 0;
 	}
 	s->read_starts = true;
-	hi = s->nstarts;
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (s->starts[mid].start <= vaddr)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo ? &s->starts[lo - 1] : NULL;
+	behind = sorted_behind_by(s->starts, s->nstarts, start, vaddr);
+	return behind ? &s->starts[behind - 1] : NULL;
 }
 
 /*

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "arch/plt.h"
+#include "base/sorted.h"
 #include "base/vec.h"
 #include "elf/symbols.h"
 
@@ -225,16 +226,8 @@ static const struct symbol *with_name(const struct plt *p, struct stub *stub)
 
 const struct symbol *plt_find(struct plt *p, u64 vaddr)
 {
-	size_t lo = 0, hi = p->stubs.len;
+	size_t behind = sorted_behind_by(p->stubs.data, p->stubs.len, symbol.start, vaddr);
+	struct stub *stub = behind ? &p->stubs.data[behind - 1] : NULL;
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (p->stubs.data[mid].symbol.start <= vaddr)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo && vaddr < p->stubs.data[lo - 1].symbol.end ? with_name(p, &p->stubs.data[lo - 1])
-							      : NULL;
+	return stub && vaddr < stub->symbol.end ? with_name(p, stub) : NULL;
 }

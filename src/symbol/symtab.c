@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sorted.h"
 #include "base/vec.h"
 #include "elf/symbols.h"
 
@@ -396,17 +397,9 @@ void symtab_free(struct symtab *t)
 
 const struct symbol *symtab_find(const struct symtab *t, u64 vaddr)
 {
-	size_t lo = 0, hi = t->pieces.len;
+	size_t behind = sorted_behind_by(t->pieces.data, t->pieces.len, start, vaddr);
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (t->pieces.data[mid].start <= vaddr)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	if (!lo || t->pieces.data[lo - 1].symbol == NO_SYMBOL)
+	if (!behind || t->pieces.data[behind - 1].symbol == NO_SYMBOL)
 		return NULL;
-	return &t->symbols.data[t->pieces.data[lo - 1].symbol].symbol;
+	return &t->symbols.data[t->pieces.data[behind - 1].symbol].symbol;
 }

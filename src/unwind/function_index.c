@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/sorted.h"
+
 bool elf_vaddr_is_code(const struct elf_file *f, u64 vaddr)
 {
 	const struct elf_segment *s;
@@ -141,17 +143,7 @@ void function_index_sort(struct function_index *index)
 
 size_t function_index_lower_bound(const struct function_index *index, u64 vaddr)
 {
-	size_t lo = 0, hi = index->entries.len;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (index->entries.data[mid].fde.start < vaddr)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return sorted_from_by(index->entries.data, index->entries.len, fde.start, vaddr);
 }
 
 const struct function_entry *function_index_covering(const struct function_index *index, u64 vaddr)

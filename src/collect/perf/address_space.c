@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "base/sorted.h"
+
 void address_space_release(struct address_space *s)
 {
 	vec_release(&s->maps);
@@ -12,17 +14,7 @@ void address_space_release(struct address_space *s)
 /* Returns the index of the first mapping that ends after `addr`. */
 static size_t first_behind(const struct address_space *s, u64 addr)
 {
-	size_t lo = 0, hi = s->maps.len;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (s->maps.data[mid].end <= addr)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return sorted_behind_by(s->maps.data, s->maps.len, end, addr);
 }
 
 const struct space_map *address_space_find(const struct address_space *s, u64 addr)
