@@ -427,6 +427,15 @@ size_t elf_file_segments(const struct elf_file *f, const struct elf_segment **ou
 	return f->segments.len;
 }
 
+bool elf_file_is_code(const struct elf_file *f, u64 vaddr)
+{
+	vec_for_each(&f->segments, s) {
+		if ((s->flags & PF_X) && vaddr >= s->vaddr && vaddr - s->vaddr < s->filesz)
+			return true;
+	}
+	return false;
+}
+
 bool elf_file_offset_to_vaddr(const struct elf_file *f, u64 offset, u64 *vaddr)
 {
 	for (size_t i = 0; i < f->segments.len; i++) {

@@ -83,6 +83,9 @@ const struct build_id *elf_file_build_id(const struct elf_file *f);
 void build_id_format(const struct build_id *id, char *out, size_t size);
 
 size_t elf_file_segments(const struct elf_file *f, const struct elf_segment **out);
+
+/* Returns whether the file has code at an address: bytes of an executable segment. */
+bool elf_file_is_code(const struct elf_file *f, u64 vaddr);
 bool elf_file_offset_to_vaddr(const struct elf_file *f, u64 offset, u64 *vaddr);
 bool elf_file_vaddr_to_offset(const struct elf_file *f, u64 vaddr, u64 *offset);
 u16 elf_file_machine(const struct elf_file *f); /* EM_* */

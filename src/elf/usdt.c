@@ -26,18 +26,6 @@ static struct bytes take_padded(struct cursor *c, u32 len)
 	return b;
 }
 
-static bool executable(const struct elf_file *f, u64 vaddr)
-{
-	const struct elf_segment *s;
-	size_t n = elf_file_segments(f, &s);
-
-	for (size_t i = 0; i < n; i++) {
-		if ((s[i].flags & PF_X) && vaddr >= s[i].vaddr && vaddr - s[i].vaddr < s[i].filesz)
-			return true;
-	}
-	return false;
-}
-
 static bool probe_parse(struct elf_file *f, struct bytes desc, const struct usdt_base *base,
 			struct usdt_probe *p)
 {
@@ -50,7 +38,8 @@ static bool probe_parse(struct elf_file *f, struct bytes desc, const struct usdt
 	p->provider = cursor_string(&c);
 	p->name = cursor_string(&c);
 	args = cursor_string(&c);
-	if (c.bad || !executable(f, p->vaddr) || !elf_file_vaddr_to_offset(f, p->vaddr, &p->offset))
+	if (c.bad || !elf_file_is_code(f, p->vaddr) ||
+	    !elf_file_vaddr_to_offset(f, p->vaddr, &p->offset))
 		return false;
 	if (semaphore) {
 		p->semaphore = semaphore + moved;

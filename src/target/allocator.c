@@ -261,18 +261,6 @@ static bool classify(const struct search *s, const char *name, size_t len, struc
 
 /* ---- the symbol tables */
 
-static bool executable(const struct elf_file *f, u64 vaddr)
-{
-	const struct elf_segment *s;
-	size_t n = elf_file_segments(f, &s);
-
-	for (size_t i = 0; i < n; i++) {
-		if ((s[i].flags & PF_X) && vaddr >= s[i].vaddr && vaddr - s[i].vaddr < s[i].filesz)
-			return true;
-	}
-	return false;
-}
-
 static int visit(void *arg, const struct elf_symbol *symbol)
 {
 	struct search *s = arg;
@@ -283,7 +271,7 @@ static int visit(void *arg, const struct elf_symbol *symbol)
 	if (symbol->type != STT_FUNC && symbol->type != STT_GNU_IFUNC)
 		return 0;
 	s->functions++;
-	if (!classify(s, symbol->name, len, &c) || !executable(s->f, symbol->vaddr) ||
+	if (!classify(s, symbol->name, len, &c) || !elf_file_is_code(s->f, symbol->vaddr) ||
 	    !elf_file_vaddr_to_offset(s->f, symbol->vaddr, &c.function.offset))
 		return 0;
 	if (symbol->type == STT_GNU_IFUNC) {

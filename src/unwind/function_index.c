@@ -8,17 +8,6 @@
 
 #include "base/sorted.h"
 
-bool elf_vaddr_is_code(const struct elf_file *f, u64 vaddr)
-{
-	const struct elf_segment *s;
-	size_t n = elf_file_segments(f, &s);
-
-	for (size_t i = 0; i < n; i++)
-		if ((s[i].flags & PF_X) && vaddr >= s[i].vaddr && vaddr - s[i].vaddr < s[i].filesz)
-			return true;
-	return false;
-}
-
 static int add_section(struct function_index *index, struct elf_file *f, struct elf_file *from,
 		       enum cfi_kind kind, enum function_source source)
 {
@@ -33,7 +22,7 @@ static int add_section(struct function_index *index, struct elf_file *f, struct 
 	if (err)
 		return err;
 	while (cfi_reader_next(index->readers[source], &e.fde)) {
-		if (!elf_vaddr_is_code(f, e.fde.start))
+		if (!elf_file_is_code(f, e.fde.start))
 			continue;
 		/* Up to half of the vector may be unused. */
 		if (!budget_reserve(budget, BUDGET_UNWIND, 2 * sizeof(e)))
@@ -71,7 +60,7 @@ static int add_go(struct function_index *index, struct elf_file *f)
 		struct function_entry e = {.source = FUNCTION_GO, .fde.offset = i};
 		struct go_function fn;
 
-		if (!gopclntab_function(index->go, i, &fn) || !elf_vaddr_is_code(f, fn.start))
+		if (!gopclntab_function(index->go, i, &fn) || !elf_file_is_code(f, fn.start))
 			continue;
 		e.fde.start = fn.start;
 		e.fde.end = fn.end;

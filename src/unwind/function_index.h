@@ -51,7 +51,4 @@ size_t function_index_lower_bound(const struct function_index *index, u64 vaddr)
 /* Returns the FDE that covers `vaddr`, or NULL. */
 const struct function_entry *function_index_covering(const struct function_index *index, u64 vaddr);
 
-/* Returns whether `vaddr` is inside an executable PT_LOAD. */
-bool elf_vaddr_is_code(const struct elf_file *f, u64 vaddr);
-
 #endif

@@ -13,8 +13,8 @@ static int fix_section(struct function_index *index, struct elf_file *f, const c
 	    __builtin_add_overflow(s.vaddr, s.data.len, &end))
 		return 0;
 	start = s.vaddr + arch_plt_resolver_bytes(s.data);
-	if (start >= end || function_index_covering(index, start) || !elf_vaddr_is_code(f, start) ||
-	    !elf_vaddr_is_code(f, end - 1))
+	if (start >= end || function_index_covering(index, start) || !elf_file_is_code(f, start) ||
+	    !elf_file_is_code(f, end - 1))
 		return 0;
 	return function_index_fix(index, start, end, rule);
 }

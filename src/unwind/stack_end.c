@@ -135,7 +135,7 @@ static int fix_entry(struct function_index *index, struct elf_file *f)
 	const struct function_entry *covering = function_index_covering(index, entry);
 	size_t next;
 
-	if (!entry || !index->fdes || !elf_vaddr_is_code(f, entry))
+	if (!entry || !index->fdes || !elf_file_is_code(f, entry))
 		return 0;
 	if (covering) {
 		if (!is_program(f))
@@ -219,7 +219,7 @@ static int fix_exits(struct function_index *index, struct elf_file *f)
 	for (size_t i = 0; i < n && !err; i++) {
 		struct bytes code;
 
-		if (!elf_vaddr_is_code(f, segments[i].vaddr))
+		if (!elf_file_is_code(f, segments[i].vaddr))
 			continue;
 		code = elf_file_loaded(f, segments[i].vaddr, segments[i].filesz);
 		if (!budget_take(elf_file_budget(f), BUDGET_UNWIND, 2 * code.len + 1))

@@ -408,7 +408,7 @@ static int expand(struct search *s, struct code_node *n)
 
 	if (n->kind != CODE_PLAIN)
 		return 0;
-	if (!elf_vaddr_is_code(s->file->f, n->vaddr) || !decode(s, n->vaddr, &d)) {
+	if (!elf_file_is_code(s->file->f, n->vaddr) || !decode(s, n->vaddr, &d)) {
 		n->kind = CODE_UNKNOWN;
 		return 0;
 	}
@@ -422,7 +422,7 @@ int code_graph_build(struct code_file *file, u64 vaddr, u64 size, struct code_gr
 	int err = 0;
 
 	*out = (struct code_graph){0};
-	if (!elf_vaddr_is_code(file->f, vaddr))
+	if (!elf_file_is_code(file->f, vaddr))
 		return -ENOENT;
 	if (__builtin_add_overflow(vaddr, size, &s.entry_end))
 		s.entry_end = vaddr;
