@@ -237,55 +237,44 @@ static int read_owner(int dir, struct process_info *out)
 	return 0;
 }
 
+static int status_of(pid_t pid, struct status_fields *s)
+{
+	int dir = proc_dir_open(pid), result;
+
+	if (dir < 0)
+		return dir;
+	result = read_status(dir, s);
+	close(dir);
+	return result;
+}
+
 bool process_expects_traps(pid_t tgid)
 {
 	const u64 trap = 1ull << (SIGTRAP - 1);
-	int dir = proc_dir_open(tgid);
 	struct status_fields s;
-	bool expects;
 
-	if (dir < 0)
-		return true;
-	expects = read_status(dir, &s) || s.tracer != 0 || ((s.caught | s.ignored) & trap);
-	close(dir);
-	return expects;
+	return status_of(tgid, &s) || s.tracer != 0 || ((s.caught | s.ignored) & trap);
 }
 
 bool process_filters_syscalls(pid_t tgid)
 {
-	int dir = proc_dir_open(tgid);
 	struct status_fields s;
-	bool filters;
 
-	if (dir < 0)
-		return false;
-	filters = !read_status(dir, &s) && s.seccomp > 0;
-	close(dir);
-	return filters;
+	return !status_of(tgid, &s) && s.seccomp > 0;
 }
 
 bool process_has_shadow_stack(pid_t tgid)
 {
-	int dir = proc_dir_open(tgid);
 	struct status_fields s;
-	bool has;
 
-	if (dir < 0)
-		return false;
-	has = !read_status(dir, &s) && s.shadow_stack;
-	close(dir);
-	return has;
+	return !status_of(tgid, &s) && s.shadow_stack;
 }
 
 int process_tgid_of(pid_t tid, pid_t *tgid)
 {
-	int dir = proc_dir_open(tid), result;
 	struct status_fields s;
+	int result = status_of(tid, &s);
 
-	if (dir < 0)
-		return dir;
-	result = read_status(dir, &s);
-	close(dir);
 	if (result)
 		return result;
 	if (s.tgid < 0)
