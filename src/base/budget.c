@@ -2,11 +2,11 @@
 /* Bounds the steps, bytes and time spent on one file: see budget.h. */
 #include "base/budget.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/memory_used.h"
 
 #define SLICE (1u << 16)
 /* Reading the CPU time and memory use costs some microseconds, so it is done this often at most. */
@@ -38,23 +38,6 @@ static const struct {
 static u64 page_size(void)
 {
 	return (u64)sysconf(_SC_PAGESIZE);
-}
-
-/* Returns the bytes that this process occupies, from the second number of /proc/self/statm
- * (proc(5)), or 0 if that is unknown. */
-static u64 memory_used(void)
-{
-	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-	char text[128], *end;
-	ssize_t got;
-
-	if (fd < 0)
-		return 0;
-	got = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	text[got > 0 ? got : 0] = '\0';
-	strtoull(text, &end, 10);
-	return strtoull(end, NULL, 10) * page_size();
 }
 
 static u64 bytes_for(u64 size)
@@ -98,7 +81,7 @@ void budget_watch(struct budget *b, const struct budget_watch *watch)
 	if (b->watch.cpu_ns)
 		b->cpu_end = clock_ns(CLOCK_THREAD_CPUTIME_ID) + b->watch.cpu_ns;
 	if (watch)
-		b->memory_end = memory_used() + b->bytes;
+		b->memory_end = memory_used().resident + b->bytes;
 }
 
 /* ---- the watch ------------------------------------------------------------------------------- */
@@ -122,7 +105,7 @@ static enum budget_end watch_look(struct budget *b)
 		return BUDGET_TIME;
 	if (b->watch.cpu_ns && clock_ns(CLOCK_THREAD_CPUTIME_ID) >= b->cpu_end)
 		return BUDGET_TIME;
-	if (memory_used() >= b->memory_end)
+	if (memory_used().resident >= b->memory_end)
 		return BUDGET_BYTES;
 	return BUDGET_OPEN;
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/memory_used.h"
 
 #define LOOK_MS 20
 
@@ -120,24 +121,9 @@ void helper_process_end(struct helper_process *p, bool at_once)
 	p->pid = 0;
 }
 
-/* Returns the first number of /proc/self/statm (proc(5)), or 0 without /proc. */
-static u64 memory_used(void)
-{
-	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-	char text[128];
-	ssize_t got;
-
-	if (fd < 0)
-		return 0;
-	got = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	text[got > 0 ? got : 0] = '\0';
-	return strtoull(text, NULL, 10) * (u64)sysconf(_SC_PAGESIZE);
-}
-
 void helper_process_limit_memory(u64 bytes)
 {
-	u64 end = memory_used() + bytes;
+	u64 end = memory_used().size + bytes;
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_AS, &limit) || limit.rlim_cur < end)
