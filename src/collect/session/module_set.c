@@ -4,13 +4,12 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "collect/session/jit_modules.h"
 #include "collect/session/module_store_impl.h"
 #include "target/pid_space.h"
 
@@ -18,12 +17,6 @@
 #define STALLED_MS 10000u
 #define BORROW_STEP_MS 100u
 #define SWEEP_MS 1000u
-
-struct jit_entry {
-	struct proc_pid tgid;
-	struct module *module;
-	UT_hash_handle hh;
-};
 
 struct module_set {
 	struct module_store *store;
@@ -34,7 +27,7 @@ struct module_set {
 	u64 swept_ms;
 	u64 opened, late; /* the store's counts when the recording joined and when it began */
 	bool recording;
-	struct jit_entry *jit; /* oldest first */
+	struct jit_modules jit;
 };
 
 static u64 bit(const struct module_set *set)
@@ -116,25 +109,16 @@ int module_set_new(struct module_store *store, const struct log *log, struct mod
 		free(set);
 		return err;
 	}
+	set->jit.readers = set->store->o.readers;
 	*out = set;
 	return 0;
 }
 
-static void jit_free(struct module_set *set, struct jit_entry *e)
-{
-	HASH_DEL(set->jit, e);
-	module_free(e->module);
-	free(e);
-}
-
 void module_set_free(struct module_set *set)
 {
-	struct jit_entry *e, *next;
-
 	if (!set)
 		return;
-	HASH_ITER(hh, set->jit, e, next)
-		jit_free(set, e);
+	jit_modules_release(&set->jit);
 	leave(set);
 	module_store_free(set->store);
 	close(set->event);
@@ -415,61 +399,14 @@ int module_set_add(struct module_set *set, struct module *m)
 
 /* ---- JIT code ---- */
 
-static struct jit_entry *jit_new(struct module_set *set, struct proc_pid tgid)
-{
-	struct jit_entry *e = calloc(1, sizeof(*e));
-	pid_t pid = 0;
-
-	if (!e)
-		return NULL;
-	e->tgid = tgid;
-	/* If cprof's /proc does not show a process, nothing is known about it. */
-	if (pid_from_proc(tgid, &pid))
-		pid = 0;
-	if (module_new_special(MODULE_KIND_JIT, set->store->o.readers, pid, &e->module)) {
-		free(e);
-		return NULL;
-	}
-	HASH_ADD(hh, set->jit, tgid, sizeof(e->tgid), e);
-	if (HASH_ADDED(e))
-		return e;
-	module_free(e->module);
-	free(e);
-	return NULL;
-}
-
 struct module *module_set_jit(struct module_set *set, struct proc_pid tgid)
 {
-	struct jit_entry *e;
-
-	HASH_FIND(hh, set->jit, &tgid, sizeof(tgid), e);
-	if (!e)
-		e = jit_new(set, tgid);
-	return e ? e->module : NULL;
-}
-
-/* Returns the oldest entry whose process has ended, if there is one. */
-static struct jit_entry *oldest_jit(const struct module_set *set)
-{
-	struct jit_entry *e, *next;
-
-	HASH_ITER(hh, set->jit, e, next) {
-		if (e->module->tgid <= 0 || (kill(e->module->tgid, 0) && errno == ESRCH))
-			return e;
-	}
-	return set->jit;
+	return jit_modules_get(&set->jit, tgid);
 }
 
 void module_set_note_jit(struct module_set *set, struct proc_pid tgid)
 {
-	struct jit_entry *e;
-
-	HASH_FIND(hh, set->jit, &tgid, sizeof(tgid), e);
-	if (e)
-		return;
-	if (HASH_COUNT(set->jit) >= MODULE_SET_JIT_MAX)
-		jit_free(set, oldest_jit(set));
-	(void)jit_new(set, tgid);
+	jit_modules_note(&set->jit, tgid);
 }
 
 /* ---- tables ---- */
@@ -583,5 +520,5 @@ void module_set_stats(const struct module_set *set, struct module_set_stats *out
 	*out = (struct module_set_stats){.modules = s->opened - set->opened,
 					 .late = set->recording ? s->opened - set->late : 0,
 					 .rows = tables_rows(s->tables),
-					 .jit = HASH_COUNT(set->jit)};
+					 .jit = jit_modules_count(&set->jit)};
 }

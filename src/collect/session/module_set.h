@@ -84,16 +84,9 @@ void module_set_give_back(struct module_set *set, struct borrowed_module *m);
 /* Takes over a module that was opened elsewhere, for tests. Returns its number or -ENOSPC. */
 int module_set_add(struct module_set *set, struct module *m);
 
-/*
- * Returns the module for a process' JIT code. It keeps its root directory open, so that its perf
- * map can be read after the process is gone. It is created at the first call for a tgid, and NULL
- * if memory ran out.
- */
+/* These are jit_modules_get() and jit_modules_note() for the recording. */
 struct module *module_set_jit(struct module_set *set, struct proc_pid tgid);
-/* Does the same while recording. Beyond MODULE_SET_JIT_MAX, it forgets the oldest one whose process
- * has ended. */
 void module_set_note_jit(struct module_set *set, struct proc_pid tgid);
-#define MODULE_SET_JIT_MAX 1024u
 
 /* ---- tables ---- */
 
