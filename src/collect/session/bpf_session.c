@@ -16,6 +16,7 @@
 #include "collect/session/module_set.h"
 #include "collect/session/memory_bound.h"
 #include "collect/session/pending.h"
+#include "collect/session/sample_stats.h"
 #include "collect/session/stack_store.h"
 
 #define ORPHANS_MAX 65536u
@@ -302,22 +303,6 @@ static void finish_pending(struct bpf_session *s)
 	pending_give_up(s->pending);
 }
 
-/* Logs what the programs have counted, with -vv. */
-static void log_counters(struct bpf_session *s)
-{
-	const struct log *log = s->opt->log;
-
-	if (!log || log->level < LOG_LEVEL_DEBUG)
-		return;
-	for (u32 stat = 0; stat < STAT_COUNT; stat++) {
-		u64 count = bpf_session_stat(s, stat);
-
-		if (count)
-			log_debug(log, "%s: %llu", sample_stat_text(stat),
-				  (unsigned long long)count);
-	}
-}
-
 void bpf_session_drain(struct bpf_session *s)
 {
 	consume(s);
@@ -326,7 +311,7 @@ void bpf_session_drain(struct bpf_session *s)
 	drain_counts(s, 1);
 	place_orphans(s);
 	limit_memory(s);
-	log_counters(s);
+	sample_stats_log(s->stats_fd, s->opt->log);
 	s->drained = true;
 }
 
@@ -511,29 +496,9 @@ void bpf_session_free(struct bpf_session *s)
 
 /* ---- counters ---- */
 
-#define MOST_CPUS 8192 /* as many as the kernel can be built for (NR_CPUS of x86) */
-
-static u64 stat_slot(struct bpf_session *s, u32 slot)
-{
-	int ncpus = libbpf_num_possible_cpus();
-	u64 *values, sum = 0;
-
-	/* It is read from /sys, which may be missing. The kernel writes as many values as it has
-	 * CPUs. */
-	if (ncpus < 1)
-		ncpus = MOST_CPUS;
-	values = calloc((size_t)ncpus, sizeof(*values));
-	if (values && !bpf_map_lookup_elem(s->stats_fd, &slot, values)) {
-		for (int i = 0; i < ncpus; i++)
-			sum += values[i];
-	}
-	free(values);
-	return sum;
-}
-
 u64 bpf_session_stat(struct bpf_session *s, enum sample_stat stat)
 {
-	return stat_slot(s, stat);
+	return sample_stats_slot(s->stats_fd, stat);
 }
 
 void bpf_session_stats(struct bpf_session *s, struct collect_stats *out)
@@ -556,7 +521,7 @@ void bpf_session_stats(struct bpf_session *s, struct collect_stats *out)
 	collect_stats_lose(out, "interrupted another sample",
 			   bpf_session_stat(s, STAT_LOST_SCRATCH));
 	for (u32 end = 0; end < STACK_END_COUNT; end++)
-		out->ends[end] = stat_slot(s, STAT_ENDS_FIRST + end);
+		out->ends[end] = sample_stats_slot(s->stats_fd, STAT_ENDS_FIRST + end);
 	out->ends[STACK_WHOLE] += s->whole;
 	pending_ends(s->pending, out->ends);
 }

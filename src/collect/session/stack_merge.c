@@ -3,13 +3,10 @@
  * Merges rare stacks (stack_store_merge). It runs when memory is nearly used up, so it allocates
  * next to nothing: arrays with one item for each node or entry were allocated from the beginning.
  */
-#include <errno.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "collect/session/stack_store_impl.h"
-#include "profile/id_table.h"
 
 /*
  * Does one round, for what is worth less than `least`:
@@ -22,11 +19,6 @@
  *   rare.
  */
 
-#define FLOAT_ONE 0x3f800000u
-#define STEP_BITS 20u
-#define STEPS 1024u /* more than there are from 1 to the largest float */
-#define LEVELS 3u /* of labels, in addition to that without labels */
-#define LABEL_SLOTS (1u << 16)
 /*
  * Counts come in the epoch of their frames. A program that was preempted in between is later, and
  * each merging passes two epochs in milliseconds.
@@ -41,12 +33,6 @@ struct merging {
 	float least; /* what is worth less is merged */
 	u32 kept; /* entries so far */
 };
-
-int stack_merge_reserve(struct stack_store *s)
-{
-	s->label_worth = calloc((size_t)LEVELS * LABEL_SLOTS, sizeof(*s->label_worth));
-	return s->label_worth ? 0 : -ENOMEM;
-}
 
 /* ---- what is still needed ---- */
 
@@ -108,115 +94,6 @@ static void drop_aliases(struct stack_store *s)
 		s->aliases.data[kept++] = *a;
 	}
 	s->aliases.len = kept;
-}
-
-/* ---- what is worth how much ---- */
-
-static double worth_of(const struct stack_store *s, const struct stack_entry *e)
-{
-	if (s->kind.worth)
-		return s->kind.worth(s->kind.arg, &e->key, &e->count);
-	return (double)(e->count.weight ? e->count.weight : e->count.samples);
-}
-
-/* Returns the labels at a level; those that are most often rare are dropped first. */
-static struct sample_key labels_at(const struct stack_store *s, const struct sample_key *key,
-				   u32 level)
-{
-	struct sample_key labels = {.stack = 0};
-
-	if (level == 0) {
-		labels.tid = key->tid;
-		labels.cpu = key->cpu;
-	}
-	if (level <= 1 && !s->kind.chained)
-		labels.object = key->object;
-	if (level <= 2)
-		labels.tgid = key->tgid;
-	return labels;
-}
-
-/* Labels that share a slot may appear to be worth more than they are, but never less. */
-static float *label_slot(struct stack_store *s, const struct sample_key *key, u32 level)
-{
-	struct sample_key labels = labels_at(s, key, level);
-	u64 hash = hash_bytes(s->tree.seed, &labels, sizeof(labels));
-
-	return &s->label_worth[level * LABEL_SLOTS + (hash & (LABEL_SLOTS - 1))];
-}
-
-static u32 level_of(const struct merging *m, const struct stack_entry *e)
-{
-	u32 level = 0;
-
-	while (level < LEVELS && *label_slot(m->s, &e->key, level) < m->least)
-		level++;
-	return level;
-}
-
-static void sum_up(struct stack_store *s)
-{
-	struct stack_tree *t = &s->tree;
-
-	for (size_t i = 0; i < t->nodes.len; i++)
-		t->side.data[i].worth = 0;
-	memset(s->label_worth, 0, sizeof(float) * LEVELS * LABEL_SLOTS);
-	for (size_t i = 0; i < s->entries.len; i++) {
-		const struct stack_entry *e = &s->entries.data[i];
-
-		t->side.data[e->node].worth += s->worth.data[i];
-		if (e->waker != TREE_ROOT)
-			t->side.data[e->waker].worth += s->worth.data[i];
-		for (u32 level = 0; level < LEVELS; level++)
-			*label_slot(s, &e->key, level) += s->worth.data[i];
-	}
-	stack_tree_sum(t);
-}
-
-/* There are eight steps between powers of two: the first bits of a float from 1 on (IEEE 754). */
-static u32 step_of(float worth)
-{
-	u32 bits;
-
-	if (!(worth >= 1))
-		return 0;
-	memcpy(&bits, &worth, sizeof(bits));
-	return (bits >> STEP_BITS) - (FLOAT_ONE >> STEP_BITS);
-}
-
-/* Returns the least value of a step. */
-static float worth_at(u32 step)
-{
-	u32 bits = (step << STEP_BITS) + FLOAT_ONE;
-	float worth;
-
-	memcpy(&worth, &bits, sizeof(worth));
-	return worth;
-}
-
-/* Chooses it so that about `target` bytes are worth as much. Merging shows how good the guess
- * was. */
-static float first_guess(const struct stack_store *s, size_t target)
-{
-	const struct stack_store_size size = stack_store_size(s);
-	const double tree = (double)stack_tree_bytes(&s->tree);
-	const double node = tree / (double)s->tree.nodes.len;
-	const double entry = ((double)(size.held + size.planned) - tree) /
-			     (double)(s->entries.len + 1);
-	u32 nodes[STEPS] = {0}, entries[STEPS] = {0}, at = STEPS - 1;
-	double bytes = 0;
-
-	for (size_t i = 0; i < s->tree.nodes.len; i++)
-		nodes[step_of(s->tree.side.data[i].worth)]++;
-	for (size_t i = 0; i < s->entries.len; i++)
-		entries[step_of(s->worth.data[i])]++;
-	while (at > 0) {
-		bytes += node * nodes[at] + entry * entries[at];
-		if (bytes > (double)target)
-			break;
-		at--;
-	}
-	return worth_at(at + 1);
 }
 
 /* ---- where entries go ---- */
@@ -334,7 +211,7 @@ static u32 owner_at(struct stack_store *s, u32 owner, u32 level)
 
 	if (level == 0)
 		return owner;
-	if (level == LEVELS)
+	if (level == STACK_LEVELS)
 		return OWNER_NONE;
 	less.tid.nr = 0;
 	memset(less.comm, 0, sizeof(less.comm));
@@ -346,7 +223,7 @@ static u32 merge_entry(struct merging *m, const struct stack_entry *e,
 		       const struct entry_parts *parts, u32 level, float worth)
 {
 	struct stack_store *s = m->s;
-	struct sample_key key = e->key, labels = labels_at(s, &e->key, level);
+	struct sample_key key = e->key, labels = stack_worth_labels(s, &e->key, level);
 	struct stack_entry to = *e;
 	bool forget = labels.object != key.object && !s->kind.chained;
 	u32 number;
@@ -400,7 +277,7 @@ static u32 place(struct merging *m, struct stack_entry *e, const struct entry_pa
 		return GONE;
 	if (worth >= m->least && !cut)
 		return stay(m, e, parts, worth);
-	level = level_of(m, e);
+	level = stack_worth_level(m->s, e, m->least);
 	if (!cut && !level)
 		return stay(m, e, parts, worth);
 	return merge_entry(m, e, parts, level, worth);
@@ -499,7 +376,7 @@ static void merge_once(struct merging *m)
 	struct stack_store *s = m->s;
 	size_t aliases = s->aliases.len;
 
-	sum_up(s);
+	stack_worth_sum(s);
 	/* These two stay, as the root does, because counts without space must have a place to
 	 * go. */
 	s->tree.side.data[TREE_ROOT].worth = s->tree.side.data[s->nowhere].worth =
@@ -569,9 +446,9 @@ void stack_store_merge(struct stack_store *s, size_t target)
 		target = bytes_of(s) / 2;
 	drop_aliases(s);
 	for (size_t i = 0; i < s->entries.len; i++)
-		s->worth.data[i] += (float)worth_of(s, &s->entries.data[i]);
-	sum_up(s);
-	m.least = first_guess(s, target);
+		s->worth.data[i] += (float)stack_worth_of(s, &s->entries.data[i]);
+	stack_worth_sum(s);
+	m.least = stack_worth_guess(s, target);
 	do {
 		merge_once(&m);
 		trim(s);

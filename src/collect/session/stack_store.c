@@ -454,7 +454,7 @@ int stack_store_new(const struct collect_options *opt, const struct stack_kind *
 	if (!err)
 		err = owner_table_init(&s->owners);
 	if (!err)
-		err = stack_merge_reserve(s);
+		err = stack_worth_reserve(s);
 	if (!err)
 		err = reserve_entries(s, SPARE_ENTRIES);
 	if (!err)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inside of a stack_store, for stack_store.c, stack_merge.c and stack_profile.c only. */
+/* The inside of a stack_store, for stack_store.c, stack_merge.c,
+ * stack_worth.c, stack_take.c and stack_profile.c only. */
 #ifndef CPROF_COLLECT_STACK_STORE_IMPL_H
 #define CPROF_COLLECT_STACK_STORE_IMPL_H
 
@@ -99,8 +100,26 @@ struct stack_store {
  * cause and outcome. */
 #define SPARE_ENTRIES 256u
 
+/* These are in stack_worth.c. */
+
+#define STACK_LEVELS 3u /* of labels, in addition to that without labels */
+
 /* Called once, so that merging needs no memory of its own. */
-int stack_merge_reserve(struct stack_store *s) MUST_CHECK;
+int stack_worth_reserve(struct stack_store *s) MUST_CHECK;
+/* Returns the worth of what an entry has counted. */
+double stack_worth_of(const struct stack_store *s, const struct stack_entry *e);
+/* Returns the labels at a level; those that are most often rare are dropped first. */
+struct sample_key stack_worth_labels(const struct stack_store *s, const struct sample_key *key,
+				     u32 level);
+/* Sums up the worth of entries (s->worth) by node, from the leaves to the root, and by labels. */
+void stack_worth_sum(struct stack_store *s);
+/* Returns the first level at which an entry's labels are worth `least`, by the last sums. */
+u32 stack_worth_level(struct stack_store *s, const struct stack_entry *e, float least);
+/* Chooses what is worth merging, by the last sums, so that about `target` bytes are worth as much.
+ * Merging shows how good the guess was. */
+float stack_worth_guess(const struct stack_store *s, size_t target);
+
+/* These are in stack_store.c. */
 
 u64 stack_key_hash(const struct stack_store *s, const struct sample_key *key, bool merged);
 /* Frames are sent under a key without object, cause and outcome if those become known later. */
