@@ -23,7 +23,9 @@ struct live_set_options {
 struct heap_growth {
 	u64 oldest_ns, youngest_ns; /* ages */
 	double grown; /* bytes now, minus bytes at the first look */
-	bool only_grew; /* from each look to the next, and more than once */
+	/* it never fell from one look to the next, and rose twice; the first look may be one of
+	 * these */
+	bool only_grew;
 };
 
 int live_set_new(const struct live_set_options *opt, struct live_set **out) MUST_CHECK;

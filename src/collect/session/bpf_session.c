@@ -2,7 +2,6 @@
 /* What every BPF collector shares: see bpf_session.h. Settings are in bpf_settings.c. */
 #include "collect/session/bpf_session.h"
 
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
