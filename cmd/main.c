@@ -7,11 +7,15 @@
 
 #include "base/error.h"
 #include "base/invoker.h"
+#include "base/large_stack.h"
 #include "base/signals.h"
 #include "exit_codes.h"
 #include "help.h"
 #include "terminal.h"
 #include "verbs.h"
+
+/* Heap profiles take 300 KiB, mostly for paths and in libbpf. */
+#define STACK_BYTES (1u << 20)
 
 /* Serves the completions: --list-options [VERB [OPTION]]. */
 static int list_options(int argc, char **argv)
@@ -130,10 +134,34 @@ static int refuse_set_id(void)
 	return CPROF_EXIT_FAILED;
 }
 
+struct arguments {
+	int argc;
+	char **argv;
+};
+
+static int run(void *arg)
+{
+	const struct arguments *a = arg;
+
+	signals_ignore_failed_writes();
+	return finish(dispatch(a->argc - 1, a->argv + 1));
+}
+
 int main(int argc, char **argv)
 {
+	struct arguments a = {argc, argv};
+	struct terminal t;
+	int status, err;
+
 	if (invoker_is_set_id())
 		return refuse_set_id();
-	signals_ignore_failed_writes();
-	return finish(dispatch(argc - 1, argv + 1));
+	err = large_stack_run(STACK_BYTES, run, &a, &status);
+	if (!err)
+		return status;
+	terminal_init(&t, NULL);
+	terminal_error(&t,
+		       "cannot run on so small a stack, and cannot start a thread with a larger "
+		       "one: %s (try ulimit -s 8192)",
+		       error_reason(err));
+	return CPROF_EXIT_FAILED;
 }

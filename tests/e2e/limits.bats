@@ -56,6 +56,32 @@ with_few_addresses() {
 	KILOBYTES=400000 verbs with_few_addresses
 }
 
+# The environment is in the same 16 KiB, and so is what the dynamic linker needs.
+little_stack() { env -i PATH=/usr/bin:/bin bash -c 'ulimit -s 16; exec "$@"' - "$@"; }
+
+with_little_stack() {
+	run --separate-stderr little_stack "$CPROF" "$@" -p "$PID" -d 300ms -o low.pb.gz
+	[ "$status" = 0 ] || [[ $stderr == *'is empty'* ]] || { echo "status $status: $stderr"; return 1; }
+}
+
+@test "limits: a stack of 16 KiB is enough to record, whatever the kind, and to be interrupted" {
+	need_root
+	target libraries /nonexistent
+	verbs with_little_stack
+	"$CPROF" cpu -q -p "$PID" -d 500ms -o own.pb.gz
+	little_stack "$CPROF" report own.pb.gz
+	run --separate-stderr little_stack timeout -s INT 2 "$CPROF" cpu -v -p "$PID" -o cut.pb.gz
+	[[ $stderr == *'cprof: wrote cut.pb.gz'* ]] || { echo "$stderr"; return 1; }
+}
+
+@test "limits: a command keeps the limit of the stack's size" {
+	need_root
+	for verb in cpu heap wall; do
+		run --separate-stderr bash -c 'ulimit -s 48; exec "$@"' - "$CPROF" "$verb" -o own.pb.gz -- sh -c 'ulimit -s'
+		[ "$output" = 48 ] || { echo "$verb: $output $stderr"; return 1; }
+	done
+}
+
 # without SETUP ARGS... runs cprof in a separate mount namespace, after SETUP.
 without() {
 	local setup=$1
