@@ -48,7 +48,7 @@ bool heap_sampler_rate(const void *options, u64 *rate);
 		PROBE_LIMIT_ROWS(struct heap_options, limit),                                   \
 	{                                                                                       \
 		.name = "no-preload",                                                           \
-		.help = "with COMMAND: probe every call, without a sampler in front",           \
+		.help = "with COMMAND: probe every call instead of preloading a sampler",       \
 		.group = OPTION_GROUP_SAMPLING, ROW_MEMBER(ON, struct heap_options, no_preload) \
 	}
 
