@@ -3,6 +3,7 @@
 #include "target/proc_fs.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,4 +61,20 @@ int proc_fs_check(struct error *err)
 bool proc_fs_hides_processes(void)
 {
 	return access("/proc/1", F_OK) != 0;
+}
+
+/* A process that has gone gives ENOENT where its directory was, and ESRCH inside it. */
+int proc_errno(void)
+{
+	return errno == ENOENT ? -ESRCH : -errno;
+}
+
+int proc_dir_open(pid_t pid)
+{
+	char path[32];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? proc_errno() : fd;
 }

@@ -7,6 +7,8 @@
 #ifndef CPROF_TARGET_PROC_FS_H
 #define CPROF_TARGET_PROC_FS_H
 
+#include <sys/types.h>
+
 #include "base/error.h"
 #include "base/types.h"
 
@@ -19,5 +21,10 @@ int proc_fs_check(struct error *err) MUST_CHECK;
 /* Returns whether /proc is mounted with hidepid and so does not show us other users' processes
  * (proc(5)). */
 bool proc_fs_hides_processes(void);
+
+/* Opens the directory of a process with O_PATH. Returns -ESRCH if it has gone. */
+int proc_dir_open(pid_t pid) MUST_CHECK;
+/* Returns what errno says about a file in such a directory, as a negative errno. */
+int proc_errno(void);
 
 #endif

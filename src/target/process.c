@@ -5,12 +5,12 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "arch/machine.h"
+#include "target/proc_fs.h"
+#include "target/process_status.h"
 
 #define PF_KTHREAD 0x00200000u /* include/linux/sched.h; field 9 of /proc/PID/stat shows it */
 
@@ -22,22 +22,6 @@ struct stat_fields {
 	u32 flags;
 	u64 threads, start_time, vsize;
 };
-
-/* A process that has gone gives ENOENT where its directory was, and ESRCH inside it. */
-static int proc_errno(void)
-{
-	return errno == ENOENT ? -ESRCH : -errno;
-}
-
-static int proc_dir_open(pid_t pid)
-{
-	char path[32];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
-	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? proc_errno() : fd;
-}
 
 /* Reads at most size - 1 bytes, NUL-terminated, and drops the rest. Returns the length or a
  * negative errno. */
@@ -129,103 +113,10 @@ static bool is_headless(const struct stat_fields *s)
 	return (s->state == 'Z' || s->state == 'X') && s->threads > 1;
 }
 
-/* Returns what follows "Key:" at the start of a line of /proc/PID/status; NULL for any other
- * line. */
-static const char *status_value(const char *line, const char *key)
-{
-	size_t len = strlen(key);
-
-	return !strncmp(line, key, len) && line[len] == ':' ? line + len + 1 : NULL;
-}
-
-/* Reads the n-th (from 0) number on the line, or the last one if there are fewer. */
-static bool status_number(const char *value, int n, long *out)
-{
-	bool found = false;
-
-	for (int i = 0; value && i <= n; i++) {
-		char *end;
-		long number;
-
-		while (*value == ' ' || *value == '\t')
-			value++;
-		if (!isdigit((unsigned char)*value))
-			break;
-		number = strtol(value, &end, 10);
-		*out = number;
-		found = true;
-		value = end;
-	}
-	return found;
-}
-
-static void status_mask(const char *value, u64 *out)
-{
-	if (value)
-		*out = strtoull(value, NULL, 16);
-}
-
-/* The lines of /proc/PID/status that are used here. */
-struct status_fields {
-	long tgid, uid, ns_pid, seccomp, tracer; /* -1 if there is no such line */
-	/* signals, with the first one in the lowest bit; all bits if there is no such line */
-	u64 caught, ignored;
-	bool shadow_stack;
-};
-
-static bool has_word(const char *value, const char *word)
-{
-	size_t len = strlen(word);
-	const char *at = value;
-
-	while (at && (at = strstr(at, word))) {
-		if (isspace((unsigned char)at[-1]) && (!at[len] || isspace((unsigned char)at[len])))
-			return true;
-		at += len;
-	}
-	return false;
-}
-
-static void take_status_line(const char *line, struct status_fields *s)
-{
-	status_number(status_value(line, "Tgid"), 0, &s->tgid);
-	status_number(status_value(line, "Uid"), 1, &s->uid);
-	status_number(status_value(line, "NSpid"), 64, &s->ns_pid); /* outermost first */
-	status_number(status_value(line, "Seccomp"), 0, &s->seccomp);
-	status_number(status_value(line, "TracerPid"), 0, &s->tracer);
-	status_mask(status_value(line, "SigCgt"), &s->caught);
-	status_mask(status_value(line, "SigIgn"), &s->ignored);
-	s->shadow_stack |= has_word(status_value(line, arch_thread_features()), "shstk");
-}
-
-/* This reads line by line, because the groups before NSpid may take 700 KB (NGROUPS_MAX of
- * them). */
-static int read_status(int dir, struct status_fields *s)
-{
-	int fd = openat(dir, "status", O_RDONLY | O_CLOEXEC), result;
-	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
-	char *line = NULL;
-	size_t size = 0;
-
-	*s = (struct status_fields){-1, -1, -1, -1, -1, ~0ull, ~0ull, false};
-	if (!f) {
-		result = proc_errno();
-		if (fd >= 0)
-			close(fd);
-		return result;
-	}
-	while (getline(&line, &size, f) > 0)
-		take_status_line(line, s);
-	result = ferror(f) ? proc_errno() : 0;
-	free(line);
-	fclose(f);
-	return result;
-}
-
 static int read_owner(int dir, struct process_info *out)
 {
-	struct status_fields s;
-	int result = read_status(dir, &s);
+	struct process_status s;
+	int result = process_status_read(dir, &s);
 
 	if (result)
 		return result;
@@ -234,52 +125,6 @@ static int read_owner(int dir, struct process_info *out)
 	out->uid = (uid_t)s.uid;
 	/* Kernels without PID namespaces do not have this line. */
 	out->inner.nr = (u32)(s.ns_pid < 0 ? out->tgid : s.ns_pid);
-	return 0;
-}
-
-static int status_of(pid_t pid, struct status_fields *s)
-{
-	int dir = proc_dir_open(pid), result;
-
-	if (dir < 0)
-		return dir;
-	result = read_status(dir, s);
-	close(dir);
-	return result;
-}
-
-bool process_expects_traps(pid_t tgid)
-{
-	const u64 trap = 1ull << (SIGTRAP - 1);
-	struct status_fields s;
-
-	return status_of(tgid, &s) || s.tracer != 0 || ((s.caught | s.ignored) & trap);
-}
-
-bool process_filters_syscalls(pid_t tgid)
-{
-	struct status_fields s;
-
-	return !status_of(tgid, &s) && s.seccomp > 0;
-}
-
-bool process_has_shadow_stack(pid_t tgid)
-{
-	struct status_fields s;
-
-	return !status_of(tgid, &s) && s.shadow_stack;
-}
-
-int process_tgid_of(pid_t tid, pid_t *tgid)
-{
-	struct status_fields s;
-	int result = status_of(tid, &s);
-
-	if (result)
-		return result;
-	if (s.tgid < 0)
-		return -EBADMSG;
-	*tgid = (pid_t)s.tgid;
 	return 0;
 }
 
