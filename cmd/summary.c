@@ -116,6 +116,8 @@ void summary_print(struct terminal *t, const struct summary *sum)
 	print_gaps(t, &s->gaps);
 	if (n->unread_debug[0])
 		terminal_note(t, "cprof: %s", n->unread_debug);
+	if (n->unnamed_jit[0])
+		terminal_note(t, "cprof: %s", n->unnamed_jit);
 	/* What was cut, or what the kind reports, matters more than a hint for better names. */
 	if (!print_cuts(t, s) && !sum->kind->text.len && n->note[0])
 		terminal_note(t, "cprof: %s", n->note);

@@ -15,6 +15,7 @@
 #include "elf/symbols.h"
 #include "symbol/demangle.h"
 #include "symbol/jit.h"
+#include "symbol/jit_sources.h"
 #include "symbol/kernel.h"
 #include "symbol/names_process.h"
 #include "symbol/shown_names.h"
@@ -51,6 +52,7 @@ struct namer {
 	bool *real; /* locations that have their own name, and not just that of their module */
 	u64 total_weight, worst_weight; /* for the note about missing debug information */
 	u64 unread_weight; /* for the note about debug information that cannot be read */
+	u64 jit_weight; /* for the note about generated code without names */
 	u64 end_ns; /* in CLOCK_MONOTONIC */
 	struct budget own_budget; /* for a module without an ELF file */
 };
@@ -287,34 +289,70 @@ static int name_kernel(struct module_batch *b)
 	return err;
 }
 
-static int name_jit(struct module_batch *b)
-{
-	struct module *m = b->module;
-	struct jit_names *names = NULL;
-	int err = jit_names_read(&m->root, m->inner, b->budget, b->vaddrs, b->n, &names);
-	char map[40];
-
-	snprintf(map, sizeof(map), "perf-%u.map", m->inner.nr);
-	if (err && err != -ENOENT && err != -E2BIG)
-		log_warn(b->namer->opt->log, "JIT names of process %d are not used: %s: %s",
-			 (int)m->tgid, map,
-			 err == -EPERM    ? "not a plain file of the process' user"
-			 : err == -EACCES ? "the process' user may not read it"
-					  : error_reason(err));
-	if (names && jit_names_are_cut(names))
-		log_warn(b->namer->opt->log, "%s is longer than %u MiB: the rest is not read", map,
-			 JIT_MAP_MAX >> 20);
-	err = 0;
-	for (size_t i = 0; i < b->n && !err && names; i++)
-		err = name_plain(b, i, jit_names_at(names, i));
-	left_out_note(&b->namer->stats->left_out, map, b->budget);
-	jit_names_free(names);
-	return err;
-}
-
 static unsigned percent_of(const struct namer *nm, u64 weight)
 {
 	return nm->total_weight ? (unsigned)(100.0 * (double)weight / (double)nm->total_weight) : 0;
+}
+
+/* Says how the code of a process could get names, if enough of it has none. */
+static void note_jit(struct module_batch *b)
+{
+	struct namer *nm = b->namer;
+	const struct module *m = b->module;
+	char advice[160];
+	u64 weight = 0;
+
+	for (size_t i = 0; i < b->nplaces; i++)
+		weight += nm->real[b->places[i].location] ? 0 : nm->weight[b->places[i].location];
+	if (weight <= nm->jit_weight || percent_of(nm, weight) < NOTE_PERCENT)
+		return;
+	nm->jit_weight = weight;
+	runtime_advice(m->runtime.kind, m->tgid, advice, sizeof(advice));
+	snprintf(nm->stats->unnamed_jit, sizeof(nm->stats->unnamed_jit),
+		 "generated code of %.63s (PID %d, %u%% of samples) has no names: %s",
+		 m->runtime.program, (int)m->tgid, percent_of(nm, weight), advice);
+}
+
+static void warn_jit(struct module_batch *b, const char *file, int err)
+{
+	if (err && err != -ENOENT && err != -E2BIG)
+		log_warn(b->namer->opt->log, "JIT names of process %d are not used: %s: %s",
+			 (int)b->module->tgid, file,
+			 err == -EPERM     ? "not a plain file of the process' user"
+			 : err == -EACCES  ? "the process' user may not read it"
+			 : err == -EBADMSG ? "not in the format of perf"
+					   : error_reason(err));
+}
+
+static int name_jit(struct module_batch *b)
+{
+	struct module *m = b->module;
+	struct jit_sources *sources = NULL;
+	struct jit_results results;
+	struct dwarf_frame frame;
+	char map[40], dump[40];
+	int err = jit_sources_read(m, b->budget, b->vaddrs, b->n, &results, &sources);
+
+	if (err)
+		return err;
+	snprintf(map, sizeof(map), "perf-%u.map", m->inner.nr);
+	snprintf(dump, sizeof(dump), "jit-%u.dump", m->inner.nr);
+	warn_jit(b, map, results.map);
+	warn_jit(b, dump, results.dump);
+	if (results.map_cut)
+		log_warn(b->namer->opt->log, "%s is longer than %u MiB: the rest is not read", map,
+			 JIT_MAP_MAX >> 20);
+	for (size_t i = 0; i < b->n && !err; i++) {
+		bool named = jit_sources_at(sources, i, &frame);
+
+		err = set_frames(b, i, named ? NAME_FROM_SYMBOL : NAME_FROM_NOTHING, &frame,
+				 named ? 1 : 0);
+	}
+	left_out_note(&b->namer->stats->left_out, results.dump == -ENOENT ? map : dump, b->budget);
+	jit_sources_free(sources);
+	if (!err)
+		note_jit(b);
+	return err;
 }
 
 /* Keeps the module with the most samples of those whose debug information could not be read. */

@@ -39,6 +39,7 @@ struct symbolize_stats {
 	char note[256];
 	/* why debug information that is there could not be read, with its file; or "" */
 	char unread_debug[640];
+	char unnamed_jit[320]; /* what would give names to generated code without them; or "" */
 };
 
 /*

@@ -105,18 +105,38 @@ int module_open_entry(struct readers *readers, pid_t tgid, const struct map_entr
 	return 0;
 }
 
-bool module_is_generated(const struct module *m)
+static bool is_memory(const char *path)
 {
 	static const char *const memory[] = {"/memfd:", "/dev/zero", "/dev/shm/", "/SYSV",
 					     "/anon_hugepage"};
 
-	if (m->kind != MODULE_KIND_FILE || m->elf || m->unread || m->closed)
-		return false;
 	for (size_t i = 0; i < ARRAY_LEN(memory); i++) {
-		if (!strncmp(m->path, memory[i], strlen(memory[i])))
+		if (!strncmp(path, memory[i], strlen(memory[i])))
 			return true;
 	}
 	return false;
+}
+
+bool module_is_generated(const struct module *m)
+{
+	return m->kind == MODULE_KIND_FILE && !m->elf && !m->unread && !m->closed &&
+	       is_memory(m->path);
+}
+
+bool module_entry_is_generated(pid_t tgid, const struct map_entry *e)
+{
+	const struct target_root none = TARGET_ROOT_NONE;
+	struct input_file in;
+	char magic[4] = "";
+
+	if (!is_memory(e->path))
+		return false;
+	if (mapped_file_open(tgid, &none, e, &in))
+		return true;
+	if (input_file_read(&in, magic, sizeof(magic), 0) != sizeof(magic))
+		magic[0] = '\0';
+	input_file_close(&in);
+	return memcmp(magic, "\177ELF", sizeof(magic)) != 0;
 }
 
 void module_reopen(struct module *m)
@@ -250,8 +270,10 @@ int module_new_special(enum module_kind kind, struct readers *readers, pid_t tgi
 	result = module_new(kind, paths[kind], &m);
 	if (result)
 		return result;
-	if (kind == MODULE_KIND_JIT)
+	if (kind == MODULE_KIND_JIT) {
 		set_owner(m, readers, tgid);
+		runtime_find(tgid, m->inner, &m->runtime);
+	}
 	if (kind == MODULE_KIND_VDSO)
 		result = vdso_open(m);
 	if (result) {
@@ -269,6 +291,7 @@ void module_free(struct module *m)
 	target_root_release(&m->root);
 	elf_file_free(m->elf);
 	input_file_close(&m->plain);
+	runtime_release(&m->runtime);
 	free(m->path);
 	free(m);
 }

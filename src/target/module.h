@@ -13,6 +13,7 @@
 #include "base/target_root.h"
 #include "base/types.h"
 #include "elf/elf_file.h"
+#include "target/runtime.h"
 #include "target/maps.h"
 
 enum module_kind {
@@ -35,6 +36,7 @@ struct module {
 	/* A file that is not ELF stays open, because its inode must not be reused for another file
 	 * meanwhile. */
 	struct input_file plain;
+	struct runtime runtime; /* of JIT: what generates the code */
 	struct build_id build_id;
 	/* one of the places where it is mapped, for the profile's mapping table */
 	u64 start, end, offset;
@@ -71,6 +73,8 @@ void module_reopen(struct module *m);
  * they generate. It may be mapped at several places, and its code is known by its addresses.
  */
 bool module_is_generated(const struct module *m);
+/* Returns the same of a file that has not been opened; it is true as well if it cannot be read. */
+bool module_entry_is_generated(pid_t tgid, const struct map_entry *e);
 
 void module_free(struct module *m);
 

@@ -283,6 +283,27 @@ inlined='deep::hot[^;]*;[^;]*first[^;]*;[^;]*second[^;]*;[^;]*third[^;]*;[^;]*in
 	at_least 98 'main;run_jit;jit_outer;jit_inner with spaces;called_back' 'called_back'
 	holds "$(percent 'called_back') > 20"
 	holds "$(percent 'doublemapper') == 0"
+	record_cpu 0.5 -F 499 --mode perf
+	at_least 95 'main;run_jit;jit_outer;jit_inner with spaces' 'jit_inner'
+	target_end
+}
+
+@test "jit: names and lines of a jitdump file" {
+	target jit dump
+	record_cpu 1.5 -F 999
+	at_least 98 'main;run_jit;jit_outer;jit_inner with spaces' 'jit_inner'
+	holds "$(percent 'called_back') > 20"
+	"$CPROF" cpu -p "$PID" -d 0.5 -F 999 -q -o lines.pb.gz
+	"$CPROF" report lines.pb.gz -g line --top 0 >lines
+	grep -q 'inner.jit:6' lines
+	target_end
+}
+
+@test "jit: what would give names to code without them" {
+	target jit
+	rm -f "/tmp/perf-$PID.map"
+	record_cpu 0.5 -F 499
+	grep -E "generated code of jit \(PID $PID, [0-9]+% of samples\) has no names: a perf map \(/tmp/perf-$PID.map\)" "$ERR"
 	target_end
 }
 

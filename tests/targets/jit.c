@@ -7,6 +7,8 @@
  *   jit          keeps the code in anonymous memory
  *   jit memfd    keeps it in a file without a name, each function of which is mapped apart, as
  *                .NET does so that no memory is both writable and executable
+ *   jit dump     writes jit-PID.dump instead of a perf map, in which jit_inner has two lines, and
+ *                maps it as writers do so that profilers find it
  */
 #include "target.h"
 
@@ -71,12 +73,6 @@ static void name(const struct code *c, char *path, size_t size)
 	fclose(map);
 }
 
-static NOINLINE void run_jit(void (*code)(void))
-{
-	code();
-	NO_TAIL_CALL();
-}
-
 static unsigned char *map(void *at, size_t len, int protection, int fd, off_t offset)
 {
 	int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
@@ -85,6 +81,67 @@ static unsigned char *map(void *at, size_t len, int protection, int fd, off_t of
 	if (memory == MAP_FAILED)
 		exit(1);
 	return memory;
+}
+
+static void put(FILE *f, const void *data, size_t len)
+{
+	fwrite(data, 1, len, f);
+}
+
+static void dump_function(FILE *f, const unsigned char *run, const unsigned char *code,
+			  unsigned long index, const char *function)
+{
+	const size_t len = strlen(function) + 1;
+	const unsigned prefix[] = {0, (unsigned)(56 + len + INNER_AT), 0, 0};
+	const unsigned long fields[] = {0, (unsigned long)run, (unsigned long)run, INNER_AT, index};
+
+	put(f, prefix, sizeof(prefix));
+	put(f, fields, sizeof(fields));
+	put(f, function, len);
+	put(f, code, INNER_AT);
+}
+
+/* jit_inner has lines 5 and, from its loop on, 6. */
+static void dump_lines(FILE *f, const unsigned char *run)
+{
+	static const char file[] = "/src/inner.jit", same[] = "\xff";
+	const unsigned prefix[] = {2, 32 + 2 * 16 + sizeof(file) + sizeof(same), 0, 0};
+	const unsigned long fields[] = {(unsigned long)run, 2};
+	const unsigned long at[] = {(unsigned long)run, (unsigned long)run + 4};
+	const unsigned lines[2][2] = {{5, 0}, {6, 0}};
+
+	put(f, prefix, sizeof(prefix));
+	put(f, fields, sizeof(fields));
+	put(f, &at[0], sizeof(at[0]));
+	put(f, lines[0], sizeof(lines[0]));
+	put(f, file, sizeof(file));
+	put(f, &at[1], sizeof(at[1]));
+	put(f, lines[1], sizeof(lines[1]));
+	put(f, same, sizeof(same));
+}
+
+static void dump(const struct code *c, char *path, size_t size)
+{
+	const unsigned header[] = {0x4a695444, 1, 40, 62, 0, (unsigned)getpid(), 0, 0, 0, 0};
+	FILE *f;
+
+	snprintf(path, size, "/tmp/jit-%d.dump", getpid());
+	unlink(path);
+	f = fopen(path, "wx+");
+	if (!f)
+		exit(1);
+	put(f, header, sizeof(header));
+	dump_function(f, c->run_outer, c->outer, 1, "jit_outer");
+	dump_lines(f, c->run_inner);
+	dump_function(f, c->run_inner, c->inner, 2, "jit_inner with spaces");
+	fflush(f);
+	map(NULL, 4096, PROT_READ | PROT_EXEC, fileno(f), 0);
+}
+
+static NOINLINE void run_jit(void (*code)(void))
+{
+	code();
+	NO_TAIL_CALL();
 }
 
 static struct code in_anonymous_memory(void)
@@ -115,7 +172,10 @@ int main(int argc, char **argv)
 	char path[64];
 
 	compile(&code);
-	name(&code, path, sizeof(path));
+	if (argc > 1 && !strcmp(argv[1], "dump"))
+		dump(&code, path, sizeof(path));
+	else
+		name(&code, path, sizeof(path));
 	target_ready();
 	while (!target_stop)
 		run_jit((void (*)(void))(uintptr_t)code.run_outer);

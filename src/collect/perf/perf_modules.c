@@ -20,7 +20,7 @@ struct space_map perf_modules_map(struct perf_modules *m, pid_t tgid, const stru
 	if (!strcmp(e->path, "[vdso]")) {
 		map.module = MODULE_VDSO;
 		map.shift = -e->start;
-	} else if (e->inode && e->path[0] == '/') {
+	} else if (e->inode && e->path[0] == '/' && !module_entry_is_generated(tgid, e)) {
 		map.module = module_set_place(m->set, tgid, e);
 		map.shift = e->offset - e->start;
 	}

@@ -335,9 +335,9 @@ static void load_rows(struct module_store *s, const struct store_file *f, struct
 		err = tables_load(s->tables, f->number, rows);
 	if (err == -ENOSPC)
 		tables_set_missing(s->tables, f->number, TABLE_POOL_FULL);
-	if (err)
+	if (err && !module_is_generated(f->module))
 		log_info(log, "no unwind table for %s: %s", f->module->path, error_reason(err));
-	else
+	else if (!err)
 		log_debug(log, "%s: %u rows", f->module->path, rows->nrows);
 	rows_free(rows);
 }
