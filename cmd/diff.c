@@ -11,7 +11,7 @@ static int print_table(const struct options *o, const struct profile *base,
 {
 	const struct compare_options how = {.sample_type = o->sample_type,
 					    .filter = o->filter,
-					    .normalize = o->normalize,
+					    .scale = o->scale,
 					    .by_cum = o->by_cum};
 	const struct diff_print print = {.top = o->top,
 					 .width = t->width,
@@ -66,7 +66,8 @@ const struct verb_spec verb_diff = {
 	.group = VERBS_READING,
 	.bit = VERB_DIFF,
 	.summary = "which functions grew or shrank, and which changes are noise",
-	.synopsis = "BASE NEW [--normalize] [OPTIONS]",
-	.examples = "  cprof diff monday.pb.gz friday.pb.gz --normalize\n",
+	.synopsis = "BASE NEW [--raw|--normalize] [OPTIONS]",
+	.examples = "  cprof diff monday.pb.gz friday.pb.gz              per second of recording\n"
+		    "  cprof diff monday.pb.gz friday.pb.gz --normalize  shares of the whole\n",
 	.run = run,
 };

@@ -180,6 +180,24 @@ static int set_traces(void *options, const char *value, struct error *err)
 	return set_report(options, REPORT_TRACES, NULL, err);
 }
 
+static int set_scale(struct options *o, enum compare_scale scale, struct error *err)
+{
+	if (o->scale != COMPARE_PER_SECOND && o->scale != scale)
+		return usage(err, "--raw and --normalize exclude each other: give one");
+	o->scale = scale;
+	return 0;
+}
+
+static int set_raw(void *options, const char *value, struct error *err)
+{
+	return set_scale(options, COMPARE_RAW, err);
+}
+
+static int set_normalize(void *options, const char *value, struct error *err)
+{
+	return set_scale(options, COMPARE_TOTALS, err);
+}
+
 static int set_label_filter(void *options, const char *value, struct error *err)
 {
 	struct options *o = options;
@@ -248,8 +266,10 @@ static const struct option_row option_table[] = {
 	{0, "traces", NULL, "every stack", OF(VERB_REPORT, VIEW), BY(set_traces)},
 	{'g', "group", "function|file|line|module|thread", "what a row is (default function)",
 	 OF(VERB_REPORT, VIEW), CHOICE(group, VIEW_FUNCTION, "group")},
+	{0, "raw", NULL, "compare values as they are (default: per second of recording)",
+	 OF(VERB_DIFF, VIEW), BY(set_raw)},
 	{0, "normalize", NULL, "scale the base to the total of the new profile",
-	 OF(VERB_DIFF, VIEW), ON(normalize)},
+	 OF(VERB_DIFF, VIEW), BY(set_normalize)},
 
 	{0, "focus", "RE", "only stacks with a frame that matches", OF(FILTERING, FILTER), ANY_TEXT(filter.focus)},
 	{0, "ignore", "RE", "no stacks with a frame that matches", OF(FILTERING, FILTER), ANY_TEXT(filter.ignore)},

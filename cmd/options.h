@@ -84,7 +84,8 @@ struct options {
 	enum view_group group;
 	struct filter_options filter; /* its labels are label_filters */
 	const char *label_filters[OPTIONS_MAX_LABELS];
-	bool by_cum, normalize;
+	bool by_cum;
+	enum compare_scale scale; /* diff: how the base is scaled */
 
 	u32 verbosity; /* number of -v options */
 	bool quiet;

@@ -101,7 +101,7 @@ int viewing_write(const struct options *o, const struct profile *p, const struct
 				     .width = o->output ? 0 : t->width,
 				     .color = !o->output && t->out_color,
 				     .base = base,
-				     .normalize = o->normalize};
+				     .scale = o->scale};
 	struct error err = {0};
 	int code;
 

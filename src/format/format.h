@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "profile/profile.h"
+#include "view/compare.h"
 
 struct sink {
 	int (*write)(void *arg, const void *data,
@@ -36,8 +37,8 @@ struct format_options {
 	 * 0 there.
 	 */
 	const struct profile *base;
-	/* html with a base: initially scale it to equal totals (the page has a switch) */
-	bool normalize;
+	/* html with a base: how it is scaled initially (the page has a choice) */
+	enum compare_scale scale;
 };
 
 struct format {

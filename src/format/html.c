@@ -199,13 +199,16 @@ static void emit_period(struct out *o, const char *key, const struct profile *p)
 
 static void emit_about(struct page *g)
 {
+	static const char *const scales[] = {
+		[COMPARE_PER_SECOND] = "second", [COMPARE_RAW] = "raw", [COMPARE_TOTALS] = "total"};
+
 	out_literal(g->out, "{\"version\":1,\"made_by\":\"cprof " CPROF_VERSION "\",\"about\":{");
 	emit_comments(g->out, g->p);
 	out_literal(g->out, "}");
 	if (g->opt->base) {
 		out_literal(g->out, ",\"base_about\":{");
 		emit_comments(g->out, g->opt->base);
-		out_printf(g->out, "},\"normalize\":%s", g->opt->normalize ? "true" : "false");
+		out_printf(g->out, "},\"scale\":\"%s\"", scales[g->opt->scale]);
 		emit_period(g->out, "base_period", g->opt->base);
 	}
 	emit_period(g->out, "period", g->p);

@@ -107,6 +107,28 @@ static void emit_row(const struct diff *d, const struct compare_row *r)
 	out_literal(d->out, "\n");
 }
 
+/* Says how the base was scaled, so that nobody takes a shorter recording for a faster program. */
+static void emit_scale(const struct diff *d)
+{
+	const struct compare *c = d->c;
+	struct unit_scale was, is;
+	char base[64], now[64];
+
+	if (c->scaled_by == COMPARE_TOTALS)
+		out_printf(d->out, "The base is multiplied by %.4g to make both totals equal.\n",
+			   c->scale);
+	if (c->scaled_by != COMPARE_PER_SECOND)
+		return;
+	was = unit_scale_pick("nanoseconds", (u64)c->base_duration, (u64)c->base_duration);
+	is = unit_scale_pick("nanoseconds", (u64)c->now_duration, (u64)c->now_duration);
+	unit_format(&was, c->base_duration, base, sizeof(base));
+	unit_format(&is, c->now_duration, now, sizeof(now));
+	out_printf(d->out,
+		   "Compared per second of recording: the base took %s, the new profile %s, so the "
+		   "base is multiplied by %.4g (not with --raw).\n",
+		   base, now, c->scale);
+}
+
 static void emit_head(const struct diff *d, size_t shown, size_t changed, size_t noise)
 {
 	const struct compare *c = d->c;
@@ -114,9 +136,7 @@ static void emit_head(const struct diff *d, size_t shown, size_t changed, size_t
 	char base[64], now[64], delta[64], share[32];
 
 	out_printf(d->out, "Type: %s\n", c->type);
-	if (c->scale != 1)
-		out_printf(d->out, "The base is multiplied by %.4g to make both totals equal.\n",
-			   c->scale);
+	emit_scale(d);
 	unit_format(&d->scale, c->base_total, base, sizeof(base));
 	unit_format(&d->scale, c->now_total, now, sizeof(now));
 	signed_number(d, difference(&all), delta, sizeof(delta));

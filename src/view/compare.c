@@ -307,6 +307,32 @@ static int pick_types(struct side *base, struct side *now, const struct compare_
 	return 0;
 }
 
+bool compare_is_level(const char *type)
+{
+	static const char *const levels[] = {"objects", "space", "goroutine", "threadcreate",
+					     "thread"};
+
+	for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
+		if (!strcmp(type, levels[i]))
+			return true;
+	}
+	return !strncmp(type, "inuse_", 6) || !strncmp(type, "peak_", 5);
+}
+
+/* The totals are those of the profiles as they are. */
+static void pick_scale(struct compare *c, enum compare_scale wanted)
+{
+	double was = (double)c->base_duration, is = (double)c->now_duration;
+	bool differ = was > 0 && is > 0 && fabs(is - was) > was * COMPARE_SAME_DURATION;
+
+	c->scale = 1;
+	if (wanted == COMPARE_TOTALS && c->base_total > 0 && c->now_total > 0)
+		c->scale = (double)c->now_total / (double)c->base_total;
+	if (wanted == COMPARE_PER_SECOND && differ && !compare_is_level(c->type))
+		c->scale = is / was;
+	c->scaled_by = c->scale == 1 ? COMPARE_RAW : wanted;
+}
+
 static int compare_fill(struct compare *c, struct side *base, struct side *now,
 			const struct compare_options *o, struct error *err)
 {
@@ -324,9 +350,9 @@ static int compare_fill(struct compare *c, struct side *base, struct side *now,
 	c->unit = profile_text(now->p, now->p->sample_types.data[now_type].unit);
 	c->base_total = total_of(base->p, base_type);
 	c->now_total = total_of(now->p, now_type);
-	c->scale = o->normalize && c->base_total > 0 && c->now_total > 0
-			   ? (double)c->now_total / (double)c->base_total
-			   : 1;
+	c->base_duration = base->p->duration_nanos;
+	c->now_duration = now->p->duration_nanos;
+	pick_scale(c, o->scale);
 	counting_find(&base->counting, base->p, base_type, c->base_total);
 	counting_find(&now->counting, now->p, now_type, c->now_total);
 	c->base_total = scaled(c->base_total, c->scale);

@@ -19,10 +19,24 @@
 #define COMPARE_ALPHA 0.01
 #define COMPARE_EXACT 10000
 
+/*
+ * How values of the base are scaled. A longer recording counts more of everything that adds up with
+ * time, so if the durations differ by more than COMPARE_SAME_DURATION, the base is multiplied by
+ * their ratio, which compares values per second of recording. What a profile holds at its end, such
+ * as live memory, does not depend on the duration.
+ */
+enum compare_scale {
+	COMPARE_PER_SECOND,
+	COMPARE_RAW,
+	COMPARE_TOTALS, /* makes both totals equal */
+};
+
+#define COMPARE_SAME_DURATION 0.01
+
 struct compare_options {
 	const char *sample_type; /* NULL for the default of the new profile */
 	struct filter_options filter;
-	bool normalize; /* scale the base so that both totals are equal */
+	enum compare_scale scale;
 	bool by_cum;
 };
 
@@ -41,7 +55,13 @@ struct compare {
 	const char *type, *unit; /* borrowed */
 	s64 base_total, now_total; /* of all samples; that of the base is scaled */
 	double scale; /* the factor by which the base was multiplied */
+	enum compare_scale scaled_by; /* why; COMPARE_RAW if the factor is 1 */
+	s64 base_duration, now_duration; /* nanoseconds; 0 if unknown */
 };
+
+/* Returns whether values of this type are what there is at the end, and not what has come up since
+ * the beginning. */
+bool compare_is_level(const char *type);
 
 int compare_new(const struct profile *base, const struct profile *now,
 		const struct compare_options *o, struct compare **out,

@@ -11,7 +11,7 @@ setup_file() {
 		export NO_BROWSER=$why
 		return
 	fi
-	for page in cpu heap wall diff evil empty; do
+	for page in cpu heap wall diff shorter names evil empty; do
 		"${TARGETS:-$BATS_TEST_DIRNAME/../../build/targets}/make-page" $page >"$BATS_FILE_TMPDIR/$page.html"
 	done
 	node "$BATS_TEST_DIRNAME/../page/serve.mjs" >"$BATS_FILE_TMPDIR/browser" 2>&1 3>&- </dev/null &
@@ -42,6 +42,8 @@ page() {
 @test "page: sandwich, recursion counted once" { page sandwich; }
 @test "page: table of functions" { page table; }
 @test "page: two profiles compared" { page diff; }
+@test "page: recordings of different length are compared per second" { page durations; }
+@test "page: long names in the table look different if they are" { page distinct; }
 @test "page: the root stays in place when sizes change" { page resizing; }
 @test "page: light and dark" { page theme; }
 @test "page: everything works by keyboard" { page keyboard; }

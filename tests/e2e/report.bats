@@ -191,6 +191,37 @@ blocks() {
 	"$CPROF" diff "$P" "$Q" --normalize | grep -q 'base is multiplied'
 }
 
+# with_duration FILE SECONDS prints the profile with this duration.
+with_duration() {
+	gunzip -c "$1"
+	python3 -c 'import sys
+n = int(float(sys.argv[1]) * 1e9)
+out = bytearray([10 << 3])
+while n > 127:
+    out.append(n & 127 | 128)
+    n >>= 7
+out.append(n)
+sys.stdout.buffer.write(out)' "$2"
+}
+
+@test "diff: recordings of different length are compared per second" {
+	with_duration "$P" 4 >four.pb
+	with_duration "$P" 1 >one.pb
+	"$CPROF" diff four.pb one.pb --top 0 >shown
+	grep -q '^Compared per second of recording: the base took 4s, the new profile 1s, so the base is multiplied by 0.25' shown
+	total() { sed -n 's/^Total: \(.*\)s -> \(.*\)s,.*, \(.*\)%$/\1 \2 \3/p'; }
+	read -r base new percent < <(total <shown)
+	# A fourth of the same total is three fourths less, so the new one is 300 % more.
+	awk -v b="$base" -v n="$new" -v p="$percent" 'BEGIN { exit !(n > 3.9 * b && n < 4.1 * b && p > 299 && p < 301) }'
+	"$CPROF" diff four.pb one.pb --raw --top 0 | grep -q '; 0 changed, 0 of them'
+	"$CPROF" diff four.pb one.pb --normalize --top 0 | grep -q '; 0 changed, 0 of them'
+	with_duration "$P" 4.02 >more.pb
+	"$CPROF" diff four.pb more.pb --top 0 | grep -q '; 0 changed, 0 of them'
+	run --separate-stderr "$CPROF" diff four.pb one.pb --raw --normalize
+	[ "$status" -eq 2 ]
+	[ "$stderr" = 'cprof: --raw and --normalize exclude each other: give one' ]
+}
+
 @test "convert: there and back keeps every number" {
 	"$CPROF" convert "$P" -o a.folded
 	"$CPROF" convert a.folded -o b.pb.gz
@@ -309,7 +340,8 @@ for total, own, name in one["rows"]:
 	"$CPROF" convert "$Q" -q -o one.html
 	grep -q '"base_about"' x.html
 	run ! grep -q '"base_about"' one.html
-	"$CPROF" diff "$P" "$Q" --normalize -f html | grep -q '"normalize":true'
+	"$CPROF" diff "$P" "$Q" --normalize -f html | grep -q '"scale":"total"'
+	"$CPROF" diff "$P" "$Q" -f html | grep -q '"scale":"second"'
 	[ "$("$CPROF" diff "$P" "$Q" --focus 'func_2$' -f html | wc -c)" -lt "$(wc -c <x.html)" ]
 	for how in '-f pprof' '-o x.folded' '-o x.xyz' '--open'; do
 		# shellcheck disable=SC2086 # two words

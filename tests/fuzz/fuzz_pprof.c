@@ -55,7 +55,7 @@ static void report(const struct profile *p)
 
 static void write_all(const struct profile *p)
 {
-	const struct format_options o = {.base = p, .normalize = true, .annotate = true};
+	const struct format_options o = {.base = p, .scale = COMPARE_TOTALS, .annotate = true};
 
 	for (const struct format *const *f = format_table; *f; f++) {
 		u8 last = 0;
@@ -69,7 +69,7 @@ static void write_all(const struct profile *p)
 static void use(const struct profile *p)
 {
 	const struct profile *both[] = {p, p};
-	const struct compare_options how = {.normalize = true};
+	const struct compare_options how = {.scale = COMPARE_TOTALS};
 	struct profile *merged;
 	struct compare *c;
 

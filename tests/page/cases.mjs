@@ -276,10 +276,11 @@ export async function diff(open) {
 	await press(page, "1");
 	near((await frame(page, ["main", "gone"])).share, 5 / 150, 1e-6);
 	await choose(page, "width", "new");
-	await page.click("#toggle-normalize");
-	await settle(page);
+	await choose(page, "scale", "total");
 	assert.equal((await frame(page, ["main", "serve", "parse"])).base, 40 * 1e7);
-	await page.click("#toggle-normalize");
+	assert.match(await page.textContent(".scale"), /multiplied by 2, so that both totals are equal/);
+	await choose(page, "scale", "second");
+	assert.ok(await page.isHidden(".scale"), "both recordings took the same time");
 	await press(page, "3");
 	const gone = (await rows(page)).find((row) => row.includes("gone"));
 	assert.deepEqual(gone.slice(0, 4), ["−50 ms", "−5.00 %", "−50 ms", "−5.00 %"]);
@@ -287,6 +288,40 @@ export async function diff(open) {
 	assert.deepEqual(noise.map((row) => row[2]), ["~ −50 ms"]);
 	await press(page, "2");
 	assert.ok(await page.isVisible(".chosen"));
+}
+
+// The recording before took four times as long.
+export async function durations(open) {
+	const page = await open("shorter"), parse = ["main", "serve", "parse"];
+	assert.match(await page.textContent(".scale"), /per second of recording.*20 s.*5 s.*multiplied by 0\.25/);
+	assert.equal((await frame(page, parse)).base, 5 * 1e7);
+	await press(page, "3");
+	assert.equal((await rows(page)).find((r) => r.includes("gone"))[0], "−12.5 ms");
+	await press(page, "1");
+	await choose(page, "scale", "raw");
+	assert.equal((await frame(page, parse)).base, 20 * 1e7);
+	assert.match(await page.textContent(".scale"), /^Compared as recorded, although/);
+	assert.match(page.url(), /scale=raw/);
+	await choose(page, "scale", "total");
+	assert.equal((await frame(page, parse)).base, 40 * 1e7);
+}
+
+export async function distinct(open) {
+	for (const width of [1280, 700]) {
+		const page = await open("names", { hash: "#view=table", width });
+		const shown = await page.$$eval("td.name button", (all) => all.map((b) => ({
+			text: b.textContent, whole: b.title, cut: b.scrollWidth > b.clientWidth + 1,
+		})));
+		assert.equal(new Set(shown.map((s) => s.text)).size, shown.length, "two functions look equal");
+		assert.deepEqual(shown.filter((s) => s.cut), [], "a name is wider than its column");
+		const text = (part) => shown.find((s) => s.whole.includes(part)).text;
+		assert.ok(shown.find((s) => s.whole.includes("Second")).whole.length > 250, "the tooltip is not whole");
+		assert.match(text("Second"), /hint_unique.*Second/);
+		assert.match(text("vector"), /^std::map.*::operator\[\]$/);
+		const kinds = await page.$$eval("td.name", (all) => all.map((td) => [td.textContent, td.firstChild.className]));
+		assert.deepEqual(kinds.filter(([name]) => /inlined|^main$/.test(name)).sort(),
+			[["always_inlined", "swatch inlined"], ["main", "swatch user"]]);
+	}
 }
 
 // diff.txt is what `cprof diff` prints for the same profiles.

@@ -81,6 +81,23 @@ static const struct row evil_rows[] = {
 	{{"u:main", "u:" LONG_NAME}, {10}, {NULL}},
 };
 
+#define TREE(key)                                                                                  \
+	"std::_Rb_tree<std::basic_string<char>, std::pair<std::basic_string<char> const, " key     \
+	" >, "                                                                                     \
+	"std::_Select1st<std::pair<std::basic_string<char> const, " key                            \
+	" > >, std::less<std::basic_string<char> > >"                                              \
+	"::_M_emplace_hint_unique(std::_Rb_tree_const_iterator<std::pair<std::basic_string<char> " \
+	"const, " key " > >)"
+
+/* These look equal if their ends are cut off, or their arguments left out. */
+static const struct row name_rows[] = {
+	{{"u:main", "u:" TREE("company::product::First")}, {10}, {NULL}},
+	{{"u:main", "u:" TREE("company::product::Second")}, {9}, {NULL}},
+	{{"u:main", "u:" TREE("long")}, {8}, {NULL}},
+	{{"u:main", "u:" LONG_NAME}, {7}, {NULL}},
+	{{"u:main", "u:parse", "i:always_inlined"}, {6}, {NULL}},
+};
+
 static void die(const char *what)
 {
 	fprintf(stderr, "make-page: %s\n", what);
@@ -257,7 +274,7 @@ static struct profile *big_profile(u32 stacks)
 
 static struct profile *profile_of(const char *what)
 {
-	if (!strcmp(what, "cpu") || !strcmp(what, "diff"))
+	if (!strcmp(what, "cpu") || !strcmp(what, "diff") || !strcmp(what, "shorter"))
 		return from_rows("cpu of shop", ROWS(cpu_rows), cpu_types);
 	if (!strcmp(what, "before"))
 		return from_rows("cpu of shop, old", ROWS(before_rows), cpu_types);
@@ -268,11 +285,13 @@ static struct profile *profile_of(const char *what)
 	if (!strcmp(what, "evil"))
 		return from_rows("cpu of </title><script>window.stolen=1</script>", ROWS(evil_rows),
 				 cpu_types);
+	if (!strcmp(what, "names"))
+		return from_rows("cpu of long names", ROWS(name_rows), cpu_types);
 	if (!strcmp(what, "empty"))
 		return from_rows("cpu of nothing", NULL, 0, cpu_types);
 	if (!strncmp(what, "big", 3))
 		return big_profile(what[3] ? (u32)atoi(what + 3) : 100000);
-	die("cpu, before, diff, heap, wall, evil, empty, bigN");
+	die("cpu, before, diff, shorter, names, heap, wall, evil, empty, bigN");
 	return NULL;
 }
 
@@ -293,6 +312,11 @@ int main(int argc, char **argv)
 	p = profile_of(argv[1]);
 	if (!strcmp(argv[1], "diff"))
 		opt.base = base = profile_of("before");
+	/* It took a quarter of the time. */
+	if (!strcmp(argv[1], "shorter")) {
+		opt.base = base = profile_of("before");
+		base->duration_nanos *= 4;
+	}
 	if (format_write_fd(p, format, &opt, 1, &err))
 		die(err.text);
 	profile_free(p);

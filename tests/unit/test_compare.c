@@ -26,7 +26,7 @@ struct compared {
 static struct compared compare_text(const char *base, const char *now, bool normalize)
 {
 	struct compared x = {folded(base), folded(now), NULL};
-	const struct compare_options o = {.normalize = normalize};
+	const struct compare_options o = {.scale = normalize ? COMPARE_TOTALS : COMPARE_PER_SECOND};
 
 	CHECK_INT(compare_new(x.a, x.b, &o, &x.c, NULL), 0);
 	return x;
@@ -81,6 +81,72 @@ TEST(compare, normalized_lengths_do_not_matter)
 	CHECK_INT(row(x.c, "a")->base, 1000);
 	CHECK(row(x.c, "a")->noise && row(x.c, "b")->noise);
 	compared_release(&x);
+}
+
+/* 4 s and 1 s of the same load, and twice the load in the same time. */
+static struct compared compare_durations(enum compare_scale scale, const char *type)
+{
+	struct compared x = {folded("m;a 400\nm;b 1200\n"), folded("m;a 100\nm;b 600\n"), NULL};
+	const struct compare_options o = {.scale = scale};
+
+	x.a->duration_nanos = 4000000000;
+	x.b->duration_nanos = 1000000000;
+	x.a->sample_types.data[0].type = (string_id)profile_string(x.a, type);
+	x.b->sample_types.data[0].type = (string_id)profile_string(x.b, type);
+	CHECK_INT(compare_new(x.a, x.b, &o, &x.c, NULL), 0);
+	return x;
+}
+
+TEST(compare, durations_that_differ)
+{
+	struct compared x = compare_durations(COMPARE_PER_SECOND, "samples");
+
+	CHECK_INT(x.c->scaled_by, COMPARE_PER_SECOND);
+	CHECK(x.c->scale == 0.25);
+	CHECK_INT(row(x.c, "a")->base, 100);
+	CHECK(row(x.c, "a")->noise);
+	CHECK_INT(row(x.c, "b")->base, 300);
+	CHECK(!row(x.c, "b")->noise);
+	CHECK_INT(x.c->base_total, 400);
+	compared_release(&x);
+	x = compare_durations(COMPARE_RAW, "samples");
+	CHECK_INT(row(x.c, "a")->base, 400);
+	CHECK_INT(x.c->scaled_by, COMPARE_RAW);
+	compared_release(&x);
+}
+
+TEST(compare, what_is_there_at_the_end_has_no_duration)
+{
+	static const char *const levels[] = {"inuse_space", "inuse_objects", "peak_space", "space",
+					     "goroutine"};
+
+	for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
+		struct compared x = compare_durations(COMPARE_PER_SECOND, levels[i]);
+
+		CHECK_INT(row(x.c, "a")->base, 400);
+		CHECK_INT(x.c->scaled_by, COMPARE_RAW);
+		compared_release(&x);
+	}
+	CHECK(!compare_is_level("alloc_space") && !compare_is_level("delay"));
+}
+
+TEST(compare, nearly_equal_or_unknown_durations)
+{
+	struct profile *a = folded("m;a 100\n"), *b = folded("m;a 100\n");
+	const struct compare_options o = {0};
+	struct compare *c;
+
+	a->duration_nanos = 10000000000;
+	b->duration_nanos = 10050000000;
+	CHECK_INT(compare_new(a, b, &o, &c, NULL), 0);
+	CHECK(c->scale == 1);
+	compare_free(c);
+	b->duration_nanos = 0;
+	CHECK_INT(compare_new(a, b, &o, &c, NULL), 0);
+	CHECK(c->scale == 1);
+	compare_free(c);
+	profile_free(a);
+	profile_free(b);
 }
 
 TEST(compare, false_alarms_are_as_rare_as_promised)

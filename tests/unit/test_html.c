@@ -244,7 +244,7 @@ TEST(html, frames_know_inlining_and_kinds)
 TEST(html, base_shares_the_tables)
 {
 	struct profile *p = fixture_profile(), *base = fixture_profile();
-	struct format_options opt = {.base = base, .normalize = true};
+	struct format_options opt = {.base = base, .scale = COMPARE_TOTALS};
 	struct numbers *new_ones = malloc(sizeof(*new_ones)), *old = malloc(sizeof(*old));
 	char *page, *json;
 
@@ -256,7 +256,7 @@ TEST(html, base_shares_the_tables)
 	numbers_of(json, "base", old);
 	CHECK_INT(old->len, new_ones->len);
 	CHECK(!memcmp(old->bytes, new_ones->bytes, old->len));
-	CHECK(strstr(json, "\"normalize\":true"));
+	CHECK(strstr(json, "\"scale\":\"total\""));
 	CHECK(strstr(json, "\"base_period\":[\"cpu\",\"nanoseconds\",1234]"));
 	free(new_ones);
 	free(old);

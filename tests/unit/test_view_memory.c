@@ -128,7 +128,7 @@ TEST(view_memory, formats)
 static int compare_it(void *arg)
 {
 	const struct profile *p = arg;
-	const struct compare_options how = {.normalize = true};
+	const struct compare_options how = {.scale = COMPARE_TOTALS};
 	const struct diff_print print = {.width = 80};
 	struct compare *c;
 	int ret = compare_new(p, p, &how, &c, NULL);

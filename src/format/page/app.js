@@ -2,7 +2,7 @@
 
 const DEFAULTS = {
 	view: "graph", type: -1, group: "", color: "", icicle: false, order: "weight", hideIdle: false,
-	query: "", func: -1, width: "new", normalize: false, sort: "",
+	query: "", func: -1, width: "new", scale: "raw", sort: "",
 };
 
 class App {
@@ -12,7 +12,7 @@ class App {
 		this.stacks = new Stacks(profile);
 		this.defaults = {
 			...DEFAULTS, type: profile.type, color: profile.base ? "diff" : "kind",
-			normalize: profile.normalize, sort: profile.base ? "-delta" : "-self",
+			scale: profile.scale, sort: profile.base ? "-delta" : "-self",
 		};
 		this.state = { ...this.defaults };
 		this.path = [];
@@ -32,8 +32,8 @@ class App {
 	// ---- trees; the last few are kept, so that switching back takes no time ----
 
 	choice(group) {
-		const { type, hideIdle, normalize } = this.state;
-		return { type, hideIdle, normalize, group };
+		const { type, hideIdle, scale } = this.state;
+		return { type, hideIdle, scale, group };
 	}
 
 	tree(group) {
@@ -71,7 +71,8 @@ class App {
 		if (this.profile.baseAbout) {
 			const base = readAbout(this.profile.baseAbout, this.profile);
 			parts.push(el("div", { class: "basefacts" }, el("b", {}, "Compared with "), base.title, aboutView(
-				{ facts: base.facts.filter(([name]) => /^(Recorded|Duration|Samples|Lost)$/.test(name)) })));
+				{ facts: base.facts.filter(([name]) => /^(Recorded|Duration|Samples|Lost)$/.test(name)) }),
+			this.scaleNote = el("p", { class: "scale", role: "status" })));
 		}
 		if (about.notes.length) {
 			parts.push(el("details", { class: "notes" }, el("summary", {}, `${about.notes.length} more notes`),
@@ -121,14 +122,14 @@ class App {
 			width: this.choose("Widths", "width", [["new", "new"], ["base", "before"], ["both", "both"]]),
 			icicle: this.toggle("Icicle", "icicle", "The root at the top (i)"),
 			hideIdle: this.toggle("Hide idle", "hideIdle", "Leave out stacks that only wait for work"),
-			normalize: this.toggle("Equal totals", "normalize", "Scale the profile before to the same total"),
+			scale: this.choose("Compare", "scale", [["second", "per second"], ["raw", "as recorded"], ["total", "equal totals"]]),
 		};
 		this.controls.group.parentNode.hidden = groups.length < 2;
-		this.controls.width.parentNode.hidden = this.controls.normalize.hidden = !profile.base;
+		this.controls.width.parentNode.hidden = this.controls.scale.parentNode.hidden = !profile.base;
 		this.controls.hideIdle.hidden = !this.stacks.idle.any;
 		return el("div", { class: "tools", role: "toolbar", "aria-label": "View" }, this.buildTabs(),
-			...["type", "group", "color", "order", "width"].map((c) => this.controls[c].parentNode),
-			this.controls.icicle, this.controls.hideIdle, this.controls.normalize);
+			...["type", "group", "color", "order", "width", "scale"].map((c) => this.controls[c].parentNode),
+			this.controls.icicle, this.controls.hideIdle);
 	}
 
 	buildTabs() {
@@ -284,9 +285,9 @@ class App {
 
 	showControls() {
 		const { state, controls } = this;
-		for (const key of ["type", "group", "color", "order", "width"])
+		for (const key of ["type", "group", "color", "order", "width", "scale"])
 			controls[key].value = String(state[key]);
-		for (const key of ["icicle", "hideIdle", "normalize"])
+		for (const key of ["icicle", "hideIdle"])
 			controls[key].setAttribute("aria-pressed", String(state[key]));
 		for (const [view, tab] of Object.entries(this.tabs)) {
 			const active = view === state.view;
@@ -296,10 +297,26 @@ class App {
 		}
 		if (document.activeElement !== this.search)
 			this.search.value = state.query;
+		this.showScale();
 		this.crumbBar.hidden = state.view !== "graph";
 		controls.group.disabled = controls.icicle.disabled = state.view !== "graph";
 		controls.order.disabled = state.view === "table";
 		this.hideTip();
+	}
+
+	// Says how the profile before was scaled, so that nobody takes a short recording for a fast
+	// program.
+	showScale() {
+		if (!this.profile.base)
+			return;
+		const { scale, type } = this.state, { about, baseAbout, types } = this.profile;
+		const factor = this.stacks.baseScale(this.choice("")), times = Number(factor.toPrecision(4));
+		const took = `the recording before took ${formatValue(baseAbout.duration, "nanoseconds")}, this one ${formatValue(about.duration, "nanoseconds")}`;
+		const differ = durationRatio(about, baseAbout) !== 1 && !isLevel(types[type].type);
+		this.scaleNote.textContent = factor !== 1 && scale === "second" ? `Compared per second of recording: ${took}, so values before are multiplied by ${times}.`
+			: factor !== 1 ? `Values before are multiplied by ${times}, so that both totals are equal.`
+				: differ ? `Compared as recorded, although ${took}.` : "";
+		this.scaleNote.hidden = !this.scaleNote.textContent;
 	}
 
 	showGraph() {
@@ -686,7 +703,7 @@ class App {
 	get moduleOrder() {
 		if (!this.moduleOrderCache) {
 			const { type } = this.defaults;
-			const tree = this.stacks.plainTree({ type, hideIdle: false, normalize: false });
+			const tree = this.stacks.plainTree({ type, hideIdle: false, scale: "raw" });
 			this.moduleOrderCache = [...this.sumByModule(tree, tree.value)].sort((a, b) => b[1] - a[1]).map(([m]) => m);
 		}
 		return this.moduleOrderCache;
@@ -805,9 +822,9 @@ class App {
 		};
 		put("view", "view");
 		put("type", "type", profile.types[state.type].type);
-		for (const key of ["group", "color", "order", "width", "query", "sort"])
+		for (const key of ["group", "color", "order", "width", "scale", "query", "sort"])
 			put(key, key);
-		for (const key of ["icicle", "hideIdle", "normalize"])
+		for (const key of ["icicle", "hideIdle"])
 			put(key, key, state[key] ? "1" : "0");
 		if (state.view === "sandwich" && state.func >= 0)
 			hash.set("func", state.func.toString(36));
@@ -845,7 +862,7 @@ class App {
 	readHash() {
 		const hash = new URLSearchParams(location.hash.slice(1)), { defaults, profile, controls } = this;
 		const state = { ...defaults };
-		for (const key of ["group", "color", "order", "width"]) {
+		for (const key of ["group", "color", "order", "width", "scale"]) {
 			const value = hash.get(key);
 			if (value !== null && [...controls[key].options].some((o) => o.value === value))
 				state[key] = value;
@@ -855,7 +872,7 @@ class App {
 		const type = profile.types.findIndex((t) => t.type === hash.get("type"));
 		if (type >= 0)
 			state.type = type;
-		for (const key of ["icicle", "hideIdle", "normalize"]) {
+		for (const key of ["icicle", "hideIdle"]) {
 			if (hash.has(key))
 				state[key] = hash.get(key) === "1";
 		}

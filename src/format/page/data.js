@@ -175,7 +175,7 @@ function readProfile(json) {
 		madeBy: raw.made_by,
 		about: raw.about,
 		baseAbout: raw.base_about || null,
-		normalize: !!raw.normalize,
+		scale: raw.scale || "raw",
 		period: readPeriod(raw.period),
 		basePeriod: readPeriod(raw.base_period || raw.period),
 		strings: raw.strings,

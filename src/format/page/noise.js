@@ -27,3 +27,14 @@ class Noise {
 		return Math.abs(n0 - n * this.share) - 0.5 <= 2.58 * Math.sqrt(n * this.share * (1 - this.share));
 	}
 }
+
+// What there is at the end of a recording does not depend on how long it took (view/compare.c).
+function isLevel(type) {
+	return /^(inuse|peak)_|^(objects|space|goroutine|threadcreate|thread)$/.test(type);
+}
+
+// How much longer the recording took than the one before; 1 if it is about the same, or unknown.
+function durationRatio(about, before) {
+	const ratio = about.duration > 0 && before.duration > 0 ? about.duration / before.duration : 1;
+	return Math.abs(ratio - 1) > 0.01 ? ratio : 1;
+}

@@ -216,7 +216,7 @@ class Stacks {
 		return this.idleCache;
 	}
 
-	// Sums the selected values for each node; `choice` is { type, hideIdle, normalize, group }.
+	// Sums the selected values for each node; `choice` is { type, hideIdle, scale, group }.
 	selfOf(samples, choice, scale) {
 		const self = new Float64Array(this.count);
 		if (!samples)
@@ -240,10 +240,13 @@ class Stacks {
 		return sum;
 	}
 
+	// The factor for values before: what they are per second of recording, or as shares.
 	baseScale(choice) {
-		const { samples, base } = this.profile;
-		if (!base || !choice.normalize)
+		const { samples, base, about, baseAbout, types } = this.profile;
+		if (!base || choice.scale === "raw")
 			return 1;
+		if (choice.scale === "second")
+			return isLevel(types[choice.type].type) ? 1 : durationRatio(about, baseAbout);
 		const old = this.totalOf(base, choice);
 		return old ? this.totalOf(samples, choice) / old : 1;
 	}
@@ -416,9 +419,11 @@ class Stacks {
 		const table = {
 			self: new Float64Array(n), total: new Float64Array(n),
 			baseSelf: plain.base && new Float64Array(n), baseTotal: plain.base && new Float64Array(n),
+			inlined: new Uint8Array(n).fill(1), // wherever the function occurs
 		};
 		for (let i = 1; i < this.count; i++) {
 			const f = this.func[i];
+			table.inlined[f] &= this.inlined[i];
 			table.self[f] += plain.self[i];
 			if (plain.base)
 				table.baseSelf[f] += plain.baseSelf[i];
