@@ -16,6 +16,11 @@ const KIND_CLASS = [0, 2, 3, 4, 5, 6];
 const INLINED_CLASS = 1;
 const MODULE_HUES = [24, 162, 213, 282, 46, 340, 95, 190, 255, 0];
 
+// Returns the index in KINDS.
+function kindClass(kind, inlined) {
+	return inlined && kind !== Kind.GROUP && kind !== Kind.MARK ? INLINED_CLASS : KIND_CLASS[kind];
+}
+
 function hashOf(text) {
 	let hash = 0x811c9dc5;
 	for (let i = 0; i < text.length; i++)
@@ -67,9 +72,7 @@ class Palette {
 	}
 
 	kindClass(func, inlined) {
-		const kind = this.functions.kind[func];
-		return inlined && kind !== Kind.GROUP && kind !== Kind.MARK ? INLINED_CLASS
-			: KIND_CLASS[kind];
+		return kindClass(this.functions.kind[func], inlined);
 	}
 
 	moduleShades(module) {

@@ -101,4 +101,56 @@ class TextFitter {
 		}
 		return this.cut(forms[forms.length - 1].text, width);
 	}
+
+	// Cuts out the middle, and keeps more of the end, which is a function's own name.
+	cutMiddle(text, width) {
+		let left = width - this.ellipsis, head = 0, tail = text.length;
+		if (this.width(text) <= width)
+			return text;
+		for (; head < tail; left -= this.charWidth(text, head++)) {
+			if (this.charWidth(text, head) > left - width * 2 / 3)
+				break;
+		}
+		for (; tail > head && this.charWidth(text, tail - 1) <= left; tail--)
+			left -= this.charWidth(text, tail - 1);
+		return text.slice(0, head) + "…" + text.slice(tail);
+	}
+
+	// Fits names that are shown one below the other. Those that would look equal also show where
+	// they begin to differ.
+	fitAll(names, width) {
+		const fitted = names.map((name) => this.fit(name, width)), same = new Map();
+		fitted.forEach((text, i) => {
+			if (text !== names[i])
+				same.set(text, [...(same.get(text) || []), i]);
+		});
+		for (const [text, members] of same) {
+			members.sort((a, b) => names[a] < names[b] ? -1 : 1);
+			members.forEach((i, k) => {
+				const [before, after] = [names[members[k - 1]], names[members[k + 1]]];
+				const start = Math.max(commonStart(names[i], before), commonStart(names[i], after));
+				if (start < 0)
+					return;
+				const own = " …" + this.cut(names[i].slice(startOfWord(names[i], start)), width / 3);
+				fitted[i] = this.cutMiddle(text, width - this.width(own)) + own;
+			});
+		}
+		return fitted;
+	}
+}
+
+// The length of what two different names have in common; -1 without a different one.
+function commonStart(a, b) {
+	let n = 0;
+	if (b === undefined || a === b)
+		return -1;
+	while (n < a.length && a[n] === b[n])
+		n++;
+	return n;
+}
+
+function startOfWord(name, at) {
+	while (at > 0 && /\w/.test(name[at - 1]))
+		at--;
+	return at;
 }

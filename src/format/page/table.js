@@ -33,6 +33,8 @@ class FunctionTable {
 		this.note = el("p", { class: "note" });
 		this.wrap = el("div", { class: "tablewrap", tabindex: "0", role: "region", "aria-label": "Functions" });
 		host.append(this.note, this.wrap);
+		this.buttons = [];
+		new ResizeObserver(() => this.fitNames()).observe(this.wrap);
 	}
 
 	show(table, unit, all, noise, matches) {
@@ -60,7 +62,7 @@ class FunctionTable {
 		for (let f = 0; f < functions.real; f++) {
 			const row = {
 				func: f, name: functions.name[f], module: functions.moduleName(f),
-				self: table.self[f], total: table.total[f],
+				self: table.self[f], total: table.total[f], inlined: !!table.inlined[f],
 			};
 			if (table.baseTotal) {
 				row.baseTotal = table.baseTotal[f];
@@ -94,17 +96,36 @@ class FunctionTable {
 		this.note.textContent = `${rows.length.toLocaleString("en-US")} functions` +
 			(this.matches ? ` of ${this.rows.length.toLocaleString("en-US")} match` : "") +
 			(this.noise ? "; ~ within sampling noise" : "");
+		this.buttons = [];
 		const table = el("table", { "aria-rowcount": String(rows.length + 1) },
 			el("caption", { class: "unseen" }, "Functions with the values of the chosen sample type"),
 			el("thead", {}, el("tr", {}, ...this.columns.flatMap((c) => this.head(c)))),
 			el("tbody", {}, ...page.map((row) => this.row(row))));
 		this.wrap.replaceChildren(table);
+		this.fitNames();
 		if (page.length < rows.length) {
 			this.wrap.append(el("button", { class: "more", onclick: () => {
 				this.shown += 5 * TABLE_PAGE;
 				this.render();
 			} }, `Show more (${(rows.length - page.length).toLocaleString("en-US")} left)`));
 		}
+	}
+
+	// Names are shortened like those of frames, because the ends of long ones are what differs.
+	fitNames() {
+		const [first] = this.buttons, cell = first && first.parentNode;
+		if (!cell || !cell.clientWidth)
+			return;
+		const left = first.getBoundingClientRect().left, { right } = cell.getBoundingClientRect();
+		const width = right - left - parseFloat(getComputedStyle(cell).paddingRight) - 4;
+		const { fontWeight, fontSize, fontFamily } = getComputedStyle(first);
+		const font = `${fontWeight} ${fontSize} ${fontFamily}`;
+		if (!this.fitter || this.fitter.font !== font)
+			this.fitter = new TextFitter(document.createElement("canvas").getContext("2d"), font);
+		const texts = this.fitter.fitAll(this.buttons.map((b) => b.title), Math.max(width, 60));
+		this.buttons.forEach((button, i) => {
+			button.textContent = texts[i] || button.title;
+		});
 	}
 
 	head(column) {
@@ -126,8 +147,7 @@ class FunctionTable {
 	row(row) {
 		const cells = this.columns.flatMap((c) => {
 			if (c.key === "name")
-				return [el("td", { class: "name" }, el("span", { class: "swatch " + this.kindOf(row.func) }),
-					el("button", { title: row.name, onclick: () => this.on.pick(row.func) }, row.name))];
+				return [this.nameCell(row)];
 			const text = c.text ? c.text(row) : c.get(row);
 			const change = c.signed ? row[c.key + "Noise"] ? " noise" : row[c.key] > 0 ? " grew" : row[c.key] < 0 ? " shrank" : "" : "";
 			const cell = el("td", { class: (c.number ? "number" : "module") + change }, text);
@@ -136,7 +156,14 @@ class FunctionTable {
 		return el("tr", {}, ...cells);
 	}
 
-	kindOf(func) {
-		return KINDS[KIND_CLASS[this.profile.functions.kind[func]]].id;
+	nameCell(row) {
+		const button = el("button", { title: row.name, "aria-label": row.name, onclick: () => this.on.pick(row.func) }, row.name);
+		this.buttons.push(button);
+		return el("td", { class: "name" }, el("span", { class: "swatch " + this.kindOf(row) }), button);
+	}
+
+	// A function is inlined if it was so wherever it occurs, as in cprof report.
+	kindOf(row) {
+		return KINDS[kindClass(this.profile.functions.kind[row.func], row.inlined)].id;
 	}
 }
