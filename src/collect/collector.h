@@ -24,6 +24,7 @@ struct collect_options {
 	u64 duration_ns; /* expected; used to size tables; 0 if unknown */
 	bool user, kernel; /* which frames are wanted */
 	bool by_process, by_thread, by_cpu; /* labels that distinguish samples */
+	bool by_place; /* with by_process: also label the container and the systemd unit */
 	u64 max_memory; /* bytes that cprof may use; 0 for no bound */
 	struct readers *readers; /* for files that may not answer; must outlive the collector */
 	struct module_store *store; /* shared; if NULL, the collector has its own */

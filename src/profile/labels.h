@@ -10,4 +10,10 @@
 #define LABEL_TREND "trend"
 #define LABEL_TREND_GROWING "growing" /* the bytes never decreased */
 
+/* These say where a sample comes from, if there are several processes. */
+#define LABEL_PROCESS "comm" /* the name of the process, not of the thread */
+#define LABEL_PID "pid"
+#define LABEL_CONTAINER "container" /* container.h */
+#define LABEL_UNIT "unit" /* of systemd */
+
 #endif

@@ -202,6 +202,7 @@ int recording_new(const struct recording_options *opt, struct recording **out, s
 	if (!err)
 		err = select_target(r, error);
 	r->collect.by_process |= several_processes(r);
+	r->collect.by_place = r->target.scope != TARGET_PROCESSES;
 	/*
 	 * It is done here so that no kind can forget it: each module, probe and thread takes
 	 * descriptors. A profiled command was forked before and keeps the limit that cprof was

@@ -13,6 +13,7 @@
 
 struct owner_item {
 	struct thread_id owner; /* names are padded with zeroes */
+	u32 place; /* place_table.h; set by whoever adds the owner */
 	u32 next;
 	u32 moved; /* while owners are dropped: 0, or the new number plus one */
 };

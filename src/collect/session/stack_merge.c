@@ -207,7 +207,7 @@ static void add_alias(struct stack_store *s, const struct stack_entry *e, u32 to
 static u32 owner_at(struct stack_store *s, u32 owner, u32 level)
 {
 	struct thread_id less = *owner_table_get(&s->owners, owner);
-	u32 number;
+	u32 number, place = s->owners.items.data[owner].place;
 
 	if (level == 0)
 		return owner;
@@ -215,7 +215,11 @@ static u32 owner_at(struct stack_store *s, u32 owner, u32 level)
 		return OWNER_NONE;
 	less.tid.nr = 0;
 	memset(less.comm, 0, sizeof(less.comm));
-	return owner_table_put(&s->owners, &less, &number) ? OWNER_NONE : number;
+	if (owner_table_put(&s->owners, &less, &number))
+		return OWNER_NONE;
+	if (number != OWNER_NONE && !s->owners.items.data[number].place)
+		s->owners.items.data[number].place = place;
+	return number;
 }
 
 /* Creates the merged entry that represents `e` from now on, or finds it. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Turns counted stacks into a profile: mappings, locations, labels (stack_store_to_profile). */
 #include "collect/session/stack_store_impl.h"
+#include "profile/labels.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -10,7 +11,7 @@
 #include "base/hash.h"
 
 #define PAGE_MASK 4095ull
-#define MAX_LABELS (5 + SAMPLE_LABELS_MAX)
+#define MAX_LABELS (7 + SAMPLE_LABELS_MAX)
 
 /* Maps (module number, process) to a mapping; the process only matters for JIT code. */
 struct mapping_key {
@@ -259,14 +260,26 @@ static void add_labels_of_kind(struct conversion *c, const struct stack_entry *e
 		add_label(c, l, own[i]);
 }
 
+static void add_place(struct conversion *c, const struct stack_entry *e, struct label_list *l)
+{
+	const u32 number = c->store->owners.items.data[e->owner].place;
+	const struct place *place = place_table_get(&c->store->places, number);
+
+	if (!place)
+		return;
+	add_text(c, l, LABEL_CONTAINER, place->container);
+	add_text(c, l, LABEL_UNIT, place->unit);
+}
+
 /* Merged entries may have lost the thread or the process that they belong to. */
 static int labels_of(struct conversion *c, const struct stack_entry *e, struct label_list *l)
 {
 	const struct thread_id *o = owner_table_get(&c->store->owners, e->owner);
 
 	if (c->opt->by_process && (o->tgid.nr || !e->merged)) {
-		add_text(c, l, "comm", o->leader_comm);
-		add_pid(c, l, "pid", o->tgid);
+		add_text(c, l, LABEL_PROCESS, o->leader_comm);
+		add_pid(c, l, LABEL_PID, o->tgid);
+		add_place(c, e, l);
 	}
 	if (c->opt->by_thread && (o->tid.nr || !e->merged)) {
 		add_text(c, l, "thread", o->comm);

@@ -195,7 +195,8 @@ struct stack_store_size stack_store_size(const struct stack_store *s)
 
 	return (struct stack_store_size){
 		.held = stack_tree_bytes(&s->tree) + owner_table_bytes(&s->owners) +
-			s->entries.len * entry + s->aliases.len * sizeof(struct stack_alias) +
+			place_table_bytes(&s->places) + s->entries.len * entry +
+			s->aliases.len * sizeof(struct stack_alias) +
 			s->wakers.len * sizeof(struct waker_stack) +
 			(s->index.count + s->alias_index.count + s->waker_index.count) *
 				sizeof(u32),
@@ -259,6 +260,17 @@ static struct proc_pid process_of(const struct thread_id *owner, const u64 *fram
 	return (struct proc_pid){0};
 }
 
+/* A process is looked up once, with the first stack of it. */
+static int put_owner(struct stack_store *s, const struct thread_id *owner, u32 *number)
+{
+	size_t before = s->owners.items.len;
+	int err = owner_table_put(&s->owners, owner, number);
+
+	if (!err && s->by_place && s->owners.items.len > before)
+		s->owners.items.data[*number].place = place_table_of(&s->places, owner->tgid.nr);
+	return err;
+}
+
 static int take_in(struct stack_store *s, const struct sample_key *key,
 		   const struct thread_id *owner, const u64 *frames, u32 nframes)
 {
@@ -268,7 +280,7 @@ static int take_in(struct stack_store *s, const struct sample_key *key,
 
 	if (is_full(s))
 		return -ENOMEM;
-	if (reserve_entries(s, 1 + SPARE_ENTRIES) || owner_table_put(&s->owners, &known, &number) ||
+	if (reserve_entries(s, 1 + SPARE_ENTRIES) || put_owner(s, &known, &number) ||
 	    stack_tree_put(&s->tree, process_of(owner, frames, nframes), frames, nframes,
 			   &e.node)) {
 		s->starved = true;
@@ -430,7 +442,7 @@ void stack_store_mark(const struct stack_store *s, struct module_marks *m)
 /* This is for its values, its labels, and its place in two tables (profile.h). */
 static u32 sample_bytes(const struct collect_options *opt, const struct stack_kind *kind)
 {
-	u32 labels = 2 + 2 * opt->by_process + 2 * opt->by_thread + opt->by_cpu;
+	u32 labels = 2 + 2 * opt->by_process + 2 * opt->by_thread + opt->by_cpu + 2 * opt->by_place;
 	u32 values = kind && kind->live ? SAMPLE_VALUES_MAX : 2;
 
 	return (u32)(sizeof(struct profile_sample) + values * sizeof(s64) +
@@ -447,6 +459,7 @@ int stack_store_new(const struct collect_options *opt, const struct stack_kind *
 		return -ENOMEM;
 	s->by_process = opt->by_process;
 	s->by_thread = opt->by_thread;
+	s->by_place = opt->by_place;
 	if (kind)
 		s->kind = *kind;
 	s->sample_bytes = sample_bytes(opt, kind);
@@ -473,6 +486,7 @@ void stack_store_clear(struct stack_store *s)
 {
 	stack_tree_release(&s->tree);
 	owner_table_release(&s->owners);
+	place_table_release(&s->places);
 	vec_release(&s->entries);
 	vec_release(&s->live);
 	vec_release(&s->reads);

@@ -4,6 +4,7 @@
 #ifndef CPROF_COLLECT_STACK_STORE_IMPL_H
 #define CPROF_COLLECT_STACK_STORE_IMPL_H
 
+#include "collect/session/place_table.h"
 #include "collect/session/stack_store.h"
 #include "collect/session/stack_tree.h"
 
@@ -66,9 +67,10 @@ struct waker_stack {
 
 struct stack_store {
 	struct stack_kind kind;
-	bool by_process, by_thread;
+	bool by_process, by_thread, by_place;
 	struct stack_tree tree;
 	struct owner_table owners;
+	struct place_table places;
 	VEC(struct stack_entry) entries;
 	VEC(struct stack_live) live; /* empty, or as many */
 	VEC(struct stack_read) reads; /* the same */
