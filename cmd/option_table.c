@@ -141,8 +141,9 @@ static int set_report(struct options *o, enum report_kind kind, const char *func
 		      struct error *err)
 {
 	if (o->report)
-		return usage(err, "--tree, --peek, --callers, --callees, --list and --traces are "
-				  "different reports: give one");
+		return usage(err,
+			     "--tree, --peek, --callers, --callees, --list, --traces and --tags "
+			     "are different reports: give one");
 	if (function && !*function)
 		return usage(err, "the name of a function is missing");
 	o->report = kind;
@@ -180,6 +181,43 @@ static int set_traces(void *options, const char *value, struct error *err)
 	return set_report(options, REPORT_TRACES, NULL, err);
 }
 
+static int set_tags(void *options, const char *value, struct error *err)
+{
+	return set_report(options, REPORT_TAGS, NULL, err);
+}
+
+/* In the order of enum view_group. */
+static const char *const groups[] = {"function", "file",      "line", "module",   "thread",
+				     "process",  "container", "unit", "label:KEY"};
+
+static const char *group_at(u32 index, const char **summary)
+{
+	*summary = "";
+	return index < ARRAY_LEN(groups) ? groups[index] : NULL;
+}
+
+static int set_group(void *options, const char *value, struct error *err)
+{
+	struct options *o = options;
+
+	if (!strncmp(value, "label:", 6) && value[6]) {
+		o->group = VIEW_LABEL;
+		o->group_label = value + 6;
+		return 0;
+	}
+	for (size_t i = 0; i + 1 < ARRAY_LEN(groups); i++) {
+		if (strcmp(value, groups[i]) != 0)
+			continue;
+		o->group = (enum view_group)((u32)VIEW_FUNCTION + i);
+		return 0;
+	}
+	return usage(
+		err,
+		"unknown group \"%.*s\": one of function, file, line, module, thread, process, "
+		"container, unit, label:KEY",
+		OPTION_SHOWN, value);
+}
+
 static int set_scale(struct options *o, enum compare_scale scale, struct error *err)
 {
 	if (o->scale != COMPARE_PER_SECOND && o->scale != scale)
@@ -202,8 +240,8 @@ static int set_label_filter(void *options, const char *value, struct error *err)
 {
 	struct options *o = options;
 
-	if (!*value || *value == '=')
-		return usage(err, "--label needs KEY=VALUE");
+	if (!*value || strchr("=~", *value))
+		return usage(err, "--label needs KEY=PATTERN or KEY~RE");
 	if (o->filter.nlabels == OPTIONS_MAX_LABELS)
 		return usage(err, "more than %d labels", OPTIONS_MAX_LABELS);
 	o->label_filters[o->filter.nlabels++] = value;
@@ -264,8 +302,13 @@ static const struct option_row option_table[] = {
 	{0, "callees", "FUNC", "functions that they called", OF(VERB_REPORT, VIEW), BY(set_callees)},
 	{0, "list", "FUNC", "their source lines", OF(VERB_REPORT, VIEW), BY(set_list)},
 	{0, "traces", NULL, "every stack", OF(VERB_REPORT, VIEW), BY(set_traces)},
-	{'g', "group", "function|file|line|module|thread", "what a row is (default function)",
-	 OF(VERB_REPORT, VIEW), CHOICE(group, VIEW_FUNCTION, "group")},
+	{0, "tags", NULL, "the values of each label", OF(VERB_REPORT, VIEW), BY(set_tags)},
+	{0, "tagroot", "KEY[,KEY...]", "put the values of these labels at the roots of stacks",
+	 OF(FILTERING, VIEW), TEXT(tag_root, "--tagroot needs the key of a label")},
+	{0, "tagleaf", "KEY[,KEY...]", "put the values of these labels at the leaves of stacks",
+	 OF(FILTERING, VIEW), TEXT(tag_leaf, "--tagleaf needs the key of a label")},
+	{'g', "group", "GROUP", "what a row is (default function; see below)", OF(VERB_REPORT, VIEW),
+	 BY(set_group), .value_at = group_at, .values_title = "Groups"},
 	{0, "raw", NULL, "compare values as they are (default: per second of recording)",
 	 OF(VERB_DIFF, VIEW), BY(set_raw)},
 	{0, "normalize", NULL, "scale the base to the total of the new profile",
@@ -276,7 +319,7 @@ static const struct option_row option_table[] = {
 	{0, "hide", "RE", "leave such frames out of their stacks", OF(FILTERING, FILTER), ANY_TEXT(filter.hide)},
 	{0, "show-from", "RE", "let stacks begin at the outermost such frame",
 	 OF(FILTERING, FILTER), ANY_TEXT(filter.show_from)},
-	{0, "label", "KEY=VALUE", "only samples with this label (repeatable)",
+	{0, "label", "KEY=PATTERN", "only samples with such a label (repeatable); KEY~RE",
 	 OF(FILTERING, FILTER), BY(set_label_filter)},
 
 	{'o', "output", "FILE", "where to write; the name selects the format, - is the standard output",

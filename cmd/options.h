@@ -82,6 +82,8 @@ struct options {
 	enum report_kind report;
 	const char *report_function; /* a regular expression */
 	enum view_group group;
+	const char *group_label; /* a label's key, for VIEW_LABEL */
+	const char *tag_root, *tag_leaf; /* lists of keys, or NULL */
 	struct filter_options filter; /* its labels are label_filters */
 	const char *label_filters[OPTIONS_MAX_LABELS];
 	bool by_cum;

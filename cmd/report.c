@@ -17,10 +17,14 @@ static struct report_options report_of(const struct options *o, const struct ter
 	return (struct report_options){
 		.kind = o->report,
 		.function = o->report_function,
-		.view = {.type = type, .group = o->group, .filter = o->filter},
+		.view = {.type = type,
+			 .group = o->group,
+			 .label = o->group_label,
+			 .filter = o->filter},
 		.order = o->by_cum ? VIEW_BY_CUM : VIEW_BY_FLAT,
 		/* Stacks have no order in which the first ones would be the important ones. */
 		.top = o->report == REPORT_TRACES && !o->top_given ? 0 : o->top,
+		.processes = o->group == VIEW_FUNCTION,
 		.width = t->width,
 		.color = t->out_color,
 		.full_names = o->full_names,
@@ -77,6 +81,7 @@ const struct verb_spec verb_report = {
 		    "  cprof report p.pb.gz --cum --focus ssl  by cum, of stacks through ssl\n"
 		    "  cprof report p.pb.gz --callers malloc   who calls malloc\n"
 		    "  cprof report p.pb.gz --list parse_line  its source, line by line\n"
-		    "  cprof report p.pb.gz -g module          which libraries\n",
+		    "  cprof report p.pb.gz -g module          which libraries\n"
+		    "  cprof report all.pb.gz -g container     which containers (cpu -a)\n",
 	.run = run,
 };

@@ -11,6 +11,7 @@
 #include "exit_codes.h"
 #include "format/destination.h"
 #include "format/read.h"
+#include "format/tag_frames.h"
 #include "summary.h"
 #include "symbol/symbolize_files.h"
 #include "view/apply.h"
@@ -57,6 +58,8 @@ struct profile *viewing_load(const struct options *o, size_t i, struct terminal 
 	}
 	note_left_out(o->files[i], &notes, t);
 	code = name_from_files(p, t);
+	if (!code && (o->tag_root || o->tag_leaf))
+		code = tag_frames_add(p, o->tag_root, o->tag_leaf);
 	if (!code)
 		return p;
 	terminal_error(t, "%s", error_reason(code));

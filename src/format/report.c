@@ -21,7 +21,7 @@ void report_number(const struct report *r, s64 value, bool dot, char text[REPORT
 
 	/* As in go tool pprof, tables have one unit, while lines and stacks have one for each
 	 * value. */
-	if (r->o->kind == REPORT_LIST || r->o->kind == REPORT_TRACES)
+	if (r->o->kind == REPORT_LIST || r->o->kind == REPORT_TRACES || r->o->kind == REPORT_TAGS)
 		own = unit_scale_pick(r->unit, view_magnitude(value), view_magnitude(value));
 	if (dot && !value)
 		strcpy(text, ".");
@@ -157,6 +157,8 @@ static int print(struct report *r)
 		return report_list(r);
 	case REPORT_TRACES:
 		return report_traces(r);
+	case REPORT_TAGS:
+		return report_tags(r);
 	default:
 		return report_tree(r);
 	}
@@ -164,7 +166,8 @@ static int print(struct report *r)
 
 static int count(struct report *r)
 {
-	bool edges = r->o->kind != REPORT_LIST && r->o->kind != REPORT_TRACES;
+	bool edges = r->o->kind != REPORT_LIST && r->o->kind != REPORT_TRACES &&
+		     r->o->kind != REPORT_TAGS;
 	int ret = edges ? view_count_edges(r->v) : view_count(r->v);
 
 	if (ret)

@@ -16,6 +16,7 @@ enum report_kind {
 	REPORT_CALLEES,
 	REPORT_LIST, /* pprof -list: source lines */
 	REPORT_TRACES, /* pprof -traces: every stack */
+	REPORT_TAGS, /* pprof -tags: the values of each label */
 };
 
 struct report_options {
@@ -23,7 +24,9 @@ struct report_options {
 	const char *function; /* a regular expression: PEEK, CALLERS, CALLEES, LIST */
 	struct view_options view;
 	enum view_order order;
-	u32 top; /* TOP, TREE, TRACES: the most entries to show; 0 for all */
+	u32 top; /* TOP, TREE, TRACES, TAGS: the most entries to show (of a label); 0 for all */
+	/* TOP of functions: processes come first, if the profile has several */
+	bool processes;
 	u32 width; /* columns of the terminal; 0 for no limit */
 	bool color, full_names;
 	struct readers *readers; /* for sources, whose file system may not answer; may be NULL */

@@ -43,5 +43,9 @@ int report_top(struct report *r);
 int report_tree(struct report *r);
 int report_traces(struct report *r);
 int report_list(struct report *r);
+int report_tags(struct report *r);
+
+/* Prints the processes with their containers or units, if there are several. */
+int report_processes(const struct report *r);
 
 #endif

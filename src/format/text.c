@@ -9,7 +9,7 @@ static int text_write(const struct profile *p, const struct format_options *opt,
 		      const struct sink *to, struct error *err)
 {
 	static const struct format_options plain;
-	struct report_options o = {.kind = REPORT_TOP};
+	struct report_options o = {.kind = REPORT_TOP, .processes = true};
 	int type;
 
 	if (!opt)

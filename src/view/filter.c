@@ -10,6 +10,7 @@
 
 #include "view/drop_frames.h"
 #include "view/expression.h"
+#include "view/label_filter.h"
 
 enum { /* bits of a location */
        FOCUSED = 1 << 0,
@@ -174,29 +175,23 @@ static int apply_drop_frames(struct filter *f)
 
 /* ---- labels ---------------------------------------------------------------------------------- */
 
-static bool label_equals(const struct profile *p, const struct profile_label *l, const char *value)
+static int init_labels(struct filter *f, struct error *err)
 {
-	char number[32];
+	int ret = 0;
 
-	if (l->str)
-		return !strcmp(profile_text(p, l->str), value);
-	snprintf(number, sizeof(number), "%lld", (long long)l->num);
-	return !strcmp(number, value);
+	f->labels = calloc(f->o->nlabels + 1, sizeof(*f->labels));
+	if (!f->labels)
+		return -ENOMEM;
+	for (size_t i = 0; i < f->o->nlabels && !ret; i++)
+		ret = label_filter_init(&f->labels[i], f->p, f->o->labels[i], err);
+	return ret;
 }
 
-static bool has_label(const struct profile *p, const struct profile_sample *s, const char *wanted)
+static void release_labels(struct filter *f)
 {
-	size_t key = strcspn(wanted, "=");
-
-	for (u32 i = 0; i < s->nlabels; i++) {
-		const struct profile_label *l = &p->labels.data[s->first_label + i];
-		const char *name = profile_text(p, l->key);
-
-		if (strlen(name) == key && !strncmp(name, wanted, key) &&
-		    (!wanted[key] || label_equals(p, l, wanted + key + 1)))
-			return true;
-	}
-	return false;
+	for (size_t i = 0; f->labels && i < f->o->nlabels; i++)
+		label_filter_release(&f->labels[i]);
+	free(f->labels);
 }
 
 /* ---- applying the filter --------------------------------------------------------------------- */
@@ -240,6 +235,8 @@ int filter_init(struct filter *f, const struct profile *p, const struct filter_o
 		ret = apply(f, o->hide, "--hide", hide, 0, err);
 	if (!ret)
 		ret = apply(f, o->show_from, "--show-from", show_from, 0, err);
+	if (!ret)
+		ret = init_labels(f, err);
 	return ret;
 }
 
@@ -247,6 +244,7 @@ void filter_release(struct filter *f)
 {
 	free(f->locations);
 	free(f->line_hidden);
+	release_labels(f);
 }
 
 bool filter_hides_location(const struct filter *f, u32 location)
@@ -278,7 +276,7 @@ bool filter_sample(const struct filter *f, const struct profile_sample *s, u32 *
 	*first = f->p->drop_frames ? pruned_first(f, stack, s->nlocations) : 0;
 	*last = s->nlocations;
 	for (size_t i = 0; i < f->o->nlabels; i++) {
-		if (!has_label(f->p, s, f->o->labels[i]))
+		if (!label_filter_matches(&f->labels[i], s))
 			return false;
 	}
 	if (!f->any)

@@ -16,9 +16,11 @@ struct filter_options {
 	const char *ignore; /* drop stacks with such a frame */
 	const char *hide; /* leave these frames out of their stacks */
 	const char *show_from; /* begin stacks at such a frame and drop the others */
-	const char *const *labels; /* "key=value" or "key"; a sample must have all of them */
+	const char *const *labels; /* as label_filter.h describes; a sample must match all */
 	size_t nlabels;
 };
+
+struct label_filter;
 
 /* Holds the results of the expressions for each location. */
 struct filter {
@@ -26,6 +28,7 @@ struct filter {
 	u8 *locations; /* FILTER_* bits of each location */
 	bool *line_hidden; /* for each of p->lines */
 	const struct filter_options *o;
+	struct label_filter *labels; /* o->nlabels */
 	bool any;
 };
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/path.h"
+#include "profile/labels.h"
 
 #define NAME_MAX_BYTES 8192
 
@@ -238,25 +239,72 @@ s64 view_value(const struct view *v, size_t sample)
 	return v->p->values.data[v->p->samples.data[sample].first_value + (u32)v->o.type];
 }
 
-/* Uses the name, such as "redis-server", or else the number of the thread. */
-static s64 node_of_thread(struct view *v, const struct profile_sample *s)
+static const struct profile_label *label_of(const struct view *v, const struct profile_sample *s,
+					    const char *key)
 {
-	static const char *const keys[] = {"thread", "tid", "thread_id"};
-	char number[64];
+	for (u32 i = 0; i < s->nlabels; i++) {
+		const struct profile_label *l = &v->p->labels.data[s->first_label + i];
 
-	for (size_t k = 0; k < ARRAY_LEN(keys); k++) {
-		for (u32 i = 0; i < s->nlabels; i++) {
-			const struct profile_label *l = &v->p->labels.data[s->first_label + i];
-
-			if (strcmp(profile_text(v->p, l->key), keys[k]) != 0)
-				continue;
-			if (l->str)
-				return node_named(v, profile_text(v->p, l->str), 0, 0);
-			snprintf(number, sizeof(number), "%" PRId64, l->num);
-			return node_named(v, number, 0, 0);
-		}
+		if (!strcmp(profile_text(v->p, l->key), key))
+			return l;
 	}
-	return node_named(v, "[unknown]", 0, 0);
+	return NULL;
+}
+
+/* Uses the first of these labels that the sample has, and `none` if it has none. */
+static s64 node_of_label(struct view *v, const struct profile_sample *s, const char *const *keys,
+			 size_t n, const char *none)
+{
+	char number[128];
+
+	for (size_t k = 0; k < n; k++) {
+		const struct profile_label *l = label_of(v, s, keys[k]);
+
+		if (!l)
+			continue;
+		if (l->str)
+			return node_named(v, profile_text(v->p, l->str), 0, 0);
+		snprintf(number, sizeof(number), "%" PRId64 "%s%.64s", l->num,
+			 l->num_unit ? " " : "", profile_text(v->p, l->num_unit));
+		return node_named(v, number, 0, 0);
+	}
+	return node_named(v, none, 0, 0);
+}
+
+/* Two processes of one name are two, such as "redis-server (4711)". */
+static s64 node_of_process(struct view *v, const struct profile_sample *s)
+{
+	const struct profile_label *name = label_of(v, s, LABEL_PROCESS);
+	const struct profile_label *pid = label_of(v, s, LABEL_PID);
+	char text[NAME_MAX_BYTES];
+
+	if (!pid || pid->str)
+		return node_of_label(v, s, (const char *const[]){LABEL_PROCESS, LABEL_PID}, 2,
+				     "[unknown]");
+	snprintf(text, sizeof(text), "%s (%" PRId64 ")",
+		 name ? profile_text(v->p, name->str) : "[unknown]", pid->num);
+	return node_named(v, text, 0, 0);
+}
+
+static s64 node_of_sample(struct view *v, const struct profile_sample *s)
+{
+	static const char *const threads[] = {"thread", "tid", "thread_id"};
+	static const char *const container[] = {LABEL_CONTAINER}, *const unit[] = {LABEL_UNIT};
+	char none[128];
+
+	switch (v->o.group) {
+	case VIEW_PROCESS:
+		return node_of_process(v, s);
+	case VIEW_CONTAINER:
+		return node_of_label(v, s, container, 1, "[no container]");
+	case VIEW_UNIT:
+		return node_of_label(v, s, unit, 1, "[no unit]");
+	case VIEW_LABEL:
+		snprintf(none, sizeof(none), "[no %.100s]", v->o.label);
+		return node_of_label(v, s, &v->o.label, 1, none);
+	default:
+		return node_of_label(v, s, threads, ARRAY_LEN(threads), "[unknown]");
+	}
 }
 
 int view_stack(struct view *v, size_t sample)
@@ -268,8 +316,8 @@ int view_stack(struct view *v, size_t sample)
 	v->stack.len = 0;
 	if (!filter_sample(&v->filter, s, &first, &last))
 		return 0;
-	if (v->o.group == VIEW_THREAD) {
-		node = node_of_thread(v, s);
+	if (v->o.group >= VIEW_THREAD) {
+		node = node_of_sample(v, s);
 		if (node < 0)
 			return (int)node;
 		return vec_push(&v->stack, (struct view_frame){(u32)node, false}) ? -ENOMEM : 1;

@@ -18,12 +18,19 @@ enum view_group {
 	VIEW_FILE,
 	VIEW_LINE, /* function and line */
 	VIEW_MODULE,
-	VIEW_THREAD, /* each stack is one frame, which is the thread it belongs to */
+	/* In these, each stack is one frame, which is what it belongs to. */
+	VIEW_THREAD,
+	VIEW_PROCESS, /* name and PID */
+	VIEW_CONTAINER,
+	VIEW_UNIT, /* of systemd */
+	VIEW_LABEL, /* the value of view_options.label */
+	VIEW_GROUPS,
 };
 
 struct view_options {
 	int type; /* index of the sample type */
 	enum view_group group;
+	const char *label; /* a key, for VIEW_LABEL */
 	bool by_module; /* functions of the same name in two modules count as two */
 	struct filter_options filter;
 };

@@ -34,14 +34,15 @@ static int watch(void *arg, const void *data, size_t len)
 static void report(const struct profile *p)
 {
 	static const enum report_kind kinds[] = {REPORT_TOP, REPORT_TREE, REPORT_PEEK,
-						 REPORT_TRACES};
+						 REPORT_TRACES, REPORT_TAGS};
 
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
 		struct report_options o = {.kind = kinds[i], .width = 80, .top = 20};
 		u8 last = 0;
 		const struct sink to = {.write = watch, .arg = &last};
 
-		o.view.group = (enum view_group)(i % (VIEW_THREAD + 1));
+		o.view.group = (enum view_group)((i + p->samples.len) % VIEW_GROUPS);
+		o.view.label = "bytes";
 		o.view.filter.hide = i & 1 ? "a" : NULL;
 		o.view.filter.show_from = i & 2 ? "m" : NULL;
 		o.function = kinds[i] == REPORT_PEEK ? "." : NULL;

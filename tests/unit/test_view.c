@@ -2,12 +2,14 @@
 /* Nodes, edges, filters and groups of a profile. */
 #include "unit.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
 #include "format_fixture.h"
 #include "format/read.h"
+#include "format/tag_frames.h"
 #include "view/apply.h"
 #include "view/tree.h"
 #include "view/view.h"
@@ -130,6 +132,129 @@ TEST(view, groups)
 	check_node(v, "a", 3, 3);
 	check_node(v, "7", 1, 1);
 	check_node(v, "[unknown]", 4, 4);
+	view_free(v);
+	profile_free(p);
+}
+
+/* Two processes of one name in a container, and one without any label. */
+static struct profile *machine_profile(void)
+{
+	static const char text[] = "a 1\nb 2\nc 4\nd 8\n";
+	static const struct {
+		const char *comm, *container, *unit;
+		s64 pid;
+	} of[] = {{"web", "docker:12", "docker-12.scope", 10},
+		  {"web", "docker:12", "docker-12.scope", 11},
+		  {"ssh", "", "ssh.service", 12}};
+	struct profile *p;
+
+	CHECK_INT(folded_read((struct bytes){(const u8 *)text, strlen(text)}, NULL, &p, NULL), 0);
+	for (size_t i = 0; i < ARRAY_LEN(of); i++) {
+		const struct {
+			const char *key, *text;
+		} texts[] = {
+			{"comm", of[i].comm}, {"container", of[i].container}, {"unit", of[i].unit}};
+		struct profile_label pid = {.num = of[i].pid};
+
+		p->samples.data[i].first_label = (u32)p->labels.len;
+		for (size_t k = 0; k < ARRAY_LEN(texts); k++) {
+			struct profile_label l = {0};
+
+			if (!*texts[k].text)
+				continue;
+			l.key = (string_id)profile_string(p, texts[k].key);
+			l.str = (string_id)profile_string(p, texts[k].text);
+			CHECK_INT(vec_push(&p->labels, l), 0);
+		}
+		pid.key = (string_id)profile_string(p, "pid");
+		CHECK_INT(vec_push(&p->labels, pid), 0);
+		p->samples.data[i].nlabels = (u32)p->labels.len - p->samples.data[i].first_label;
+	}
+	return p;
+}
+
+TEST(view, groups_by_what_labels_say)
+{
+	struct profile *p = machine_profile();
+	struct view *v = view_of(p, &(struct view_options){.group = VIEW_PROCESS});
+
+	check_node(v, "web (10)", 1, 1);
+	check_node(v, "web (11)", 2, 2);
+	check_node(v, "[unknown]", 8, 8);
+	view_free(v);
+	v = view_of(p, &(struct view_options){.group = VIEW_CONTAINER});
+	check_node(v, "docker:12", 3, 3);
+	check_node(v, "[no container]", 12, 12);
+	view_free(v);
+	v = view_of(p, &(struct view_options){.group = VIEW_UNIT});
+	check_node(v, "ssh.service", 4, 4);
+	view_free(v);
+	v = view_of(p, &(struct view_options){.group = VIEW_LABEL, .label = "comm"});
+	check_node(v, "web", 3, 3);
+	check_node(v, "[no comm]", 8, 8);
+	view_free(v);
+	v = view_of(p, &(struct view_options){.group = VIEW_LABEL, .label = "pid"});
+	check_node(v, "12", 4, 4);
+	view_free(v);
+	profile_free(p);
+}
+
+static s64 selected(const struct profile *p, const char *label)
+{
+	const struct view_options o = {.group = VIEW_THREAD,
+				       .filter = {.labels = &label, .nlabels = 1}};
+	struct view *v = view_of(p, &o);
+	s64 sum = 0;
+
+	vec_for_each(&v->nodes, n)
+		sum += n->flat;
+	view_free(v);
+	return sum;
+}
+
+TEST(view, labels_are_selected_by_patterns)
+{
+	static const char *const bad[] = {"comm~("};
+	const struct view_options o = {.filter = {.labels = bad, .nlabels = 1}};
+	struct profile *p = machine_profile();
+	struct error err = {0};
+	struct view *v;
+
+	CHECK_INT(selected(p, "comm"), 7);
+	CHECK_INT(selected(p, "comm=web"), 3);
+	CHECK_INT(selected(p, "comm=we"), 0);
+	CHECK_INT(selected(p, "comm=w*"), 3);
+	CHECK_INT(selected(p, "comm=*s*"), 4);
+	CHECK_INT(selected(p, "comm=web|ssh"), 7);
+	CHECK_INT(selected(p, "comm=?eb"), 3);
+	CHECK_INT(selected(p, "container=docker:.*"), 3);
+	CHECK_INT(selected(p, "unit~^ssh"), 4);
+	CHECK_INT(selected(p, "unit~s"), 7);
+	CHECK_INT(selected(p, "pid=1"), 0);
+	CHECK_INT(selected(p, "pid=1[12]"), 6);
+	CHECK_INT(selected(p, "nothing=*"), 0);
+	CHECK_INT(view_new(p, &o, &v, &err), -EINVAL);
+	CHECK(strstr(err.text, "--label \"comm~(\""));
+	profile_free(p);
+}
+
+TEST(view, tags_become_frames)
+{
+	struct profile *p = machine_profile();
+	struct view *v;
+
+	CHECK_INT(tag_frames_add(p, "container,comm", "pid"), 0);
+	CHECK_INT(p->samples.data[0].nlocations, 4);
+	v = view_of(p, &(struct view_options){.group = VIEW_FUNCTION});
+	check_node(v, "docker:12", 0, 3);
+	check_node(v, "[no container]", 0, 12);
+	check_node(v, "web", 0, 3);
+	check_node(v, "11", 2, 2);
+	check_node(v, "[no pid]", 8, 8);
+	CHECK_INT(view_stack(v, 0), 1);
+	CHECK_STR(v->nodes.data[v->stack.data[0].node].name, "10");
+	CHECK_STR(v->nodes.data[v->stack.data[1].node].name, "a");
+	CHECK_STR(v->nodes.data[v->stack.data[3].node].name, "docker:12");
 	view_free(v);
 	profile_free(p);
 }
