@@ -88,6 +88,22 @@ blocks() {
 	"$CPROF" report "$P" -g thread | grep -q worker-7
 }
 
+@test "report: tags, as frames and as a list, are those of go tool pprof" {
+	need_go
+	# go tool pprof calls all frames of missing labels <unknown>.
+	same_top "$P" --label thread --tagroot thread -- -tagfocus 'thread=.' -tagroot thread
+	same_top "$P" --label thread --tagleaf thread -- -tagfocus 'thread=.' -tagleaf thread
+	same_top "$P" --cum --label thread --tagroot thread --tagleaf thread -- \
+		-cum -tagfocus 'thread=.' -tagroot thread -tagleaf thread
+	same_top "$P" --label 'thread~worker-[12]' -- -tagfocus 'thread=worker-[12]'
+	# Its shares are of all samples or of those with the label, depending on its version.
+	values() { sed -n 's/^ *[^ ]* ( *[0-9.]*%): \(.*\)/\1/p' | tr -d ' '; }
+	go tool pprof -tags "$P" 2>/dev/null | values >theirs
+	"$CPROF" report "$P" --tags --top 0 | values >ours
+	[ "$(wc -l <ours)" -gt 2 ]
+	diff theirs ours
+}
+
 @test "report: --tree has the numbers of go tool pprof" {
 	need_go
 	pprof -tree "$P" | sed -n '/^---/,$p' | awk '{ gsub(/ +[0-9.e-]+% +[0-9.e-]+%  /, " "); print }' |
@@ -446,7 +462,7 @@ for total, own, name in one["rows"]:
 	usage 'merge what? Give the files' merge -o x.pb.gz
 	usage 'convert into what? Give -o FILE, or -f FORMAT' convert "$P"
 	usage 'no format has the suffix of "x.xyz": give -f FORMAT' convert "$P" -o x.xyz
-	usage 'unknown group "day": one of function, file, line, module, thread' report "$P" -g day
+	usage 'unknown group "day": one of function, file, line, module, thread, process, container, unit, label:KEY' report "$P" -g day
 	run --separate-stderr "$CPROF" report "$P" --focus 'a('
 	[ "$status" -eq 1 ]
 	[[ $stderr == 'cprof: --focus "a(": '* ]]

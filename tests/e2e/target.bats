@@ -140,6 +140,44 @@ in_cgroup() {
 	soon rmdir "$1/below"
 }
 
+# The whole machine is busy with other tests, so only what the two targets have counts.
+@test "target: containers and units of the whole machine" {
+	need_root
+	top=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
+	[ -n "$top" ] || skip 'no version 2 hierarchy'
+	local id pod=8f1c2d3e-1111-2222-3333-abcdef$RANDOM group
+	id=$(od -An -tx1 -N32 /dev/urandom | tr -d ' \n')
+	pod=$(printf '%.36s' "${pod}0000000")
+	CGROUPS=("$top/docker-$id.scope" "$top/kubepods-pod${pod//-/_}.slice/cri-containerd-$id.scope"
+		"$top/kubepods-pod${pod//-/_}.slice")
+	mkdir -p "${CGROUPS[@]}" 2>/dev/null || skip 'cannot make a cgroup'
+	local pids=()
+	for group in "${CGROUPS[@]:0:2}"; do
+		target shares
+		echo "$PID" >"$group/cgroup.procs"
+		pids+=("$PID")
+	done
+	profiler cpu -a -d 0 -F 499 -o all.pb.gz
+	used 0.2
+	PID=${pids[0]} used 0.2
+	profiler_end
+	of() { "$CPROF" convert all.pb.gz -q -f folded --label "$1" --tagroot "$2" | awk -F ';' '{ print $1 }' | sort -u; }
+	[ "$(of "pid=${pids[0]}" container)" = "docker:$id" ]
+	[ "$(of "pid=${pids[0]}" unit)" = "docker-$id.scope" ]
+	[ "$(of "pid=${pids[1]}" container)" = "kubernetes:$pod/$id" ]
+	[ "$(of "pid=${pids[1]}" comm)" = shares ]
+	# The groups of a report are the sums of their samples.
+	value() { "$CPROF" report all.pb.gz --top 0 "${@:2}" | awk -v n="$1" '$NF == n { print $1; exit }'; }
+	[ -n "$(value "docker:$id" -g container)" ]
+	[ "$(value "docker:$id" -g container)" = "$(value "(${pids[0]})" -g process)" ]
+	[ "$(value "docker-$id.scope" -g unit)" = "$(value "docker:$id" -g label:container)" ]
+	# Processes come before functions, with where they are.
+	"$CPROF" report all.pb.gz --top 0 >shown
+	grep -q "shares (${pids[1]}) .*kubernetes:$pod/$id" shown
+	[ "$(grep -n 'container or unit' shown | cut -d: -f1)" -lt "$(grep -n 'flat  flat%' shown | cut -d: -f1)" ]
+	for pid in "${pids[@]}"; do kill -KILL "$pid"; wait "$pid" 2>/dev/null || true; done
+}
+
 @test "target: a version 1 cgroup and what is below it" {
 	need_root
 	[ -d /sys/fs/cgroup/cpu ] || skip 'no version 1 hierarchy'
