@@ -9,21 +9,37 @@
 
 #define LOOK_AT 12 /* number of user frames, counted from the leaf */
 
+struct kind_name {
+	const char *name, *kind;
+};
+
 /* Each entry is a part of a function's name. The innermost frame that matches decides, and of
  * several matches the first one. */
-static const struct {
-	const char *part, *kind;
-} kind_table[] = {
+static const struct kind_name kind_parts[] = {
 	/* this occurs on the way back from a condition variable */
 	{"pthread_mutex_cond_lock", "mutex"},
 	{"pthread_cond_", "condvar"},
 	{"condition_variable", "condvar"},
 	{"Condvar", "condvar"},
 	{"condvar", "condvar"},
+	{"CondVar", "condvar"},
 	{"pthread_rwlock_", "rwlock"},
 	{"RwLock", "rwlock"},
 	{"rwlock", "rwlock"},
 	{"pthread_barrier_", "barrier"},
+	/* C++20: libstdc++ and libc++ */
+	{"std::barrier<", "barrier"},
+	{"std::__1::barrier<", "barrier"},
+	{"std::__tree_barrier", "barrier"},
+	{"std::__1::__barrier_base", "barrier"},
+	{"std::__1::__barrier_algorithm_base", "barrier"},
+	{"std::latch::", "latch"},
+	{"std::__1::latch::", "latch"},
+	{"std::counting_semaphore<", "semaphore"},
+	{"std::__atomic_semaphore::", "semaphore"},
+	{"std::__platform_semaphore::", "semaphore"},
+	{"std::__1::counting_semaphore<", "semaphore"},
+	{"std::__1::__atomic_semaphore_base", "semaphore"},
 	{"sem_wait", "semaphore"},
 	{"sem_timedwait", "semaphore"},
 	{"sem_clockwait", "semaphore"},
@@ -31,16 +47,31 @@ static const struct {
 	{"pthread_join", "join"},
 	{"pthread_timedjoin", "join"},
 	{"pthread_clockjoin", "join"},
+	{"pthread_once", "once"},
+	{"call_once", "once"},
+	{"cxa_guard_acquire", "once"}, /* the first use of a static variable */
+	{"sync::once::", "once"}, /* Rust */
 	{"pthread_mutex_", "mutex"},
 	{"lll_mutex_", "mutex"},
+	/* glibc: the locks of streams, arenas, the loader and atexit */
+	{"lll_lock_wait", "mutex"},
+	{"flockfile", "mutex"},
 	{"parking_lot", "mutex"},
 	{"sync::mutex", "mutex"},
 	{"futex::Mutex", "mutex"},
 	{"std::mutex", "mutex"},
+	{"absl::Mutex", "mutex"},
 	{"runtime.lock2", "mutex"}, /* Go: the runtime's own locks, and threads without work */
 	{"runtime.notesleep", "condvar"},
 	{"runtime.notetsleep", "condvar"},
 	{"thread::park", "condvar"},
+};
+
+/* These are whole names, because they are parts of many others. */
+static const struct kind_name kind_names[] = {
+	{"thrd_join", "join"},      {"mtx_lock", "mutex"},
+	{"mtx_timedlock", "mutex"}, {"__lock", "mutex"}, /* musl */
+	{"__lockfile", "mutex"}, /* musl */
 };
 
 /* The kernel runs these functions between the wait and the BPF program that watches it. */
@@ -176,9 +207,13 @@ static const char *kind_of_name(const char *name)
 {
 	if (strstr(name, "parking_lot_core"))
 		return NULL; /* Its callers tell whether it is a lock or a condition variable. */
-	for (size_t i = 0; i < ARRAY_LEN(kind_table); i++) {
-		if (strstr(name, kind_table[i].part))
-			return kind_table[i].kind;
+	for (size_t i = 0; i < ARRAY_LEN(kind_names); i++) {
+		if (!strcmp(name, kind_names[i].name))
+			return kind_names[i].kind;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(kind_parts); i++) {
+		if (strstr(name, kind_parts[i].name))
+			return kind_parts[i].kind;
 	}
 	return NULL;
 }

@@ -73,6 +73,15 @@ TEST(wait_kind, innermost_library_frame_decides)
 		{"runtime.notesleep", "runtime.stopm", "condvar"},
 		{"runtime.futexsleep", "runtime.lock2", "mutex"},
 		{"syscall", "my_lock", "futex"},
+		{"__lll_lock_wait_private", "_IO_fwrite", "mutex"},
+		{"__lock", "malloc", "mutex"},
+		{"my__lock", "flocking", "futex"},
+		{"__futex_wait", "__pthread_once_slow", "once"},
+		{"__cxa_guard_acquire", "main", "once"},
+		{"syscall", "std::latch::wait(long) const", "latch"},
+		{"syscall", "std::counting_semaphore<8l>::acquire()", "semaphore"},
+		{"syscall", "std::__1::__barrier_base<F>::__wait(unsigned)", "barrier"},
+		{"w_barrier", "pass_barrier", "futex"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
