@@ -12,6 +12,11 @@
 #define TASK_DEAD 0x80
 #define TASK_WAKING 0x200
 #define PF_EXITING 0x04
+#define PF_IO_WORKER 0x10
+
+/* include/uapi/asm-generic/fcntl.h */
+#define F_SETLKW 7
+#define F_OFD_SETLKW 38
 
 /* include/uapi/linux/stat.h */
 #define S_IFMT 0170000
@@ -73,17 +78,24 @@ static __always_inline bool signal_pending(struct task_struct *task)
 	return BPF_CORE_READ(task, thread_info.flags) & ARCH_SIGPENDING;
 }
 
-static __always_inline u32 file_type(struct task_struct *task, u32 fd)
+static __always_inline struct file *file_of(struct task_struct *task, u32 fd)
 {
 	struct fdtable *fdt = BPF_CORE_READ(task, files, fdt);
 	struct file **files, *file = NULL;
 
 	if (!fdt || fd >= BPF_CORE_READ(fdt, max_fds))
-		return 0;
+		return NULL;
 	files = BPF_CORE_READ(fdt, fd);
-	if (bpf_probe_read_kernel(&file, sizeof(file), &files[fd]) || !file)
-		return 0;
-	return BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT;
+	if (bpf_probe_read_kernel(&file, sizeof(file), &files[fd]))
+		return NULL;
+	return file;
+}
+
+static __always_inline u32 file_type(struct task_struct *task, u32 fd)
+{
+	struct file *file = file_of(task, fd);
+
+	return file ? BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT : 0;
 }
 
 static __always_inline enum wait_cause cause_of_file(struct task_struct *task, u32 fd)
@@ -100,6 +112,8 @@ static __always_inline enum wait_cause cause_of_file(struct task_struct *task, u
 		return WAIT_OTHER;
 	}
 }
+
+#include "uring_cause.bpf.h"
 
 /*
  * Returns whether the value that a futex call expects means "locked, with waiters" in a lock that
@@ -147,6 +161,51 @@ static __always_inline bool futex_wait_word(const struct pt_regs *regs, struct t
 	return true;
 }
 
+/* Handles waits for locks that are not futexes; WAIT_OTHER if the call is for something else. */
+static __always_inline enum wait_cause other_lock(const struct pt_regs *regs, struct thread_wait *t)
+{
+	t->retries = 0;
+	t->timed = 0;
+	switch (arch_syscall(regs)) {
+	case SYS_FLOCK:
+		t->object = LOCK_FLOCK;
+		return WAIT_LOCK;
+	case SYS_FCNTL:
+		if (arch_syscall_arg(regs, 1) != F_SETLKW &&
+		    arch_syscall_arg(regs, 1) != F_OFD_SETLKW)
+			return WAIT_OTHER;
+		t->object = LOCK_FCNTL;
+		return WAIT_LOCK;
+	default:
+		t->timed = arch_syscall(regs) == SYS_SEMTIMEDOP && arch_syscall_arg(regs, 3);
+		t->object = LOCK_SEMOP;
+		return WAIT_LOCK;
+	}
+}
+
+/* Handles the calls whose cause depends on the kind of file. */
+static __always_inline enum wait_cause cause_of_transfer(struct task_struct *task,
+							 const struct pt_regs *regs)
+{
+	switch (arch_syscall(regs)) {
+	case SYS_READ:
+	case SYS_WRITE:
+	case SYS_PREAD:
+	case SYS_PWRITE:
+	case SYS_READV:
+	case SYS_WRITEV:
+	case SYS_PREADV:
+	case SYS_PWRITEV:
+	case SYS_PREADV2:
+	case SYS_PWRITEV2:
+	case SYS_SENDFILE:
+	case SYS_SPLICE:
+		return cause_of_file(task, arch_syscall_arg(regs, 0));
+	default:
+		return WAIT_OTHER;
+	}
+}
+
 static __always_inline enum wait_cause cause_of_syscall(struct task_struct *task,
 							const struct pt_regs *regs,
 							struct thread_wait *t)
@@ -156,6 +215,13 @@ static __always_inline enum wait_cause cause_of_syscall(struct task_struct *task
 	case SYS_FUTEX_WAIT:
 	case SYS_FUTEX_WAITV:
 		return futex_wait_word(regs, t) ? WAIT_LOCK : WAIT_OTHER;
+	case SYS_FLOCK:
+	case SYS_FCNTL:
+	case SYS_SEMOP:
+	case SYS_SEMTIMEDOP:
+		return other_lock(regs, t);
+	case SYS_IO_URING_ENTER:
+		return cause_of_ring(task, regs);
 	case SYS_RESTART: /* this resumes a call that a signal interrupted */
 		return t->slept == WAIT_NONE ? WAIT_OTHER : t->slept;
 	case SYS_NANOSLEEP:
@@ -184,24 +250,20 @@ static __always_inline enum wait_cause cause_of_syscall(struct task_struct *task
 	case SYS_SYNC:
 	case SYS_SYNCFS:
 	case SYS_SYNC_FILE_RANGE:
+	case SYS_IO_GETEVENTS:
+	case SYS_IO_PGETEVENTS:
 		return WAIT_DISK;
+	case SYS_MSGSND:
+	case SYS_MSGRCV:
+	case SYS_MQ_TIMEDSEND:
+	case SYS_MQ_TIMEDRECEIVE:
+		return WAIT_PIPE;
 	case SYS_PAUSE:
 	case SYS_SIGTIMEDWAIT:
 	case SYS_SIGSUSPEND:
 		return WAIT_STOP;
-	case SYS_READ:
-	case SYS_WRITE:
-	case SYS_PREAD:
-	case SYS_PWRITE:
-	case SYS_READV:
-	case SYS_WRITEV:
-	case SYS_PREADV:
-	case SYS_PWRITEV:
-	case SYS_SENDFILE:
-	case SYS_SPLICE:
-		return cause_of_file(task, arch_syscall_arg(regs, 0));
 	default:
-		return WAIT_OTHER;
+		return cause_of_transfer(task, regs);
 	}
 }
 
@@ -219,6 +281,9 @@ static __always_inline void find_cause(struct task_struct *task, struct thread_w
 		t->cause = WAIT_STOP;
 	} else if (!regs) {
 		t->cause = WAIT_OTHER;
+	} else if (task->flags & PF_IO_WORKER) {
+		/* Its registers are zero, which would be read(0). */
+		t->cause = WAIT_IO_URING;
 	} else if (arch_syscall(regs) < 0) {
 		/* Outside of system calls, only a page fault sleeps for user code. */
 		t->cause = WAIT_FAULT;
@@ -230,16 +295,14 @@ static __always_inline void find_cause(struct task_struct *task, struct thread_w
 	}
 }
 
-/* Returns whether this thread is in a call that lets `sleeper` continue: a futex wake, or its own
- * exit (join). */
-static __always_inline bool releases_futex(struct task_struct *task, struct task_struct *sleeper)
+/* Returns whether the object of a wait for a lock is an enum other_lock. */
+static __always_inline bool is_other_lock(u64 object)
 {
-	const struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	return object && object < LOCK_ADDRESSES;
+}
 
-	if (!regs || !task->mm)
-		return false;
-	if (task->flags & PF_EXITING)
-		return true;
+static __always_inline bool call_releases_futex(const struct pt_regs *regs)
+{
 	switch (arch_syscall(regs)) {
 	case SYS_FUTEX:
 		switch (arch_syscall_arg(regs, 1) & FUTEX_COMMANDS) {
@@ -262,6 +325,36 @@ static __always_inline bool releases_futex(struct task_struct *task, struct task
 	default:
 		return false;
 	}
+}
+
+static __always_inline bool call_releases_other(const struct pt_regs *regs)
+{
+	switch (arch_syscall(regs)) {
+	case SYS_FLOCK:
+	case SYS_FCNTL:
+	case SYS_CLOSE:
+	case SYS_SEMOP:
+	case SYS_SEMTIMEDOP:
+	case SYS_SEMCTL:
+	case SYS_EXIT:
+	case SYS_EXIT_GROUP:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Returns whether this thread is in a call that ends a wait for `object`: a futex wake, the release
+ * of another lock, or its own exit. */
+static __always_inline bool releases_lock(struct task_struct *task, u64 object)
+{
+	const struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+
+	if (!regs || !task->mm)
+		return false;
+	if (task->flags & PF_EXITING)
+		return true;
+	return is_other_lock(object) ? call_releases_other(regs) : call_releases_futex(regs);
 }
 
 #endif

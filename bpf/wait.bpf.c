@@ -66,7 +66,8 @@ static __always_inline void leave(void *ctx, struct task_struct *task, struct th
 	t->woken = t->cause == WAIT_RUNNABLE || is_waking(task) ? now : 0;
 	arch_order_stores();
 	t->running = 0;
-	if (has_mode(WAIT_MODE_MUTEX) && t->cause == WAIT_LOCK && !t->woken)
+	if (has_mode(WAIT_MODE_MUTEX) && t->cause == WAIT_LOCK && !is_other_lock(t->object) &&
+	    !t->woken)
 		lock_wait_begins(task, t);
 	if (!stack_wanted(t))
 		return;
@@ -90,7 +91,9 @@ static __always_inline bool lock_wait_seen(const struct thread_wait *t)
 {
 	if (t->cause != WAIT_LOCK)
 		return false;
-	return has_mode(WAIT_MODE_BLOCK) ? t->counted : has_mode(WAIT_MODE_MUTEX) && t->woken;
+	if (has_mode(WAIT_MODE_BLOCK))
+		return t->counted;
+	return has_mode(WAIT_MODE_MUTEX) && t->woken && !is_other_lock(t->object);
 }
 
 static __always_inline void count_off_cpu(struct thread_wait *t, u64 now)
@@ -234,7 +237,7 @@ static __always_inline void no_holder(struct task_struct *sleeper, struct thread
 static __always_inline void lock_wait_ends(void *ctx, struct task_struct *sleeper,
 					   struct thread_wait *t, u64 now)
 {
-	if (releases_futex(bpf_get_current_task_btf(), sleeper)) {
+	if (releases_lock(bpf_get_current_task_btf(), t->object)) {
 		t->outcome = WAIT_ACQUIRED;
 		if (has_mode(WAIT_MODE_LOCKS))
 			note_release(t->object);
@@ -264,7 +267,8 @@ int BPF_PROG(on_waking, struct task_struct *task)
 	t->woken = now;
 	if (has_mode(WAIT_MODE_WAKERS))
 		take_waker(ctx, t, now);
-	if (t->cause == WAIT_LOCK)
+	/* mutex is about locks of the program's memory, which have holders. */
+	if (t->cause == WAIT_LOCK && !(has_mode(WAIT_MODE_MUTEX) && is_other_lock(t->object)))
 		lock_wait_ends(ctx, task, t, now);
 	return 0;
 }

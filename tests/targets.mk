@@ -56,6 +56,7 @@ endif
 $(eval $(call target,hidden,hidden.c,gcc,-fno-builtin))
 $(eval $(call target,jit,jit.c,gcc,))
 $(eval $(call target,locks,locks.c,gcc,))
+$(eval $(call target,waits,waits.c,gcc,))
 $(eval $(call target,counted,counted.c,gcc,))
 $(eval $(call target,locks-cxx,locks.cpp,g++,-std=c++20))
 $(eval $(call target,lock_server,lock_server.c,gcc,))

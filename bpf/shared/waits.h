@@ -17,6 +17,7 @@
 	X(WAIT_FAULT, "fault")       \
 	X(WAIT_STOP, "stop")         \
 	X(WAIT_IDLE, "idle")         \
+	X(WAIT_IO_URING, "io_uring") \
 	X(WAIT_OTHER, "other")
 
 #define WAIT_ENUM_(name, text) name,
@@ -40,6 +41,17 @@ enum wait_mode { /* bits that say what the programs record */
 		 WAIT_MODE_LOCKS = WAIT_MODE_BLOCK | WAIT_MODE_MUTEX,
 		 WAIT_MODE_OWNERS = 8, /* with MUTEX: also what the owner did meanwhile */
 		 WAIT_MODE_WAKERS = 16, /* with OFFCPU: also by the waker's stack */
+};
+
+/*
+ * What sample_key.object says of a wait for a lock that is not a futex. No futex has such an
+ * address, because nothing is mapped below vm.mmap_min_addr, which is 4,096 at least.
+ */
+enum other_lock {
+	LOCK_FLOCK = 1, /* flock() */
+	LOCK_FCNTL, /* fcntl(), lockf(): a range of a file */
+	LOCK_SEMOP, /* a System V semaphore */
+	LOCK_ADDRESSES = 16, /* from here on it is an address */
 };
 
 #define WAKER_STACK ~0ull /* sample_key.object of a waker's frames */

@@ -55,7 +55,7 @@ as_measured() {
 	profile_wait block --condvar -- "$TARGETS/locks-cxx" 2
 	local site kind
 	while read -r site kind; do
-		if [ "$site" = want_atomic ]; then
+		if [[ $site = want_atomic || $site = want_latch || $site = want_semaphore || $site = want_barrier ]]; then
 			# A thread that yields before it sleeps waits less than it measures, and the
 			# more so the busier the machine is.
 			holds "$(site_total delay "$site") > 0.2 * $(truth "${site}_delay")"
@@ -69,7 +69,34 @@ as_measured() {
 		want_condition condvar
 		want_atomic futex
 		want_shared rwlock
+		want_semaphore semaphore
+		want_barrier barrier
+		want_latch latch
 	END
+}
+
+@test "block: locks of files and System V semaphores, as measured, with their kind" {
+	[ -x "$TARGETS/waits" ] || skip 'waits was not built here'
+	local kind
+	for kind in flock fcntl semop; do
+		profile_wait block --no-children -- "$TARGETS/waits" "$kind" 100
+		as_measured wait_here
+		holds "$(label_share kind "$kind") > 99"
+		holds "$(label_share result acquired contentions) > 99"
+	done
+	# They have no holder in the program's memory, so mutex is silent about them.
+	run "$CPROF" mutex -o none.pb.gz -- "$TARGETS/waits" flock 20
+	[ "$status" -eq 3 ]
+}
+
+@test "block: the locks of streams and pthread_once have their kinds" {
+	[ -x "$TARGETS/waits" ] || skip 'waits was not built here'
+	profile_wait block --no-children -- "$TARGETS/waits" stream 1
+	near "$(site_total delay write_stream)" 2e8 1e8
+	holds "$(label_share kind mutex) > 40"
+	profile_wait block --no-children -- "$TARGETS/waits" once 1
+	near "$(site_total delay start_once)" 2e8 1e8
+	holds "$(label_share kind once) > 40"
 }
 
 @test "block: the waiter's stack, down to the lock" {
@@ -254,6 +281,26 @@ takes() { site_total "$1" "take_$2"; }
 		condvar idle 45
 		timed lock 90
 		burn runnable 95
+	END
+}
+
+@test "offcpu: message queues and rings of requests are under what they wait for" {
+	[ -x "$TARGETS/waits" ] || skip 'waits was not built here'
+	local mode cause
+	while read -r mode cause; do
+		"$TARGETS/waits" "$mode" 1 >/dev/null || { echo "# $mode is not available here"; continue; }
+		profile_wait offcpu --no-children --state ^runnable -- "$TARGETS/waits" "$mode" 100
+		near "$(site_total waits wait_here)" 100 5
+		"$CPROF" convert wait.pb.gz --label "cause=$cause" --focus '^wait_here$' -f folded -o of_cause -q
+		near "$(awk '{ n += $NF } END { print n }' of_cause)" "$(truth wait_here_delay)" "0.3 * $(truth wait_here_delay)"
+	done <<-END
+		flock lock
+		semop lock
+		msgrcv pipe
+		mq pipe
+		uring-recv network
+		uring-timeout sleep
+		uring-mixed io_uring
 	END
 }
 

@@ -4,11 +4,14 @@
  * "SITE_waits N" and "SITE_delay NANOSECONDS" for each.
  */
 #include <atomic>
+#include <barrier>
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
+#include <latch>
 #include <mutex>
+#include <semaphore>
 #include <shared_mutex>
 #include <thread>
 #include <unistd.h>
@@ -23,10 +26,13 @@ struct Site {
 };
 
 Site mutex_site, condition_site, atomic_site, shared_site;
+Site semaphore_site, latch_site, barrier_site;
 std::mutex lock, idle;
 std::shared_mutex shared;
 std::condition_variable condition;
 std::atomic<int> word{0};
+std::counting_semaphore<8> tokens{0};
+std::barrier meeting{2};
 std::atomic<bool> over{false};
 
 long now()
@@ -82,12 +88,44 @@ SITE want_shared()
 	std::this_thread::sleep_for(200us);
 }
 
+SITE want_semaphore()
+{
+	long began = now();
+	tokens.acquire();
+	note(semaphore_site, began);
+}
+
+SITE want_barrier()
+{
+	long began = now();
+	meeting.arrive_and_wait();
+	note(barrier_site, began);
+}
+
+SITE want_latch()
+{
+	std::latch gate{1};
+	std::thread opener([&] {
+		std::this_thread::sleep_for(80ms);
+		gate.count_down();
+	});
+	long began = now();
+	gate.wait();
+	note(latch_site, began);
+	opener.join();
+}
+
 template <class F> std::thread forever(F turn)
 {
 	return std::thread([turn] {
 		while (!over)
 			turn();
 	});
+}
+
+static void print(const char *name, const Site &site)
+{
+	std::printf("%s_waits %ld\n%s_delay %ld\n", name, site.waits, name, site.delay);
 }
 
 int main(int argc, char **argv)
@@ -118,6 +156,18 @@ int main(int argc, char **argv)
 	std::thread waiters[] = {forever(want_mutex), forever(want_condition), forever(want_atomic),
 				 forever(want_shared)};
 
+	/* These wait for each other, so there is no order in which they could be told to end. */
+	forever(want_semaphore).detach();
+	forever(want_barrier).detach();
+	forever(want_latch).detach();
+	forever([] {
+		std::this_thread::sleep_for(80ms);
+		tokens.release();
+	}).detach();
+	forever([] {
+		std::this_thread::sleep_for(80ms);
+		meeting.arrive_and_wait();
+	}).detach();
 	alarm(60);
 	std::this_thread::sleep_for(std::chrono::seconds(argc > 1 ? std::atoi(argv[1]) : 2));
 	over = true;
@@ -125,13 +175,13 @@ int main(int argc, char **argv)
 		t.join();
 	for (auto &t : holders)
 		t.join();
-	std::printf("want_mutex_waits %ld\nwant_mutex_delay %ld\n", mutex_site.waits,
-		    mutex_site.delay);
-	std::printf("want_condition_waits %ld\nwant_condition_delay %ld\n", condition_site.waits,
-		    condition_site.delay);
-	std::printf("want_atomic_waits %ld\nwant_atomic_delay %ld\n", atomic_site.waits,
-		    atomic_site.delay);
-	std::printf("want_shared_waits %ld\nwant_shared_delay %ld\n", shared_site.waits,
-		    shared_site.delay);
-	return 0;
+	print("want_mutex", mutex_site);
+	print("want_condition", condition_site);
+	print("want_atomic", atomic_site);
+	print("want_shared", shared_site);
+	print("want_semaphore", semaphore_site);
+	print("want_barrier", barrier_site);
+	print("want_latch", latch_site);
+	std::fflush(stdout);
+	std::_Exit(0);
 }

@@ -40,22 +40,48 @@ static const char *hold_kind_text(u16 cause)
 	return kind < ARRAY_LEN(texts) ? texts[kind] : "unknown";
 }
 
+/* Returns what the lock is if it has no address, or NULL. The text is also the kind. */
+static const char *other_lock_text(u64 object)
+{
+	switch (object) {
+	case LOCK_FLOCK:
+		return "flock";
+	case LOCK_FCNTL:
+		return "fcntl";
+	case LOCK_SEMOP:
+		return "semop";
+	default:
+		return NULL;
+	}
+}
+
+static u32 name_labels(struct wait_samples *r, const struct sample_key *key,
+		       const struct thread_id *owner, struct sample_label *out)
+{
+	const char *other = other_lock_text(key->object), *name = NULL;
+	pid_t tgid;
+
+	/* Rare waits may have been merged, even those for different locks. */
+	if (!key->object)
+		return 0;
+	if (other) {
+		out[0] = (struct sample_label){.key = "lock", .text = other};
+		out[1] = (struct sample_label){.key = "kind", .text = other};
+		return 2;
+	}
+	if (!pid_from_proc(owner->tgid, &tgid))
+		name = lock_names_find(r->names, tgid, key->object);
+	snprintf(r->address, sizeof(r->address), "0x%llx", (unsigned long long)key->object);
+	out[0] = (struct sample_label){.key = "lock", .text = name ? name : r->address};
+	out[1] = (struct sample_label){.key = "address", .text = r->address};
+	return name ? 2 : 1;
+}
+
 static u32 lock_labels(struct wait_samples *r, const struct sample_key *key,
 		       const struct thread_id *owner, struct sample_label *out)
 {
-	const char *name = NULL;
-	pid_t tgid;
-	u32 n = 0;
+	u32 n = name_labels(r, key, owner, out);
 
-	/* Rare waits may have been merged, even those for different locks. */
-	if (key->object) {
-		if (!pid_from_proc(owner->tgid, &tgid))
-			name = lock_names_find(r->names, tgid, key->object);
-		snprintf(r->address, sizeof(r->address), "0x%llx", (unsigned long long)key->object);
-		out[n++] = (struct sample_label){.key = "lock", .text = name ? name : r->address};
-	}
-	if (name)
-		out[n++] = (struct sample_label){.key = "address", .text = r->address};
 	if (r->kind == WAIT_READ_HOLDS)
 		out[n++] = (struct sample_label){.key = "kind", .text = hold_kind_text(key->cause)};
 	else if (key->outcome && key->outcome != WAIT_OWNED)
