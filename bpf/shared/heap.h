@@ -63,7 +63,7 @@ struct heap_site {
 	u32 pad;
 };
 
-#define HEAP_MAX_SITES 1024u
+#define HEAP_MAX_SITES 4096u /* some 300 allocators; numbers are used again */
 #define HEAP_LOG_BITS 8u
 #define HEAP_LOG_ONE 16u /* logarithms have this many bits after the point */
 

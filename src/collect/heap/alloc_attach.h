@@ -13,6 +13,7 @@
 /* What the probes need from the collector; everything is borrowed. */
 struct heap_programs {
 	int sites_fd; /* the map of struct heap_site, by cookie */
+	u32 sites; /* how many it may have */
 	/* Descriptors of programs. If session < 0, the kernel has no sessions, and entry and
 	 * returns are used. */
 	int session, entry, returns, results, frees, weighed;

@@ -17,6 +17,9 @@ struct alloc_probes {
 	struct heap_programs p;
 	struct function_reader reader;
 	struct probe_set *set;
+	alloc_codes released; /* the set's lock guards it, and what follows */
+	u32 nreleased;
+	u32 alloc_ns, free_ns; /* the highest costs in files that were released */
 	char text[TEXT_SIZE]; /* about what was found */
 	char searched[TEXT_SIZE]; /* about where nothing was found */
 };
@@ -58,10 +61,124 @@ static int read_file(void *arg, struct elf_file *elf, const char *path, struct p
 	return 0;
 }
 
-static void release_file(void *arg, struct probed_file *f)
+/* ---- what remains of files that are released ---- */
+
+void alloc_codes_release(alloc_codes *codes)
 {
-	probe_file_free((struct probe_file *)f);
+	vec_for_each(codes, code)
+		vec_release(&code->ranges);
+	vec_release(codes);
 }
+
+static u32 module_of(const struct alloc_probes *d, const struct probed_file *f)
+{
+	u32 module =
+		module_set_find(d->p.modules, &(struct map_entry){.inode = f->key.inode,
+								  .dev_major = f->key.dev_major,
+								  .dev_minor = f->key.dev_minor});
+
+	return module == MODULE_NONE ? f->module : module;
+}
+
+static int add_code(const struct alloc_probes *d, const struct probe_file *f, alloc_codes *out)
+{
+	struct alloc_code code = {
+		.module = module_of(d, &f->base), .key = f->base.key, .sampler = f->base.exclusive};
+	int err;
+
+	/* Without a number it is in no frame yet. */
+	if (code.module == MODULE_NONE || (!code.sampler && !f->ranges.len))
+		return 0;
+	err = vec_reserve(&code.ranges, f->ranges.len);
+	vec_for_each(&f->ranges, range) {
+		if (!err)
+			err = vec_push(&code.ranges, *range);
+	}
+	if (!err)
+		err = vec_push(out, code);
+	if (err)
+		vec_release(&code.ranges);
+	return err;
+}
+
+struct code_reading {
+	const struct alloc_probes *d;
+	alloc_codes *out;
+	int err;
+};
+
+static void visit_code(void *arg, const struct probed_file *f)
+{
+	struct code_reading *in = arg;
+
+	if (!in->err)
+		in->err = add_code(in->d, (const struct probe_file *)f, in->out);
+}
+
+int alloc_probes_take_code(struct alloc_probes *d, alloc_codes *out)
+{
+	struct code_reading in = {.d = d, .out = out};
+
+	probe_set_lock(d->set);
+	in.err = vec_reserve(out, out->len + d->released.len);
+	if (!in.err) {
+		vec_for_each(&d->released, code)
+			out->data[out->len++] = *code;
+		vec_release(&d->released);
+		__atomic_store_n(&d->nreleased, 0, __ATOMIC_RELAXED);
+		probe_set_visit(d->set, visit_code, &in);
+	}
+	probe_set_unlock(d->set);
+	return in.err;
+}
+
+u32 alloc_probes_released(const struct alloc_probes *d)
+{
+	return __atomic_load_n(&d->nreleased, __ATOMIC_RELAXED);
+}
+
+struct cost {
+	u32 alloc_ns, free_ns;
+	bool shared; /* with other processes */
+};
+
+/* Sessions of several processes meet as those of several recordings do. */
+static u32 alloc_cost(const struct cost *c, const struct probe_file *f)
+{
+	bool shared = c->shared && f->allocs.len;
+
+	if (f->apart && f->apart->alloc_ns)
+		return f->apart->alloc_ns;
+	return f->alloc_ns + (shared ? probe_return_ns() : 0);
+}
+
+static void add_cost(void *arg, const struct probed_file *base)
+{
+	const struct probe_file *f = (const struct probe_file *)base;
+	struct cost *c = arg;
+	u32 ns = alloc_cost(c, f);
+
+	c->alloc_ns = ns > c->alloc_ns ? ns : c->alloc_ns;
+	c->free_ns = f->free_ns > c->free_ns ? f->free_ns : c->free_ns;
+}
+
+static void release_file(void *arg, struct probed_file *base)
+{
+	struct probe_file *f = (struct probe_file *)base;
+	struct alloc_probes *d = arg;
+	struct cost cost = {.alloc_ns = d->alloc_ns, .free_ns = d->free_ns};
+
+	if (add_code(d, f, &d->released))
+		log_info(d->p.log, "calls within the functions of a program that has ended are "
+				   "shown, since memory ran out");
+	__atomic_store_n(&d->nreleased, (u32)d->released.len, __ATOMIC_RELAXED);
+	add_cost(&cost, base);
+	d->alloc_ns = cost.alloc_ns;
+	d->free_ns = cost.free_ns;
+	probe_file_free(&d->reader, f);
+}
+
+/* ---- what was found ---- */
 
 static void say_found(struct alloc_probes *d, struct probe_file *f, u32 probes)
 {
@@ -206,31 +323,6 @@ int alloc_probes_say_none(const struct alloc_probes *d, const char *title, struc
 			 title, searched);
 }
 
-struct cost {
-	u32 alloc_ns, free_ns;
-	bool shared; /* with other processes */
-};
-
-/* Sessions of several processes meet as those of several recordings do. */
-static u32 alloc_cost(const struct cost *c, const struct probe_file *f)
-{
-	bool shared = c->shared && f->allocs.len;
-
-	if (f->apart && f->apart->alloc_ns)
-		return f->apart->alloc_ns;
-	return f->alloc_ns + (shared ? probe_return_ns() : 0);
-}
-
-static void add_cost(void *arg, const struct probed_file *base)
-{
-	const struct probe_file *f = (const struct probe_file *)base;
-	struct cost *c = arg;
-	u32 ns = alloc_cost(c, f);
-
-	c->alloc_ns = ns > c->alloc_ns ? ns : c->alloc_ns;
-	c->free_ns = f->free_ns > c->free_ns ? f->free_ns : c->free_ns;
-}
-
 void alloc_probes_cost(const struct alloc_probes *d, u32 *alloc_ns, u32 *free_ns)
 {
 	struct probe_set_stats stats;
@@ -239,6 +331,8 @@ void alloc_probes_cost(const struct alloc_probes *d, u32 *alloc_ns, u32 *free_ns
 	probe_set_stats(d->set, &stats);
 	cost.shared = d->p.session >= 0 && stats.processes > 1;
 	probe_set_lock(d->set);
+	cost.alloc_ns = d->alloc_ns;
+	cost.free_ns = d->free_ns;
 	probe_set_visit(d->set, add_cost, &cost);
 	probe_set_unlock(d->set);
 	*alloc_ns = cost.alloc_ns;
@@ -274,13 +368,14 @@ int alloc_probes_new(const struct heap_programs *programs, struct alloc_probes *
 	if (!d)
 		return -ENOMEM;
 	d->p = *programs;
-	d->reader = (struct function_reader){.sites_fd = programs->sites_fd,
-					     .live = programs->live,
-					     .alone = programs->library,
-					     .returns = programs->session < 0,
-					     .kernel = programs->kernel,
-					     .names = programs->names,
-					     .log = programs->log};
+	d->reader = (struct function_reader){
+		.sites = {.fd = programs->sites_fd, .size = programs->sites},
+		.live = programs->live,
+		.alone = programs->library,
+		.returns = programs->session < 0,
+		.kernel = programs->kernel,
+		.names = programs->names,
+		.log = programs->log};
 	err = make_set(d);
 	if (err) {
 		free(d);
@@ -294,6 +389,7 @@ void alloc_probes_free(struct alloc_probes *d)
 	if (!d)
 		return;
 	probe_set_free(d->set);
+	alloc_codes_release(&d->released);
 	free(d);
 }
 

@@ -28,6 +28,7 @@
 #include "target/translator.h"
 
 #define MANY_SAMPLES_RATE 4096
+#define RELEASED_MAX 256u
 
 struct heap_collector {
 	struct collector base;
@@ -124,6 +125,11 @@ static void forget_size(void *arg, struct sample_key *key, struct sample_count *
 	heap_amount_merge(c->own->rate, key, n);
 }
 
+static int find_ranges(struct heap_collector *c)
+{
+	return heap_ranges_find(&c->ranges, bpf_session_modules(c->session), c->probes);
+}
+
 static u32 skip(void *arg, const u64 *frames, u32 nframes)
 {
 	const struct heap_collector *c = arg;
@@ -136,8 +142,7 @@ static void before_merge(void *arg, struct stack_store *store)
 {
 	struct heap_collector *c = arg;
 
-	if (heap_ranges_find(&c->ranges, c->session, c->set) ||
-	    (c->follow && live_set_await(c->live, store)))
+	if (find_ranges(c) || (c->follow && live_set_await(c->live, store)))
 		log_info(c->opt.log, "out of memory while rare stacks are merged");
 }
 
@@ -192,10 +197,19 @@ static int follow_processes(struct heap_collector *c, struct error *err)
 
 /* ---- probes ---- */
 
+/* Tests fill the table. */
+static u32 heap_sites(const struct heap_collector *c)
+{
+	u32 n = c->opt.table_entries;
+
+	return n && n < HEAP_MAX_SITES ? n : HEAP_MAX_SITES;
+}
+
 static int make_probes(struct heap_collector *c, const struct features *f, struct error *err)
 {
 	const struct heap_programs programs = {
 		.sites_fd = bpf_map__fd(c->skel->maps.sites),
+		.sites = heap_sites(c),
 		.session = bpf_program__fd(c->skel->progs.on_session), /* negative: not loaded */
 		.entry = bpf_program__fd(c->skel->progs.on_alloc),
 		.returns = bpf_program__fd(c->skel->progs.on_return),
@@ -282,19 +296,19 @@ static int heap_prepare(struct collector *base, struct error *err)
 
 /* ---- recording ---- */
 
-static u32 count_probes(const struct heap_collector *c)
+static struct probe_set_stats probe_stats(const struct heap_collector *c)
 {
 	struct probe_set_stats stats;
 
 	probe_set_stats(c->set, &stats);
-	return stats.probes;
+	return stats;
 }
 
 static int attach_targets(struct heap_collector *c, struct error *err)
 {
 	int code = probe_set_add_targets(c->set, c->opt.target, err);
 
-	if (!code && !count_probes(c))
+	if (!code && !probe_stats(c).probes)
 		code = alloc_probes_say_none(c->probes, c->opt.target->title, err);
 	return code;
 }
@@ -347,7 +361,7 @@ static int heap_start(struct collector *base, struct error *err)
 	else
 		code = attach_targets(c, err);
 	uprobe_pins_rest(c->pins);
-	if (!code && count_probes(c))
+	if (!code && probe_stats(c).probes)
 		log_note(c->opt.log, "allocator: %s", alloc_probes_text(c->probes));
 	if (!code && !c->opt.command) {
 		code = overhead_watch_trial(&c->watch, err);
@@ -362,6 +376,10 @@ static int heap_start(struct collector *base, struct error *err)
 static int heap_poll(struct collector *base, int timeout_ms)
 {
 	struct heap_collector *c = of(base);
+
+	/* The code of programs that have ended is needed as long as samples have frames in it. */
+	if (alloc_probes_released(c->probes) > RELEASED_MAX)
+		gaps_note(&c->gaps, GAP_RANGES, find_ranges(c));
 	gaps_note(&c->gaps, GAP_LOOKS,
 		  live_set_watch(c->live, monotonic_ns(), c->skel->bss->live_bytes));
 	return bpf_session_poll(c->session, timeout_ms);
@@ -379,7 +397,7 @@ static void heap_stop(struct collector *base)
 	process_watch_stop(c->processes);
 	probe_set_detach(c->set);
 	bpf_session_drain(c->session);
-	gaps_note(&c->gaps, GAP_RANGES, heap_ranges_find(&c->ranges, c->session, c->set));
+	gaps_note(&c->gaps, GAP_RANGES, find_ranges(c));
 	if (c->follow)
 		gaps_note(&c->gaps, GAP_LIVE, live_set_read(c->live, end));
 }
@@ -391,7 +409,7 @@ static int begin_reading(struct heap_collector *c, enum collect_range range)
 
 	if (err || c->skel->bss->stopped)
 		return err;
-	err = heap_ranges_find(&c->ranges, c->session, c->set);
+	err = find_ranges(c);
 	return !err && c->follow ? live_set_read(c->live, monotonic_ns()) : err;
 }
 
@@ -451,7 +469,9 @@ static void heap_summarize(struct collector *base, struct lines *out)
 		.unfollowed = c->follow ? bpf_session_stat(s, STAT_HEAP_UNFOLLOWED) : 0,
 		.uninherited = c->follow ? bpf_session_stat(s, STAT_HEAP_UNINHERITED) : 0,
 		.declined = bpf_session_stat(s, STAT_HEAP_DECLINED),
-		.probes = count_probes(c),
+		.refused = probe_stats(c).refused,
+		.sites = heap_sites(c),
+		.probes = probe_stats(c).probes,
 		.slowdown = c->overhead.slowdown,
 		.at_least = c->overhead.at_least,
 	};

@@ -2,73 +2,91 @@
 /* Knows the code of allocation functions and samplers: see heap_ranges.h. */
 #include "collect/heap/heap_ranges.h"
 
-static const struct code_range *range_of(const struct heap_ranges *r, u64 frame)
+#include <stdlib.h>
+#include <string.h>
+
+#include "target/module.h"
+
+static int compare_modules(const void *a, const void *b)
 {
+	const struct alloc_code *x = a, *y = b;
+
+	return (x->module > y->module) - (x->module < y->module);
+}
+
+static const struct alloc_code *code_of(const struct heap_ranges *r, u64 frame)
+{
+	const struct alloc_code key = {.module = FRAME_MODULE(frame)};
+
+	if (!r->files.len)
+		return NULL;
+	return bsearch(&key, r->files.data, r->files.len, sizeof(key), compare_modules);
+}
+
+enum frame_place { ELSEWHERE, IN_SAMPLER, IN_FUNCTION };
+
+static enum frame_place place_of(const struct heap_ranges *r, u64 frame)
+{
+	const struct alloc_code *code = code_of(r, frame);
 	u64 off = FRAME_OFF(frame);
 
-	vec_for_each(&r->items, range) {
-		if (range->module == FRAME_MODULE(frame) && off >= range->start && off < range->end)
-			return range;
+	if (!code)
+		return ELSEWHERE;
+	if (code->sampler)
+		return IN_SAMPLER;
+	vec_for_each(&code->ranges, range) {
+		if (off >= range->start && off < range->end)
+			return IN_FUNCTION;
 	}
-	return NULL;
+	return ELSEWHERE;
 }
 
 u32 heap_ranges_skip(const struct heap_ranges *r, const u64 *frames, u32 nframes)
 {
-	const struct code_range *range = NULL;
+	enum frame_place place = ELSEWHERE;
 	u32 n = 0;
 
-	while (n < nframes && (range = range_of(r, frames[n])) && range->sampler)
+	while (n < nframes && (place = place_of(r, frames[n])) == IN_SAMPLER)
 		n++;
-	return range && !range->sampler ? nframes : n;
+	return place == IN_FUNCTION ? nframes : n;
 }
 
-struct finding {
-	struct heap_ranges found;
-	const struct bpf_session *session;
-	int err;
-};
-
-static void add_file(void *arg, const struct probed_file *base)
+/* Its number belongs to another file once no sample needs it. */
+static bool is_needed(struct module_set *modules, const struct alloc_code *code)
 {
-	const struct probe_file *f = (const struct probe_file *)base;
-	const struct map_entry e = {.inode = base->key.inode,
-				    .dev_major = base->key.dev_major,
-				    .dev_minor = base->key.dev_minor};
-	struct finding *in = arg;
-	u32 module = bpf_session_module(in->session, &e);
+	const struct module *m = module_set_get(modules, code->module);
 
-	if (module == MODULE_NONE || in->err)
-		return;
-	if (base->exclusive)
-		in->err = vec_push(&in->found.items, (struct code_range){module, 0, ~0ull, true});
-	vec_for_each(&f->ranges, range) {
-		if (!in->err)
-			in->err = vec_push(
-				&in->found.items,
-				(struct code_range){module, range->start, range->end, false});
-	}
+	return m && m->inode == code->key.inode && m->dev_major == code->key.dev_major &&
+	       m->dev_minor == code->key.dev_minor;
 }
 
-int heap_ranges_find(struct heap_ranges *r, const struct bpf_session *session,
-		     const struct probe_set *functions)
+/* Keeps one entry for each module. */
+static void drop_old(struct heap_ranges *r, struct module_set *modules)
 {
-	struct finding in = {.session = session};
+	size_t left = 0;
 
-	probe_set_lock(functions);
-	probe_set_visit(functions, add_file, &in);
-	probe_set_unlock(functions);
-	if (!in.err) {
-		struct heap_ranges swap = *r;
-
-		*r = in.found;
-		in.found = swap;
+	qsort(r->files.data, r->files.len, sizeof(*r->files.data), compare_modules);
+	vec_for_each(&r->files, code) {
+		if ((left && r->files.data[left - 1].module == code->module) ||
+		    !is_needed(modules, code))
+			vec_release(&code->ranges);
+		else
+			r->files.data[left++] = *code;
 	}
-	heap_ranges_release(&in.found);
-	return in.err;
+	r->files.len = left;
+}
+
+int heap_ranges_find(struct heap_ranges *r, struct module_set *modules,
+		     struct alloc_probes *functions)
+{
+	int err = alloc_probes_take_code(functions, &r->files);
+
+	if (r->files.len)
+		drop_old(r, modules);
+	return err;
 }
 
 void heap_ranges_release(struct heap_ranges *r)
 {
-	vec_release(&r->items);
+	alloc_codes_release(&r->files);
 }

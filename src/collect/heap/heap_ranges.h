@@ -5,22 +5,17 @@
 #define CPROF_COLLECT_HEAP_RANGES_H
 
 #include "base/vec.h"
-#include "collect/session/bpf_session.h"
 #include "collect/heap/alloc_probes.h"
+#include "collect/session/module_set.h"
 
-struct code_range {
-	u32 module; /* as frames number it */
-	u64 start, end; /* file offsets */
-	bool sampler;
-};
-
+/* It keeps the code of files that were released, as long as samples may have frames in them. */
 struct heap_ranges {
-	VEC(struct code_range) items;
+	alloc_codes files; /* sorted by module */
 };
 
-/* Finds those of all files that have probes by now. -ENOMEM leaves the ranges unchanged. */
-int heap_ranges_find(struct heap_ranges *r, const struct bpf_session *session,
-		     const struct probe_set *functions) MUST_CHECK;
+/* Adds those of all files that have probes by now. After -ENOMEM some of them may be missing. */
+int heap_ranges_find(struct heap_ranges *r, struct module_set *modules,
+		     struct alloc_probes *functions) MUST_CHECK;
 void heap_ranges_release(struct heap_ranges *r);
 
 /*

@@ -37,6 +37,11 @@ void heap_summary(const struct heap_stats *h, struct lines *out)
 	if (h->missed)
 		lines_add(out, "%llu of %llu new processes were probed late, or ended before that",
 			  (unsigned long long)h->missed, (unsigned long long)h->begun);
+	if (h->refused)
+		lines_add(out,
+			  "%u files with allocators were probed late, or not at all: all %u places "
+			  "for probes were in use",
+			  h->refused, h->sites);
 	if (h->unfollowed)
 		lines_add(out,
 			  "%llu sampled allocations were not followed until they are "

@@ -14,6 +14,7 @@ struct heap_stats {
 	u64 unfollowed;
 	u64 uninherited; /* children that began without their parent's blocks */
 	u64 declined; /* allocations left out because a return was pending on another stack */
+	u32 refused, sites; /* files for whose functions the table had no space, and its size */
 	u32 probes;
 	double unknown; /* share of the calls that freed what was allocated before, 0 to 1 */
 	double slowdown; /* of the target while recording, an estimate; 0.12 is 12 % */

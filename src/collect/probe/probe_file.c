@@ -2,7 +2,6 @@
 /* Finds the functions of one file: see probe_file.h. */
 #include "collect/probe/probe_file.h"
 
-#include <bpf/bpf.h>
 #include <elf.h>
 #include <errno.h>
 #include <stdio.h>
@@ -34,18 +33,14 @@ struct reading {
 
 static int site_put(struct reading *in, struct heap_site *site, u64 offset, uprobe_places *places)
 {
-	struct function_reader *r = in->r;
-	u32 number = r->nsites;
+	int err = site_table_put(&in->r->sites, site);
 
-	if (number >= HEAP_MAX_SITES)
-		return -ENOSPC;
-	site->number = number;
-	if (bpf_map_update_elem(r->sites_fd, &number, site, BPF_ANY))
-		return -errno;
-	r->nsites++;
-	if (code_spans_add_place(&in->f->base.probed, offset))
-		return -ENOMEM;
-	return vec_push(places, (struct uprobe_place){.offset = offset, .cookie = number});
+	if (err)
+		return err;
+	err = vec_push(places, (struct uprobe_place){.offset = offset, .cookie = site->number});
+	if (err)
+		site_table_give_back(&in->r->sites, site->number);
+	return err ? err : code_spans_add_place(&in->f->base.probed, offset);
 }
 
 /* ---- an allocator's functions ---- */
@@ -555,7 +550,7 @@ static int read_file(struct reading *in, struct probe_file **out)
 	vec_release(&in->entries);
 	vec_release(&in->results);
 	if (err)
-		probe_file_free(in->f);
+		probe_file_free(in->r, in->f);
 	else
 		*out = in->f;
 	return err;
@@ -582,16 +577,16 @@ int probe_file_set_apart(struct function_reader *r, struct elf_file *elf, const 
 	return 0;
 }
 
-void probe_file_free(struct probe_file *f)
+void probe_file_free(struct function_reader *r, struct probe_file *f)
 {
-	if (!f)
-		return;
-	probe_file_free(f->apart);
-	vec_release(&f->allocs);
-	vec_release(&f->frees);
-	vec_release(&f->weighed);
-	vec_release(&f->entries);
-	vec_release(&f->results);
+	uprobe_places *places[] = {&f->allocs, &f->frees, &f->weighed, &f->entries, &f->results};
+
+	if (f->apart)
+		probe_file_free(r, f->apart);
+	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+		site_table_give_back_all(&r->sites, places[i]);
+		vec_release(places[i]);
+	}
 	vec_release(&f->ranges);
 	vec_release(&f->base.probed);
 	free(f->title);

@@ -10,6 +10,7 @@
 #include "base/bpf_shared.h"
 #include "base/log.h"
 #include "collect/probe/probe_set.h"
+#include "collect/probe/site_table.h"
 #include "elf/elf_file.h"
 #include "target/allocator.h"
 
@@ -34,8 +35,7 @@ struct probe_file {
 
 /* What reading needs from the recording; everything is borrowed. */
 struct function_reader {
-	int sites_fd; /* the map of struct heap_site, by number */
-	u32 nsites; /* how many numbers are in use */
+	struct site_table sites;
 	bool live; /* frees are wanted */
 	bool alone; /* allocation functions of other files have no probes */
 	bool returns; /* every call has a return probe, because the kernel has no sessions */
@@ -46,10 +46,11 @@ struct function_reader {
 
 /*
  * Reads the functions of `elf`, which messages call `path`. A file without any is not an error.
+ * Returns -ENOSPC if the table has no space for all of them.
  */
 int probe_file_new(struct function_reader *r, struct elf_file *elf, const char *path,
 		   struct probe_file **out) MUST_CHECK;
-void probe_file_free(struct probe_file *f);
+void probe_file_free(struct function_reader *r, struct probe_file *f); /* gives its sites back */
 
 /*
  * Gives `f`, which was read from the same file, other places for the functions that have a return

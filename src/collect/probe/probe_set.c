@@ -10,6 +10,7 @@
 #include "collect/probe/probe_set_impl.h"
 #include "target/mapped_file.h"
 #include "target/module.h"
+#include "target/process.h"
 #include "target/translator.h"
 
 /* ---- files of a process ---- */
@@ -86,16 +87,17 @@ static int attach_through(struct probe_candidate *c, const char *path)
 		.pins = s->o.pins, .log = s->o.log, .tgid = c->tgid, .path = path, .links = &links};
 	int err = s->o.ops->attach(s->o.arg, c->file, &t);
 
-	if (err == -ENOENT) { /* it was unmapped meanwhile, perhaps half way through */
+	if (vec_reserve(c->links, c->links->len + links.len))
+		err = -ENOMEM;
+	/* With -ENOENT it was unmapped meanwhile, perhaps half way through. */
+	if (err == -ENOENT || err == -ENOMEM) {
 		uprobe_pins_detach(s->o.pins, &links);
 		return err;
 	}
 	c->attached += t.attached;
 	__atomic_fetch_add(&s->probes, t.attached, __ATOMIC_RELAXED);
-	vec_for_each(&links, link) {
-		if (vec_push(c->links, *link))
-			err = -ENOMEM; /* what is not recorded disappears when cprof ends */
-	}
+	vec_for_each(&links, link)
+		c->links->data[c->links->len++] = *link;
 	vec_release(&links);
 	return err;
 }
@@ -246,13 +248,17 @@ static int attach_new(struct probe_set *s, struct probed_process *p, const map_v
 	vec_for_each(&candidates, c)
 		p->exclusive |= c->file->exclusive && !has_links(p);
 	vec_for_each(&candidates, c) {
-		if (err || c->file->exclusive != p->exclusive)
+		int one = -ECANCELED;
+
+		if (c->file->exclusive != p->exclusive)
 			continue;
-		err = place(s, p, c);
-		if (err == -ENOENT) { /* dlclose; it may be mapped again */
+		if (!err)
+			one = place(s, p, c);
+		/* The next search tries again what was closed by dlclose, and what had no turn. */
+		if (one == -ENOENT || one == -ENOMEM || one == -ECANCELED)
 			unsee(s, p, seen_of(p, c->file));
-			err = 0;
-		}
+		if (!err && one != -ENOENT)
+			err = one;
 	}
 	vec_release(&candidates);
 	return err;
@@ -297,8 +303,11 @@ int probe_set_add_mapped(struct probe_set *s, pid_t tgid, const map_vec *maps, s
 
 	if (!code)
 		refused = is_allowed(s, tgid, maps, err);
-	if (!code && !refused)
+	if (!code && !refused) {
+		s->searched = p;
 		code = maps->len ? attach_new(s, p, maps) : -ESRCH;
+		s->searched = NULL;
+	}
 	return code ? say_failed(err, tgid, code) : refused;
 }
 
@@ -331,10 +340,14 @@ int probe_set_add_file(struct probe_set *s, const char *path, pid_t tgid, struct
 	struct probed_process *p = process_of(s, tgid);
 	struct map_entry e = {.path = (char *)path};
 	struct probe_candidate c = {.set = s, .tgid = tgid, .entry = &e};
-	int code = p ? probed_file_at(s, path, &e, &c.file) : -ENOMEM;
+	int code = -ENOMEM;
 
+	s->searched = p;
+	if (p)
+		code = probed_file_at(s, path, &e, &c.file);
 	if (!code && !c.file->refused)
 		code = place_expected(s, p, &c);
+	s->searched = NULL;
 	return code ? error_set(err, code, "cannot put probes into %s: %s", path,
 				error_reason(code))
 		    : 0;
@@ -364,9 +377,16 @@ void probe_set_forget_ended(struct probe_set *s)
 	struct probed_process *p, *next;
 
 	HASH_ITER(hh, s->processes, p, next) {
-		if (p->tgid && kill(p->tgid, 0) && errno == ESRCH)
+		if (p->tgid && p != s->searched && kill(p->tgid, 0) && errno == ESRCH)
 			process_free(s, p);
 	}
+}
+
+static bool is_zombie(pid_t tgid)
+{
+	struct process_info info;
+
+	return tgid && !process_read(tgid, &info) && info.zombie;
 }
 
 bool probe_set_make_space(struct probe_set *s)
@@ -374,8 +394,13 @@ bool probe_set_make_space(struct probe_set *s)
 	struct probed_process *p, *next;
 	u32 before = s->released;
 
-	HASH_ITER(hh, s->processes, p, next)
-		drop_missing(s, p);
+	probe_set_forget_ended(s);
+	HASH_ITER(hh, s->processes, p, next) {
+		if (p != s->searched && is_zombie(p->tgid))
+			process_free(s, p);
+		else
+			drop_missing(s, p);
+	}
 	probed_files_release_unused(s);
 	if (s->released == before)
 		return false;
@@ -424,10 +449,10 @@ void probe_set_detach(struct probe_set *s)
 			log_debug(s->o.log, "PID %d is not waited for", (int)p->tgid);
 	}
 	uprobe_pins_detach(s->o.pins, &links);
-	HASH_ITER(hh, s->processes, p, next)
-		process_free(s, p);
 	uprobe_pins_wait_gone(s->o.pins, tgids.data, tgids.len);
 	vec_release(&tgids);
+	HASH_ITER(hh, s->processes, p, next)
+		process_free(s, p);
 }
 
 void probe_set_free(struct probe_set *s)

@@ -46,7 +46,7 @@ struct probed_file {
 	/* Private. */
 	bool refused; /* there was no space for its functions, so the set itself made it */
 	bool replaced; /* it is not in the set any more */
-	u32 refused_at; /* how many files had been released by then */
+	u32 refused_at; /* how many files with functions had been released by then */
 	u32 users; /* processes that have or had it mapped */
 	struct probed_file_version version;
 	UT_hash_handle hh;

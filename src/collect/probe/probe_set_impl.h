@@ -29,8 +29,10 @@ struct probe_set {
 	struct probed_file *files;
 	VEC(struct probed_file *) unused; /* the one that has been unused for the longest first */
 	struct probed_process *processes;
+	struct probed_process *searched; /* the one whose search goes on, which must stay */
 	u32 probes, nprocesses, nfiles, refused;
-	u32 released; /* counts files that were released */
+	u32 released; /* counts files with functions that were released */
+	u32 waiting; /* files that were refused and are tried again */
 	pthread_mutex_t lock; /* guards `files`, which one thread changes */
 };
 

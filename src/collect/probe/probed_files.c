@@ -54,12 +54,15 @@ static void release(struct probe_set *s, struct probed_file *f)
 		for (; i < s->unused.len; i++)
 			s->unused.data[i] = s->unused.data[i + 1];
 	}
+	if (f->probed.len)
+		uprobe_pins_forget(s->o.pins, f->key.inode);
 	probe_set_lock(s);
 	if (!f->replaced) {
 		HASH_DEL(s->files, f);
 		__atomic_fetch_sub(&s->nfiles, 1, __ATOMIC_RELAXED);
 	}
 	s->released += f->probed.len > 0;
+	s->waiting -= f->refused;
 	if (f->refused)
 		free(f);
 	else
@@ -89,7 +92,9 @@ void probed_file_join(struct probe_set *s, struct probed_file *f)
 
 void probed_file_leave(struct probe_set *s, struct probed_file *f)
 {
-	if (!--f->users && (f->replaced || f->refused || keep_unused(s, f)))
+	bool wanted = s->waiting && f->probed.len; /* its space is */
+
+	if (!--f->users && (f->replaced || f->refused || wanted || keep_unused(s, f)))
 		release(s, f);
 }
 
@@ -114,6 +119,7 @@ static int read_elf(struct probe_set *s, struct elf_file *elf, const char *path,
 	if (!*out)
 		return -ENOMEM;
 	(*out)->refused = true;
+	s->waiting++;
 	(*out)->refused_at = s->released;
 	return 0;
 }
@@ -192,6 +198,7 @@ int probed_file_read_again(struct probe_set *s, pid_t tgid, const struct map_ent
 		return err;
 	if (again->refused) {
 		refused->refused_at = again->refused_at;
+		s->waiting--;
 		free(again);
 		return 0;
 	}

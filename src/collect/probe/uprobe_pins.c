@@ -36,6 +36,7 @@ struct guarded {
 		u64 dev, inode, offset;
 	} key;
 	bool held; /* it has a guard now */
+	bool gone; /* no process has its file any more */
 	UT_hash_handle hh;
 };
 
@@ -177,8 +178,10 @@ static struct guarded *place_of(struct uprobe_pins *p, const struct guarded_key 
 	struct guarded *g;
 
 	HASH_FIND(hh, p->guarded, key, sizeof(*key), g);
-	if (g)
+	if (g) {
+		g->gone = false;
 		return g;
+	}
 	g = calloc(1, sizeof(*g));
 	if (!g)
 		return NULL;
@@ -264,6 +267,18 @@ void uprobe_pins_sweep(struct uprobe_pins *p, const char *path, const struct upr
 	uprobe_pins_detach(p, &guards);
 }
 
+static void drop_gone(struct uprobe_pins *p)
+{
+	struct guarded *g, *next;
+
+	HASH_ITER(hh, p->guarded, g, next) {
+		if (g->gone && !g->held) {
+			HASH_DEL(p->guarded, g);
+			free(g);
+		}
+	}
+}
+
 void uprobe_pins_rest(struct uprobe_pins *p)
 {
 	if (p->unpinned)
@@ -271,6 +286,14 @@ void uprobe_pins_rest(struct uprobe_pins *p)
 	uprobe_pins_detach(p, &p->guards);
 	for (struct guarded *g = p->guarded; g; g = g->hh.next)
 		g->held = false;
+	drop_gone(p);
+}
+
+void uprobe_pins_forget(struct uprobe_pins *p, u64 inode)
+{
+	for (struct guarded *g = p->guarded; g; g = g->hh.next)
+		g->gone |= g->key.inode == inode;
+	drop_gone(p);
 }
 
 static void leave(struct uprobe_pins *p, const struct uprobe_link *link)

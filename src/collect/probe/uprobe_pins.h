@@ -54,6 +54,8 @@ int uprobe_pins_attach(struct uprobe_pins *p, int prog_fd, enum uprobe_type type
 		       uprobe_links *out) MUST_CHECK;
 /* Removes guards that are no longer needed. */
 void uprobe_pins_rest(struct uprobe_pins *p);
+/* Forgets the places in a file that no process has any more. */
+void uprobe_pins_forget(struct uprobe_pins *p, u64 inode);
 /*
  * Pinned links disappear meanwhile: see uprobe_pins_wait_gone(). Perf events are closed, many at a
  * time, with their guards still there; pinned, they would be removed one after another, some 80 ms
