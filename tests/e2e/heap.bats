@@ -676,6 +676,35 @@ replaced() { awk '/^calls 20000 replaced/ { print $4 }' "$1.out"; }
 	decode --top -t inuse_objects heap.pb.gz | grep -qx '300 300 made_after'
 }
 
+# allocations prints how many cprof has seen.
+allocations() { sed -n 's/^cprof: \([0-9]*\) allocations, .*/\1/p' "$ERR"; }
+
+# Each of these programs has some ten places in a file of its own.
+@test "heap exact: more programs than there are places for probes, one after the other" {
+	need_root
+	target heap_programs 40 3 60000 "$PWD"
+	CPROF_TABLES=64 profiler heap --force --rate 1 -d 0 -p "$PID" -o heap.pb.gz
+	work
+	detach
+	# Some stacks may come before their table is loaded, so they end at the allocator.
+	[ "$(allocations)" -ge 400 ]
+	run ! grep 'places for probes' "$ERR"
+	decode --top -t alloc_objects heap.pb.gz >top
+	grep -q 'made_by_program$' top
+	run ! grep 'malloc$' top
+}
+
+@test "heap says: more programs at once than there are places for probes" {
+	need_root
+	target heap_programs 20 20 2000 "$PWD"
+	CPROF_TABLES=64 profiler heap --force --rate 1 -d 0 -p "$PID" -o heap.pb.gz
+	work
+	detach
+	grep -Eq '[0-9]+ files with allocators were probed late, or not at all: all 64 places for probes were in use' "$ERR"
+	[ "$(allocations)" -ge 40 ]
+	[ "$(allocations)" -lt 200 ]
+}
+
 @test "heap -- COMMAND: from its first instruction to its exit" {
 	need_root
 	[ -e "${CPROF%/*}/libcprof-heap.so" ] || skip 'no preloaded sampler'
