@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/bpf_shared.h"
-#include "collect/session/bpf_begin.h"
+#include "collect/session/bpf_collector.h"
 #include "collect/event_options.h"
 #include "collect/kind.h"
 #include "collect/perf/perf_sampler.h"
@@ -13,11 +13,9 @@
 #include "cpu.skel.h"
 
 struct cpu_collector {
-	struct collector base;
-	struct collect_options opt;
+	struct bpf_collector bpf;
 	const struct event_desc *event;
 	struct cpu_bpf *skel;
-	struct bpf_session *session;
 	struct perf_ticker *ticker;
 };
 
@@ -35,16 +33,16 @@ static int load(struct cpu_collector *c, struct error *err)
 	c->skel = open_programs();
 	if (!c->skel)
 		return bpf_session_load_error(-errno, err);
-	code = bpf_session_configure(c->skel->obj, &c->opt, &c->skel->rodata->settings, err);
+	code = bpf_session_configure(c->skel->obj, &c->bpf.opt, &c->skel->rodata->settings, err);
 	if (code)
 		return code;
 	if (!c->event->clock)
 		c->skel->rodata->settings.clock_period = 0;
-	c->skel = bpf_session_load(&c->opt, open_programs, c->skel, &code);
+	c->skel = bpf_session_load(&c->bpf.opt, open_programs, c->skel, &code);
 	if (code)
 		return bpf_session_load_error(code, err);
-	return bpf_session_new(c->skel->obj, &c->skel->bss->control, &c->opt, NULL, &c->session,
-			       err);
+	return bpf_session_new(c->skel->obj, &c->skel->bss->control, &c->bpf.opt, NULL,
+			       &c->bpf.session, err);
 }
 
 /* This happens before the targets are listed, so that no child is forked unseen in between. */
@@ -56,7 +54,7 @@ static int follow_processes(struct cpu_collector *c, struct error *err)
 		{skel->progs.on_exit, &skel->links.on_exit},
 	};
 
-	return bpf_begin_attach(all, ARRAY_LEN(all), "follow forks and exits", err);
+	return bpf_collector_attach(all, ARRAY_LEN(all), "follow forks and exits", err);
 }
 
 static int cpu_prepare(struct collector *base, struct error *err)
@@ -64,7 +62,7 @@ static int cpu_prepare(struct collector *base, struct error *err)
 	struct cpu_collector *c = of(base);
 	int code;
 
-	code = perf_ticker_new(c->event, c->opt.frequency, &c->ticker, err);
+	code = perf_ticker_new(c->event, c->bpf.opt.frequency, &c->ticker, err);
 
 	if (!code)
 		code = load(c, err);
@@ -72,7 +70,7 @@ static int cpu_prepare(struct collector *base, struct error *err)
 		code = follow_processes(c, err);
 	if (code)
 		return code;
-	return bpf_begin_discover(c->session, c->skel->progs.list_mappings, &c->opt, err);
+	return bpf_collector_discover(&c->bpf, c->skel->progs.list_mappings, err);
 }
 
 static int cpu_start(struct collector *base, struct error *err)
@@ -82,47 +80,32 @@ static int cpu_start(struct collector *base, struct error *err)
 	return perf_ticker_start(c->ticker, c->skel->progs.on_tick, err);
 }
 
-static int cpu_poll(struct collector *base, int timeout_ms)
-{
-	return bpf_session_poll(of(base)->session, timeout_ms);
-}
-
 static void cpu_stop(struct collector *base)
 {
 	struct cpu_collector *c = of(base);
 
 	perf_ticker_stop(c->ticker);
-	bpf_session_drain(c->session);
+	bpf_session_drain(c->bpf.session);
 }
 
 static int cpu_read(struct collector *base, enum collect_range range, struct profile *p,
 		    struct error *err)
 {
 	struct cpu_collector *c = of(base);
-	int code = event_describe(c->event, c->opt.frequency, p);
+	int code = event_describe(c->event, c->bpf.opt.frequency, p);
 
 	if (!code)
-		code = bpf_session_begin_reading(c->session, range);
+		code = bpf_session_begin_reading(c->bpf.session, range);
 	if (code)
 		return error_set(err, code, "cannot build the profile: %s", error_reason(code));
-	return bpf_session_read(c->session, range, NULL, p, err);
-}
-
-static int cpu_fd(struct collector *base)
-{
-	return bpf_session_fd(of(base)->session);
-}
-
-static void cpu_shrink(struct collector *base)
-{
-	bpf_session_shrink(of(base)->session);
+	return bpf_session_read(c->bpf.session, range, NULL, p, err);
 }
 
 static void cpu_stats(struct collector *base, struct collect_stats *out)
 {
 	struct cpu_collector *c = of(base);
 
-	bpf_session_stats(c->session, out);
+	bpf_session_stats(c->bpf.session, out);
 	out->event = c->event;
 }
 
@@ -131,8 +114,8 @@ static void cpu_free(struct collector *base)
 	struct cpu_collector *c = of(base);
 
 	perf_ticker_free(c->ticker);
-	bpf_session_free(c->session);
-	bpf_session_unload(&c->opt, open_programs, c->skel);
+	bpf_session_free(c->bpf.session);
+	bpf_session_unload(&c->bpf.opt, open_programs, c->skel);
 	free(c);
 }
 
@@ -140,11 +123,11 @@ static const struct collector_ops cpu_ops = {
 	.name = "bpf",
 	.prepare = cpu_prepare,
 	.start = cpu_start,
-	.poll = cpu_poll,
-	.fd = cpu_fd,
+	.poll = bpf_collector_poll,
+	.fd = bpf_collector_fd,
 	.stop = cpu_stop,
 	.read = cpu_read,
-	.shrink = cpu_shrink,
+	.shrink = bpf_collector_shrink,
 	.stats = cpu_stats,
 	.free = cpu_free,
 };
@@ -156,10 +139,10 @@ static int cpu_collector_new(const struct collect_options *opt, struct collector
 
 	if (!c)
 		return error_set(err, -ENOMEM, "cannot record: out of memory");
-	c->base.ops = &cpu_ops;
-	c->opt = *opt;
+	c->bpf.base.ops = &cpu_ops;
+	c->bpf.opt = *opt;
 	c->event = ((const struct event_options *)opt->own)->event;
-	*out = &c->base;
+	*out = &c->bpf.base;
 	return 0;
 }
 

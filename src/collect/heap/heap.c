@@ -10,7 +10,7 @@
 
 #include "base/bpf_shared.h"
 #include "base/clock.h"
-#include "collect/session/bpf_begin.h"
+#include "collect/session/bpf_collector.h"
 #include "collect/features.h"
 #include "collect/heap/heap.h"
 #include "collect/heap/alloc_probes.h"
@@ -31,12 +31,10 @@
 #define RELEASED_MAX 256u
 
 struct heap_collector {
-	struct collector base;
-	struct collect_options opt;
+	struct bpf_collector bpf;
 	const struct heap_options *own;
 	bool follow; /* follow blocks until they are freed */
 	struct heap_bpf *skel;
-	struct bpf_session *session;
 	struct uprobe_pins *pins;
 	struct alloc_probes *probes;
 	struct probe_set *set; /* of the probes */
@@ -127,7 +125,7 @@ static void forget_size(void *arg, struct sample_key *key, struct sample_count *
 
 static int find_ranges(struct heap_collector *c)
 {
-	return heap_ranges_find(&c->ranges, bpf_session_modules(c->session), c->probes);
+	return heap_ranges_find(&c->ranges, bpf_session_modules(c->bpf.session), c->probes);
 }
 
 static u32 skip(void *arg, const u64 *frames, u32 nframes)
@@ -143,7 +141,7 @@ static void before_merge(void *arg, struct stack_store *store)
 	struct heap_collector *c = arg;
 
 	if (find_ranges(c) || (c->follow && live_set_await(c->live, store)))
-		log_info(c->opt.log, "out of memory while rare stacks are merged");
+		log_info(c->bpf.opt.log, "out of memory while rare stacks are merged");
 }
 
 SKELETON_OPEN(open_programs, heap_bpf)
@@ -162,20 +160,20 @@ static int load(struct heap_collector *c, struct error *err)
 	c->skel = open_programs();
 	if (!c->skel)
 		return bpf_session_load_error(-errno, err);
-	code = bpf_session_configure(c->skel->obj, &c->opt, &c->skel->rodata->settings, err);
+	code = bpf_session_configure(c->skel->obj, &c->bpf.opt, &c->skel->rodata->settings, err);
 	if (code)
 		return code;
 	fill_config(c);
 	choose_programs(c);
 	code = size_maps(c);
 	if (!code)
-		c->skel = bpf_session_load(&c->opt, open_programs, c->skel, &code);
+		c->skel = bpf_session_load(&c->bpf.opt, open_programs, c->skel, &code);
 	if (code)
 		return bpf_session_load_error(code, err);
-	code = bpf_session_new(c->skel->obj, &c->skel->bss->control, &c->opt, &kind, &c->session,
-			       err);
+	code = bpf_session_new(c->skel->obj, &c->skel->bss->control, &c->bpf.opt, &kind,
+			       &c->bpf.session, err);
 	if (!code)
-		bpf_session_on_merge(c->session, before_merge, c);
+		bpf_session_on_merge(c->bpf.session, before_merge, c);
 	return code;
 }
 
@@ -192,7 +190,7 @@ static int follow_processes(struct heap_collector *c, struct error *err)
 		{skel->progs.on_exit, &skel->links.on_exit},
 	};
 
-	return bpf_begin_attach(all, ARRAY_LEN(all), "follow forks and exits", err);
+	return bpf_collector_attach(all, ARRAY_LEN(all), "follow forks and exits", err);
 }
 
 /* ---- probes ---- */
@@ -200,7 +198,7 @@ static int follow_processes(struct heap_collector *c, struct error *err)
 /* Tests fill the table. */
 static u32 heap_sites(const struct heap_collector *c)
 {
-	u32 n = c->opt.table_entries;
+	u32 n = c->bpf.opt.table_entries;
 
 	return n && n < HEAP_MAX_SITES ? n : HEAP_MAX_SITES;
 }
@@ -224,9 +222,9 @@ static int make_probes(struct heap_collector *c, const struct features *f, struc
 		.kernel = arch_probe_kernel(f->kernel_major, f->kernel_minor),
 		.names = c->own->names ? &c->names : NULL,
 		.library = c->own->library,
-		.readers = c->opt.readers,
-		.modules = bpf_session_modules(c->session),
-		.log = c->opt.log,
+		.readers = c->bpf.opt.readers,
+		.modules = bpf_session_modules(c->bpf.session),
+		.log = c->bpf.opt.log,
 	};
 	int code = 0;
 
@@ -244,7 +242,7 @@ static int make_live_set(struct heap_collector *c, struct error *err)
 {
 	const struct live_set_options opt = {
 		.map_fd = bpf_map__fd(c->skel->maps.live),
-		.session = c->session,
+		.session = c->bpf.session,
 		.rate = c->own->rate,
 		.older_than_ns = c->own->older_than_ns,
 		.leaks = c->own->leaks,
@@ -262,18 +260,18 @@ static int heap_prepare(struct collector *base, struct error *err)
 	struct features f = {0};
 	int code;
 
-	if (c->opt.target->scope != TARGET_PROCESSES)
+	if (c->bpf.opt.target->scope != TARGET_PROCESSES)
 		return error_set(err, -ENOTSUP,
 				 "cannot put probes into every process: name some with -p or -n");
-	bpf_session_uprobes(&c->opt, &f);
-	code = translator_refuse_command(c->opt.command, err);
+	bpf_session_uprobes(&c->bpf.opt, &f);
+	code = translator_refuse_command(c->bpf.opt.command, err);
 	if (!code)
-		code = uprobe_way_choose(&f, c->opt.uprobes, c->opt.log, &c->way, err);
+		code = uprobe_way_choose(&f, c->bpf.opt.uprobes, c->bpf.opt.log, &c->way, err);
 	if (!code)
 		code = load(c, err);
 	if (!code)
 		code = follow_processes(c, err);
-	if (!code && uprobe_pins_new(f.uprobe_multi, c->opt.log, &c->pins))
+	if (!code && uprobe_pins_new(f.uprobe_multi, c->bpf.opt.log, &c->pins))
 		code = error_set(err, -ENOMEM, "cannot record: out of memory");
 	if (!code)
 		code = make_probes(c, &f, err);
@@ -281,13 +279,14 @@ static int heap_prepare(struct collector *base, struct error *err)
 		code = make_live_set(c, err);
 	if (code)
 		return code;
-	if (c->opt.command)
-		needed_files_of(c->opt.command, c->opt.readers, &needed);
-	if (c->opt.sampler && needed_files_add(&needed, c->opt.sampler))
-		log_debug(c->opt.log, "the table of %s is loaded when it is first seen",
-			  c->opt.sampler);
-	code = bpf_session_discover(c->session, c->skel->progs.list_mappings, needed.paths, err);
-	if (!c->opt.sampler && !c->own->library)
+	if (c->bpf.opt.command)
+		needed_files_of(c->bpf.opt.command, c->bpf.opt.readers, &needed);
+	if (c->bpf.opt.sampler && needed_files_add(&needed, c->bpf.opt.sampler))
+		log_debug(c->bpf.opt.log, "the table of %s is loaded when it is first seen",
+			  c->bpf.opt.sampler);
+	code = bpf_session_discover(c->bpf.session, c->skel->progs.list_mappings, needed.paths,
+				    err);
+	if (!c->bpf.opt.sampler && !c->own->library)
 		c->command_files = needed;
 	else
 		needed_files_release(&needed);
@@ -306,10 +305,10 @@ static struct probe_set_stats probe_stats(const struct heap_collector *c)
 
 static int attach_targets(struct heap_collector *c, struct error *err)
 {
-	int code = probe_set_add_targets(c->set, c->opt.target, err);
+	int code = probe_set_add_targets(c->set, c->bpf.opt.target, err);
 
 	if (!code && !probe_stats(c).probes)
-		code = alloc_probes_say_none(c->probes, c->opt.target->title, err);
+		code = alloc_probes_say_none(c->probes, c->bpf.opt.target->title, err);
 	return code;
 }
 
@@ -317,22 +316,22 @@ static void count_calls(void *arg, struct probed_calls *now)
 {
 	struct heap_collector *c = arg;
 
-	now->begins = bpf_session_stat(c->session, STAT_HEAP_ALLOCS);
-	now->ends = bpf_session_stat(c->session, STAT_HEAP_FREES);
-	now->more_ns = bpf_session_stat(c->session, STAT_HEAP_RESULTS_NS);
-	now->sampled_ns = bpf_session_stat(c->session, STAT_NANOSECONDS);
+	now->begins = bpf_session_stat(c->bpf.session, STAT_HEAP_ALLOCS);
+	now->ends = bpf_session_stat(c->bpf.session, STAT_HEAP_FREES);
+	now->more_ns = bpf_session_stat(c->bpf.session, STAT_HEAP_RESULTS_NS);
+	now->sampled_ns = bpf_session_stat(c->bpf.session, STAT_NANOSECONDS);
 	alloc_probes_cost(c->probes, &now->begin_ns, &now->end_ns);
 }
 
 /* Attaches to the allocators of a command and of its libraries before they are mapped. */
 static int attach_command(struct heap_collector *c)
 {
-	const pid_t tgid = c->opt.target->processes.data[0].tgid;
+	const pid_t tgid = c->bpf.opt.target->processes.data[0].tgid;
 	struct error err;
 
 	for (char **path = c->command_files.paths; path && *path; path++) {
 		if (probe_set_add_file(c->set, *path, tgid, &err))
-			log_debug(c->opt.log, "%s", err.text);
+			log_debug(c->bpf.opt.log, "%s", err.text);
 	}
 	return 0;
 }
@@ -346,29 +345,29 @@ static int heap_start(struct collector *base, struct error *err)
 	};
 	int code;
 
-	c->watch = (struct overhead_watch){.opt = &c->opt,
+	c->watch = (struct overhead_watch){.opt = &c->bpf.opt,
 					   .limit = probe_limit_percent(&c->own->limit),
 					   .calls = "allocations/s",
 					   .count = count_calls,
 					   .arg = c,
-					   .began_ns = &c->base.began_ns};
+					   .began_ns = &c->bpf.base.began_ns};
 	overhead_watch_begin(&c->watch, bpf_program__fd(c->skel->progs.on_free), HEAP_MAX_SITES,
 			     c->way != UPROBE_WAY_PERF);
-	if (c->opt.sampler)
-		code = probe_set_add_file(c->set, c->opt.sampler, 0, err);
-	else if (c->opt.command)
+	if (c->bpf.opt.sampler)
+		code = probe_set_add_file(c->set, c->bpf.opt.sampler, 0, err);
+	else if (c->bpf.opt.command)
 		code = attach_command(c);
 	else
 		code = attach_targets(c, err);
 	uprobe_pins_rest(c->pins);
 	if (!code && probe_stats(c).probes)
-		log_note(c->opt.log, "allocator: %s", alloc_probes_text(c->probes));
-	if (!code && !c->opt.command) {
+		log_note(c->bpf.opt.log, "allocator: %s", alloc_probes_text(c->probes));
+	if (!code && !c->bpf.opt.command) {
 		code = overhead_watch_trial(&c->watch, err);
 		if (code)
 			probe_set_detach(c->set);
 	}
-	if (code || c->opt.sampler)
+	if (code || c->bpf.opt.sampler)
 		return code;
 	return probe_set_follow(c->set, &which, &c->processes, err);
 }
@@ -382,7 +381,7 @@ static int heap_poll(struct collector *base, int timeout_ms)
 		gaps_note(&c->gaps, GAP_RANGES, find_ranges(c));
 	gaps_note(&c->gaps, GAP_LOOKS,
 		  live_set_watch(c->live, monotonic_ns(), c->skel->bss->live_bytes));
-	return bpf_session_poll(c->session, timeout_ms);
+	return bpf_session_poll(c->bpf.session, timeout_ms);
 }
 
 /* ---- the end ---- */
@@ -396,7 +395,7 @@ static void heap_stop(struct collector *base)
 	c->skel->bss->stopped = 1;
 	process_watch_stop(c->processes);
 	probe_set_detach(c->set);
-	bpf_session_drain(c->session);
+	bpf_session_drain(c->bpf.session);
 	gaps_note(&c->gaps, GAP_RANGES, find_ranges(c));
 	if (c->follow)
 		gaps_note(&c->gaps, GAP_LIVE, live_set_read(c->live, end));
@@ -405,7 +404,7 @@ static void heap_stop(struct collector *base)
 /* Blocks are looked at only on demand. */
 static int begin_reading(struct heap_collector *c, enum collect_range range)
 {
-	int err = bpf_session_begin_reading(c->session, range);
+	int err = bpf_session_begin_reading(c->bpf.session, range);
 
 	if (err || c->skel->bss->stopped)
 		return err;
@@ -428,28 +427,18 @@ static int heap_read(struct collector *base, enum collect_range range, struct pr
 	if (code)
 		return error_set(err, code, "cannot build the profile: %s", error_reason(code));
 	mapping = heap_mapping(reading);
-	code = bpf_session_read(c->session, range, &mapping, p, err);
+	code = bpf_session_read(c->bpf.session, range, &mapping, p, err);
 	if (range == COLLECT_WHOLE)
 		c->ended = heap_samples_ended(reading);
 	heap_samples_free(reading);
 	return code;
 }
 
-static int heap_fd(struct collector *base)
-{
-	return bpf_session_fd(of(base)->session);
-}
-
-static void heap_shrink(struct collector *base)
-{
-	bpf_session_shrink(of(base)->session);
-}
-
 static void heap_stats(struct collector *base, struct collect_stats *out)
 {
 	struct heap_collector *c = of(base);
 
-	bpf_session_stats(c->session, out);
+	bpf_session_stats(c->bpf.session, out);
 	gaps_add(&out->gaps, &c->gaps);
 }
 
@@ -457,7 +446,7 @@ static void heap_summarize(struct collector *base, struct lines *out)
 {
 	struct heap_collector *c = of(base);
 	struct process_watch_stats watched = process_watch_stats(c->processes);
-	struct bpf_session *s = c->session;
+	struct bpf_session *s = c->bpf.session;
 	u64 unannounced = bpf_session_stat(s, STAT_UNANNOUNCED);
 	struct heap_stats h = {
 		.allocs = bpf_session_stat(s, STAT_HEAP_ALLOCS),
@@ -492,8 +481,8 @@ static void heap_free(struct collector *base)
 	live_set_free(c->live);
 	heap_ranges_release(&c->ranges);
 	alloc_names_release(&c->names);
-	bpf_session_free(c->session);
-	bpf_session_unload(&c->opt, open_programs, c->skel);
+	bpf_session_free(c->bpf.session);
+	bpf_session_unload(&c->bpf.opt, open_programs, c->skel);
 	free(c);
 }
 
@@ -502,10 +491,10 @@ static const struct collector_ops heap_ops = {
 	.prepare = heap_prepare,
 	.start = heap_start,
 	.poll = heap_poll,
-	.fd = heap_fd,
+	.fd = bpf_collector_fd,
 	.stop = heap_stop,
 	.read = heap_read,
-	.shrink = heap_shrink,
+	.shrink = bpf_collector_shrink,
 	.stats = heap_stats,
 	.summarize = heap_summarize,
 	.free = heap_free,
@@ -518,12 +507,12 @@ static int collector_new(const struct collect_options *opt, bool follow, struct 
 
 	if (!c)
 		return error_set(err, -ENOMEM, "cannot record: out of memory");
-	c->base.ops = &heap_ops;
+	c->bpf.base.ops = &heap_ops;
 	c->seed = monotonic_ns();
-	c->opt = *opt;
+	c->bpf.opt = *opt;
 	c->own = opt->own;
 	c->follow = follow;
-	*out = &c->base;
+	*out = &c->bpf.base;
 	return 0;
 }
 

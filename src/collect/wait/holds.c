@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "collect/session/bpf_begin.h"
+#include "collect/session/bpf_collector.h"
 #include "base/clock.h"
 #include "collect/features.h"
 #include "collect/wait/lock_probes.h"
@@ -29,11 +29,9 @@
 #define NAMES_LAST_NS 500000000ull
 
 struct holds_collector {
-	struct collector base;
-	struct collect_options opt;
+	struct bpf_collector bpf;
 	const struct wait_options *own;
 	struct holds_bpf *skel;
-	struct bpf_session *session;
 	struct uprobe_pins *pins;
 	struct lock_probes *probes;
 	struct probe_set *set; /* of the probes */
@@ -74,7 +72,7 @@ static void before_merge(void *arg, struct stack_store *store)
 
 	/* Their counts are not lost, because they go to the root. */
 	if (code)
-		log_info(c->opt.log, "locks that are held lose their stacks: %s",
+		log_info(c->bpf.opt.log, "locks that are held lose their stacks: %s",
 			 error_reason(code));
 }
 
@@ -87,7 +85,7 @@ static int load(struct holds_collector *c, struct error *err)
 	c->skel = open_programs();
 	if (!c->skel)
 		return bpf_session_load_error(-errno, err);
-	code = bpf_session_configure(c->skel->obj, &c->opt, &c->skel->rodata->settings, err);
+	code = bpf_session_configure(c->skel->obj, &c->bpf.opt, &c->skel->rodata->settings, err);
 	if (code)
 		return code;
 	/* The address of a lock has a meaning in one process only. */
@@ -97,13 +95,13 @@ static int load(struct holds_collector *c, struct error *err)
 						      (enum bpf_attach_type)UPROBE_ATTACH_MULTI);
 	code = bpf_session_size_counts(c->skel->obj);
 	if (!code)
-		c->skel = bpf_session_load(&c->opt, open_programs, c->skel, &code);
+		c->skel = bpf_session_load(&c->bpf.opt, open_programs, c->skel, &code);
 	if (code)
 		return bpf_session_load_error(code, err);
-	code = bpf_session_new(c->skel->obj, &c->skel->bss->control, &c->opt, NULL, &c->session,
-			       err);
+	code = bpf_session_new(c->skel->obj, &c->skel->bss->control, &c->bpf.opt, NULL,
+			       &c->bpf.session, err);
 	if (!code)
-		bpf_session_on_merge(c->session, before_merge, c);
+		bpf_session_on_merge(c->bpf.session, before_merge, c);
 	return code;
 }
 
@@ -119,7 +117,7 @@ static int follow(struct holds_collector *c, struct error *err)
 		{skel->progs.on_exec_holds, &skel->links.on_exec_holds},
 	};
 
-	return bpf_begin_attach(all, ARRAY_LEN(all), "follow the scheduler", err);
+	return bpf_collector_attach(all, ARRAY_LEN(all), "follow the scheduler", err);
 }
 
 static int make_probes(struct holds_collector *c, const struct features *f, struct error *err)
@@ -129,15 +127,15 @@ static int make_probes(struct holds_collector *c, const struct features *f, stru
 		.links = c->links,
 		.pins = c->pins,
 		.kernel = arch_probe_kernel(f->kernel_major, f->kernel_minor),
-		.readers = c->opt.readers,
-		.modules = bpf_session_modules(c->session),
-		.log = c->opt.log,
+		.readers = c->bpf.opt.readers,
+		.modules = bpf_session_modules(c->bpf.session),
+		.log = c->bpf.opt.log,
 	};
 	int code = lock_probes_new(&programs, &c->probes);
 
 	if (!code) {
 		c->set = lock_probes_set(c->probes);
-		code = lock_names_new(bpf_session_modules(c->session), &c->names);
+		code = lock_names_new(bpf_session_modules(c->bpf.session), &c->names);
 	}
 	return code ? error_set(err, code, "cannot record: %s", error_reason(code)) : 0;
 }
@@ -149,25 +147,25 @@ static int holds_prepare(struct collector *base, struct error *err)
 	struct features f = {0};
 	int code;
 
-	if (c->opt.target->scope != TARGET_PROCESSES)
+	if (c->bpf.opt.target->scope != TARGET_PROCESSES)
 		return error_set(err, -ENOTSUP,
 				 "cannot put probes into every process: name some with -p or -n");
-	bpf_session_uprobes(&c->opt, &f);
-	code = uprobe_way_choose(&f, c->opt.uprobes, c->opt.log, &way, err);
+	bpf_session_uprobes(&c->bpf.opt, &f);
+	code = uprobe_way_choose(&f, c->bpf.opt.uprobes, c->bpf.opt.log, &way, err);
 	c->links = way != UPROBE_WAY_PERF;
 	if (!code)
-		code = translator_refuse_command(c->opt.command, err);
+		code = translator_refuse_command(c->bpf.opt.command, err);
 	if (!code)
 		code = load(c, err);
 	if (!code)
 		code = follow(c, err);
-	if (!code && uprobe_pins_new(f.uprobe_multi, c->opt.log, &c->pins))
+	if (!code && uprobe_pins_new(f.uprobe_multi, c->bpf.opt.log, &c->pins))
 		code = error_set(err, -ENOMEM, "cannot record: out of memory");
 	if (!code)
 		code = make_probes(c, &f, err);
 	if (code)
 		return code;
-	return bpf_begin_discover(c->session, c->skel->progs.list_mappings, &c->opt, err);
+	return bpf_collector_discover(&c->bpf, c->skel->progs.list_mappings, err);
 }
 
 /* ---- the overhead ---- */
@@ -176,11 +174,11 @@ static void count_calls(void *arg, struct probed_calls *now)
 {
 	struct holds_collector *c = arg;
 
-	now->begins = bpf_session_stat(c->session, STAT_HOLD_LOCKS);
-	now->ends = bpf_session_stat(c->session, STAT_HOLD_UNLOCKS);
-	now->sampled_ns = bpf_session_stat(c->session, STAT_NANOSECONDS);
+	now->begins = bpf_session_stat(c->bpf.session, STAT_HOLD_LOCKS);
+	now->ends = bpf_session_stat(c->bpf.session, STAT_HOLD_UNLOCKS);
+	now->sampled_ns = bpf_session_stat(c->bpf.session, STAT_NANOSECONDS);
 	now->begin_ns = now->end_ns = probe_cost_ns(PROBE_COST_EMULATED, PROBE_ENTRY);
-	now->stepped = bpf_session_stat(c->session, STAT_HOLD_STEPPED);
+	now->stepped = bpf_session_stat(c->bpf.session, STAT_HOLD_STEPPED);
 }
 
 /* ---- while recording ---- */
@@ -191,7 +189,7 @@ static int watch_processes(struct holds_collector *c, struct error *err)
 	const struct followed_processes which = {
 		.targets_fd = bpf_map__fd(c->skel->maps.targets),
 		.new_processes_fd = -1,
-		.begun = c->opt.command ? c->opt.target->processes.data[0].tgid : 0,
+		.begun = c->bpf.opt.command ? c->bpf.opt.target->processes.data[0].tgid : 0,
 	};
 
 	return probe_set_follow(c->set, &which, &c->processes, err);
@@ -201,17 +199,17 @@ static int watch_processes(struct holds_collector *c, struct error *err)
 static int attach_targets(struct holds_collector *c, struct error *err)
 {
 	struct probe_set_stats stats;
-	int code = probe_set_add_targets(c->set, c->opt.target, err);
+	int code = probe_set_add_targets(c->set, c->bpf.opt.target, err);
 
 	uprobe_pins_rest(c->pins);
 	if (code)
 		return code;
-	vec_for_each(&c->opt.target->processes, p)
+	vec_for_each(&c->bpf.opt.target->processes, p)
 		lock_names_note(c->names, p->tgid);
 	probe_set_stats(c->set, &stats);
 	if (!stats.probes)
 		return error_set(err, -ENOENT, "no lock functions found in %s",
-				 c->opt.target->title);
+				 c->bpf.opt.target->title);
 	code = overhead_watch_trial(&c->watch, err);
 	if (code)
 		probe_set_detach(c->set);
@@ -223,14 +221,14 @@ static int holds_start(struct collector *base, struct error *err)
 	struct holds_collector *c = of(base);
 	int code = 0;
 
-	c->watch = (struct overhead_watch){.opt = &c->opt,
+	c->watch = (struct overhead_watch){.opt = &c->bpf.opt,
 					   .limit = probe_limit_percent(&c->own->limit),
 					   .calls = "calls/s of locking functions",
 					   .count = count_calls,
 					   .arg = c,
-					   .began_ns = &c->base.began_ns};
+					   .began_ns = &c->bpf.base.began_ns};
 	overhead_watch_begin(&c->watch, bpf_program__fd(c->skel->progs.on_function), 0, c->links);
-	if (!c->opt.command)
+	if (!c->bpf.opt.command)
 		code = attach_targets(c, err);
 	return code ? code : watch_processes(c, err);
 }
@@ -242,7 +240,7 @@ static void note_names(struct holds_collector *c, u64 deadline)
 
 	if (!c->unnamed.len && now >= c->names_at) {
 		if (target_list(bpf_map__fd(c->skel->maps.targets), &c->unnamed))
-			log_debug(c->opt.log, "not all processes could be listed");
+			log_debug(c->bpf.opt.log, "not all processes could be listed");
 		c->names_step = c->names_step < NAMES_FIRST_NS      ? NAMES_FIRST_NS
 				: c->names_step * 2 < NAMES_LAST_NS ? c->names_step * 2
 								    : NAMES_LAST_NS;
@@ -264,7 +262,7 @@ static int holds_poll(struct collector *base, int timeout_ms)
 		timeout_ms = 0;
 	else if (timeout_ms > (int)(c->names_step / 1000000))
 		timeout_ms = (int)(c->names_step / 1000000);
-	return bpf_session_poll(c->session, timeout_ms);
+	return bpf_session_poll(c->bpf.session, timeout_ms);
 }
 
 /* ---- locks that are held ---- */
@@ -312,7 +310,7 @@ static int add_ongoing(void *arg, const void *key, const void *value)
 	counted.cause = HOLD_CAUSE(h->kind);
 	counted.outcome = h->contended;
 	n.weight = o->now - h->since;
-	bpf_session_add(o->c->session, &counted, o->part, &n);
+	bpf_session_add(o->c->bpf.session, &counted, o->part, &n);
 	return 0;
 }
 
@@ -338,13 +336,13 @@ static void holds_stop(struct collector *base)
 	bpf_link__destroy(c->skel->links.on_come);
 	c->skel->links.on_come = NULL;
 	probe_set_detach(c->set);
-	bpf_session_drain(c->session);
+	bpf_session_drain(c->bpf.session);
 	gaps_note(&c->gaps, GAP_WAITS, add_ongoing_holds(c, TALLY_COUNT, now));
 }
 
 static int begin_reading(struct holds_collector *c, enum collect_range range)
 {
-	int err = bpf_session_begin_reading(c->session, range);
+	int err = bpf_session_begin_reading(c->bpf.session, range);
 
 	return err || c->skel->bss->stopped ? err
 					    : add_ongoing_holds(c, TALLY_ONGOING, monotonic_ns());
@@ -368,34 +366,25 @@ static int holds_read(struct collector *base, enum collect_range range, struct p
 		code = begin_reading(c, range);
 	if (code)
 		return error_set(err, code, "cannot build the profile: %s", error_reason(code));
-	return bpf_session_read(c->session, range, &mapping, p, err);
-}
-
-static int holds_fd(struct collector *base)
-{
-	return bpf_session_fd(of(base)->session);
-}
-
-static void holds_shrink(struct collector *base)
-{
-	bpf_session_shrink(of(base)->session);
+	return bpf_session_read(c->bpf.session, range, &mapping, p, err);
 }
 
 static void holds_stats(struct collector *base, struct collect_stats *out)
 {
 	struct holds_collector *c = of(base);
 
-	bpf_session_stats(c->session, out);
+	bpf_session_stats(c->bpf.session, out);
 	gaps_add(&out->gaps, &c->gaps);
-	collect_stats_lose(out, "wait table full", bpf_session_stat(c->session, STAT_LOST_WAIT));
+	collect_stats_lose(out, "wait table full",
+			   bpf_session_stat(c->bpf.session, STAT_LOST_WAIT));
 }
 
 static void holds_summarize(struct collector *base, struct lines *out)
 {
 	struct holds_collector *c = of(base);
-	u64 lost = bpf_session_stat(c->session, STAT_LOST_HOLD);
-	u64 calls = bpf_session_stat(c->session, STAT_HOLD_LOCKS) +
-		    bpf_session_stat(c->session, STAT_HOLD_UNLOCKS);
+	u64 lost = bpf_session_stat(c->bpf.session, STAT_LOST_HOLD);
+	u64 calls = bpf_session_stat(c->bpf.session, STAT_HOLD_LOCKS) +
+		    bpf_session_stat(c->bpf.session, STAT_HOLD_UNLOCKS);
 
 	if (calls)
 		lines_add(out,
@@ -418,8 +407,8 @@ static void holds_free(struct collector *base)
 	uprobe_pins_free(c->pins);
 	lock_names_free(c->names);
 	vec_release(&c->unnamed);
-	bpf_session_free(c->session);
-	bpf_session_unload(&c->opt, open_programs, c->skel);
+	bpf_session_free(c->bpf.session);
+	bpf_session_unload(&c->bpf.opt, open_programs, c->skel);
 	free(c);
 }
 
@@ -428,10 +417,10 @@ static const struct collector_ops holds_ops = {
 	.prepare = holds_prepare,
 	.start = holds_start,
 	.poll = holds_poll,
-	.fd = holds_fd,
+	.fd = bpf_collector_fd,
 	.stop = holds_stop,
 	.read = holds_read,
-	.shrink = holds_shrink,
+	.shrink = bpf_collector_shrink,
 	.stats = holds_stats,
 	.summarize = holds_summarize,
 	.free = holds_free,
@@ -444,10 +433,10 @@ int holds_collector_new(const struct collect_options *opt, struct collector **ou
 
 	if (!c)
 		return error_set(err, -ENOMEM, "cannot record: out of memory");
-	c->base.ops = &holds_ops;
-	c->opt = *opt;
+	c->bpf.base.ops = &holds_ops;
+	c->bpf.opt = *opt;
 	c->own = opt->own;
-	c->opt.kernel = false; /* probes are hit in user mode */
-	*out = &c->base;
+	c->bpf.opt.kernel = false; /* probes are hit in user mode */
+	*out = &c->bpf.base;
 	return 0;
 }

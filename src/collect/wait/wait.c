@@ -8,7 +8,7 @@
 
 #include "base/bpf_shared.h"
 #include "base/clock.h"
-#include "collect/session/bpf_begin.h"
+#include "collect/session/bpf_collector.h"
 #include "collect/events.h"
 #include "collect/perf_event.h"
 #include "collect/wait/deadlock.h"
@@ -63,12 +63,10 @@ static const struct wait_view wall_view = {
 };
 
 struct wait_collector {
-	struct collector base;
+	struct bpf_collector bpf;
 	const struct wait_view *view;
-	struct collect_options opt;
 	const struct wait_options *own;
 	struct wait_bpf *skel;
-	struct bpf_session *session;
 	struct perf_ticker *ticker;
 	struct gaps gaps;
 	bool stopped;
@@ -104,7 +102,7 @@ static u32 mode_of(const struct wait_collector *c)
 static int new_ticker(struct wait_collector *c, struct error *err)
 {
 	if (c->view->ticks)
-		return perf_ticker_new(event_table, c->opt.frequency, &c->ticker, err);
+		return perf_ticker_new(event_table, c->bpf.opt.frequency, &c->ticker, err);
 	if (wants_owners(c))
 		return perf_ticker_new(event_table, OWNER_TICKS, &c->ticker, err);
 	return 0;
@@ -158,7 +156,8 @@ static void before_merge(void *arg, struct stack_store *store)
 						   .arg = &due});
 	/* Their counts are not lost, because they go to the root. */
 	if (code)
-		log_info(c->opt.log, "waits that go on lose their stacks: %s", error_reason(code));
+		log_info(c->bpf.opt.log, "waits that go on lose their stacks: %s",
+			 error_reason(code));
 }
 
 /* ---- before recording ---- */
@@ -173,7 +172,7 @@ static int load(struct wait_collector *c, struct error *err)
 	c->skel = open_programs();
 	if (!c->skel)
 		return bpf_session_load_error(-errno, err);
-	code = bpf_session_configure(c->skel->obj, &c->opt, &c->skel->rodata->settings, err);
+	code = bpf_session_configure(c->skel->obj, &c->bpf.opt, &c->skel->rodata->settings, err);
 	if (code)
 		return code;
 	/* The address of a lock has a meaning in one process only. */
@@ -188,13 +187,13 @@ static int load(struct wait_collector *c, struct error *err)
 		bpf_map__set_max_entries(c->skel->maps.locks, 1);
 	code = bpf_session_size_counts(c->skel->obj);
 	if (!code)
-		c->skel = bpf_session_load(&c->opt, open_programs, c->skel, &code);
+		c->skel = bpf_session_load(&c->bpf.opt, open_programs, c->skel, &code);
 	if (code)
 		return bpf_session_load_error(code, err);
-	code = bpf_session_new(c->skel->obj, &c->skel->bss->control, &c->opt, &kind, &c->session,
-			       err);
+	code = bpf_session_new(c->skel->obj, &c->skel->bss->control, &c->bpf.opt, &kind,
+			       &c->bpf.session, err);
 	if (!code)
-		bpf_session_on_merge(c->session, before_merge, c);
+		bpf_session_on_merge(c->bpf.session, before_merge, c);
 	return code;
 }
 
@@ -212,7 +211,7 @@ static int follow(struct wait_collector *c, struct error *err)
 		{skel->progs.on_exec_wait, &skel->links.on_exec_wait},
 	};
 
-	return bpf_begin_attach(all, ARRAY_LEN(all), "follow the scheduler", err);
+	return bpf_collector_attach(all, ARRAY_LEN(all), "follow the scheduler", err);
 }
 
 static int wait_prepare(struct collector *base, struct error *err)
@@ -228,10 +227,10 @@ static int wait_prepare(struct collector *base, struct error *err)
 	if (code)
 		return code;
 	if (c->view->locks)
-		code = lock_names_new(bpf_session_modules(c->session), &c->names);
+		code = lock_names_new(bpf_session_modules(c->bpf.session), &c->names);
 	if (code)
 		return error_set(err, code, "cannot record: %s", error_reason(code));
-	return bpf_begin_discover(c->session, c->skel->progs.list_mappings, &c->opt, err);
+	return bpf_collector_discover(&c->bpf, c->skel->progs.list_mappings, err);
 }
 
 /* ---- while recording ---- */
@@ -253,7 +252,7 @@ static int wait_start(struct collector *base, struct error *err)
 					 err);
 	if (code)
 		return code;
-	code = thread_snapshot_take(c->session, c->skel->progs.list_threads);
+	code = thread_snapshot_take(c->bpf.session, c->skel->progs.list_threads);
 	c->skel->data->begun = c->begun = monotonic_ns();
 	return code ? error_set(err, code, "cannot list the target's threads: %s",
 				error_reason(code))
@@ -264,7 +263,7 @@ static int wait_start(struct collector *base, struct error *err)
  * libraries. */
 static void note_mappings(struct wait_collector *c)
 {
-	const struct target *t = c->opt.target;
+	const struct target *t = c->bpf.opt.target;
 
 	for (size_t i = 0; i < t->processes.len && i < NOTED_PROCESSES; i++)
 		lock_names_note(c->names, t->processes.data[i].tgid);
@@ -274,7 +273,7 @@ static void note_mappings(struct wait_collector *c)
 static int wait_poll(struct collector *base, int timeout_ms)
 {
 	struct wait_collector *c = of(base);
-	int ended = bpf_session_poll(c->session, timeout_ms);
+	int ended = bpf_session_poll(c->bpf.session, timeout_ms);
 
 	if (c->names && monotonic_ns() - c->noted > c->noted - c->started)
 		note_mappings(c);
@@ -286,7 +285,7 @@ static int wait_poll(struct collector *base, int timeout_ms)
 static struct ongoing_waits ongoing_waits_of(const struct wait_collector *c, enum tally_part part)
 {
 	return (struct ongoing_waits){
-		.session = c->session,
+		.session = c->bpf.session,
 		.part = part,
 		.threads_fd = bpf_map__fd(c->skel->maps.thread_waits),
 		.mode = c->view->mode,
@@ -300,8 +299,8 @@ static struct ongoing_waits ongoing_waits_of(const struct wait_collector *c, enu
 static void scale_running(struct wait_collector *c, const struct ongoing_waits *w)
 {
 	if (c->view->ticks)
-		bpf_session_scale(c->session, WAIT_NONE,
-				  bpf_session_stat(c->session, STAT_RUNNING) + w->running_ns);
+		bpf_session_scale(c->bpf.session, WAIT_NONE,
+				  bpf_session_stat(c->bpf.session, STAT_RUNNING) + w->running_ns);
 }
 
 static void wait_stop(struct collector *base)
@@ -314,7 +313,7 @@ static void wait_stop(struct collector *base)
 	c->skel->links.on_switch = c->skel->links.on_waking = NULL;
 	if (c->ticker)
 		perf_ticker_stop(c->ticker);
-	bpf_session_drain(c->session);
+	bpf_session_drain(c->bpf.session);
 	gaps_note(&c->gaps, GAP_WAITS, ongoing_waits_count(&w));
 	c->unfinished = w.unfinished;
 	c->unfinished_ns = w.unfinished_ns;
@@ -347,7 +346,7 @@ static int add_types(const struct wait_collector *c, struct profile *p)
 
 static int begin_reading(struct wait_collector *c, enum collect_range range)
 {
-	int err = bpf_session_begin_reading(c->session, range);
+	int err = bpf_session_begin_reading(c->bpf.session, range);
 	struct ongoing_waits w = ongoing_waits_of(c, TALLY_ONGOING);
 
 	if (err || c->stopped)
@@ -373,26 +372,17 @@ static int wait_read(struct collector *base, enum collect_range range, struct pr
 		code = begin_reading(c, range);
 	if (code)
 		return error_set(err, code, "cannot build the profile: %s", error_reason(code));
-	return bpf_session_read(c->session, range, &mapping, p, err);
-}
-
-static int wait_fd(struct collector *base)
-{
-	return bpf_session_fd(of(base)->session);
-}
-
-static void wait_shrink(struct collector *base)
-{
-	bpf_session_shrink(of(base)->session);
+	return bpf_session_read(c->bpf.session, range, &mapping, p, err);
 }
 
 static void wait_stats(struct collector *base, struct collect_stats *out)
 {
 	struct wait_collector *c = of(base);
 
-	bpf_session_stats(c->session, out);
+	bpf_session_stats(c->bpf.session, out);
 	gaps_add(&out->gaps, &c->gaps);
-	collect_stats_lose(out, "wait table full", bpf_session_stat(c->session, STAT_LOST_WAIT));
+	collect_stats_lose(out, "wait table full",
+			   bpf_session_stat(c->bpf.session, STAT_LOST_WAIT));
 	if (c->view->ticks)
 		out->event = event_table;
 }
@@ -400,9 +390,9 @@ static void wait_stats(struct collector *base, struct collect_stats *out)
 static void wait_summarize(struct collector *base, struct lines *out)
 {
 	struct wait_collector *c = of(base);
-	u64 lost_locks = bpf_session_stat(c->session, STAT_LOST_LOCK);
-	u64 waits = bpf_session_stat(c->session, STAT_NO_HOLDER) + c->unfinished;
-	u64 ns = bpf_session_stat(c->session, STAT_NO_HOLDER_TIME) + c->unfinished_ns;
+	u64 lost_locks = bpf_session_stat(c->bpf.session, STAT_LOST_LOCK);
+	u64 waits = bpf_session_stat(c->bpf.session, STAT_NO_HOLDER) + c->unfinished;
+	u64 ns = bpf_session_stat(c->bpf.session, STAT_NO_HOLDER_TIME) + c->unfinished_ns;
 
 	if (waits)
 		lines_add(out,
@@ -418,7 +408,7 @@ static void wait_notes(struct collector *base, const struct profile *p)
 {
 	struct wait_collector *c = of(base);
 
-	deadlock_note(c->ring, c->ring_len, p, c->opt.log);
+	deadlock_note(c->ring, c->ring_len, p, c->bpf.opt.log);
 }
 
 static void wait_free(struct collector *base)
@@ -427,8 +417,8 @@ static void wait_free(struct collector *base)
 
 	perf_ticker_free(c->ticker);
 	lock_names_free(c->names);
-	bpf_session_free(c->session);
-	bpf_session_unload(&c->opt, open_programs, c->skel);
+	bpf_session_free(c->bpf.session);
+	bpf_session_unload(&c->bpf.opt, open_programs, c->skel);
 	free(c);
 }
 
@@ -437,10 +427,10 @@ static const struct collector_ops wait_ops = {
 	.prepare = wait_prepare,
 	.start = wait_start,
 	.poll = wait_poll,
-	.fd = wait_fd,
+	.fd = bpf_collector_fd,
 	.stop = wait_stop,
 	.read = wait_read,
-	.shrink = wait_shrink,
+	.shrink = bpf_collector_shrink,
 	.stats = wait_stats,
 	.summarize = wait_summarize,
 	.notes = wait_notes,
@@ -454,16 +444,16 @@ static int wait_new(const struct collect_options *opt, const struct wait_view *v
 
 	if (!c)
 		return error_set(err, -ENOMEM, "cannot record: out of memory");
-	c->base.ops = &wait_ops;
+	c->bpf.base.ops = &wait_ops;
 	c->view = view;
-	c->opt = *opt;
+	c->bpf.opt = *opt;
 	c->own = opt->own;
 	/* The kernel's frames of a futex call have no information, and take as long as twenty of
 	 * the user's. */
-	c->opt.kernel &= !view->locks || !opt->user;
+	c->bpf.opt.kernel &= !view->locks || !opt->user;
 	/* The thread that held the lock is half of the answer. */
-	c->opt.by_thread |= view->mode == WAIT_MODE_MUTEX;
-	*out = &c->base;
+	c->bpf.opt.by_thread |= view->mode == WAIT_MODE_MUTEX;
+	*out = &c->bpf.base;
 	return 0;
 }
 
