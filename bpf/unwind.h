@@ -16,7 +16,8 @@
  *   const struct module_table *env_module_table(u32 module)
  *   struct rule_memo *env_memo(u64 frame)                   a slot of a cache for this frame, or
  *   NULL
- *   u64 env_thread_pointer(void)                            the thread's fs base; 0 if unknown
+ *   u64 env_thread_pointer(void)                            where thread-local storage is; 0 if
+ *                                                           unknown
  *   u64 env_hidden_return(u64 slot, bool left)              the return address that a return probe
  *                                                           replaced in this slot, or 0 if unknown;
  *                                                           `left`: the kernel may have removed its

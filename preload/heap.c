@@ -11,10 +11,11 @@
  * thread is given the same address, the two blocks are never confused.
  */
 #include "heap.h"
-#include "probes.h"
 #include "real.h"
 
 #include <stdlib.h>
+
+#include "arch/preload.h"
 
 #define RATE_UNKNOWN UINT64_MAX
 
@@ -30,32 +31,13 @@ void real_on_static_block(const void *p)
 	pointer_set_mark(&heap_samples, p);
 }
 
-/*
- * Returns whether valgrind runs this process. Valgrind translates the code that it reads, so it
- * would take the breakpoints of probes for the program's own. This is its request
- * RUNNING_ON_VALGRIND (valgrind.h), a sequence of instructions without effect that it recognizes.
- * rax points to the request and its arguments, and rdx receives the result.
- */
-static int is_on_valgrind(void)
-{
-	uint64_t request[6] = {0x1001}, answer = 0;
-
-	__asm__ volatile(
-		"rolq $3, %%rdi\n\trolq $13, %%rdi\n\trolq $61, %%rdi\n\trolq $51, %%rdi\n\t"
-		"xchgq %%rbx, %%rbx"
-		: "+d"(answer)
-		: "a"(request)
-		: "cc", "memory");
-	return answer != 0;
-}
-
 /* RATE_UNKNOWN while the C library does not have the environment yet */
 static uint64_t sampling_rate(void)
 {
 	uint64_t rate = atomic_load_explicit(&known_rate, memory_order_relaxed);
 
 	if (rate == RATE_UNKNOWN && environ) {
-		rate = is_on_valgrind() ? 0 : sampler_rate(getenv("CPROF_HEAP_RATE"));
+		rate = arch_is_on_valgrind() ? 0 : sampler_rate(getenv("CPROF_HEAP_RATE"));
 		atomic_store_explicit(&known_rate, rate, memory_order_relaxed);
 	}
 	return rate;

@@ -2,7 +2,7 @@
 # Builds libcprof-heap.so, the sampler that programs preload. It has separate flags, because a
 # sanitizer or a coverage counter inside malloc would call malloc.
 
-PRELOAD_CFLAGS := -std=c17 -O2 -g -Wall -Wextra -D_GNU_SOURCE -fPIC -fvisibility=hidden -fno-builtin \
+PRELOAD_CFLAGS := -Isrc -std=c17 -O2 -g -Wall -Wextra -D_GNU_SOURCE -fPIC -fvisibility=hidden -fno-builtin \
 	-ftls-model=initial-exec $(ARCH_PRELOAD_CFLAGS) -fno-stack-protector -fasynchronous-unwind-tables \
 	$(if $(filter 1,$(WERROR)),-Werror)
 # It is linked with no library, because that of the program has everything it needs, be it glibc or
@@ -10,7 +10,7 @@ PRELOAD_CFLAGS := -std=c17 -O2 -g -Wall -Wextra -D_GNU_SOURCE -fPIC -fvisibility
 PRELOAD_LDFLAGS := -shared -nostdlib -Wl,-soname,libcprof-heap.so -Wl,-Bsymbolic-functions \
 	-Wl,-z,relro,-z,now -Wl,-z,nodelete
 
-$(O)/libcprof-heap.so: $(wildcard preload/*.[ch]) preload/preload.mk
+$(O)/libcprof-heap.so: $(wildcard preload/*.[ch] src/arch/preload.h src/arch/*/preload.h) preload/preload.mk
 	$(say) PRELOAD $@
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(PRELOAD_CFLAGS) $(PRELOAD_LDFLAGS) -o $@ $(filter %.c,$^)

@@ -49,8 +49,8 @@
 enum real_operator { REAL_OPERATORS(REAL_OPERATOR_INDEX_) REAL_OPERATORS_N };
 #define REAL_NEW_FORMS REAL_ZdlPv
 
-/* This type fits all of them, because three integer arguments are in registers (x86-64 psABI 3.2.3)
- * and a function with fewer parameters ignores the rest. */
+/* This type fits all of them, because three integer arguments are in registers and a function with
+ * fewer parameters ignores the rest. */
 typedef void *(*real_operator_fn)(uintptr_t a, uintptr_t b, uintptr_t c);
 
 struct real_functions {

@@ -2,7 +2,8 @@
 /* Selects the architecture that is built for: see docs/architecture.md. */
 #if defined(__TARGET_ARCH_x86) || defined(__x86_64__)
 #include "x86/walk.h"
-#include "x86/go.h"
+#elif defined(__TARGET_ARCH_arm64) || defined(__aarch64__)
+#include "arm64/walk.h"
 #else
 #error "cprof has no folder in bpf/arch/ for this architecture: see docs/architecture.md"
 #endif

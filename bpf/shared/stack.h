@@ -89,7 +89,7 @@ struct user_regs {
 /* Holds what the walk of one stack needs and leaves behind. */
 struct stack_walk {
 	struct user_regs regs;
-	u64 scratch[17]; /* the general registers of a sigcontext */
+	u64 scratch[ARCH_SIGNAL_WORDS]; /* the registers of a signal frame, for one */
 	u64 window[STACK_WINDOW]; /* a part of the stack, read ahead */
 	u64 window_at; /* its address; all ones if it is empty */
 	u64 trampoline; /* what return probes put in place of return addresses; 0 if not known */

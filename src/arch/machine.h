@@ -16,6 +16,9 @@ int arch_pt_regs_offset(u8 dwarf);
  * "" if there is none. */
 const char *arch_thread_features(void);
 
+/* Returns what the names of valgrind's tools end in: "amd64-linux". */
+const char *arch_valgrind_platform(void);
+
 /* Returns whether interrupts enter the kernel in this function of it. */
 bool arch_is_interrupt_entry(const char *name);
 

@@ -19,7 +19,7 @@ enum feature_state {
 #define FEATURES_EVENTS_MAX 16
 
 struct features {
-	char release[65]; /* "6.1.0-18-amd64" */
+	char release[65]; /* "6.1.0-18-cloud" */
 	u32 kernel_major, kernel_minor;
 	uid_t euid;
 	u64 caps; /* effective, bits of linux/capability.h */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Names the stubs of the procedure linkage table ("malloc@plt"), which are not in any symbol table.
- * A stub jumps through a slot of the GOT, and the relocation of that slot names the function (psABI
- * 5.2). The stubs are decoded rather than counted, because linkers lay them out in several ways.
+ * A stub jumps through a slot of the GOT, and the relocation of that slot names the function. The
+ * stubs are decoded rather than counted, because linkers lay them out in several ways.
  */
 #ifndef CPROF_SYMBOL_PLT_H
 #define CPROF_SYMBOL_PLT_H

@@ -31,13 +31,12 @@ enum alloc_kind {
 	ALLOC_KINDS,
 };
 
-/* Says which argument (0: rdi, 1: rsi, 2: rdx) has which meaning; -1 if the function has no such
- * argument. */
+/* Says which argument (from 0) has which meaning; -1 if the function has no such argument. */
 struct alloc_signature {
 	const char *name; /* the name of the kind in --alloc, such as "malloc" */
 	s8 size, count; /* the requested bytes are size, or size * count */
 	s8 old; /* a block that is freed or moved */
-	s8 block; /* where the address of the new block is stored; -1 if it is returned (rax) */
+	s8 block; /* where the address of the new block is stored; -1 if it is returned */
 	bool allocates, frees; /* both are true for realloc */
 };
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "arch/machine.h"
 #include "base/path.h"
 
 /* These are prefixes of the names of commands. */
@@ -20,13 +21,14 @@ static bool begins_with(const char *text, const char *start)
 	return !strncmp(text, start, strlen(start));
 }
 
-/* Each tool of valgrind is its own program: .../valgrind/memcheck-amd64-linux. */
+/* Each tool of valgrind is its own program: .../valgrind/memcheck-PLATFORM. */
 static bool is_valgrind_tool(const char *path)
 {
-	const char *base = path_name(path);
-	size_t len = strlen(base);
+	const char *base = path_name(path), *platform = arch_valgrind_platform();
+	size_t len = strlen(base), tail = strlen(platform);
 
-	return len > 12 && !strcmp(base + len - 12, "-amd64-linux") && strstr(path, "/valgrind/");
+	return len > tail + 1 && base[len - tail - 1] == '-' &&
+	       !strcmp(base + len - tail, platform) && strstr(path, "/valgrind/");
 }
 
 static const char *translator_of_file(const char *path)

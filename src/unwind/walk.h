@@ -39,7 +39,7 @@ struct walk_env {
 struct walk_copy {
 	struct bytes copy;
 	u64 sp;
-	u64 thread_pointer; /* fs base; 0 if unknown, as in samples of perf */
+	u64 thread_pointer; /* 0 if unknown, as in samples of perf */
 };
 
 /* Returns the number under which the stack in `st` is known. A stack with JIT code has its own

@@ -17,6 +17,9 @@
 #define ARCH_WORD_ARG2 12 /* rdx */
 #define ARCH_WORD_NONE 0xff
 
+/* what is read of a signal frame: the general registers of struct sigcontext and rip */
+#define ARCH_SIGNAL_WORDS 17
+
 #define ARCH_USER_MAX 0x00ffffffffffffffull /* no address of user code is above this */
 
 #endif

@@ -33,7 +33,7 @@ static __always_inline int arch_step_signal(struct stack_walk *st)
 {
 	u64 *sc = st->scratch;
 
-	if (!env_read_user(sc, sizeof(st->scratch), st->regs.sp + SIGFRAME_REGISTERS))
+	if (!env_read_user(sc, ARCH_SIGNAL_WORDS * sizeof(u64), st->regs.sp + SIGFRAME_REGISTERS))
 		return end_stack(st, STACK_UNREADABLE);
 	st->regs.by_dwarf[0] = sc[SC_RAX];
 	st->regs.by_dwarf[1] = sc[SC_RDX];
@@ -150,5 +150,7 @@ static __always_inline bool arch_leave_trampoline(struct stack_walk *st)
 	st->regs.exact = 0;
 	return address != 0;
 }
+
+#include "go.h"
 
 #endif

@@ -31,6 +31,11 @@ const char *arch_thread_features(void)
 	return "x86_Thread_features";
 }
 
+const char *arch_valgrind_platform(void)
+{
+	return "amd64-linux";
+}
+
 /* arch/x86/include/asm/idtentry.h */
 bool arch_is_interrupt_entry(const char *name)
 {

@@ -19,7 +19,7 @@
 
 enum uprobe_type {
 	UPROBE_ENTRY,
-	UPROBE_RETURN, /* when the function returns; rsp at the place must be that of the entry */
+	UPROBE_RETURN, /* when the function returns; the stack must be as at the entry */
 	UPROBE_SESSION, /* both, in one program; only with links */
 };
 

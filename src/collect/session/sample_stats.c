@@ -6,7 +6,7 @@
 #include <bpf/libbpf.h>
 #include <stdlib.h>
 
-#define MOST_CPUS 8192 /* as many as the kernel can be built for (NR_CPUS of x86) */
+#define MOST_CPUS 8192 /* as many as the kernel can be built for (NR_CPUS) */
 
 u64 sample_stats_slot(int map_fd, u32 slot)
 {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Defines USDT probes as notes of version 3 in .note.stapsdt
- * (sourceware.org/systemtap/wiki/UserSpaceProbeImplementation), without semaphores.
+ * Has the instructions of the preloaded sampler: see ../preload.h.
  *
  * The note points at a one-byte nop, which every kernel with uprobes emulates. A five-byte nop
  * follows within the same eight bytes. A tracer that knows Linux 6.18 or later may probe that one
@@ -11,14 +10,11 @@
  * Arguments are in the registers of a function's first three parameters, so a tracer that does not
  * read the descriptions finds them as well.
  */
-#ifndef CPROF_PRELOAD_PROBES_H
-#define CPROF_PRELOAD_PROBES_H
+#ifndef CPROF_ARCH_X86_PRELOAD_H
+#define CPROF_ARCH_X86_PRELOAD_H
 
+#include <stdbool.h>
 #include <stdint.h>
-
-#ifndef __x86_64__
-#error "the probes are written for x86-64"
-#endif
 
 #define PROBE_SITE_(provider, name, arguments)                              \
 	".p2align 3\n"                                                      \
@@ -51,5 +47,20 @@
 		PROBE_SITE_(provider, name, "8@%%rdi 8@%%rsi 8@%%rdx")::"D"((uint64_t)(a)), \
 		"S"((uint64_t)(b)), "d"((uint64_t)(c))                                      \
 		: "memory")
+
+/* A sequence of instructions without effect. rax points to the request and its arguments, and rdx
+ * receives the result (valgrind.h). */
+static inline bool arch_is_on_valgrind(void)
+{
+	uint64_t request[6] = {0x1001}, answer = 0;
+
+	__asm__ volatile(
+		"rolq $3, %%rdi\n\trolq $13, %%rdi\n\trolq $61, %%rdi\n\trolq $51, %%rdi\n\t"
+		"xchgq %%rbx, %%rbx"
+		: "+d"(answer)
+		: "a"(request)
+		: "cc", "memory");
+	return answer != 0;
+}
 
 #endif
