@@ -2,30 +2,31 @@
 # Builds ./cprof and everything around it. `make help` lists the targets.
 #
 #   V=1              show the commands
-#   O=dir            build somewhere else (default: build)
+#   O=dir            build somewhere else (default: build, or build/ARCH for another one)
 #   DEBUG=1          -O0 -g        ASAN=1   address and undefined behaviour sanitizers
 #   WERROR=1         warnings are errors        COVERAGE=1   gcov
 #   BTF=file         kernel types for BPF; "none" uses the committed bpf/vmlinux_min.h
 #   ARCH=arm64       build for another architecture, with CC=aarch64-linux-gnu-gcc
 
+# An architecture is a folder in src/arch/ and one in bpf/arch/, by the kernel's name for it.
+arch_name = $(patsubst x86_64,x86,$(patsubst aarch64,arm64,$(1)))
+OWN_ARCH := $(call arch_name,$(shell uname -m))
+ARCH ?= $(OWN_ARCH)
+override ARCH := $(call arch_name,$(ARCH))
+
+# Objects and kernel types of this machine are not those of another architecture.
+ifeq ($(ARCH),$(OWN_ARCH))
 O ?= build
+BTF ?= $(firstword $(wildcard /sys/kernel/btf/vmlinux) none)
+else
+O ?= build/$(ARCH)
+BTF ?= none
+endif
 PREFIX ?= /usr/local
 DESTDIR ?=
 CC ?= cc
 CLANG ?= clang
 BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/local/sbin/bpftool) bpftool)
-
-# An architecture is a folder in src/arch/ and one in bpf/arch/, by the kernel's name for it.
-ARCH ?= $(shell uname -m)
-arch_name = $(patsubst x86_64,x86,$(patsubst aarch64,arm64,$(1)))
-override ARCH := $(call arch_name,$(ARCH))
-
-# The types of the running kernel are those of this machine's architecture.
-ifeq ($(ARCH),$(call arch_name,$(shell uname -m)))
-BTF ?= $(firstword $(wildcard /sys/kernel/btf/vmlinux) none)
-else
-BTF ?= none
-endif
 VERSION := $(shell cat VERSION)
 
 ifeq ($(V),1)
@@ -38,6 +39,14 @@ endif
 
 # It sets what only this architecture needs: ARCH_LIBS, ARCH_PRELOAD_CFLAGS.
 -include src/arch/$(ARCH)/arch.mk
+
+# Where a folder does not exist, a stub lets everything else be compiled (see arch-there below).
+ARCH_MISSING := $(filter-out $(wildcard src/arch/* bpf/arch/*),src/arch/$(ARCH) bpf/arch/$(ARCH))
+ifneq ($(ARCH_MISSING),)
+ARCH_STUB := $(O)/gen/arch/$(ARCH)
+CPPFLAGS += -I$(dir $(ARCH_STUB))
+BPF_CPPFLAGS := -I$(dir $(ARCH_STUB))
+endif
 
 PKGS := libbpf libelf libdw libprotobuf-c zlib libzstd liblzma
 CPPFLAGS += -Isrc -I$(O)/gen -D_GNU_SOURCE -DCPROF_VERSION='"$(VERSION)"'
@@ -69,7 +78,7 @@ CMD_OBJ := $(patsubst %.c,$(O)/%.o,$(wildcard cmd/*.c))
 UNIT_OBJ := $(patsubst %.c,$(O)/%.o,$(wildcard tests/unit/*.c)) $(filter-out $(O)/cmd/main.o,$(CMD_OBJ)) \
 	$(O)/preload/sampler.o $(O)/preload/pointer_set.o
 UNIT_LDFLAGS := -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc # tests/unit/short_memory.h
-GEN_H := $(SKELS) $(PROTOS:.o=.h) $(O)/gen/page.h $(O)/gen/verb_list.h $(O)/gen/kind_list.h
+GEN_H := $(SKELS) $(PROTOS:.o=.h) $(O)/gen/page.h $(O)/gen/verb_list.h $(O)/gen/kind_list.h $(ARCH_STUB)
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -100,6 +109,21 @@ $(O)/unit: $(UNIT_OBJ) $(O)/libcprof.a
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(UNIT_LDFLAGS) -o $@ $(UNIT_OBJ) $(O)/libcprof.a $(LDLIBS)
 
+# This fails, but only after everything that needs no folder of the architecture was compiled.
+ifneq ($(ARCH_MISSING),)
+.PHONY: arch-there
+arch-there: $(LIB_OBJ) $(CMD_OBJ) $(patsubst %.c,$(O)/%.o,$(wildcard preload/*.c))
+	@for folder in $(ARCH_MISSING); do echo "$$folder does not exist" >&2; done
+	@echo "cprof does not know $(ARCH). Everything else has been compiled for it." \
+	    "docs/architecture.md says what these folders provide." >&2; exit 1
+
+$(O)/cprof $(O)/unit $(O)/libcprof-heap.so: | arch-there
+
+$(ARCH_STUB):
+	@mkdir -p $(@D)
+	@ln -sfn $(abspath tests/arch_stub) $@
+endif
+
 $(O)/%.o: %.c | $(GEN_H)
 	$(say) CC $<
 	@mkdir -p $(@D)
@@ -113,10 +137,10 @@ $(O)/gen/vmlinux.h: bpf/vmlinux_min.h
 	$(Q)if [ "$(BTF)" = none ]; then cp bpf/vmlinux_min.h $@; \
 	    else $(BPFTOOL) btf dump file $(BTF) format c > $@; fi
 
-$(O)/gen/%.bpf.o: bpf/%.bpf.c $(O)/gen/vmlinux.h $(wildcard bpf/*.h bpf/*/*.h bpf/*/*/*.h)
+$(O)/gen/%.bpf.o: bpf/%.bpf.c $(O)/gen/vmlinux.h $(wildcard bpf/*.h bpf/*/*.h bpf/*/*/*.h) | $(ARCH_STUB)
 	$(say) BPF $<
 	$(Q)$(CLANG) -target bpf -D__TARGET_ARCH_$(ARCH) -O2 -g -mcpu=v3 -Wall -Wextra -Werror \
-	    -Wno-unused-parameter -Wno-missing-declarations -I$(O)/gen -Ibpf -c -o $@.raw $<
+	    -Wno-unused-parameter -Wno-missing-declarations -I$(O)/gen -Ibpf $(BPF_CPPFLAGS) -c -o $@.raw $<
 	$(Q)$(BPFTOOL) gen object $@ $@.raw
 
 $(O)/gen/%.skel.h: $(O)/gen/%.bpf.o

@@ -9,7 +9,7 @@ DEPS_DEMO := g++
 # redis-tools contains the server's code as well, without the package that would start a daemon.
 # libdevel-nytprof-perl has flamegraph.pl.
 DEPS_CHECK := $(DEPS_DEMO) bats parallel procps python3 golang-go redis-tools xz-utils binutils dwz util-linux \
-	libclang-rt-14-dev libc6-dbg libjemalloc2 musl-tools clang-format clang-tidy shellcheck \
+	gcc-aarch64-linux-gnu libc6-dev-arm64-cross libclang-rt-14-dev libc6-dbg libjemalloc2 musl-tools clang-format clang-tidy shellcheck \
 	qemu-system-x86 seabios busybox-static cpio groff-base \
 	chromium firefox-esr fonts-dejavu-core libdevel-nytprof-perl \
 	$(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm) \

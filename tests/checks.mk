@@ -90,8 +90,9 @@ LINT_C := $(shell find src cmd bpf preload tests -name '*.[ch]' -o -name '*.cpp'
 LINT_SH := .ci/run $(wildcard tests/*.sh tests/*/*.sh tests/e2e/*.bash)
 LINT_JS := $(wildcard tests/*/*.mjs) $(O)/gen/page.tail.js
 
-.PHONY: lint lint-format lint-tidy lint-comments lint-shell lint-js lint-floors lint-arch lint-sizes
-lint: lint-format lint-comments lint-shell lint-js lint-floors lint-arch lint-sizes lint-tidy
+.PHONY: lint lint-format lint-tidy lint-comments lint-shell lint-js lint-floors lint-arch lint-cross \
+	lint-sizes
+lint: lint-format lint-comments lint-shell lint-js lint-floors lint-arch lint-cross lint-sizes lint-tidy
 lint-format:
 	$(say) LINT clang-format
 	$(Q)clang-format --dry-run -Werror $(filter-out bpf/vmlinux_min.h,$(LINT_C))
@@ -110,6 +111,9 @@ lint-floors:
 lint-arch:
 	$(say) LINT architecture
 	$(Q)tests/check_arch.sh
+lint-cross:
+	$(say) LINT 'cross build'
+	$(Q)tests/check_cross.sh $(O)/cross
 lint-sizes:
 	$(say) LINT sizes
 	$(Q)tests/check_sizes.sh
