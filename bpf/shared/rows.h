@@ -65,7 +65,7 @@ enum unwind_cfa {
 };
 
 /*
- * Where Go's run time leaves one stack for another (runtime/asm_amd64.s, sys_linux_amd64.s). Every
+ * Where Go's run time leaves one stack for another (runtime/asm_*.s, sys_linux_*.s). Every
  * thread (m) has a stack of its own (g0's) beside that of the goroutine that it runs (m.curg). The
  * rule is that of the stack that was left, once sp is found: sp + cfa_off, return address at cfa -
  * 8. cfa_add: where g lies, from the thread pointer on (0: unknown); fp_off: of curg in m; ra_off:

@@ -58,7 +58,7 @@ struct probe_site {
 	/* where each requested argument is, as a DWARF number (elf/usdt.h) */
 	u8 arg_reg[PROBE_ARGS_MAX];
 	enum probe_cost cost;
-	char text[48]; /* the instruction, for -v: "push r12" */
+	char text[48]; /* the instruction, for -v */
 };
 
 /* Functions are read up to this length; in longer ones only the entry is certain. */
