@@ -203,6 +203,17 @@ void debug_file_alt_name(struct elf_file *f, char *out, size_t size)
 	snprintf(out, size, "%s", name ? name : "");
 }
 
+bool debug_file_alt_id(struct elf_file *f, struct build_id *id)
+{
+	struct cursor c;
+
+	if (!alt_link(f, &c) || cursor_left(&c) < 2 || cursor_left(&c) > BUILD_ID_MAX)
+		return false;
+	id->len = (u8)cursor_left(&c);
+	memcpy(id->data, c.pos, id->len);
+	return true;
+}
+
 int debug_file_alt(struct elf_file *f, const char *path, const struct target_root *root,
 		   struct elf_file **out)
 {
@@ -213,10 +224,8 @@ int debug_file_alt(struct elf_file *f, const char *path, const struct target_roo
 
 	*out = NULL;
 	name = alt_link(f, &c);
-	if (!name || cursor_left(&c) < 2 || cursor_left(&c) > BUILD_ID_MAX)
+	if (!name || !debug_file_alt_id(f, &w.id))
 		return -ENOENT;
-	w.id.len = (u8)cursor_left(&c);
-	memcpy(w.id.data, c.pos, w.id.len);
 	if (try_build_id(&w, out))
 		return 0;
 	dir = path ? directory_length(path) : -1;

@@ -35,6 +35,9 @@ int debug_file_mini(struct elf_file *f, struct elf_file **out) MUST_CHECK;
 int debug_file_alt(struct elf_file *f, const char *path, const struct target_root *root,
 		   struct elf_file **out) MUST_CHECK;
 
+/* Gives the build ID in .gnu_debugaltlink; false if there is none. */
+bool debug_file_alt_id(struct elf_file *f, struct build_id *id);
+
 /* Writes the path in .gnu_debugaltlink, or "" if there is none. */
 void debug_file_alt_name(struct elf_file *f, char *out, size_t size);
 

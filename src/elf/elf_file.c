@@ -381,6 +381,11 @@ void elf_file_trim(struct elf_file *f)
 	elf_file_renew_budget(f);
 }
 
+int elf_file_fd(const struct elf_file *f)
+{
+	return f->in.served ? -1 : f->in.fd;
+}
+
 void elf_file_close_input(struct elf_file *f)
 {
 	if (f->in.served || f->in.fd < 0)

@@ -63,6 +63,10 @@ struct bytes elf_file_memory(const struct elf_file *f);
  */
 void elf_file_trim(struct elf_file *f);
 
+/* Returns its descriptor, borrowed; -1 if it has none because it is in memory or read by another
+ * process. */
+int elf_file_fd(const struct elf_file *f);
+
 /* Closes the file, of which only the sections that were read so far stay. It does nothing if a
  * reader copies the file. */
 void elf_file_close_input(struct elf_file *f);
