@@ -13,7 +13,7 @@ DEPS_CHECK := $(DEPS_DEMO) bats parallel procps python3 golang-go redis-tools xz
 	qemu-system-x86 seabios busybox-static cpio groff-base \
 	chromium firefox-esr fonts-dejavu-core libdevel-nytprof-perl \
 	$(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm) \
-	libfuse3-dev fuse3 libtcmalloc-minimal4 libgoogle-perftools4 libmimalloc2.0 \
+	debuginfod libdebuginfod1 libfuse3-dev fuse3 libtcmalloc-minimal4 libgoogle-perftools4 libmimalloc2.0 \
 	libjemalloc-dev libgoogle-perftools-dev libmimalloc-dev valgrind \
 	$(if $(shell command -v rustc),,rustc)
 

@@ -179,6 +179,7 @@ int options_parse(struct options *o, const struct verb_spec *verb, int argc, cha
 	*o = (struct options){
 		.children = true,
 		.inlines = true,
+		.download = true,
 		.duration_ns = DEFAULT_DURATION_NS,
 		.max_memory = MEMORY_BOUND_DEFAULT,
 		.frequency = DEFAULT_FREQUENCY,

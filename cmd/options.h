@@ -70,6 +70,8 @@ struct options {
 	const struct format *format; /* NULL if not given */
 	u32 labels; /* enum option_label */
 	bool inlines; /* false with --no-inlines */
+	const char *debuginfod; /* servers of debug files; NULL for those of the environment */
+	bool download; /* false with --no-debuginfod */
 	u32 top; /* rows of the text table; 0 for all */
 	bool top_given;
 	const char *sample_type; /* NULL for the default one */

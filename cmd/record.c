@@ -4,6 +4,7 @@
 #include "record.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "command_line.h"
@@ -70,21 +71,40 @@ static bool interrupted(void *arg)
 	return interrupt_count() > 0;
 }
 
+/* Returns the servers that the user named; NULL if nothing is to be downloaded. */
+static const char *debuginfod_urls(const struct options *o)
+{
+	if (!o->download)
+		return NULL;
+	return o->debuginfod ? o->debuginfod : environment("DEBUGINFOD_URLS");
+}
+
+static void show_download(void *arg, const char *text)
+{
+	struct session *s = arg;
+
+	terminal_progress(&s->term, "downloading debug information: %s (Ctrl-C skips it)", text);
+}
+
 static void show_progress(void *arg, struct recording *r)
 {
 	struct session *s = arg;
 	double done = (double)recording_elapsed_ns(r) / 1e9;
 	const char *title = recording_target(r)->title;
+	char file[160], download[192] = "";
 	struct collect_stats now;
 
 	recording_stats(r, &now);
+	recording_downloading(r, file, sizeof(file));
+	if (file[0])
+		snprintf(download, sizeof(download), "; downloading %s", file);
 	if (s->o.duration_ns)
-		terminal_progress(&s->term, "recording %s: %.0f of %.0f s, %llu samples", title,
+		terminal_progress(&s->term, "recording %s: %.0f of %.0f s, %llu samples%s", title,
 				  done, (double)s->o.duration_ns / 1e9,
-				  (unsigned long long)now.samples);
+				  (unsigned long long)now.samples, download);
 	else
-		terminal_progress(&s->term, "recording %s: %.0f s, %llu samples (Ctrl-C ends)",
-				  title, done, (unsigned long long)now.samples);
+		terminal_progress(&s->term, "recording %s: %.0f s, %llu samples (Ctrl-C ends)%s",
+				  title, done, (unsigned long long)now.samples, download);
 }
 
 /* What is left to do then is to write the profile as it is. */
@@ -118,6 +138,8 @@ static int make_recording(struct session *s)
 		.stop = interrupted,
 		.progress = terminal_shows_progress(&s->term) ? show_progress : NULL,
 		.arg = s,
+		.debuginfod = debuginfod_urls(o),
+		.downloading = terminal_shows_progress(&s->term) ? show_download : NULL,
 		.stop_naming = interrupted_again,
 		.stop_arg = s,
 	};
@@ -159,10 +181,14 @@ static int write_profile(struct session *s, struct profile *p)
 
 static void sum_up(struct session *s, const struct collect_stats *stats)
 {
+	char downloads[400];
+
+	recording_downloads(s->recording, downloads, sizeof(downloads));
 	summary_print(&s->term, &(struct summary){
 					.stats = stats,
 					.names = recording_names(s->recording),
 					.kind = recording_summary(s->recording),
+					.downloads = downloads,
 					.elapsed_ns = recording_elapsed_ns(s->recording),
 					.frequency = stats->event ? s->o.frequency : 0,
 				});

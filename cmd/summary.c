@@ -114,6 +114,8 @@ void summary_print(struct terminal *t, const struct summary *sum)
 	print_merged(t, &s->merged);
 	print_left_out(t, n);
 	print_gaps(t, &s->gaps);
+	if (sum->downloads && sum->downloads[0])
+		terminal_note(t, "cprof: %s", sum->downloads);
 	if (n->unread_debug[0])
 		terminal_note(t, "cprof: %s", n->unread_debug);
 	if (n->unnamed_jit[0])

@@ -13,6 +13,7 @@ struct summary {
 	const struct collect_stats *stats;
 	const struct symbolize_stats *names;
 	const struct lines *kind; /* what only this kind reports */
+	const char *downloads; /* what came of downloading debug files; "" for nothing, or NULL */
 	u64 elapsed_ns;
 	u32 frequency; /* 0 if it was not sampled at a rate */
 };

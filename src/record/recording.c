@@ -213,6 +213,9 @@ int recording_new(const struct recording_options *opt, struct recording **out, s
 		err = share_store(r, error);
 	if (!err)
 		err = prepare(r, error);
+	/* Without downloads the profile is as good as without a server. */
+	if (!err && r->o.debuginfod && debug_downloads_new(r->o.debuginfod, &r->downloads))
+		r->downloads = NULL;
 	if (!err)
 		*out = r;
 	else
@@ -240,6 +243,7 @@ void recording_free(struct recording *r)
 	recording_free_collector(r);
 	lines_release(&r->summary);
 	target_release(&r->target);
+	debug_downloads_free(r->downloads);
 	module_store_free(r->collect.store);
 	readers_free(r->collect.readers);
 	free(r);
@@ -337,6 +341,7 @@ int recording_step(struct recording *r, int timeout_ms)
 	if (ended < 0)
 		return ended;
 	tell_progress(r);
+	recording_download(r);
 	if (r->o.target == RECORDING_COMMAND) {
 		refresh_command(r);
 		ended = command_poll(&r->command) && (ended || !r->o.children);

@@ -56,13 +56,17 @@ struct recording_options {
 	bool (*stop)(void *arg);
 	/* It is called in steps, about twice a second. It may be NULL. */
 	void (*progress)(void *arg, struct recording *r);
-	void *arg; /* the argument of both */
+	void *arg; /* the argument of these, and of `downloading` */
 	/*
 	 * Returns true to stop naming the addresses of the profile. NULL if nothing stops it.
 	 * Several threads may call it at once.
 	 */
 	bool (*stop_naming)(void *arg);
 	void *stop_arg;
+	/* Where debug files are downloaded from, as in DEBUGINFOD_URLS; NULL for nowhere. */
+	const char *debuginfod;
+	/* It is called while recording_profile() waits for downloads. It may be NULL. */
+	void (*downloading)(void *arg, const char *text);
 	struct module_store
 		/* the files that recordings of one process share; if NULL, it has its own */
 		*store;
@@ -124,6 +128,10 @@ void recording_stats(struct recording *r, struct collect_stats *out);
 const struct lines *recording_summary(const struct recording *r);
 /* Call it after recording_profile(). */
 const struct symbolize_stats *recording_names(const struct recording *r);
+/* Writes what came of downloads, such as "debuginfod: libc.so.6 (5.30 MB)"; "" for none. */
+void recording_downloads(const struct recording *r, char *out, size_t size);
+/* Writes what is being downloaded; "" if nothing is. */
+void recording_downloading(const struct recording *r, char *out, size_t size);
 /* Lists files that were left out because they did not answer. */
 void recording_unanswered(const struct recording *r, struct readers_unanswered *out);
 /* Says why a profile has no samples: "the target used no CPU time". */

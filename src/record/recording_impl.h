@@ -3,6 +3,7 @@
 #ifndef CPROF_RECORD_RECORDING_IMPL_H
 #define CPROF_RECORD_RECORDING_IMPL_H
 
+#include "record/debug_downloads.h"
 #include "record/preload.h"
 #include "record/recording.h"
 
@@ -14,6 +15,7 @@ struct recording {
 	struct preload preload;
 	struct collect_options collect;
 	struct collector *collector;
+	struct debug_downloads *downloads; /* NULL if nothing is downloaded */
 	bool stopped;
 	struct collect_stats stats; /* set once there is no collector */
 	struct symbolize_stats names;
@@ -28,5 +30,7 @@ struct recording {
 /* Sets elapsed_ns, until recording_stop(). */
 void recording_take_time(struct recording *r);
 void recording_free_collector(struct recording *r);
+/* Begins to download the debug files of what is hot so far. */
+void recording_download(struct recording *r);
 
 #endif

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <sys/utsname.h>
 
+#include "base/clock.h"
 #include "collect/events.h"
 #include "collect/libbpf_log.h"
 #include "collect/session/module_store.h"
@@ -106,6 +107,47 @@ static void forget_sources(struct profile *p)
 		m->source = NULL;
 }
 
+void recording_download(struct recording *r)
+{
+	u64 begin = monotonic_ns();
+	struct error ignored;
+	struct profile *p;
+
+	if (!r->downloads)
+		return;
+	debug_downloads_poll(r->downloads);
+	if (!debug_downloads_are_due(r->downloads, r->elapsed_ns) || profile_new(&p))
+		return;
+	if (!r->collector->ops->read(r->collector, COLLECT_SO_FAR, p, &ignored))
+		debug_downloads_look(r->downloads, p, r->elapsed_ns, monotonic_ns() - begin);
+	profile_free(p);
+}
+
+static void finish_downloads(struct recording *r, struct profile *p)
+{
+	const struct debug_downloads_wait wait = {.stop = r->o.stop_naming,
+						  .stop_arg = r->o.stop_arg,
+						  .progress = r->o.downloading,
+						  .progress_arg = r->o.arg};
+
+	if (r->downloads)
+		debug_downloads_finish(r->downloads, p, &wait);
+}
+
+void recording_downloads(const struct recording *r, char *out, size_t size)
+{
+	out[0] = '\0';
+	if (r->downloads)
+		debug_downloads_text(r->downloads, out, size);
+}
+
+void recording_downloading(const struct recording *r, char *out, size_t size)
+{
+	out[0] = '\0';
+	if (r->downloads)
+		debug_downloads_progress(r->downloads, out, size);
+}
+
 static int make_profile(struct recording *r, enum collect_range range, struct profile **out,
 			struct error *error)
 {
@@ -122,6 +164,8 @@ static int make_profile(struct recording *r, enum collect_range range, struct pr
 		(*out)->duration_nanos = (s64)(r->elapsed_ns - from);
 		if (range == COLLECT_SINCE)
 			r->taken_ns = r->elapsed_ns;
+		if (range == COLLECT_WHOLE)
+			finish_downloads(r, *out);
 		name_profile(r, *out);
 	} else {
 		*out = NULL;

@@ -39,6 +39,13 @@ struct request {
 	void *arg;
 };
 
+static void release_alt(struct sources *s)
+{
+	if (s->alt != s->module->debug_alt)
+		elf_file_free(s->alt);
+	s->alt = NULL;
+}
+
 static void sources_release(struct sources *s)
 {
 	for (u32 i = 0; i < s->nsymtabs; i++)
@@ -46,8 +53,9 @@ static void sources_release(struct sources *s)
 	plt_free(s->plt);
 	free(s->starts);
 	elf_file_free(s->mini);
-	elf_file_free(s->alt);
-	elf_file_free(s->debug);
+	release_alt(s);
+	if (s->debug != s->module->debug)
+		elf_file_free(s->debug);
 }
 
 static struct elf_file *debug_of(struct sources *s)
@@ -55,8 +63,11 @@ static struct elf_file *debug_of(struct sources *s)
 	struct module *m = s->module;
 
 	if (!s->searched_debug && m->kind == MODULE_KIND_FILE &&
-	    debug_file_find(m->elf, m->path, &m->root, &s->debug))
-		s->debug = NULL;
+	    debug_file_find(m->elf, m->path, &m->root, &s->debug)) {
+		s->debug = m->debug; /* what was downloaded */
+		if (s->debug)
+			elf_file_share_budget(s->debug, m->elf);
+	}
 	s->searched_debug = true;
 	return s->debug;
 }
@@ -167,6 +178,18 @@ static int on_dwarf(void *arg, size_t which, const struct dwarf_frame *frames, u
 			mended, n);
 }
 
+/* A supplementary file that was downloaded is that of the debug file that was. */
+static void find_alt(struct sources *s, struct elf_file *f)
+{
+	struct module *m = s->module;
+
+	if (!debug_file_alt(f, m->path, &m->root, &s->alt))
+		return;
+	s->alt = f == m->debug ? m->debug_alt : NULL;
+	if (s->alt)
+		elf_file_share_budget(s->alt, m->elf);
+}
+
 /* Says why debug information that is there was not read. */
 static void explain(struct elf_file *f, int err, struct module_names_info *info)
 {
@@ -189,16 +212,14 @@ static int open_dwarf(struct sources *s, struct module_names_info *info, struct 
 	for (u32 round = 0; round < 2 && f; round++) {
 		int err;
 
-		if (debug_file_alt(f, m->path, &m->root, &s->alt))
-			s->alt = NULL;
+		find_alt(s, f);
 		err = dwarf_index_new(f, s->alt, out);
 		if (err != -ENOENT && err != -ENOLINK && err != -EBADMSG) {
 			info->unread[0] = '\0';
 			return err;
 		}
 		explain(f, err, info);
-		elf_file_free(s->alt);
-		s->alt = NULL;
+		release_alt(s);
 		f = round ? NULL : debug_of(s);
 	}
 	return -ENOENT;

@@ -289,6 +289,8 @@ void module_free(struct module *m)
 	if (!m)
 		return;
 	target_root_release(&m->root);
+	elf_file_free(m->debug_alt);
+	elf_file_free(m->debug);
 	elf_file_free(m->elf);
 	input_file_close(&m->plain);
 	runtime_release(&m->runtime);

@@ -37,6 +37,8 @@ struct module {
 	 * meanwhile. */
 	struct input_file plain;
 	struct runtime runtime; /* of JIT: what generates the code */
+	/* its debug file and the supplementary one (dwz), if they were downloaded; else NULL */
+	struct elf_file *debug, *debug_alt;
 	struct build_id build_id;
 	/* one of the places where it is mapped, for the profile's mapping table */
 	u64 start, end, offset;
