@@ -41,7 +41,4 @@ typedef bool profile_recognizer(struct bytes data);
 profile_recognizer gperftools_is_cpu, heap_text_is, jemalloc_is, counts_text_is;
 profile_recognizer contention_text_is, threadz_is, java_text_is;
 
-/* Inflates all members of gzip data (RFC 1952). The caller frees *out. */
-int gunzip(struct bytes data, u8 **out, size_t *len, struct error *err) MUST_CHECK;
-
 #endif
