@@ -164,11 +164,23 @@ static int print(struct report *r)
 	}
 }
 
+static int count_nodes(struct report *r)
+{
+	switch (r->o->kind) {
+	case REPORT_LIST:
+	case REPORT_TRACES:
+	case REPORT_TAGS:
+		return view_count(r->v);
+	case REPORT_TOP:
+		return view_count_inlining(r->v);
+	default:
+		return view_count_edges(r->v);
+	}
+}
+
 static int count(struct report *r)
 {
-	bool edges = r->o->kind != REPORT_LIST && r->o->kind != REPORT_TRACES &&
-		     r->o->kind != REPORT_TAGS;
-	int ret = edges ? view_count_edges(r->v) : view_count(r->v);
+	int ret = count_nodes(r);
 
 	if (ret)
 		return ret;

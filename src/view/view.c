@@ -137,6 +137,7 @@ static int push_frame(struct view *v, s64 node, bool inlined)
 {
 	if (node < 0)
 		return (int)node;
+	v->nodes.data[node].may_be_inlined |= inlined;
 	return vec_push(&v->location_frames, (struct view_frame){(u32)node, inlined});
 }
 
@@ -401,13 +402,17 @@ static void count_nodes(struct view *v, size_t sample, s64 value)
 	}
 }
 
-static int count_edges(struct view *v, size_t sample, s64 value)
+enum counting { COUNT_NODES, COUNT_INLINING, COUNT_EDGES };
+
+static int count_edges(struct view *v, size_t sample, s64 value, enum counting what)
 {
 	int ret = 0;
 
 	for (size_t i = v->stack.len; i-- > 1 && !ret;) {
 		const struct view_frame *caller = &v->stack.data[i], *callee = caller - 1;
 
+		if (what == COUNT_INLINING && !v->nodes.data[callee->node].may_be_inlined)
+			continue;
 		if (caller->node != callee->node)
 			ret = count_edge(v, caller->node, callee->node, sample, value,
 					 callee->inlined);
@@ -415,7 +420,7 @@ static int count_edges(struct view *v, size_t sample, s64 value)
 	return ret;
 }
 
-static int count(struct view *v, bool edges)
+static int count(struct view *v, enum counting what)
 {
 	int ret = 0;
 
@@ -428,20 +433,20 @@ static int count(struct view *v, bool edges)
 		if (ret <= 0)
 			continue;
 		count_nodes(v, i, value);
-		if (edges)
-			ret = count_edges(v, i, value);
+		if (what != COUNT_NODES)
+			ret = count_edges(v, i, value, what);
 	}
 	return ret < 0 ? ret : 0;
 }
 
 int view_count(struct view *v)
 {
-	return count(v, false);
+	return count(v, COUNT_NODES);
 }
 
-int view_count_edges(struct view *v)
+static int count_and_mark(struct view *v, enum counting what)
 {
-	int ret = count(v, true);
+	int ret = count(v, what);
 
 	vec_for_each(&v->edges, e) {
 		if (e->inlined)
@@ -450,6 +455,16 @@ int view_count_edges(struct view *v)
 			v->nodes.data[e->to].physical = true;
 	}
 	return ret;
+}
+
+int view_count_edges(struct view *v)
+{
+	return count_and_mark(v, COUNT_EDGES);
+}
+
+int view_count_inlining(struct view *v)
+{
+	return count_and_mark(v, COUNT_INLINING);
 }
 
 /* ---- order ----------------------------------------------------------------------------------- */

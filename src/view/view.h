@@ -43,6 +43,7 @@ struct view_node {
 	s64 flat, cum;
 	u64 seen; /* the last sample that was added to cum, plus one */
 	u8 kind; /* enum profile_mapping_kind of its code */
+	bool may_be_inlined; /* some location has it inlined */
 	bool inlined, physical; /* how callers other than itself call it; set by view_count_edges */
 };
 
@@ -86,6 +87,9 @@ int view_stack(struct view *v, size_t sample);
 
 int view_count(struct view *v) MUST_CHECK; /* computes flat and cum of all nodes */
 int view_count_edges(struct view *v) MUST_CHECK; /* computes those and the edges */
+/* Computes those, and of the edges only what says whether nodes are inlined, which takes less
+ * time. */
+int view_count_inlining(struct view *v) MUST_CHECK;
 
 enum view_order { VIEW_BY_FLAT, VIEW_BY_CUM };
 
