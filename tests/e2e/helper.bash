@@ -263,6 +263,10 @@ held_as_told() {
 	holds "$took >= 0.95 * $told - 2000000 && $took <= 1.05 * $told + 60000000"
 }
 
+# stolen prints the seconds that the host of this virtual machine has taken from it since it began.
+# Ticks fall into that time, and the kernel leaves it out of a thread's CPU time.
+stolen() { awk '$1 == "cpu" { print $9 / 100 }' /proc/stat; }
+
 # chance PERCENT prints four standard errors of a share of that size among the samples there are.
 chance() { awk -v p="$1" -v n="$(samples "$FOLDED")" 'BEGIN { print 4 * sqrt(p * (100 - p) / (n ? n : 1)) }'; }
 
