@@ -5,6 +5,7 @@
 #include <linux/bpf.h>
 #include <pthread.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/types.h"
 #include "collect/session/program_barrier.h"
@@ -61,29 +62,61 @@ static void *run(void *arg)
 	return NULL;
 }
 
-TEST(program_barrier, waits_for_programs_that_run)
+struct running {
+	volatile struct seen *seen;
+	pthread_t thread;
+	int prog;
+};
+
+/* Returns while the program is running. */
+static void run_program(struct running *r)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
 	int map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "seen", sizeof(u32), sizeof(struct seen), 1,
 				 &opts);
-	struct program_barrier barrier;
-	volatile struct seen *seen;
-	pthread_t thread;
-	int prog;
 
 	if (map == -EPERM)
 		unit_skip("BPF needs privileges");
 	CHECK(map >= 0);
-	seen = mmap(NULL, sizeof(*seen), PROT_READ | PROT_WRITE, MAP_SHARED, map, 0);
-	CHECK(seen != MAP_FAILED);
-	prog = load_slow_program(map);
-	CHECK(prog >= 0);
-	CHECK_INT(program_barrier_init(&barrier), 0);
-	CHECK(!pthread_create(&thread, NULL, run, &prog));
-	while (!seen->begun)
+	r->seen = mmap(NULL, sizeof(*r->seen), PROT_READ | PROT_WRITE, MAP_SHARED, map, 0);
+	CHECK(r->seen != MAP_FAILED);
+	r->prog = load_slow_program(map);
+	CHECK(r->prog >= 0);
+	CHECK(!pthread_create(&r->thread, NULL, run, &r->prog));
+	while (!r->seen->begun)
 		;
+}
+
+TEST(program_barrier, waits_for_programs_that_run)
+{
+	struct program_barrier barrier;
+	struct running r;
+
+	CHECK_INT(program_barrier_init(&barrier), 0);
+	run_program(&r);
 	CHECK_INT(program_barrier_wait(&barrier), 0);
-	CHECK_INT(seen->ended, 1);
-	pthread_join(thread, NULL);
+	CHECK_INT(r.seen->ended, 1);
+	pthread_join(r.thread, NULL);
+	program_barrier_release(&barrier);
+}
+
+TEST(program_barrier, waits_in_a_thread)
+{
+	struct program_barrier barrier;
+	struct running r;
+
+	CHECK_INT(program_barrier_init(&barrier), 0);
+	for (u32 i = 0; i < 3; i++) {
+		run_program(&r);
+		program_barrier_begin(&barrier);
+		CHECK(barrier.threaded);
+		while (!program_barrier_is_over(&barrier))
+			usleep(1000);
+		CHECK_INT(r.seen->ended, 1);
+		CHECK_INT(program_barrier_end(&barrier), 0);
+		pthread_join(r.thread, NULL);
+	}
+	/* It may be released while it is waiting. */
+	program_barrier_begin(&barrier);
 	program_barrier_release(&barrier);
 }

@@ -186,17 +186,47 @@ static void drain_counts(struct bpf_session *s, u32 which)
 	gaps_note(&s->gaps, GAP_COUNTS, count_maps_empty(&s->counts, which, take_counts, s));
 }
 
+static void counts_left(struct bpf_session *s, u32 full)
+{
+	bpf_session_take_stacks(s); /* these are the frames of the counts */
+	stack_store_epoch(s->store);
+	drain_counts(s, full);
+}
+
+/* Waits for a change that was begun, if there is one. */
+static int end_change(struct bpf_session *s)
+{
+	u32 full;
+	int err;
+
+	if (!count_maps_is_changing(&s->counts))
+		return 0;
+	err = count_maps_end_change(&s->counts, &full);
+	if (!err)
+		counts_left(s, full);
+	return err;
+}
+
 /* If running programs cannot be waited for, counts stay in the kernel until the next time. */
 static int flip_counts(struct bpf_session *s)
 {
 	u32 full;
-	int err = count_maps_change(&s->counts, &full);
+	int err = end_change(s);
 
-	if (err)
-		return err;
-	bpf_session_take_stacks(s); /* these are the frames of the counts */
-	stack_store_epoch(s->store);
-	drain_counts(s, full);
+	if (!err)
+		err = count_maps_change(&s->counts, &full);
+	if (!err)
+		counts_left(s, full);
+	return err;
+}
+
+/* Waiting would take 5 to 20 ms, and the other map is empty, so a later step takes the counts. */
+static int make_space_for_counts(struct bpf_session *s)
+{
+	if (count_maps_is_changing(&s->counts))
+		return count_maps_has_changed(&s->counts) ? end_change(s) : 0;
+	if (count_maps_half_full(&s->counts))
+		count_maps_begin_change(&s->counts);
 	return 0;
 }
 
@@ -270,8 +300,7 @@ int bpf_session_poll(struct bpf_session *s, int timeout_ms)
 	/* a profile that was read before has its names already */
 	module_set_reading(s->modules, false);
 	module_set_sweep(s->modules, mark_modules, s);
-	if (count_maps_half_full(&s->counts))
-		gaps_note(&s->gaps, GAP_COUNTS, flip_counts(s));
+	gaps_note(&s->gaps, GAP_COUNTS, make_space_for_counts(s));
 	return s->opt->target->scope == TARGET_PROCESSES &&
 	       __atomic_load_n(&s->control->live_targets, __ATOMIC_RELAXED) == 0;
 }
@@ -304,6 +333,7 @@ static void finish_pending(struct bpf_session *s)
 
 void bpf_session_drain(struct bpf_session *s)
 {
+	gaps_note(&s->gaps, GAP_COUNTS, end_change(s));
 	consume(s);
 	finish_pending(s);
 	drain_counts(s, 0);

@@ -37,12 +37,42 @@ bool count_maps_half_full(const struct count_maps *m)
 	return __atomic_load_n(&m->control->active_keys, __ATOMIC_RELAXED) > m->max / 2;
 }
 
+/* Returns the one that programs begin to leave. */
+static u32 turn_over(struct count_maps *m)
+{
+	u32 left = m->control->active_counts;
+
+	__atomic_store_n(&m->control->active_counts, !left, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&m->control->active_keys, 0, __ATOMIC_SEQ_CST);
+	return left;
+}
+
 int count_maps_change(struct count_maps *m, u32 *full)
 {
-	*full = m->control->active_counts;
-	__atomic_store_n(&m->control->active_counts, !*full, __ATOMIC_SEQ_CST);
-	__atomic_store_n(&m->control->active_keys, 0, __ATOMIC_SEQ_CST);
+	*full = turn_over(m);
 	return program_barrier_wait(&m->barrier);
+}
+
+void count_maps_begin_change(struct count_maps *m)
+{
+	m->left = turn_over(m);
+	program_barrier_begin(&m->barrier);
+}
+
+bool count_maps_is_changing(const struct count_maps *m)
+{
+	return m->barrier.begun;
+}
+
+bool count_maps_has_changed(const struct count_maps *m)
+{
+	return program_barrier_is_over(&m->barrier);
+}
+
+int count_maps_end_change(struct count_maps *m, u32 *full)
+{
+	*full = m->left;
+	return program_barrier_end(&m->barrier);
 }
 
 int count_maps_empty(struct count_maps *m, u32 which, counts_fn fn, void *arg)

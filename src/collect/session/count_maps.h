@@ -18,6 +18,7 @@ struct count_maps {
 	int fd[2];
 	u32 max; /* number of keys in each */
 	struct program_barrier barrier;
+	u32 left; /* the map that is no longer counted in, while `barrier` is begun */
 	/* allocated in advance, so that reading counts needs no memory */
 	struct count_batch *batch;
 };
@@ -35,6 +36,14 @@ bool count_maps_half_full(const struct count_maps *m);
  * the next change makes it the one to count in.
  */
 int count_maps_change(struct count_maps *m, u32 *full) MUST_CHECK;
+/*
+ * Does the same without waiting, which takes 5 to 20 ms. count_maps_end_change() waits for the rest
+ * of it, and returns as count_maps_change() does. There must be no other change in between.
+ */
+void count_maps_begin_change(struct count_maps *m);
+bool count_maps_is_changing(const struct count_maps *m);
+bool count_maps_has_changed(const struct count_maps *m); /* _end_change() will not wait */
+int count_maps_end_change(struct count_maps *m, u32 *full) MUST_CHECK;
 
 typedef void (*counts_fn)(void *arg, const struct sample_key *keys,
 			  const struct sample_count *counts, u32 n);

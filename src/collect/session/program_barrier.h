@@ -11,13 +11,18 @@
 #ifndef CPROF_COLLECT_PROGRAM_BARRIER_H
 #define CPROF_COLLECT_PROGRAM_BARRIER_H
 
+#include <pthread.h>
+
 #include "base/types.h"
 
 struct program_barrier {
 	int outer, inner; /* descriptors */
+	pthread_t thread;
+	bool begun, threaded;
+	int over, err; /* set by the thread */
 };
 
-#define PROGRAM_BARRIER_NONE ((struct program_barrier){-1, -1})
+#define PROGRAM_BARRIER_NONE ((struct program_barrier){.outer = -1, .inner = -1})
 
 int program_barrier_init(struct program_barrier *b) MUST_CHECK;
 void program_barrier_release(struct program_barrier *b);
@@ -25,5 +30,14 @@ void program_barrier_release(struct program_barrier *b);
 /* Takes some 5 to 20 ms, and as long as the slowest program runs. Every later run sees what was
  * stored before. */
 int program_barrier_wait(const struct program_barrier *b) MUST_CHECK;
+
+/*
+ * Lets a thread of its own wait, which then ends. If there can be none, it waits itself. Call _end()
+ * before it is begun again: it waits for the thread, and returns as program_barrier_wait() does. `b`
+ * must not move in between.
+ */
+void program_barrier_begin(struct program_barrier *b);
+bool program_barrier_is_over(const struct program_barrier *b);
+int program_barrier_end(struct program_barrier *b) MUST_CHECK;
 
 #endif
