@@ -224,32 +224,57 @@ static void unload_all(struct module_store *s)
 		unload(s, *f);
 }
 
-/* Waits for programs of the kernel, and for walks in user space, that saw a file before its
- * eviction. */
-static void wait_for_walks(struct module_store *s)
+/*
+ * Programs of the kernel may still use the tables of files that were evicted. A thread waits for
+ * them, and the tables are free when a later step finds that it is done. If it could not wait, the
+ * time until then is enough, because programs run for microseconds.
+ */
+static void begin_freeing(struct module_store *s)
 {
-	module_maps_wait_programs(&s->maps);
-	pthread_rwlock_wrlock(&s->walks);
-	pthread_rwlock_unlock(&s->walks);
+	s->freeing = true;
+	if (s->maps.state)
+		program_barrier_begin(&s->maps.barrier);
 }
 
-/* Call it with `lock`, which it releases while it waits for programs. */
+/* Returns whether no program can be using them any more. */
+static bool programs_are_over(struct module_store *s)
+{
+	if (s->maps.state && !program_barrier_is_over(&s->maps.barrier))
+		return false;
+	if (s->maps.state)
+		(void)!program_barrier_end(&s->maps.barrier);
+	return true;
+}
+
+/* Call it with `lock`, which it releases while it waits for walks in user space. These saw a file
+ * before its eviction, and are short. */
+static void end_freeing(struct module_store *s)
+{
+	pthread_mutex_unlock(&s->lock);
+	pthread_rwlock_wrlock(&s->walks);
+	pthread_rwlock_unlock(&s->walks);
+	pthread_mutex_lock(&s->lock);
+	unload_all(s);
+	s->freeing = false;
+}
+
+/* Call it with `lock`, which it releases meanwhile. */
 static void free_tables(struct module_store *s, u64 now)
 {
 	bool some;
 
+	if (s->freeing && !programs_are_over(s))
+		return;
+	if (s->freeing)
+		end_freeing(s);
 	note_seen(s, now);
 	some = is_crowded(s, 1, 1) && evict_idle(s, now);
 	if (some || (is_crowded(s, 4, 3) && now - s->epoch_ms >= EPOCH_MS)) {
 		s->epoch_ms = now;
 		next_epoch(s);
 	}
-	if (!some)
-		return;
-	pthread_mutex_unlock(&s->lock);
-	wait_for_walks(s);
-	pthread_mutex_lock(&s->lock);
-	unload_all(s);
+	if (some)
+		begin_freeing(s);
 }
 
 void store_tend(struct module_store *s)

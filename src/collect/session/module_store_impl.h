@@ -96,6 +96,7 @@ struct module_store {
 	u64 changes; /* grows with each result that is taken in */
 	u64 tended_ms, epoch_ms;
 	bool tending;
+	bool freeing; /* tables of evicted files are waited for */
 };
 
 /* Returns the file of a mapping that is loading, loaded or failed, or NULL. Call it with `lock`. */
