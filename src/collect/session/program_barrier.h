@@ -32,9 +32,9 @@ void program_barrier_release(struct program_barrier *b);
 int program_barrier_wait(const struct program_barrier *b) MUST_CHECK;
 
 /*
- * Lets a thread of its own wait, which then ends. If there can be none, it waits itself. Call _end()
- * before it is begun again: it waits for the thread, and returns as program_barrier_wait() does. `b`
- * must not move in between.
+ * Lets a thread of its own wait, which then ends. If there can be none, it waits itself. Call
+ * _end() before it is begun again: it waits for the thread, and returns as program_barrier_wait()
+ * does. `b` must not move in between.
  */
 void program_barrier_begin(struct program_barrier *b);
 bool program_barrier_is_over(const struct program_barrier *b);
