@@ -3,7 +3,6 @@
  * allocators, and this file computes what they represent. */
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 #include "collect/heap/heap.h"
 #include "collect/heap/alloc_probes.h"
 #include "collect/heap/heap_amount.h"
+#include "collect/heap/heap_load.h"
 #include "collect/heap/live_set.h"
 #include "collect/heap/heap_ranges.h"
 #include "collect/heap/heap_samples.h"
@@ -23,11 +23,9 @@
 #include "collect/probe/probe_site.h"
 #include "collect/probe/probe_overhead.h"
 #include "collect/probe/uprobe_pins.h"
-#include "heap.skel.h"
 #include "target/needed.h"
 #include "target/translator.h"
 
-#define MANY_SAMPLES_RATE 4096
 #define RELEASED_MAX 256u
 
 struct heap_collector {
@@ -57,57 +55,6 @@ static struct heap_collector *of(struct collector *c)
 }
 
 /* ---- loading ---- */
-
-static void fill_config(struct heap_collector *c)
-{
-	struct heap_config *config = &c->skel->rodata->heap;
-	const u32 n = 1u << HEAP_LOG_BITS;
-
-	config->rate = c->own->rate;
-	config->live = c->follow;
-	config->sessions = c->way == UPROBE_WAY_SESSION;
-	for (u32 i = 0; i <= n; i++)
-		config->log2_table[i] =
-			(u32)lround(log2(1.0 + (double)i / n) * (1u << HEAP_LOG_ONE));
-}
-
-/* Programs are loaded for the way in which they will be attached. */
-static void choose_programs(struct heap_collector *c)
-{
-	struct heap_bpf *skel = c->skel;
-	struct bpf_program *const entered[] = {skel->progs.on_alloc, skel->progs.on_return,
-					       skel->progs.on_result, skel->progs.on_free,
-					       skel->progs.on_weighed};
-	bool session = c->way == UPROBE_WAY_SESSION;
-
-	bpf_program__set_autoload(skel->progs.on_session, session);
-	bpf_program__set_autoload(skel->progs.on_return, !session);
-	bpf_program__set_autoload(skel->progs.list_returns, session);
-	bpf_program__set_expected_attach_type(skel->progs.on_session,
-					      (enum bpf_attach_type)UPROBE_ATTACH_SESSION);
-	for (size_t i = 0; i < ARRAY_LEN(entered) && c->way != UPROBE_WAY_PERF; i++)
-		bpf_program__set_expected_attach_type(entered[i],
-						      (enum bpf_attach_type)UPROBE_ATTACH_MULTI);
-}
-
-/* The target, and not a clock, decides how many samples there are. Every size at a site is a
- * separate key, and at low rates each call may add a new one. */
-static int size_maps(struct heap_collector *c)
-{
-	const bool many = c->own->rate < MANY_SAMPLES_RATE;
-	struct heap_bpf *skel = c->skel;
-	int err = bpf_map__set_max_entries(skel->maps.live, c->follow ? c->own->max_live : 1);
-
-	if (!err && !c->follow)
-		err = bpf_map__set_max_entries(skel->maps.holders, 1);
-	if (!err)
-		err = bpf_map__set_max_entries(skel->maps.counts_a, many ? 65536 : 16384);
-	if (!err)
-		err = bpf_map__set_max_entries(skel->maps.counts_b, many ? 65536 : 16384);
-	if (!err)
-		err = bpf_map__set_max_entries(skel->maps.records, many ? 8 << 20 : 2 << 20);
-	return err;
-}
 
 static double worth(void *arg, const struct sample_key *key, const struct sample_count *n)
 {
@@ -163,9 +110,7 @@ static int load(struct heap_collector *c, struct error *err)
 	code = bpf_session_configure(c->skel->obj, &c->bpf.opt, &c->skel->rodata->settings, err);
 	if (code)
 		return code;
-	fill_config(c);
-	choose_programs(c);
-	code = size_maps(c);
+	code = heap_load_choose(c->skel, &(struct heap_load){c->own, c->follow, c->way});
 	if (!code)
 		c->skel = bpf_session_load(&c->bpf.opt, open_programs, c->skel, &code);
 	if (code)
