@@ -37,6 +37,7 @@ struct split_files {
 	const struct target_root *root;
 	struct package package;
 	bool searched_package;
+	int package_err; /* why a package that is there was not opened; else -ENOENT */
 	struct object *objects;
 };
 
@@ -99,8 +100,11 @@ static int open_at(struct split_files *s, const char *path, struct elf_file **ou
 static bool open_package(struct split_files *s, const char *path)
 {
 	struct package *p = &s->package;
+	int err = open_at(s, path, &p->elf);
 
-	if (open_at(s, path, &p->elf))
+	if (err && s->package_err == -ENOENT)
+		s->package_err = err;
+	if (err)
 		return false;
 	if (!dwp_index_init(&p->index, section_of(p->elf, ".debug_cu_index"))) {
 		take_sections(p->elf, &p->sections);
@@ -108,6 +112,7 @@ static bool open_package(struct split_files *s, const char *path)
 	}
 	elf_file_free(p->elf);
 	p->elf = NULL;
+	s->package_err = -EBADMSG;
 	return false;
 }
 
@@ -264,7 +269,10 @@ static int find_object(struct split_files *s, const struct split_request *r,
 
 static int find(void *arg, const struct split_request *r, struct split_contents *out)
 {
-	return find_in_package(arg, r->id, out) ? 0 : find_object(arg, r, out);
+	const struct split_files *s = arg;
+	int err = find_in_package(arg, r->id, out) ? 0 : find_object(arg, r, out);
+
+	return err == -ENOENT ? s->package_err : err;
 }
 
 int split_files_new(struct elf_file *payer, const char *path, const struct target_root *root,
@@ -275,6 +283,7 @@ int split_files_new(struct elf_file *payer, const char *path, const struct targe
 	if (!s)
 		return -ENOMEM;
 	s->source = (struct split_source){find, s};
+	s->package_err = -ENOENT;
 	s->payer = payer;
 	s->path = path;
 	s->root = root;
