@@ -8,7 +8,7 @@
 #define REFERENCES_MAX 8 /* limits an origin of an origin ...; real chains have two */
 #define RANGE_STEPS 30
 #define ENTRY_STEPS 4
-#define RANGES_HEADER 12 /* of .debug_rnglists, in the 32-bit format */
+#define RANGES_HEADER 8 /* of .debug_rnglists, without its length */
 
 /* Returns the bytes of an attribute's value, which lie in the image of the split units. */
 static struct cursor value_of(const struct split_units *s, const Dwarf_Attribute *attr)
@@ -28,6 +28,17 @@ static u32 take_u24(struct cursor *c)
 	u32 low = cursor_u16(c);
 
 	return low | (u32)cursor_u8(c) << 16;
+}
+
+static u64 take_offset(const struct split_unit *u, struct cursor *c)
+{
+	return u->offset_size == sizeof(u64) ? cursor_u64(c) : cursor_u32(c);
+}
+
+/* Returns the size of the length field at the beginning of a section's part. */
+static u64 length_size(const struct split_unit *u)
+{
+	return u->offset_size == sizeof(u64) ? sizeof(u32) + sizeof(u64) : sizeof(u32);
 }
 
 /* Reads the number of an entry, in any of the forms that strings or addresses have. */
@@ -72,12 +83,12 @@ static bool refer(const struct split_units *s, Dwarf_Attribute *attr, Dwarf_Die 
 {
 	const struct split_unit *u = split_unit_of(s, attr->cu);
 	struct cursor c;
-	u32 offset;
+	u64 offset;
 
 	if (!u || attr->form != DW_FORM_ref_addr)
 		return dwarf_formref_die(attr, to) != NULL;
 	c = value_of(s, attr);
-	offset = cursor_u32(&c);
+	offset = take_offset(u, &c);
 	return !c.bad && dwarf_offdie(split_units_dwarf(s), u->info_base + offset, to);
 }
 
@@ -107,14 +118,10 @@ bool dwarf_forms_attr(const struct split_units *splits, const Dwarf_Die *die, un
 
 /* ---- strings --------------------------------------------------------------------------------- */
 
-/* From version 5 on, the offsets of strings have a header. */
-static u64 offsets_begin(struct bytes offsets)
+/* From version 5 on, the offsets of strings have a header: length, version, padding. */
+static u64 offsets_begin(const struct split_unit *u)
 {
-	struct cursor c = cursor_over(offsets);
-	u32 length = cursor_u32(&c);
-	u16 version = cursor_u16(&c);
-
-	return !c.bad && version == 5 && length <= offsets.len ? 8 : 0;
+	return u->version < 5 ? 0 : length_size(u) + sizeof(u32);
 }
 
 static const char *string_at(struct bytes strings, u64 offset)
@@ -133,14 +140,14 @@ static const char *split_text(const struct split_units *s, const struct split_un
 		return dwarf_formstring(attr);
 	if (attr->form == DW_FORM_strp) {
 		c = value_of(s, attr);
-		index = cursor_u32(&c);
+		index = take_offset(u, &c);
 		return c.bad ? NULL : string_at(u->contents.str, index);
 	}
 	if (!take_index(s, attr, &index) || index > offsets.len / sizeof(u32))
 		return NULL;
 	c = cursor_over(offsets);
-	cursor_take(&c, offsets_begin(offsets) + index * sizeof(u32));
-	index = cursor_u32(&c);
+	cursor_take(&c, offsets_begin(u) + index * u->offset_size);
+	index = take_offset(u, &c);
 	return c.bad ? NULL : string_at(u->contents.str, index);
 }
 
@@ -214,19 +221,20 @@ static bool split_low_high(const struct split_units *s, const struct split_unit 
 static bool list_offset(const struct split_units *s, const struct split_unit *u,
 			Dwarf_Attribute *attr, u64 *offset)
 {
+	const u64 header = length_size(u) + RANGES_HEADER;
 	struct cursor c = value_of(s, attr);
 	u64 index;
 
 	/* libdw would look for the section in the image. */
 	if (attr->form == DW_FORM_sec_offset || attr->form == DW_FORM_data4) {
-		*offset = cursor_u32(&c);
+		*offset = take_offset(u, &c);
 		return !c.bad;
 	}
 	c = cursor_over(u->contents.rnglists);
 	if (!take_index(s, attr, &index) || index > u->contents.rnglists.len / sizeof(u32))
 		return false;
-	cursor_take(&c, RANGES_HEADER + index * sizeof(u32));
-	*offset = RANGES_HEADER + (u64)cursor_u32(&c);
+	cursor_take(&c, header + index * u->offset_size);
+	*offset = header + take_offset(u, &c);
 	return !c.bad;
 }
 

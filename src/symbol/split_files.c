@@ -13,6 +13,7 @@
 #include "elf/dwp_index.h"
 #include "elf/symbols.h"
 
+#define LENGTH_64_BIT 0xffffffffu
 #define UNIT_SPLIT_COMPILE 5 /* DW_UT_split_compile */
 #define OPEN_STEPS 20000 /* nanoseconds to find that there is no file */
 
@@ -54,7 +55,8 @@ static bool has_code_units(struct bytes info)
 	struct cursor c = cursor_over(info);
 	u16 version;
 
-	cursor_u32(&c);
+	if (cursor_u32(&c) == LENGTH_64_BIT)
+		cursor_u64(&c);
 	version = cursor_u16(&c);
 	return version < 5 || cursor_u8(&c) == UNIT_SPLIT_COMPILE;
 }

@@ -94,7 +94,7 @@ static bool read_skeleton(Dwarf_Die *die, struct split_unit *u)
 	uint64_t id;
 	uint8_t type;
 
-	*u = (struct split_unit){.skeleton = *die};
+	*u = (struct split_unit){.skeleton = *die, .offset_size = sizeof(u32)};
 	if (dwarf_cu_info(die->cu, &version, &type, NULL, NULL, &id, NULL, NULL) ||
 	    type != DW_UT_skeleton)
 		return false;
@@ -246,13 +246,14 @@ static int begin(struct split_units *s, struct elf_file *like)
 static int add_cu(struct split_units *s, Dwarf_CU *cu, Dwarf_Die *die, u32 first, u32 end)
 {
 	struct known_cu *known = calloc(1, sizeof(*known));
+	uint8_t offset_size;
 	uint64_t id;
 
 	if (!known)
 		return -ENOMEM;
 	known->cu = cu;
 	known->unit = first;
-	if (!dwarf_cu_info(cu, NULL, NULL, NULL, NULL, &id, NULL, NULL)) {
+	if (!dwarf_cu_info(cu, NULL, NULL, NULL, NULL, &id, NULL, &offset_size)) {
 		for (u32 i = first; i < end; i++) {
 			struct split_unit *u = &s->units.data[i];
 
@@ -261,6 +262,7 @@ static int add_cu(struct split_units *s, Dwarf_CU *cu, Dwarf_Die *die, u32 first
 			known->unit = i;
 			u->die = *die;
 			u->open = true;
+			u->offset_size = offset_size;
 			break;
 		}
 	}

@@ -20,6 +20,7 @@ struct split_unit {
 	bool open;
 	u64 id;
 	u16 version;
+	u8 offset_size; /* 8 in the 64-bit format, else 4; known once it is open */
 	u64 low_pc; /* what addresses of the unit may be relative to */
 	/* where its part of .debug_addr and .debug_ranges begins */
 	u64 addr_base, ranges_base;

@@ -221,6 +221,13 @@ TEST(dwarf, agrees_with_llvm_symbolizer_on_split_type_units_of_clang)
 	compare_with_llvm("clang++ -O2 -gdwarf-5 -fdebug-types-section -gsplit-dwarf", "");
 }
 
+TEST(dwarf, agrees_with_llvm_symbolizer_on_the_64_bit_format)
+{
+	compare_with_llvm("g++ -O2 -gdwarf-5 -gdwarf64", "");
+	compare_with_llvm("g++ -O2 -gdwarf-5 -gdwarf64 -gsplit-dwarf", "");
+	compare_with_llvm("clang++ -O2 -gdwarf-5 -gdwarf64 -gsplit-dwarf", "");
+}
+
 TEST(dwarf, agrees_with_llvm_symbolizer_on_link_time_optimization)
 {
 	compare_with_llvm("g++ -O2 -g -flto", "");
