@@ -1,0 +1,563 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Follows code through branches: see code_flow.h. */
+#include "unwind/code_flow.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "unwind/code_marks.h"
+#include "unwind/flow_states.h"
+#include "unwind/u64_set.h"
+
+#define DECODE_STEPS 200
+#define TABLE_MAX 4096u
+#define UNBOUNDED_MAX 64u /* entries of a table whose end is not known */
+#define UNBOUNDED_REACH 0x8000u /* of jumps through it */
+
+struct pending { /* where control may continue */
+	u64 vaddr;
+	u32 state;
+	bool by_table; /* if an entry of a table leads there; otherwise if the call before returns */
+};
+
+struct attempt { /* says what there was before it */
+	struct pending from;
+	size_t changes, called, pending;
+	bool confirmed; /* by itself or by what follows its calls */
+	bool failed; /* something that follows a call did not make sense */
+};
+
+struct code_flow {
+	struct file_image *image;
+	struct budget *budget;
+	u64 bias;
+	struct code_marks marks;
+	struct flow_states states;
+	VEC(u64) work; /* addresses whose state is new or has changed */
+	VEC(u64) called; /* functions that calls lead to */
+	VEC(struct pending) pending;
+	VEC(struct attempt) attempts; /* each begins where the one before it may continue */
+	/* Many paths lead to the same call, so attempts that failed are not made again. */
+	struct u64_set failures;
+	bool guessing; /* every disagreement is a contradiction */
+	bool contradiction;
+	bool confirmed; /* something agreed with what is known */
+	bool ended; /* out of memory or budget */
+	struct code_flow_stats stats;
+};
+
+static void set_mark(struct code_flow *c, u32 *mark, u32 value)
+{
+	c->ended |= !code_marks_set(&c->marks, mark, value);
+}
+
+static u32 mark_at(struct code_flow *c, u64 vaddr)
+{
+	return code_marks_at(&c->marks, vaddr);
+}
+
+static u32 *take_mark(struct code_flow *c, u64 vaddr)
+{
+	u32 *mark = code_marks_take(&c->marks, vaddr);
+
+	c->ended |= !mark && code_marks_range(&c->marks, vaddr);
+	return mark;
+}
+
+static const struct flow_state *state_at(const struct code_flow *c, u32 number)
+{
+	return flow_states_at(&c->states, number);
+}
+
+static u32 state_number(struct code_flow *c, const struct flow_state *s)
+{
+	u32 number = flow_states_number(&c->states, s);
+
+	c->ended |= !number;
+	return number;
+}
+
+/* ---- control flow ---------------------------------------------------------------------------- */
+
+/* A function that is known may keep its stack in a way that is not understood everywhere. */
+static void disagree(struct code_flow *c)
+{
+	c->contradiction |= c->guessing;
+}
+
+/* The beginning of a function that is known has the state of an entry, whatever leads to it. */
+static bool is_entry(struct code_flow *c, u64 vaddr)
+{
+	return mark_at(c, vaddr) & MARK_EXPECTED;
+}
+
+/*
+ * Control comes to `vaddr` with a state. It is true if the instruction there has to be looked at.
+ */
+static bool arrive(struct code_flow *c, u64 vaddr, u32 number)
+{
+	u32 *mark = take_mark(c, vaddr), old, merged;
+	struct flow_state s;
+
+	if (!mark || !number)
+		return false;
+	old = MARK_STATE(*mark);
+	if (!old) {
+		set_mark(c, mark, *mark | MARK(number, 0, 0));
+		return true;
+	}
+	s = *state_at(c, old);
+	if (flow_meet(&s, state_at(c, number)))
+		disagree(c);
+	else if (*mark & MARK_KEPT && s.reg[ARCH_DWARF_SP])
+		c->confirmed = true;
+	if (old == number)
+		return false;
+	merged = state_number(c, &s);
+	if (!merged || merged == old)
+		return false;
+	set_mark(c, mark, MARK(merged, MARK_LENGTH(*mark), *mark & 15));
+	return true;
+}
+
+/* It is false if there is a function with another state. */
+static bool fits_entry(struct code_flow *c, u64 vaddr, u32 state)
+{
+	struct flow_state s = *state_at(c, state);
+	struct flow entry;
+
+	if (!is_entry(c, vaddr))
+		return true;
+	flow_enter(&entry, c->bias);
+	return !flow_meet(&s, &entry.s);
+}
+
+static void branch_to(struct code_flow *c, u64 vaddr, u32 state)
+{
+	if (!code_marks_range(&c->marks, vaddr)) {
+		if (!flow_may_return(state_at(c, state)))
+			disagree(c);
+		c->confirmed |= flow_is_at_return(state_at(c, state));
+		return;
+	}
+	if (!fits_entry(c, vaddr, state))
+		disagree(c);
+	else if (arrive(c, vaddr, state) && vec_push(&c->work, vaddr))
+		c->ended = true;
+}
+
+static void push_pending(struct code_flow *c, const struct pending *p)
+{
+	if (!is_entry(c, p->vaddr) && code_marks_range(&c->marks, p->vaddr) &&
+	    vec_push(&c->pending, *p))
+		c->ended = true;
+}
+
+static int compare_pending(const void *a, const void *b)
+{
+	const struct pending *x = a, *y = b;
+
+	return (x->vaddr < y->vaddr) - (x->vaddr > y->vaddr);
+}
+
+/* The lowest address is taken first. */
+static void order_pending(struct code_flow *c, size_t from)
+{
+	size_t n = c->pending.len - from;
+
+	if (n > 1)
+		qsort(&c->pending.data[from], n, sizeof(struct pending), compare_pending);
+}
+
+static bool table_entry(struct code_flow *c, enum flow_kind kind, u64 table, u32 i, u64 *target)
+{
+	u32 size = kind == FLOW_TARGET ? 4 : 8;
+	struct bytes b = file_image_at(c->image, table + (u64)i * size);
+	s32 distance;
+
+	if (b.len < size)
+		return false;
+	if (size == 8) {
+		memcpy(target, b.data, size);
+		return true;
+	}
+	memcpy(&distance, b.data, size);
+	*target = table + (u64)(s64)distance;
+	return true;
+}
+
+/*
+ * Hand-written code does not check what it looks up. Then the table ends somewhere before an entry
+ * that leads too far away, and where the others lead is a guess.
+ */
+static void guess_table(struct code_flow *c, enum flow_kind kind, u64 table, u64 from, u32 state)
+{
+	u64 target;
+
+	for (u32 i = 0; i < UNBOUNDED_MAX && table_entry(c, kind, table, i, &target); i++) {
+		if (target + UNBOUNDED_REACH < from || target > from + UNBOUNDED_REACH)
+			break;
+		push_pending(c, &(struct pending){target, state, true});
+	}
+}
+
+static void follow_table(struct code_flow *c, const struct flow *f, u64 from, u32 state)
+{
+	enum flow_kind kind;
+	u64 table, target;
+	u32 entries;
+
+	if (!flow_jump_table(f, &kind, &table, &entries) || entries > TABLE_MAX ||
+	    !budget_take(c->budget, BUDGET_CODE, 1000 + entries * 20ull)) {
+		c->stats.unknown_jumps++;
+		return;
+	}
+	c->stats.tables++;
+	if (!entries)
+		guess_table(c, kind, table, from, state);
+	for (u32 i = 0; i < entries && table_entry(c, kind, table, i, &target); i++)
+		if (code_marks_range(&c->marks, target))
+			branch_to(c, target, state);
+}
+
+static void note_call(struct code_flow *c, u64 target)
+{
+	u32 mark = mark_at(c, target);
+
+	if (!code_marks_range(&c->marks, target) || mark & MARK_FOLLOWED)
+		return;
+	if (vec_push(&c->called, target))
+		c->ended = true;
+}
+
+/* Leaves the instruction; it is true if the next one is to be looked at with the same flow. */
+static bool leave(struct code_flow *c, const struct flow *f, const struct stack_effect *e, u64 next,
+		  u32 state)
+{
+	switch (e->flow) {
+	case FLOW_RETURN:
+		c->contradiction |= !flow_may_return(&f->s);
+		c->confirmed |= flow_is_at_return(&f->s);
+		return false;
+	case FLOW_JUMP:
+		branch_to(c, e->target, state);
+		return false;
+	case FLOW_BRANCH:
+		branch_to(c, e->target, state);
+		return true;
+	case FLOW_INDIRECT:
+		follow_table(c, f, next, state);
+		c->confirmed |= e->by_slot && flow_is_at_return(&f->s);
+		return false;
+	case FLOW_CALL:
+		if (e->has_target)
+			note_call(c, e->target);
+		push_pending(c, &(struct pending){next, state, false});
+		return false;
+	case FLOW_STOP:
+		return false;
+	default:
+		return true;
+	}
+}
+
+static bool decode(struct code_flow *c, u64 vaddr, struct stack_effect *e)
+{
+	const struct code_range *r = code_marks_range(&c->marks, vaddr);
+	struct bytes code = r ? file_image_at(c->image, vaddr) : (struct bytes){0};
+
+	if (c->ended || !budget_take(c->budget, BUDGET_CODE, DECODE_STEPS)) {
+		c->ended = true;
+		return false;
+	}
+	if (r && code.len > r->end - vaddr)
+		code.len = r->end - vaddr;
+	c->stats.instructions++;
+	if (stack_effect_decode(code, vaddr, e))
+		return true;
+	c->contradiction = true;
+	return false;
+}
+
+/* Looks at the instructions from `vaddr` on that follow each other. */
+static void follow_line(struct code_flow *c, u64 vaddr)
+{
+	u32 number = MARK_STATE(mark_at(c, vaddr));
+	struct stack_effect e;
+	struct flow f;
+
+	if (!number)
+		return;
+	flow_resume(&f, c->bias, state_at(c, number));
+	while (!c->contradiction && decode(c, vaddr, &e)) {
+		u32 *mark = take_mark(c, vaddr);
+
+		if (code_marks_overlap(&c->marks, vaddr, e.length) || flow_uses_callers(&f.s, &e))
+			disagree(c);
+		if (MARK_LENGTH(*mark) != e.length)
+			set_mark(c, mark, MARK(MARK_STATE(*mark), e.length, *mark & 15));
+		flow_apply(&f, &e);
+		if (memcmp(&f.s, state_at(c, number), sizeof(f.s)) != 0)
+			number = state_number(c, &f.s);
+		vaddr += e.length;
+		if (!number || !leave(c, &f, &e, vaddr, number))
+			return;
+		if (e.flow == FLOW_BRANCH)
+			flow_not_taken(&f, &e);
+		if (is_entry(c, vaddr)) {
+			branch_to(c, vaddr, number);
+			return;
+		}
+		if (!arrive(c, vaddr, number))
+			return;
+		if (MARK_STATE(mark_at(c, vaddr)) == number)
+			continue;
+		/* Another path has come here with another state. */
+		number = MARK_STATE(mark_at(c, vaddr));
+		flow_resume(&f, c->bias, state_at(c, number));
+	}
+}
+
+static void follow_work(struct code_flow *c)
+{
+	while (c->work.len && !c->contradiction && !c->ended)
+		follow_line(c, c->work.data[--c->work.len]);
+	c->work.len = 0;
+}
+
+/* ---- guesses --------------------------------------------------------------------------------- */
+
+static u64 failure_key(const struct pending *p)
+{
+	return p->vaddr * 0x9e3779b97f4a7c15ull + p->state * 0xd6e8feb86659fd93ull + 1;
+}
+
+/* Takes back what was found since. */
+static void drop(struct code_flow *c, const struct attempt *a)
+{
+	code_marks_undo(&c->marks, a->changes);
+	c->called.len = a->called;
+	c->pending.len = a->pending;
+	c->stats.dropped++;
+	u64_set_add(&c->failures, failure_key(&a->from));
+}
+
+/* Nothing of this is taken back any more. */
+static void keep(struct code_flow *c, const struct attempt *a)
+{
+	code_marks_flag(&c->marks, a->changes, MARK_KEPT);
+}
+
+/*
+ * Follows `vaddr` and everything that is certain to follow from it, without what follows calls,
+ * which is attempted afterwards. It is false, and without effect, if there is a contradiction.
+ */
+static bool begin_attempt(struct code_flow *c, const struct pending *from)
+{
+	struct attempt a = {.from = *from,
+			    .changes = c->marks.changes.len,
+			    .called = c->called.len,
+			    .pending = c->pending.len};
+
+	c->contradiction = c->confirmed = false;
+	branch_to(c, from->vaddr, from->state);
+	follow_work(c);
+	a.confirmed = c->confirmed;
+	if (c->contradiction || vec_push(&c->attempts, a)) {
+		drop(c, &a);
+		return false;
+	}
+	order_pending(c, a.pending);
+	return true;
+}
+
+/*
+ * An attempt that nothing has confirmed is dropped: all that it led to are other calls, and what
+ * followed them made no sense. What follows calls of a function that is known is dropped only if
+ * something did not make sense.
+ */
+static bool end_attempt(struct code_flow *c, bool sure)
+{
+	struct attempt a = c->attempts.data[--c->attempts.len];
+	struct attempt *before = c->attempts.len ? &c->attempts.data[c->attempts.len - 1] : NULL;
+	bool good = a.confirmed || (sure && (!before || !a.failed));
+
+	if (!good)
+		drop(c, &a);
+	else if (a.confirmed || !before)
+		keep(c, &a);
+	if (before && !a.from.by_table) {
+		before->confirmed |= a.confirmed;
+		before->failed |= !good;
+	}
+	return good;
+}
+
+/* Follows a function, and what follows its calls from the lowest address on, because code that
+ * seldom runs is mostly last. */
+static bool attempt(struct code_flow *c, const struct pending *entry, bool sure)
+{
+	bool good = false;
+
+	c->guessing = !sure;
+	if (!begin_attempt(c, entry))
+		return false;
+	if (sure)
+		keep(c, &c->attempts.data[0]);
+	c->guessing = true;
+	while (c->attempts.len && !c->ended) {
+		struct attempt *a = &c->attempts.data[c->attempts.len - 1];
+		struct pending p;
+
+		if (c->pending.len == a->pending) {
+			good = end_attempt(c, sure);
+			continue;
+		}
+		p = c->pending.data[--c->pending.len];
+		if (u64_set_has(&c->failures, failure_key(&p)) || !begin_attempt(c, &p))
+			c->attempts.data[c->attempts.len - 1].failed |= !p.by_table;
+	}
+	while (c->attempts.len) /* It has ended before it was known whether they are right. */
+		drop(c, &c->attempts.data[--c->attempts.len]);
+	return good;
+}
+
+static bool follow_entry(struct code_flow *c, u64 vaddr, enum code_start how)
+{
+	u32 *mark = take_mark(c, vaddr);
+	size_t called = c->called.len;
+	struct pending entry;
+	struct flow f;
+	bool good;
+
+	if (!mark || *mark & MARK_FOLLOWED)
+		return false;
+	c->stats.functions++;
+	*mark |= MARK_FOLLOWED | (how == CODE_START_SURE ? MARK_EXPECTED : 0);
+	flow_enter(&f, c->bias);
+	c->marks.changes.len = c->pending.len = c->attempts.len = 0;
+	entry = (struct pending){vaddr, state_number(c, &f.s), false};
+	good = attempt(c, &entry, how == CODE_START_SURE);
+	for (size_t i = called; i < c->called.len; i++)
+		code_flow_expect(c, c->called.data[i]);
+	return good;
+}
+
+void code_flow_expect(struct code_flow *c, u64 vaddr)
+{
+	u32 *mark = take_mark(c, vaddr);
+
+	if (mark)
+		*mark |= MARK_EXPECTED;
+}
+
+bool code_flow_follow(struct code_flow *c, u64 vaddr, enum code_start how)
+{
+	bool good = follow_entry(c, vaddr, how);
+
+	while (c->called.len && !c->ended)
+		follow_entry(c, c->called.data[--c->called.len], CODE_START_SURE);
+	return good;
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+int code_flow_new(struct file_image *image, struct budget *budget, const struct code_range *ranges,
+		  size_t n, struct code_flow **out)
+{
+	struct code_flow *c = calloc(1, sizeof(*c));
+	int err;
+
+	if (!c)
+		return -ENOMEM;
+	c->image = image;
+	c->budget = budget;
+	c->bias = n ? ranges[0].start : 0;
+	err = code_marks_init(&c->marks, budget, ranges, n);
+	if (!err)
+		err = flow_states_init(&c->states, budget);
+	if (err) {
+		code_flow_free(c);
+		return err;
+	}
+	*out = c;
+	return 0;
+}
+
+void code_flow_free(struct code_flow *c)
+{
+	if (!c)
+		return;
+	code_marks_release(&c->marks);
+	flow_states_release(&c->states);
+	u64_set_release(&c->failures);
+	vec_release(&c->work);
+	vec_release(&c->called);
+	vec_release(&c->pending);
+	vec_release(&c->attempts);
+	free(c);
+}
+
+/* ---- results --------------------------------------------------------------------------------- */
+
+u64 code_flow_hole(struct code_flow *c, u64 vaddr, u64 end)
+{
+	return code_marks_hole(&c->marks, vaddr, end);
+}
+
+const struct flow_state *code_flow_state(struct code_flow *c, u64 vaddr)
+{
+	u32 number = MARK_STATE(mark_at(c, vaddr));
+
+	return number ? state_at(c, number) : NULL;
+}
+
+const struct code_flow_stats *code_flow_stats(const struct code_flow *c)
+{
+	return &c->stats;
+}
+
+struct output {
+	code_flow_row_fn row;
+	void *arg;
+	struct unwind_rule last;
+	u64 end; /* of the last instruction */
+};
+
+static int put(struct output *o, u64 vaddr, const struct unwind_rule *rule)
+{
+	if (!memcmp(&o->last, rule, sizeof(*rule)))
+		return 0;
+	o->last = *rule;
+	return o->row(o->arg, vaddr, rule);
+}
+
+static int put_instruction(struct output *o, u64 vaddr, u32 length, const struct unwind_rule *rule)
+{
+	static const struct unwind_rule none = {.cfa = UNWIND_CFA_NONE};
+	int err = o->end < vaddr ? put(o, o->end, &none) : 0;
+
+	if (!err)
+		err = put(o, vaddr, rule);
+	if (vaddr + length > o->end)
+		o->end = vaddr + length;
+	return err;
+}
+
+int code_flow_rows(struct code_flow *c, u64 start, u64 end, code_flow_row_fn row, void *arg)
+{
+	static const struct unwind_rule none = {.cfa = UNWIND_CFA_NONE};
+	struct output o = {.row = row, .arg = arg, .end = start};
+	int err = row(arg, start, &none);
+	u64 at = start;
+
+	while (!err && (at = code_marks_next(&c->marks, at, end)) < end) {
+		u32 mark = mark_at(c, at);
+		struct unwind_rule rule = flow_rule(state_at(c, MARK_STATE(mark)));
+
+		err = put_instruction(&o, at, MARK_LENGTH(mark), &rule);
+		at++;
+	}
+	return !err && o.end < end ? put(&o, o.end, &none) : err;
+}
