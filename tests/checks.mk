@@ -14,6 +14,14 @@ BPF_USERS := $(shell grep -ls 'skel\.h"' $(LIB_SRC))
 .PHONY: bpf
 bpf: $(SKELS) $(BPF_USERS:%.c=$(O)/%.o)
 
+.PHONY: check-rows
+# Rows from code must be what call frame information says, here for the largest files that are
+# installed.
+CODE_TRUTH_FILES ?= $(wildcard $(addprefix /usr/lib/x86_64-linux-gnu/,libLLVM-14.so.1 \
+	libclang-cpp.so.14 libcrypto.so.3 libpython3.11.so.1.0) /usr/bin/gdb)
+check-rows: $(O)/unit
+	$(Q)CODE_TRUTH_FILES='$(CODE_TRUTH_FILES)' $(O)/unit code_truth
+
 .PHONY: check check-unit check-e2e check-cycles check-kernels check-fuzz check-build
 check: deps-check
 	$(Q)$(MAKE) --no-print-directory check-build

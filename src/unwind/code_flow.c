@@ -18,7 +18,7 @@
 struct pending { /* where control may continue */
 	u64 vaddr;
 	u32 state;
-	bool by_table; /* if an entry of a table leads there; otherwise if the call before returns */
+	bool by_table; /* An entry of a table leads there; otherwise the call before may return. */
 };
 
 struct attempt { /* says what there was before it */

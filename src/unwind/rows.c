@@ -11,6 +11,7 @@
 
 #include "arch/go.h"
 #include "arch/machine.h"
+#include "unwind/code_rows.h"
 #include "unwind/function_index.h"
 #include "unwind/plt_stub.h"
 #include "unwind/row_writer.h"
@@ -33,6 +34,7 @@ struct build {
 	struct elf_file *f;
 	struct rule_set *set;
 	struct function_index index;
+	struct code_flow *code_flow; /* of code that has no FDE; NULL if there is none */
 	struct row_writer writer;
 	struct code code[CODE_SEGMENTS_MAX];
 	size_t ncode;
@@ -116,11 +118,22 @@ static int put_row(void *arg, u64 vaddr, const struct unwind_rule *rule)
 	return put_at(b, vaddr > b->floor ? vaddr : b->floor, rule_set_number(b->set, rule));
 }
 
+/* What leads from code to its caller is known from the code itself, or not at all. */
+static int put_code_row(void *arg, u64 vaddr, const struct unwind_rule *rule)
+{
+	struct build *b = arg;
+
+	return put_at(b, vaddr,
+		      rule->cfa == UNWIND_CFA_NONE ? b->gap_rule : rule_set_number(b->set, rule));
+}
+
 static int put_gap(struct build *b, u64 upto)
 {
 	if (upto <= b->floor || (upto - b->floor <= PADDING_MAX && b->floor > b->here->vaddr))
 		return 0;
 	b->uncovered += upto - b->floor;
+	if (b->code_flow)
+		return code_flow_rows(b->code_flow, b->floor, upto, put_code_row, b);
 	return put_at(b, b->floor, b->gap_rule);
 }
 
@@ -221,6 +234,8 @@ static int build_tables(struct build *b, struct elf_file *debug, struct rows *ro
 	err = plt_stubs_fix(&b->index, b->f, b->set);
 	if (!err)
 		err = stack_ends_fix(&b->index, b->f, debug, b->set);
+	if (!err && !elf_is_go(b->f))
+		err = code_rows_new(b->f, debug, &b->index, &b->code_flow);
 	if (err)
 		goto out;
 	b->gap_rule = !b->index.fdes || elf_is_go(b->f) ? UNWIND_RULE_CHAIN : UNWIND_RULE_NONE;
@@ -234,6 +249,7 @@ static int build_tables(struct build *b, struct elf_file *debug, struct rows *ro
 	if (!err && budget_lost(elf_file_budget(b->f), BUDGET_GO))
 		err = -E2BIG; /* Some of its functions have no rows. */
 out:
+	code_flow_free(b->code_flow);
 	function_index_release(&b->index);
 	return err;
 }
