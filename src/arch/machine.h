@@ -8,6 +8,9 @@
 /* Returns whether cprof unwinds and probes code of an ELF file with this e_machine. */
 bool arch_is_machine(u16 elf_machine);
 
+/* Returns whether a relocation of this type puts an address of the file itself somewhere. */
+bool arch_is_own_address(u32 relocation);
+
 /* Returns the byte offset of a DWARF register, or of the program counter, in the kernel's struct
  * pt_regs; -1 if there is no such register. */
 int arch_pt_regs_offset(u8 dwarf);

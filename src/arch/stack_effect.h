@@ -69,6 +69,13 @@ struct stack_effect {
 /* Decodes the first instruction of `code`, which is at `vaddr`; false if there is none. */
 bool stack_effect_decode(struct bytes code, u64 vaddr, struct stack_effect *out);
 
+#define STACK_EFFECT_MENTION_MAX 7u /* bytes of such an instruction */
+/*
+ * Returns whether `code`, which may be any STACK_EFFECT_MENTION_MAX bytes at `vaddr`, looks like an
+ * instruction that calls a function or takes its address.
+ */
+bool stack_effect_mentions(const u8 *code, u64 vaddr, u64 *function);
+
 /* Registers that a called function keeps, without the stack pointer (System V ABI, 3.2.1). It does
  * not use their values before it has set them. */
 extern const u32 stack_effect_kept;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/machine.h"
 #include "base/vec.h"
 #include "elf/symbols.h"
 
@@ -88,25 +89,14 @@ static void add_symbols(struct search *s, struct elf_file *names)
 
 /* ---- addresses in code and data -------------------------------------------------------------- */
 
-static u64 relative(const u8 *at, u64 next)
-{
-	s32 distance;
-
-	memcpy(&distance, at, sizeof(distance));
-	return next + (u64)(s64)distance;
-}
-
-/* Looks for calls, and for lea of an address, at any byte. Most are what they look like. */
+/* Looks at any byte. Most of what is found is what it looks like. */
 static void scan_code(struct search *s, struct bytes code, u64 vaddr)
 {
-	for (size_t at = 0; at + 7 <= code.len && !s->err; at++) {
-		const u8 *p = code.data + at;
+	u64 function;
 
-		if (p[0] == 0xe8)
-			add(s, &s->guesses, relative(p + 1, vaddr + at + 5));
-		else if (p[1] == 0x8d && (p[0] & 0xfb) == 0x48 && (p[2] & 0xc7) == 0x05)
-			add(s, &s->guesses, relative(p + 3, vaddr + at + 7));
-	}
+	for (size_t at = 0; at + STACK_EFFECT_MENTION_MAX <= code.len && !s->err; at++)
+		if (stack_effect_mentions(code.data + at, vaddr + at, &function))
+			add(s, &s->guesses, function);
 }
 
 static void scan_words(struct search *s, struct bytes data)
@@ -131,8 +121,7 @@ static void scan_relocations(struct search *s)
 		return;
 	for (size_t at = 0; at + sizeof(r) <= rela.data.len && !s->err; at += sizeof(r)) {
 		memcpy(&r, rela.data.data + at, sizeof(r));
-		if (ELF64_R_TYPE(r.r_info) == R_X86_64_RELATIVE ||
-		    ELF64_R_TYPE(r.r_info) == R_X86_64_IRELATIVE)
+		if (arch_is_own_address(ELF64_R_TYPE(r.r_info)))
 			add(s, &s->guesses, (u64)r.r_addend);
 	}
 }

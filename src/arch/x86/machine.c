@@ -12,6 +12,11 @@ bool arch_is_machine(u16 elf_machine)
 	return elf_machine == EM_X86_64;
 }
 
+bool arch_is_own_address(u32 relocation)
+{
+	return relocation == R_X86_64_RELATIVE || relocation == R_X86_64_IRELATIVE;
+}
+
 /* struct user_regs_struct begins as struct pt_regs does (arch/x86/include/asm/ptrace.h). The index
  * is the DWARF number (psABI figure 3.36). */
 int arch_pt_regs_offset(u8 dwarf)

@@ -537,3 +537,23 @@ bool stack_effect_decode(struct bytes code, u64 vaddr, struct stack_effect *out)
 		out->clobbers = out->uses = 0;
 	return true;
 }
+
+static u64 relative(const u8 *at, u64 next)
+{
+	s32 distance;
+
+	memcpy(&distance, at, sizeof(distance));
+	return next + (u64)(s64)distance;
+}
+
+bool stack_effect_mentions(const u8 *code, u64 vaddr, u64 *function)
+{
+	if (code[0] == 0xe8) { /* call */
+		*function = relative(code + 1, vaddr + 5);
+		return true;
+	}
+	if (code[1] != 0x8d || (code[0] & 0xfb) != 0x48 || (code[2] & 0xc7) != 0x05)
+		return false;
+	*function = relative(code + 3, vaddr + 7); /* lea of a 64-bit register */
+	return true;
+}
