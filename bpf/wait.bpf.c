@@ -38,44 +38,6 @@ static __always_inline bool stack_wanted(const struct thread_wait *t)
 	       (has_mode(WAIT_MODE_BLOCK) && t->cause == WAIT_LOCK);
 }
 
-static __always_inline void lock_wait_begins(struct task_struct *task, struct thread_wait *t)
-{
-	if (t->first)
-		t->since = t->first;
-	queue_waiter(t);
-	if (has_mode(WAIT_MODE_OWNERS))
-		ask_owner(t);
-}
-
-static __always_inline void leave(void *ctx, struct task_struct *task, struct thread_wait *t,
-				  bool preempted)
-{
-	u64 now = bpf_ktime_get_ns();
-
-	if (t->running)
-		stat_add(STAT_RUNNING, passed(t->since, now));
-	find_cause(task, t, preempted);
-	if (has_mode(WAIT_MODE_LOCKS))
-		settle_unless_going_on(t, now);
-	t->counted = 0;
-	t->outcome = 0;
-	t->waker = 0;
-	t->since = now;
-	/* It is already on its way back, because this program ran after the waker; or it never
-	 * slept. */
-	t->woken = t->cause == WAIT_RUNNABLE || is_waking(task) ? now : 0;
-	arch_order_stores();
-	t->running = 0;
-	if (has_mode(WAIT_MODE_MUTEX) && t->cause == WAIT_LOCK && !is_other_lock(t->object) &&
-	    !t->woken)
-		lock_wait_begins(task, t);
-	if (!stack_wanted(t))
-		return;
-	t->counted = take_stack(ctx, task, kernel_path_of(task, t), &t->key, now);
-	if (has_mode(WAIT_MODE_OWNERS) && t->counted && t->asked)
-		answer(t, &t->key);
-}
-
 static __always_inline enum wait_outcome outcome_of(struct task_struct *task,
 						    const struct thread_wait *t)
 {
@@ -122,6 +84,66 @@ static __always_inline void heed_early_waker(struct task_struct *task, struct th
 	unqueue_waiter(t); /* if it is still among them */
 }
 
+/* Ends the thread's wait at `now`; from then on it runs. */
+static __always_inline void wait_ends(struct task_struct *task, struct thread_wait *t, u64 now)
+{
+	if (now < begun)
+		t->counted = 0;
+	if (!t->running && lock_wait_seen(t))
+		lock_wait_over(t, outcome_of(task, t), now);
+	else if (has_mode(WAIT_MODE_OFFCPU) && t->counted)
+		count_off_cpu(t, now);
+	t->counted = 0;
+	t->since = now;
+	t->running = 1;
+}
+
+static __always_inline void lock_wait_begins(struct task_struct *task, struct thread_wait *t)
+{
+	if (t->first)
+		t->since = t->first;
+	queue_waiter(t);
+	if (has_mode(WAIT_MODE_OWNERS))
+		ask_owner(t);
+}
+
+static __always_inline void leave(void *ctx, struct task_struct *task, struct thread_wait *t,
+				  bool preempted)
+{
+	u64 now = bpf_ktime_get_ns();
+
+	/*
+	 * It has run without being seen: some hypervisors' kernels run no program on a switch away
+	 * from their own agent. Its wait was over when it was woken.
+	 */
+	if (!t->running) {
+		unqueue_waiter(t);
+		wait_ends(task, t, t->woken ? t->woken : now);
+	}
+	if (t->running)
+		stat_add(STAT_RUNNING, passed(t->since, now));
+	find_cause(task, t, preempted);
+	if (has_mode(WAIT_MODE_LOCKS))
+		settle_unless_going_on(t, now);
+	t->counted = 0;
+	t->outcome = 0;
+	t->waker = 0;
+	t->since = now;
+	/* It is already on its way back, because this program ran after the waker; or it never
+	 * slept. */
+	t->woken = t->cause == WAIT_RUNNABLE || is_waking(task) ? now : 0;
+	arch_order_stores();
+	t->running = 0;
+	if (has_mode(WAIT_MODE_MUTEX) && t->cause == WAIT_LOCK && !is_other_lock(t->object) &&
+	    !t->woken)
+		lock_wait_begins(task, t);
+	if (!stack_wanted(t))
+		return;
+	t->counted = take_stack(ctx, task, kernel_path_of(task, t), &t->key, now);
+	if (has_mode(WAIT_MODE_OWNERS) && t->counted && t->asked)
+		answer(t, &t->key);
+}
+
 static __always_inline void come(struct task_struct *task)
 {
 	u64 now = bpf_ktime_get_ns();
@@ -133,15 +155,7 @@ static __always_inline void come(struct task_struct *task)
 	}
 	if (!t->running)
 		heed_early_waker(task, t);
-	if (now < begun)
-		t->counted = 0;
-	if (!t->running && lock_wait_seen(t))
-		lock_wait_over(t, outcome_of(task, t), now);
-	else if (has_mode(WAIT_MODE_OFFCPU) && t->counted)
-		count_off_cpu(t, now);
-	t->counted = 0;
-	t->since = now;
-	t->running = 1;
+	wait_ends(task, t, now);
 }
 
 /* The thread has left its CPU for the last time. */
