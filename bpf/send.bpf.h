@@ -15,10 +15,14 @@ static __always_inline u64 wakeup(void)
 
 static __always_inline void fill_thread(struct thread_id *id, struct task_struct *task)
 {
+	struct css_set *set = BPF_CORE_READ(task, cgroups);
+
 	id->tgid = proc_tgid(task);
 	id->tid = proc_tid(task);
 	BPF_CORE_READ_INTO(&id->comm, task, comm);
 	BPF_CORE_READ_INTO(&id->leader_comm, task, group_leader, comm);
+	id->groups = (u64)set;
+	id->unified_group = BPF_CORE_READ(set, dfl_cgrp, kn, id);
 }
 
 static __always_inline bool send_stack(struct scratch *s, const struct sample_key *key,

@@ -29,6 +29,9 @@ struct thread_id {
 	struct proc_pid tgid, tid;
 	char comm[COMM_LEN]; /* the thread's name */
 	char leader_comm[COMM_LEN]; /* that of its process */
+	/* Its control groups: the kernel's set of them, which is only a number here, and the inode
+	 * of that in the unified hierarchy. A process may be gone when it is looked up in /proc. */
+	u64 groups, unified_group;
 };
 
 #endif

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -247,6 +248,59 @@ int cgroup_open(struct target_cgroup *out, const char *path, char **title, struc
 	}
 	mounts_release(&mounts);
 	return result;
+}
+
+/* kernfs makes file handles of inodes (fs/kernfs/mount.c, FILEID_KERNFS since Linux 5.5). */
+static int open_inode(const char *mount, u64 id)
+{
+	union {
+		struct file_handle handle;
+		u8 space[sizeof(struct file_handle) + sizeof(id)];
+	} h = {.handle = {.handle_bytes = sizeof(id), .handle_type = 0xfe}};
+	int dir = open(mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd;
+
+	if (dir < 0)
+		return -errno;
+	memcpy(h.space + offsetof(struct file_handle, f_handle), &id, sizeof(id));
+	fd = open_by_handle_at(dir, &h.handle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = fd < 0 ? -errno : fd;
+	close(dir);
+	return fd;
+}
+
+static int path_below(const struct cgroup_mount *m, u64 id, char *out, size_t size)
+{
+	char link[40], path[PATH_MAX];
+	int fd = open_inode(m->point, id);
+	const char *inside;
+	ssize_t len;
+
+	if (fd < 0)
+		return fd;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	len = readlink(link, path, sizeof(path) - 1);
+	close(fd);
+	path[len < 0 ? 0 : len] = '\0';
+	inside = len < 0 ? NULL : below(path, m->point);
+	if (!inside || strlen(inside) >= size)
+		return -ENOENT;
+	strcpy(out, inside);
+	return 0;
+}
+
+int cgroup_path_of(u64 id, char *out, size_t size)
+{
+	mount_vec mounts = {0};
+	int ret = mounts_read(&mounts);
+	bool found = false;
+
+	for (size_t i = 0; i < mounts.len && !ret && !found; i++) {
+		found = mounts.data[i].v2;
+		if (found)
+			ret = path_below(&mounts.data[i], id, out, size);
+	}
+	mounts_release(&mounts);
+	return ret ? ret : found ? 0 : -ENOENT;
 }
 
 void cgroup_release(struct target_cgroup *c)

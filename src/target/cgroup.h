@@ -24,4 +24,8 @@ int cgroup_open(struct target_cgroup *out, const char *path, char **title,
 		struct error *err) MUST_CHECK;
 void cgroup_release(struct target_cgroup *c);
 
+/* Writes the path of a directory of the unified hierarchy, given by its inode, below the mount.
+ * Returns 0, -ESTALE if it is gone, or another negative errno. */
+int cgroup_path_of(u64 id, char *out, size_t size) MUST_CHECK;
+
 #endif

@@ -5,11 +5,13 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "target/cgroup.h"
 #include "target/process.h"
 
 #define TEXT_MAX (64u << 10) /* a path has at most 4,096 bytes, and there are some 14 hierarchies */
@@ -260,5 +262,16 @@ int place_read(pid_t tgid, struct process_place *out)
 	if (!err)
 		place_parse((struct bytes){(const u8 *)text, len}, out);
 	free(text);
+	return err;
+}
+
+int place_of_group(u64 id, struct process_place *out)
+{
+	char path[PATH_MAX];
+	int err = cgroup_path_of(id, path, sizeof(path));
+
+	memset(out, 0, sizeof(*out));
+	if (!err)
+		read_path((struct bytes){(const u8 *)path, strlen(path)}, out);
 	return err;
 }

@@ -31,4 +31,8 @@ void place_parse(struct bytes text, struct process_place *out);
 /* Does the same for a process; -ESRCH or another negative errno. */
 int place_read(pid_t tgid, struct process_place *out) MUST_CHECK;
 
+/* Does the same for a control group of the unified hierarchy, by its inode. -ESTALE if it is gone,
+ * -ENOENT if the hierarchy is not mounted, or another negative errno. */
+int place_of_group(u64 id, struct process_place *out) MUST_CHECK;
+
 #endif

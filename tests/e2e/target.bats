@@ -157,25 +157,34 @@ in_cgroup() {
 		echo "$PID" >"$group/cgroup.procs"
 		pids+=("$PID")
 	done
+	# These live for some milliseconds, and are gone when cprof reads their first stack.
+	cp "$(command -v gzip)" "short_$$"
+	start sh -c "echo \$\$ >${CGROUPS[0]}/cgroup.procs; while :; do head -c 100000 '$CPROF' | ./short_$$ >/dev/null; done"
 	profiler cpu -a -d 0 -F 499 -o all.pb.gz
-	used 0.2
-	PID=${pids[0]} used 0.2
+	PID=${pids[1]} used 0.3
+	PID=${pids[0]} used 0.3
 	profiler_end
+	kill -KILL "$PID"
 	of() { "$CPROF" convert all.pb.gz -q -f folded --label "$1" --tagroot "$2" | awk -F ';' '{ print $1 }' | sort -u; }
 	[ "$(of "pid=${pids[0]}" container)" = "docker:$id" ]
 	[ "$(of "pid=${pids[0]}" unit)" = "docker-$id.scope" ]
 	[ "$(of "pid=${pids[1]}" container)" = "kubernetes:$pod/$id" ]
 	[ "$(of "pid=${pids[1]}" comm)" = shares ]
+	[ "$(of "comm=short_$$" container)" = "docker:$id" ]
 	# The groups of a report are the sums of their samples.
 	value() { "$CPROF" report all.pb.gz --top 0 "${@:2}" | awk -v n="$1" '$NF == n { print $1; exit }'; }
-	[ -n "$(value "docker:$id" -g container)" ]
-	[ "$(value "docker:$id" -g container)" = "$(value "(${pids[0]})" -g process)" ]
+	[ -n "$(value "kubernetes:$pod/$id" -g container)" ]
+	[ "$(value "kubernetes:$pod/$id" -g container)" = "$(value "(${pids[1]})" -g process)" ]
 	[ "$(value "docker-$id.scope" -g unit)" = "$(value "docker:$id" -g label:container)" ]
 	# Processes come before functions, with where they are.
 	"$CPROF" report all.pb.gz --top 0 >shown
 	grep -q "shares (${pids[1]}) .*kubernetes:$pod/$id" shown
 	[ "$(grep -n 'container or unit' shown | cut -d: -f1)" -lt "$(grep -n 'flat  flat%' shown | cut -d: -f1)" ]
-	for pid in "${pids[@]}"; do kill -KILL "$pid"; wait "$pid" 2>/dev/null || true; done
+	for pid in "${pids[@]}"; do
+		kill -KILL "$pid"
+		wait "$pid" 2>/dev/null || true
+	done
+	soon rmdir "${CGROUPS[@]}"
 }
 
 @test "target: a version 1 cgroup and what is below it" {

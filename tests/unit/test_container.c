@@ -131,8 +131,32 @@ TEST(container, places_are_bounded)
 	}
 	snprintf(place.unit, sizeof(place.unit), "7.service");
 	CHECK_INT(place_table_put(&t, &place), 8);
-	CHECK_STR(place_table_get(&t, 8)->unit, "7.service");
-	CHECK(!place_table_get(&t, PLACE_NONE));
+	CHECK_STR(place_table_get(&t, 8, PLACE_NONE)->unit, "7.service");
+	CHECK(!place_table_get(&t, PLACE_NONE, PLACE_NONE));
 	CHECK(place_table_bytes(&t) > PLACES_MAX * 10);
+	place_table_release(&t);
+}
+
+/* A process that is gone is where another one with the same control groups is, seen before or
+ * after it. */
+TEST(container, processes_that_are_gone)
+{
+	const struct thread_id gone = {.tgid = {0x7ffffff0}, .groups = 0x1000},
+			       here = {.tgid = {(u32)getpid()}, .groups = 0x1000},
+			       other = {.tgid = {0x7ffffff0}, .groups = 0x2000};
+	struct process_place place;
+	struct place_table t = {0};
+	u32 before, after, own, group;
+
+	CHECK_INT(place_read(getpid(), &place), 0);
+	CHECK_INT(place_table_of(&t, &gone, &before), PLACE_NONE);
+	own = place_table_of(&t, &here, &group);
+	CHECK_INT(group, before);
+	CHECK(place_table_get(&t, PLACE_NONE, before) == place_table_get(&t, own, group));
+	CHECK_INT(place_table_of(&t, &gone, &after), own);
+	CHECK_INT(after, before);
+	CHECK_INT(place_table_of(&t, &other, &after), PLACE_NONE);
+	CHECK(after != before && !place_table_get(&t, PLACE_NONE, after));
+	CHECK_INT(own != PLACE_NONE, place.container[0] || place.unit[0]);
 	place_table_release(&t);
 }

@@ -13,7 +13,9 @@
 
 struct owner_item {
 	struct thread_id owner; /* names are padded with zeroes */
-	u32 place; /* place_table.h; set by whoever adds the owner */
+	/* place_table.h; set by whoever adds the owner. The place of a group may be learned
+	 * later. */
+	u32 place, group;
 	u32 next;
 	u32 moved; /* while owners are dropped: 0, or the new number plus one */
 };

@@ -207,7 +207,9 @@ static void add_alias(struct stack_store *s, const struct stack_entry *e, u32 to
 static u32 owner_at(struct stack_store *s, u32 owner, u32 level)
 {
 	struct thread_id less = *owner_table_get(&s->owners, owner);
-	u32 number, place = s->owners.items.data[owner].place;
+	const struct owner_item from = s->owners.items.data[owner];
+	struct owner_item *to;
+	u32 number;
 
 	if (level == 0)
 		return owner;
@@ -217,8 +219,11 @@ static u32 owner_at(struct stack_store *s, u32 owner, u32 level)
 	memset(less.comm, 0, sizeof(less.comm));
 	if (owner_table_put(&s->owners, &less, &number))
 		return OWNER_NONE;
-	if (number != OWNER_NONE && !s->owners.items.data[number].place)
-		s->owners.items.data[number].place = place;
+	to = &s->owners.items.data[number];
+	if (number != OWNER_NONE && !to->place && !to->group) {
+		to->place = from.place;
+		to->group = from.group;
+	}
 	return number;
 }
 

@@ -262,8 +262,8 @@ static void add_labels_of_kind(struct conversion *c, const struct stack_entry *e
 
 static void add_place(struct conversion *c, const struct stack_entry *e, struct label_list *l)
 {
-	const u32 number = c->store->owners.items.data[e->owner].place;
-	const struct place *place = place_table_get(&c->store->places, number);
+	const struct owner_item *o = &c->store->owners.items.data[e->owner];
+	const struct place *place = place_table_get(&c->store->places, o->place, o->group);
 
 	if (!place)
 		return;

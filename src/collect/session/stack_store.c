@@ -261,14 +261,18 @@ static struct proc_pid process_of(const struct thread_id *owner, const u64 *fram
 }
 
 /* A process is looked up once, with the first stack of it. */
-static int put_owner(struct stack_store *s, const struct thread_id *owner, u32 *number)
+static int put_owner(struct stack_store *s, const struct thread_id *known,
+		     const struct thread_id *thread, u32 *number)
 {
 	size_t before = s->owners.items.len;
-	int err = owner_table_put(&s->owners, owner, number);
+	int err = owner_table_put(&s->owners, known, number);
+	struct owner_item *item;
 
-	if (!err && s->by_place && s->owners.items.len > before)
-		s->owners.items.data[*number].place = place_table_of(&s->places, owner->tgid.nr);
-	return err;
+	if (err || !s->by_place || s->owners.items.len == before)
+		return err;
+	item = &s->owners.items.data[*number];
+	item->place = place_table_of(&s->places, thread, &item->group);
+	return 0;
 }
 
 static int take_in(struct stack_store *s, const struct sample_key *key,
@@ -280,7 +284,7 @@ static int take_in(struct stack_store *s, const struct sample_key *key,
 
 	if (is_full(s))
 		return -ENOMEM;
-	if (reserve_entries(s, 1 + SPARE_ENTRIES) || put_owner(s, &known, &number) ||
+	if (reserve_entries(s, 1 + SPARE_ENTRIES) || put_owner(s, &known, owner, &number) ||
 	    stack_tree_put(&s->tree, process_of(owner, frames, nframes), frames, nframes,
 			   &e.node)) {
 		s->starved = true;
