@@ -63,12 +63,14 @@ void elf_patch_add_sections(struct elf_patch *p, const Elf64_Shdr *shdr, size_t 
 {
 	size_t old = header(p)->e_shnum;
 	Elf64_Shdr *table = calloc(old + n, sizeof(*table));
+	size_t at;
 
 	CHECK(table);
 	memcpy(table, p->image + header(p)->e_shoff, old * sizeof(*table));
 	for (size_t i = 0; i < n; i++)
 		table[old + i] = *shdr;
-	header(p)->e_shoff = append(p, table, (old + n) * sizeof(*table));
+	at = append(p, table, (old + n) * sizeof(*table)); /* this may move the header */
+	header(p)->e_shoff = at;
 	header(p)->e_shnum = (Elf64_Half)(old + n);
 	free(table);
 }
