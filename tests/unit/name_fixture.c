@@ -1,27 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Provides what the naming tests share: see name_fixture.h. */
+#include "elf_fixture.h"
 #include "name_fixture.h"
 
 #include <elf.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "fixture.h"
 #include "unit.h"
-
-static struct elf_file *open_elf(const char *path)
-{
-	struct elf_file *elf;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	CHECK(fd >= 0);
-	CHECK_INT(elf_file_open(fd, &elf), 0);
-	close(fd);
-	return elf;
-}
 
 void name_addresses(struct named *out, const char *name, const u64 *vaddrs, size_t n,
 		    bool no_inlines)
@@ -32,7 +20,7 @@ void name_addresses(struct named *out, const char *name, const u64 *vaddrs, size
 	*out = (struct named){.module = {.kind = MODULE_KIND_FILE}};
 	CHECK_INT(target_root_ours(&out->module.root), 0);
 	out->module.path = strdup(name[0] == '/' ? name : fixture_path(name));
-	out->module.elf = open_elf(out->module.path);
+	out->module.elf = elf_fixture_open(out->module.path);
 	CHECK_INT(profile_new(&out->profile), 0);
 	CHECK_INT(profile_add_sample_type(out->profile, "samples", "count"), 0);
 	CHECK_INT(profile_add_mapping(out->profile, &mapping), 0);
@@ -100,7 +88,7 @@ static bool find_symbol(struct elf_file *elf, const char *table, const char *str
 
 u64 vaddr_of(const char *name, const char *symbol)
 {
-	struct elf_file *elf = open_elf(name[0] == '/' ? name : fixture_path(name));
+	struct elf_file *elf = elf_fixture_open(name[0] == '/' ? name : fixture_path(name));
 	u64 value = 0;
 
 	if (!find_symbol(elf, ".symtab", ".strtab", symbol, &value) &&

@@ -2,13 +2,12 @@
 /* Allocators in real libraries, in static programs, and where there is none. */
 #include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <gnu/libc-version.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "elf_fixture.h"
 #include "fixture.h"
 #include "target/allocator.h"
 #include "unit.h"
@@ -23,13 +22,8 @@ struct found {
 
 static struct found find_with(const char *path, const struct alloc_names *names)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct found found = {0};
+	struct found found = {.f = elf_fixture_open(path)};
 
-	if (fd < 0)
-		unit_skip("no %s here", path);
-	CHECK_INT(elf_file_open(fd, &found.f), 0);
-	close(fd);
 	found.code = allocator_find(found.f, names, &found.a);
 	return found;
 }

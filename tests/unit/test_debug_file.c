@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "elf/debug_file.h"
+#include "elf_fixture.h"
 #include "fixture.h"
 #include "unit.h"
 
@@ -35,13 +36,7 @@ static struct target_root make_root(const char *flags)
 
 static struct elf_file *open_stripped(void)
 {
-	int fd = open(fixture_path("root/bin/t"), O_RDONLY | O_CLOEXEC);
-	struct elf_file *f;
-
-	CHECK(fd >= 0);
-	CHECK_INT(elf_file_open(fd, &f), 0);
-	close(fd);
-	return f;
+	return elf_fixture_open(fixture_path("root/bin/t"));
 }
 
 static void check_found(const struct target_root *root, int want)

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "elf_fixture.h"
 #include "fixture.h"
 #include "name_fixture.h"
 #include "symbol/dwarf_index.h"
@@ -43,15 +44,12 @@ struct text_range {
 static struct text_range text_of(const char *name)
 {
 	struct elf_section s;
-	struct elf_file *elf;
-	int fd = open(fixture_path(name), O_RDONLY | O_CLOEXEC);
+	struct elf_file *elf = elf_fixture_open(fixture_path(name));
 	struct text_range range;
 
-	CHECK_INT(elf_file_open(fd, &elf), 0);
 	CHECK_INT(elf_file_section(elf, ".text", &s), 0);
 	range = (struct text_range){s.vaddr, s.data.len};
 	elf_file_free(elf);
-	close(fd);
 	return range;
 }
 

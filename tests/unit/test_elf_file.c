@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "elf/elf_file.h"
+#include "elf_fixture.h"
 #include "elf_patch.h"
 #include "fixture.h"
 #include "unit.h"
@@ -26,20 +27,9 @@ static const char *compile(const char *flags)
 	return fixture_path("t");
 }
 
-static struct elf_file *open_path(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct elf_file *f;
-
-	CHECK(fd >= 0);
-	CHECK_INT(elf_file_open(fd, &f), 0);
-	close(fd);
-	return f;
-}
-
 TEST(elf_file, what_is_trimmed_is_read_again)
 {
-	struct elf_file *f = open_path(compile("-g -gz=zlib"));
+	struct elf_file *f = elf_fixture_open(compile("-g -gz=zlib"));
 	struct elf_section section;
 	u64 size, checksum = 0;
 
@@ -67,8 +57,8 @@ static int open_bytes(const void *data, size_t len, struct elf_file **f)
 
 TEST(elf_file, reads_headers_and_build_id)
 {
-	struct elf_file *f =
-		open_path(compile("-Wl,--build-id=0x00112233445566778899aabbccddeeff00112233"));
+	struct elf_file *f = elf_fixture_open(
+		compile("-Wl,--build-id=0x00112233445566778899aabbccddeeff00112233"));
 	const struct elf_segment *segments;
 	char hex[2 * BUILD_ID_MAX + 1];
 	size_t executable = 0, n;
@@ -102,7 +92,7 @@ TEST(elf_file, formats_a_build_id_into_little_room)
 
 TEST(elf_file, finds_no_build_id_where_there_is_none)
 {
-	struct elf_file *f = open_path(compile("-Wl,--build-id=none"));
+	struct elf_file *f = elf_fixture_open(compile("-Wl,--build-id=none"));
 
 	CHECK_INT(elf_file_build_id(f)->len, 0);
 	elf_file_free(f);
@@ -110,7 +100,7 @@ TEST(elf_file, finds_no_build_id_where_there_is_none)
 
 static void check_inflates(const char *flags)
 {
-	struct elf_file *plain = open_path(compile("-g -gz=none")), *packed;
+	struct elf_file *plain = elf_fixture_open(compile("-g -gz=none")), *packed;
 	struct elf_section want, have, again;
 	u8 *copy;
 
@@ -118,7 +108,7 @@ static void check_inflates(const char *flags)
 	copy = malloc(want.data.len);
 	CHECK(copy && want.data.len > 0);
 	memcpy(copy, want.data.data, want.data.len);
-	packed = open_path(compile(flags));
+	packed = elf_fixture_open(compile(flags));
 	CHECK_INT(elf_file_section(packed, ".debug_str", &have), 0);
 	CHECK_INT(elf_file_section(packed, ".debug_info", &have), 0);
 	CHECK_INT(have.data.len, want.data.len);
@@ -146,7 +136,7 @@ TEST(elf_file, takes_nobits_for_missing)
 
 	compile("-g");
 	fixture_run("objcopy --only-keep-debug t t.debug");
-	f = open_path(fixture_path("t.debug"));
+	f = elf_fixture_open(fixture_path("t.debug"));
 	CHECK_INT(elf_file_section(f, ".eh_frame", &s), -ENOENT);
 	CHECK_INT(elf_file_section(f, ".no_such", &s), -ENOENT);
 	CHECK_INT(elf_file_section(f, ".debug_info", &s), 0);
@@ -157,7 +147,7 @@ TEST(elf_file, takes_nobits_for_missing)
 TEST(elf_file, finds_eh_frame_without_section_headers)
 {
 	const char *path = compile("");
-	struct elf_file *f = open_path(path), *bare;
+	struct elf_file *f = elf_fixture_open(path), *bare;
 	struct elf_section want, have;
 	size_t len;
 	u8 *image = fixture_read(path, &len);
@@ -211,7 +201,7 @@ TEST(elf_file, opens_by_program_headers_when_sections_are_nowhere)
 {
 	static const u64 offsets[] = {1, 0x40, 0x1001, INT64_MAX, UINT64_MAX, 1ull << 40};
 	const char *path = compile("");
-	struct elf_file *whole = open_path(path), *f;
+	struct elf_file *whole = elf_fixture_open(path), *f;
 	size_t len;
 	u8 *image = fixture_read(path, &len);
 	Elf64_Ehdr *ehdr = (Elf64_Ehdr *)image;
@@ -232,7 +222,7 @@ TEST(elf_file, opens_by_program_headers_when_sections_are_nowhere)
 TEST(elf_file, opens_by_program_headers_when_the_section_table_is_garbage)
 {
 	const char *path = compile("");
-	struct elf_file *whole = open_path(path), *f;
+	struct elf_file *whole = elf_fixture_open(path), *f;
 	size_t len;
 	u8 *image = fixture_read(path, &len);
 	const Elf64_Ehdr *ehdr = (const Elf64_Ehdr *)image;
@@ -399,7 +389,7 @@ TEST(elf_file, refuses_sections_made_of_holes)
 	fixture_write("sparse", image, len);
 	CHECK_INT(truncate(fixture_path("sparse"), 8ll << 30), 0);
 	getrusage(RUSAGE_SELF, &before);
-	f = open_path(fixture_path("sparse"));
+	f = elf_fixture_open(fixture_path("sparse"));
 	CHECK_INT(elf_file_section(f, ".eh_frame", &s), -EBADMSG);
 	CHECK_INT(elf_file_section(f, ".text", &s), -EBADMSG);
 	getrusage(RUSAGE_SELF, &after);

@@ -2,12 +2,11 @@
 /* Go's own function table, compared with the symbols of the same program, and damaged. */
 #include <elf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "elf/gopclntab.h"
+#include "elf_fixture.h"
 #include "fixture.h"
 #include "unit.h"
 
@@ -21,19 +20,13 @@ static const char source[] = "package main\n"
 
 static struct elf_file *build(const char *flags)
 {
-	struct elf_file *elf;
-	int fd;
-
 	fixture_write("t.go", source, sizeof(source) - 1);
 	fixture_run("go version > go.log");
 	fixture_run(
 		"export GOCACHE=\"${GOCACHE:-/tmp/cprof-unit-go-cache}\" GO111MODULE=off GOFLAGS= "
 		"CGO_ENABLED=0; go build %s -o t t.go",
 		flags);
-	fd = open(fixture_path("t"), O_RDONLY | O_CLOEXEC);
-	CHECK_INT(elf_file_open(fd, &elf), 0);
-	close(fd);
-	return elf;
+	return elf_fixture_open(fixture_path("t"));
 }
 
 /* Symbols of assembly functions end in ".abi0", which the table leaves out. */

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "elf/symbols.h"
+#include "elf_fixture.h"
 #include "elf_patch.h"
 #include "fixture.h"
 #include "symbol/line_table.h"
@@ -45,12 +46,7 @@ static struct line_sections sections_of(struct elf_file *f)
 
 static struct elf_file *open_file(const char *name)
 {
-	int fd = open(fixture_path(name), O_RDONLY | O_CLOEXEC);
-	struct elf_file *f;
-
-	CHECK_INT(elf_file_open(fd, &f), 0);
-	close(fd);
-	return f;
+	return elf_fixture_open(fixture_path(name));
 }
 
 /* ---- compared with libdw --------------------------------------------------------------------- */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "elf_fixture.h"
 #include "fixture.h"
 #include "name_fixture.h"
 #include "symbol/names_process.h"
@@ -44,13 +45,10 @@ static int see_name(void *arg, size_t which, enum name_source source,
 static struct module open_module(const char *text, size_t len)
 {
 	struct module m = {.kind = MODULE_KIND_FILE, .root = TARGET_ROOT_NONE, .path = strdup("a")};
-	int fd;
 
 	fixture_write("a.s", text, len);
 	fixture_run("gcc -static -nostdlib -Wl,-e,f -o a a.s");
-	fd = open(fixture_path("a"), O_RDONLY | O_CLOEXEC);
-	CHECK_INT(elf_file_open(fd, &m.elf), 0);
-	close(fd);
+	m.elf = elf_fixture_open(fixture_path("a"));
 	return m;
 }
 

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Names of PLT stubs in the layouts that linkers make, compared with objdump's own. */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "elf_fixture.h"
 #include "fixture.h"
 #include "symbol/plt.h"
 #include "unit.h"
@@ -18,15 +17,9 @@ static const char source[] = "#include <stdlib.h>\n#include <stdio.h>\n"
 
 static struct elf_file *build(const char *flags)
 {
-	struct elf_file *elf;
-	int fd;
-
 	fixture_write("p.c", source, sizeof(source) - 1);
 	fixture_run("gcc -O1 -fno-builtin %s -o p p.c", flags);
-	fd = open(fixture_path("p"), O_RDONLY | O_CLOEXEC);
-	CHECK_INT(elf_file_open(fd, &elf), 0);
-	close(fd);
-	return elf;
+	return elf_fixture_open(fixture_path("p"));
 }
 
 /* The listing of objdump has lines like "0000000000001030 <puts@plt>:". */
@@ -94,13 +87,10 @@ TEST(plt, stubs_of_own_functions_with_resolvers_are_named)
 	const struct symbol *stub = NULL;
 	struct elf_file *elf;
 	struct plt *plt;
-	int fd;
 
 	fixture_write("i.c", text, sizeof(text) - 1);
 	fixture_run("gcc -O1 -fPIC -shared -Wl,-z,lazy -o i.so i.c");
-	fd = open(fixture_path("i.so"), O_RDONLY | O_CLOEXEC);
-	CHECK_INT(elf_file_open(fd, &elf), 0);
-	close(fd);
+	elf = elf_fixture_open(fixture_path("i.so"));
 	CHECK_INT(plt_new(elf, &plt), 0);
 	for (uint64_t vaddr = 0x1000; vaddr < 0x1100 && !stub; vaddr += 8)
 		stub = plt_find(plt, vaddr);

@@ -5,7 +5,6 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <gnu/libc-version.h>
 #include <linux/perf_event.h>
 #include <stdio.h>
@@ -16,6 +15,7 @@
 
 #include "collect/probe/probe_site.h"
 #include "elf/symbols.h"
+#include "elf_fixture.h"
 #include "unit.h"
 
 #define RDI PROBE_ARG_0
@@ -319,22 +319,10 @@ static int find_symbol(void *arg, const struct elf_symbol *symbol)
 	return 1;
 }
 
-static struct elf_file *open_library(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct elf_file *f;
-
-	if (fd < 0)
-		unit_skip("no %s here", path);
-	CHECK_INT(elf_file_open(fd, &f), 0);
-	close(fd);
-	return f;
-}
-
 static struct probe_site site_of(const char *path, const char *function,
 				 const struct probe_request *request)
 {
-	struct elf_file *f = open_library(path);
+	struct elf_file *f = elf_fixture_open(path);
 	struct wanted w = {.name = function};
 	struct probe_site site;
 

@@ -5,7 +5,6 @@
  * have to be told apart.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +17,7 @@
 
 #include "collect/probe/return_site.h"
 #include "elf/symbols.h"
+#include "elf_fixture.h"
 #include "target/allocator.h"
 #include "unit.h"
 
@@ -103,17 +103,6 @@ static void start(struct stepped *s, const char *program, const char *preload, c
 
 /* ---- predicting ---- */
 
-static struct elf_file *open_elf(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct elf_file *f;
-
-	CHECK(fd >= 0);
-	CHECK_INT(elf_file_open(fd, &f), 0);
-	close(fd);
-	return f;
-}
-
 struct wanted {
 	const char *name;
 	u64 vaddr, size;
@@ -173,7 +162,7 @@ static bool next_function(struct stepped *s, const char *name)
 	s->in_memory = !strcmp(name, "posix_memalign");
 	if (!strchr(path, '/'))
 		snprintf(path, sizeof(path), "/proc/%d/exe", (int)s->pid);
-	s->elf = open_elf(path);
+	s->elf = elf_fixture_open(path);
 	analyse(s->elf, name, &s->code, &s->sites);
 	if (s->sites.answer != RETURN_SEEN)
 		unit_fail(__FILE__, __LINE__, "%s of %s: %s at %#llx", name, path, s->sites.why,
@@ -424,7 +413,7 @@ static struct shape shape_of(const char *name, const char *stopper, u32 kernel, 
 {
 	struct wanted stop = {.name = stopper};
 	struct code_request request = {.stoppers = &stop.vaddr, .kernel = kernel};
-	struct shape shape = {.elf = open_elf("/proc/self/exe"), .at.name = name};
+	struct shape shape = {.elf = elf_fixture_open("/proc/self/exe"), .at.name = name};
 	struct return_request of = {.in_memory = in_memory};
 
 	CHECK_INT(elf_symbols_visit(shape.elf, ".symtab", find_symbol, &shape.at), 1);

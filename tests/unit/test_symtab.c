@@ -2,12 +2,11 @@
 /* Symbol tables: which name an address gets, sizes that are missing, and tables that lie. */
 #include <elf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "elf/symbols.h"
+#include "elf_fixture.h"
 #include "elf_patch.h"
 #include "fixture.h"
 #include "name_fixture.h"
@@ -32,15 +31,9 @@ static const char source[] =
 
 static struct elf_file *build(const char *flags)
 {
-	struct elf_file *elf;
-	int fd;
-
 	fixture_write("a.s", source, sizeof(source) - 1);
 	fixture_run("gcc -shared -nostdlib %s -o a.so a.s", flags);
-	fd = open(fixture_path("a.so"), O_RDONLY | O_CLOEXEC);
-	CHECK_INT(elf_file_open(fd, &elf), 0);
-	close(fd);
-	return elf;
+	return elf_fixture_open(fixture_path("a.so"));
 }
 
 static const char *name_at(const struct symtab *t, u64 vaddr)
@@ -94,13 +87,10 @@ TEST(symtab, labels_belong_to_their_function)
 	struct elf_file *elf;
 	struct symtab *t;
 	u64 base;
-	int fd;
 
 	fixture_write("l.s", labels, sizeof(labels) - 1);
 	fixture_run("gcc -shared -nostdlib -o l.so l.s");
-	fd = open(fixture_path("l.so"), O_RDONLY | O_CLOEXEC);
-	CHECK_INT(elf_file_open(fd, &elf), 0);
-	close(fd);
+	elf = elf_fixture_open(fixture_path("l.so"));
 	base = vaddr_of("l.so", "loops");
 	CHECK_INT(symtab_new(elf, ".symtab", &t), 0);
 	for (size_t i = 0; i < ARRAY_LEN(want); i++)
@@ -162,13 +152,10 @@ TEST(symtab, a_variable_by_name_and_distance)
 	struct elf_file *elf;
 	char name[32], tight[4];
 	u64 at;
-	int fd;
 
 	fixture_write("d.s", big, sizeof(big) - 1);
 	fixture_run("gcc -shared -nostdlib -s -o d.so d.s");
-	fd = open(fixture_path("d.so"), O_RDONLY | O_CLOEXEC);
-	CHECK_INT(elf_file_open(fd, &elf), 0);
-	close(fd);
+	elf = elf_fixture_open(fixture_path("d.so"));
 	fixture_run("gcc -shared -nostdlib -o d.so d.s");
 	at = vaddr_of("d.so", "big");
 	CHECK_INT(demangler_new(&d), 0);

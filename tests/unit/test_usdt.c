@@ -1,29 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Static probe notes: from programs that carry them, made by the assembler, and broken ones. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "arch/machine.h"
 #include "base/bpf_shared.h"
 #include "elf/usdt.h"
+#include "elf_fixture.h"
 #include "fixture.h"
 #include "unit.h"
-
-static struct elf_file *open_path(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct elf_file *f;
-
-	if (fd < 0)
-		unit_skip("no %s here", path);
-	CHECK_INT(elf_file_open(fd, &f), 0);
-	close(fd);
-	return f;
-}
 
 static const struct usdt_probe *find(const struct usdt_list *list, const char *name)
 {
@@ -175,7 +162,7 @@ TEST(usdt, reads_a_probe_and_its_semaphore)
 	u64 vaddr;
 
 	compile_probe("base", "sema");
-	f = open_path(fixture_path("p"));
+	f = elf_fixture_open(fixture_path("p"));
 	CHECK_INT(usdt_read(f, &list), 0);
 	CHECK_INT(list.probes.len, 1);
 	CHECK_INT(list.skipped, 0);
@@ -197,10 +184,10 @@ TEST(usdt, undoes_prelink)
 	struct elf_file *f, *g;
 
 	compile_probe("base", "0");
-	f = open_path(fixture_path("p"));
+	f = elf_fixture_open(fixture_path("p"));
 	CHECK_INT(usdt_read(f, &plain), 0);
 	compile_probe("base + 1", "0");
-	g = open_path(fixture_path("p"));
+	g = elf_fixture_open(fixture_path("p"));
 	CHECK_INT(usdt_read(g, &moved), 0);
 	CHECK_INT(plain.probes.data[0].semaphore, 0);
 	CHECK_INT(plain.probes.data[0].semaphore_offset, 0);
@@ -217,18 +204,18 @@ TEST(usdt, leaves_out_probes_that_lie_nowhere)
 	struct elf_file *f;
 
 	compile_probe("base", "0x7fffffff0000");
-	f = open_path(fixture_path("p"));
+	f = elf_fixture_open(fixture_path("p"));
 	CHECK_INT(usdt_read(f, &list), 0);
 	CHECK_INT(list.probes.len, 0);
 	CHECK_INT(list.skipped, 1);
 	elf_file_free(f);
 	compile_probe("base + 0x100000", "0");
-	f = open_path(fixture_path("p"));
+	f = elf_fixture_open(fixture_path("p"));
 	CHECK_INT(usdt_read(f, &list), 0);
 	CHECK_INT(list.skipped, 1);
 	elf_file_free(f);
 	fixture_run("objcopy -R .note.stapsdt p q");
-	f = open_path(fixture_path("q"));
+	f = elf_fixture_open(fixture_path("q"));
 	CHECK_INT(usdt_read(f, &list), -ENOENT);
 	elf_file_free(f);
 }
@@ -243,7 +230,7 @@ TEST(usdt, survives_broken_notes)
 	size_t len;
 
 	compile_probe("base", "sema");
-	f = open_path(fixture_path("p"));
+	f = elf_fixture_open(fixture_path("p"));
 	CHECK_INT(elf_file_section_header(f, ".note.stapsdt", &notes), 0);
 	elf_file_free(f);
 	image = fixture_read(fixture_path("p"), &len);
@@ -277,7 +264,7 @@ TEST(usdt, stops_at_a_limit)
 
 	fixture_write("m.s", source, (size_t)len);
 	fixture_run("cc -no-pie -o m m.s");
-	f = open_path(fixture_path("m"));
+	f = elf_fixture_open(fixture_path("m"));
 	CHECK_INT(usdt_read(f, &list), 0);
 	CHECK_INT(list.probes.len, USDT_PROBES_MAX);
 	CHECK_INT(list.skipped, 10);
@@ -288,7 +275,7 @@ TEST(usdt, stops_at_a_limit)
 
 TEST(usdt, reads_the_probes_of_libstdcxx)
 {
-	struct elf_file *f = open_path("/lib/x86_64-linux-gnu/libstdc++.so.6");
+	struct elf_file *f = elf_fixture_open("/lib/x86_64-linux-gnu/libstdc++.so.6");
 	struct usdt_list list;
 	const struct usdt_probe *p;
 
@@ -307,7 +294,7 @@ TEST(usdt, reads_the_probes_of_libstdcxx)
 
 TEST(usdt, reads_the_probes_of_python)
 {
-	struct elf_file *f = open_path("/usr/bin/python3");
+	struct elf_file *f = elf_fixture_open("/usr/bin/python3");
 	struct usdt_list list;
 	const struct usdt_probe *p;
 
