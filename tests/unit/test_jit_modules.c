@@ -2,11 +2,9 @@
 /* Tests that processes with JIT code are remembered, and how many. */
 #include "unit.h"
 
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "child_fixture.h"
 #include "collect/session/jit_modules.h"
 
 /* Processes of these numbers do not exist. */
@@ -15,17 +13,9 @@ static struct proc_pid nobody(u32 i)
 	return (struct proc_pid){900000000 + i};
 }
 
-static pid_t sleeper(void)
+static void sleep_only(int ready, const void *arg)
 {
-	pid_t pid = fork();
-
-	CHECK(pid >= 0);
-	if (!pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		for (;;)
-			pause();
-	}
-	return pid;
+	child_sleep(ready);
 }
 
 TEST(jit_modules, each_process_has_one_with_its_root)
@@ -51,7 +41,7 @@ TEST(jit_modules, each_process_has_one_with_its_root)
 TEST(jit_modules, ended_processes_go_first)
 {
 	struct jit_modules j = {.readers = NULL};
-	pid_t child = sleeper();
+	pid_t child = child_start(sleep_only, NULL);
 	const struct proc_pid self = pid_to_proc(getpid()), other = pid_to_proc(child);
 	struct module *mine, *others;
 
@@ -64,8 +54,7 @@ TEST(jit_modules, ended_processes_go_first)
 	CHECK_INT(jit_modules_count(&j), JIT_MODULES_MAX);
 	CHECK(jit_modules_get(&j, self) == mine && jit_modules_get(&j, other) == others);
 	CHECK_INT(jit_modules_count(&j), JIT_MODULES_MAX); /* both were still there */
-	kill(child, SIGKILL);
-	waitpid(child, NULL, 0);
+	child_end(child);
 	jit_modules_note(&j, nobody(1u << 20));
 	CHECK(jit_modules_get(&j, self) == mine);
 	CHECK_INT(jit_modules_count(&j), JIT_MODULES_MAX);

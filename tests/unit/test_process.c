@@ -15,48 +15,22 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "child_fixture.h"
 #include "target/maps.h"
 #include "target/process.h"
 #include "target/process_root.h"
 
-static pid_t spawn(void (*body)(int ready))
-{
-	int ready[2];
-	char byte;
-	pid_t pid;
-
-	CHECK_INT(pipe(ready), 0);
-	pid = fork();
-	CHECK(pid >= 0);
-	if (!pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		body(ready[1]);
-		_exit(0);
-	}
-	CHECK_INT(read(ready[0], &byte, 1), 1);
-	close(ready[0]);
-	close(ready[1]);
-	return pid;
-}
-
-static void end(pid_t pid)
-{
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-}
-
-static void sleep_as_odd_name(int ready)
+static void sleep_as_odd_name(int ready, const void *arg)
 {
 	prctl(PR_SET_NAME, "a) R (b\n\x1b[1m");
-	CHECK_INT(write(ready, "", 1), 1);
-	pause();
+	child_sleep(ready);
 }
 
-static void sleep_with_grandchild(int ready)
+static void sleep_with_grandchild(int ready, const void *arg)
 {
 	if (!fork()) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		CHECK_INT(write(ready, "", 1), 1);
+		child_ready(ready);
 	}
 	pause();
 }
@@ -67,12 +41,12 @@ static void *end_thread_later(void *arg)
 	return arg;
 }
 
-static void sleep_without_leader(int ready)
+static void sleep_without_leader(int ready, const void *arg)
 {
 	pthread_t thread;
 
 	CHECK_INT(pthread_create(&thread, NULL, end_thread_later, NULL), 0);
-	CHECK_INT(write(ready, "", 1), 1);
+	child_ready(ready);
 	pthread_exit(NULL);
 }
 
@@ -121,14 +95,14 @@ TEST(process, names_with_parentheses_and_controls)
 {
 	struct process_info info;
 	char comm[64];
-	pid_t pid = spawn(sleep_as_odd_name);
+	pid_t pid = child_start(sleep_as_odd_name, NULL);
 
 	CHECK_INT(process_read(pid, &info), 0);
 	CHECK_STR(info.comm, "a) R (b??[1m");
 	CHECK_INT(info.ppid, getpid());
 	CHECK_INT(thread_comm(pid, pid, comm, sizeof(comm)), 0);
 	CHECK_STR(comm, "a) R (b??[1m");
-	end(pid);
+	child_end(pid);
 }
 
 TEST(process, gone_and_zombie)
@@ -163,7 +137,7 @@ TEST(process, lives_on_without_its_first_thread)
 	struct process_info info;
 	pid_vec threads = {0};
 	map_vec maps = {0};
-	pid_t pid = spawn(sleep_without_leader);
+	pid_t pid = child_start(sleep_without_leader, NULL);
 	struct target_root root;
 
 	wait_for_state(pid, 'Z');
@@ -179,7 +153,7 @@ TEST(process, lives_on_without_its_first_thread)
 	CHECK_INT(process_threads(pid, &threads), 0);
 	CHECK_INT(threads.len, 2);
 	vec_release(&threads);
-	end(pid);
+	child_end(pid);
 }
 
 TEST(process, a_thread_leads_to_its_process)
@@ -212,7 +186,7 @@ TEST(process, a_thread_waits_for_a_cpu)
 TEST(process, children_and_theirs)
 {
 	pid_vec v = {0};
-	pid_t pid = spawn(sleep_with_grandchild);
+	pid_t pid = child_start(sleep_with_grandchild, NULL);
 
 	CHECK_INT(process_children(getpid(), &v), 0);
 	CHECK_INT(v.len, 2);
@@ -220,7 +194,7 @@ TEST(process, children_and_theirs)
 	CHECK(v.data[1] != pid && !has(&v, getpid()));
 	kill(v.data[1], SIGKILL);
 	vec_release(&v);
-	end(pid);
+	child_end(pid);
 }
 
 TEST(process, list_holds_us_and_no_kernel_thread)
@@ -260,14 +234,14 @@ static void join_many_groups(void)
 }
 
 /* It has no child if that is not allowed. */
-static void sleep_with_child_in_namespace(int ready)
+static void sleep_with_child_in_namespace(int ready, const void *arg)
 {
 	if (unshare(CLONE_NEWPID)) {
-		CHECK_INT(write(ready, "", 1), 1);
+		child_ready(ready);
 	} else if (!fork()) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		join_many_groups();
-		CHECK_INT(write(ready, "", 1), 1);
+		child_ready(ready);
 	}
 	pause();
 }
@@ -275,13 +249,13 @@ static void sleep_with_child_in_namespace(int ready)
 /* Its groups come before its number in its namespace, and take 55 KB. */
 TEST(process, number_in_its_namespace_behind_thousands_of_groups)
 {
-	pid_t pid = spawn(sleep_with_child_in_namespace), tgid;
+	pid_t pid = child_start(sleep_with_child_in_namespace, NULL), tgid;
 	struct process_info info;
 	pid_vec children = {0};
 
 	CHECK_INT(process_children(pid, &children), 0);
 	if (!children.len) {
-		end(pid);
+		child_end(pid);
 		unit_skip("PID namespaces need root");
 	}
 	CHECK_INT(process_read(children.data[0], &info), 0);
@@ -290,24 +264,22 @@ TEST(process, number_in_its_namespace_behind_thousands_of_groups)
 	CHECK_INT(process_tgid_of(children.data[0], &tgid), 0);
 	CHECK_INT(tgid, children.data[0]);
 	vec_release(&children);
-	end(pid);
+	child_end(pid);
 }
 
-static void sleep_with_handler(int ready)
+static void sleep_with_handler(int ready, const void *arg)
 {
 	signal(SIGTRAP, SIG_IGN);
-	CHECK_INT(write(ready, "", 1), 1);
-	pause();
+	child_sleep(ready);
 }
 
-static void sleep_plainly(int ready)
+static void sleep_plainly(int ready, const void *arg)
 {
-	CHECK_INT(write(ready, "", 1), 1);
-	pause();
+	child_sleep(ready);
 }
 
 /* This is not a call, because a call could not return on the new shadow stack. */
-static void with_shadow_stack(int ready)
+static void with_shadow_stack(int ready, const void *arg)
 {
 	long result;
 
@@ -325,7 +297,7 @@ TEST(process, has_a_shadow_stack_or_not)
 {
 	pid_t pid;
 
-	pid = spawn(with_shadow_stack);
+	pid = child_start(with_shadow_stack, NULL);
 	if (!process_has_shadow_stack(pid)) {
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
@@ -337,14 +309,15 @@ TEST(process, has_a_shadow_stack_or_not)
 
 TEST(process, traps_are_expected_by_who_handles_them_and_under_a_debugger)
 {
-	pid_t plain = spawn(sleep_plainly), handler = spawn(sleep_with_handler);
+	pid_t plain = child_start(sleep_plainly, NULL),
+	      handler = child_start(sleep_with_handler, NULL);
 
 	CHECK(!process_expects_traps(plain));
 	CHECK(process_expects_traps(handler));
 	if (ptrace(PTRACE_SEIZE, plain, 0, 0))
 		unit_skip("ptrace is not allowed here");
 	CHECK(process_expects_traps(plain));
-	end(plain);
-	end(handler);
+	child_end(plain);
+	child_end(handler);
 	CHECK(process_expects_traps(plain)); /* it is gone, so this is unknown */
 }

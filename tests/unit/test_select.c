@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "child_fixture.h"
 #include "target/select.h"
 
 static void check_refused(const char *list, int code, const char *text)
@@ -24,32 +25,15 @@ static void check_refused(const char *list, int code, const char *text)
 	CHECK_INT(t.processes.len, 0);
 }
 
-static pid_t sleeper(const char *name)
+static void sleep_as(int ready, const void *name)
 {
-	int ready[2];
-	char byte;
-	pid_t pid;
-
-	CHECK_INT(pipe(ready), 0);
-	pid = fork();
-	if (!pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		prctl(PR_SET_NAME, name);
-		close(ready[0]);
-		CHECK_INT(write(ready[1], "", 1), 1);
-		pause();
-		_exit(0);
-	}
-	CHECK_INT(read(ready[0], &byte, 1), 1);
-	close(ready[0]);
-	close(ready[1]);
-	return pid;
+	prctl(PR_SET_NAME, name);
+	child_sleep(ready);
 }
 
-static void end(pid_t pid)
+static pid_t sleeper(const char *name)
 {
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
+	return child_start(sleep_as, name);
 }
 
 TEST(select, refuses_what_is_no_pid)
@@ -135,7 +119,7 @@ TEST(select, takes_each_process_once)
 	CHECK_INT(t.cgroup.fd, -1);
 	CHECK_STR(t.title, title);
 	target_release(&t);
-	end(pid);
+	child_end(pid);
 }
 
 TEST(select, takes_running_children_along)
@@ -155,8 +139,8 @@ TEST(select, takes_running_children_along)
 	CHECK_INT(target_select_pids(&t, list, false, NULL), 0);
 	CHECK_INT(t.processes.len, 1);
 	target_release(&t);
-	end(a);
-	end(b);
+	child_end(a);
+	child_end(b);
 }
 
 static void *report_tid(void *arg)
@@ -205,8 +189,8 @@ TEST(select, by_name)
 	CHECK_INT(target_select_name(&t, "cprof-t-name", true, true, &err), 0);
 	CHECK_INT(t.processes.len, 2);
 	target_release(&t);
-	end(a);
-	end(b);
+	child_end(a);
+	child_end(b);
 }
 
 TEST(select, a_name_never_means_ourselves)
@@ -232,7 +216,7 @@ TEST(select, long_lists_of_names_are_cut)
 	CHECK(lines > 5 && lines <= 11);
 	CHECK_STR(err.text + strlen(err.text) - 5, "  ...");
 	for (size_t i = 0; i < ARRAY_LEN(pids); i++)
-		end(pids[i]);
+		child_end(pids[i]);
 }
 
 TEST(select, whole_machine)

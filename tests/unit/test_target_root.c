@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/target_root.h"
+#include "child_fixture.h"
 #include "fixture.h"
 #include "target/process_root.h"
 
@@ -209,32 +210,23 @@ TEST(target_root, only_regular_files_within_the_root)
 
 /* ---- ownership ------------------------------------------------------------------------------- */
 
-static pid_t sleep_as(uid_t real, uid_t effective)
-{
-	int ready[2];
-	pid_t pid;
-	char byte;
+struct users {
+	uid_t real, effective;
+};
 
-	CHECK_INT(pipe(ready), 0);
-	pid = fork();
-	if (!pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		CHECK_INT(setgroups(1, extra_groups), 0);
-		CHECK_INT(setgid(GROUP), 0);
-		CHECK_INT(setresuid(real, effective, effective), 0);
-		CHECK_INT(write(ready[1], "", 1), 1);
-		pause();
-		_exit(0);
-	}
-	CHECK_INT(read(ready[0], &byte, 1), 1);
-	close(ready[0]);
-	close(ready[1]);
-	return pid;
+static void sleep_as(int ready, const void *arg)
+{
+	const struct users *users = arg;
+
+	CHECK_INT(setgroups(1, extra_groups), 0);
+	CHECK_INT(setgid(GROUP), 0);
+	CHECK_INT(setresuid(users->real, users->effective, users->effective), 0);
+	child_sleep(ready);
 }
 
 static void check_owner(uid_t real, uid_t effective, uid_t want)
 {
-	pid_t pid = sleep_as(real, effective);
+	pid_t pid = child_start(sleep_as, &(struct users){real, effective});
 	struct target_root root;
 
 	CHECK_INT(process_root_open(pid, &root), 0);
@@ -243,8 +235,7 @@ static void check_owner(uid_t real, uid_t effective, uid_t want)
 	CHECK_INT(root.user.ngroups, 1);
 	CHECK_INT(root.user.groups[0], EXTRA);
 	target_root_release(&root);
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
+	child_end(pid);
 }
 
 TEST(target_root, belongs_to_the_user_who_decides)
