@@ -2,6 +2,7 @@
 /* Provides files in a temporary directory for unit tests: see fixture.h. */
 #include "fixture.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -13,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/vec.h"
 #include "unit.h"
 
 #define NOT_FOUND 127
@@ -99,19 +101,57 @@ void fixture_run(const char *fmt, ...)
 		unit_fail(__FILE__, __LINE__, "failed: %s", command);
 }
 
+/* A FIFO has no size, so it reads until the end. */
 unsigned char *fixture_read(const char *path, size_t *len)
 {
+	VEC(unsigned char) data = {0};
 	FILE *f = fopen(path, "re");
-	unsigned char *data;
-	long size;
+	size_t got = 1;
 
-	if (!f || fseek(f, 0, SEEK_END) || (size = ftell(f)) < 0)
+	if (!f)
 		unit_fail(__FILE__, __LINE__, "cannot read %s", path);
-	rewind(f);
-	data = malloc((size_t)size + 1);
-	if (!data || fread(data, 1, (size_t)size, f) != (size_t)size)
+	while (got) {
+		CHECK_INT(vec_reserve(&data, data.len + 65536), 0);
+		got = fread(data.data + data.len, 1, data.cap - data.len - 1, f);
+		data.len += got;
+	}
+	if (ferror(f))
 		unit_fail(__FILE__, __LINE__, "cannot read %s", path);
 	fclose(f);
-	*len = (size_t)size;
-	return data;
+	*len = data.len;
+	return data.data;
+}
+
+char *fixture_text(const char *path)
+{
+	size_t len;
+	unsigned char *data = fixture_read(path, &len);
+
+	data[len] = '\0'; /* there is space for it */
+	return (char *)data;
+}
+
+void fixture_check_text(const char *path, const char *want)
+{
+	char *have = fixture_text(path);
+
+	CHECK_STR(have, want);
+	free(have);
+}
+
+void fixture_enter(void)
+{
+	CHECK_INT(chdir(fixture_dir()), 0);
+}
+
+size_t fixture_files_here(void)
+{
+	DIR *dir = opendir(".");
+	size_t n = 0;
+
+	CHECK(dir);
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n - 2;
 }

@@ -18,5 +18,12 @@ void fixture_run(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 const char *fixture_path(const char *name);
 /* Reads a whole file, or fails the case. The caller frees it. */
 unsigned char *fixture_read(const char *path, size_t *len);
+/* Does the same for text, which ends with a NUL. */
+char *fixture_text(const char *path);
+void fixture_check_text(const char *path, const char *want);
+/* Makes the directory the working directory. */
+void fixture_enter(void);
+/* Counts the files in the working directory, including hidden ones. */
+size_t fixture_files_here(void);
 
 #endif

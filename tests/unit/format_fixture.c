@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fixture.h"
 #include "unit.h"
 
 #define PERIOD 10000000
@@ -146,4 +147,14 @@ struct profile *large_profile(u32 locations, u32 samples)
 		add(p, stack, ARRAY_LEN(stack), i + 1, NULL);
 	}
 	return p;
+}
+
+void fixture_check_profile(const char *path)
+{
+	struct profile *p = fixture_profile();
+	char *want = written(p, &format_folded, NULL);
+
+	fixture_check_text(path, want);
+	free(want);
+	profile_free(p);
 }

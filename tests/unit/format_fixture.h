@@ -27,6 +27,8 @@ char *written(const struct profile *p, const struct format *f, const struct form
  */
 enum { FIXTURE_LIBRARY = 1, FIXTURE_INLINED = 0 };
 struct profile *fixture_profile(void);
+/* Checks that a file has this profile as folded text. */
+void fixture_check_profile(const char *path);
 
 /* Has `locations` functions with one location each, and `samples` stacks of 30 with the values 1,
  * 2, ... */

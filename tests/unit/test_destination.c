@@ -20,11 +20,6 @@
 
 #define OTHER 4711
 
-static void enter_dir(void)
-{
-	CHECK_INT(chdir(fixture_dir()), 0);
-}
-
 /* Only root can make links and files of another user. */
 static void enter_dir_as_root(void)
 {
@@ -32,7 +27,7 @@ static void enter_dir_as_root(void)
 		unit_skip("needs root");
 	unsetenv("SUDO_UID");
 	unsetenv("PKEXEC_UID");
-	enter_dir();
+	fixture_enter();
 }
 
 static void link_of(uid_t owner, const char *aim, const char *name)
@@ -72,27 +67,6 @@ static void check_refused(const char *path, int code, const char *want)
 	CHECK_STR(err.text, want);
 }
 
-static char *content(const char *path)
-{
-	size_t len;
-	unsigned char *data = fixture_read(path, &len);
-	char *text = strndup((char *)data, len);
-
-	free(data);
-	return text;
-}
-
-static void check_is_profile(const char *path)
-{
-	struct profile *p = fixture_profile();
-	char *want = written(p, &format_folded, NULL), *have = content(path);
-
-	CHECK_STR(have, want);
-	free(want);
-	free(have);
-	profile_free(p);
-}
-
 static int write_to(const char *path, struct error *err)
 {
 	struct profile *p = fixture_profile();
@@ -104,7 +78,7 @@ static int write_to(const char *path, struct error *err)
 
 TEST(destination, of_ordinary_paths)
 {
-	enter_dir();
+	fixture_enter();
 	CHECK_INT(mkdir("d", 0755), 0);
 	fixture_write("old", "old", 3);
 	check_kind("new", DESTINATION_FILE);
@@ -145,14 +119,14 @@ TEST(destination, what_a_process_has_open)
 	char path[64], *have;
 	int fd;
 
-	enter_dir();
+	fixture_enter();
 	fixture_write("log", "begins\n", 7);
 	fd = open("log", O_RDWR);
 	/* Judged by its number alone, it would look like one of ours. */
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", getpid(), fd);
 	check_kind(path, DESTINATION_STREAM);
 	CHECK_INT(write_to(path, NULL), 0);
-	have = content("log");
+	have = fixture_text("log");
 	CHECK(!strncmp(have, "begins\nmain;", 12));
 	free(have);
 	close(fd);
@@ -160,7 +134,7 @@ TEST(destination, what_a_process_has_open)
 
 TEST(destination, own_links_lead_to_fifos_and_directories)
 {
-	enter_dir();
+	fixture_enter();
 	CHECK_INT(mkfifo("fifo", 0600), 0);
 	CHECK_INT(mkdir("d", 0755), 0);
 	fixture_write("d/old", "old", 3);
@@ -182,7 +156,7 @@ TEST(destination, own_links_lead_to_fifos_and_directories)
 	check_refused("to_d", -EISDIR, "cannot write to_d: is a directory");
 	check_refused("a/x", -ELOOP, "cannot write a/x: too many levels of symbolic links");
 	CHECK_INT(write_to("to_d/new", NULL), 0);
-	check_is_profile("d/new");
+	fixture_check_profile("d/new");
 }
 
 TEST(destination, another_users_links_are_replaced)
@@ -207,9 +181,9 @@ TEST(destination, another_users_links_are_replaced)
 		CHECK_INT(write_to(*name, NULL), 0);
 		CHECK_INT(lstat(*name, &st), 0);
 		CHECK(S_ISREG(st.st_mode));
-		check_is_profile(*name);
+		fixture_check_profile(*name);
 	}
-	have = content("victim");
+	have = fixture_text("victim");
 	CHECK_STR(have, "precious");
 	free(have);
 	CHECK_INT(lstat("fifo", &st), 0);
@@ -293,7 +267,7 @@ TEST(destination, swapped_after_the_look)
 	char *have, byte;
 	pid_t pid;
 
-	enter_dir();
+	fixture_enter();
 	CHECK_INT(mkfifo("fifo", 0600), 0);
 	fixture_write("victim", "precious", 8);
 	CHECK_INT(destination_open(&to, "fifo", NULL), 0);
@@ -308,7 +282,7 @@ TEST(destination, swapped_after_the_look)
 	close(fd);
 	CHECK(bytes > 20);
 	destination_release(&to);
-	have = content("victim");
+	have = fixture_text("victim");
 	CHECK_STR(have, "precious");
 	free(have);
 	CHECK_INT(waitpid(pid, &status, 0), pid);
@@ -319,9 +293,9 @@ TEST(destination, swapped_after_the_look)
 	CHECK_INT(symlink("victim", "fifo"), 0);
 	CHECK_INT(format_write_to(p, &format_folded, NULL, &to, NULL), 0);
 	destination_release(&to);
-	have = content("victim");
+	have = fixture_text("victim");
 	CHECK_STR(have, "precious");
 	free(have);
-	check_is_profile("fifo");
+	fixture_check_profile("fifo");
 	profile_free(p);
 }

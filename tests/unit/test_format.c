@@ -2,7 +2,6 @@
 /* The table of formats, and files that appear either whole or not at all. */
 #include "unit.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -15,52 +14,8 @@
 #include <unistd.h>
 
 #include "base/signals.h"
+#include "fixture.h"
 #include "format_fixture.h"
-
-static char dir[64];
-
-/* This directory belongs to the case and is removed at its end. */
-static void remove_dir(void)
-{
-	char command[128];
-
-	snprintf(command, sizeof(command), "rm -rf '%s'", dir);
-	if (system(command))
-		fprintf(stderr, "# %s stays\n", dir);
-}
-
-static void enter_dir(void)
-{
-	strcpy(dir, "/tmp/cprof-unit-XXXXXX");
-	CHECK(mkdtemp(dir) != NULL);
-	CHECK_INT(chdir(dir), 0);
-	atexit(remove_dir);
-}
-
-static size_t files_here(void)
-{
-	DIR *d = opendir(".");
-	size_t n = 0;
-
-	CHECK(d != NULL);
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n - 2;
-}
-
-static void check_content(const char *path, const char *want)
-{
-	char have[4096];
-	FILE *f = fopen(path, "r");
-	size_t n;
-
-	CHECK(f != NULL);
-	n = fread(have, 1, sizeof(have) - 1, f);
-	have[n] = '\0';
-	fclose(f);
-	CHECK_STR(have, want);
-}
 
 static const char folded[] = "main;[libfoo.so] 1\n"
 			     "main;work 2\n"
@@ -100,13 +55,13 @@ TEST(format, file_is_written_whole)
 	struct error err = {0};
 	struct stat st;
 
-	enter_dir();
+	fixture_enter();
 	umask(022);
 	CHECK_INT(write_folded("out.folded", &err), 0);
-	check_content("out.folded", folded);
+	fixture_check_text("out.folded", folded);
 	CHECK_INT(stat("out.folded", &st), 0);
 	CHECK_INT(st.st_mode & 07777, 0644);
-	CHECK_INT(files_here(), 1);
+	CHECK_INT(fixture_files_here(), 1);
 }
 
 TEST(format, older_file_is_replaced)
@@ -114,12 +69,12 @@ TEST(format, older_file_is_replaced)
 	struct error err = {0};
 	char path[128];
 
-	enter_dir();
+	fixture_enter();
 	CHECK_INT(close(creat("out.folded", 0600)), 0);
-	snprintf(path, sizeof(path), "%s/out.folded", dir);
+	snprintf(path, sizeof(path), "%s", fixture_path("out.folded"));
 	CHECK_INT(write_folded(path, &err), 0);
-	check_content("out.folded", folded);
-	CHECK_INT(files_here(), 1);
+	fixture_check_text("out.folded", folded);
+	CHECK_INT(fixture_files_here(), 1);
 }
 
 TEST(format, link_to_a_file_is_replaced_not_followed)
@@ -127,17 +82,17 @@ TEST(format, link_to_a_file_is_replaced_not_followed)
 	struct error err = {0};
 	struct stat st;
 
-	enter_dir();
+	fixture_enter();
 	CHECK_INT(close(creat("victim", 0600)), 0);
 	CHECK_INT(symlink("victim", "out.folded"), 0);
 	CHECK_INT(symlink("nowhere", "dangling.folded"), 0);
 	CHECK_INT(write_folded("out.folded", &err), 0);
 	CHECK_INT(write_folded("dangling.folded", &err), 0);
-	check_content("victim", "");
-	check_content("out.folded", folded);
+	fixture_check_text("victim", "");
+	fixture_check_text("out.folded", folded);
 	CHECK_INT(lstat("dangling.folded", &st), 0);
 	CHECK(S_ISREG(st.st_mode));
-	CHECK_INT(files_here(), 3);
+	CHECK_INT(fixture_files_here(), 3);
 }
 
 TEST(format, device_is_written_into)
@@ -156,12 +111,12 @@ TEST(format, fifo_is_written_into)
 	pid_t pid;
 	int status;
 
-	enter_dir();
+	fixture_enter();
 	CHECK_INT(mkfifo("out.folded", 0600), 0);
 	pid = fork();
 	if (!pid)
 		_exit(write_folded("out.folded", &err) ? 1 : 0);
-	check_content("out.folded", folded);
+	fixture_check_text("out.folded", folded);
 	CHECK_INT(waitpid(pid, &status, 0), pid);
 	CHECK_INT(status, 0);
 }
@@ -182,7 +137,7 @@ TEST(format, failed_write_leaves_the_older_file)
 	struct error err = {0};
 	FILE *f;
 
-	enter_dir();
+	fixture_enter();
 	f = fopen("out.folded", "w");
 	CHECK(f != NULL);
 	fputs("older", f);
@@ -193,27 +148,27 @@ TEST(format, failed_write_leaves_the_older_file)
 	CHECK_INT(setrlimit(RLIMIT_FSIZE, &none), 0);
 	CHECK_STR(err.text,
 		  "cannot write out.folded: file too large (the limit is set by ulimit -f)");
-	check_content("out.folded", "older");
-	CHECK_INT(files_here(), 1);
+	fixture_check_text("out.folded", "older");
+	CHECK_INT(fixture_files_here(), 1);
 }
 
 TEST(format, directory_is_refused)
 {
 	struct error err = {0};
 
-	enter_dir();
+	fixture_enter();
 	CHECK_INT(write_folded(".", &err), -EISDIR);
 	CHECK_STR(err.text, "cannot write .: is a directory");
 	CHECK_INT(write_folded("new/", &err), -EISDIR);
 	CHECK_INT(write_folded("", &err), -ENOENT);
-	CHECK_INT(files_here(), 0);
+	CHECK_INT(fixture_files_here(), 0);
 }
 
 TEST(format, missing_directory_is_refused)
 {
 	struct error err = {0};
 
-	enter_dir();
+	fixture_enter();
 	CHECK_INT(write_folded("none/out.folded", &err), -ENOENT);
 	CHECK_STR(err.text, "cannot write none/out.folded: no such file or directory");
 }
@@ -223,7 +178,7 @@ TEST(format, unwritable_directory_is_refused)
 	struct error err = {0};
 
 	CHECK_INT(write_folded("/proc/out.folded", &err), -ENOENT);
-	enter_dir();
+	fixture_enter();
 	CHECK_INT(chmod(".", 0555), 0);
 	if (!geteuid() && seteuid(65534))
 		unit_skip("cannot become an ordinary user");
@@ -238,14 +193,14 @@ TEST(format, writers_complaint_names_the_file)
 	struct profile *p = fixture_profile();
 	struct error err = {0};
 
-	enter_dir();
+	fixture_enter();
 	CHECK_INT(format_write_file(p, &format_folded,
 				    &(struct format_options){.sample_type = "delay"}, "o.folded",
 				    &err),
 		  -ENOENT);
 	CHECK_STR(err.text, "cannot write o.folded: the profile has no sample type \"delay\", "
 			    "only: samples, cpu");
-	CHECK_INT(files_here(), 0);
+	CHECK_INT(fixture_files_here(), 0);
 	profile_free(p);
 }
 
@@ -270,9 +225,9 @@ TEST(format, longest_file_name)
 	struct error err = {0};
 	char name[256];
 
-	enter_dir();
+	fixture_enter();
 	memset(name, 'n', 255);
 	strcpy(name + 248, ".folded");
 	CHECK_INT(write_folded(name, &err), 0);
-	check_content(name, folded);
+	fixture_check_text(name, folded);
 }

@@ -47,24 +47,6 @@ static void check_choice(const char *path, const struct format *format, int stdo
 	CHECK_INT(b.out.table, table);
 }
 
-static void enter_dir(void)
-{
-	CHECK_INT(chdir(fixture_dir()), 0);
-}
-
-/* Counts files in the current directory, including hidden ones. */
-static int files_here(void)
-{
-	DIR *d = opendir(".");
-	int n = 0;
-
-	CHECK(d);
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n - 2;
-}
-
 static int write_to(const char *path, struct error *err)
 {
 	const struct target target = {.scope = TARGET_PROCESSES};
@@ -79,38 +61,9 @@ static int write_to(const char *path, struct error *err)
 	return code;
 }
 
-static char *content(const char *path)
-{
-	size_t len;
-	unsigned char *data = fixture_read(path, &len);
-	char *text = strndup((char *)data, len);
-
-	free(data);
-	return text;
-}
-
-static void check_is_profile(const char *path)
-{
-	struct profile *p = fixture_profile();
-	char *want = written(p, &format_folded, NULL), *have = content(path);
-
-	CHECK_STR(have, want);
-	free(want);
-	free(have);
-	profile_free(p);
-}
-
-static void check_content(const char *path, const char *want)
-{
-	char *have = content(path);
-
-	CHECK_STR(have, want);
-	free(have);
-}
-
 TEST(output, the_name_picks_the_format)
 {
-	enter_dir();
+	fixture_enter();
 	check_choice("p.pb.gz", NULL, PIPE, "p.pb.gz", &format_pprof, false);
 	check_choice("p.folded", NULL, PIPE, "p.folded", &format_folded, false);
 	check_choice("p.txt", NULL, PIPE, "p.txt", &format_text, false);
@@ -122,7 +75,7 @@ TEST(output, the_name_picks_the_format)
 
 TEST(output, without_a_name_stdout_decides)
 {
-	enter_dir();
+	fixture_enter();
 	check_choice(NULL, NULL, PIPE, "-", &format_folded, false);
 	check_choice("-", NULL, PIPE, "-", &format_folded, false);
 	check_choice(NULL, &format_pprof, PIPE, "-", &format_pprof, false);
@@ -145,7 +98,7 @@ TEST(output, places_that_cannot_be_written_are_refused_at_once)
 	char name[5000];
 	struct bench b;
 
-	enter_dir();
+	fixture_enter();
 	fixture_write("file", "", 0);
 	CHECK_INT(mkdir("d", 0755), 0);
 	check_refused("d", -EISDIR, "cannot write d: is a directory");
@@ -157,12 +110,12 @@ TEST(output, places_that_cannot_be_written_are_refused_at_once)
 	CHECK_INT(init(&b, name, NULL, PIPE), -ENAMETOOLONG);
 	CHECK_INT(symlink("d", "link"), 0);
 	check_refused("link", -EISDIR, "cannot write link: is a directory");
-	CHECK_INT(files_here(), 3);
+	CHECK_INT(fixture_files_here(), 3);
 }
 
 TEST(output, rights_are_looked_at_before_recording)
 {
-	enter_dir();
+	fixture_enter();
 	CHECK_INT(mkdir("locked", 0555), 0);
 	fixture_write("mine", "", 0);
 	CHECK_INT(chmod("mine", 0444), 0);
@@ -180,14 +133,14 @@ TEST(output, a_file_is_replaced_as_a_whole)
 	struct stat before, after;
 	struct error err = {0};
 
-	enter_dir();
+	fixture_enter();
 	fixture_write("p.folded", "older", 5);
 	CHECK_INT(stat("p.folded", &before), 0);
 	CHECK_INT(write_to("p.folded", &err), 0);
 	CHECK_INT(stat("p.folded", &after), 0);
 	CHECK(before.st_ino != after.st_ino);
-	check_is_profile("p.folded");
-	CHECK_INT(files_here(), 1);
+	fixture_check_profile("p.folded");
+	CHECK_INT(fixture_files_here(), 1);
 }
 
 TEST(output, a_link_is_replaced_and_not_followed)
@@ -195,18 +148,18 @@ TEST(output, a_link_is_replaced_and_not_followed)
 	struct error err = {0};
 	struct stat st;
 
-	enter_dir();
+	fixture_enter();
 	fixture_write("victim", "precious", 8);
 	CHECK_INT(symlink("victim", "p.folded"), 0);
 	CHECK_INT(write_to("p.folded", &err), 0);
 	CHECK_INT(lstat("p.folded", &st), 0);
 	CHECK(S_ISREG(st.st_mode));
-	check_content("victim", "precious");
+	fixture_check_text("victim", "precious");
 	CHECK_INT(symlink("nowhere", "dangling"), 0);
 	CHECK_INT(write_to("dangling", &err), 0);
-	check_is_profile("dangling");
+	fixture_check_profile("dangling");
 	CHECK_INT(access("nowhere", F_OK), -1);
-	CHECK_INT(files_here(), 3);
+	CHECK_INT(fixture_files_here(), 3);
 }
 
 /* Profiles that cannot be written are saved in this directory, which is created inside the test's
@@ -215,7 +168,7 @@ static void rescue_to(const char *folder)
 {
 	char path[PATH_MAX];
 
-	enter_dir();
+	fixture_enter();
 	CHECK_INT(mkdir(folder, 0700), 0);
 	CHECK(realpath(folder, path));
 	CHECK_INT(setenv("TMPDIR", path, 1), 0);
@@ -254,7 +207,7 @@ TEST(output, a_failed_write_leaves_the_older_file_and_nothing_else)
 	const struct rlimit limit = {4, RLIM_INFINITY}, none = {RLIM_INFINITY, RLIM_INFINITY};
 	struct error err = {0};
 
-	enter_dir();
+	fixture_enter();
 	fixture_write("p.folded", "older", 5);
 	signals_ignore_failed_writes();
 	CHECK_INT(setrlimit(RLIMIT_FSIZE, &limit), 0);
@@ -264,8 +217,8 @@ TEST(output, a_failed_write_leaves_the_older_file_and_nothing_else)
 	CHECK_STR(err.text,
 		  "cannot write fresh.folded: file too large (the limit is set by ulimit -f); it "
 		  "cannot be saved in /var/tmp or /tmp either");
-	check_content("p.folded", "older");
-	CHECK_INT(files_here(), 1);
+	fixture_check_text("p.folded", "older");
+	CHECK_INT(fixture_files_here(), 1);
 }
 
 TEST(output, a_directory_that_appeared_meanwhile)
@@ -280,7 +233,7 @@ TEST(output, a_directory_that_appeared_meanwhile)
 	CHECK_INT(mkdir("p.folded", 0755), 0);
 	CHECK_INT(output_write(&b.out, p, &place, &b.err), -EISDIR);
 	check_rescue(&b.err, "cannot write p.folded: is a directory");
-	CHECK_INT(files_here(), 2);
+	CHECK_INT(fixture_files_here(), 2);
 	profile_free(p);
 }
 
@@ -293,7 +246,7 @@ static char *only_file(void)
 	char *name = NULL;
 
 	CHECK(d);
-	CHECK_INT(files_here(), 1);
+	CHECK_INT(fixture_files_here(), 1);
 	while ((e = readdir(d))) {
 		if (e->d_name[0] != '.')
 			name = strdup(e->d_name);
@@ -328,7 +281,7 @@ TEST(output, a_made_up_name_holds_kind_target_and_time)
 	struct target target = {.scope = TARGET_PROCESSES, .title = "/opt/bin/my server"};
 	struct output_place place = {.kind = "cpu", .target = &target};
 
-	enter_dir();
+	fixture_enter();
 	CHECK_INT(vec_push(&target.processes, process), 0);
 	check_made_up(&place, "cprof-cpu-.._a_b___x_-4711-" STAMP ".pb.gz");
 	place.is_command = true;
@@ -349,7 +302,7 @@ TEST(output, a_command_gets_stderr_where_the_profile_has_stdout)
 
 	CHECK_INT(init(&b, "-", NULL, PIPE), 0);
 	CHECK_INT(output_command_stdout(&b.out), STDERR_FILENO);
-	enter_dir();
+	fixture_enter();
 	CHECK_INT(init(&b, "p.folded", NULL, PIPE), 0);
 	CHECK_INT(output_command_stdout(&b.out), -1);
 }
