@@ -106,9 +106,9 @@ void address_samples_end_names(struct address_samples *a, size_t first_name)
 		return;
 	for (u32 i = 0; i < s->n && name < a->names.len;) {
 		u64 address = a->addresses.data[s->first + i];
-		size_t calls = 0, lines = 0;
+		size_t calls = 1, lines = 0;
 
-		for (; i < s->n && a->addresses.data[s->first + i] == address; i++)
+		while (++i < s->n && a->addresses.data[s->first + i] == address)
 			calls++;
 		while (name + lines < a->names.len &&
 		       a->names.data[name + lines].address == address)

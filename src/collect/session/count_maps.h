@@ -23,7 +23,7 @@ struct count_maps {
 	struct count_batch *batch;
 };
 
-#define COUNT_MAPS_NONE ((struct count_maps){.barrier = {-1, -1}})
+#define COUNT_MAPS_NONE ((struct count_maps){.barrier = PROGRAM_BARRIER_NONE})
 
 int count_maps_init(struct count_maps *m, const struct bpf_object *obj,
 		    struct sample_control *control) MUST_CHECK;
