@@ -65,6 +65,7 @@ $(eval $(call target,paths,paths.c,gcc,))
 $(eval $(call target,libshort.so,short_malloc.c,gcc,-shared -fPIC))
 $(eval $(call target,mortals,mortals.c,gcc,))
 $(eval $(call target,programs,programs.c,gcc,))
+$(eval $(call target,reexec,reexec.c,gcc,))
 $(eval $(call target,locks_many,locks_many.c,gcc,))
 
 ifneq ($(shell pkg-config --exists fuse3 && echo yes),)

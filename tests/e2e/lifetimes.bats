@@ -82,3 +82,20 @@ count_of() { grep -o "[0-9]* $1" "$ERR" | grep -o '^[0-9]*'; }
 	CPROF_TABLES=100 profile_wait block -p "$PID" -d 500ms
 	grep -q 'wait table full' "$ERR"
 }
+
+# value TYPE prints the sum of a type.
+value() { "$ROOT/tests/e2e/pprof_decode.py" own.pb.gz --folded -t "$1" | awk '{ n += $NF } END { print n + 0 }'; }
+
+@test "lifetimes: a process that executes itself again every few milliseconds has its probes" {
+	local ms
+	for ms in 0 5; do
+		target reexec "$ms"
+		"$CPROF" heap -q -p "$PID" -d 500ms --rate 1 --force -o own.pb.gz
+		holds "$(value alloc_objects) > 400"
+		holds "$(value alloc_space) == 100 * $(value alloc_objects)"
+		holds "$(value inuse_objects) <= 1"
+		"$CPROF" mutex --holds -q -p "$PID" -d 500ms --force -o own.pb.gz
+		holds "$(value acquisitions) > 400"
+		target_end
+	done
+}

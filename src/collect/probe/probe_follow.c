@@ -4,9 +4,13 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <time.h>
 
 #include "collect/probe/leftovers.h"
 #include "collect/probe/probe_set_impl.h"
+
+#define LOOKS 10u /* at targets in which nothing is found */
+#define LOOK_STEP_NS 5000000
 
 /* Attaching fails in many ways in a process that is ending. */
 static bool has_ended(int code, pid_t tgid)
@@ -14,17 +18,32 @@ static bool has_ended(int code, pid_t tgid)
 	return code == -ESRCH || (code && kill(tgid, 0) && errno == ESRCH);
 }
 
-int probe_set_add_targets(struct probe_set *s, const struct target *t, struct error *err)
+static int add_all(struct probe_set *s, const struct target *t, struct error *err)
 {
 	int code = 0;
 
 	vec_for_each(&t->processes, p) {
-		if (code)
-			break;
-		leftovers_remove(s->o.pins, s->o.readers, p->tgid, s->o.log);
-		code = probe_set_add_process(s, p->tgid, err);
+		if (!code)
+			code = probe_set_add_process(s, p->tgid, err);
 		if (has_ended(code, p->tgid))
 			code = 0;
+	}
+	return code;
+}
+
+int probe_set_add_targets(struct probe_set *s, const struct target *t, struct error *err)
+{
+	const struct timespec step = {.tv_nsec = LOOK_STEP_NS};
+	int code;
+
+	vec_for_each(&t->processes, p)
+		leftovers_remove(s->o.pins, s->o.readers, p->tgid, s->o.log);
+	code = add_all(s, t, err);
+	/* It may be in the middle of an exec, with only its program and the dynamic linker
+	 * mapped. */
+	for (u32 i = 1; i < LOOKS && !code && !s->probes; i++) {
+		nanosleep(&step, NULL);
+		code = add_all(s, t, err);
 	}
 	return code;
 }

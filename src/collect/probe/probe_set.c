@@ -3,8 +3,11 @@
 #include "collect/probe/probe_set.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/regular_file.h"
 #include "collect/probe/probe_set_impl.h"
@@ -12,6 +15,8 @@
 #include "target/module.h"
 #include "target/process.h"
 #include "target/translator.h"
+
+#define LOOKS 8u /* at one process, while it calls exec */
 
 /* ---- files of a process ---- */
 
@@ -102,7 +107,8 @@ static int attach_through(struct probe_candidate *c, const char *path)
 	return err;
 }
 
-/* A file may be mapped several times, and each of these mappings may disappear at any time. */
+/* The descriptor stays when the process unmaps the file or calls exec. Without one, the file may
+ * have several mappings, each of which may disappear at any time. */
 int probe_candidate_attach(struct probe_candidate *c)
 {
 	char path[MAPPED_FILE_PATH_SIZE];
@@ -110,6 +116,10 @@ int probe_candidate_attach(struct probe_candidate *c)
 
 	if (!c->maps)
 		return attach_through(c, c->entry->path);
+	if (c->fd >= 0) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", c->fd);
+		return attach_through(c, path);
+	}
 	vec_for_each(c->maps, e) {
 		if (err != -ENOENT || !e->executable || !map_is_same_file(e, c->entry))
 			continue;
@@ -199,6 +209,22 @@ static int read_again(struct probe_set *s, struct probed_process *p, const struc
 	return err;
 }
 
+/* The process may unmap the file or call exec before it has its probes. */
+static int add_candidate(struct probe_set *s, const struct probed_process *p, struct probed_file *f,
+			 const struct map_entry *e, const map_vec *maps, candidate_vec *out)
+{
+	struct probe_candidate c = {.set = s, .tgid = p->tgid, .file = f, .entry = e, .maps = maps};
+	char path[MAPPED_FILE_PATH_SIZE];
+
+	mapped_file_path(p->tgid, e, path);
+	c.fd = open(path, O_PATH | O_CLOEXEC);
+	if (!vec_push(out, c))
+		return 0;
+	if (c.fd >= 0)
+		close(c.fd);
+	return -ENOMEM;
+}
+
 static int find_one(struct probe_set *s, struct probed_process *p, const struct map_entry *e,
 		    const map_vec *maps, candidate_vec *out)
 {
@@ -219,9 +245,7 @@ static int find_one(struct probe_set *s, struct probed_process *p, const struct 
 	err = see(s, p, f);
 	if (err || f->refused)
 		return err;
-	return vec_push(out,
-			(struct probe_candidate){
-				.set = s, .tgid = p->tgid, .file = f, .entry = e, .maps = maps});
+	return add_candidate(s, p, f, e, maps, out);
 }
 
 static int find_new(struct probe_set *s, struct probed_process *p, const map_vec *maps,
@@ -257,8 +281,13 @@ static int attach_new(struct probe_set *s, struct probed_process *p, const map_v
 		/* The next search tries again what was closed by dlclose, and what had no turn. */
 		if (one == -ENOENT || one == -ENOMEM || one == -ECANCELED)
 			unsee(s, p, seen_of(p, c->file));
+		p->missed |= one == -ENOENT;
 		if (!err && one != -ENOENT)
 			err = one;
+	}
+	vec_for_each(&candidates, c) {
+		if (c->fd >= 0)
+			close(c->fd);
 	}
 	vec_release(&candidates);
 	return err;
@@ -311,13 +340,36 @@ int probe_set_add_mapped(struct probe_set *s, pid_t tgid, const map_vec *maps, s
 	return code ? say_failed(err, tgid, code) : refused;
 }
 
-int probe_set_add_process(struct probe_set *s, pid_t tgid, struct error *err)
+static int look_once(struct probe_set *s, pid_t tgid, struct error *err)
 {
 	map_vec maps = {0};
 	int code = maps_read(tgid, &maps);
 
 	code = code ? say_failed(err, tgid, code) : probe_set_add_mapped(s, tgid, &maps, err);
 	maps_release(&maps);
+	return code;
+}
+
+/* Returns whether a file was unmapped before it had its probes, perhaps by an exec. Reading a file
+ * takes long, but it is known the next time. */
+static bool has_missed(struct probe_set *s, pid_t tgid)
+{
+	struct probed_process *p;
+	bool missed;
+
+	HASH_FIND(hh, s->processes, &tgid, sizeof(tgid), p);
+	missed = p && p->missed;
+	if (p)
+		p->missed = false;
+	return missed;
+}
+
+int probe_set_add_process(struct probe_set *s, pid_t tgid, struct error *err)
+{
+	int code = look_once(s, tgid, err);
+
+	for (u32 i = 1; i < LOOKS && !code && has_missed(s, tgid); i++)
+		code = look_once(s, tgid, err);
 	return code;
 }
 
@@ -339,7 +391,7 @@ int probe_set_add_file(struct probe_set *s, const char *path, pid_t tgid, struct
 {
 	struct probed_process *p = process_of(s, tgid);
 	struct map_entry e = {.path = (char *)path};
-	struct probe_candidate c = {.set = s, .tgid = tgid, .entry = &e};
+	struct probe_candidate c = {.set = s, .tgid = tgid, .entry = &e, .fd = -1};
 	int code = -ENOMEM;
 
 	s->searched = p;

@@ -59,6 +59,7 @@ struct probe_candidate {
 	struct probed_file *file;
 	const struct map_entry *entry; /* one of its mappings, or only its path */
 	const map_vec *maps; /* of the process; NULL if the file is not mapped yet */
+	int fd; /* the file, as O_PATH; negative: it is found through its mappings */
 	uprobe_links *links; /* the links of this file in this process */
 	u32 attached; /* places that probe_candidate_attach() has attached */
 };
