@@ -222,6 +222,23 @@ inlined='deep::hot[^;]*;[^;]*first[^;]*;[^;]*second[^;]*;[^;]*third[^;]*;[^;]*in
 	whole
 }
 
+# no_cfi PROGRAM: the same through functions in assembly that have no call frame information.
+no_cfi() {
+	target "$1"
+	record_cpu 1.5 -F 999
+	whole
+}
+@test "code: frames of assembly without call frame information" {
+	no_cfi no_cfi
+	at_least 99.5 \
+		'main;no_cfi_pushes;no_cfi_aligned;no_cfi_pointer;no_cfi_table;no_cfi_bottom' ';no_cfi'
+}
+@test "code: frames of assembly without call frame information or symbols" { no_cfi no_cfi-stripped; }
+@test "code: inside of musl" { no_cfi inner-musl; }
+@test "code: inside of musl, static" { no_cfi inner-musl-static; }
+@test "code: inside of musl, static and stripped" { no_cfi inner-musl-stripped; }
+@test "code: inside of musl, without any call frame information" { no_cfi inner-musl-without; }
+
 @test "plt: samples on the stub have its caller" {
 	target plt
 	record_cpu 1.5 -F $RATE
