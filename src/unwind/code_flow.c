@@ -40,6 +40,7 @@ struct code_flow {
 	VEC(struct attempt) attempts; /* each begins where the one before it may continue */
 	/* Many paths lead to the same call, so attempts that failed are not made again. */
 	struct u64_set failures;
+	bool sure; /* that it is a function that is being followed */
 	bool guessing; /* every disagreement is a contradiction */
 	bool contradiction;
 	bool confirmed; /* something agreed with what is known */
@@ -231,37 +232,6 @@ static void note_call(struct code_flow *c, u64 target)
 		c->ended = true;
 }
 
-/* Leaves the instruction; it is true if the next one is to be looked at with the same flow. */
-static bool leave(struct code_flow *c, const struct flow *f, const struct stack_effect *e, u64 next,
-		  u32 state)
-{
-	switch (e->flow) {
-	case FLOW_RETURN:
-		c->contradiction |= !flow_may_return(&f->s);
-		c->confirmed |= flow_is_at_return(&f->s);
-		return false;
-	case FLOW_JUMP:
-		branch_to(c, e->target, state);
-		return false;
-	case FLOW_BRANCH:
-		branch_to(c, e->target, state);
-		return true;
-	case FLOW_INDIRECT:
-		follow_table(c, f, next, state);
-		c->confirmed |= e->by_slot && flow_is_at_return(&f->s);
-		return false;
-	case FLOW_CALL:
-		if (e->has_target)
-			note_call(c, e->target);
-		push_pending(c, &(struct pending){next, state, false});
-		return false;
-	case FLOW_STOP:
-		return false;
-	default:
-		return true;
-	}
-}
-
 static bool decode(struct code_flow *c, u64 vaddr, struct stack_effect *e)
 {
 	const struct code_range *r = code_marks_range(&c->marks, vaddr);
@@ -274,10 +244,53 @@ static bool decode(struct code_flow *c, u64 vaddr, struct stack_effect *e)
 	if (r && code.len > r->end - vaddr)
 		code.len = r->end - vaddr;
 	c->stats.instructions++;
-	if (stack_effect_decode(code, vaddr, e))
+	return stack_effect_decode(code, vaddr, e);
+}
+
+/* A call that is the last instruction of a function does not return. If it is not certain that
+ * another one begins there, there must be padding between them. */
+static void follow_call(struct code_flow *c, const struct stack_effect *e, u64 next, u32 state)
+{
+	struct stack_effect after;
+	u64 at = next;
+
+	if (e->has_target)
+		note_call(c, e->target);
+	while (!is_entry(c, at) && decode(c, at, &after) && after.is_padding)
+		at += after.length;
+	if (!is_entry(c, at) && (at == next || !(mark_at(c, at) & MARK_LIKELY)))
+		push_pending(c, &(struct pending){next, state, false});
+}
+
+/* Leaves the instruction; it is true if the next one is to be looked at with the same flow. */
+static bool leave(struct code_flow *c, const struct flow *f, const struct stack_effect *e, u64 next,
+		  u32 state)
+{
+	switch (e->flow) {
+	case FLOW_RETURN:
+		c->contradiction |= !flow_may_return(&f->s);
+		c->confirmed |= flow_is_at_return(&f->s);
+		return false;
+	case FLOW_JUMP:
+		branch_to(c, e->target, state);
+		if (flow_is_at_return(&f->s)) /* It may be a tail call. */
+			code_flow_expect(c, e->target, CODE_START_LIKELY);
+		return false;
+	case FLOW_BRANCH:
+		branch_to(c, e->target, state);
 		return true;
-	c->contradiction = true;
-	return false;
+	case FLOW_INDIRECT:
+		follow_table(c, f, next, state);
+		c->confirmed |= e->by_slot && flow_is_at_return(&f->s);
+		return false;
+	case FLOW_CALL:
+		follow_call(c, e, next, state);
+		return false;
+	case FLOW_STOP:
+		return false;
+	default:
+		return true;
+	}
 }
 
 /* Looks at the instructions from `vaddr` on that follow each other. */
@@ -290,10 +303,15 @@ static void follow_line(struct code_flow *c, u64 vaddr)
 	if (!number)
 		return;
 	flow_resume(&f, c->bias, state_at(c, number));
-	while (!c->contradiction && decode(c, vaddr, &e)) {
+	while (!c->contradiction) {
 		u32 *mark = take_mark(c, vaddr);
 
-		if (code_marks_overlap(&c->marks, vaddr, e.length) || flow_uses_callers(&f.s, &e))
+		if (!mark || !decode(c, vaddr, &e)) {
+			c->contradiction = true;
+			return;
+		}
+		if (code_marks_overlap(&c->marks, vaddr, e.length) ||
+		    (!c->sure && flow_uses_callers(&f.s, &e)))
 			disagree(c);
 		if (MARK_LENGTH(*mark) != e.length)
 			set_mark(c, mark, MARK(MARK_STATE(*mark), e.length, *mark & 15));
@@ -349,6 +367,20 @@ static void keep(struct code_flow *c, const struct attempt *a)
 	code_marks_flag(&c->marks, a->changes, MARK_KEPT);
 }
 
+/* What the last attempt follows from is right if it is, except that tables are guesses of their
+ * own. */
+static void confirm(struct code_flow *c)
+{
+	size_t i = c->attempts.len - 1, first = i;
+
+	for (c->attempts.data[i].confirmed = true; i && !c->attempts.data[i].from.by_table; i--) {
+		if (!c->attempts.data[i - 1].confirmed)
+			first = i - 1;
+		c->attempts.data[i - 1].confirmed = true;
+	}
+	keep(c, &c->attempts.data[first]);
+}
+
 /*
  * Follows `vaddr` and everything that is certain to follow from it, without what follows calls,
  * which is attempted afterwards. It is false, and without effect, if there is a contradiction.
@@ -369,6 +401,8 @@ static bool begin_attempt(struct code_flow *c, const struct pending *from)
 		return false;
 	}
 	order_pending(c, a.pending);
+	if (a.confirmed)
+		confirm(c);
 	return true;
 }
 
@@ -377,33 +411,32 @@ static bool begin_attempt(struct code_flow *c, const struct pending *from)
  * followed them made no sense. What follows calls of a function that is known is dropped only if
  * something did not make sense.
  */
-static bool end_attempt(struct code_flow *c, bool sure)
+static bool end_attempt(struct code_flow *c, enum code_start how)
 {
 	struct attempt a = c->attempts.data[--c->attempts.len];
 	struct attempt *before = c->attempts.len ? &c->attempts.data[c->attempts.len - 1] : NULL;
-	bool good = a.confirmed || (sure && (!before || !a.failed));
+	bool good = a.confirmed || (how != CODE_START_GUESS && (!before || !a.failed));
 
 	if (!good)
 		drop(c, &a);
-	else if (a.confirmed || !before)
+	else if (!before)
 		keep(c, &a);
-	if (before && !a.from.by_table) {
-		before->confirmed |= a.confirmed;
+	if (before && !a.from.by_table)
 		before->failed |= !good;
-	}
 	return good;
 }
 
 /* Follows a function, and what follows its calls from the lowest address on, because code that
  * seldom runs is mostly last. */
-static bool attempt(struct code_flow *c, const struct pending *entry, bool sure)
+static bool attempt(struct code_flow *c, const struct pending *entry, enum code_start how)
 {
 	bool good = false;
 
-	c->guessing = !sure;
+	c->sure = how == CODE_START_SURE;
+	c->guessing = !c->sure;
 	if (!begin_attempt(c, entry))
 		return false;
-	if (sure)
+	if (c->sure)
 		keep(c, &c->attempts.data[0]);
 	c->guessing = true;
 	while (c->attempts.len && !c->ended) {
@@ -411,7 +444,7 @@ static bool attempt(struct code_flow *c, const struct pending *entry, bool sure)
 		struct pending p;
 
 		if (c->pending.len == a->pending) {
-			good = end_attempt(c, sure);
+			good = end_attempt(c, how);
 			continue;
 		}
 		p = c->pending.data[--c->pending.len];
@@ -438,18 +471,18 @@ static bool follow_entry(struct code_flow *c, u64 vaddr, enum code_start how)
 	flow_enter(&f, c->bias);
 	c->marks.changes.len = c->pending.len = c->attempts.len = 0;
 	entry = (struct pending){vaddr, state_number(c, &f.s), false};
-	good = attempt(c, &entry, how == CODE_START_SURE);
+	good = attempt(c, &entry, how);
 	for (size_t i = called; i < c->called.len; i++)
-		code_flow_expect(c, c->called.data[i]);
+		code_flow_expect(c, c->called.data[i], CODE_START_SURE);
 	return good;
 }
 
-void code_flow_expect(struct code_flow *c, u64 vaddr)
+void code_flow_expect(struct code_flow *c, u64 vaddr, enum code_start how)
 {
 	u32 *mark = take_mark(c, vaddr);
 
-	if (mark)
-		*mark |= MARK_EXPECTED;
+	if (mark && how != CODE_START_GUESS)
+		*mark |= how == CODE_START_SURE ? MARK_EXPECTED : MARK_LIKELY;
 }
 
 bool code_flow_follow(struct code_flow *c, u64 vaddr, enum code_start how)

@@ -18,7 +18,8 @@
 
 enum code_start {
 	CODE_START_SURE, /* something calls it, or says that it is a function */
-	CODE_START_GUESS,
+	CODE_START_LIKELY, /* something seems to call it or to have its address */
+	CODE_START_GUESS, /* it is only where a function might begin */
 };
 
 struct code_flow;
@@ -33,11 +34,12 @@ int code_flow_new(struct file_image *image, struct budget *budget, const struct 
 void code_flow_free(struct code_flow *c); /* NULL is allowed */
 
 /*
- * Says where functions begin, all those that are sure before the first guess. Those that calls in
- * them lead to are added. It is false if it was a guess that led to a contradiction. Without memory
- * or budget, nothing more is found.
+ * Says where functions begin: first all that are sure or likely, by code_flow_expect(), because a
+ * call right before one does not return, and then one after the other. Those that calls in them
+ * lead to are added. It is false if it was a guess that led to a contradiction. Without memory or
+ * budget, nothing more is found.
  */
-void code_flow_expect(struct code_flow *c, u64 vaddr);
+void code_flow_expect(struct code_flow *c, u64 vaddr, enum code_start how);
 bool code_flow_follow(struct code_flow *c, u64 vaddr, enum code_start how);
 
 /* Returns the first address in [vaddr, end) that no known instruction covers, or `end`. */

@@ -18,6 +18,7 @@
 #define MARK_EXPECTED 1u /* a function begins here */
 #define MARK_FOLLOWED 2u
 #define MARK_KEPT 4u /* it does not depend on a guess */
+#define MARK_LIKELY 8u /* a function seems to begin here */
 
 struct code_range { /* [start, end) in vaddrs */
 	u64 start, end;

@@ -232,16 +232,24 @@ static void follow_rest(struct search *s, const struct code_range *range)
 	}
 }
 
+/* Functions are mostly aligned, and what is before them ends or is padding. */
+static enum code_start how_likely(u64 vaddr)
+{
+	return vaddr % ALIGNMENT ? CODE_START_GUESS : CODE_START_LIKELY;
+}
+
 static void follow(struct search *s)
 {
 	sort(&s->sure);
 	sort(&s->guesses);
 	vec_for_each(&s->sure, at)
-		code_flow_expect(s->flow, *at);
+		code_flow_expect(s->flow, *at, CODE_START_SURE);
+	vec_for_each(&s->guesses, at)
+		code_flow_expect(s->flow, *at, how_likely(*at));
 	vec_for_each(&s->sure, at)
 		code_flow_follow(s->flow, *at, CODE_START_SURE);
 	vec_for_each(&s->guesses, at)
-		code_flow_follow(s->flow, *at, CODE_START_GUESS);
+		code_flow_follow(s->flow, *at, how_likely(*at));
 	for (size_t i = 0; i < s->n; i++)
 		follow_rest(s, &s->ranges[i]);
 }

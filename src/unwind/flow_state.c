@@ -432,9 +432,11 @@ struct unwind_rule flow_rule(const struct flow_state *s)
 {
 	struct unwind_rule rule = {.cfa = UNWIND_CFA_NONE};
 
+	if (is_outermost(s))
+		return (struct unwind_rule){.cfa = UNWIND_CFA_STOP};
 	if (rule_cfa(s, &rule) && rule_ra(s, &rule)) {
 		rule_saved(s, &rule);
 		return rule;
 	}
-	return (struct unwind_rule){.cfa = is_outermost(s) ? UNWIND_CFA_STOP : UNWIND_CFA_NONE};
+	return (struct unwind_rule){.cfa = UNWIND_CFA_NONE};
 }

@@ -224,6 +224,14 @@ static void describe_and(struct decoded *d)
 		add(d, (struct effect){.kind = EFFECT_BOUND, .reg = EFFECT_NO_REG, .add = mask});
 }
 
+/* Short code sets all bits with or, whatever they were. */
+static void describe_or(struct decoded *d)
+{
+	if (d->op[1].type == ZYDIS_OPERAND_TYPE_IMMEDIATE && d->op[1].imm.value.s == -1 &&
+	    d->op[0].type == ZYDIS_OPERAND_TYPE_REGISTER)
+		d->out->uses = 0;
+}
+
 static void describe_compare(struct decoded *d)
 {
 	if (d->op[1].type == ZYDIS_OPERAND_TYPE_IMMEDIATE)
@@ -306,6 +314,9 @@ static void describe(struct decoded *d)
 		break;
 	case ZYDIS_MNEMONIC_AND:
 		describe_and(d);
+		break;
+	case ZYDIS_MNEMONIC_OR:
+		describe_or(d);
 		break;
 	case ZYDIS_MNEMONIC_CMP:
 		describe_compare(d);
