@@ -164,6 +164,14 @@ static void describe_call(struct batch *b, Dwarf_Die *die, struct place *call)
 		call->line = (u32)line;
 }
 
+/* Compilers wrote linkage names as a vendor's attribute until version 4 had one of its own. */
+static bool is_before_version_4(Dwarf_Die *die)
+{
+	Dwarf_Half version;
+
+	return dwarf_cu_info(die->cu, &version, NULL, NULL, NULL, NULL, NULL, NULL) || version < 4;
+}
+
 static void describe(struct batch *b, struct dwarf_scope *scope, struct description *d)
 {
 	Dwarf_Attribute attr;
@@ -172,7 +180,7 @@ static void describe(struct batch *b, struct dwarf_scope *scope, struct descript
 	d->known = true;
 	d->name = dwarf_forms_text(b->splits, &scope->die, DW_AT_name);
 	d->linkage_name = dwarf_forms_text(b->splits, &scope->die, DW_AT_linkage_name);
-	if (!d->linkage_name)
+	if (!d->linkage_name && is_before_version_4(&scope->die))
 		d->linkage_name = dwarf_forms_text(b->splits, &scope->die, DW_AT_MIPS_linkage_name);
 	if (!d->linkage_name && d->name) {
 		const char *full = dwarf_qualify(b->qualifier, &scope->die, d->name);

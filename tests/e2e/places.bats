@@ -102,6 +102,44 @@ AS_USER=(setpriv --reuid 4711 --regid 4711 --clear-groups)
 	rm -f "/tmp/perf-$PID.map" "/tmp/cprof-test-$PID.map"
 	holds "$(percent 'jit_inner') == 0"
 }
+split_inline='deep::hot[^;]*;[^;]*first[^;]*;[^;]*second[^;]*;[^;]*third[^;]*;[^;]*innermost'
+
+# build_split DIR makes DIR/inline and its .dwo file.
+build_split() {
+	command -v g++ >/dev/null || skip 'g++ is not installed'
+	mkdir -p "$1"
+	(cd "$1" && g++ -O2 -g -gsplit-dwarf -I"$ROOT/tests/targets" -o inline "$ROOT/tests/targets/inline.cpp")
+}
+@test "places: split debug information in a mount namespace of its own" {
+	need_root
+	unshare --mount true 2>/dev/null || skip 'no namespaces here'
+	build_split build
+	mv build away
+	mkdir build
+	start_ready unshare --mount bash -c \
+		"mount -t tmpfs none build && cp away/* build && mount -t tmpfs none away && exec build/inline"
+	[ ! -e build/inline ]
+	record_cpu 1 -F 999
+	at_least 98 "main;$split_inline" 'deep::hot'
+	holds "$(percent 'innermost') > 5"
+}
+@test "places: split debug information is read with the rights of the program's user" {
+	need_root
+	local dir dwo
+	dir=$(mktemp -d /var/tmp/cprof-test.XXXXXX)
+	chmod 755 "$dir"
+	build_split "$dir"
+	dwo=$(echo "$dir"/*.dwo)
+	mv "$dwo" secret.dwo
+	chmod 600 secret.dwo
+	chmod 755 .
+	ln -s "$PWD/secret.dwo" "$dwo"
+	start_ready "${AS_USER[@]}" "$dir/inline"
+	record_cpu 0.5 -F 499
+	rm -rf "$dir"
+	holds "$(percent 'innermost') == 0"
+	grep -E "debug information of inline .* cannot be read: 1 of 1 files with its split part: $dwo \(permission denied\)" "$ERR"
+}
 @test "places: a program without sections still gets whole stacks" {
 	# If e_shoff and e_shnum (bytes 40 and 60 of the header) are 0, there are only segments.
 	cp "$TARGETS/shares" sectionless

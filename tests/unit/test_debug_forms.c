@@ -105,6 +105,55 @@ TEST(debug_forms, split_units_beside_a_program_that_was_moved)
 	check_chain("moved/chain", vaddr_of("moved/chain", "mark"));
 }
 
+static const char rust[] =
+	"#[inline(always)] fn mix(x: u64) -> u64 { let mut y = x; for i in 0..50 {\n"
+	"	y = y.wrapping_mul(6364136223846793005).wrapping_add(i); } y }\n"
+	"#[inline(always)] fn twice(x: u64) -> u64 {\n"
+	"	mix(x) ^ mix(x + 1) }\n"
+	"#[no_mangle] #[inline(never)] pub extern \"C\" fn busy(n: u64) -> u64 {\n"
+	"	let mut s = 0; for i in 0..n { s ^= twice(i); } s }\n"
+	"fn main() { println!(\"{}\", busy(std::env::args().count() as u64)); }\n";
+
+/* Names the first bytes of the function, and returns all their frames as one text. */
+static char *rust_frames(const char *flags)
+{
+	enum { BYTES = 120 };
+	static char all[1 << 17];
+	struct named named;
+	u64 at[BYTES];
+	size_t len = 0;
+
+	fixture_write("r.rs", rust, sizeof(rust) - 1);
+	fixture_run("rm -f ./*.dwo ./*.dwp; true");
+	fixture_run("rustc -O -g %s -o r r.rs", flags);
+	at[0] = vaddr_of("r", "busy");
+	for (u32 i = 1; i < BYTES; i++)
+		at[i] = at[0] + i;
+	name_addresses(&named, "r", at, BYTES, false);
+	for (u32 i = 0; i < BYTES; i++) {
+		for (u32 k = 0; k < named_depth(&named, i) && len < sizeof(all) - 2000; k++)
+			len += (size_t)sprintf(all + len, "%s;", named_frame(&named, i, k));
+	}
+	CHECK_STR(named.stats.unread_debug, "");
+	named_release(&named);
+	return strdup(all);
+}
+
+/* rustc calls them "packed" and "unpacked". */
+TEST(debug_forms, split_units_of_rust)
+{
+	char *whole = rust_frames(""), *packed, *unpacked;
+
+	CHECK(strstr(whole, "r::twice r.rs:4;busy r.rs:6;"));
+	unpacked = rust_frames("-C split-debuginfo=unpacked");
+	CHECK_STR(unpacked, whole);
+	packed = rust_frames("-C split-debuginfo=packed");
+	CHECK_STR(packed, whole);
+	free(whole);
+	free(packed);
+	free(unpacked);
+}
+
 /* The units of a program are in files of their own, and one file may be there while another is
  * not. */
 static void check_split_unread(u64 mark, const char *what, const char *why)
