@@ -24,12 +24,14 @@ static struct yields_collector *of(struct collector *c)
 	return (struct yields_collector *)c;
 }
 
+SKELETON_OPEN(open_programs, yields_bpf)
+
 static int load(struct yields_collector *c, struct error *err)
 {
 	const struct yields_options *own = c->opt.own;
 	int code;
 
-	c->skel = yields_bpf__open();
+	c->skel = open_programs();
 	if (!c->skel)
 		return bpf_session_load_error(-errno, err);
 	code = bpf_session_configure(c->skel->obj, &c->opt, &c->skel->rodata->settings, err);
@@ -38,7 +40,7 @@ static int load(struct yields_collector *c, struct error *err)
 	c->skel->rodata->weight = own->weight;
 	code = bpf_session_size_counts(c->skel->obj);
 	if (!code)
-		code = yields_bpf__load(c->skel);
+		c->skel = bpf_session_load(&c->opt, open_programs, c->skel, &code);
 	if (code)
 		return bpf_session_load_error(code, err);
 	return bpf_session_new(c->skel->obj, &c->skel->bss->control, &c->opt, NULL, &c->session,
@@ -125,7 +127,7 @@ static void summarize(struct collector *base, struct lines *out)
 static void release(struct collector *base)
 {
 	bpf_session_free(of(base)->session);
-	yields_bpf__destroy(of(base)->skel);
+	bpf_session_unload(&of(base)->opt, open_programs, of(base)->skel);
 	free(base);
 }
 
