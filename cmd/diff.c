@@ -2,6 +2,7 @@
 /* Implements cprof diff: which functions grew or shrank between two profiles. */
 #include "command_line.h"
 #include "exit_codes.h"
+#include "format/align_counts.h"
 #include "format/report_diff.h"
 #include "viewing.h"
 #include "verbs.h"
@@ -51,7 +52,10 @@ static int run(const struct verb_spec *verb, int argc, char **argv)
 		return status;
 	base = viewing_load(&o, 0, &t);
 	now = base ? viewing_load(&o, 1, &t) : NULL;
-	if (now)
+	if (now && counts_align((struct profile *[]){base, now}, 2)) {
+		terminal_error(&t, "not enough memory");
+		status = CPROF_EXIT_FAILED;
+	} else if (now)
 		status = o.output || o.format ? write_page(&o, base, now, &t)
 					      : print_table(&o, base, now, &t);
 	else

@@ -4,6 +4,7 @@
 
 #include "command_line.h"
 #include "exit_codes.h"
+#include "format/align_counts.h"
 #include "profile/merge.h"
 #include "viewing.h"
 #include "verbs.h"
@@ -19,7 +20,9 @@ static int merge_all(const struct options *o, struct profile **list, struct term
 		if (!list[i])
 			return CPROF_EXIT_FAILED;
 	}
-	code = profile_merge((const struct profile *const *)list, o->nfiles, &merged, &err);
+	code = counts_align(list, o->nfiles);
+	if (!code)
+		code = profile_merge((const struct profile *const *)list, o->nfiles, &merged, &err);
 	if (code)
 		return viewing_failed(t, code, &err);
 	status = viewing_write(o, merged, NULL, t);

@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/align_counts.h"
 #include "format/read.h"
 #include "format_fixture.h"
+#include "profile/merge.h"
 
 static int read_text(const char *text, struct profile **p, struct error *err)
 {
@@ -68,6 +70,24 @@ TEST(folded_read, large_counts_with_fractions_lose_places)
 	check_read("a 9000000000000.25\nb 500000000000000\n", NULL,
 		   "a 9000000000000.25\nb 500000000000000\n");
 	check_read("a 8000000000000000000.5\n", NULL, "a 8000000000000000001\n");
+}
+
+TEST(folded_read, fractions_and_integers_have_one_unit_together)
+{
+	struct profile *list[2], *merged;
+	char *have;
+
+	CHECK_INT(read_text("a 0.5\nb 2\n", &list[0], NULL), 0);
+	CHECK_INT(read_text("a 3\nc 1\n", &list[1], NULL), 0);
+	CHECK_INT(counts_align(list, 2), 0);
+	CHECK_INT(list[1]->values.data[0], 3000000);
+	CHECK_INT(profile_merge((const struct profile *const *)list, 2, &merged, NULL), 0);
+	have = written(merged, &format_folded, NULL);
+	CHECK_STR(have, "a 3.5\nb 2\nc 1\n");
+	free(have);
+	profile_free(merged);
+	profile_free(list[0]);
+	profile_free(list[1]);
 }
 
 TEST(folded_read, integers_are_exact)
