@@ -11,6 +11,8 @@
 
 #define STACK_MAX 65536u
 #define SAMPLES_MAX (16u << 20)
+#define ADDRESSES_MAX (64u << 20) /* a line of text has one for two bytes */
+#define NAMES_MAX (16u << 20)
 
 #define no_memory(a) address_samples_no_memory(a)
 
@@ -42,6 +44,8 @@ int address_samples_take(struct address_samples *a, int ret, struct profile **ou
 
 int address_samples_push_address(struct address_samples *a, u64 address)
 {
+	if (a->addresses.len >= ADDRESSES_MAX)
+		return error_set(a->err, -EFBIG, "it holds more addresses than a profile would");
 	return vec_push(&a->addresses, address) ? no_memory(a) : 0;
 }
 
@@ -86,9 +90,12 @@ int address_samples_label(struct address_samples *a, const char *key, const char
 int address_samples_name(struct address_samples *a, u64 address, const char *function,
 			 const char *file, s64 line)
 {
-	s64 id = profile_function(a->p, function, function, file, 0);
+	s64 id = a->names.len < NAMES_MAX ? profile_function(a->p, function, function, file, 0)
+					  : -E2BIG;
 	struct address_name name = {.address = address, .order = a->names.len};
 
+	if (id == -E2BIG)
+		return error_set(a->err, -EFBIG, "it holds more names than a profile would");
 	if (id < 0)
 		return no_memory(a);
 	name.sample = a->list.len;

@@ -21,6 +21,7 @@
 #include "format/units.h"
 
 #define STACK_MAX (1u << 24)
+#define FRAMES_MAX (128u << 20) /* of all stacks */
 
 struct folded_reader {
 	struct profile *p;
@@ -168,6 +169,8 @@ static int add_line(struct folded_reader *r, struct bytes text)
 	if (ret)
 		return ret;
 	ret = profile_add_sample(r->p, r->stack.data, (u32)r->stack.len, values, NULL, 0);
+	if (!ret && r->p->stack_locations.len > FRAMES_MAX)
+		return error_set(r->err, -EFBIG, "it holds more frames than a profile would");
 	return ret ? error_set(r->err, ret, "%s", error_reason(ret)) : 0;
 }
 
