@@ -332,7 +332,7 @@ static const struct option_row option_table[] = {
 	 IN(OUTPUT), BY(set_label)},
 	{0, "no-inlines", NULL, "do not show inlined functions (faster)",
 	 IN(OUTPUT), OFF(inlines)},
-	{0, "debuginfod", "URL", "download debug files of what is hot from there (default $DEBUGINFOD_URLS)",
+	{0, "debuginfod", "URL", "download debug files of what is hot (default $DEBUGINFOD_URLS)",
 	 IN(OUTPUT), TEXT(debuginfod, "--debuginfod needs the URL of a server")},
 	{0, "no-debuginfod", NULL, "download nothing",
 	 IN(OUTPUT), OFF(download)},
