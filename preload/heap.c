@@ -8,7 +8,8 @@
  *
  * A block is in the set only while it is allocated. It is added after the allocator has returned
  * it, and it is removed, and its free probe fired, before the allocator gets it back. So if another
- * thread is given the same address, the two blocks are never confused.
+ * thread is given the same address, the two blocks are never confused. A realloc() may fail, so its
+ * block is only marked before the call (see pointer_set_move()).
  */
 #include "heap.h"
 #include "real.h"
@@ -94,6 +95,21 @@ RARE void heap_reached(void *p, size_t size)
 	left = sampler_draw(&heap_thread, rate);
 out:
 	heap_thread.left = left;
+}
+
+RARE bool heap_move(void *p)
+{
+	return pointer_set_move(&heap_samples, p);
+}
+
+RARE void heap_moved(void *p, bool done)
+{
+	if (!done) {
+		pointer_set_stay(&heap_samples, p);
+	} else if (pointer_set_leave(&heap_samples, p)) {
+		fire_free(p);
+		pointer_set_left(&heap_samples, p);
+	}
 }
 
 RARE bool heap_forget(void *p)

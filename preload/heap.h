@@ -39,6 +39,11 @@ HIDDEN void heap_reached(void *p, size_t size);
 /* Frees what may be a sampled block; returns false if the allocator must not see it. */
 HIDDEN bool heap_forget(void *p);
 
+/* heap_move() is called before a realloc() of `p`. If it returns true, heap_moved() follows, which
+ * reports that the block has ended if that is `done`. */
+HIDDEN bool heap_move(void *p);
+HIDDEN void heap_moved(void *p, bool done);
+
 static inline uint64_t heap_enter(void)
 {
 	uint64_t left = heap_thread.left;

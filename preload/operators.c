@@ -43,7 +43,12 @@ static inline __attribute__((always_inline)) void *new_own(enum real_operator op
 	void *p = real.call.operators[throws(op) ? op + 1 : op](size, b, c);
 
 	heap_leave(left, p, size);
-	return p || !throws(op) ? p : real.call.operators[op](size, b, c);
+	if (p || !throws(op))
+		return p;
+	/* It may succeed, because others have freed memory meanwhile. */
+	p = real.call.operators[op](size, b, c);
+	heap_leave(heap_enter(), p, size);
+	return p;
 }
 
 /* Returns the operator that the code at `caller` would use without this library, and keeps its

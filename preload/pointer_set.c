@@ -5,6 +5,11 @@
 #define BUCKET_SLOTS 8u /* 64 bytes, which is a cache line */
 #define COUNTER_STUCK UINT8_MAX
 
+/* The states of an address, in the highest bits of its slot. No address of user space has them. */
+#define MOVING (UINT64_C(1) << 63)
+#define LEAVING (UINT64_C(3) << 62)
+#define LEAVING_TRIES 10000
+
 static const struct table {
 	uint32_t first; /* index of its first slot */
 	uint32_t buckets;
@@ -109,12 +114,28 @@ static void need_table(struct pointer_set *set, uint32_t t)
 		;
 }
 
+/* The other thread only has to fire a probe. But it may be preempted, or be one of a parent that
+ * has forked, or this may be its own signal handler, so the wait is bounded. */
+static bool await_left(struct pointer_set *set, uint64_t hash, uintptr_t p)
+{
+	for (int i = 0; i < LEAVING_TRIES; i++) {
+		if (!replace(set, hash, p | LEAVING, p | LEAVING))
+			return true;
+	}
+	return false;
+}
+
 enum pointer_set_added pointer_set_add(struct pointer_set *set, const void *p)
 {
 	uint64_t hash = address_hash(p);
 
-	if (pointer_set_may_hold(set, p) && replace(set, hash, (uintptr_t)p, (uintptr_t)p))
-		return POINTER_SET_THERE;
+	if (pointer_set_may_hold(set, p)) {
+		if (replace(set, hash, (uintptr_t)p, (uintptr_t)p) ||
+		    replace(set, hash, (uintptr_t)p | MOVING, (uintptr_t)p))
+			return POINTER_SET_THERE;
+		if (!await_left(set, hash, (uintptr_t)p))
+			return POINTER_SET_FULL;
+	}
 	filter_count(set, p, 1);
 	for (uint32_t t = 0; t < POINTER_SET_TABLES; t++) {
 		need_table(set, t);
@@ -125,10 +146,35 @@ enum pointer_set_added pointer_set_add(struct pointer_set *set, const void *p)
 	return POINTER_SET_FULL;
 }
 
+/* Whoever has got the address of a block that moves away, and frees it, ends the old block. */
 bool pointer_set_remove(struct pointer_set *set, const void *p)
 {
-	if (!p || !replace(set, address_hash(p), (uintptr_t)p, 0))
+	uint64_t hash = address_hash(p);
+
+	if (!p ||
+	    (!replace(set, hash, (uintptr_t)p, 0) && !replace(set, hash, (uintptr_t)p | MOVING, 0)))
 		return false;
 	filter_count(set, p, -1);
 	return true;
+}
+
+bool pointer_set_move(struct pointer_set *set, const void *p)
+{
+	return p && replace(set, address_hash(p), (uintptr_t)p, (uintptr_t)p | MOVING);
+}
+
+void pointer_set_stay(struct pointer_set *set, const void *p)
+{
+	replace(set, address_hash(p), (uintptr_t)p | MOVING, (uintptr_t)p);
+}
+
+bool pointer_set_leave(struct pointer_set *set, const void *p)
+{
+	return replace(set, address_hash(p), (uintptr_t)p | MOVING, (uintptr_t)p | LEAVING);
+}
+
+void pointer_set_left(struct pointer_set *set, const void *p)
+{
+	if (replace(set, address_hash(p), (uintptr_t)p | LEAVING, 0))
+		filter_count(set, p, -1);
 }

@@ -33,7 +33,8 @@ struct pointer_set {
 enum pointer_set_added {
 	POINTER_SET_ADDED,
 	POINTER_SET_THERE, /* it was already there, so its free was never seen */
-	POINTER_SET_FULL, /* not added, because no slot of its buckets is free */
+	/* not added: no slot of its buckets is free, or it does not leave the set in time */
+	POINTER_SET_FULL,
 };
 
 static inline uint32_t pointer_set_filter_index(const void *p)
@@ -57,7 +58,23 @@ void pointer_set_mark(struct pointer_set *set, const void *p);
 /* `p` is not NULL and belongs to the caller, so nobody else adds or removes it at the same time. */
 enum pointer_set_added pointer_set_add(struct pointer_set *set, const void *p);
 
-/* Returns whether it was in the set. NULL never is. */
+/* Returns whether it was in the set, moving or not. NULL never is. */
 bool pointer_set_remove(struct pointer_set *set, const void *p);
+
+/*
+ * These are for a realloc(), which frees its block only if it succeeds. By then another thread may
+ * have been given the address, so exactly one of the two must report that the old block has ended,
+ * and before the new one is reported.
+ *
+ * pointer_set_move() marks an address before the call, and returns whether it was in the set. Until
+ * pointer_set_stay() (the call failed) or pointer_set_leave() (it succeeded), the thread that gets
+ * the address may take over the report: pointer_set_add() then returns POINTER_SET_THERE, and
+ * pointer_set_remove() true. Otherwise pointer_set_leave() returns true. To add the address again
+ * then waits for pointer_set_left(), which is called when the end has been reported.
+ */
+bool pointer_set_move(struct pointer_set *set, const void *p);
+void pointer_set_stay(struct pointer_set *set, const void *p);
+bool pointer_set_leave(struct pointer_set *set, const void *p);
+void pointer_set_left(struct pointer_set *set, const void *p);
 
 #endif

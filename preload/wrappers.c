@@ -55,23 +55,33 @@ EXPORTED void *calloc(size_t n, size_t size)
 	return p;
 }
 
+/* It may be sampled, or be a block of the static buffer. */
+static RARE void *realloc_followed(void *old, size_t size)
+{
+	bool followed = heap_move(old);
+	void *p = real_owns(old) ? real_move(old, size) : real.call.realloc(old, size);
+
+	/* glibc frees the block if the size is 0, and returns NULL. */
+	if (followed)
+		heap_moved(old, p || !size);
+	return p;
+}
+
 /*
  * A realloc counts as a free of the old block and an allocation of the new size, whether it moved
- * or not. If the allocator then has no memory, the old block stays allocated but is no longer
- * followed. A call that is certain to fail is not passed on.
+ * or not. If it fails, the old block stays, and so does its sample. A call that is certain to fail
+ * is only passed on.
  */
 EXPORTED void *realloc(void *old, size_t size)
 {
-	bool ours = false;
 	uint64_t left;
 	void *p;
 
 	if (UNLIKELY(size > PTRDIFF_MAX))
 		return real.call.realloc(real_owns(old) ? NULL : old, size);
-	if (UNLIKELY(pointer_set_may_hold(&heap_samples, old)))
-		ours = !heap_forget(old);
 	left = heap_enter();
-	p = UNLIKELY(ours) ? real_move(old, size) : real.call.realloc(old, size);
+	p = UNLIKELY(pointer_set_may_hold(&heap_samples, old)) ? realloc_followed(old, size)
+							       : real.call.realloc(old, size);
 	heap_leave(left, p, size);
 	return p;
 }

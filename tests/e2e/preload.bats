@@ -98,6 +98,25 @@ need_jemalloc() { [ -e "$JEMALLOC" ] || skip 'no jemalloc here'; }
 	[ "$(hits free)" = 400000 ]
 }
 
+@test "preload: at rate 1 a realloc that fails keeps its block" {
+	need_root
+	exactly 3 1 "$(program trouble)" refused
+}
+
+# Another thread may be given the old address before realloc has returned. What the threads and the
+# C library keep is as much without rounds.
+@test "preload: at rate 1 four threads that move their blocks lose nothing" {
+	need_root
+	local before
+	probes 1 "$(program exchange)" 0 moving
+	before=$(hits alloc)
+	probes 1 "$(program exchange)" 50000 moving
+	echo "$before, then ${HITS//$'\n'/, }"
+	[ $(($(hits alloc) + $(hits dropped) - before)) = 400000 ]
+	[ $(($(hits alloc) - $(hits free))) = "$before" ]
+	[ "$(hits dropped)" -lt 400 ]
+}
+
 @test "preload: every C++ operator counts once, be it the C++ library's or the allocator's own" {
 	need_root
 	exactly 8 8 "$(program operators)"

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * exchange ROUNDS has four threads. Each allocates ROUNDS blocks of changing size and puts them
- * into slots that all share; a thread that finds a block in a slot frees it. All blocks are freed
- * in the end.
+ * exchange ROUNDS [moving] has four threads. Each allocates ROUNDS blocks of changing size and puts
+ * them into slots that all share; a thread that finds a block in a slot frees it. All blocks are
+ * freed in the end. With `moving` each block is enlarged once before, so that it usually moves.
  */
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 
 static _Atomic(void *) places[PLACES];
 static long rounds;
+static bool moving;
 
 static void *work(void *seed)
 {
@@ -30,6 +32,8 @@ static void *work(void *seed)
 		if (!p)
 			abort();
 		memset(p, (int)i, size);
+		if (moving && !(p = realloc(p, 3 * size)))
+			abort();
 		free(atomic_exchange(&places[random >> 8 & (PLACES - 1)], p));
 	}
 	return NULL;
@@ -40,6 +44,7 @@ int main(int argc, char **argv)
 	pthread_t ids[THREADS];
 
 	rounds = argc > 1 ? atol(argv[1]) : 1000;
+	moving = argc > 2 && *argv[2];
 	for (uintptr_t i = 0; i < THREADS; i++) {
 		if (pthread_create(&ids[i], NULL, work, (void *)i))
 			return 1;

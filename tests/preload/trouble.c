@@ -8,6 +8,7 @@
  *   argument)
  *   plugin   a library that alone loads the C++ library runs its rounds (PLUGIN is the third
  *   argument)
+ *   refused  blocks that realloc() cannot enlarge, which therefore stay; the others are freed
  *   exit     threads end while they hold a block that the first thread then frees
  */
 #include <dlfcn.h>
@@ -15,6 +16,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,6 +111,20 @@ static void signals(long rounds)
 		raise(SIGUSR1);
 }
 
+static void refused(long rounds)
+{
+	volatile size_t too_much = (size_t)1 << 46, more = PTRDIFF_MAX - 100;
+
+	while (rounds-- > 0) {
+		char *late = malloc(64), *early = malloc(64), *freed = malloc(64);
+
+		if (!late || !early || !freed || realloc(late, too_much) || realloc(early, more) ||
+		    reallocarray(freed, too_much / 64, 64))
+			abort();
+		free(freed);
+	}
+}
+
 static void *allocates(void *unused)
 {
 	(void)unused;
@@ -141,6 +157,8 @@ int main(int argc, char **argv)
 		return plugin(rounds, argv[3]);
 	else if (!strcmp(kind, "signal"))
 		signals(rounds);
+	else if (!strcmp(kind, "refused"))
+		refused(rounds);
 	else if (!strcmp(kind, "exit"))
 		exits(rounds);
 	else

@@ -160,6 +160,40 @@ TEST(heap_set, holds_what_was_added_until_it_is_removed)
 	CHECK(!pointer_set_remove(&set, address(1)));
 }
 
+/* A realloc() that fails leaves its block in the set. */
+TEST(heap_set, a_block_that_does_not_move_stays)
+{
+	CHECK(!pointer_set_move(&set, address(1)));
+	CHECK_INT(pointer_set_add(&set, address(1)), POINTER_SET_ADDED);
+	CHECK(pointer_set_move(&set, address(1)));
+	CHECK(!pointer_set_move(&set, address(1)));
+	pointer_set_stay(&set, address(1));
+	CHECK(pointer_set_may_hold(&set, address(1)));
+	CHECK(pointer_set_remove(&set, address(1)));
+	CHECK(!pointer_set_may_hold(&set, address(1)));
+}
+
+/* Its end is reported once: here, or where the address is allocated or freed meanwhile. */
+TEST(heap_set, a_block_that_moves_ends_once)
+{
+	CHECK_INT(pointer_set_add(&set, address(1)), POINTER_SET_ADDED);
+	CHECK(pointer_set_move(&set, address(1)));
+	CHECK(pointer_set_leave(&set, address(1)));
+	CHECK_INT(pointer_set_add(&set, address(1)), POINTER_SET_FULL);
+	CHECK(!pointer_set_remove(&set, address(1)));
+	pointer_set_left(&set, address(1));
+	CHECK(!pointer_set_may_hold(&set, address(1)));
+
+	CHECK_INT(pointer_set_add(&set, address(1)), POINTER_SET_ADDED);
+	CHECK(pointer_set_move(&set, address(1)));
+	CHECK_INT(pointer_set_add(&set, address(1)), POINTER_SET_THERE);
+	CHECK(!pointer_set_leave(&set, address(1)));
+	CHECK(pointer_set_move(&set, address(1)));
+	CHECK(pointer_set_remove(&set, address(1)));
+	CHECK(!pointer_set_leave(&set, address(1)));
+	CHECK(!pointer_set_may_hold(&set, address(1)));
+}
+
 TEST(heap_set, null_is_never_in)
 {
 	pointer_set_mark(&set, NULL);
