@@ -45,7 +45,7 @@ ARCH_MISSING := $(filter-out $(wildcard src/arch/* bpf/arch/*),src/arch/$(ARCH) 
 ifneq ($(ARCH_MISSING),)
 ARCH_STUB := $(O)/gen/arch/$(ARCH)
 CPPFLAGS += -I$(dir $(ARCH_STUB))
-BPF_CPPFLAGS := -I$(dir $(ARCH_STUB))
+BPF_CPPFLAGS := -I$(dir $(ARCH_STUB)) -I.
 endif
 
 PKGS := libbpf libelf libdw libprotobuf-c zlib libzstd liblzma

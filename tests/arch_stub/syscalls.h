@@ -1,55 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
-/* See regs.h. An architecture without one of these system calls gives it a negative number. */
-#ifndef CPROF_ARCH_STUB_SYSCALLS_H
-#define CPROF_ARCH_STUB_SYSCALLS_H
-
-enum syscall_number {
-	SYS_READ,
-	SYS_WRITE,
-	SYS_POLL,
-	SYS_PREAD,
-	SYS_PWRITE,
-	SYS_READV,
-	SYS_WRITEV,
-	SYS_SELECT,
-	SYS_PAUSE,
-	SYS_NANOSLEEP,
-	SYS_SENDFILE,
-	SYS_CONNECT,
-	SYS_ACCEPT,
-	SYS_SENDTO,
-	SYS_RECVFROM,
-	SYS_SENDMSG,
-	SYS_RECVMSG,
-	SYS_EXECVE,
-	SYS_EXIT,
-	SYS_FSYNC,
-	SYS_FDATASYNC,
-	SYS_SIGTIMEDWAIT,
-	SYS_SIGSUSPEND,
-	SYS_SYNC,
-	SYS_FUTEX,
-	SYS_RESTART,
-	SYS_CLOCK_NANOSLEEP,
-	SYS_EXIT_GROUP,
-	SYS_EPOLL_WAIT,
-	SYS_PSELECT,
-	SYS_PPOLL,
-	SYS_SPLICE,
-	SYS_SYNC_FILE_RANGE,
-	SYS_EPOLL_PWAIT,
-	SYS_ACCEPT4,
-	SYS_PREADV,
-	SYS_PWRITEV,
-	SYS_RECVMMSG,
-	SYS_SYNCFS,
-	SYS_SENDMMSG,
-	SYS_EXECVEAT,
-	SYS_EPOLL_PWAIT2,
-	SYS_FUTEX_WAITV,
-	SYS_FUTEX_WAKE,
-	SYS_FUTEX_WAIT,
-	SYS_FUTEX_REQUEUE,
-};
-
-#endif
+/*
+ * See regs.h. The names are those of x86-64, and its numbers do where no number has a meaning. An
+ * architecture without one of these system calls gives it a negative number.
+ */
+#include "bpf/arch/x86/syscalls.h"
