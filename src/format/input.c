@@ -191,7 +191,7 @@ static int inflate_file(int fd, struct input *in, struct error *err)
 	return ret;
 }
 
-static int load(int fd, struct input *in, struct error *err)
+static int load_file(int fd, struct input *in, struct error *err)
 {
 	int ret = read_some(fd, in, CHUNK_BYTES);
 	struct stat st;
@@ -223,7 +223,7 @@ int input_load(struct input *in, const char *path, struct error *err)
 		if (fd < 0)
 			return error_set(err, -errno, "%s", error_reason(-errno));
 	}
-	ret = load(fd, in, err);
+	ret = load_file(fd, in, err);
 	if (fd != STDIN_FILENO)
 		close(fd);
 	return ret;

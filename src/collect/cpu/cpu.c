@@ -19,14 +19,14 @@ struct cpu_collector {
 	struct perf_ticker *ticker;
 };
 
-static struct cpu_collector *of(struct collector *c)
+static struct cpu_collector *cpu_of(struct collector *c)
 {
 	return (struct cpu_collector *)c;
 }
 
 SKELETON_OPEN(open_programs, cpu_bpf)
 
-static int load(struct cpu_collector *c, struct error *err)
+static int load_programs(struct cpu_collector *c, struct error *err)
 {
 	int code;
 
@@ -59,13 +59,13 @@ static int follow_processes(struct cpu_collector *c, struct error *err)
 
 static int cpu_prepare(struct collector *base, struct error *err)
 {
-	struct cpu_collector *c = of(base);
+	struct cpu_collector *c = cpu_of(base);
 	int code;
 
 	code = perf_ticker_new(c->event, c->bpf.opt.frequency, &c->ticker, err);
 
 	if (!code)
-		code = load(c, err);
+		code = load_programs(c, err);
 	if (!code)
 		code = follow_processes(c, err);
 	if (code)
@@ -75,14 +75,14 @@ static int cpu_prepare(struct collector *base, struct error *err)
 
 static int cpu_start(struct collector *base, struct error *err)
 {
-	struct cpu_collector *c = of(base);
+	struct cpu_collector *c = cpu_of(base);
 
 	return perf_ticker_start(c->ticker, c->skel->progs.on_tick, err);
 }
 
 static void cpu_stop(struct collector *base)
 {
-	struct cpu_collector *c = of(base);
+	struct cpu_collector *c = cpu_of(base);
 
 	perf_ticker_stop(c->ticker);
 	bpf_session_drain(c->bpf.session);
@@ -91,7 +91,7 @@ static void cpu_stop(struct collector *base)
 static int cpu_read(struct collector *base, enum collect_range range, struct profile *p,
 		    struct error *err)
 {
-	struct cpu_collector *c = of(base);
+	struct cpu_collector *c = cpu_of(base);
 	int code = event_describe(c->event, c->bpf.opt.frequency, p);
 
 	if (!code)
@@ -103,7 +103,7 @@ static int cpu_read(struct collector *base, enum collect_range range, struct pro
 
 static void cpu_stats(struct collector *base, struct collect_stats *out)
 {
-	struct cpu_collector *c = of(base);
+	struct cpu_collector *c = cpu_of(base);
 
 	bpf_session_stats(c->bpf.session, out);
 	out->event = c->event;
@@ -111,7 +111,7 @@ static void cpu_stats(struct collector *base, struct collect_stats *out)
 
 static void cpu_free(struct collector *base)
 {
-	struct cpu_collector *c = of(base);
+	struct cpu_collector *c = cpu_of(base);
 
 	perf_ticker_free(c->ticker);
 	bpf_session_free(c->bpf.session);

@@ -49,7 +49,7 @@ struct heap_collector {
 	struct gaps gaps;
 };
 
-static struct heap_collector *of(struct collector *c)
+static struct heap_collector *heap_of(struct collector *c)
 {
 	return (struct heap_collector *)c;
 }
@@ -93,7 +93,7 @@ static void before_merge(void *arg, struct stack_store *store)
 
 SKELETON_OPEN(open_programs, heap_bpf)
 
-static int load(struct heap_collector *c, struct error *err)
+static int load_programs(struct heap_collector *c, struct error *err)
 {
 	const struct stack_kind kind = {
 		.live = c->follow,
@@ -200,7 +200,7 @@ static int make_live_set(struct heap_collector *c, struct error *err)
 
 static int heap_prepare(struct collector *base, struct error *err)
 {
-	struct heap_collector *c = of(base);
+	struct heap_collector *c = heap_of(base);
 	struct needed_files needed = {0};
 	struct features f = {0};
 	int code;
@@ -213,7 +213,7 @@ static int heap_prepare(struct collector *base, struct error *err)
 	if (!code)
 		code = uprobe_way_choose(&f, c->bpf.opt.uprobes, c->bpf.opt.log, &c->way, err);
 	if (!code)
-		code = load(c, err);
+		code = load_programs(c, err);
 	if (!code)
 		code = follow_processes(c, err);
 	if (!code && uprobe_pins_new(f.uprobe_multi, c->bpf.opt.log, &c->pins))
@@ -283,7 +283,7 @@ static int attach_command(struct heap_collector *c)
 
 static int heap_start(struct collector *base, struct error *err)
 {
-	struct heap_collector *c = of(base);
+	struct heap_collector *c = heap_of(base);
 	const struct followed_processes which = {
 		.targets_fd = bpf_map__fd(c->skel->maps.targets),
 		.new_processes_fd = bpf_map__fd(c->skel->maps.new_processes),
@@ -319,7 +319,7 @@ static int heap_start(struct collector *base, struct error *err)
 
 static int heap_poll(struct collector *base, int timeout_ms)
 {
-	struct heap_collector *c = of(base);
+	struct heap_collector *c = heap_of(base);
 
 	/* The code of programs that have ended is needed as long as samples have frames in it. */
 	if (alloc_probes_released(c->probes) > RELEASED_MAX)
@@ -333,7 +333,7 @@ static int heap_poll(struct collector *base, int timeout_ms)
 
 static void heap_stop(struct collector *base)
 {
-	struct heap_collector *c = of(base);
+	struct heap_collector *c = heap_of(base);
 	u64 end = monotonic_ns();
 
 	c->overhead = overhead_watch_now(&c->watch);
@@ -360,7 +360,7 @@ static int begin_reading(struct heap_collector *c, enum collect_range range)
 static int heap_read(struct collector *base, enum collect_range range, struct profile *p,
 		     struct error *err)
 {
-	struct heap_collector *c = of(base);
+	struct heap_collector *c = heap_of(base);
 	struct heap_samples *reading = NULL;
 	struct sample_mapping mapping;
 	int code = heap_describe(c->own, c->follow, p);
@@ -381,7 +381,7 @@ static int heap_read(struct collector *base, enum collect_range range, struct pr
 
 static void heap_stats(struct collector *base, struct collect_stats *out)
 {
-	struct heap_collector *c = of(base);
+	struct heap_collector *c = heap_of(base);
 
 	bpf_session_stats(c->bpf.session, out);
 	gaps_add(&out->gaps, &c->gaps);
@@ -389,7 +389,7 @@ static void heap_stats(struct collector *base, struct collect_stats *out)
 
 static void heap_summarize(struct collector *base, struct lines *out)
 {
-	struct heap_collector *c = of(base);
+	struct heap_collector *c = heap_of(base);
 	struct process_watch_stats watched = process_watch_stats(c->processes);
 	struct bpf_session *s = c->bpf.session;
 	u64 unannounced = bpf_session_stat(s, STAT_UNANNOUNCED);
@@ -417,7 +417,7 @@ static void heap_summarize(struct collector *base, struct lines *out)
 
 static void heap_free(struct collector *base)
 {
-	struct heap_collector *c = of(base);
+	struct heap_collector *c = heap_of(base);
 
 	process_watch_free(c->processes);
 	alloc_probes_free(c->probes);

@@ -57,7 +57,7 @@ struct perf_collector {
 	struct stack_walk walk;
 };
 
-static struct perf_collector *of(struct collector *c)
+static struct perf_collector *perf_of(struct collector *c)
 {
 	return (struct perf_collector *)c;
 }
@@ -131,7 +131,7 @@ static int make_parts(struct perf_collector *c, struct error *err)
 
 static int perf_prepare(struct collector *base, struct error *err)
 {
-	struct perf_collector *c = of(base);
+	struct perf_collector *c = perf_of(base);
 	int code;
 
 	choose_rate(c);
@@ -152,7 +152,7 @@ static int perf_prepare(struct collector *base, struct error *err)
 
 static int perf_start(struct collector *base, struct error *err)
 {
-	struct perf_collector *c = of(base);
+	struct perf_collector *c = perf_of(base);
 	int code = perf_tasks_start(c->tasks, err);
 
 	if (code)
@@ -381,7 +381,7 @@ static void limit_memory(struct perf_collector *c)
 
 static int perf_poll(struct collector *base, int timeout_ms)
 {
-	struct perf_collector *c = of(base);
+	struct perf_collector *c = perf_of(base);
 
 	/* If it was interrupted, what has arrived is still worth taking. */
 	(void)perf_rings_wait(c->rings, timeout_ms);
@@ -393,7 +393,7 @@ static int perf_poll(struct collector *base, int timeout_ms)
 
 static void perf_stop(struct collector *base)
 {
-	struct perf_collector *c = of(base);
+	struct perf_collector *c = perf_of(base);
 
 	perf_tasks_stop(c->tasks);
 	drain(c, true);
@@ -416,7 +416,7 @@ static int begin_reading(struct perf_collector *c, enum collect_range range)
 static int perf_read(struct collector *base, enum collect_range range, struct profile *p,
 		     struct error *err)
 {
-	struct perf_collector *c = of(base);
+	struct perf_collector *c = perf_of(base);
 	struct module_set *set = perf_modules_set(c->modules);
 	int code = event_describe(c->event, c->opt.frequency, p);
 
@@ -433,17 +433,17 @@ static int perf_read(struct collector *base, enum collect_range range, struct pr
 
 static int perf_fd(struct collector *base)
 {
-	return of(base)->events;
+	return perf_of(base)->events;
 }
 
 static void perf_shrink(struct collector *base)
 {
-	stack_store_halve(of(base)->store);
+	stack_store_halve(perf_of(base)->store);
 }
 
 static void perf_stats(struct collector *base, struct collect_stats *out)
 {
-	struct perf_collector *c = of(base);
+	struct perf_collector *c = perf_of(base);
 
 	*out = c->stats;
 	out->merged = stack_store_merged(c->store);
@@ -454,7 +454,7 @@ static void perf_stats(struct collector *base, struct collect_stats *out)
 
 static void perf_free(struct collector *base)
 {
-	struct perf_collector *c = of(base);
+	struct perf_collector *c = perf_of(base);
 
 	if (c->events >= 0)
 		close(c->events);

@@ -236,7 +236,8 @@ static void compile(struct module_loader *l, struct module_result *r)
 		budget_watch(budget, NULL);
 }
 
-static void load(struct module_loader *l, const struct module_request *q, struct module_result *r)
+static void open_and_compile(struct module_loader *l, const struct module_request *q,
+			     struct module_result *r)
 {
 	const struct map_entry *e = &q->entry;
 
@@ -305,7 +306,7 @@ static void work_off(struct worker *w, struct job *job)
 		return;
 	}
 	if (!a->result.err)
-		load(l, &job->q, &a->result);
+		open_and_compile(l, &job->q, &a->result);
 	job->answer = NULL;
 	job_free(job);
 	deliver(l, a);

@@ -286,7 +286,7 @@ static void want_spare(struct program_pool *p, const struct pooled *like)
 		skeleton_free(opened);
 }
 
-static struct skeleton *load(struct program_pool *p, struct pooled *o, int *err)
+static struct skeleton *load_skeleton(struct program_pool *p, struct pooled *o, int *err)
 {
 	struct skeleton *opened = o->skel, *skel = take(p, o);
 
@@ -312,7 +312,7 @@ void *program_pool_load(struct program_pool *p, skeleton_open_fn open, void *ope
 		*err = skeleton_load(opened);
 		return opened;
 	}
-	skel = load(p, o, err);
+	skel = load_skeleton(p, o, err);
 	o->skel = NULL;
 	pooled_free(o);
 	return skel;

@@ -45,7 +45,7 @@ struct holds_collector {
 	struct probe_overhead overhead; /* of the whole recording */
 };
 
-static struct holds_collector *of(struct collector *c)
+static struct holds_collector *holds_of(struct collector *c)
 {
 	return (struct holds_collector *)c;
 }
@@ -78,7 +78,7 @@ static void before_merge(void *arg, struct stack_store *store)
 
 SKELETON_OPEN(open_programs, holds_bpf)
 
-static int load(struct holds_collector *c, struct error *err)
+static int load_programs(struct holds_collector *c, struct error *err)
 {
 	int code;
 
@@ -142,7 +142,7 @@ static int make_probes(struct holds_collector *c, const struct features *f, stru
 
 static int holds_prepare(struct collector *base, struct error *err)
 {
-	struct holds_collector *c = of(base);
+	struct holds_collector *c = holds_of(base);
 	enum uprobe_way way = UPROBE_WAY_PERF;
 	struct features f = {0};
 	int code;
@@ -156,7 +156,7 @@ static int holds_prepare(struct collector *base, struct error *err)
 	if (!code)
 		code = translator_refuse_command(c->bpf.opt.command, err);
 	if (!code)
-		code = load(c, err);
+		code = load_programs(c, err);
 	if (!code)
 		code = follow(c, err);
 	if (!code && uprobe_pins_new(f.uprobe_multi, c->bpf.opt.log, &c->pins))
@@ -218,7 +218,7 @@ static int attach_targets(struct holds_collector *c, struct error *err)
 
 static int holds_start(struct collector *base, struct error *err)
 {
-	struct holds_collector *c = of(base);
+	struct holds_collector *c = holds_of(base);
 	int code = 0;
 
 	c->watch = (struct overhead_watch){.opt = &c->bpf.opt,
@@ -252,7 +252,7 @@ static void note_names(struct holds_collector *c, u64 deadline)
 
 static int holds_poll(struct collector *base, int timeout_ms)
 {
-	struct holds_collector *c = of(base);
+	struct holds_collector *c = holds_of(base);
 	u64 deadline = monotonic_ns() + (u64)timeout_ms * 1000000, now;
 
 	note_names(c, deadline);
@@ -327,7 +327,7 @@ static int add_ongoing_holds(struct holds_collector *c, enum tally_part part, u6
 
 static void holds_stop(struct collector *base)
 {
-	struct holds_collector *c = of(base);
+	struct holds_collector *c = holds_of(base);
 	u64 now = monotonic_ns();
 
 	c->overhead = overhead_watch_now(&c->watch);
@@ -351,7 +351,7 @@ static int begin_reading(struct holds_collector *c, enum collect_range range)
 static int holds_read(struct collector *base, enum collect_range range, struct profile *p,
 		      struct error *err)
 {
-	struct holds_collector *c = of(base);
+	struct holds_collector *c = holds_of(base);
 	struct wait_samples reading = {.kind = WAIT_READ_HOLDS, .names = c->names};
 	struct sample_mapping mapping = wait_mapping(&reading);
 	int code = profile_add_sample_type(p, "acquisitions", "count");
@@ -371,7 +371,7 @@ static int holds_read(struct collector *base, enum collect_range range, struct p
 
 static void holds_stats(struct collector *base, struct collect_stats *out)
 {
-	struct holds_collector *c = of(base);
+	struct holds_collector *c = holds_of(base);
 
 	bpf_session_stats(c->bpf.session, out);
 	gaps_add(&out->gaps, &c->gaps);
@@ -381,7 +381,7 @@ static void holds_stats(struct collector *base, struct collect_stats *out)
 
 static void holds_summarize(struct collector *base, struct lines *out)
 {
-	struct holds_collector *c = of(base);
+	struct holds_collector *c = holds_of(base);
 	u64 lost = bpf_session_stat(c->bpf.session, STAT_LOST_HOLD);
 	u64 calls = bpf_session_stat(c->bpf.session, STAT_HOLD_LOCKS) +
 		    bpf_session_stat(c->bpf.session, STAT_HOLD_UNLOCKS);
@@ -400,7 +400,7 @@ static void holds_summarize(struct collector *base, struct lines *out)
 
 static void holds_free(struct collector *base)
 {
-	struct holds_collector *c = of(base);
+	struct holds_collector *c = holds_of(base);
 
 	process_watch_free(c->processes);
 	lock_probes_free(c->probes);

@@ -78,7 +78,7 @@ struct wait_collector {
 	u32 ring_len;
 };
 
-static struct wait_collector *of(struct collector *c)
+static struct wait_collector *wait_of(struct collector *c)
 {
 	return (struct wait_collector *)c;
 }
@@ -164,7 +164,7 @@ static void before_merge(void *arg, struct stack_store *store)
 
 SKELETON_OPEN(open_programs, wait_bpf)
 
-static int load(struct wait_collector *c, struct error *err)
+static int load_programs(struct wait_collector *c, struct error *err)
 {
 	const struct stack_kind kind = {.chained = mode_of(c) & WAIT_MODE_WAKERS};
 	int code;
@@ -216,12 +216,12 @@ static int follow(struct wait_collector *c, struct error *err)
 
 static int wait_prepare(struct collector *base, struct error *err)
 {
-	struct wait_collector *c = of(base);
+	struct wait_collector *c = wait_of(base);
 	int code;
 
 	code = new_ticker(c, err);
 	if (!code)
-		code = load(c, err);
+		code = load_programs(c, err);
 	if (!code)
 		code = follow(c, err);
 	if (code)
@@ -237,7 +237,7 @@ static int wait_prepare(struct collector *base, struct error *err)
 
 static int wait_start(struct collector *base, struct error *err)
 {
-	struct wait_collector *c = of(base);
+	struct wait_collector *c = wait_of(base);
 	int code;
 
 	c->skel->bss->clock_base = c->started = c->noted = monotonic_ns();
@@ -272,7 +272,7 @@ static void note_mappings(struct wait_collector *c)
 
 static int wait_poll(struct collector *base, int timeout_ms)
 {
-	struct wait_collector *c = of(base);
+	struct wait_collector *c = wait_of(base);
 	int ended = bpf_session_poll(c->bpf.session, timeout_ms);
 
 	if (c->names && monotonic_ns() - c->noted > c->noted - c->started)
@@ -305,7 +305,7 @@ static void scale_running(struct wait_collector *c, const struct ongoing_waits *
 
 static void wait_stop(struct collector *base)
 {
-	struct wait_collector *c = of(base);
+	struct wait_collector *c = wait_of(base);
 	struct ongoing_waits w = ongoing_waits_of(c, TALLY_COUNT);
 
 	bpf_link__destroy(c->skel->links.on_switch);
@@ -359,7 +359,7 @@ static int begin_reading(struct wait_collector *c, enum collect_range range)
 static int wait_read(struct collector *base, enum collect_range range, struct profile *p,
 		     struct error *err)
 {
-	struct wait_collector *c = of(base);
+	struct wait_collector *c = wait_of(base);
 	struct wait_samples reading = {
 		.kind = c->view->reading,
 		.causes = c->own->causes,
@@ -377,7 +377,7 @@ static int wait_read(struct collector *base, enum collect_range range, struct pr
 
 static void wait_stats(struct collector *base, struct collect_stats *out)
 {
-	struct wait_collector *c = of(base);
+	struct wait_collector *c = wait_of(base);
 
 	bpf_session_stats(c->bpf.session, out);
 	gaps_add(&out->gaps, &c->gaps);
@@ -389,7 +389,7 @@ static void wait_stats(struct collector *base, struct collect_stats *out)
 
 static void wait_summarize(struct collector *base, struct lines *out)
 {
-	struct wait_collector *c = of(base);
+	struct wait_collector *c = wait_of(base);
 	u64 lost_locks = bpf_session_stat(c->bpf.session, STAT_LOST_LOCK);
 	u64 waits = bpf_session_stat(c->bpf.session, STAT_NO_HOLDER) + c->unfinished;
 	u64 ns = bpf_session_stat(c->bpf.session, STAT_NO_HOLDER_TIME) + c->unfinished_ns;
@@ -406,14 +406,14 @@ static void wait_summarize(struct collector *base, struct lines *out)
 
 static void wait_notes(struct collector *base, const struct profile *p)
 {
-	struct wait_collector *c = of(base);
+	struct wait_collector *c = wait_of(base);
 
 	deadlock_note(c->ring, c->ring_len, p, c->bpf.opt.log);
 }
 
 static void wait_free(struct collector *base)
 {
-	struct wait_collector *c = of(base);
+	struct wait_collector *c = wait_of(base);
 
 	perf_ticker_free(c->ticker);
 	lock_names_free(c->names);

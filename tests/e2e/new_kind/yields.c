@@ -19,14 +19,14 @@ struct yields_collector {
 	struct bpf_session *session;
 };
 
-static struct yields_collector *of(struct collector *c)
+static struct yields_collector *yields_of(struct collector *c)
 {
 	return (struct yields_collector *)c;
 }
 
 SKELETON_OPEN(open_programs, yields_bpf)
 
-static int load(struct yields_collector *c, struct error *err)
+static int load_programs(struct yields_collector *c, struct error *err)
 {
 	const struct yields_options *own = c->opt.own;
 	int code;
@@ -49,9 +49,9 @@ static int load(struct yields_collector *c, struct error *err)
 
 static int prepare(struct collector *base, struct error *err)
 {
-	struct yields_collector *c = of(base);
+	struct yields_collector *c = yields_of(base);
 	struct needed_files needed = {0};
-	int code = load(c, err);
+	int code = load_programs(c, err);
 
 	if (code)
 		return code;
@@ -71,7 +71,7 @@ static int prepare(struct collector *base, struct error *err)
 
 static int start(struct collector *base, struct error *err)
 {
-	struct yields_collector *c = of(base);
+	struct yields_collector *c = yields_of(base);
 
 	return bpf_session_attach(c->skel->progs.on_syscall, &c->skel->links.on_syscall,
 				  "watch system calls", err);
@@ -79,12 +79,12 @@ static int start(struct collector *base, struct error *err)
 
 static int poll_session(struct collector *base, int timeout_ms)
 {
-	return bpf_session_poll(of(base)->session, timeout_ms);
+	return bpf_session_poll(yields_of(base)->session, timeout_ms);
 }
 
 static void stop(struct collector *base)
 {
-	struct yields_collector *c = of(base);
+	struct yields_collector *c = yields_of(base);
 
 	bpf_link__destroy(c->skel->links.on_syscall);
 	c->skel->links.on_syscall = NULL;
@@ -93,13 +93,13 @@ static void stop(struct collector *base)
 
 static int session_fd(struct collector *base)
 {
-	return bpf_session_fd(of(base)->session);
+	return bpf_session_fd(yields_of(base)->session);
 }
 
 static int read_profile(struct collector *base, enum collect_range range, struct profile *p,
 			struct error *err)
 {
-	struct yields_collector *c = of(base);
+	struct yields_collector *c = yields_of(base);
 	int code = profile_add_sample_type(p, "yields", "count");
 
 	if (!code)
@@ -111,23 +111,23 @@ static int read_profile(struct collector *base, enum collect_range range, struct
 
 static void shrink(struct collector *base)
 {
-	bpf_session_shrink(of(base)->session);
+	bpf_session_shrink(yields_of(base)->session);
 }
 
 static void stats(struct collector *base, struct collect_stats *out)
 {
-	bpf_session_stats(of(base)->session, out);
+	bpf_session_stats(yields_of(base)->session, out);
 }
 
 static void summarize(struct collector *base, struct lines *out)
 {
-	lines_add(out, "each yield weighs %u", of(base)->skel->rodata->weight);
+	lines_add(out, "each yield weighs %u", yields_of(base)->skel->rodata->weight);
 }
 
 static void release(struct collector *base)
 {
-	bpf_session_free(of(base)->session);
-	bpf_session_unload(&of(base)->opt, open_programs, of(base)->skel);
+	bpf_session_free(yields_of(base)->session);
+	bpf_session_unload(&yields_of(base)->opt, open_programs, yields_of(base)->skel);
 	free(base);
 }
 
