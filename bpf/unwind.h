@@ -113,6 +113,27 @@ static __always_inline bool load_caller(struct stack_walk *st, const struct unwi
 	return load_register(st, &st->regs.fp, at);
 }
 
+/*
+ * Handles a caller whose stack lies below: the callee's CFA came from a register or from memory, so
+ * that a runtime may have switched stacks there. Wrong rows lead down as well. So the address must
+ * follow a call, and a walk does this a few times only, because two frames could lead to each
+ * other.
+ */
+#define STACK_SWITCHES 8
+
+static __always_inline int switch_stack(struct stack_walk *st, u64 ra, u64 sp)
+{
+	if (st->switches >= STACK_SWITCHES || !arch_follows_call(ra))
+		return end_stack(st, STACK_NO_PROGRESS);
+	st->switches++;
+	return resume_caller(st, ra, sp);
+}
+
+static __always_inline bool may_switch_stack(const struct unwind_rule *rule)
+{
+	return rule->cfa != UNWIND_CFA_SP && rule->cfa != UNWIND_CFA_PLT;
+}
+
 static __always_inline int step_rule(struct stack_walk *st, const struct unwind_rule *rule)
 {
 	u64 cfa, ra = 0;
@@ -136,6 +157,8 @@ static __always_inline int step_rule(struct stack_walk *st, const struct unwind_
 		return st->end == STACK_TOO_DEEP ? end_stack(st, STACK_NO_PROGRESS) : 1;
 	if (!load_callee(st, rule, cfa) || !load_caller(st, rule, cfa, &ra))
 		return end_stack(st, STACK_UNREADABLE);
+	if (ra && cfa < st->regs.sp && may_switch_stack(rule))
+		return switch_stack(st, ra, cfa);
 	return enter_caller(st, ra, cfa);
 }
 
@@ -209,6 +232,7 @@ static __always_inline void unwind_begin(struct stack_walk *st)
 	st->end = STACK_TOO_DEEP;
 	st->window_at = ~0ull;
 	st->go_system_sp = 0;
+	st->switches = 0;
 }
 
 /* Walks the user stack from the registers in st, appends to st->frames and sets st->end. */

@@ -102,7 +102,7 @@ struct stack_walk {
 	u32 missing_module; /* the last address is in a file whose table is not loaded yet */
 	u32 has_anon; /* some frame is JIT code, so the stack has a meaning in its process only */
 	u32 mm_set; /* which cached mappings belong to this address space */
-	u32 pad;
+	u32 switches; /* how often the walk has gone on at a lower address */
 	u64 frames[STACK_MAX_FRAMES];
 };
 

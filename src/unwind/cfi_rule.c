@@ -104,11 +104,29 @@ static void rule_callee(const struct cfi_state *s, struct unwind_rule *rule)
 		rule->callee_off = UNWIND_CALLEE_LOST;
 }
 
+/*
+ * The augmentation "S" alone does not make a frame of the kernel's. Runtimes also use it to mark
+ * frames where the stack changes (OCaml 5), because debuggers accept any direction there. The
+ * kernel's frame has the interrupted stack pointer in memory; a form that cannot be read is taken
+ * for one.
+ */
+static bool is_kernels_frame(const struct cfi_value *cfa)
+{
+	switch (cfa->kind) {
+	case CFI_VALUE_REG:
+		return false;
+	case CFI_VALUE_MEM:
+		return cfa->reg == ARCH_DWARF_SP && cfa->off == ARCH_SIGNAL_SP_OFF && !cfa->add;
+	default:
+		return true;
+	}
+}
+
 struct unwind_rule cfi_state_rule(const struct cfi_state *s, bool signal_frame)
 {
 	struct unwind_rule rule = {.cfa = UNWIND_CFA_NONE};
 
-	if (signal_frame)
+	if (signal_frame && is_kernels_frame(&s->cfa))
 		return (struct unwind_rule){.cfa = UNWIND_CFA_SIGNAL};
 	if (s->ra.kind == CFI_PLACE_UNDEFINED)
 		return (struct unwind_rule){.cfa = UNWIND_CFA_STOP};

@@ -146,6 +146,19 @@ inlined='deep::hot[^;]*;[^;]*first[^;]*;[^;]*second[^;]*;[^;]*third[^;]*;[^;]*in
 	whole
 }
 
+@test "other stack: above or below, also where its frame is marked as a signal's" {
+	[ -x "$TARGETS/stack_switch" ] || skip 'stack_switch was not built here'
+	local where how
+	for where in above below; do
+		for how in plain signal; do
+			target stack_switch "$where" "$how"
+			record_cpu 0.7 -F 999 --user
+			target_end
+			at_least 97 'worker;request;run_[a-z]*;on_other_stack;work_there'
+			whole 97
+		done
+	done
+}
 @test "dlopen: libraries that come and go while recording" {
 	target dlopen "$TARGETS" 0.3
 	record_cpu 3.5 -F 999

@@ -308,14 +308,22 @@ TEST(cfi, what_cannot_be_followed)
 
 TEST(cfi, signal_frames_and_odd_augmentations)
 {
+	/* DW_CFA_def_cfa_expression: *(rsp + 160) */
+	static const u8 interrupted[] = {0x0f, 4, 0x77, 0xa0, 0x01, 0x06};
 	struct builder b = {.len = 0};
 	struct seen s;
 
 	put_cie(&b, "zRS");
-	put_fde(&b, START, SIZE, NULL, 0);
+	put_fde(&b, START, SIZE, interrupted, sizeof(interrupted));
 	CHECK_INT(walk(&b, &s).broken_entries, 0);
 	CHECK_INT(s.signal_frames, 1);
 	CHECK_RULE(s.rules[0], .cfa = UNWIND_CFA_SIGNAL);
+	b.len = 0;
+	put_cie(&b, "zRS"); /* a runtime's mark where it changes stacks */
+	put_fde(&b, START, SIZE, NULL, 0);
+	walk(&b, &s);
+	CHECK_INT(s.signal_frames, 1);
+	CHECK_RULE(s.rules[0], .cfa = UNWIND_CFA_SP, .cfa_off = 8, .ra_off = -8);
 	b.len = 0;
 	put_cie(&b, "zRB");
 	put_fde(&b, START, SIZE, NULL, 0);

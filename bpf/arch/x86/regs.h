@@ -19,6 +19,8 @@
 
 /* what is read of a signal frame: the general registers of struct sigcontext and rip */
 #define ARCH_SIGNAL_WORDS 17
+/* where the stack pointer is saved in it, from the handler's own one after its return */
+#define ARCH_SIGNAL_SP_OFF 160
 
 #define ARCH_USER_MAX 0x00ffffffffffffffull /* no address of user code is above this */
 
