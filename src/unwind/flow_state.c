@@ -70,6 +70,16 @@ static flow_value slot_value(const struct flow_state *s, flow_value at)
 	return FLOW_UNKNOWN;
 }
 
+static void drop_aligned(struct flow_state *s)
+{
+	for (u32 i = 0; i < FLOW_SLOTS && s->slot[i].at;) {
+		if (flow_kind_of(s->slot[i].at) == FLOW_ALIGNED)
+			drop_slot(s, i);
+		else
+			i++;
+	}
+}
+
 static void overwrite(struct flow_state *s, flow_value at, u32 size)
 {
 	s32 begin = flow_number(at);
@@ -105,16 +115,17 @@ static void store(struct flow *f, const struct effect *e)
 	if (!is_stack(at))
 		return;
 	overwrite(&f->s, at, e->size);
+	/* The stack that was aligned has been left, and may be used again. */
+	if (flow_kind_of(at) == FLOW_CFA && flow_kind_of(f->s.reg[ARCH_DWARF_SP]) == FLOW_CFA)
+		drop_aligned(&f->s);
 	if (e->size == WORD &&
 	    (flow_kind_of(value) == FLOW_CFA || flow_kind_of(value) == FLOW_CALLERS))
 		add_slot(&f->s, at, value);
 }
 
-/* Called functions use the stack below the stack pointer. */
-static void drop_below(struct flow_state *s)
+/* What is below the stack pointer will be overwritten. */
+static void drop_below(struct flow_state *s, flow_value sp)
 {
-	flow_value sp = s->reg[ARCH_DWARF_SP];
-
 	for (u32 i = 0; i < FLOW_SLOTS && s->slot[i].at;) {
 		if (flow_kind_of(s->slot[i].at) == flow_kind_of(sp) &&
 		    flow_number(s->slot[i].at) < flow_number(sp))
@@ -131,15 +142,11 @@ static void align(struct flow *f, u8 reg)
 {
 	bool known = is_stack(value_of(f, reg)) && reg == ARCH_DWARF_SP;
 
+	drop_below(&f->s, f->s.reg[ARCH_DWARF_SP]); /* It will be used again, at other distances. */
 	for (u8 i = 0; i < ARCH_USER_REGS; i++)
 		if (flow_kind_of(f->s.reg[i]) == FLOW_ALIGNED)
 			f->s.reg[i] = FLOW_UNKNOWN;
-	for (u32 i = 0; i < FLOW_SLOTS && f->s.slot[i].at;) {
-		if (flow_kind_of(f->s.slot[i].at) == FLOW_ALIGNED)
-			drop_slot(&f->s, i);
-		else
-			i++;
-	}
+	drop_aligned(&f->s);
 	set(f, reg, known ? flow_make(FLOW_ALIGNED, 0) : FLOW_UNKNOWN);
 }
 
@@ -226,7 +233,7 @@ void flow_apply(struct flow *f, const struct stack_effect *e)
 	for (u8 i = 0; i < e->n; i++)
 		apply_one(f, &e->list[i]);
 	if (e->flow == FLOW_CALL) {
-		drop_below(&f->s);
+		drop_below(&f->s, f->s.reg[ARCH_DWARF_SP]);
 		f->bound = 0;
 	}
 }
@@ -286,7 +293,11 @@ bool flow_meet(struct flow_state *to, const struct flow_state *from)
 		else
 			i++;
 	}
-	return a && b && a != b;
+	if (!a || !b || a == b)
+		return false;
+	/* In a loop the stack may grow or shrink without end, and overwrite anything. */
+	memset(to->slot, 0, sizeof(to->slot));
+	return true;
 }
 
 bool flow_may_return(const struct flow_state *s)

@@ -280,6 +280,15 @@ static void describe_leave(struct decoded *d)
 	pop(d, ARCH_DWARF_FP);
 }
 
+static void describe_enter(struct decoded *d)
+{
+	if (d->op[1].imm.value.u) /* It copies the frame pointers of outer functions as well. */
+		return;
+	push(d, ARCH_DWARF_FP);
+	move(d, ARCH_DWARF_FP, ARCH_DWARF_SP, 0);
+	move(d, ARCH_DWARF_SP, ARCH_DWARF_SP, -(s64)d->op[0].imm.value.u);
+}
+
 static void describe(struct decoded *d)
 {
 	switch (d->insn.mnemonic) {
@@ -324,6 +333,9 @@ static void describe(struct decoded *d)
 	case ZYDIS_MNEMONIC_MOVSXD:
 		if (whole_register(&d->op[0]) != EFFECT_NO_REG && d->op[1].size == 32)
 			load_entry(d, &d->op[1], whole_register(&d->op[0]), 4);
+		break;
+	case ZYDIS_MNEMONIC_ENTER:
+		describe_enter(d);
 		break;
 	case ZYDIS_MNEMONIC_LEAVE:
 		describe_leave(d);
