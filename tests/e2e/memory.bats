@@ -166,9 +166,10 @@ held() {
 	holds "$KB <= $kb + 4096 + ($n - 100) * 12"
 	profiler_end
 	"$CPROF" convert programs.pb.gz --sample-type samples -f folded -o "$FOLDED"
-	# All of them worked for the same time, whether they could be named at the end or not.
-	holds "$(count '(short_work|\\[program[0-9]+\\])') >= $n * 2"
-	holds "$(grep -o '\[program[0-9]*\]' "$FOLDED" | sort -u | wc -l) >= ($n - 64) * 0.8"
+	# All of them worked for the same time, whether they could be named at the end or not. The
+	# busier the machine is, the more of them end before cprof reads what they have mapped.
+	holds "$(count '(short_work|\\[program[0-9]+\\]|\\[unknown\\])') >= $n * 2"
+	holds "$(grep -o '\[program[0-9]*\]' "$FOLDED" | sort -u | wc -l) >= 64"
 	holds "$(count 'short_work') > 0"
 	grep -q 'left out: names of program[0-9]* (gone before it was named)' "$ERR"
 }

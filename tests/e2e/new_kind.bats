@@ -9,7 +9,7 @@ copy_tree() {
 	local built=${BUILD:-$ROOT/build}
 	mkdir -p tree/build
 	cp -a "$ROOT"/{bpf,cmd,completions,man,preload,proto,src,tests,Makefile,VERSION,install.mk} tree/
-	cp -a "$built"/{cmd,gen,src,preload,libcprof.a,libcprof-heap.so} tree/build/
+	cp -a "$built"/{cmd,gen,src,libcprof.a,libcprof-heap.so} tree/build/
 }
 
 add_kind() {
