@@ -169,15 +169,18 @@ static void load_entry(struct flow *f, const struct effect *e)
 	set(f, e->reg, at);
 }
 
+/* A table of distances is used by adding its own address to an entry. */
+static bool is_table_with_entry(flow_value table, flow_value entry)
+{
+	return flow_kind_of(table) == FLOW_ADDRESS && flow_kind_of(entry) == FLOW_ENTRY &&
+	       flow_number(table) == flow_number(entry);
+}
+
 static void sum(struct flow *f, const struct effect *e)
 {
 	flow_value a = value_of(f, e->reg), b = value_of(f, e->from);
 
-	if (flow_kind_of(a) == FLOW_ADDRESS && flow_kind_of(b) == FLOW_ENTRY &&
-	    flow_number(a) == flow_number(b))
-		set(f, e->reg, flow_make(FLOW_TARGET, flow_number(a)));
-	else if (flow_kind_of(a) == FLOW_ENTRY && flow_kind_of(b) == FLOW_ADDRESS &&
-		 flow_number(a) == flow_number(b))
+	if (is_table_with_entry(a, b) || is_table_with_entry(b, a))
 		set(f, e->reg, flow_make(FLOW_TARGET, flow_number(a)));
 	else
 		set(f, e->reg, FLOW_UNKNOWN);
