@@ -295,7 +295,7 @@ static const struct option_row option_table[] = {
 	 ON(by_cum)},
 	{0, "tree", NULL, "each function with its callers and callees", OF(VERB_REPORT, VIEW),
 	 BY(set_tree)},
-	{0, "peek", "FUNC", "callers and callees of the functions that match",
+	{0, "peek", "FUNC", "callers and callees of the functions that match the regex FUNC",
 	 OF(VERB_REPORT, VIEW), BY(set_peek)},
 	{0, "callers", "FUNC", "callers of the functions that match", OF(VERB_REPORT, VIEW),
 	 BY(set_callers)},

@@ -13,7 +13,7 @@ static const struct option_row rows[] = {
 	 ROW_MEMBER(ON, struct heap_options, leaks)},
 	{.name = "older-than",
 	 .value = "AGE",
-	 .help = "leave out live blocks that are younger (60s)",
+	 .help = "leave out live blocks that are younger (60s, 5m)",
 	 .group = OPTION_GROUP_SAMPLING,
 	 ROW_DURATION(struct heap_options, older_than_ns, "an age (5s, 500ms, 2m)")},
 	{.name = "peak",
