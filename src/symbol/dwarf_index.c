@@ -281,6 +281,9 @@ static int resolve(struct batch *b, struct dwarf_index *index, const u64 *vaddrs
 	if (err)
 		return err;
 	split_units_missing(b->splits, index->missing, sizeof(index->missing));
+	if (b->scopes.damaged && !index->missing[0])
+		snprintf(index->missing, sizeof(index->missing),
+			 "a unit is damaged, or of a version of DWARF that libdw does not know");
 	b->lines = calloc(n, sizeof(*b->lines));
 	b->descriptions = calloc(b->scopes.scopes.len + 1, sizeof(*b->descriptions));
 	if (!b->lines || !b->descriptions || dwarf_lines_new(&index->file, b->splits, &b->tables) ||

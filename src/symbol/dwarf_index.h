@@ -43,8 +43,8 @@ int dwarf_index_new(struct elf_file *f, struct elf_file *alt, struct dwarf_index
 void dwarf_index_split(struct dwarf_index *index, const struct split_source *source);
 
 /*
- * Writes what of the split DWARF was missing in dwarf_index_resolve(), such as "1 of 3 files with
- * its split part: /src/a.dwo (missing)"; "" if nothing was.
+ * Writes what dwarf_index_resolve() could not read, such as "1 of 3 files with its split part:
+ * /src/a.dwo (missing)"; "" if it read everything.
  */
 void dwarf_index_missing(const struct dwarf_index *index, char *out, size_t size);
 

@@ -185,8 +185,9 @@ static int list_units(struct dwarf_scopes *s, Dwarf *dwarf)
 	Dwarf_Die die;
 	Dwarf_Half version;
 	uint8_t type;
+	int end;
 
-	while (!dwarf_get_units(dwarf, cu, &cu, &version, &type, &die, NULL)) {
+	while (!(end = dwarf_get_units(dwarf, cu, &cu, &version, &type, &die, NULL))) {
 		struct dwarf_unit u = {.die = die, .split = NO_SPLIT};
 		long marked;
 
@@ -201,6 +202,7 @@ static int list_units(struct dwarf_scopes *s, Dwarf *dwarf)
 		if (vec_push(&s->units, u))
 			return -ENOMEM;
 	}
+	s->damaged = end < 0;
 	return order_by_unit(s);
 }
 

@@ -37,6 +37,7 @@ struct dwarf_scopes {
 	u32 *unit_of;
 	VEC(struct dwarf_scope) scopes;
 	VEC(struct dwarf_unit) units;
+	bool damaged; /* a unit was not readable, so those behind it are not known */
 
 	/* private */
 	struct budget *budget;

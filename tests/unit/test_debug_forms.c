@@ -220,6 +220,22 @@ TEST(debug_forms, a_missing_supplementary_file_is_named)
 		     "supplementary file common.debug is missing or another one");
 }
 
+TEST(debug_forms, a_version_of_the_future_is_named)
+{
+	struct elf_patch p;
+	u64 mark;
+
+	build_chain("gcc", "-gdwarf-5");
+	mark = vaddr_of("chain", "mark");
+	elf_patch_init(&p, fixture_path("chain"));
+	p.image[elf_patch_section(&p, ".debug_info")->sh_offset + 4] = 9;
+	fixture_write("future", p.image, p.len);
+	check_unread("future", mark,
+		     "debug information of future (100% of samples) cannot be read: a unit is "
+		     "damaged, or of a version of DWARF that libdw does not know");
+	elf_patch_release(&p);
+}
+
 TEST(debug_forms, damaged_sections_are_not_missing_ones)
 {
 	struct elf_patch p;
