@@ -23,6 +23,7 @@ const volatile struct heap_config heap;
  * would not add up.
  */
 u32 stopped;
+u64 programs_sampled; /* programs that began with a sampler in front of their allocator */
 
 #include "heap_args.bpf.h"
 #include "heap_draw.bpf.h"
@@ -70,6 +71,36 @@ static __noinline bool take_stack(struct pt_regs *regs, struct sample_key *key,
 		return false;
 	take_stack_at(task, &s->state, regs, place, slot);
 	return stack_end(s, task, key, now, COUNTED_LATER);
+}
+
+/* ---- how a program is seen ---- */
+
+/* A heap recording always has SAMPLE_TARGETS. */
+static __always_inline struct target_process *target_of(struct task_struct *task)
+{
+	struct global_pid tgid = global_tgid(task);
+
+	return bpf_map_lookup_elem(&targets, &tgid);
+}
+
+/* Only programs without a sampler in front of their allocator have probes on its functions. */
+static __always_inline bool is_probed_target(struct task_struct *task)
+{
+	struct target_process *target = target_of(task);
+
+	if (!target)
+		return false;
+	if (!target->probed)
+		target->probed = 1;
+	return true;
+}
+
+/* What a sampler behind the program's own allocator sees has hit the probes already. */
+static __always_inline bool is_sampled_target(struct task_struct *task)
+{
+	struct target_process *target = target_of(task);
+
+	return target && !target->probed;
 }
 
 /* ---- the functions ---- */
@@ -267,7 +298,7 @@ int on_session(struct pt_regs *ctx)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct heap_site *site;
 
-	if (stopped || !is_target(task))
+	if (stopped || !is_probed_target(task))
 		return 1;
 	if (bpf_session_is_return()) {
 		alloc_ends(ctx, task);
@@ -283,7 +314,7 @@ int on_alloc(struct pt_regs *ctx)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct heap_site *site = site_of(ctx);
 
-	if (site && !stopped && is_target(task))
+	if (site && !stopped && is_probed_target(task))
 		alloc_begins(ctx, site, task);
 	return 0;
 }
@@ -337,7 +368,9 @@ int on_free(struct pt_regs *ctx)
 	struct heap_site *site = site_of(ctx);
 
 	/* The probes of a sampler are hit by every process that has preloaded it. */
-	if (!site || stopped || !is_target(task))
+	if (!site || stopped)
+		return 0;
+	if (site->function == ALLOC_FN_USDT_FREE ? !is_sampled_target(task) : !is_target(task))
 		return 0;
 	stat_add(STAT_HEAP_FREES, 1);
 	block_gone(argument(ctx, &site->args[0]), task);
@@ -354,7 +387,7 @@ int on_weighed(struct pt_regs *ctx)
 	struct allocation a = {.cause = HEAP_WEIGHED};
 	struct sample_key key;
 
-	if (!site || stopped || !is_target(task))
+	if (!site || stopped || !is_sampled_target(task))
 		return 0;
 	stat_add(STAT_HEAP_ALLOCS, 1);
 	a.address = argument(ctx, &site->args[0]);
@@ -362,5 +395,18 @@ int on_weighed(struct pt_regs *ctx)
 	a.weight = argument(ctx, &site->args[2]);
 	if (take_stack(ctx, &key, STACK_AT_PROBE, 0))
 		count_allocation(&key, &a, task);
+	return 0;
+}
+
+/* The sampler has found itself in front of the program's allocator. */
+SEC("kprobe")
+int on_started(struct pt_regs *ctx)
+{
+	struct target_process *target = target_of(bpf_get_current_task_btf());
+
+	if (target && !stopped && !target->sampled) {
+		target->sampled = 1;
+		__sync_fetch_and_add(&programs_sampled, 1);
+	}
 	return 0;
 }

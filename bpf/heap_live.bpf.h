@@ -198,6 +198,28 @@ static __always_inline void report_new_process(struct task_struct *task, bool ex
 		stat_add(STAT_UNANNOUNCED, 1);
 }
 
+/* Nobody has said that a sampler is in front of the allocator of the program that ends here. */
+static __always_inline void report_program_end(const struct target_process *target)
+{
+	struct new_process program = {.tgid = target->tgid, .ended = 1, .probed = target->probed};
+
+	if (!heap.sampler || target->sampled)
+		return;
+	__builtin_memcpy(program.comm, target->comm, sizeof(program.comm));
+	if (bpf_ringbuf_output(&new_processes, &program, sizeof(program), BPF_RB_FORCE_WAKEUP))
+		stat_add(STAT_UNANNOUNCED, 1);
+}
+
+static __always_inline void program_begins(struct target_process *target)
+{
+	if (target->ran)
+		report_program_end(target);
+	target->ran = 1;
+	target->sampled = 0;
+	target->probed = 0;
+	bpf_get_current_comm(target->comm, sizeof(target->comm));
+}
+
 struct live_walk {
 	struct heap_block parent,
 		child; /* or, in `parent`, the process whose blocks end; then without an address */
@@ -275,9 +297,11 @@ SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec_live, struct task_struct *task)
 {
 	struct live_walk walk = {.parent = block_of(0, task)};
+	struct target_process *target = bpf_map_lookup_elem(&targets, &walk.parent.tgid);
 
-	if (!bpf_map_lookup_elem(&targets, &walk.parent.tgid))
+	if (!target)
 		return 0;
+	program_begins(target);
 	bpf_task_storage_delete(&threads, task);
 	if (live_blocks && is_holder(walk.parent.tgid, HOLDER_HAS))
 		bpf_for_each_map_elem(&live, forget_block, &walk, 0);
@@ -291,10 +315,15 @@ SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit_live, struct task_struct *task)
 {
 	struct live_walk walk = {.parent = block_of(0, task), .inherited_only = 1};
+	struct target_process *target;
 
-	if (BPF_CORE_READ(task, signal, live.counter) > 0 ||
-	    !bpf_map_lookup_elem(&targets, &walk.parent.tgid))
+	if (BPF_CORE_READ(task, signal, live.counter) > 0)
 		return 0;
+	target = bpf_map_lookup_elem(&targets, &walk.parent.tgid);
+	if (!target)
+		return 0;
+	if (target->ran)
+		report_program_end(target);
 	if (settings.follow_children && live_blocks &&
 	    is_holder(walk.parent.tgid, HOLDER_INHERITED))
 		bpf_for_each_map_elem(&live, forget_block, &walk, 0);

@@ -16,9 +16,12 @@ struct {
 
 #define EEXIST 17 /* include/uapi/asm-generic/errno-base.h */
 
-static __always_inline void target_add(struct task_struct *task)
+/* A child has what its parent has in its memory. */
+static __always_inline void target_add(struct task_struct *task,
+				       const struct target_process *parent)
 {
-	struct target_process process = {.tgid = proc_tgid(task)};
+	struct target_process process = {.tgid = proc_tgid(task),
+					 .sampled = parent ? parent->sampled : 0};
 	struct global_pid tgid = global_tgid(task);
 	/* Before 6.4 the kernel's functions behind it return an int, and the register's upper half
 	 * is 0. */
@@ -48,11 +51,13 @@ SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
 	struct global_pid from = global_tgid(parent);
+	struct target_process *target;
 
 	if (!settings.follow_children || global_tgid(child).nr == from.nr)
 		return 0; /* a thread shares the entry of its process */
-	if (bpf_map_lookup_elem(&targets, &from))
-		target_add(child);
+	target = bpf_map_lookup_elem(&targets, &from);
+	if (target)
+		target_add(child, target);
 	return 0;
 }
 
@@ -111,7 +116,7 @@ int list_mappings(struct bpf_iter__task_vma *ctx)
 	if (wanted == INITIAL_NONE)
 		return 0;
 	if (settings.mode == SAMPLE_TARGETS && wanted == INITIAL_TARGET) {
-		target_add(task);
+		target_add(task, NULL);
 		/* Its exit may have passed on_exit() just before, and will not come again. */
 		if (process_has_ended(task))
 			target_delete(task);

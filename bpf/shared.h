@@ -34,6 +34,11 @@ enum sample_mode {
 /* Describes a process of SAMPLE_TARGETS, with its struct global_pid as the key. */
 struct target_process {
 	struct proc_pid tgid;
+	/* In heap recordings, how the allocations of this program are seen: a sampler in the
+	 * program has said that it is in front of its allocator, or calls have hit probes. */
+	u32 sampled, probed;
+	u32 ran; /* it has run a program since it was forked */
+	char comm[16]; /* at that time */
 };
 
 /* Written once, before the programs are loaded. */

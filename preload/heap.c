@@ -4,7 +4,8 @@
  * allocations and `otel_memory:free(ptr)` when one of those blocks is freed (the contract is
  * design-docs/00003-memory-profiling of opentelemetry-ebpf-profiler). If no tracer is attached, the
  * probes are nops. If the set of live samples is full, `cprof_heap:dropped(total)` fires in place
- * of alloc.
+ * of alloc. `cprof_heap:started(rate)` fires once, before the program's first instruction, unless
+ * the program has a malloc of its own, which this library cannot see.
  *
  * A block is in the set only while it is allocated. It is added after the allocator has returned
  * it, and it is removed, and its free probe fired, before the allocator gets it back. So if another
@@ -95,6 +96,14 @@ RARE void heap_reached(void *p, size_t size)
 	left = sampler_draw(&heap_thread, rate);
 out:
 	heap_thread.left = left;
+}
+
+RARE void heap_started(void)
+{
+	uint64_t rate = sampling_rate();
+
+	if (rate && rate != RATE_UNKNOWN)
+		PROBE1("cprof_heap", "started", rate);
 }
 
 RARE bool heap_move(void *p)

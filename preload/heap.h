@@ -39,6 +39,9 @@ HIDDEN void heap_reached(void *p, size_t size);
 /* Frees what may be a sampled block; returns false if the allocator must not see it. */
 HIDDEN bool heap_forget(void *p);
 
+/* Reports that this library is in front of the program's allocator. */
+HIDDEN void heap_started(void);
+
 /* heap_move() is called before a realloc() of `p`. If it returns true, heap_moved() follows, which
  * reports that the block has ended if that is `done`. */
 HIDDEN bool heap_move(void *p);

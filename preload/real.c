@@ -234,6 +234,15 @@ void real_find(void)
 	errno = saved;
 }
 
+bool real_is_behind(void)
+{
+	uint64_t left = heap_enter();
+	bool behind = same_library(dlsym(RTLD_DEFAULT, "malloc"), &real);
+
+	heap_thread.left = left;
+	return behind;
+}
+
 void real_seal(void)
 {
 	int saved = errno;

@@ -89,6 +89,9 @@ extern __attribute__((visibility("hidden"))) union real real;
  */
 void real_find(void);
 
+/* Returns whether this library is in front of it: a malloc of the program itself comes first. */
+bool real_is_behind(void);
+
 /* Prevents any further change to `real`. It does nothing until the allocator is found. */
 void real_seal(void);
 

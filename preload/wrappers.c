@@ -197,4 +197,6 @@ static __attribute__((constructor)) void start(void)
 		real.call.malloc = malloc_held;
 	}
 	real_seal();
+	if (real_is_behind())
+		heap_started();
 }

@@ -20,6 +20,7 @@ enum alloc_fn {
 	ALLOC_FN_REALLOC, /* size in args[0], the old block in args[2] */
 	ALLOC_FN_USDT_ALLOC, /* block, size, weighted bytes */
 	ALLOC_FN_USDT_FREE,
+	ALLOC_FN_USDT_STARTED,
 	ALLOC_FN_RESULT, /* the place where the result of an ALLOC_FN_RESULTS is known */
 };
 
@@ -73,7 +74,7 @@ struct heap_config { /* written once, before the programs are loaded */
 	u32 sessions; /* each call decides whether it gets a return probe, since 6.13 */
 	/* log2(1 + i / 2^HEAP_LOG_BITS), for drawing distances without floating point */
 	u32 log2_table[(1u << HEAP_LOG_BITS) + 1];
-	u32 pad2;
+	u32 sampler; /* a command preloads one; programs without it are reported */
 };
 
 struct heap_block { /* the key of a live block */
@@ -106,6 +107,9 @@ struct return_link {
 struct new_process {
 	struct proc_pid tgid;
 	u32 exec; /* it runs another program now */
+	u32 ended; /* it has run a program without a sampler, which has ended; then with `comm` */
+	u32 probed; /* calls of that program have hit probes */
+	char comm[16];
 };
 
 _Static_assert(sizeof(struct heap_block) == 16, "hash keys have no padding");

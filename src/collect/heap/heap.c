@@ -19,6 +19,7 @@
 #include "collect/heap/heap_ranges.h"
 #include "collect/heap/heap_samples.h"
 #include "collect/heap/heap_summary.h"
+#include "collect/heap/seen_programs.h"
 #include "collect/probe/probe_follow.h"
 #include "collect/probe/probe_site.h"
 #include "collect/probe/probe_overhead.h"
@@ -42,6 +43,7 @@ struct heap_collector {
 	struct alloc_names names;
 	enum uprobe_way way;
 	struct process_watch *processes;
+	struct seen_programs programs; /* of a command with a sampler */
 	struct overhead_watch watch;
 	struct probe_overhead overhead; /* of the whole recording */
 	u64 seed; /* for rounding estimates; the same for all profiles of a recording */
@@ -110,7 +112,10 @@ static int load_programs(struct heap_collector *c, struct error *err)
 	code = bpf_session_configure(c->skel->obj, &c->bpf.opt, &c->skel->rodata->settings, err);
 	if (code)
 		return code;
-	code = heap_load_choose(c->skel, &(struct heap_load){c->own, c->follow, c->way});
+	code = heap_load_choose(c->skel, &(struct heap_load){.own = c->own,
+							     .follow = c->follow,
+							     .sampler = c->bpf.opt.sampler,
+							     .way = c->way});
 	if (!code)
 		c->skel = bpf_session_load(&c->bpf.opt, open_programs, c->skel, &code);
 	if (code)
@@ -159,6 +164,7 @@ static int make_probes(struct heap_collector *c, const struct features *f, struc
 		.results = bpf_program__fd(c->skel->progs.on_result),
 		.frees = bpf_program__fd(c->skel->progs.on_free),
 		.weighed = bpf_program__fd(c->skel->progs.on_weighed),
+		.started = bpf_program__fd(c->skel->progs.on_started),
 		.list_returns = bpf_program__fd(c->skel->progs.list_returns),
 		.links = c->way != UPROBE_WAY_PERF,
 		.pins = c->pins,
@@ -281,12 +287,19 @@ static int attach_command(struct heap_collector *c)
 	return 0;
 }
 
+static void program_ended(void *arg, const struct new_process *program)
+{
+	seen_programs_add(&((struct heap_collector *)arg)->programs, program);
+}
+
 static int heap_start(struct collector *base, struct error *err)
 {
 	struct heap_collector *c = heap_of(base);
 	const struct followed_processes which = {
 		.targets_fd = bpf_map__fd(c->skel->maps.targets),
 		.new_processes_fd = bpf_map__fd(c->skel->maps.new_processes),
+		.ended = program_ended,
+		.ended_arg = c,
 	};
 	int code;
 
@@ -312,9 +325,7 @@ static int heap_start(struct collector *base, struct error *err)
 		if (code)
 			probe_set_detach(c->set);
 	}
-	if (code || c->bpf.opt.sampler)
-		return code;
-	return probe_set_follow(c->set, &which, &c->processes, err);
+	return code ? code : probe_set_follow(c->set, &which, &c->processes, err);
 }
 
 static int heap_poll(struct collector *base, int timeout_ms)
@@ -339,6 +350,10 @@ static void heap_stop(struct collector *base)
 	c->overhead = overhead_watch_now(&c->watch);
 	c->skel->bss->stopped = 1;
 	process_watch_stop(c->processes);
+	if (c->bpf.opt.sampler)
+		gaps_note(&c->gaps, GAP_LOOKS,
+			  seen_programs_add_running(&c->programs,
+						    bpf_map__fd(c->skel->maps.targets)));
 	probe_set_detach(c->set);
 	bpf_session_drain(c->bpf.session);
 	gaps_note(&c->gaps, GAP_RANGES, find_ranges(c));
@@ -365,6 +380,9 @@ static int heap_read(struct collector *base, enum collect_range range, struct pr
 	struct sample_mapping mapping;
 	int code = heap_describe(c->own, c->follow, p);
 
+	seen_programs_set_sampled(&c->programs, c->skel->bss->programs_sampled);
+	if (!code)
+		code = seen_programs_comments(&c->programs, p);
 	if (!code)
 		code = begin_reading(c, range);
 	if (!code)
@@ -398,8 +416,9 @@ static void heap_summarize(struct collector *base, struct lines *out)
 		.frees = bpf_session_stat(s, STAT_HEAP_FREES),
 		.freed = bpf_session_stat(s, STAT_HEAP_FREED),
 		.dropped = bpf_session_stat(s, STAT_HEAP_DROPPED),
+		/* Programs that a sampler follows need not be searched in time. */
 		.begun = watched.begun + unannounced,
-		.missed = watched.missed + unannounced,
+		.missed = (c->bpf.opt.sampler ? 0 : watched.missed) + unannounced,
 		.unfollowed = c->follow ? bpf_session_stat(s, STAT_HEAP_UNFOLLOWED) : 0,
 		.uninherited = c->follow ? bpf_session_stat(s, STAT_HEAP_UNINHERITED) : 0,
 		.declined = bpf_session_stat(s, STAT_HEAP_DECLINED),
@@ -413,6 +432,7 @@ static void heap_summarize(struct collector *base, struct lines *out)
 	h.unknown =
 		heap_unknown_share(&h, c->own->rate, c->ended, c->skel->bss->live_inherited > 0);
 	heap_summary(&h, out);
+	seen_programs_summary(&c->programs, out);
 }
 
 static void heap_free(struct collector *base)
@@ -425,6 +445,7 @@ static void heap_free(struct collector *base)
 	needed_files_release(&c->command_files);
 	live_set_free(c->live);
 	heap_ranges_release(&c->ranges);
+	seen_programs_release(&c->programs);
 	alloc_names_release(&c->names);
 	bpf_session_free(c->bpf.session);
 	bpf_session_unload(&c->bpf.opt, open_programs, c->skel);
@@ -457,6 +478,7 @@ static int collector_new(const struct collect_options *opt, bool follow, struct 
 	c->bpf.opt = *opt;
 	c->own = opt->own;
 	c->follow = follow;
+	seen_programs_init(&c->programs);
 	*out = &c->bpf.base;
 	return 0;
 }

@@ -13,6 +13,7 @@ static void fill_config(struct heap_bpf *skel, const struct heap_load *l)
 
 	config->rate = l->own->rate;
 	config->live = l->follow;
+	config->sampler = l->sampler;
 	config->sessions = l->way == UPROBE_WAY_SESSION;
 	for (u32 i = 0; i <= n; i++)
 		config->log2_table[i] =
@@ -22,9 +23,9 @@ static void fill_config(struct heap_bpf *skel, const struct heap_load *l)
 /* Programs are loaded for the way in which they will be attached. */
 static void choose_programs(struct heap_bpf *skel, const struct heap_load *l)
 {
-	struct bpf_program *const entered[] = {skel->progs.on_alloc, skel->progs.on_return,
-					       skel->progs.on_result, skel->progs.on_free,
-					       skel->progs.on_weighed};
+	struct bpf_program *const entered[] = {skel->progs.on_alloc,   skel->progs.on_return,
+					       skel->progs.on_result,  skel->progs.on_free,
+					       skel->progs.on_weighed, skel->progs.on_started};
 	bool session = l->way == UPROBE_WAY_SESSION;
 
 	bpf_program__set_autoload(skel->progs.on_session, session);

@@ -11,6 +11,7 @@
 struct heap_load {
 	const struct heap_options *own;
 	bool follow; /* follow blocks until they are freed */
+	bool sampler; /* a command preloads one */
 	enum uprobe_way way; /* in which programs will be attached */
 };
 

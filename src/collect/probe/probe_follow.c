@@ -90,6 +90,8 @@ int probe_set_follow(struct probe_set *s, const struct followed_processes *which
 		.new_processes_fd = which->new_processes_fd,
 		.begun = &which->begun,
 		.nbegun = which->begun != 0,
+		.ended = which->ended,
+		.ended_arg = which->ended_arg,
 	};
 	int code = process_watch_start(&opt, out);
 

@@ -18,6 +18,8 @@ int probe_set_add_targets(struct probe_set *s, const struct target *t,
 struct followed_processes {
 	int targets_fd, new_processes_fd;
 	pid_t begun; /* a process that has just begun; 0 for none */
+	void (*ended)(void *arg, const struct new_process *program); /* may be NULL */
+	void *ended_arg;
 };
 
 /* Starts to search them for new files, in a thread of its own: see process_watch.h. */

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/regular_file.h"
@@ -263,18 +264,69 @@ static int find_new(struct probe_set *s, struct probed_process *p, const map_vec
 	return err;
 }
 
-/* The first search decides whether only exclusive files are probed. */
+/* Returns whether every process that maps the file has its probes. */
+static bool is_placed_everywhere(const struct probe_set *s, const struct probed_file *f)
+{
+	const pid_t all = 0;
+	struct probed_process *p;
+	const struct seen_file *seen;
+
+	HASH_FIND(hh, s->processes, &all, sizeof(all), p);
+	seen = p ? seen_of(p, f) : NULL;
+	return seen && seen->links.len;
+}
+
+/* An allocator of the program itself is found before that of any library. */
+static bool is_of_program(const struct probe_candidate *c, const struct process_info *info)
+{
+	return !c->file->exclusive && c->file->probed.len && !strcmp(c->entry->path, info->exe);
+}
+
+static bool is_exclusive(struct probed_process *p, const candidate_vec *candidates)
+{
+	struct process_info info;
+	bool found = false;
+
+	vec_for_each(candidates, c)
+		found |= c->file->exclusive;
+	if (!found || has_links(p))
+		return false;
+	if (process_read(p->tgid, &info))
+		return true;
+	vec_for_each(candidates, c) {
+		if (is_of_program(c, &info))
+			return false;
+	}
+	return true;
+}
+
+/* An exec may have left a program without such a file, so all files are tried again. */
+static void leave_exclusive(struct probe_set *s, struct probed_process *p, const map_vec *maps)
+{
+	if (!p->exclusive)
+		return;
+	vec_for_each(&p->seen, seen) {
+		if (seen->file->exclusive && probed_file_is_mapped(seen->file, maps))
+			return;
+	}
+	p->exclusive = false;
+	for (size_t i = p->seen.len; i-- > 0;)
+		unsee(s, p, &p->seen.data[i]);
+}
+
+/* The first search that finds an exclusive file decides whether only such files are probed. */
 static int attach_new(struct probe_set *s, struct probed_process *p, const map_vec *maps)
 {
 	candidate_vec candidates = {0};
-	int err = find_new(s, p, maps, &candidates);
+	int err;
 
-	vec_for_each(&candidates, c)
-		p->exclusive |= c->file->exclusive && !has_links(p);
+	leave_exclusive(s, p, maps);
+	err = find_new(s, p, maps, &candidates);
+	p->exclusive |= is_exclusive(p, &candidates);
 	vec_for_each(&candidates, c) {
 		int one = -ECANCELED;
 
-		if (c->file->exclusive != p->exclusive)
+		if (c->file->exclusive != p->exclusive || is_placed_everywhere(s, c->file))
 			continue;
 		if (!err)
 			one = place(s, p, c);

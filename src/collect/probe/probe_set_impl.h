@@ -48,6 +48,8 @@ int probed_file_at(struct probe_set *s, const char *path, struct map_entry *e,
  * old one is released once no process has it. */
 int probed_file_read_again(struct probe_set *s, pid_t tgid, const struct map_entry *e,
 			   struct probed_file **f) MUST_CHECK;
+/* Returns whether one of the mappings is of this file. */
+bool probed_file_is_mapped(const struct probed_file *f, const map_vec *maps);
 /* Call it when a process has the file. */
 void probed_file_join(struct probe_set *s, struct probed_file *f);
 /* Call it when a process does not have the file any more, which may release it. */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "base/regular_file.h"
@@ -21,6 +22,17 @@ static struct probed_file *file_by_key(const struct probe_set *s, const struct p
 static struct probed_file_key key_of(const struct map_entry *e)
 {
 	return (struct probed_file_key){e->inode, e->dev_major, e->dev_minor};
+}
+
+bool probed_file_is_mapped(const struct probed_file *f, const map_vec *maps)
+{
+	vec_for_each(maps, e) {
+		const struct probed_file_key key = key_of(e);
+
+		if (!memcmp(&key, &f->key, sizeof(key)))
+			return true;
+	}
+	return false;
 }
 
 /* ---- whether it is still the same ---- */

@@ -8,6 +8,7 @@
 #include "collect/probe/probe_site.h"
 
 #define PROVIDER "otel_memory"
+#define OWN_PROVIDER "cprof_heap"
 
 static struct heap_arg usdt_argument(const struct usdt_arg *arg)
 {
@@ -63,6 +64,11 @@ static int usdt_add(struct file_reading *in, const struct usdt_probe *probe)
 	struct probe_file *f = in->f;
 	u8 nargs = alloc ? 3 : 1;
 
+	if (!strcmp(probe->provider, OWN_PROVIDER) && !strcmp(probe->name, "started") &&
+	    takes_probe(in, probe)) {
+		site.function = ALLOC_FN_USDT_STARTED;
+		return reading_put_site(in, &site, probe->offset, &f->started);
+	}
 	if (strcmp(probe->provider, PROVIDER) != 0 || (!alloc && !frees) || (frees && !in->r->live))
 		return 0;
 	if (!is_understood(probe, nargs) || probe->semaphore || !takes_probe(in, probe)) {

@@ -79,9 +79,17 @@ static void begin(struct process_watch *w, pid_t tgid, bool same_process)
 static int process_born(void *ctx, void *data, size_t size)
 {
 	const struct new_process *new_process = data;
+	const struct process_watch *w = ctx;
 	pid_t tgid;
 
-	if (size >= sizeof(*new_process) && !pid_from_proc(new_process->tgid, &tgid))
+	if (size < sizeof(*new_process))
+		return 0;
+	if (new_process->ended) {
+		if (w->opt.ended)
+			w->opt.ended(w->opt.ended_arg, new_process);
+		return 0;
+	}
+	if (!pid_from_proc(new_process->tgid, &tgid))
 		begin(ctx, tgid, new_process->exec);
 	return 0;
 }

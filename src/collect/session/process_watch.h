@@ -12,6 +12,7 @@
 
 #include <sys/types.h>
 
+#include "base/bpf_shared.h"
 #include "base/types.h"
 
 /* What is done with processes, always in the watch's thread. */
@@ -32,6 +33,9 @@ struct process_watch_options {
 	int new_processes_fd;
 	const pid_t *begun; /* processes that have just begun */
 	size_t nbegun;
+	/* Called in the watch's thread when a program is reported to have ended; may be NULL. */
+	void (*ended)(void *arg, const struct new_process *program);
+	void *ended_arg;
 };
 
 struct process_watch;
