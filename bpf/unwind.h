@@ -181,6 +181,22 @@ static __always_inline int step_uncovered(struct stack_walk *st, enum stack_end 
 	return step_frame_pointer(st);
 }
 
+/*
+ * Handles code without a file, which a runtime has generated. Mostly it keeps a frame pointer. The
+ * trampolines of CPython's -X perf do not: they keep the stack aligned by one word, and call. So
+ * that is tried where the frame pointer does not lead to just after a call.
+ */
+static __always_inline int step_generated(struct stack_walk *st)
+{
+	u64 pair[2], ra, fp = st->regs.fp, sp = st->regs.sp;
+
+	if (fp >= sp && !(fp & 7) && read_words(st, pair, 2, fp) && arch_follows_call(pair[1]))
+		return step_frame_pointer(st);
+	if (!st->regs.exact && read_words(st, &ra, 1, sp + sizeof(u64)) && arch_follows_call(ra))
+		return enter_caller(st, ra, sp + 2 * sizeof(u64));
+	return step_frame_pointer(st);
+}
+
 static __always_inline enum stack_end why_uncovered(u32 module)
 {
 	const struct module_table *mt = env_module_table(module);
@@ -220,7 +236,7 @@ __attribute__((noinline)) int unwind_step(struct stack_walk *st)
 	push_frame(st, frame);
 	if (module == MODULE_ANON) {
 		st->has_anon = 1;
-		return step_frame_pointer(st);
+		return step_generated(st);
 	}
 	if (!rule_of(st, frame, &rule) || rule.cfa == UNWIND_CFA_NONE)
 		return step_uncovered(st, why_uncovered(module));

@@ -44,6 +44,7 @@ $(eval $(call target,relocated,relocated.c,gcc,-fno-builtin -Wl$(comma)--no-as-n
 	-ltext_relocations -Wl$(comma)-rpath$(comma)'$$$$ORIGIN'))
 $(O)/targets/relocated: $(O)/targets/libtext_relocations.so
 $(eval $(call target,deep,deep.c,gcc,))
+$(eval $(call target,trampoline,trampoline.c,gcc,-fomit-frame-pointer))
 $(eval $(call target,stack_switch,stack_switch.c,gcc,))
 $(eval $(call target,threads,threads.c,gcc,))
 $(eval $(call target,frames,frames.c,gcc,))

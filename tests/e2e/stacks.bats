@@ -146,6 +146,13 @@ inlined='deep::hot[^;]*;[^;]*first[^;]*;[^;]*second[^;]*;[^;]*third[^;]*;[^;]*in
 	whole
 }
 
+@test "generated code: a trampoline without a frame pointer" {
+	target trampoline
+	record_cpu 0.7 -F 999 --user
+	target_end
+	at_least 97 'main;enter;[^;]*;work_below'
+	whole 97
+}
 @test "other stack: above or below, also where its frame is marked as a signal's" {
 	[ -x "$TARGETS/stack_switch" ] || skip 'stack_switch was not built here'
 	local where how
