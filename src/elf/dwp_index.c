@@ -97,7 +97,7 @@ struct bytes dwp_unit_part(const struct dwp_unit *unit, enum dwp_part part, stru
 {
 	u64 offset = unit->parts[part].offset, size = unit->parts[part].size;
 
-	if (offset > section.len || size > section.len - offset)
+	if (!section.len || offset > section.len || size > section.len - offset)
 		return (struct bytes){0};
 	return (struct bytes){section.data + offset, size};
 }
