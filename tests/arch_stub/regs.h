@@ -8,6 +8,7 @@
 
 #define ARCH_USER_REGS 32 /* a power of two */
 #define ARCH_SIGNAL_WORDS 34
+#define ARCH_SIGNAL_SP_OFF 552
 #define ARCH_DWARF_CALLEE 19
 #define ARCH_DWARF_FP 29
 #define ARCH_DWARF_SP 31
