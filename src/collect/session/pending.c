@@ -14,6 +14,7 @@
 struct mappings {
 	u32 users;
 	pid_t tgid;
+	char program[COMM_LEN]; /* the process's name when they were read; exec changes it */
 	map_vec maps;
 };
 
@@ -76,7 +77,8 @@ static void drop_data(map_vec *maps)
 
 static bool are_same(const struct mappings *a, const struct mappings *b)
 {
-	if (a->tgid != b->tgid || a->maps.len != b->maps.len)
+	if (a->tgid != b->tgid || a->maps.len != b->maps.len ||
+	    memcmp(a->program, b->program, COMM_LEN) != 0)
 		return false;
 	for (size_t i = 0; i < a->maps.len; i++) {
 		const struct map_entry *x = &a->maps.data[i], *y = &b->maps.data[i];
@@ -106,18 +108,29 @@ static struct mappings *read_mappings(pid_t tgid)
 	return NULL;
 }
 
-/* It is read again each time, because a process that is still starting maps more from one record to
- * the next. */
-static struct mappings *mappings_of(struct pending *p, struct proc_pid of)
+static bool is_program_of(const struct mappings *m, pid_t tgid, const struct thread_id *thread)
+{
+	return m && m->tgid == tgid && !memcmp(m->program, thread->leader_comm, COMM_LEN);
+}
+
+/*
+ * It is read again each time, because a process that is still starting maps more from one record to
+ * the next. If the process has ended meanwhile, what it had mapped at its last record is used.
+ */
+static struct mappings *mappings_of(struct pending *p, const struct thread_id *thread)
 {
 	struct mappings *fresh;
 	pid_t tgid;
 
-	if (pid_from_proc(of, &tgid))
+	if (pid_from_proc(thread->tgid, &tgid))
 		return NULL;
 	if (p->reuse && p->latest && p->latest->tgid == tgid)
 		return p->latest;
 	fresh = read_mappings(tgid);
+	if (!fresh && is_program_of(p->latest, tgid, thread))
+		return p->latest;
+	if (fresh)
+		memcpy(fresh->program, thread->leader_comm, COMM_LEN);
 	if (fresh && p->latest && are_same(fresh, p->latest)) {
 		mappings_release(fresh);
 		return p->latest;
@@ -270,7 +283,7 @@ int pending_finish(struct pending *p, const struct pending_record *r, size_t siz
 {
 	if (!is_sound(r, size))
 		return -EBADMSG;
-	p->in = mappings_of(p, r->thread.tgid);
+	p->in = mappings_of(p, &r->thread);
 	walk(p, r);
 	if (p->wanted && !p->giving_up && keep(p, r, size))
 		return 0;
