@@ -5,6 +5,7 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -69,8 +70,9 @@ static bool is_stored(const struct fixture *f, u64 ticket)
 	return stack_store_knows(f->store, &key);
 }
 
-/* Finishes a stack of a thread of `tgid` that runs this program's own code. */
-static size_t finish(struct fixture *f, pid_t tgid, u64 ticket)
+/* Finishes a stack of a thread of `tgid`, of the program with that name, which runs this program's
+ * own code. */
+static size_t finish_of(struct fixture *f, pid_t tgid, const char *program, u64 ticket)
 {
 	struct pending_record r = {.kind = RECORD_PENDING,
 				   .key = {.stack = ticket},
@@ -81,8 +83,14 @@ static size_t finish(struct fixture *f, pid_t tgid, u64 ticket)
 				   .copied = 4096};
 	size_t size = offsetof(struct pending_record, data) + r.copied;
 
+	snprintf(r.thread.leader_comm, sizeof(r.thread.leader_comm), "%s", program);
 	CHECK_INT(pending_finish(f->pending, &r, size), 0);
 	return size;
+}
+
+static size_t finish(struct fixture *f, pid_t tgid, u64 ticket)
+{
+	return finish_of(f, tgid, "unit", ticket);
 }
 
 TEST(pending, a_stack_waits_until_its_file_is_there)
@@ -162,10 +170,17 @@ TEST(pending, a_process_that_is_gone_by_then)
 	CHECK(is_stored(&f, TICKET));
 	ends(&f, n);
 	CHECK_INT(n[STACK_NO_TABLE], 1);
-	/* If the process is gone already, nothing can be known. */
+	/* If the process is gone already, it had mapped what it had at its last record. */
 	finish(&f, pid, TICKET + 1);
 	ends(&f, n);
+	CHECK_INT(n[STACK_NO_TABLE], 2);
+	/* If it has run another program since, or had no record, nothing can be known. */
+	finish_of(&f, pid, "another", TICKET + 2);
+	ends(&f, n);
 	CHECK_INT(n[STACK_LOADING], 1);
+	finish(&f, pid, TICKET + 3);
+	ends(&f, n);
+	CHECK_INT(n[STACK_LOADING], 2);
 	teardown(&f);
 }
 
