@@ -499,9 +499,10 @@ own() { go tool pprof -top -cum -nodefraction=0 -sample_index=samples own.pb.gz 
 	target late "$library" LLVMGetDefaultTargetTriple
 	record_cpu 1 -F 1999
 	at_least 20 ';LLVMGetDefaultTargetTriple[; ]|;llvm::'
-	whole 99
+	# Compiling takes some 0.5 s, or 1,000 samples. Meanwhile each stack is copied to user
+	# space, and 60 of these fill the ring buffer. That is 30 ms, for which a busy machine may
+	# not let cprof run, and what comes then is cut or lost.
+	whole 90
 	lost=$(sed -n 's/.*; lost \([0-9]*\).*/\1/p' "$ERR")
-	# While its table is compiled, each of its stacks is copied to user space, and 60 of these
-	# fill the ring buffer.
-	[ "$lost" -le 30 ]
+	[ "$lost" -le 100 ]
 }
