@@ -25,11 +25,19 @@ static __always_inline void fill_thread(struct thread_id *id, struct task_struct
 	id->unified_group = BPF_CORE_READ(set, dfl_cgrp, kn, id);
 }
 
+/* The compiler may check a copy of a number, and the verifier (of 6.1) then does not know the bound
+ * of the one that is used. So it is checked again after this. */
+static __always_inline u32 bounded(u32 n)
+{
+	__asm__ volatile("" : "+r"(n));
+	return n;
+}
+
 static __always_inline bool send_stack(struct scratch *s, const struct sample_key *key,
 				       struct task_struct *task)
 {
 	struct sample_record *r = &s->record;
-	u32 n = s->state.nframes;
+	u32 n = s->state.nframes, bytes;
 
 	if (n > STACK_MAX_FRAMES)
 		return false;
@@ -37,10 +45,11 @@ static __always_inline bool send_stack(struct scratch *s, const struct sample_ke
 	r->nframes = n;
 	r->key = *key;
 	fill_thread(&r->thread, task);
-	if (bpf_probe_read_kernel(r->frames, n * sizeof(u64), s->state.frames))
+	bytes = bounded(n * sizeof(u64));
+	if (bytes > STACK_MAX_FRAMES * sizeof(u64) ||
+	    bpf_probe_read_kernel(r->frames, bytes, s->state.frames))
 		return false;
-	return bpf_ringbuf_output(&records, r,
-				  offsetof(struct sample_record, frames) + n * sizeof(u64),
+	return bpf_ringbuf_output(&records, r, offsetof(struct sample_record, frames) + bytes,
 				  wakeup()) == 0;
 }
 
@@ -77,8 +86,9 @@ static __always_inline bool send_pending(const struct stack_walk *st, const stru
 	fill_thread(&r->thread, task);
 	r->regs = st->regs;
 	r->copied = 0;
-	bytes = n * sizeof(u64);
-	if (bpf_probe_read_kernel(r->data, bytes, st->frames))
+	bytes = bounded(n * sizeof(u64));
+	if (bytes > (STACK_MAX_FRAMES - 1) * sizeof(u64) ||
+	    bpf_probe_read_kernel(r->data, bytes, st->frames))
 		return false;
 	copy_stack(r, bytes);
 	bytes += r->copied;
