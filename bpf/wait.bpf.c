@@ -120,8 +120,7 @@ static __always_inline void leave(void *ctx, struct task_struct *task, struct th
 		unqueue_waiter(t);
 		wait_ends(task, t, t->woken ? t->woken : now);
 	}
-	if (t->running)
-		stat_add(STAT_RUNNING, passed(t->since, now));
+	stat_add(STAT_RUNNING, passed(t->since, now));
 	find_cause(task, t, preempted);
 	if (has_mode(WAIT_MODE_LOCKS))
 		settle_unless_going_on(t, now);

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # cprof heap -- COMMAND: what the processes of a command allocate where the preloaded sampler is not
 # in front of the allocator, and what is said about those that are not seen.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # A profile kind is four files (docs/architecture.md), so a copy of the tree with one more is built
 # and run.
 load helper

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # libcprof-heap.so in front of the allocator: what its probes count, and that programs do not notice
 # it. The kernel itself counts, with uprobe events at the probes' places, so cprof is not involved.
 

@@ -182,16 +182,7 @@ static enum insn_flow flow_of(const struct zydis_insn *d, bool has_target)
 	}
 	if (has_target)
 		return INSN_BRANCH;
-	switch (d->insn.mnemonic) {
-	case ZYDIS_MNEMONIC_HLT:
-	case ZYDIS_MNEMONIC_INT3:
-	case ZYDIS_MNEMONIC_UD0:
-	case ZYDIS_MNEMONIC_UD1:
-	case ZYDIS_MNEMONIC_UD2:
-		return INSN_STOPS;
-	default:
-		return INSN_GOES_ON;
-	}
+	return zydis_insn_stops(&d->insn) ? INSN_STOPS : INSN_GOES_ON;
 }
 
 static bool ends_line(const struct zydis_insn *d, const struct arch_insn *out)
@@ -258,6 +249,20 @@ static void describe_flow(const struct zydis_insn *d, struct arch_insn *out)
 }
 
 /* ---- */
+
+bool zydis_insn_stops(const ZydisDecodedInstruction *insn)
+{
+	switch (insn->mnemonic) {
+	case ZYDIS_MNEMONIC_HLT:
+	case ZYDIS_MNEMONIC_INT3:
+	case ZYDIS_MNEMONIC_UD0:
+	case ZYDIS_MNEMONIC_UD1:
+	case ZYDIS_MNEMONIC_UD2:
+		return true;
+	default:
+		return false;
+	}
+}
 
 bool zydis_insn_decode(struct bytes code, struct zydis_insn *out)
 {

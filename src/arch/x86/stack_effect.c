@@ -2,7 +2,7 @@
 /* Describes instructions of x86-64, as Zydis decodes them: see ../stack_effect.h. */
 #include "arch/stack_effect.h"
 
-#include <Zydis/Zydis.h>
+#include "arch/x86/zydis_insn.h"
 
 #define WORD 8
 
@@ -379,16 +379,9 @@ static void describe_flow(struct decoded *d)
 	default:
 		break;
 	}
-	switch (d->insn.mnemonic) {
-	case ZYDIS_MNEMONIC_HLT:
-	case ZYDIS_MNEMONIC_INT3:
-	case ZYDIS_MNEMONIC_UD0:
-	case ZYDIS_MNEMONIC_UD1:
-	case ZYDIS_MNEMONIC_UD2:
+	if (zydis_insn_stops(&d->insn)) {
 		e->flow = FLOW_STOP;
 		return;
-	default:
-		break;
 	}
 	if (!e->has_target)
 		return;

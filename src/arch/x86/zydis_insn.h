@@ -15,6 +15,9 @@ struct zydis_insn {
 /* Decodes the first instruction of `code`. */
 bool zydis_insn_decode(struct bytes code, struct zydis_insn *out);
 
+/* Nothing follows it: it traps or halts. */
+bool zydis_insn_stops(const ZydisDecodedInstruction *insn);
+
 /* It ends in the kernel or in a trap. */
 bool zydis_insn_enters_kernel(const ZydisDecodedInstruction *insn);
 
