@@ -36,9 +36,11 @@ static double ms(clockid_t clock)
 	return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec * 1e-6;
 }
 
-/* From here on the recording counts, while heap still tries out what its probes cost. */
+/* From the first call on the recording counts, while heap still tries out what its probes cost. */
 static void note_beginning(void)
 {
+	if (begun_wall)
+		return;
 	begun_wall = ms(CLOCK_MONOTONIC);
 	begun_cpu = ms(CLOCK_THREAD_CPUTIME_ID);
 }
@@ -51,6 +53,7 @@ static struct recording *begin(struct times *t)
 	struct recording *r;
 	struct error err;
 
+	begun_wall = 0;
 	opt.collect.frequency = 99;
 	opt.collect.user = opt.collect.kernel = true;
 	opt.collect.begins = note_beginning;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/vec.h"
+#include "collect/session/machine.h"
 #include "collect/session/module_store.h"
 #include "collect/session/program_pool.h"
 #include "collect/wait/wait_options.h"
@@ -141,6 +142,28 @@ TEST(program_pool, a_second_recording_finds_its_programs_loaded)
 	CHECK(cpu[1] < cpu[0] / 3 && cpu[2] < cpu[0] / 3);
 	end(second);
 	end(third);
+	fixture_release(&f);
+}
+
+/* Kinds that attach probes measure their cost once for all recordings of the store. */
+TEST(program_pool, the_cost_of_probes_is_measured_once)
+{
+	struct recording *first, *second;
+	struct machine *machine;
+	struct fixture f;
+	double cpu[2];
+
+	fixture_init(&f, 8);
+	machine = module_store_machine(f.store);
+	CHECK_INT(machine_measured(machine), 0);
+	first = begun(&f, "heap", &cpu[0]);
+	CHECK_INT(machine_measured(machine), 1);
+	second = begun_at_once(&f, "heap", &cpu[1]);
+	CHECK_INT(machine_measured(machine), 1);
+	recording_stop(first);
+	recording_stop(second);
+	recording_free(first);
+	recording_free(second);
 	fixture_release(&f);
 }
 

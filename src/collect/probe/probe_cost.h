@@ -6,13 +6,8 @@
 #ifndef CPROF_COLLECT_PROBE_COST_H
 #define CPROF_COLLECT_PROBE_COST_H
 
-#include "base/types.h"
-
-/* Nanoseconds that a call takes longer; 0: not known. */
-struct probe_costs {
-	u32 emulated_ns; /* on an instruction that the kernel emulates */
-	u32 stepped_ns; /* on one that it executes in a single step: 2 to 12 us, by the machine */
-};
+#include "base/error.h"
+#include "collect/probe_costs.h"
 
 /*
  * Places entry probes with the program on two instructions of cprof itself, executes each for

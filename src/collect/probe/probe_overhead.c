@@ -6,8 +6,9 @@
 
 #include "base/clock.h"
 #include "collect/probe/probe_cost.h"
-#include "base/clock.h"
 #include "collect/probe/probe_site.h"
+#include "collect/session/machine.h"
+#include "collect/session/module_store.h"
 #include "target/process.h"
 
 /* These are times of the programs, measured on Linux 6.18 in a VM (docs/heap.md). */
@@ -99,9 +100,24 @@ static struct probed_calls calls_now(const struct overhead_watch *w)
 	return calls;
 }
 
+struct cost_trial {
+	int prog_fd;
+	u64 cookie;
+	bool links;
+};
+
+static int measure(void *arg, struct probe_costs *out)
+{
+	const struct cost_trial *t = arg;
+
+	return probe_cost_measure(t->prog_fd, t->cookie, t->links, out);
+}
+
 void overhead_watch_begin(struct overhead_watch *w, int prog_fd, u64 cookie, bool links)
 {
-	int err = probe_cost_measure(prog_fd, cookie, links, &w->costs);
+	struct cost_trial trial = {prog_fd, cookie, links};
+	int err = machine_probe_costs(module_store_machine(w->opt->store), links, measure, &trial,
+				      &w->costs);
 
 	/* If it is unknown, the figures of another machine are used. */
 	if (err)

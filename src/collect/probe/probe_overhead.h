@@ -47,8 +47,9 @@ struct overhead_watch {
 u32 probe_cost_here(const struct probe_costs *costs, u32 ns);
 
 /*
- * Call it before probes are attached. It measures the cost of a probe here, with a program that
- * does nothing for that `cookie`, and records what has been counted.
+ * Call it before probes are attached. It measures the cost of a probe here, unless an earlier
+ * recording of the store has, with a program that does nothing for that `cookie`, and records what
+ * has been counted.
  */
 void overhead_watch_begin(struct overhead_watch *w, int prog_fd, u64 cookie, bool links);
 /*

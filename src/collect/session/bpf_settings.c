@@ -10,6 +10,7 @@
 
 #include "collect/session/bpf_session.h"
 #include "base/clock.h"
+#include "collect/session/machine.h"
 #include "collect/session/module_store.h"
 #include "collect/session/program_pool.h"
 #include "target/pid_space.h"
@@ -198,7 +199,7 @@ void bpf_session_unload(const struct collect_options *opt, skeleton_open_fn open
 
 void bpf_session_uprobes(const struct collect_options *opt, struct features *out)
 {
-	program_pool_uprobes(pool_of(opt), out);
+	machine_uprobes(module_store_machine(opt->store), out);
 }
 
 #define KERNEL_TYPES "/sys/kernel/btf/vmlinux"

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/readers.h"
+#include "collect/session/machine.h"
 #include "collect/session/module_store_impl.h"
 #include "collect/session/program_pool.h"
 #include "symbol/name_cache.h"
@@ -45,6 +46,11 @@ struct name_cache *module_store_names(struct module_store *s)
 struct program_pool *module_store_programs(struct module_store *s)
 {
 	return s->programs;
+}
+
+struct machine *module_store_machine(struct module_store *s)
+{
+	return s ? s->machine : NULL;
 }
 
 int module_store_use(struct module_store *s, struct bpf_object *obj)
@@ -134,6 +140,8 @@ static int make_parts(struct module_store *s)
 		err = module_new_special(MODULE_KIND_VDSO, NULL, 0, &s->special[MODULE_VDSO]);
 	if (!err)
 		err = name_cache_new(MODULE_STORE_NAMES, &s->names);
+	if (!err)
+		err = machine_new(&s->machine);
 	if (!err && s->o.max_programs && !s->maps_err)
 		err = program_pool_new(&s->maps, s->o.max_programs, &s->programs);
 	return err ? err : module_loader_new(s->o.readers, notify, s, &s->loader);
@@ -195,6 +203,7 @@ void module_store_free(struct module_store *s)
 	tables_free(s->tables);
 	module_maps_close(&s->maps);
 	name_cache_free(s->names);
+	machine_free(s->machine);
 	readers_free(s->o.readers);
 	pthread_mutex_destroy(&s->lock);
 	pthread_mutex_destroy(&s->events);

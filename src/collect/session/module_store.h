@@ -30,6 +30,7 @@
 struct module_store;
 struct name_cache; /* symbol/name_cache.h */
 struct program_pool; /* program_pool.h */
+struct machine; /* machine.h */
 
 /* A zero selects the default. */
 struct module_store_options {
@@ -69,6 +70,10 @@ struct name_cache *module_store_names(struct module_store *s);
  * no BPF maps, it returns why: -EPERM without privileges.
  */
 int module_store_use(struct module_store *s, struct bpf_object *obj) MUST_CHECK;
+
+/* Returns what recordings have found out about this machine. It is borrowed. NULL
+ * has none. */
+struct machine *module_store_machine(struct module_store *s);
 
 /* Returns the pool of BPF objects. It is borrowed, and NULL if there is none. */
 struct program_pool *module_store_programs(struct module_store *s);

@@ -75,6 +75,7 @@ struct module_store {
 	int maps_err; /* why there are no maps */
 	struct module_loader *loader;
 	struct name_cache *names;
+	struct machine *machine;
 	struct program_pool *programs; /* NULL if there is none */
 	/* Readers are walks that use views of tables. It is taken before `lock` or without it, and
 	 * never while `lock` is held. */

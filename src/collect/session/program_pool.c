@@ -35,8 +35,6 @@ struct program_pool {
 	pthread_t thread;
 	bool running, ending;
 	struct program_pool_stats stats;
-	struct features uprobes;
-	bool knows_uprobes;
 };
 
 /* ---- the objects that are there; with `lock` ---- */
@@ -334,20 +332,6 @@ void program_pool_return(struct program_pool *p, skeleton_open_fn open, void *sk
 }
 
 /* ---- the rest ---- */
-
-void program_pool_uprobes(struct program_pool *p, struct features *out)
-{
-	if (!p) {
-		features_probe_uprobes(out);
-		return;
-	}
-	pthread_mutex_lock(&p->lock);
-	if (!p->knows_uprobes)
-		features_probe_uprobes(&p->uprobes);
-	p->knows_uprobes = true;
-	*out = p->uprobes;
-	pthread_mutex_unlock(&p->lock);
-}
 
 struct program_pool_stats program_pool_stats(struct program_pool *p)
 {

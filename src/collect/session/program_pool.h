@@ -13,7 +13,6 @@
 #ifndef CPROF_COLLECT_PROGRAM_POOL_H
 #define CPROF_COLLECT_PROGRAM_POOL_H
 
-#include "collect/features.h"
 #include "collect/session/module_maps.h"
 #include "collect/session/skeleton.h"
 
@@ -42,9 +41,6 @@ void *program_pool_load(struct program_pool *p, skeleton_open_fn open, void *ope
  * not part of the skeleton must be gone already. Without a pool the object is freed.
  */
 void program_pool_return(struct program_pool *p, skeleton_open_fn open, void *skel);
-
-/* Does features_probe_uprobes(), which also loads programs, once. */
-void program_pool_uprobes(struct program_pool *p, struct features *out);
 
 struct program_pool_stats program_pool_stats(struct program_pool *p);
 /* Waits until the thread has nothing to do: what was returned is empty, and spares are loaded. */
