@@ -111,7 +111,7 @@ static void begin(struct world *w, u32 unused_max)
 
 	*w = (struct world){.space = FILES_MAX};
 	CHECK_INT(module_set_new(NULL, NULL, &w->modules), 0);
-	CHECK_INT(uprobe_pins_new(false, NULL, &w->pins), 0);
+	CHECK_INT(uprobe_pins_new(false, &(struct collect_options){.log = NULL}, &w->pins), 0);
 	CHECK_INT(probe_set_new(&(struct probe_set_options){.ops = &ops,
 							    .arg = w,
 							    .pins = w->pins,

@@ -13,6 +13,7 @@
 #include "base/vec.h"
 #include "collect/session/machine.h"
 #include "collect/session/module_store.h"
+#include "collect/session/probed_processes.h"
 #include "collect/session/program_pool.h"
 #include "collect/wait/wait_options.h"
 #include "record/kinds.h"
@@ -162,6 +163,32 @@ TEST(program_pool, the_cost_of_probes_is_measured_once)
 	CHECK_INT(machine_measured(machine), 1);
 	recording_stop(first);
 	recording_stop(second);
+	recording_free(first);
+	recording_free(second);
+	fixture_release(&f);
+}
+
+/* Breakpoints of one recording are no leftovers to the next one, and the one that ends first does
+ * not wait until they have disappeared. */
+TEST(program_pool, recordings_know_of_each_other_where_they_have_probes)
+{
+	struct recording *first, *second;
+	struct probed_processes *probed;
+	struct fixture f;
+	double cpu;
+
+	fixture_init(&f, 8);
+	probed = module_store_probed(f.store);
+	CHECK_INT(probed_processes_count(probed, f.target), 0);
+	first = begun(&f, "heap", &cpu);
+	CHECK_INT(probed_processes_count(probed, f.target), 1);
+	CHECK_INT(probed_processes_count(probed, getpid()), 0);
+	second = begun(&f, "allocs", &cpu);
+	CHECK_INT(probed_processes_count(probed, f.target), 2);
+	recording_stop(first);
+	CHECK_INT(probed_processes_count(probed, f.target), 1);
+	recording_stop(second);
+	CHECK_INT(probed_processes_count(probed, f.target), 0);
 	recording_free(first);
 	recording_free(second);
 	fixture_release(&f);

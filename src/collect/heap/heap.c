@@ -222,7 +222,7 @@ static int heap_prepare(struct collector *base, struct error *err)
 		code = load_programs(c, err);
 	if (!code)
 		code = follow_processes(c, err);
-	if (!code && uprobe_pins_new(f.uprobe_multi, c->bpf.opt.log, &c->pins))
+	if (!code && uprobe_pins_new(f.uprobe_multi, &c->bpf.opt, &c->pins))
 		code = error_set(err, -ENOMEM, "cannot record: out of memory");
 	if (!code)
 		code = make_probes(c, &f, err);

@@ -150,7 +150,9 @@ void leftovers_remove(struct uprobe_pins *pins, struct readers *readers, pid_t t
 			   .found = {.memory = -1}};
 	map_vec maps = {0};
 
-	if (process_expects_traps(tgid) || maps_read(tgid, &maps))
+	/* The other recording has searched it, and what there is now is in use. */
+	if (uprobe_pins_others_probe(pins, tgid) || process_expects_traps(tgid) ||
+	    maps_read(tgid, &maps))
 		goto out;
 	s.pagemap = code_pages_open(tgid);
 	if (s.pagemap < 0 || breakpoints_open(&s.found, tgid, &maps))

@@ -14,7 +14,8 @@
 /*
  * Finds breakpoints in the code of a process, makes the kernel remove those without a holder, and
  * reports their number to `log`. Call it before probes are attached to the process. A process that
- * may have breakpoints for other reasons (process_expects_traps()) is left alone.
+ * may have breakpoints for other reasons (process_expects_traps()) is left alone, and so is one in
+ * which another recording of the store has probes.
  */
 void leftovers_remove(struct uprobe_pins *pins, struct readers *readers, pid_t tgid,
 		      const struct log *log);

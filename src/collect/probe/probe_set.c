@@ -181,8 +181,20 @@ int probe_candidate_read(const struct probe_candidate *c, int (*fn)(void *arg, s
 
 static int place(struct probe_set *s, struct probed_process *p, struct probe_candidate *c)
 {
+	int err;
+
 	c->links = &seen_of(p, c->file)->links;
-	return s->o.ops->place ? s->o.ops->place(s->o.arg, c) : probe_candidate_place(c);
+	err = s->o.ops->place ? s->o.ops->place(s->o.arg, c) : probe_candidate_place(c);
+	if (p->tgid && !p->told && c->links->len)
+		p->told = uprobe_pins_begin_process(s->o.pins, p->tgid);
+	return err;
+}
+
+static void end_telling(struct probe_set *s, struct probed_process *p)
+{
+	if (p->told)
+		uprobe_pins_end_process(s->o.pins, p->tgid);
+	p->told = false;
 }
 
 /* ---- processes ---- */
@@ -460,6 +472,7 @@ int probe_set_add_file(struct probe_set *s, const char *path, pid_t tgid, struct
 static void process_free(struct probe_set *s, struct probed_process *p)
 {
 	HASH_DEL(s->processes, p);
+	end_telling(s, p);
 	__atomic_fetch_sub(&s->nprocesses, p->tgid != 0, __ATOMIC_RELAXED);
 	while (p->seen.len)
 		unsee(s, p, &p->seen.data[p->seen.len - 1]);
@@ -549,6 +562,7 @@ void probe_set_detach(struct probe_set *s)
 
 	HASH_ITER(hh, s->processes, p, next) {
 		gather_links(p, &links);
+		end_telling(s, p);
 		if (p->tgid && vec_push(&tgids, p->tgid))
 			log_debug(s->o.log, "PID %d is not waited for", (int)p->tgid);
 	}

@@ -20,6 +20,7 @@ struct probed_process {
 	pid_t tgid; /* 0 stands for every process */
 	bool exclusive;
 	bool missed; /* a file was unmapped before it had its probes */
+	bool told; /* other recordings know that it has probes */
 	u32 search; /* how often it was searched */
 	VEC(struct seen_file) seen;
 	UT_hash_handle hh;

@@ -21,6 +21,8 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "collect/probe/breakpoints.h"
+#include "collect/session/module_store.h"
+#include "collect/session/probed_processes.h"
 #include "target/mapped_file.h"
 #include "target/process.h"
 
@@ -43,6 +45,7 @@ struct guarded {
 struct uprobe_pins {
 	bool multi;
 	const struct log *log;
+	struct probed_processes *probed; /* of all recordings; NULL if there are no others */
 	int mount; /* of the BPF file system; -1 if there is none */
 	int program; /* of guards; -1 if there are none */
 	pid_t guard_task; /* a task without memory */
@@ -319,6 +322,23 @@ void uprobe_pins_detach(struct uprobe_pins *p, uprobe_links *links)
 	vec_release(links);
 }
 
+/* ---- other recordings ---- */
+
+bool uprobe_pins_begin_process(struct uprobe_pins *p, pid_t tgid)
+{
+	return p->probed && probed_processes_add(p->probed, tgid);
+}
+
+void uprobe_pins_end_process(struct uprobe_pins *p, pid_t tgid)
+{
+	probed_processes_remove(p->probed, tgid);
+}
+
+bool uprobe_pins_others_probe(const struct uprobe_pins *p, pid_t tgid)
+{
+	return p->probed && probed_processes_count(p->probed, tgid);
+}
+
 /* ---- the end ---- */
 
 /* Adds the places of probes in one of its mappings. */
@@ -412,13 +432,15 @@ void uprobe_pins_wait_gone(struct uprobe_pins *p, const pid_t *tgids, size_t n)
 	u64 deadline = breakpoints_deadline(WAIT_MS);
 
 	wait_for_links(p, deadline);
-	for (size_t i = 0; i < n && breakpoints_deadline(0) < deadline; i++)
-		wait_for_process(p, tgids[i]);
+	for (size_t i = 0; i < n && breakpoints_deadline(0) < deadline; i++) {
+		if (!uprobe_pins_others_probe(p, tgids[i]))
+			wait_for_process(p, tgids[i]);
+	}
 }
 
 /* ---- creation and end ---- */
 
-int uprobe_pins_new(bool multi, const struct log *log, struct uprobe_pins **out)
+int uprobe_pins_new(bool multi, const struct collect_options *opt, struct uprobe_pins **out)
 {
 	struct uprobe_pins *p = calloc(1, sizeof(*p));
 
@@ -426,7 +448,8 @@ int uprobe_pins_new(bool multi, const struct log *log, struct uprobe_pins **out)
 	if (!p)
 		return -ENOMEM;
 	p->multi = multi;
-	p->log = log;
+	p->log = opt->log;
+	p->probed = module_store_probed(opt->store);
 	begin(p);
 	return 0;
 }

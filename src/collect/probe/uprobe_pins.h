@@ -25,6 +25,7 @@
 
 #include "base/log.h"
 #include "base/vec.h"
+#include "collect/collector.h"
 #include "collect/probe/uprobe.h"
 
 struct uprobe_pins;
@@ -41,9 +42,11 @@ typedef VEC(struct uprobe_link) uprobe_links;
 /*
  * `multi` says that the kernel has uprobe_multi links, which are then used as guards; otherwise
  * guards are perf events. If the kernel allows no pins or no guards, that is reported to `log`, and
- * probes work without them; a kill at the wrong moment then leaves breakpoints behind.
+ * probes work without them; a kill at the wrong moment then leaves breakpoints behind. `opt` has
+ * the log and the store with the other recordings, both of which are borrowed and may be NULL.
  */
-int uprobe_pins_new(bool multi, const struct log *log, struct uprobe_pins **out) MUST_CHECK;
+int uprobe_pins_new(bool multi, const struct collect_options *opt,
+		    struct uprobe_pins **out) MUST_CHECK;
 /* Releases everything that is pinned. NULL is allowed. */
 void uprobe_pins_free(struct uprobe_pins *p);
 
@@ -72,9 +75,19 @@ void uprobe_pins_sweep(struct uprobe_pins *p, const char *path, const struct upr
 		       u32 n);
 
 /*
+ * Tells other recordings of the store that this one has probes in the process. Returns false if
+ * there are none, or without memory; otherwise call _end_process() before _wait_gone().
+ */
+bool uprobe_pins_begin_process(struct uprobe_pins *p, pid_t tgid) MUST_CHECK;
+void uprobe_pins_end_process(struct uprobe_pins *p, pid_t tgid);
+/* Returns whether recordings, except for this one before its _begin_process() and after its
+ * _end_process(), have probes in the process. */
+bool uprobe_pins_others_probe(const struct uprobe_pins *p, pid_t tgid);
+
+/*
  * Waits until what was detached is gone and these processes have no breakpoints where probes were,
- * for two seconds at most. Breakpoints that are there after that, in spite of a sweep, belong to
- * another program.
+ * for two seconds at most. Processes in which other recordings have probes are not waited for.
+ * Breakpoints that are there after that, in spite of a sweep, belong to another program.
  */
 void uprobe_pins_wait_gone(struct uprobe_pins *p, const pid_t *tgids, size_t n);
 

@@ -10,6 +10,7 @@
 #include "base/readers.h"
 #include "collect/session/machine.h"
 #include "collect/session/module_store_impl.h"
+#include "collect/session/probed_processes.h"
 #include "collect/session/program_pool.h"
 #include "symbol/name_cache.h"
 
@@ -51,6 +52,11 @@ struct program_pool *module_store_programs(struct module_store *s)
 struct machine *module_store_machine(struct module_store *s)
 {
 	return s ? s->machine : NULL;
+}
+
+struct probed_processes *module_store_probed(struct module_store *s)
+{
+	return s ? s->probed : NULL;
 }
 
 int module_store_use(struct module_store *s, struct bpf_object *obj)
@@ -142,6 +148,8 @@ static int make_parts(struct module_store *s)
 		err = name_cache_new(MODULE_STORE_NAMES, &s->names);
 	if (!err)
 		err = machine_new(&s->machine);
+	if (!err)
+		err = probed_processes_new(&s->probed);
 	if (!err && s->o.max_programs && !s->maps_err)
 		err = program_pool_new(&s->maps, s->o.max_programs, &s->programs);
 	return err ? err : module_loader_new(s->o.readers, notify, s, &s->loader);
@@ -204,6 +212,7 @@ void module_store_free(struct module_store *s)
 	module_maps_close(&s->maps);
 	name_cache_free(s->names);
 	machine_free(s->machine);
+	probed_processes_free(s->probed);
 	readers_free(s->o.readers);
 	pthread_mutex_destroy(&s->lock);
 	pthread_mutex_destroy(&s->events);

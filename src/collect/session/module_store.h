@@ -31,6 +31,7 @@ struct module_store;
 struct name_cache; /* symbol/name_cache.h */
 struct program_pool; /* program_pool.h */
 struct machine; /* machine.h */
+struct probed_processes; /* probed_processes.h */
 
 /* A zero selects the default. */
 struct module_store_options {
@@ -74,6 +75,10 @@ int module_store_use(struct module_store *s, struct bpf_object *obj) MUST_CHECK;
 /* Returns what recordings have found out about this machine. It is borrowed. NULL
  * has none. */
 struct machine *module_store_machine(struct module_store *s);
+
+/* Returns the processes in which recordings have probes. It is borrowed. NULL
+ * has none. */
+struct probed_processes *module_store_probed(struct module_store *s);
 
 /* Returns the pool of BPF objects. It is borrowed, and NULL if there is none. */
 struct program_pool *module_store_programs(struct module_store *s);

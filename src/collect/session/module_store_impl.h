@@ -76,6 +76,7 @@ struct module_store {
 	struct module_loader *loader;
 	struct name_cache *names;
 	struct machine *machine;
+	struct probed_processes *probed;
 	struct program_pool *programs; /* NULL if there is none */
 	/* Readers are walks that use views of tables. It is taken before `lock` or without it, and
 	 * never while `lock` is held. */
