@@ -9,7 +9,8 @@
 #include "collect/probe/leftovers.h"
 #include "collect/probe/probe_set_impl.h"
 
-#define LOOKS 10u /* at targets in which nothing is found */
+#define LOOKS 10u /* at targets in which nothing is found and nothing changes */
+#define LOOKS_MAX 100u
 #define LOOK_STEP_NS 5000000
 
 /* Attaching fails in many ways in a process that is ending. */
@@ -40,10 +41,13 @@ int probe_set_add_targets(struct probe_set *s, const struct target *t, struct er
 		leftovers_remove(s->o.pins, s->o.readers, p->tgid, s->o.log);
 	code = add_all(s, t, err);
 	/* It may be in the middle of an exec, with only its program and the dynamic linker
-	 * mapped. */
-	for (u32 i = 1; i < LOOKS && !code && !s->probes; i++) {
+	 * mapped. If it lies elsewhere at the next look, it calls exec again and again. */
+	for (u32 i = 1, same = 1; i < LOOKS_MAX && same < LOOKS && !code && !s->probes; i++) {
+		u32 before = s->layouts;
+
 		nanosleep(&step, NULL);
 		code = add_all(s, t, err);
+		same = s->layouts == before ? same + 1 : 1;
 	}
 	return code;
 }

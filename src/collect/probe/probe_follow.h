@@ -9,7 +9,8 @@
 #include "target/select.h"
 
 /* Attaches to all targets that have not ended. Breakpoints that were left in them are removed
- * before. If nothing is found, they are searched again for 50 ms, because they may be calling exec.
+ * before. If nothing is found, they are searched again for 50 ms, because they may be calling exec,
+ * and for 500 ms if they do so again and again.
  * Call uprobe_pins_rest() after it. */
 int probe_set_add_targets(struct probe_set *s, const struct target *t,
 			  struct error *err) MUST_CHECK;

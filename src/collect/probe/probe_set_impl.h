@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of a probe set share: probe_set.c has its processes and probed_files.c its
- * files. */
+/* What the files of a probe set share: probe_set.c has its processes, probed_files.c its files, and
+ * probe_candidate.c attaches. */
 #ifndef CPROF_COLLECT_PROBE_SET_IMPL_H
 #define CPROF_COLLECT_PROBE_SET_IMPL_H
 
@@ -22,6 +22,7 @@ struct probed_process {
 	bool missed; /* a file was unmapped before it had its probes */
 	bool told; /* other recordings know that it has probes */
 	u32 search; /* how often it was searched */
+	u64 layout; /* a hash of where its code lay at the last search */
 	VEC(struct seen_file) seen;
 	UT_hash_handle hh;
 };
@@ -33,6 +34,7 @@ struct probe_set {
 	struct probed_process *processes;
 	struct probed_process *searched; /* the one whose search goes on, which must stay */
 	u32 probes, nprocesses, nfiles, refused;
+	u32 layouts; /* counts searches that found code at other addresses than the one before */
 	u32 released; /* counts files with functions that were released */
 	u32 waiting; /* files that were refused and are tried again */
 	pthread_mutex_t lock; /* guards `files`, which one thread changes */
@@ -56,6 +58,12 @@ void probed_file_join(struct probe_set *s, struct probed_file *f);
 /* Call it when a process does not have the file any more, which may release it. */
 void probed_file_leave(struct probe_set *s, struct probed_file *f);
 void probed_files_release_unused(struct probe_set *s);
+
+/*
+ * Opens the file again, as the process may unmap it or call exec before it has its probes. What was
+ * open before serves where the mapping is gone already. Returns -1 if there is neither.
+ */
+int probe_candidate_open(struct probe_set *s, pid_t tgid, const struct map_entry *e);
 
 /* Releases whatever is not in use, for others; false if there was nothing. */
 bool probe_set_make_space(struct probe_set *s);
