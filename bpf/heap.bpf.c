@@ -57,8 +57,8 @@ static __always_inline void count_allocation(struct sample_key *key, const struc
 }
 
 /* It is false if the stack is lost, which is counted. */
-static __noinline bool take_stack(struct pt_regs *regs, struct sample_key *key,
-				  enum stack_place place, u64 slot)
+__noinline bool take_stack(struct pt_regs *regs, struct sample_key *key, enum stack_place place,
+			   u64 slot)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	u64 now = bpf_ktime_get_ns();
@@ -385,7 +385,7 @@ int on_weighed(struct pt_regs *ctx)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct heap_site *site = site_of(ctx);
 	struct allocation a = {.cause = HEAP_WEIGHED};
-	struct sample_key key;
+	struct sample_key key = {0};
 
 	if (!site || stopped || !is_sampled_target(task))
 		return 0;

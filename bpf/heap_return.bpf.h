@@ -108,7 +108,7 @@ static __always_inline bool on_signal_stack(struct task_struct *task, u64 sp)
  * An address that looks right may be left over: a call that an exception ended, or that returned
  * NULL, leaves it in memory that later frames cover but need not overwrite.
  */
-static __noinline bool stack_leads_to(struct pt_regs *regs, u64 slot)
+__noinline bool stack_leads_to(struct pt_regs *regs, u64 slot)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	bool found = true; /* if it cannot be determined */

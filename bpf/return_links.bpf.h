@@ -13,20 +13,32 @@
 #define MINOR_BITS 20 /* include/linux/kdev_t.h */
 #define LINK_PLACES_MAX 256 /* an allocator has some 30 */
 
-static __always_inline void tell_return(struct bpf_iter_meta *meta, struct bpf_uprobe *place,
-					struct return_link *record)
+struct link_places {
+	struct seq_file *seq;
+	u64 places;
+	u32 n;
+	struct return_link record;
+};
+
+/* bpf_loop() calls it for each place; otherwise the verifier would go through all of them. */
+static long tell_return(u64 i, struct link_places *l)
 {
+	struct bpf_uprobe *place = (void *)(l->places + i * bpf_core_type_size(struct bpf_uprobe));
+	struct return_link *record = &l->record;
 	u32 dev;
 
+	if (i >= l->n)
+		return 1;
 	if (!BPF_CORE_READ(place, consumer.ret_handler))
-		return;
+		return 0;
 	record->inode = (u64)BPF_CORE_READ(place, uprobe, inode);
 	record->number = BPF_CORE_READ(place, uprobe, inode, i_ino);
 	dev = BPF_CORE_READ(place, uprobe, inode, i_sb, s_dev);
 	record->dev_major = dev >> MINOR_BITS;
 	record->dev_minor = dev & ((1u << MINOR_BITS) - 1);
 	record->offset = (u64)BPF_CORE_READ(place, offset);
-	bpf_seq_write(meta->seq, record, sizeof(*record));
+	bpf_seq_write(l->seq, record, sizeof(*record));
+	return 0;
 }
 
 /* Does what proc_tgid() does, for a task that the verifier knows nothing about. */
@@ -41,12 +53,10 @@ static __always_inline struct proc_pid number_of(struct task_struct *task)
 SEC("iter/bpf_link")
 int list_returns(struct bpf_iter__bpf_link *ctx)
 {
-	struct return_link record = {};
 	struct bpf_link *link = ctx->link;
 	struct bpf_uprobe_multi_link *multi;
+	struct link_places l = {.seq = ctx->meta->seq};
 	struct task_struct *task;
-	u64 places;
-	u32 n;
 
 	if (!link || BPF_CORE_READ(link, type) != LINK_TYPE_UPROBE_MULTI ||
 	    !bpf_core_field_exists(struct bpf_uprobe, uprobe))
@@ -55,14 +65,12 @@ int list_returns(struct bpf_iter__bpf_link *ctx)
 	task = BPF_CORE_READ(multi, task);
 	if (!task)
 		return 0; /* it has breakpoints in every process anyway */
-	record.link = BPF_CORE_READ(link, id);
-	record.program = BPF_CORE_READ(link, prog, aux, id);
-	record.tgid = number_of(task);
-	places = (u64)BPF_CORE_READ(multi, uprobes);
-	n = BPF_CORE_READ(multi, cnt);
-	for (u32 i = 0; i < LINK_PLACES_MAX && i < n; i++)
-		tell_return(ctx->meta, (void *)(places + i * bpf_core_type_size(struct bpf_uprobe)),
-			    &record);
+	l.record.link = BPF_CORE_READ(link, id);
+	l.record.program = BPF_CORE_READ(link, prog, aux, id);
+	l.record.tgid = number_of(task);
+	l.places = (u64)BPF_CORE_READ(multi, uprobes);
+	l.n = BPF_CORE_READ(multi, cnt);
+	bpf_loop(LINK_PLACES_MAX, tell_return, &l, 0);
 	return 0;
 }
 
