@@ -137,7 +137,7 @@ static __always_inline bool live_take(struct heap_block *block)
 /* Returns the start of a process, whichever thread this is; exec does not change it. */
 static __always_inline u32 process_began(struct task_struct *task)
 {
-	return (u32)(BPF_CORE_READ(task, group_leader, start_time) >> 20);
+	return (u32)(task->group_leader->start_time >> 20); /* a helper would take 30 ns for each */
 }
 
 static __always_inline struct heap_block block_of(u64 address, struct task_struct *task)
