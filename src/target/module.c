@@ -105,7 +105,7 @@ int module_open_entry(struct readers *readers, pid_t tgid, const struct map_entr
 	return 0;
 }
 
-static bool is_memory(const char *path)
+bool module_path_is_memory(const char *path)
 {
 	static const char *const memory[] = {"/memfd:", "/dev/zero", "/dev/shm/", "/SYSV",
 					     "/anon_hugepage"};
@@ -120,7 +120,7 @@ static bool is_memory(const char *path)
 bool module_is_generated(const struct module *m)
 {
 	return m->kind == MODULE_KIND_FILE && !m->elf && !m->unread && !m->closed &&
-	       is_memory(m->path);
+	       module_path_is_memory(m->path);
 }
 
 bool module_entry_is_generated(pid_t tgid, const struct map_entry *e)
@@ -129,7 +129,7 @@ bool module_entry_is_generated(pid_t tgid, const struct map_entry *e)
 	struct input_file in;
 	char magic[4] = "";
 
-	if (!is_memory(e->path))
+	if (!module_path_is_memory(e->path))
 		return false;
 	if (mapped_file_open(tgid, &none, e, &in))
 		return true;

@@ -75,6 +75,8 @@ void module_reopen(struct module *m);
  * they generate. It may be mapped at several places, and its code is known by its addresses.
  */
 bool module_is_generated(const struct module *m);
+/* Returns whether a path of a mapping is that of such memory. */
+bool module_path_is_memory(const char *path);
 /* Returns the same of a file that has not been opened; it is true as well if it cannot be read. */
 bool module_entry_is_generated(pid_t tgid, const struct map_entry *e);
 
