@@ -118,34 +118,38 @@ static __always_inline void module_mark(u32 module)
 		mt->seen = (u32)state->epoch;
 }
 
-/* Converts a mapping to a module number and the distance to its offsets. */
+#include "moved.bpf.h"
+
+/* Converts a mapping to a module number and the distance to its offsets. Of a mapping that is not
+ * of one kind, `out` is the part around `pc`. */
 static __always_inline bool range_of(struct stack_walk *st, struct mm_struct *mm,
-				     const struct vma_found *vma, struct vma_range *out)
+				     const struct vma_found *vma, u64 pc, struct vma_range *out)
 {
 	u64 vdso = (u64)BPF_CORE_READ(mm, context.vdso);
-	u32 *module;
+	u32 *module, number;
 
 	out->start = vma->start;
 	out->end = vma->end;
 	out->pad = 0;
-	if (!vma->inode) {
-		bool is_vdso = vdso && vdso >= vma->start && vdso < vma->end;
-
-		out->module = is_vdso ? MODULE_VDSO : MODULE_ANON;
-		out->shift = is_vdso ? -vdso : 0;
+	if (!vma->inode && vdso && vdso >= vma->start && vdso < vma->end) {
+		out->module = MODULE_VDSO;
+		out->shift = -vdso;
 		return true;
 	}
-	module = bpf_map_lookup_elem(&modules, &vma->inode);
-	out->module = module ? *module : MODULE_OUTSIDE;
-	if (!out->module || (!module && module_request(vma))) {
-		st->missing_module = 1;
-		return false;
+	number = MODULE_ANON;
+	if (vma->inode) {
+		module = bpf_map_lookup_elem(&modules, &vma->inode);
+		number = module ? *module : MODULE_OUTSIDE;
+		if (!number || (!module && module_request(vma))) {
+			st->missing_module = 1;
+			return false;
+		}
 	}
+	if (number == MODULE_ANON) /* also generated code in a file without a name */
+		return moved_range_of(st, mm, vma, pc, out);
+	out->module = number;
 	out->shift = vma->offset - vma->start;
-	if (out->module == MODULE_ANON) /* generated code in a file without a name */
-		out->shift = 0;
-	else
-		module_mark(out->module);
+	module_mark(number);
 	return true;
 }
 
@@ -168,7 +172,7 @@ static __always_inline bool env_find_module(struct stack_walk *st, u64 pc, u32 *
 	if (!range) {
 		if (!vma_find(mm, pc, &vma) || !vma.executable)
 			return false;
-		if (!range_of(st, mm, &vma, &fresh))
+		if (!range_of(st, mm, &vma, pc, &fresh))
 			return false;
 		vma_cache_add(cache, &fresh);
 		range = &fresh;

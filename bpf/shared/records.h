@@ -46,6 +46,8 @@ struct module_record {
 	/* address of the kernel's inode, which is unique while user space keeps the file open */
 	u64 inode;
 	u64 start, end, offset; /* of the mapping; the offset is in bytes */
+	/* of code that may be moved text, for which .inode is 0: the address space; else 0 */
+	u64 mm_id;
 };
 
 /*

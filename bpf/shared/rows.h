@@ -157,6 +157,27 @@ struct modules_state {
 	u64 memo_salt; /* changes when the number of a module is used again */
 };
 
+/*
+ * What code without a file of its own is. Programs copy their text to huge pages, at the addresses
+ * that it had, and then it is still text of their files. User space finds out, because it has to
+ * compare the bytes.
+ */
+struct moved_key {
+	u64 mm_id; /* arch_mm_id() */
+	u64 start, end; /* of the mapping */
+};
+
+struct moved_range {
+	u64 start, end; /* the part of the mapping that is text */
+	u64 shift; /* file offset = address + shift */
+	u64 asked; /* bpf_ktime_get_ns() of the request */
+	/* MODULE_NONE until there is an answer; MODULE_ANON if it is not text of a file */
+	u32 module;
+	u32 pad;
+};
+
+#define MOVED_RANGES 4096u
+
 enum table_missing {
 	TABLE_NOT_MISSING,
 	TABLE_UNREAD, /* the file's file system did not answer */

@@ -66,6 +66,13 @@ static int module_number(void *arg, pid_t tgid, const struct map_entry *e)
 	return module_set_number(s->modules, tgid, e);
 }
 
+static int moved_text(void *arg, pid_t tgid, const struct map_entry *e, struct moved_range *out)
+{
+	struct bpf_session *s = arg;
+
+	return module_set_moved(s->modules, tgid, e, out);
+}
+
 /* ---- records from the ring buffer ---- */
 
 /* This is done once no stack waits any more that their frames could belong to. */
@@ -464,8 +471,11 @@ static int new_events(struct bpf_session *s)
 
 static int new_pending(struct bpf_session *s)
 {
-	const struct pending_env env = {
-		.modules = s->modules, .store = s->store, .number = module_number, .arg = s};
+	const struct pending_env env = {.modules = s->modules,
+					.store = s->store,
+					.number = module_number,
+					.moved = moved_text,
+					.arg = s};
 
 	return pending_new(&env, &s->pending);
 }

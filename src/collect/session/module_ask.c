@@ -182,12 +182,20 @@ static int ask(struct module_store *s, u32 user, const struct module_request *q)
 	return err;
 }
 
+void store_refuse_record(struct module_store *s, const struct module_request *q)
+{
+	if (q->moved)
+		store_moved_allow_request(s, q->token, q->entry.start, q->entry.end);
+	else
+		store_allow_request(s, q->token);
+}
+
 int store_ask_record(struct module_store *s, u32 user, const struct module_request *q)
 {
 	int err = ask(s, user, q);
 
 	if (err)
-		store_allow_request(s, q->token);
+		store_refuse_record(s, q);
 	return err;
 }
 
@@ -416,11 +424,14 @@ static void take_one(struct module_store *s, struct module_result *r, const stru
 		replace_unread(s, f, r, log);
 	else if (!err)
 		err = fill(s, f, r, log);
-	if (err)
+	if (r->moved)
+		store_take_moved(s, r, f, err);
+	else if (err)
 		take_failure(s, r, err, log);
 	else
 		tell(s, f, r->token, store_code_number(f));
-	if (err && r->module) /* the file was evicted, so the loader must open it again */
+	if (err && r->inode &&
+	    r->module) /* the file was evicted, so the loader must open it again */
 		module_loader_forget(s->loader, r->inode, r->dev_major, r->dev_minor);
 	module_free(r->module);
 	module_rows_release(&r->rows);

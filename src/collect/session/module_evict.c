@@ -80,6 +80,8 @@ static void evict(struct module_store *s, struct store_file *f, u64 now)
 	vec_for_each(&f->tokens, token)
 		bpf_map_delete_elem(s->maps.modules_fd, token);
 	vec_release(&f->tokens);
+	if (f->moved)
+		store_moved_forget(s, f->number);
 	HASH_DEL(s->files, f);
 	module_loader_forget(s->loader, f->module->inode, f->module->dev_major,
 			     f->module->dev_minor);

@@ -28,6 +28,9 @@ struct answer {
 
 struct job {
 	struct module_request q;
+	/* of moved text: the files that are mapped around it */
+	struct map_entry around[MOVED_TEXT_AROUND];
+	u32 naround;
 	/* allocated with the request, so the answer cannot fail for lack of memory */
 	struct answer *answer;
 	struct job *next;
@@ -95,6 +98,8 @@ static struct job *take_job(struct queue *queue)
 static void job_free(struct job *job)
 {
 	free(job->answer);
+	for (u32 i = 0; i < job->naround; i++)
+		free(job->around[i].path);
 	free(job->q.entry.path);
 	free(job);
 }
@@ -157,6 +162,27 @@ static int resolve(struct worker *w, struct module_request *q)
 	q->entry = *found;
 	q->entry.path = strdup(found->path);
 	return q->entry.path ? 0 : -ENOMEM;
+}
+
+/* What is mapped around it changes with what the process maps, so it is always read again. */
+static int resolve_moved(struct worker *w, struct job *job)
+{
+	const struct map_entry *around[MOVED_TEXT_AROUND], *e;
+	int err;
+
+	forget_maps(w);
+	err = resolve(w, &job->q);
+	e = err ? NULL : find_entry(w, &job->q);
+	if (!e)
+		return err ? err : -ESTALE;
+	for (u32 i = 0, n = moved_text_around(&w->maps, e, around); i < n; i++) {
+		job->around[i] = *around[i];
+		job->around[i].path = strdup(around[i]->path);
+		if (!job->around[i].path)
+			return -ENOMEM;
+		job->naround++;
+	}
+	return job->naround ? 0 : -ENOEXEC;
 }
 
 static struct file_key key_of(const struct map_entry *e)
@@ -236,19 +262,16 @@ static void compile(struct module_loader *l, struct module_result *r)
 		budget_watch(budget, NULL);
 }
 
-static void open_and_compile(struct module_loader *l, const struct module_request *q,
-			     struct module_result *r)
+static void set_file(struct module_result *r, const struct map_entry *e)
 {
-	const struct map_entry *e = &q->entry;
-
 	r->inode = e->inode;
 	r->dev_major = e->dev_major;
 	r->dev_minor = e->dev_minor;
-	if (is_known(l, e))
-		return;
-	r->err = open_module(l, q, &r->module);
-	if (r->err)
-		return;
+}
+
+static void compile_opened(struct module_loader *l, const struct map_entry *e,
+			   struct module_result *r)
+{
 	if (r->module->unread) /* it may answer later */
 		return;
 	compile(l, r);
@@ -258,11 +281,55 @@ static void open_and_compile(struct module_loader *l, const struct module_reques
 	note_known(l, e);
 }
 
-static bool is_remote(struct module_loader *l, const struct module_request *q)
+static void open_and_compile(struct module_loader *l, const struct module_request *q,
+			     struct module_result *r)
 {
-	return l->readers && q->entry.inode &&
-	       !readers_device_is_local(l->readers, q->tgid, q->entry.dev_major,
-					q->entry.dev_minor);
+	set_file(r, &q->entry);
+	if (is_known(l, &q->entry))
+		return;
+	r->err = open_module(l, q, &r->module);
+	if (!r->err)
+		compile_opened(l, &q->entry, r);
+}
+
+/* The file is opened in any case, because its program headers and its code are compared. */
+static void open_around(struct module_loader *l, const struct job *job, struct module_result *r)
+{
+	const struct module_request *q = &job->q;
+
+	r->err = -ENOEXEC;
+	for (u32 i = 0; i < job->naround && r->err == -ENOEXEC; i++) {
+		const struct map_entry *e = &job->around[i];
+		struct module *m;
+
+		if (module_open_entry(l->readers, q->tgid, e, &m))
+			continue;
+		if (m->elf && moved_text_is_of(q->tgid, &q->entry, e, m->elf, &r->text)) {
+			r->err = 0;
+			set_file(r, e);
+		}
+		if (r->err || is_known(l, e)) {
+			module_free(m);
+			continue;
+		}
+		r->module = m;
+		compile_opened(l, e, r);
+	}
+}
+
+static bool is_remote(struct module_loader *l, pid_t tgid, const struct map_entry *e)
+{
+	return l->readers && e->inode &&
+	       !readers_device_is_local(l->readers, tgid, e->dev_major, e->dev_minor);
+}
+
+static bool needs_remote(struct module_loader *l, const struct job *job)
+{
+	bool remote = !job->q.moved && is_remote(l, job->q.tgid, &job->q.entry);
+
+	for (u32 i = 0; i < job->naround; i++)
+		remote |= is_remote(l, job->q.tgid, &job->around[i]);
+	return remote;
 }
 
 static void deliver(struct module_loader *l, struct answer *a)
@@ -297,15 +364,18 @@ static void work_off(struct worker *w, struct job *job)
 
 	a->result = (struct module_result){.tgid = job->q.tgid,
 					   .token = job->q.token,
+					   .moved = job->q.moved,
 					   .start = job->q.entry.start,
 					   .end = job->q.entry.end};
 	if (!job->q.entry.path)
-		a->result.err = resolve(w, &job->q);
-	if (!a->result.err && !w->remote && l->remote.started && is_remote(l, &job->q)) {
+		a->result.err = job->q.moved ? resolve_moved(w, job) : resolve(w, &job->q);
+	if (!a->result.err && !w->remote && l->remote.started && needs_remote(l, job)) {
 		pass_on(l, job);
 		return;
 	}
-	if (!a->result.err)
+	if (!a->result.err && job->q.moved)
+		open_around(l, job, &a->result);
+	else if (!a->result.err)
 		open_and_compile(l, &job->q, &a->result);
 	job->answer = NULL;
 	job_free(job);

@@ -11,6 +11,7 @@
 #define CPROF_COLLECT_MODULE_LOADER_H
 
 #include "collect/session/module_rows.h"
+#include "target/moved_text.h"
 
 struct module_loader;
 
@@ -20,6 +21,8 @@ struct module_request {
 	pid_t tgid;
 	struct map_entry entry; /* the path is copied */
 	u64 token; /* returned with the result */
+	/* The mapping has no file of its own. Find out of which file its code is, if of any. */
+	bool moved;
 };
 
 struct module_result {
@@ -29,6 +32,8 @@ struct module_result {
 	u64 inode; /* of the file, as maps shows it; 0 if that could not be determined */
 	u32 dev_major, dev_minor;
 	int err; /* why there is no module; -ESTALE if nothing is mapped there any more */
+	bool moved; /* as in the request; -ENOEXEC if its code is of no file that is mapped near */
+	struct moved_text text; /* if moved: what of the mapping is text of the file */
 	/* Owned by the taker. NULL without an error means that an earlier result, or one that is on
 	 * its way, has this file. */
 	struct module *module;

@@ -38,10 +38,18 @@ static int hash(void)
 	return fd < 0 ? -errno : fd;
 }
 
+static int moved_hash(void)
+{
+	int fd = bpf_map_create(BPF_MAP_TYPE_LRU_HASH, "moved_ranges", sizeof(struct moved_key),
+				sizeof(struct moved_range), MOVED_RANGES, NULL);
+
+	return fd < 0 ? -errno : fd;
+}
+
 static int first_error(const struct module_maps *m)
 {
 	const int fds[] = {m->tables.chunks_fd, m->tables.rules_fd, m->tables.modules_fd,
-			   m->modules_fd, m->state_fd};
+			   m->modules_fd,       m->moved_fd,        m->state_fd};
 
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
 		if (fds[i] < 0)
@@ -60,6 +68,7 @@ int module_maps_open(struct module_maps *out)
 	m.tables.rules_fd = array("rules", sizeof(struct unwind_rule), UNWIND_MAX_RULES);
 	m.tables.modules_fd = array("module_tables", sizeof(struct module_table), MODULE_SLOTS);
 	m.modules_fd = hash();
+	m.moved_fd = moved_hash();
 	m.state_fd = array("module_states", sizeof(struct modules_state), 1);
 	err = first_error(&m);
 	if (!err)
@@ -92,16 +101,17 @@ void module_maps_close(struct module_maps *m)
 	close_one(m->tables.rules_fd);
 	close_one(m->tables.modules_fd);
 	close_one(m->modules_fd);
+	close_one(m->moved_fd);
 	close_one(m->state_fd);
 	program_barrier_release(&m->barrier);
 	*m = MODULE_MAPS_NONE;
 }
 
-enum { CHUNKS, RULES, TABLES, MODULES, STATE, MAPS };
+enum { CHUNKS, RULES, TABLES, MODULES, MOVED, STATE, MAPS };
 
 static const char *const names[MAPS] = {
-	[CHUNKS] = "table_chunks", [RULES] = "rules",         [TABLES] = "module_tables",
-	[MODULES] = "modules",     [STATE] = "module_states",
+	[CHUNKS] = "table_chunks", [RULES] = "rules",        [TABLES] = "module_tables",
+	[MODULES] = "modules",     [MOVED] = "moved_ranges", [STATE] = "module_states",
 };
 
 bool module_maps_is_shared(const char *map)
@@ -118,7 +128,7 @@ int module_maps_use(const struct module_maps *m, struct bpf_object *obj)
 	const int fds[MAPS] = {
 		[CHUNKS] = m->tables.chunks_fd,  [RULES] = m->tables.rules_fd,
 		[TABLES] = m->tables.modules_fd, [MODULES] = m->modules_fd,
-		[STATE] = m->state_fd,
+		[MOVED] = m->moved_fd,           [STATE] = m->state_fd,
 	};
 
 	for (u32 i = 0; i < MAPS; i++) {

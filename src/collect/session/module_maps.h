@@ -15,6 +15,7 @@
 struct module_maps {
 	struct tables_maps tables;
 	int modules_fd; /* maps the kernel's inode to the number; 0 while it is being loaded */
+	int moved_fd; /* maps mappings without a file of their own to what they are */
 	int state_fd;
 	struct modules_state *state; /* mapped */
 	struct program_barrier barrier;
@@ -23,6 +24,7 @@ struct module_maps {
 #define MODULE_MAPS_NONE                                                                     \
 	((struct module_maps){.tables = {.chunks_fd = -1, .rules_fd = -1, .modules_fd = -1}, \
 			      .modules_fd = -1,                                              \
+			      .moved_fd = -1,                                                \
 			      .state_fd = -1,                                                \
 			      .barrier = PROGRAM_BARRIER_NONE})
 

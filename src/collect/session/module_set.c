@@ -129,12 +129,16 @@ void module_set_free(struct module_set *set)
 
 void module_set_record(struct module_set *set, const struct module_record *r)
 {
-	struct module_request q = {.entry = {.start = r->start, .end = r->end}, .token = r->inode};
+	struct module_request q = {.entry = {.start = r->start, .end = r->end},
+				   .token = r->inode ? r->inode : r->mm_id,
+				   .moved = !r->inode};
 	struct module_store *s = set->store;
 
 	pthread_mutex_lock(&s->lock);
-	if (pid_from_proc(r->tgid, &q.tgid) || store_ask_record(s, set->user, &q))
-		store_allow_request(s, r->inode);
+	if (pid_from_proc(r->tgid, &q.tgid))
+		store_refuse_record(s, &q);
+	else
+		(void)!store_ask_record(s, set->user, &q);
 	pthread_mutex_unlock(&s->lock);
 }
 
@@ -173,6 +177,25 @@ int module_set_number(struct module_set *set, pid_t tgid, const struct map_entry
 	}
 	pthread_mutex_unlock(&s->lock);
 	return number;
+}
+
+int module_set_moved(struct module_set *set, pid_t tgid, const struct map_entry *e,
+		     struct moved_range *out)
+{
+	struct module_store *s = set->store;
+	struct store_file *f = NULL;
+	int err;
+
+	pthread_mutex_lock(&s->lock);
+	err = store_moved(s, set->user, tgid, e, out);
+	if (!err && out->module >= MODULE_FIRST_FILE)
+		f = s->by_number[out->module];
+	if (f) {
+		f->users |= bit(set);
+		f->seen_ms = monotonic_ms();
+	}
+	pthread_mutex_unlock(&s->lock);
+	return err;
 }
 
 u32 module_set_place(struct module_set *set, pid_t tgid, const struct map_entry *e)

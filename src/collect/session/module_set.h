@@ -37,9 +37,16 @@ void module_set_record(struct module_set *set, const struct module_record *r);
  */
 int module_set_number(struct module_set *set, pid_t tgid, const struct map_entry *e);
 /*
- * Does the same, but returns the number at once, before the file is loaded or if it cannot be. The
- * number is in tables of the recording, so module_set_sweep() has to mark it as long as it is
- * there. Returns MODULE_UNNUMBERED if no number is left.
+ * Finds out what the code of a mapping without a file of its own is. Returns 0 and the part of the
+ * mapping that is text of a file (.module), or MODULE_ANON for generated code. It is -EAGAIN until
+ * that is known.
+ */
+int module_set_moved(struct module_set *set, pid_t tgid, const struct map_entry *e,
+		     struct moved_range *out) MUST_CHECK;
+/*
+ * Does the same as module_set_number(), but returns the number at once, before the file is loaded
+ * or if it cannot be. The number is in tables of the recording, so module_set_sweep() has to mark
+ * it as long as it is there. Returns MODULE_UNNUMBERED if no number is left.
  */
 u32 module_set_place(struct module_set *set, pid_t tgid, const struct map_entry *e);
 bool module_set_is_loading(struct module_set *set, u32 number);

@@ -207,6 +207,7 @@ void module_store_free(struct module_store *s)
 	program_pool_free(s->programs);
 	module_loader_free(s->loader);
 	store_drop_asked(s);
+	store_moved_drop(s);
 	free_files(s);
 	tables_free(s->tables);
 	module_maps_close(&s->maps);

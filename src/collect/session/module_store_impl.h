@@ -39,6 +39,7 @@ struct store_file {
 	u64 seen_ms; /* when it was last loaded or seen */
 	u64 evicted_ms;
 	bool unloaded; /* its slot is used by others */
+	bool moved; /* some mapping without a file has its text (module_moved.c) */
 	u32 holds; /* threads that have `elf` or wait for it */
 	pthread_mutex_t elf; /* because one thread at a time reads the ELF file */
 	u32 tries; /* how often in a row loading failed */
@@ -86,6 +87,7 @@ struct module_store {
 	struct tables *tables;
 	struct store_file *files; /* by key: those that are loading, loaded or failed */
 	struct asked_mapping *asked;
+	struct moved_answer *moved; /* module_moved.c */
 	store_files evicted;
 	struct store_file *by_number[MODULE_MAX];
 	struct module *special[MODULE_FIRST_FILE];
@@ -110,8 +112,10 @@ struct store_file *store_find(struct module_store *s, const struct store_key *ke
 void store_set_state(struct module_store *s, struct store_file *f, enum store_state state);
 
 /* Requests the file of a mapping that the kernel saw, by its addresses. The kernel knows it by
- * `token`. */
+ * `token`, which is its address space if it may be moved text. */
 int store_ask_record(struct module_store *s, u32 user, const struct module_request *q);
+/* Tells the kernel that it may report such a mapping again. */
+void store_refuse_record(struct module_store *s, const struct module_request *q);
 /* Returns the file of a mapping, and requests it unless it is loaded, is loading or failed a moment
  * ago. Returns NULL without memory. */
 struct store_file *store_ask_file(struct module_store *s, u32 user, pid_t tgid,
@@ -137,6 +141,24 @@ void store_free_tokens(struct module_store *s);
 /* Adds a module that was opened elsewhere and has no table. Returns its number or a negative
  * errno. */
 int store_add(struct module_store *s, struct module *m);
+
+/*
+ * module_moved.c: code without a file of its own. Call all of them with `lock`.
+ */
+
+/* Takes what became of a request for such code: text of the file `f`, or an error: -ENOEXEC if it
+ * is of no file. */
+void store_take_moved(struct module_store *s, const struct module_result *r, struct store_file *f,
+		      int err);
+/* Finds what the code of a mapping is, and requests it if necessary. Returns 0, -EAGAIN or another
+ * negative errno. */
+int store_moved(struct module_store *s, u32 user, pid_t tgid, const struct map_entry *e,
+		struct moved_range *out) MUST_CHECK;
+/* Tells the kernel that it may report this mapping again. */
+void store_moved_allow_request(struct module_store *s, u64 mm_id, u64 start, u64 end);
+/* Forgets all mappings with text of a module, which is evicted. */
+void store_moved_forget(struct module_store *s, u32 number);
+void store_moved_drop(struct module_store *s);
 
 /* Wakes all recordings (module_store.c). */
 void store_notify(struct module_store *s);

@@ -22,6 +22,7 @@ struct waiting {
 	struct waiting *next;
 	struct mappings *in;
 	const struct map_entry *wanted; /* the one of them whose file is being loaded */
+	bool moved; /* it has no file of its own, and what it is will be found out */
 	size_t size;
 	struct pending_record record; /* `size` bytes of it */
 };
@@ -31,7 +32,7 @@ struct pending {
 	struct mappings *in; /* of the record that is being walked; NULL if its process is gone */
 	struct mappings *latest; /* of the previous record; may be NULL */
 	const struct map_entry *wanted; /* where the walk found a file that is being loaded */
-	bool loading, giving_up;
+	bool loading, moved, giving_up; /* `moved`: `wanted` has no file of its own */
 	bool reuse; /* `latest` may also be used for the next record of the same process */
 	struct rows view; /* of the module that was looked up last */
 	struct waiting *first, **last;
@@ -149,6 +150,13 @@ void pending_reuse_maps(struct pending *p, bool on)
 
 /* ---- callbacks of the walk ------------------------------------------------------------------- */
 
+static void wait_for(struct pending *p, const struct map_entry *e, bool moved)
+{
+	p->wanted = e;
+	p->moved = moved;
+	p->loading = true;
+}
+
 /* The kernel stopped at the first file that it did not know; those of the callers may be just as
  * new. */
 static bool find_file(struct pending *p, const struct map_entry *e, u32 *module)
@@ -156,11 +164,29 @@ static bool find_file(struct pending *p, const struct map_entry *e, u32 *module)
 	int number = p->env.number(p->env.arg, p->in->tgid, e);
 
 	if (number == -EAGAIN) {
-		p->wanted = e;
-		p->loading = true;
+		wait_for(p, e, false);
 		return false;
 	}
 	*module = number < 0 ? MODULE_UNKNOWN : (u32)number;
+	return true;
+}
+
+/* It is generated code unless it is found to be text of a file. */
+static bool find_moved(struct pending *p, const struct map_entry *e, u64 pc, u32 *module, u64 *off)
+{
+	struct moved_range range;
+	int err = p->env.moved ? p->env.moved(p->env.arg, p->in->tgid, e, &range) : -ENOENT;
+
+	*module = MODULE_ANON;
+	*off = pc;
+	if (err == -EAGAIN && !p->giving_up) {
+		wait_for(p, e, true);
+		return false;
+	}
+	if (err || range.module == MODULE_ANON || pc < range.start || pc >= range.end)
+		return true;
+	*module = range.module;
+	*off = pc + range.shift;
 	return true;
 }
 
@@ -176,16 +202,11 @@ static bool find_module(void *arg, u64 pc, u32 *module, u64 *off)
 			*module = MODULE_VDSO;
 			return true;
 		}
-		if (!e->inode) {
-			*module = MODULE_ANON;
-			*off = pc;
-			return true;
-		}
+		if (!e->inode)
+			return find_moved(p, e, pc, module, off);
 		if (!find_file(p, e, module))
 			return false;
-		if (*module == MODULE_ANON)
-			*off = pc;
-		return true;
+		return *module != MODULE_ANON || find_moved(p, e, pc, module, off);
 	}
 	return false;
 }
@@ -273,6 +294,7 @@ static bool keep(struct pending *p, const struct pending_record *r, size_t size)
 	w->in = p->in;
 	w->in->users++;
 	w->wanted = p->wanted;
+	w->moved = p->moved;
 	w->size = size;
 	memcpy(&w->record, r, size);
 	enqueue(p, w);
@@ -306,6 +328,7 @@ static void try_again(struct pending *p, struct waiting *w)
 	walk(p, &w->record);
 	if (p->wanted && !p->giving_up) {
 		w->wanted = p->wanted;
+		w->moved = p->moved;
 		enqueue(p, w);
 		return;
 	}
@@ -315,7 +338,13 @@ static void try_again(struct pending *p, struct waiting *w)
 
 static bool still_waits(struct pending *p, const struct waiting *w)
 {
-	return !p->giving_up && p->env.number(p->env.arg, w->in->tgid, w->wanted) == -EAGAIN;
+	struct moved_range range;
+
+	if (p->giving_up)
+		return false;
+	if (w->moved)
+		return p->env.moved(p->env.arg, w->in->tgid, w->wanted, &range) == -EAGAIN;
+	return p->env.number(p->env.arg, w->in->tgid, w->wanted) == -EAGAIN;
 }
 
 void pending_retry(struct pending *p)

@@ -22,6 +22,9 @@ struct pending_env { /* everything is borrowed, and must outlive it */
 	 * negative errno if it cannot be loaded.
 	 */
 	int (*number)(void *arg, pid_t tgid, const struct map_entry *e);
+	/* Finds what the code of a mapping without a file is, as module_set_moved() does; NULL if
+	 * all of it is generated code. */
+	int (*moved)(void *arg, pid_t tgid, const struct map_entry *e, struct moved_range *out);
 	void *arg;
 };
 
