@@ -45,6 +45,11 @@ $(eval $(call target,relocated,relocated.c,gcc,-fno-builtin -Wl$(comma)--no-as-n
 $(O)/targets/relocated: $(O)/targets/libtext_relocations.so
 $(eval $(call target,deep,deep.c,gcc,))
 $(eval $(call target,trampoline,trampoline.c,gcc,-fomit-frame-pointer))
+$(eval $(call target,moved,moved.c,gcc,-ldl))
+$(eval $(call target,moved-nopie,moved.c,gcc,-no-pie -fno-pie -ldl))
+$(eval $(call target,moved-static,moved.c,gcc,-static -DSTATIC))
+$(eval $(call target,libmoved.so,moved.c,gcc,-shared -fPIC -DLIBRARY))
+$(O)/targets/moved: $(O)/targets/libmoved.so
 $(eval $(call target,stack_switch,stack_switch.c,gcc,))
 $(eval $(call target,threads,threads.c,gcc,))
 $(eval $(call target,frames,frames.c,gcc,))

@@ -153,6 +153,40 @@ inlined='deep::hot[^;]*;[^;]*first[^;]*;[^;]*second[^;]*;[^;]*third[^;]*;[^;]*in
 	at_least 97 'main;enter;[^;]*;work_below'
 	whole 97
 }
+# moved PROGRAM WHAT HOW: its stacks are those of code that is still in its file.
+moved() {
+	target "$@"
+	record_cpu 0.5 -F 999 --user
+	target_end
+	at_least 99 'main;moved_outer;moved_middle;moved_leaf' 'moved_'
+	holds "$(percent 'moved_leaf') > 90"
+	holds "$(count '\\[jit\\]') == 0"
+	whole
+}
+@test "moved text: to anonymous memory" { moved moved all anonymous; }
+@test "moved text: a part of it" { moved moved part anonymous; }
+@test "moved text: to a file without a name" { moved moved all memfd; }
+@test "moved text: of a library" { moved moved library anonymous; }
+@test "moved text: of a library, to a file without a name" { moved moved library memfd; }
+@test "moved text: not position-independent" { moved moved-nopie all anonymous; }
+@test "moved text: of a static program, a part of it" { moved moved-static part anonymous; }
+@test "moved text: while it is recorded" {
+	target moved all late
+	record_cpu 2 -F 999 --user
+	target_end
+	at_least 99 'main;moved_outer;moved_middle;moved_leaf' 'moved_'
+	holds "$(percent 'moved_leaf') > 90"
+	whole
+}
+@test "moved text: generated code in its place is not taken for it" {
+	target moved hole
+	record_cpu 0.5 -F 999 --user
+	target_end
+	at_least 99 'main;run_code;\\[jit\\]' 'run_code;'
+	holds "$(percent 'run_code;') > 50"
+	holds "$(count 'unused_page') == 0"
+	whole
+}
 @test "other stack: above or below, also where its frame is marked as a signal's" {
 	[ -x "$TARGETS/stack_switch" ] || skip 'stack_switch was not built here'
 	local where how
