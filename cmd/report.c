@@ -76,7 +76,8 @@ const struct verb_spec verb_report = {
 	.group = VERBS_READING,
 	.bit = VERB_REPORT,
 	.summary = "the contents of a profile: top functions, callers, sources, stacks",
-	.synopsis = "FILE [--tree | --peek FUNC | --list FUNC | --traces] [OPTIONS]",
+	.synopsis = "FILE [--tree | --peek FUNC | --callers FUNC | --callees FUNC | --list FUNC | "
+		    "--traces | --tags] [OPTIONS]",
 	.examples = "  cprof report p.pb.gz                    the top functions\n"
 		    "  cprof report p.pb.gz --cum --focus ssl  by cum, of stacks through ssl\n"
 		    "  cprof report p.pb.gz --callers malloc   who calls malloc\n"

@@ -40,6 +40,17 @@ int address_samples_take(struct address_samples *a, int ret, struct profile **ou
 	return ret;
 }
 
+int address_samples_read(struct bytes data,
+			 int (*read)(struct address_samples *a, struct cursor *text),
+			 struct profile **out, struct error *err)
+{
+	struct cursor text = cursor_over(data);
+	struct address_samples a;
+	int ret = address_samples_init(&a, err);
+
+	return ret ? ret : address_samples_take(&a, read(&a, &text), out);
+}
+
 /* ---- samples --------------------------------------------------------------------------------- */
 
 int address_samples_push_address(struct address_samples *a, u64 address)

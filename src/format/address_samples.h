@@ -45,6 +45,11 @@ int address_samples_init(struct address_samples *a, struct error *err) MUST_CHEC
 /* Releases everything; passes the profile on if `ret` is 0, and returns `ret`. */
 int address_samples_take(struct address_samples *a, int ret, struct profile **out);
 
+/* Reads a text into a profile: `read` fills samples from it, and calls address_samples_finish(). */
+int address_samples_read(struct bytes data,
+			 int (*read)(struct address_samples *a, struct cursor *text),
+			 struct profile **out, struct error *err) MUST_CHECK;
+
 /* Appends an address to those of the sample that comes next. */
 int address_samples_push_address(struct address_samples *a, u64 address) MUST_CHECK;
 /* Appends all the addresses of a text line, each reduced by `less`. */

@@ -117,11 +117,7 @@ bool counts_text_is(struct bytes data)
 int counts_text_read(struct bytes data, struct read_notes *notes, struct profile **out,
 		     struct error *err)
 {
-	struct cursor text = cursor_over(data);
-	struct address_samples a;
-	int ret = address_samples_init(&a, err);
-
-	return ret ? ret : address_samples_take(&a, read_counts(&a, &text), out);
+	return address_samples_read(data, read_counts, out, err);
 }
 
 /* ---- contention ------------------------------------------------------------------------------ */
@@ -207,9 +203,5 @@ bool contention_text_is(struct bytes data)
 int contention_text_read(struct bytes data, struct read_notes *notes, struct profile **out,
 			 struct error *err)
 {
-	struct cursor text = cursor_over(data);
-	struct address_samples a;
-	int ret = address_samples_init(&a, err);
-
-	return ret ? ret : address_samples_take(&a, read_contention(&a, &text), out);
+	return address_samples_read(data, read_contention, out, err);
 }

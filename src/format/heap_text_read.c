@@ -165,11 +165,7 @@ bool heap_text_is(struct bytes data)
 int heap_text_read(struct bytes data, struct read_notes *notes, struct profile **out,
 		   struct error *err)
 {
-	struct cursor c = cursor_over(data);
-	struct address_samples a;
-	int ret = address_samples_init(&a, err);
-
-	return ret ? ret : address_samples_take(&a, read_text(&a, &c), out);
+	return address_samples_read(data, read_text, out, err);
 }
 
 /* ---- jemalloc -------------------------------------------------------------------------------- */
@@ -260,9 +256,5 @@ bool jemalloc_is(struct bytes data)
 int jemalloc_read(struct bytes data, struct read_notes *notes, struct profile **out,
 		  struct error *err)
 {
-	struct cursor c = cursor_over(data);
-	struct address_samples a;
-	int ret = address_samples_init(&a, err);
-
-	return ret ? ret : address_samples_take(&a, read_jemalloc(&a, &c), out);
+	return address_samples_read(data, read_jemalloc, out, err);
 }

@@ -135,9 +135,5 @@ bool threadz_is(struct bytes data)
 int threadz_read(struct bytes data, struct read_notes *notes, struct profile **out,
 		 struct error *err)
 {
-	struct cursor text = cursor_over(data);
-	struct address_samples a;
-	int ret = address_samples_init(&a, err);
-
-	return ret ? ret : address_samples_take(&a, read_threads(&a, &text), out);
+	return address_samples_read(data, read_threads, out, err);
 }
