@@ -9,7 +9,7 @@ comma := ,
 # $(call target,NAME,SOURCE,COMPILER,FLAGS) builds a program of that name in $(O)/targets.
 define target
 TARGETS_ALL += $$(O)/targets/$(1)
-$$(O)/targets/$(1): tests/targets/$(2) tests/targets/target.h tests/targets.mk
+$$(O)/targets/$(1): tests/targets/$(2) tests/targets/target.h tests/targets/copy_self.h tests/targets.mk
 	$$(say) TARGET $$@
 	@mkdir -p $$(@D)
 	$$(Q)$(3) $$(TARGET_CFLAGS) -o $$@ $$< $(4)

@@ -6,11 +6,10 @@
  * at most, and then makes 10 blocks in made_by_program(). If all of them run at once, they end when
  * all have made their blocks.
  */
+#include "copy_self.h"
 #include "target.h"
 
 #include <fcntl.h>
-#include <sys/sendfile.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 
 #define BLOCKS 10
@@ -65,19 +64,6 @@ static int await(int fd, int n)
 	while (n && read(fd, &byte, 1) == 1)
 		n--;
 	return n;
-}
-
-static int copy_self(const char *to)
-{
-	int in = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	int out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0700);
-	struct stat st;
-	int err = in < 0 || out < 0 || fstat(in, &st) ||
-		  sendfile(out, in, NULL, (size_t)st.st_size) != st.st_size;
-
-	close(in);
-	close(out);
-	return err;
 }
 
 static void path_of(char path[300], const char *dir, int number)

@@ -4,11 +4,10 @@
  * It begins at a SIGUSR1, prints a count after every hundred, and prints "done" at the end. Each
  * program works for MS milliseconds in short_work().
  */
+#include "copy_self.h"
 #include "target.h"
 
 #include <fcntl.h>
-#include <sys/sendfile.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 
 #define SAY_EVERY 100
@@ -19,19 +18,6 @@ static NOINLINE void short_work(int ms)
 
 	while (target_clock(CLOCK_PROCESS_CPUTIME_ID) < until)
 		TARGET_SPIN(10000);
-}
-
-static int copy_self(const char *to)
-{
-	int in = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	int out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0700);
-	struct stat st;
-	int err = in < 0 || out < 0 || fstat(in, &st) ||
-		  sendfile(out, in, NULL, (size_t)st.st_size) != st.st_size;
-
-	close(in);
-	close(out);
-	return err;
 }
 
 static int run_copy(const char *dir, int number, const char *ms)
