@@ -18,25 +18,60 @@ static bool is_of_a_file(const struct map_entry *e)
 	return e->inode && e->path[0] == '/' && !module_path_is_memory(e->path);
 }
 
-u32 moved_text_around(const map_vec *maps, const struct map_entry *e,
-		      const struct map_entry *around[MOVED_TEXT_AROUND])
+struct neighbours {
+	const struct map_entry *below, *above; /* NULL if there is none */
+};
+
+static struct neighbours find_neighbours(const map_vec *maps, const struct map_entry *e)
 {
-	const struct map_entry *below = NULL, *above = NULL;
-	u32 n = 0;
+	struct neighbours n = {NULL, NULL};
 
 	vec_for_each(maps, it) {
 		if (!is_of_a_file(it) || map_is_same_file(it, e))
 			continue;
-		if (it->end <= e->start && (!below || it->end > below->end))
-			below = it;
-		if (it->start >= e->end && (!above || it->start < above->start))
-			above = it;
+		if (it->end <= e->start && (!n.below || it->end > n.below->end))
+			n.below = it;
+		if (it->start >= e->end && (!n.above || it->start < n.above->start))
+			n.above = it;
 	}
-	if (below)
-		around[n++] = below;
-	if (above && (!below || !map_is_same_file(above, below)))
-		around[n++] = above;
 	return n;
+}
+
+u32 moved_text_around(const map_vec *maps, const struct map_entry *e,
+		      const struct map_entry *around[MOVED_TEXT_AROUND])
+{
+	const struct neighbours near = find_neighbours(maps, e);
+	u32 n = 0;
+
+	if (near.below)
+		around[n++] = near.below;
+	if (near.above && (!near.below || !map_is_same_file(near.above, near.below)))
+		around[n++] = near.above;
+	return n;
+}
+
+/* The kernel's own, such as [vdso], are not memory of the program. */
+static bool is_memory(const struct map_entry *e)
+{
+	static const char named[] = "[anon"; /* prctl(2), PR_SET_VMA_ANON_NAME */
+
+	if (e->inode)
+		return module_path_is_memory(e->path);
+	return e->path[0] != '[' || !strncmp(e->path, named, sizeof(named) - 1);
+}
+
+bool moved_text_is_likely(const map_vec *maps, const struct map_entry *e)
+{
+	struct neighbours near;
+
+	if (!e->executable || !is_memory(e))
+		return false;
+	near = find_neighbours(maps, e);
+	if (near.below && near.below->end == e->start)
+		return true;
+	if (near.above && near.above->start == e->end && near.above->offset)
+		return true;
+	return near.below && near.above && map_is_same_file(near.below, near.above);
 }
 
 static u64 lower(u64 a, u64 b)

@@ -19,6 +19,13 @@ struct moved_text { /* the part of a mapping that is text of a file */
 	u64 shift; /* file offset = address + shift */
 };
 
+/*
+ * Returns whether `e`, an entry of `maps`, is executable memory without a file at a place where a
+ * file may have been: beside a mapping of a file, or between two of the same one. Generated code
+ * mostly is elsewhere.
+ */
+bool moved_text_is_likely(const map_vec *maps, const struct map_entry *e);
+
 #define MOVED_TEXT_AROUND 2u
 
 /* Finds the files that are mapped next to `e`, an entry of `maps`: the nearest one below, and the

@@ -134,3 +134,24 @@ TEST(moved_text, the_nearest_files_are_looked_at)
 	CHECK_INT(moved_text_around(&maps, &all[4], around), 1);
 	CHECK(around[0] == &all[0]);
 }
+
+TEST(moved_text, is_likely_beside_a_file)
+{
+	char none[] = "", uprobes[] = "[uprobes]", named[] = "[anon: huge]";
+	struct map_entry all[] = {
+		{.start = 0x1000, .end = 0x2000, .executable = true, .path = none},
+		{.start = 0x2000, .end = 0x3000, .inode = 8, .path = path}, /* a file begins */
+		{.start = 0x3000, .end = 0x4000, .executable = true, .path = named},
+		{.start = 0x6000, .end = 0x7000, .executable = true, .path = none},
+		{.start = 0x7000, .end = 0x8000, .executable = true, .path = uprobes},
+		{.start = 0x8000, .end = 0x9000, .offset = 0x5000, .inode = 8, .path = path},
+		{.start = 0xb000, .end = 0xc000, .executable = true, .path = none},
+	};
+	const map_vec maps = {.data = all, .len = ARRAY_LEN(all)};
+
+	CHECK(!moved_text_is_likely(&maps, &all[0]));
+	CHECK(moved_text_is_likely(&maps, &all[2]));
+	CHECK(moved_text_is_likely(&maps, &all[3])); /* between two parts of one */
+	CHECK(!moved_text_is_likely(&maps, &all[4]));
+	CHECK(!moved_text_is_likely(&maps, &all[6]));
+}

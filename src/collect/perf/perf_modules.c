@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/readers.h"
+#include "target/moved_text.h"
 #include "unwind/rows.h"
 
 struct perf_modules {
@@ -25,6 +27,43 @@ struct space_map perf_modules_map(struct perf_modules *m, pid_t tgid, const stru
 		map.shift = e->offset - e->start;
 	}
 	return map;
+}
+
+/* It is opened at once, because the mapping may soon change; so not where that may take long. */
+static bool is_text_of(struct perf_modules *m, pid_t tgid, const struct map_entry *e,
+		       const struct map_entry *around, struct moved_text *text)
+{
+	struct readers *readers = module_set_readers(m->set);
+	struct module *file;
+	bool same;
+
+	if (readers &&
+	    !readers_device_is_local(readers, tgid, around->dev_major, around->dev_minor))
+		return false;
+	if (module_open_entry(readers, tgid, around, &file))
+		return false;
+	same = file->elf && moved_text_is_of(tgid, e, around, file->elf, text);
+	module_free(file);
+	return same;
+}
+
+bool perf_modules_moved(struct perf_modules *m, pid_t tgid, const map_vec *maps,
+			const struct map_entry *e, struct space_map *out)
+{
+	const struct map_entry *around[MOVED_TEXT_AROUND];
+	struct moved_text text;
+	u32 n = moved_text_is_likely(maps, e) ? moved_text_around(maps, e, around) : 0;
+
+	for (u32 i = 0; i < n; i++) {
+		if (!is_text_of(m, tgid, e, around[i], &text))
+			continue;
+		*out = (struct space_map){.start = text.start,
+					  .end = text.end,
+					  .shift = text.shift,
+					  .module = module_set_place(m->set, tgid, around[i])};
+		return true;
+	}
+	return false;
 }
 
 const struct rows *perf_modules_rows(struct perf_modules *m, u32 number)

@@ -20,6 +20,13 @@ void perf_modules_free(struct perf_modules *m);
 /* Returns where an executable mapping of `tgid` leads, and requests its file if necessary. */
 struct space_map perf_modules_map(struct perf_modules *m, pid_t tgid, const struct map_entry *e);
 
+/*
+ * Finds the part of a mapping without a file of its own that is text of a file (moved_text.h).
+ * `maps` is everything that the process maps. Returns false if there is none.
+ */
+bool perf_modules_moved(struct perf_modules *m, pid_t tgid, const map_vec *maps,
+			const struct map_entry *e, struct space_map *out);
+
 /* Returns a module's rows, which are valid until the next call. Returns NULL when it has none, or
  * none yet. */
 const struct rows *perf_modules_rows(struct perf_modules *m, u32 number);

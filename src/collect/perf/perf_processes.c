@@ -151,6 +151,18 @@ static void copy_comm(char *dst, const char *src)
 
 /* ---- from /proc ---- */
 
+static int add_mapping(struct perf_processes *p, pid_t tgid, const map_vec *maps,
+		       const struct map_entry *e, struct address_space *space)
+{
+	struct space_map map = perf_modules_map(p->modules, tgid, e);
+	int code = address_space_add(space, &map);
+
+	if (code || map.module != MODULE_ANON || !maps)
+		return code;
+	return perf_modules_moved(p->modules, tgid, maps, e, &map) ? address_space_add(space, &map)
+								   : 0;
+}
+
 static int read_mappings(struct perf_processes *p, struct perf_process *proc)
 {
 	struct address_space fresh = {0};
@@ -158,12 +170,8 @@ static int read_mappings(struct perf_processes *p, struct perf_process *proc)
 	int code = maps_read((pid_t)proc->tgid, &maps);
 
 	vec_for_each(&maps, e) {
-		struct space_map map;
-
-		if (code || !e->executable)
-			continue;
-		map = perf_modules_map(p->modules, (pid_t)proc->tgid, e);
-		code = address_space_add(&fresh, &map);
+		if (!code && e->executable)
+			code = add_mapping(p, (pid_t)proc->tgid, &maps, e, &fresh);
 	}
 	/* An exiting process shows no mappings at all, so what we know of it is better. */
 	if (code || !fresh.maps.len) {
@@ -251,17 +259,29 @@ void perf_processes_ask(struct perf_processes *p, const struct perf_mapped *m)
 	free(e.path);
 }
 
+/* Code that replaces that of a file may be the same, moved to other memory. */
+static bool replaces_file(const struct perf_process *proc, const struct map_entry *e)
+{
+	const struct space_map *before = address_space_find(&proc->space, e->start);
+
+	return before && before->module >= MODULE_FIRST_FILE;
+}
+
 static int on_mapped(struct perf_processes *p, const struct perf_mapped *m)
 {
 	struct perf_process *proc = perf_processes_find(p, m->pid);
 	struct map_entry e;
-	struct space_map map;
+	map_vec maps = {0};
+	bool known;
+	int code;
 
 	if (!proc || !entry_of(m, &e))
 		return 0;
-	map = perf_modules_map(p->modules, (pid_t)m->pid, &e);
+	known = !e.inode && replaces_file(proc, &e) && !maps_read((pid_t)m->pid, &maps);
+	code = add_mapping(p, (pid_t)m->pid, known ? &maps : NULL, &e, &proc->space);
+	maps_release(&maps);
 	free(e.path);
-	return address_space_add(&proc->space, &map);
+	return code;
 }
 
 static int on_fork(struct perf_processes *p, const struct perf_task *t)

@@ -125,6 +125,11 @@ void module_set_free(struct module_set *set)
 	free(set);
 }
 
+struct readers *module_set_readers(struct module_set *set)
+{
+	return module_store_readers(set->store);
+}
+
 /* ---- requests -------------------------------------------------------------------------------- */
 
 void module_set_record(struct module_set *set, const struct module_record *r)

@@ -25,6 +25,7 @@ struct rows; /* unwind/rows.h */
 int module_set_new(struct module_store *store, const struct log *log,
 		   struct module_set **out) MUST_CHECK;
 void module_set_free(struct module_set *set);
+struct readers *module_set_readers(struct module_set *set); /* borrowed; may be NULL */
 
 /* ---- requests ---- */
 
