@@ -178,6 +178,19 @@ moved() {
 	holds "$(percent 'moved_leaf') > 90"
 	whole
 }
+@test "moved text: without BPF" {
+	target moved library anonymous
+	record_cpu 0.5 --mode perf -F 499 --user
+	target_end
+	at_least 95 'main;moved_outer;moved_middle;moved_leaf' 'moved_'
+	holds "$(percent 'moved_leaf') > 90"
+}
+@test "moved text: it cannot have probes, which is said" {
+	target moved-static all anonymous
+	run --separate-stderr "$CPROF" heap -p "$PID" -d 0.1 -o heap.pb.gz
+	# shellcheck disable=SC2154 # set by run
+	grep -q "PID $PID has moved functions of .*moved-static away from the file" <<<"$stderr"
+}
 @test "moved text: generated code in its place is not taken for it" {
 	target moved hole
 	record_cpu 0.5 -F 999 --user

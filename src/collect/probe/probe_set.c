@@ -312,6 +312,7 @@ int probe_set_add_mapped(struct probe_set *s, pid_t tgid, const map_vec *maps, s
 		s->searched = p;
 		note_layout(s, p, maps);
 		code = maps->len ? attach_new(s, p, maps) : -ESRCH;
+		probe_set_say_moved(s, p, maps);
 		s->searched = NULL;
 	}
 	return code ? say_failed(err, tgid, code) : refused;

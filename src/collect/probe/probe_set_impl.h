@@ -21,6 +21,8 @@ struct probed_process {
 	bool exclusive;
 	bool missed; /* a file was unmapped before it had its probes */
 	bool told; /* other recordings know that it has probes */
+	bool moved; /* it was said that functions of it were moved away from their file */
+	u32 moved_looks; /* how often code without a file was compared with files */
 	u32 search; /* how often it was searched */
 	u64 layout; /* a hash of where its code lay at the last search */
 	VEC(struct seen_file) seen;
@@ -64,6 +66,10 @@ void probed_files_release_unused(struct probe_set *s);
  * open before serves where the mapping is gone already. Returns -1 if there is neither.
  */
 int probe_candidate_open(struct probe_set *s, pid_t tgid, const struct map_entry *e);
+
+/* Says so if the process has moved functions away from their file, where they cannot be probed
+ * (moved_functions.c). */
+void probe_set_say_moved(struct probe_set *s, struct probed_process *p, const map_vec *maps);
 
 /* Releases whatever is not in use, for others; false if there was nothing. */
 bool probe_set_make_space(struct probe_set *s);
