@@ -15,7 +15,8 @@ DEPS_CHECK := $(DEPS_DEMO) bats parallel procps python3 golang-go redis-tools xz
 	$(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm) \
 	debuginfod libdebuginfod1 libfuse3-dev fuse3 libtcmalloc-minimal4 libgoogle-perftools4 libmimalloc2.0 \
 	libjemalloc-dev libgoogle-perftools-dev libmimalloc-dev valgrind \
-	$(if $(shell command -v rustc),,rustc)
+	ocaml-nox luajit ffmpeg libopenblas0-pthread \
+	$(if $(shell command -v javac),,default-jdk-headless) $(if $(shell command -v rustc),,rustc)
 
 # $(call install,PACKAGES) asks dpkg first, so that it does nothing, and quickly, if all are there.
 define install

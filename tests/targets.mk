@@ -22,6 +22,7 @@ $(eval $(call target,shares-static,shares.c,gcc,-static))
 $(eval $(call target,shares-static-pie,shares.c,gcc,-static-pie))
 $(eval $(call target,shares-nopie,shares.c,gcc,-no-pie -fno-pie))
 $(eval $(call target,shares-stripped,shares.c,gcc,-s))
+$(eval $(call target,shares-cet,shares.c,gcc,-fcf-protection))
 $(eval $(call target,shares-clang,shares.c,clang,))
 $(eval $(call target,shares-debug-frame,shares.c,gcc,-fno-asynchronous-unwind-tables -no-pie -fno-pie))
 
@@ -44,6 +45,7 @@ $(eval $(call target,relocated,relocated.c,gcc,-fno-builtin -Wl$(comma)--no-as-n
 	-ltext_relocations -Wl$(comma)-rpath$(comma)'$$$$ORIGIN'))
 $(O)/targets/relocated: $(O)/targets/libtext_relocations.so
 $(eval $(call target,deep,deep.c,gcc,))
+$(eval $(call target,blas,blas.c,gcc,-ldl))
 $(eval $(call target,trampoline,trampoline.c,gcc,-fomit-frame-pointer))
 $(eval $(call target,moved,moved.c,gcc,-ldl))
 $(eval $(call target,moved-nopie,moved.c,gcc,-no-pie -fno-pie -ldl))
@@ -139,7 +141,7 @@ $(eval $(call go_target,go-cgo,cgo.go,CGO_ENABLED=1,))
 $(eval $(call go_target,go-cgo-pie,cgo.go,CGO_ENABLED=1,-buildmode=pie))
 endif
 ifneq ($(shell command -v rustc),)
-TARGETS_ALL += $(O)/targets/rust-shares $(O)/targets/rust-shares-v0
+TARGETS_ALL += $(addprefix $(O)/targets/,rust-shares rust-shares-v0 rust-shares-abort)
 $(O)/targets/rust-shares: tests/targets/rust/main.rs tests/targets.mk
 	$(say) TARGET $@
 	$(Q)mkdir -p $(@D)
@@ -148,4 +150,8 @@ $(O)/targets/rust-shares-v0: tests/targets/rust/main.rs tests/targets.mk
 	$(say) TARGET $@
 	$(Q)mkdir -p $(@D)
 	$(Q)env -u MAKEFLAGS -u MFLAGS rustc --crate-name rust_shares -O -g -C symbol-mangling-version=v0 -o $@ $<
+$(O)/targets/rust-shares-abort: tests/targets/rust/main.rs tests/targets.mk
+	$(say) TARGET $@
+	$(Q)mkdir -p $(@D)
+	$(Q)env -u MAKEFLAGS -u MFLAGS rustc --crate-name rust_shares -O -g -C panic=abort -o $@ $<
 endif
