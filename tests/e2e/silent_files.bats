@@ -65,7 +65,8 @@ says_silent() { grep -q "could not read .*mnt/${1:-libraries}: its file system d
 	copy_of storm
 	file_system "$PWD/source"
 	"$CPROF" cpu -F 999 -f folded -o "$FOLDED" -- bash -c 'for i in {1..40}; do mnt/storm child; done' 2>"$ERR"
-	whole 98
+	# On a busy machine the first children have ended before the file has been read.
+	whole 85
 	at_least 20 ';child_work[; ]'
 }
 
