@@ -30,8 +30,8 @@ static __always_inline void count_wait(const struct wait_count *n)
 		count_add(&n->key, n->samples, n->ns);
 }
 
-/* Its key is the tid. It is preallocated, because nothing may allocate under the run queue's
- * lock. */
+/* Its key is the tid. Where nothing may allocate under the run queue's lock, user space has all
+ * entries allocated from the start (features_maps_grow()). */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 32768);

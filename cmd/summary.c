@@ -105,7 +105,9 @@ void summary_print(struct terminal *t, const struct summary *sum)
 		      percent(s->ends[STACK_WHOLE], stacks), percent(n->named, n->addresses),
 		      (unsigned long long)n->addresses);
 	if (s->lost_targets)
-		log_warn(&t->log, "%llu child processes are not recorded: more than 65536 at once",
+		log_warn(&t->log,
+			 "%llu child processes are not recorded: more at once than fit into the "
+			 "table",
 			 (unsigned long long)s->lost_targets);
 	if (n->kernel_hidden)
 		log_warn(&t->log, "kernel functions have no names: kernel.kptr_restrict hides them "

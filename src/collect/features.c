@@ -61,6 +61,14 @@ static void probe_kernel(struct features *f)
 		f->kernel_major = f->kernel_minor = 0;
 }
 
+bool features_maps_grow(void)
+{
+	struct features f = {0};
+
+	probe_kernel(&f);
+	return f.kernel_major > 6 || (f.kernel_major == 6 && f.kernel_minor >= 1);
+}
+
 /* This uses the system call, because /proc may be missing. */
 static u64 effective_caps(void)
 {

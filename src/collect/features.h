@@ -45,6 +45,12 @@ void features_probe(struct features *f);
 /* Probes only what attaching to uprobes depends on: the kernel's version, uprobe_multi and
  * uprobe_session. */
 void features_probe_uprobes(struct features *f);
+/*
+ * Returns whether hash maps can allocate an entry wherever a program runs, also under the
+ * scheduler's locks (kernel/bpf/memalloc.c, 6.1). Before, a program could deadlock, and those of
+ * perf events were refused. It goes by the version, because trying it could do the same.
+ */
+bool features_maps_grow(void);
 bool features_has_cap(const struct features *f, u32 cap); /* CAP_* */
 
 /* One line for printing about each feature. */

@@ -194,6 +194,10 @@ TEST(skeleton, settings_tell_objects_apart_and_can_be_copied)
 	CHECK_INT(bpf_map__set_max_entries(a->maps.counts_a, 2048), 0);
 	CHECK(!same_settings(sa, sb));
 	CHECK_INT(bpf_map__set_max_entries(b->maps.counts_a, 2048), 0);
+	/* its flags */
+	CHECK_INT(bpf_map__set_map_flags(a->maps.counts_a, BPF_F_NO_PREALLOC), 0);
+	CHECK(!same_settings(sa, sb));
+	CHECK_INT(bpf_map__set_map_flags(b->maps.counts_a, BPF_F_NO_PREALLOC), 0);
 	/* the choice of programs */
 	CHECK_INT(bpf_program__set_autoload(a->progs.on_tick, false), 0);
 	CHECK(!same_settings(sa, sb));

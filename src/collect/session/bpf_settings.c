@@ -3,12 +3,14 @@
  * report if loading fails. */
 #include <bpf/btf.h>
 #include <errno.h>
+#include <linux/bpf.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "collect/session/bpf_session.h"
+#include "collect/features.h"
 #include "base/clock.h"
 #include "collect/session/machine.h"
 #include "collect/session/module_store.h"
@@ -18,6 +20,8 @@
 #define CGROUP_UNIFIED ~0u
 #define MIN_KEYS 1024u
 #define MAX_KEYS 65536u
+#define MIN_PROCESSES 16384u
+#define MAX_PROCESSES 65536u
 #define MIN_RING (1u << 20) /* some 50 pending records */
 #define MAX_RING (16u << 20)
 #define RECORD_BYTES 512u /* a stack of some 50 frames */
@@ -49,18 +53,68 @@ static int size_maps(struct bpf_object *obj, const struct collect_options *opt)
 	return err;
 }
 
+/* Returns how many threads the machine has now, with those of other PID namespaces. */
+static u64 threads_of_machine(void)
+{
+	FILE *f = fopen("/proc/loadavg", "re");
+	unsigned long long n;
+	int got = f ? fscanf(f, "%*s %*s %*s %*u/%llu", &n) : 0;
+
+	if (f)
+		fclose(f);
+	return got == 1 ? n : MAX_PROCESSES;
+}
+
+static int size_if_there(struct bpf_object *obj, const char *name, u32 entries)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(obj, name);
+
+	return map ? bpf_map__set_max_entries(map, entries) : 0;
+}
+
+/* Hash maps have a table for as many entries as they may get, whether these are there or not. */
+static int size_processes(struct bpf_object *obj, const struct collect_options *opt)
+{
+	u32 most = power_of_two(threads_of_machine() * 4, MIN_PROCESSES, MAX_PROCESSES);
+	int err = size_if_there(obj, "targets", most);
+
+	if (!err)
+		err = size_if_there(obj, "holders", most);
+	/* cprof itself is one more. */
+	return err ? err
+		   : size_if_there(
+			     obj, "initial_threads",
+			     power_of_two(opt->target->processes.len + 1, MIN_KEYS, MAX_PROCESSES));
+}
+
+/*
+ * Tables are large enough for a busy machine, and a recording of a few processes fills a small part
+ * of them. Where entries cannot be allocated in every context, all of them are there from the
+ * start.
+ */
+static int allocate_on_demand(struct bpf_object *obj)
+{
+	struct bpf_map *map;
+	int err = 0;
+
+	if (!features_maps_grow())
+		return 0;
+	bpf_object__for_each_map(map, obj) {
+		if (!err && bpf_map__type(map) == BPF_MAP_TYPE_HASH)
+			err = bpf_map__set_map_flags(map,
+						     bpf_map__map_flags(map) | BPF_F_NO_PREALLOC);
+	}
+	return err;
+}
+
 /* Tests use this to fill them. Locks with waiters are in a table of another type. */
 static int shrink_tables(struct bpf_object *obj, u32 entries)
 {
 	static const char *const names[] = {"targets", "thread_waits", "inner_threads", "helds"};
 	int err = 0;
 
-	for (size_t i = 0; i < ARRAY_LEN(names) && !err; i++) {
-		struct bpf_map *map = bpf_object__find_map_by_name(obj, names[i]);
-
-		if (map)
-			err = bpf_map__set_max_entries(map, entries);
-	}
+	for (size_t i = 0; i < ARRAY_LEN(names) && !err; i++)
+		err = size_if_there(obj, names[i], entries);
 	return err;
 }
 
@@ -156,6 +210,10 @@ int bpf_session_configure(struct bpf_object *obj, const struct collect_options *
 	const struct target *t = opt->target;
 	int code = size_maps(obj, opt);
 
+	if (!code)
+		code = size_processes(obj, opt);
+	if (!code)
+		code = allocate_on_demand(obj);
 	if (!code && opt->table_entries)
 		code = shrink_tables(obj, opt->table_entries);
 	if (!code && opt->store)

@@ -64,10 +64,10 @@ static int append(byte_vec *out, const void *data, size_t size)
 
 static int append_map(const struct bpf_map *map, byte_vec *out)
 {
-	const u32 entries = bpf_map__max_entries(map);
+	const u32 chosen[] = {bpf_map__max_entries(map), bpf_map__map_flags(map)};
 	size_t size;
 	const void *data = is_read_only(map) ? contents(map, &size) : NULL;
-	int err = append(out, &entries, sizeof(entries));
+	int err = append(out, chosen, sizeof(chosen));
 
 	return data && !err ? append(out, data, size) : err;
 }
@@ -100,11 +100,14 @@ static int copy_map_settings(const struct bpf_map *from, struct bpf_map *to)
 {
 	const void *data;
 	size_t size;
+	int err;
 
 	if (is_variables(from))
 		return 0;
-	if (!is_read_only(from))
-		return bpf_map__set_max_entries(to, bpf_map__max_entries(from));
+	if (!is_read_only(from)) {
+		err = bpf_map__set_max_entries(to, bpf_map__max_entries(from));
+		return err ? err : bpf_map__set_map_flags(to, bpf_map__map_flags(from));
+	}
 	data = contents(from, &size);
 	return data ? bpf_map__set_initial_value(to, data, size) : -EINVAL;
 }

@@ -37,8 +37,8 @@ bool skeleton_is_loaded(const struct skeleton *s);
 
 /*
  * Appends all that the verifier sees and that was chosen after the object was opened: read-only
- * data, sizes of maps, which programs are loaded, and ways to attach them. It is the same before
- * and after loading.
+ * data, sizes and flags of maps, which programs are loaded, and ways to attach them. It is the same
+ * before and after loading.
  */
 int skeleton_settings(const struct skeleton *s, byte_vec *out) MUST_CHECK;
 /* Gives `to`, which has just been opened, the settings of `from`, which is of the same kind. */
