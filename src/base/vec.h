@@ -18,6 +18,8 @@
 		size_t cap; \
 	}
 
+typedef VEC(u8) byte_vec;
+
 /* Makes space for `want` items of `size` bytes. Returns 0 or -ENOMEM, also if the size
  * overflows. */
 static inline int vec_grow(void **data, size_t *cap, size_t want, size_t size)

@@ -112,10 +112,12 @@ static int load_programs(struct heap_collector *c, struct error *err)
 	code = bpf_session_configure(c->skel->obj, &c->bpf.opt, &c->skel->rodata->settings, err);
 	if (code)
 		return code;
-	code = heap_load_choose(c->skel, &(struct heap_load){.own = c->own,
-							     .follow = c->follow,
-							     .sampler = c->bpf.opt.sampler,
-							     .way = c->way});
+	code = heap_load_choose(c->skel,
+				&(struct heap_load){.own = c->own,
+						    .follow = c->follow,
+						    .sampler = c->bpf.opt.sampler,
+						    .ring = bpf_session_flood_ring(&c->bpf.opt),
+						    .way = c->way});
 	if (!code)
 		c->skel = bpf_session_load(&c->bpf.opt, open_programs, c->skel, &code);
 	if (code)

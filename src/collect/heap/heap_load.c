@@ -5,6 +5,7 @@
 #include <math.h>
 
 #define MANY_SAMPLES_RATE 4096
+#define RING_OF_MANY (8u << 20) /* threads that only allocate may bring 60,000 stacks a second */
 
 static void fill_config(struct heap_bpf *skel, const struct heap_load *l)
 {
@@ -52,7 +53,7 @@ static int size_maps(struct heap_bpf *skel, const struct heap_load *l)
 	if (!err)
 		err = bpf_map__set_max_entries(skel->maps.counts_b, many ? 65536 : 16384);
 	if (!err)
-		err = bpf_map__set_max_entries(skel->maps.records, many ? 8 << 20 : 2 << 20);
+		err = bpf_map__set_max_entries(skel->maps.records, many ? RING_OF_MANY : l->ring);
 	return err;
 }
 

@@ -12,6 +12,7 @@ struct heap_load {
 	const struct heap_options *own;
 	bool follow; /* follow blocks until they are freed */
 	bool sampler; /* a command preloads one */
+	u32 ring; /* bytes of the ring of records, unless a low rate asks for more */
 	enum uprobe_way way; /* in which programs will be attached */
 };
 

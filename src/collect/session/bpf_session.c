@@ -15,6 +15,7 @@
 #include "collect/session/module_set.h"
 #include "collect/session/memory_bound.h"
 #include "collect/session/pending.h"
+#include "collect/session/record_queue.h"
 #include "collect/session/sample_stats.h"
 #include "collect/session/stack_store.h"
 
@@ -38,8 +39,8 @@ struct bpf_session {
 	struct pending *pending;
 	orphan_vec orphans;
 	u64 whole; /* stacks that came from user space */
-	struct ring_buffer *ring;
-	int events; /* an epoll descriptor with the rings and the loader of files */
+	struct record_queue *queue;
+	int events; /* an epoll descriptor with the records and the loader of files */
 	struct memory_bound bound;
 	size_t space; /* bytes that stacks may use; 0 for any number */
 	bpf_session_merge_fn before_merge; /* may be NULL */
@@ -271,13 +272,8 @@ static void limit_memory(struct bpf_session *s)
 /* Takes in what has arrived, piece by piece if record_arrived() stops it. */
 static void consume(struct bpf_session *s)
 {
-	while (ring_buffer__consume(s->ring) == -EAGAIN)
+	while (record_queue_take(s->queue) == -EAGAIN)
 		limit_memory(s);
-}
-
-int bpf_session_listen(struct bpf_session *s, int ring_fd, ring_buffer_sample_fn fn, void *arg)
-{
-	return ring_buffer__add(s->ring, ring_fd, fn, arg);
 }
 
 int bpf_session_fd(const struct bpf_session *s)
@@ -285,7 +281,7 @@ int bpf_session_fd(const struct bpf_session *s)
 	return s->events;
 }
 
-/* Waits until the ring buffer or the loader of files has something. */
+/* Waits until the kernel or the loader of files has something. */
 static void wait_for_input(struct bpf_session *s, int timeout_ms)
 {
 	struct pollfd p = {.fd = s->events, .events = POLLIN};
@@ -404,11 +400,11 @@ void bpf_session_take_stacks(struct bpf_session *s)
 	u64 until = s->drain_until_ns;
 	bool merging = s->merging;
 
-	/* There is no time limit here, because at most what the ring buffer holds has to fit. */
+	/* There is no time limit here, because at most what the queue holds has to fit. */
 	s->drain_until_ns = 0;
 	s->merging = true;
 	stack_store_limit(s->store, 0);
-	ring_buffer__consume(s->ring);
+	record_queue_take(s->queue);
 	stack_store_limit(s->store, s->space);
 	s->merging = merging;
 	s->drain_until_ns = until;
@@ -465,7 +461,7 @@ static int new_events(struct bpf_session *s)
 	s->events = epoll_create1(EPOLL_CLOEXEC);
 	if (s->events < 0)
 		return -errno;
-	err = watch(s, ring_buffer__epoll_fd(s->ring));
+	err = record_queue_watch(s->queue, s->events);
 	return err ? err : watch(s, module_set_fd(s->modules));
 }
 
@@ -503,10 +499,8 @@ int bpf_session_new(struct bpf_object *obj, struct sample_control *control,
 		code = stack_store_new(opt, kind, &s->store);
 	if (!code)
 		code = new_pending(s);
-	if (!code) {
-		s->ring = ring_buffer__new(map_fd(obj, "records"), record_arrived, s, NULL);
-		code = s->ring ? 0 : -errno;
-	}
+	if (!code)
+		code = record_queue_new(map_fd(obj, "records"), record_arrived, s, &s->queue);
 	if (!code)
 		code = new_events(s);
 	if (code) {
@@ -523,7 +517,7 @@ void bpf_session_free(struct bpf_session *s)
 		return;
 	if (s->events >= 0)
 		close(s->events);
-	ring_buffer__free(s->ring);
+	record_queue_free(s->queue);
 	pending_free(s->pending);
 	stack_store_free(s->store);
 	memory_bound_release(&s->bound);
@@ -555,7 +549,8 @@ void bpf_session_stats(struct bpf_session *s, struct collect_stats *out)
 		.gaps = s->gaps,
 	};
 	collect_stats_lose(out, "ring buffer full",
-			   bpf_session_stat(s, STAT_LOST_RING) + s->lost_frames);
+			   bpf_session_stat(s, STAT_LOST_RING) + s->lost_frames +
+				   record_queue_lost(s->queue));
 	collect_stats_lose(out, "count table full", bpf_session_stat(s, STAT_LOST_TABLE));
 	collect_stats_lose(out, "interrupted another sample",
 			   bpf_session_stat(s, STAT_LOST_SCRATCH));

@@ -19,7 +19,8 @@ struct bpf_session;
 
 /* Sizes the maps for a kind whose samples are not limited by a clock: for the most keys, and for a
  * ring to send them. */
-int bpf_session_size_counts(struct bpf_object *obj) MUST_CHECK;
+int bpf_session_size_counts(struct bpf_object *obj, const struct collect_options *opt) MUST_CHECK;
+u32 bpf_session_flood_ring(const struct collect_options *opt); /* the size of that ring */
 
 /* Call it before load; it fills in the settings (in the skeleton's .rodata) and sizes the maps. */
 int bpf_session_configure(struct bpf_object *obj, const struct collect_options *opt,
@@ -60,10 +61,6 @@ int bpf_session_discover(struct bpf_session *s, struct bpf_program *list_mapping
  * skeleton. */
 int bpf_session_attach(struct bpf_program *prog, struct bpf_link **link, const char *what,
 		       struct error *err) MUST_CHECK;
-
-/* Also polls another ring buffer. `fn` is as libbpf defines it. */
-int bpf_session_listen(struct bpf_session *s, int ring_fd, ring_buffer_sample_fn fn,
-		       void *arg) MUST_CHECK;
 
 /* Adds frames from user space, leaf first, for a key. */
 void bpf_session_put(struct bpf_session *s, const struct sample_key *key,

@@ -24,6 +24,7 @@
 #define MAX_PROCESSES 65536u
 #define MIN_RING (1u << 20) /* some 50 pending records */
 #define MAX_RING (16u << 20)
+#define RING_PER_CPU (512u << 10) /* a new stack every 30 us for 40 ms */
 #define RECORD_BYTES 512u /* a stack of some 50 frames */
 #define UNKNOWN_SECONDS 30u
 
@@ -36,6 +37,17 @@ static u32 power_of_two(u64 want, u32 min, u32 max)
 	return size;
 }
 
+static int size_all(struct bpf_object *obj, u32 keys, u32 ring)
+{
+	int err = bpf_map__set_max_entries(bpf_object__find_map_by_name(obj, "counts_a"), keys);
+
+	if (!err)
+		err = bpf_map__set_max_entries(bpf_object__find_map_by_name(obj, "counts_b"), keys);
+	if (!err)
+		err = bpf_map__set_max_entries(bpf_object__find_map_by_name(obj, "records"), ring);
+	return err;
+}
+
 /* At worst every sample is a new stack, so a quarter of a second of them must fit into the ring. */
 static int size_maps(struct bpf_object *obj, const struct collect_options *opt)
 {
@@ -43,14 +55,8 @@ static int size_maps(struct bpf_object *obj, const struct collect_options *opt)
 	u64 per_second = (u64)opt->frequency * (u64)sysconf(_SC_NPROCESSORS_ONLN);
 	u32 keys = power_of_two(per_second * seconds, MIN_KEYS, MAX_KEYS);
 	u32 ring = power_of_two(per_second * RECORD_BYTES / 4, MIN_RING, MAX_RING);
-	int err;
 
-	err = bpf_map__set_max_entries(bpf_object__find_map_by_name(obj, "counts_a"), keys);
-	if (!err)
-		err = bpf_map__set_max_entries(bpf_object__find_map_by_name(obj, "counts_b"), keys);
-	if (!err)
-		err = bpf_map__set_max_entries(bpf_object__find_map_by_name(obj, "records"), ring);
-	return err;
+	return size_all(obj, keys, ring);
 }
 
 /* Returns how many threads the machine has now, with those of other PID namespaces. */
@@ -118,17 +124,20 @@ static int shrink_tables(struct bpf_object *obj, u32 entries)
 	return err;
 }
 
-int bpf_session_size_counts(struct bpf_object *obj)
+/* The ring is emptied whenever it is half full (record_queue.h), so it holds what comes until then
+ * from the CPUs that the targets can run on. A wake-up may be late on a busy machine. */
+u32 bpf_session_flood_ring(const struct collect_options *opt)
 {
-	int err = bpf_map__set_max_entries(bpf_object__find_map_by_name(obj, "counts_a"), MAX_KEYS);
+	u64 cpus = (u64)sysconf(_SC_NPROCESSORS_ONLN);
 
-	if (!err)
-		err = bpf_map__set_max_entries(bpf_object__find_map_by_name(obj, "counts_b"),
-					       MAX_KEYS);
-	if (!err)
-		err = bpf_map__set_max_entries(bpf_object__find_map_by_name(obj, "records"),
-					       MAX_RING / 2);
-	return err;
+	return opt->target->scope == TARGET_PROCESSES
+		       ? power_of_two(cpus * RING_PER_CPU, MIN_RING, MAX_RING / 2)
+		       : MAX_RING / 2;
+}
+
+int bpf_session_size_counts(struct bpf_object *obj, const struct collect_options *opt)
+{
+	return size_all(obj, MAX_KEYS, bpf_session_flood_ring(opt));
 }
 
 /* Finds the index of a v1 controller in css_set.subsys[], which depends on how the kernel was

@@ -11,8 +11,6 @@
 
 #include "base/vec.h"
 
-typedef VEC(u8) byte_vec;
-
 /* Every generated skeleton begins with these members (bpftool gen skeleton). */
 struct skeleton {
 	struct bpf_object_skeleton *skeleton;

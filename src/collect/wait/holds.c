@@ -93,7 +93,7 @@ static int load_programs(struct holds_collector *c, struct error *err)
 	if (c->links)
 		bpf_program__set_expected_attach_type(c->skel->progs.on_function,
 						      (enum bpf_attach_type)UPROBE_ATTACH_MULTI);
-	code = bpf_session_size_counts(c->skel->obj);
+	code = bpf_session_size_counts(c->skel->obj, &c->bpf.opt);
 	if (!code)
 		c->skel = bpf_session_load(&c->bpf.opt, open_programs, c->skel, &code);
 	if (code)

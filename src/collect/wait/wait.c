@@ -185,7 +185,7 @@ static int load_programs(struct wait_collector *c, struct error *err)
 		bpf_map__set_max_entries(c->skel->maps.inner_threads, 1);
 	if (!(mode_of(c) & WAIT_MODE_MUTEX))
 		bpf_map__set_max_entries(c->skel->maps.locks, 1);
-	code = bpf_session_size_counts(c->skel->obj);
+	code = bpf_session_size_counts(c->skel->obj, &c->bpf.opt);
 	if (!code)
 		c->skel = bpf_session_load(&c->bpf.opt, open_programs, c->skel, &code);
 	if (code)
