@@ -146,6 +146,45 @@ TEST(program_pool, a_second_recording_finds_its_programs_loaded)
 	fixture_release(&f);
 }
 
+/* There are spares for two of them. */
+TEST(program_pool, two_more_recordings_can_begin_at_once)
+{
+	struct recording *all[3];
+	struct program_pool_stats had, now;
+	struct fixture f;
+	double cpu;
+
+	fixture_init(&f, 8);
+	all[0] = begun(&f, "cpu", &cpu);
+	program_pool_settle(f.pool);
+	had = program_pool_stats(f.pool);
+	CHECK_INT(had.idle, 2);
+	all[1] = begun(&f, "cpu", &cpu);
+	all[2] = begun(&f, "cpu", &cpu);
+	now = program_pool_stats(f.pool);
+	CHECK_INT(now.loaded, had.loaded);
+	CHECK_INT(now.waited, had.waited);
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		end(all[i]);
+	fixture_release(&f);
+}
+
+/* A second spare takes no place of programs with other settings. */
+TEST(program_pool, spares_leave_other_programs_alone)
+{
+	struct fixture f;
+
+	fixture_init(&f, 2);
+	recording_free(prepared(&f, "cpu"));
+	recording_free(prepared(&f, "offcpu"));
+	program_pool_settle(f.pool);
+	CHECK_INT(program_pool_stats(f.pool).idle, 2);
+	recording_free(prepared(&f, "cpu"));
+	recording_free(prepared(&f, "offcpu"));
+	CHECK_INT(program_pool_stats(f.pool).loaded, 2);
+	fixture_release(&f);
+}
+
 /* Kinds that attach probes measure their cost once for all recordings of the store. */
 TEST(program_pool, the_cost_of_probes_is_measured_once)
 {
@@ -303,6 +342,77 @@ static bool is_there(u32 id, int (*open_by_id)(u32 id))
 	return fd >= 0;
 }
 
+/* Returns a number from what the kernel tells of a descriptor, or 0. */
+static u64 number_of(int fd, const char *format)
+{
+	unsigned long long n = 0;
+	char path[64], line[200];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, format, &n) == 1)
+			break;
+	}
+	if (f)
+		fclose(f);
+	return n;
+}
+
+/* Returns the kernel's memory of all maps that this process has, each once. */
+static u64 bytes_of_maps(void)
+{
+	struct objects o = {0};
+	u64 sum = 0;
+
+	note_objects(&o);
+	for (size_t i = 0; i < o.maps.len; i++) {
+		bool again = false;
+		int fd;
+
+		for (size_t k = 0; k < i; k++)
+			again |= o.maps.data[k] == o.maps.data[i];
+		fd = again ? -1 : bpf_map_get_fd_by_id(o.maps.data[i]);
+		if (fd < 0)
+			continue;
+		sum += number_of(fd, "memlock: %llu");
+		close(fd);
+	}
+	vec_release(&o.maps);
+	vec_release(&o.programs);
+	return sum;
+}
+
+/* One more object has a small ring, and tables whose entries are allocated when they are needed. */
+TEST(program_pool, one_more_recording_adds_few_bytes_of_maps)
+{
+	static const char *const kinds[] = {"cpu", "offcpu", "wall", "block", "mutex"};
+	u64 cpus = (u64)libbpf_num_possible_cpus(), most = (4u << 20) + cpus * (768u << 10), bytes;
+	struct features features = {0};
+	struct fixture f;
+	double cpu;
+
+	fixture_init(&f, 8);
+	machine_uprobes(module_store_machine(f.store), &features);
+	if (features.kernel_major * 1000 + features.kernel_minor < 6004)
+		unit_skip("before 6.4 the kernel does not tell how much memory a map has");
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		struct recording *first = begun(&f, kinds[i], &cpu), *second;
+
+		program_pool_settle(f.pool);
+		bytes = bytes_of_maps();
+		second = begun_at_once(&f, kinds[i], &cpu);
+		program_pool_settle(f.pool);
+		bytes = bytes_of_maps() - bytes; /* of the object that replaces the spare */
+		printf("# %s: %llu KB of maps\n", kinds[i], (unsigned long long)bytes >> 10);
+		CHECK(bytes > 0 && bytes < most);
+		recording_free(first);
+		recording_free(second);
+	}
+	fixture_release(&f);
+}
+
 /* The kernel frees them a while after the last descriptor was closed. */
 static void check_gone(const id_vec *ids, int (*open_by_id)(u32 id))
 {
@@ -327,12 +437,12 @@ TEST(program_pool, many_recordings_leave_nothing_behind)
 	struct fixture f;
 	double cpu;
 
-	/* The pool has two objects of each kind. */
-	fixture_init(&f, 6);
+	/* The pool has three objects of each kind. */
+	fixture_init(&f, 9);
 	module_store_free(f.store); /* libbpf has opened what it keeps */
 	note_objects(&before);
 	fixture_release(&(struct fixture){.target = f.target});
-	fixture_init(&f, 6);
+	fixture_init(&f, 9);
 	for (u32 i = 0; i < n; i++) {
 		end(begun(&f, kinds[i % ARRAY_LEN(kinds)], &cpu));
 		if (i == n / 2)

