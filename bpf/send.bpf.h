@@ -53,19 +53,86 @@ static __always_inline bool send_stack(struct scratch *s, const struct sample_ke
 				  wakeup()) == 0;
 }
 
-/* Copies up to PENDING_STACK bytes from sp on to the place after the frames. */
-static __always_inline void copy_stack(struct pending_record *r, u32 at)
+/* Returns how many pieces there are from sp to the end of the stack's mapping. */
+static __always_inline u32 stack_pieces(struct task_struct *task, u64 sp)
 {
-	for (u32 i = 0; i < PENDING_STACK / PENDING_PIECE; i++) {
-		u32 to = at + i * PENDING_PIECE;
+	struct vma_found vma;
 
-		if (to > sizeof(r->data) - PENDING_PIECE)
-			break;
-		if (bpf_probe_read_user(&r->data[to], PENDING_PIECE,
-					(void *)(r->regs.sp + i * PENDING_PIECE)))
-			break;
-		r->copied += PENDING_PIECE;
+	if (!task->mm || !vma_find(task->mm, sp, &vma) || vma.end - sp > 1u << 30)
+		return PENDING_STACK / PENDING_PIECE;
+	return (u32)(vma.end - PENDING_FROM(sp)) / PENDING_PIECE;
+}
+
+/* Copies up to that many pieces to the place after the frames, where `most` fit. */
+static __always_inline void copy_stack(struct pending_record *r, u32 at, u32 pieces, u32 most)
+{
+	u64 unread = 0;
+
+	r->copied = 0;
+	r->unread = 0;
+	for (u32 i = 0; i < most && i < pieces; i++) {
+		if (bpf_probe_read_user(r->data + at + i * PENDING_PIECE, PENDING_PIECE,
+					(void *)(PENDING_FROM(r->regs.sp) + i * PENDING_PIECE))) {
+			unread |= 1ull << i;
+			continue;
+		}
+		r->copied = (i + 1) * PENDING_PIECE;
+		r->unread = unread;
 	}
+}
+
+/* Fills in all but the stack. Returns how many bytes the frames take; more than possible if it
+ * failed. */
+static __always_inline u32 fill_pending(struct pending_record *r, const struct stack_walk *st,
+					const struct sample_key *key, struct task_struct *task)
+{
+	u32 n = st->nframes - 1, bytes; /* without the mark of the cut */
+
+	if (n > STACK_MAX_FRAMES - 1)
+		return ~0u;
+	r->kind = RECORD_PENDING;
+	r->nframes = n;
+	r->key = *key;
+	fill_thread(&r->thread, task);
+	r->regs = st->regs;
+	bytes = bounded(n * sizeof(u64));
+	if (bytes > (STACK_MAX_FRAMES - 1) * sizeof(u64) ||
+	    bpf_probe_read_kernel(r->data, bytes, st->frames))
+		return ~0u;
+	return bytes;
+}
+
+/* It is too large for the memory of a CPU, so it is made in the ring, with a size that is fixed:
+ * `more` bytes beyond that of other records. */
+static __always_inline bool send_deep(const struct stack_walk *st, const struct sample_key *key,
+				      struct task_struct *task, u32 pieces, u32 more)
+{
+	struct pending_deep *deep;
+	u32 at;
+
+	deep = bpf_ringbuf_reserve(&records, sizeof(deep->record) + more, 0);
+	if (!deep)
+		return false;
+	at = fill_pending(&deep->record, st, key, task);
+	if (at > (STACK_MAX_FRAMES - 1) * sizeof(u64)) {
+		bpf_ringbuf_discard(deep, 0);
+		return false;
+	}
+	copy_stack(&deep->record, at, pieces, (PENDING_STACK + more) / PENDING_PIECE);
+	bpf_ringbuf_submit(deep, BPF_RB_FORCE_WAKEUP);
+	return true;
+}
+
+static __always_inline bool send_larger(const struct stack_walk *st, const struct sample_key *key,
+					struct task_struct *task, u32 pieces)
+{
+	if (pieces <= PENDING_STACK / PENDING_PIECE)
+		return false;
+	if (wakeup() == BPF_RB_FORCE_WAKEUP) /* More records fit if they are small. */
+		return false;
+	if (pieces <= (PENDING_STACK + PENDING_SOME) / PENDING_PIECE)
+		return send_deep(st, key, task, pieces, PENDING_SOME);
+	return send_deep(st, key, task, pieces, PENDING_MORE);
 }
 
 /* Hands the rest of a walk to user space. It is false if that is impossible, and the stack is
@@ -73,25 +140,17 @@ static __always_inline void copy_stack(struct pending_record *r, u32 at)
 static __always_inline bool send_pending(const struct stack_walk *st, const struct sample_key *key,
 					 struct task_struct *task)
 {
+	u32 zero = 0, bytes, pieces = stack_pieces(task, st->regs.sp);
 	struct pending_record *r;
-	u32 zero = 0, n, bytes;
 
+	if (send_larger(st, key, task, pieces))
+		return true;
 	r = bpf_map_lookup_elem(&pendings, &zero);
-	n = st->nframes - 1; /* without the mark of the cut */
-	if (!r || n > STACK_MAX_FRAMES - 1)
+	bytes = r ? fill_pending(r, st, key, task) : ~0u;
+	if (bytes > (STACK_MAX_FRAMES - 1) * sizeof(u64))
 		return false;
-	r->kind = RECORD_PENDING;
-	r->nframes = n;
-	r->key = *key;
-	fill_thread(&r->thread, task);
-	r->regs = st->regs;
-	r->copied = 0;
-	bytes = bounded(n * sizeof(u64));
-	if (bytes > (STACK_MAX_FRAMES - 1) * sizeof(u64) ||
-	    bpf_probe_read_kernel(r->data, bytes, st->frames))
-		return false;
-	copy_stack(r, bytes);
-	bytes += r->copied;
+	copy_stack(r, bytes, pieces, PENDING_STACK / PENDING_PIECE);
+	bytes += bounded(r->copied);
 	if (bytes > sizeof(r->data))
 		return false;
 	return bpf_ringbuf_output(&records, r, offsetof(struct pending_record, data) + bytes,

@@ -56,8 +56,13 @@ struct module_record {
  * there. User space loads the table and continues the walk, so the first moments of a new program
  * or library are not lost.
  */
-#define PENDING_PIECE \
-	1024u /* the stack is copied in pieces, up to the first one that is not readable */
+/*
+ * The stack is copied in pieces. A function that uses only a part of a large array leaves pages
+ * that are not there, so some pieces are not readable although the stack goes on above them.
+ */
+#define PENDING_PIECE 1024u
+/* Pieces are aligned, so none is partly in a page that is there. */
+#define PENDING_FROM(sp) ((sp) & ~(u64)(PENDING_PIECE - 1))
 #define PENDING_STACK (16u * PENDING_PIECE)
 
 struct pending_record {
@@ -66,11 +71,27 @@ struct pending_record {
 	struct sample_key key; /* the key that it is counted under; .stack is a ticket */
 	struct thread_id thread;
 	struct user_regs regs;
-	u32 copied; /* bytes of stack */
+	u32 copied; /* bytes of stack, to the end of the last readable piece */
 	u32 pad2;
-	/* the frames, and then the stack from sp on */
+	u64 unread; /* a bit for each piece among them that was not readable */
+	/* the frames, and then the stack from the piece on that sp is in (PENDING_FROM) */
 	u8 data[STACK_MAX_FRAMES * 8 + PENDING_STACK];
 };
+
+/* A record of a stack that is deeper than PENDING_STACK. Encoders of video have frames of 20
+ * KiB. */
+#define PENDING_MORE (48u * PENDING_PIECE)
+#define PENDING_SOME (16u * PENDING_PIECE) /* of them, if that is enough */
+
+struct pending_deep {
+	struct pending_record record;
+	u8 more[PENDING_MORE]; /* continues record.data */
+};
+
+_Static_assert((PENDING_STACK + PENDING_MORE) / PENDING_PIECE <= 64, "each piece has a bit");
+_Static_assert(sizeof(struct pending_deep) == sizeof(struct pending_record) + PENDING_MORE &&
+		       STACK_MAX_FRAMES * 8 % 8 == 0 && PENDING_STACK % 8 == 0,
+	       "the copy of the stack goes on without a gap");
 
 /*
  * These counters are per CPU and summed by user space, which logs all of them with -vv. Every way

@@ -29,6 +29,9 @@ static bool read_copy(const struct walk_copy *c, void *dst, u32 size, u64 addr)
 
 	if (addr < c->sp || at > c->copy.len || size > c->copy.len - at)
 		return false;
+	for (u64 i = at / PENDING_PIECE; i * PENDING_PIECE < at + size && i < 64; i++)
+		if (c->unread >> i & 1)
+			return false;
 	memcpy(dst, c->copy.data + at, size);
 	return true;
 }

@@ -39,6 +39,7 @@ struct walk_env {
 struct walk_copy {
 	struct bytes copy;
 	u64 sp;
+	u64 unread; /* a bit for each PENDING_PIECE bytes that were not readable */
 	u64 thread_pointer; /* 0 if unknown, as in samples of perf */
 };
 

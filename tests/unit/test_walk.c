@@ -138,6 +138,26 @@ TEST(walk, a_popped_rbp_is_not_read_below_the_copy)
 	CHECK_INT(f->st.nframes, 3);
 }
 
+TEST(walk, pieces_of_a_copy_that_were_not_readable)
+{
+	static u64 stack[3 * PENDING_PIECE / sizeof(u64)];
+	struct fixture *f = fixture();
+	u64 far = 2 * PENDING_PIECE;
+
+	/* The rule finds the CFA by the frame pointer, in the third piece. */
+	f->copy.copy = (struct bytes){(const u8 *)stack, sizeof(stack)};
+	stack[far / sizeof(u64) + 1] = under(1);
+	f->copy.unread = 2;
+	f->st.regs.fp = STACK + far;
+	CHECK_INT(walk_from(f, under(6)), STACK_WHOLE);
+	CHECK_INT(f->st.nframes, 2);
+	walk_reset(&f->st);
+	f->copy.unread = 6;
+	f->st.regs.sp = STACK;
+	f->st.regs.fp = STACK + far;
+	CHECK_INT(walk_from(f, under(6)), STACK_UNREADABLE);
+}
+
 TEST(walk, each_way_to_be_cut_has_its_name)
 {
 	struct fixture *f = fixture();

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 
 #include "target/pid_space.h"
 #include "unwind/walk.h"
@@ -218,6 +219,19 @@ static const struct rows *find_rows(void *arg, u32 module)
 	return module_set_rows(p->env.modules, module, &p->view) ? &p->view : NULL;
 }
 
+/* Code stays the same after the stack was taken. */
+static bool read_code(void *arg, void *dst, u32 size, u64 addr)
+{
+	struct iovec local = {dst, size}, remote = {(void *)(uintptr_t)addr, size};
+	const struct pending *p = arg;
+
+	vec_for_each(&p->in->maps, e)
+		if (e->executable && addr >= e->start && addr < e->end)
+			return process_vm_readv(p->in->tgid, &local, 1, &remote, 1, 0) ==
+			       (ssize_t)size;
+	return false;
+}
+
 static void restore(struct stack_walk *st, const struct pending_record *r)
 {
 	walk_reset(st);
@@ -239,6 +253,11 @@ static bool is_sound(const struct pending_record *r, size_t size)
 	       size - head >= r->nframes * sizeof(u64) + (u64)r->copied;
 }
 
+static size_t used_bytes(const struct pending_record *r)
+{
+	return offsetof(struct pending_record, data) + r->nframes * sizeof(u64) + r->copied;
+}
+
 /* ---- one stack ------------------------------------------------------------------------------- */
 
 static void walk(struct pending *p, const struct pending_record *r)
@@ -246,11 +265,13 @@ static void walk(struct pending *p, const struct pending_record *r)
 	const struct walk_env env = {.find_module = find_module,
 				     .rows = find_rows,
 				     .loading = &p->loading,
+				     .read = read_code,
 				     .arg = p,
 				     .rules = module_set_rules(p->env.modules),
 				     .nrules = UNWIND_MAX_RULES};
 	const struct walk_copy copy = {.copy = {r->data + r->nframes * sizeof(u64), r->copied},
-				       .sp = r->regs.sp};
+				       .sp = PENDING_FROM(r->regs.sp),
+				       .unread = r->unread};
 
 	restore(&p->walk, r);
 	p->wanted = NULL;
@@ -307,7 +328,8 @@ int pending_finish(struct pending *p, const struct pending_record *r, size_t siz
 		return -EBADMSG;
 	p->in = mappings_of(p, &r->thread);
 	walk(p, r);
-	if (p->wanted && !p->giving_up && keep(p, r, size))
+	/* A deep one has the same size in the ring, however much of it is used. */
+	if (p->wanted && !p->giving_up && keep(p, r, used_bytes(r)))
 		return 0;
 	store(p, r);
 	return 0;
