@@ -233,12 +233,17 @@ __attribute__((noinline)) int unwind_step(struct stack_walk *st)
 	if (!env_find_module(st, at, &module, &off))
 		return end_stack(st, st->missing_module ? STACK_LOADING : STACK_NOT_MAPPED);
 	frame = FRAME(module, off);
-	push_frame(st, frame);
 	if (module == MODULE_ANON) {
+		push_frame(st, frame);
 		st->has_anon = 1;
 		return step_generated(st);
 	}
-	if (!rule_of(st, frame, &rule) || rule.cfa == UNWIND_CFA_NONE)
+	if (!rule_of(st, frame, &rule))
+		rule = (struct unwind_rule){.cfa = UNWIND_CFA_NONE};
+	if (rule.cfa == UNWIND_CFA_LATER) /* User space continues once the code was followed. */
+		return end_stack(st, STACK_LOADING);
+	push_frame(st, frame);
+	if (rule.cfa == UNWIND_CFA_NONE)
 		return step_uncovered(st, why_uncovered(module));
 	return step_rule(st, &rule);
 }

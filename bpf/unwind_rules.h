@@ -19,7 +19,8 @@ static __always_inline u32 rule_in_block(const struct module_table *mt,
 
 	if (!n)
 		return b->rule;
-	page = env_table_page(mt->word_page + b->first_row / UNWIND_PAGE_WORDS);
+	page = env_table_page((mt->word_page + b->first_row / UNWIND_PAGE_WORDS) &
+			      (TABLE_MAX_PAGES - 1));
 	if (!page)
 		return UNWIND_RULE_NONE;
 		/* `found` counts how many of the n rows begin at or before off. */
@@ -38,6 +39,7 @@ static __always_inline u32 rule_in_block(const struct module_table *mt,
 static __always_inline u32 find_rule(u32 module, u64 off)
 {
 	const struct module_table *mt = env_module_table(module);
+	union unwind_block_piece piece;
 	const struct unwind_page *page;
 	u64 block;
 
@@ -49,14 +51,16 @@ static __always_inline u32 find_rule(u32 module, u64 off)
 	page = env_table_page(mt->block_page + (u32)(block / UNWIND_PAGE_BLOCKS));
 	if (!page)
 		return UNWIND_RULE_NONE;
-	return rule_in_block(mt, &page->blocks[block & (UNWIND_PAGE_BLOCKS - 1)], off);
+	/* User space may be giving the block other rows. */
+	piece.whole = *(const volatile u64 *)&page->whole_blocks[block & (UNWIND_PAGE_BLOCKS - 1)];
+	return rule_in_block(mt, &piece.block, off);
 }
 
 /*
  * Returns the rule for a frame. Program counters repeat from sample to sample (above all those of
  * callers), so the last results are kept. A hit costs one cache line, and the search costs five. A
- * module's rows never change, and the salt changes when its number is used again, so a result never
- * becomes stale.
+ * module's rows change only where nothing was known yet, which is not kept, and the salt changes
+ * when its number is used again, so a result never becomes stale.
  */
 static __always_inline bool rule_of(const struct stack_walk *st, u64 frame, struct unwind_rule *out)
 {
@@ -72,7 +76,7 @@ static __always_inline bool rule_of(const struct stack_walk *st, u64 frame, stru
 	if (!rule)
 		return false;
 	*out = *rule;
-	if (memo && rule->cfa != UNWIND_CFA_NONE) {
+	if (memo && rule->cfa != UNWIND_CFA_NONE && rule->cfa != UNWIND_CFA_LATER) {
 		memo->frame = salted;
 		memo->rule = *rule;
 	}

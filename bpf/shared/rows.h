@@ -16,6 +16,11 @@
  *   rule number --> struct unwind_rule, one table shared by all modules. Unwinding states repeat:
  *       a libc has 23,515 rows and 306 rules.
  *
+ * Code without call frame information has UNWIND_RULE_LATER until a stack leads there. Then user
+ * space follows it and gives the block other rows, in pages that are anywhere in the pool, so page
+ * numbers wrap around at TABLE_MAX_PAGES. The old rows stay where they are. So whoever reads the
+ * block in one piece has either the old rows or the new ones.
+ *
  * The rows of one block never cross a page of UNWIND_PAGE_WORDS words, so that the search needs one
  * page look-up and then plain memory reads.
  */
@@ -43,7 +48,13 @@ struct unwind_page {
 	union {
 		u32 words[UNWIND_PAGE_WORDS];
 		struct unwind_block blocks[UNWIND_PAGE_BLOCKS];
+		u64 whole_blocks[UNWIND_PAGE_BLOCKS]; /* each block in one piece */
 	};
+};
+
+union unwind_block_piece {
+	u64 whole;
+	struct unwind_block block;
 };
 
 /* Says how the canonical frame address is computed. */
@@ -62,6 +73,7 @@ enum unwind_cfa {
 	/* the module has no table but keeps frame pointers (Go, JIT), so they are followed */
 	UNWIND_CFA_CHAIN,
 	UNWIND_CFA_GO, /* Go's runtime continued on another stack: enum unwind_go in cfa_reg */
+	UNWIND_CFA_LATER, /* code without call frame information that was not followed yet */
 };
 
 /*
@@ -123,7 +135,8 @@ enum unwind_rule_id {
 	UNWIND_RULE_NONE = 0, /* { UNWIND_CFA_NONE } */
 	UNWIND_RULE_STOP = 1, /* { UNWIND_CFA_STOP } */
 	UNWIND_RULE_CHAIN = 2, /* { UNWIND_CFA_CHAIN } */
-	UNWIND_RULE_FIRST_FREE = 3,
+	UNWIND_RULE_LATER = 3, /* { UNWIND_CFA_LATER } */
+	UNWIND_RULE_FIRST_FREE = 4,
 };
 
 _Static_assert(sizeof(struct unwind_block) == 8, "directory pages hold 512 blocks");
@@ -188,5 +201,9 @@ enum table_missing {
  * mmap. */
 #define TABLE_CHUNK_PAGES 256u /* 1 MiB */
 #define TABLE_MAX_CHUNKS 1024u
+#define TABLE_MAX_PAGES (TABLE_CHUNK_PAGES * TABLE_MAX_CHUNKS)
+
+_Static_assert((TABLE_MAX_PAGES & (TABLE_MAX_PAGES - 1)) == 0, "page numbers wrap around");
+_Static_assert((1ull << 32) / UNWIND_PAGE_WORDS >= TABLE_MAX_PAGES, "first_row reaches all pages");
 
 #endif

@@ -40,11 +40,13 @@ struct code_flow {
 	VEC(struct attempt) attempts; /* each begins where the one before it may continue */
 	/* Many paths lead to the same call, so attempts that failed are not made again. */
 	struct u64_set failures;
+	bool alone; /* Functions that are called are not followed. */
 	bool sure; /* that it is a function that is being followed */
 	bool guessing; /* every disagreement is a contradiction */
 	bool contradiction;
 	bool confirmed; /* something agreed with what is known */
 	bool ended; /* out of memory or budget */
+	u64 allowed; /* instructions */
 	struct code_flow_stats stats;
 };
 
@@ -237,10 +239,11 @@ static bool decode(struct code_flow *c, u64 vaddr, struct stack_effect *e)
 	const struct code_range *r = code_marks_range(&c->marks, vaddr);
 	struct bytes code = r ? file_image_at(c->image, vaddr) : (struct bytes){0};
 
-	if (c->ended || !budget_take(c->budget, BUDGET_CODE, DECODE_STEPS)) {
+	if (c->ended || !c->allowed || !budget_take(c->budget, BUDGET_CODE, DECODE_STEPS)) {
 		c->ended = true;
 		return false;
 	}
+	c->allowed--;
 	if (r && code.len > r->end - vaddr)
 		code.len = r->end - vaddr;
 	c->stats.instructions++;
@@ -479,16 +482,32 @@ static bool follow_entry(struct code_flow *c, u64 vaddr, enum code_start how)
 
 void code_flow_expect(struct code_flow *c, u64 vaddr, enum code_start how)
 {
-	u32 *mark = take_mark(c, vaddr);
+	code_marks_start(&c->marks, vaddr, how);
+}
 
-	if (mark && how != CODE_START_GUESS)
-		*mark |= how == CODE_START_SURE ? MARK_EXPECTED : MARK_LIKELY;
+void code_flow_starts(struct code_flow *c, const struct code_start_at *starts, size_t n)
+{
+	code_marks_starts(&c->marks, starts, n);
+	c->alone = true;
+}
+
+void code_flow_allow(struct code_flow *c, u64 instructions)
+{
+	c->allowed = instructions;
+	c->ended = false;
+}
+
+bool code_flow_has_ended(const struct code_flow *c)
+{
+	return c->ended;
 }
 
 bool code_flow_follow(struct code_flow *c, u64 vaddr, enum code_start how)
 {
 	bool good = follow_entry(c, vaddr, how);
 
+	if (c->alone)
+		c->called.len = 0;
 	while (c->called.len && !c->ended)
 		follow_entry(c, c->called.data[--c->called.len], CODE_START_SURE);
 	return good;
@@ -507,6 +526,7 @@ int code_flow_new(struct file_image *image, struct budget *budget, const struct 
 	c->image = image;
 	c->budget = budget;
 	c->bias = n ? ranges[0].start : 0;
+	c->allowed = UINT64_MAX;
 	err = code_marks_init(&c->marks, budget, ranges, n);
 	if (!err)
 		err = flow_states_init(&c->states, budget);
@@ -558,6 +578,8 @@ struct output {
 	u64 end; /* of the last instruction */
 };
 
+static const struct unwind_rule not_followed = {.cfa = UNWIND_CFA_LATER};
+
 static int put(struct output *o, u64 vaddr, const struct unwind_rule *rule)
 {
 	if (!memcmp(&o->last, rule, sizeof(*rule)))
@@ -568,8 +590,7 @@ static int put(struct output *o, u64 vaddr, const struct unwind_rule *rule)
 
 static int put_instruction(struct output *o, u64 vaddr, u32 length, const struct unwind_rule *rule)
 {
-	static const struct unwind_rule none = {.cfa = UNWIND_CFA_NONE};
-	int err = o->end < vaddr ? put(o, o->end, &none) : 0;
+	int err = o->end < vaddr ? put(o, o->end, &not_followed) : 0;
 
 	if (!err)
 		err = put(o, vaddr, rule);
@@ -580,9 +601,8 @@ static int put_instruction(struct output *o, u64 vaddr, u32 length, const struct
 
 int code_flow_rows(struct code_flow *c, u64 start, u64 end, code_flow_row_fn row, void *arg)
 {
-	static const struct unwind_rule none = {.cfa = UNWIND_CFA_NONE};
-	struct output o = {.row = row, .arg = arg, .end = start};
-	int err = row(arg, start, &none);
+	struct output o = {.row = row, .arg = arg, .last = not_followed, .end = start};
+	int err = row(arg, start, &not_followed);
 	u64 at = start;
 
 	while (!err && (at = code_marks_next(&c->marks, at, end)) < end) {
@@ -592,5 +612,5 @@ int code_flow_rows(struct code_flow *c, u64 start, u64 end, code_flow_row_fn row
 		err = put_instruction(&o, at, MARK_LENGTH(mark), &rule);
 		at++;
 	}
-	return !err && o.end < end ? put(&o, o.end, &none) : err;
+	return !err && o.end < end ? put(&o, o.end, &not_followed) : err;
 }

@@ -16,12 +16,6 @@
 #include "unwind/file_image.h"
 #include "unwind/flow_state.h"
 
-enum code_start {
-	CODE_START_SURE, /* something calls it, or says that it is a function */
-	CODE_START_LIKELY, /* something seems to call it or to have its address */
-	CODE_START_GUESS, /* it is only where a function might begin */
-};
-
 struct code_flow;
 
 /*
@@ -42,6 +36,18 @@ void code_flow_free(struct code_flow *c); /* NULL is allowed */
 void code_flow_expect(struct code_flow *c, u64 vaddr, enum code_start how);
 bool code_flow_follow(struct code_flow *c, u64 vaddr, enum code_start how);
 
+/*
+ * Says where all functions begin, by address, instead of code_flow_expect(), if code is followed
+ * little by little: only the functions that are asked for, not those that they call. `starts` are
+ * borrowed.
+ */
+void code_flow_starts(struct code_flow *c, const struct code_start_at *starts, size_t n);
+
+/* Allows so many more instructions to be decoded from now on; at first there is no limit. */
+void code_flow_allow(struct code_flow *c, u64 instructions);
+/* Returns whether the limit, memory or the budget has ended it. */
+bool code_flow_has_ended(const struct code_flow *c);
+
 /* Returns the first address in [vaddr, end) that no known instruction covers, or `end`. */
 u64 code_flow_hole(struct code_flow *c, u64 vaddr, u64 end);
 /* Returns the state before the instruction at `vaddr`, or NULL if none was found there. */
@@ -51,7 +57,8 @@ typedef int (*code_flow_row_fn)(void *arg, u64 vaddr, const struct unwind_rule *
 
 /*
  * Calls `row` for `start` and each address in [start, end) from which another rule applies, in
- * order; UNWIND_CFA_NONE where nothing is known. Returns 0 or what `row` returned.
+ * order: UNWIND_CFA_LATER where no instruction was followed, and UNWIND_CFA_NONE where nothing is
+ * known of one. Returns 0 or what `row` returned.
  */
 int code_flow_rows(struct code_flow *c, u64 start, u64 end, code_flow_row_fn row, void *arg);
 

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/sorted.h"
+
 #define PAGE_SHIFT 10
 #define PAGE_BYTES (1u << PAGE_SHIFT)
 
@@ -90,20 +92,57 @@ static u32 *find(struct code_marks *m, u64 vaddr)
 	return &r->pages[at >> PAGE_SHIFT][at % PAGE_BYTES];
 }
 
+void code_marks_starts(struct code_marks *m, const struct code_start_at *starts, size_t n)
+{
+	m->starts = starts;
+	m->nstarts = n;
+}
+
+static u32 flag_of(enum code_start how)
+{
+	static const u32 flags[] = {
+		[CODE_START_SURE] = MARK_EXPECTED,
+		[CODE_START_LIKELY] = MARK_LIKELY,
+		[CODE_START_GUESS] = 0,
+	};
+
+	return flags[how];
+}
+
+void code_marks_start(struct code_marks *m, u64 vaddr, enum code_start how)
+{
+	u32 *mark = code_marks_take(m, vaddr);
+
+	if (mark)
+		*mark |= flag_of(how);
+}
+
+static u32 *new_page(const struct code_marks *m, u64 start, u64 end)
+{
+	size_t i = sorted_from_by(m->starts, m->nstarts, vaddr, start);
+	u32 *page = NULL;
+
+	if (budget_reserve(m->budget, BUDGET_CODE, PAGE_BYTES * sizeof(u32)))
+		page = calloc(PAGE_BYTES, sizeof(u32));
+	for (; page && i < m->nstarts && m->starts[i].vaddr < end; i++)
+		page[m->starts[i].vaddr - start] = flag_of(m->starts[i].how);
+	return page;
+}
+
 u32 *code_marks_take(struct code_marks *m, u64 vaddr)
 {
 	struct marked_range *r = range_of(m, vaddr);
 	u64 page = r ? (vaddr - r->in.start) >> PAGE_SHIFT : 0;
+	u64 start = r ? r->in.start + (page << PAGE_SHIFT) : 0;
 
-	if (r && !r->pages[page] &&
-	    budget_reserve(m->budget, BUDGET_CODE, PAGE_BYTES * sizeof(u32)))
-		r->pages[page] = calloc(PAGE_BYTES, sizeof(u32));
+	if (r && !r->pages[page])
+		r->pages[page] = new_page(m, start, start + PAGE_BYTES);
 	return find(m, vaddr);
 }
 
 u32 code_marks_at(struct code_marks *m, u64 vaddr)
 {
-	const u32 *mark = find(m, vaddr);
+	const u32 *mark = m->nstarts ? code_marks_take(m, vaddr) : find(m, vaddr);
 
 	return mark ? *mark : 0;
 }

@@ -24,6 +24,17 @@ struct code_range { /* [start, end) in vaddrs */
 	u64 start, end;
 };
 
+enum code_start {
+	CODE_START_SURE, /* something calls it, or says that it is a function */
+	CODE_START_LIKELY, /* something seems to call it or to have its address */
+	CODE_START_GUESS, /* it is only where a function might begin */
+};
+
+struct code_start_at {
+	u64 vaddr;
+	enum code_start how;
+};
+
 struct marked_range {
 	struct code_range in;
 	u32 **pages; /* allocated when they are needed */
@@ -37,6 +48,10 @@ struct code_marks {
 	struct budget *budget;
 	struct marked_range *ranges;
 	size_t n, last; /* where the last address was */
+	/* Functions that begin in a page are marked when it is first needed; see
+	 * code_marks_starts(). */
+	const struct code_start_at *starts;
+	size_t nstarts;
 	VEC(struct mark_change) changes;
 };
 
@@ -44,6 +59,10 @@ struct code_marks {
 int code_marks_init(struct code_marks *m, struct budget *budget, const struct code_range *ranges,
 		    size_t n) MUST_CHECK;
 void code_marks_release(struct code_marks *m);
+/* Says where functions begin, by address, before anything else is marked. They are borrowed. */
+void code_marks_starts(struct code_marks *m, const struct code_start_at *starts, size_t n);
+/* Marks one more. */
+void code_marks_start(struct code_marks *m, u64 vaddr, enum code_start how);
 
 /* Returns the range that contains `vaddr`, or NULL. */
 const struct code_range *code_marks_range(struct code_marks *m, u64 vaddr);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define PIECE_SHIFT 20
 #define PIECE_BYTES (1ull << PIECE_SHIFT)
@@ -64,6 +65,15 @@ void file_image_free(struct file_image *m)
 		free(m->segments[i].pieces);
 	free(m->segments);
 	free(m);
+}
+
+void file_image_forget(struct file_image *m)
+{
+	for (size_t i = 0; i < m->n; i++) {
+		struct segment *s = &m->segments[i];
+
+		memset(s->pieces, 0, ((s->size >> PIECE_SHIFT) + 1) * sizeof(*s->pieces));
+	}
 }
 
 static bool is_in(const struct segment *s, u64 vaddr)

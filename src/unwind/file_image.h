@@ -16,6 +16,9 @@ struct file_image;
 int file_image_new(struct elf_file *f, struct file_image **out) MUST_CHECK;
 void file_image_free(struct file_image *m); /* NULL is allowed */
 
+/* Forgets what was read, which is valid only until the file is trimmed. */
+void file_image_forget(struct file_image *m);
+
 /* Returns at most FILE_IMAGE_PART bytes at `vaddr`; fewer at the end of a segment, none outside. */
 struct bytes file_image_at(struct file_image *m, u64 vaddr);
 /* Returns the bytes from `vaddr` on, as far as they are in one piece. */

@@ -34,8 +34,7 @@ static int add_section(struct function_index *index, struct elf_file *f, struct 
 	return budget_lost(budget, BUDGET_UNWIND) ? -E2BIG : 0;
 }
 
-/* Hand-written assembly does not explain that half of the code has no FDE. */
-static bool covers_too_little(const struct function_index *index, const struct elf_file *f)
+bool function_index_is_sparse(const struct function_index *index, const struct elf_file *f)
 {
 	const struct elf_segment *s;
 	size_t n = elf_file_segments(f, &s);
@@ -77,9 +76,9 @@ int function_index_init(struct function_index *index, struct elf_file *f, struct
 	err = add_section(index, f, f, CFI_EH_FRAME, FUNCTION_EH_FRAME);
 	if (!err)
 		err = add_section(index, f, f, CFI_DEBUG_FRAME, FUNCTION_DEBUG_FRAME);
-	if (!err && debug && covers_too_little(index, f))
+	if (!err && debug && function_index_is_sparse(index, f))
 		err = add_section(index, f, debug, CFI_DEBUG_FRAME, FUNCTION_DEBUG_FILE);
-	if (!err && covers_too_little(index, f))
+	if (!err && function_index_is_sparse(index, f))
 		err = add_go(index, f);
 	if (err) {
 		function_index_release(index);

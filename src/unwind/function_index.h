@@ -40,6 +40,9 @@ struct function_index {
  */
 int function_index_init(struct function_index *index, struct elf_file *f,
 			struct elf_file *debug) MUST_CHECK;
+/* Returns whether the functions are less than half of the file's code. Hand-written assembly does
+ * not explain that. */
+bool function_index_is_sparse(const struct function_index *index, const struct elf_file *f);
 void function_index_release(struct function_index *index);
 /* Adds a range with a fixed rule; call function_index_sort() after the last one. Returns 0 or
  * -ENOMEM. */

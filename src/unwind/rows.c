@@ -39,6 +39,7 @@ struct build {
 	struct code code[CODE_SEGMENTS_MAX];
 	size_t ncode;
 	u32 gap_rule;
+	bool later; /* code that has no FDE is left for later */
 
 	const struct code *here; /* the current segment */
 	const struct go_switch *go_switch; /* for the current function; usually NULL */
@@ -121,10 +122,10 @@ static int put_row(void *arg, u64 vaddr, const struct unwind_rule *rule)
 /* What leads from code to its caller is known from the code itself, or not at all. */
 static int put_code_row(void *arg, u64 vaddr, const struct unwind_rule *rule)
 {
+	bool known = rule->cfa != UNWIND_CFA_NONE && rule->cfa != UNWIND_CFA_LATER;
 	struct build *b = arg;
 
-	return put_at(b, vaddr,
-		      rule->cfa == UNWIND_CFA_NONE ? b->gap_rule : rule_set_number(b->set, rule));
+	return put_at(b, vaddr, known ? rule_set_number(b->set, rule) : b->gap_rule);
 }
 
 static int put_gap(struct build *b, u64 upto)
@@ -134,7 +135,7 @@ static int put_gap(struct build *b, u64 upto)
 	b->uncovered += upto - b->floor;
 	if (b->code_flow)
 		return code_flow_rows(b->code_flow, b->floor, upto, put_code_row, b);
-	return put_at(b, b->floor, b->gap_rule);
+	return put_at(b, b->floor, b->later ? (u32)UNWIND_RULE_LATER : b->gap_rule);
 }
 
 static int put_go_row(void *arg, u64 vaddr, s64 distance)
@@ -224,6 +225,23 @@ static int put_all(struct build *b, struct rows *rows)
 	return err;
 }
 
+/* Nearly every stack leads through the code of such a file, and following it takes some 40 ms. */
+static bool is_small_without_cfi(const struct build *b)
+{
+	u64 code = 0;
+
+	for (size_t i = 0; i < b->ncode; i++)
+		code += b->code[i].end - b->code[i].offset;
+	return code <= FOLLOWED_AT_ONCE && function_index_is_sparse(&b->index, b->f);
+}
+
+/* Where nothing is known of the code, Go and files without any FDE are taken to keep frame
+ * pointers. */
+u32 rows_gap_rule(struct elf_file *f, size_t fdes)
+{
+	return !fdes || elf_is_go(f) ? UNWIND_RULE_CHAIN : UNWIND_RULE_NONE;
+}
+
 static int build_tables(struct build *b, struct elf_file *debug, struct rows *rows)
 {
 	u64 end = 0;
@@ -234,11 +252,12 @@ static int build_tables(struct build *b, struct elf_file *debug, struct rows *ro
 	err = plt_stubs_fix(&b->index, b->f, b->set);
 	if (!err)
 		err = stack_ends_fix(&b->index, b->f, debug, b->set);
-	if (!err && !elf_is_go(b->f))
+	b->later = b->later && !elf_is_go(b->f) && !is_small_without_cfi(b);
+	if (!err && !b->later && !elf_is_go(b->f))
 		err = code_rows_new(b->f, debug, &b->index, &b->code_flow);
 	if (err)
 		goto out;
-	b->gap_rule = !b->index.fdes || elf_is_go(b->f) ? UNWIND_RULE_CHAIN : UNWIND_RULE_NONE;
+	b->gap_rule = rows_gap_rule(b->f, b->index.fdes);
 	for (size_t i = 0; i < b->ncode; i++)
 		end = b->code[i].end > end ? b->code[i].end : end;
 	err = row_writer_init(&b->writer, rows, b->code[0].offset, end);
@@ -254,7 +273,8 @@ out:
 	return err;
 }
 
-int rows_build(struct elf_file *f, struct elf_file *debug, struct rule_set *set, struct rows **out)
+static int build(struct elf_file *f, struct elf_file *debug, struct rule_set *set, bool later,
+		 struct rows **out)
 {
 	struct build *b = calloc(1, sizeof(*b));
 	struct rows *rows = calloc(1, sizeof(*rows));
@@ -264,6 +284,7 @@ int rows_build(struct elf_file *f, struct elf_file *debug, struct rule_set *set,
 		goto out;
 	b->f = f;
 	b->set = set;
+	b->later = later;
 	rule_set_allow(set, MODULE_RULES_MAX);
 	err = find_code(b);
 	if (!err)
@@ -278,6 +299,17 @@ out:
 	return 0;
 }
 
+int rows_build(struct elf_file *f, struct elf_file *debug, struct rule_set *set, struct rows **out)
+{
+	return build(f, debug, set, false, out);
+}
+
+int rows_build_cfi(struct elf_file *f, struct elf_file *debug, struct rule_set *set,
+		   struct rows **out)
+{
+	return build(f, debug, set, true, out);
+}
+
 void rows_free(struct rows *rows)
 {
 	if (!rows)
@@ -287,25 +319,30 @@ void rows_free(struct rows *rows)
 	free(rows);
 }
 
+u32 rows_in_block(const struct unwind_block *b, const u32 *words, u64 off)
+{
+	u32 key = UNWIND_ROW(off, 0xffff), lo = 0, hi = b->nrows;
+
+	while (lo < hi) {
+		u32 mid = (lo + hi) / 2;
+
+		if (words[mid] <= key)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo ? UNWIND_ROW_RULE(words[lo - 1]) : b->rule;
+}
+
 u32 rows_find(const struct rows *rows, u64 off)
 {
 	u64 block = (off - rows->base_off) >> UNWIND_BLOCK_SHIFT;
-	u32 key = UNWIND_ROW(off, 0xffff), lo = 0, hi;
 	const struct unwind_block *b;
 
 	if (off < rows->base_off || block >= rows->nblocks)
 		return UNWIND_RULE_NONE;
 	b = &rows->blocks[block];
-	hi = b->nrows;
-	while (lo < hi) {
-		u32 mid = (lo + hi) / 2;
-
-		if (rows->words[b->first_row + mid] <= key)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo ? UNWIND_ROW_RULE(rows->words[b->first_row + lo - 1]) : b->rule;
+	return rows_in_block(b, rows->words + b->first_row, off);
 }
 
 int rows_functions(struct elf_file *f, struct function_range **out, size_t *len)

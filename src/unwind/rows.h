@@ -28,7 +28,18 @@ u64 rule_set_overflows(const struct rule_set *set);
  */
 void rule_set_allow(struct rule_set *set, u32 n);
 
+/* Where pages of tables are, by their numbers (tables.h). */
+struct table_pages {
+	const struct unwind_page *(*page)(const struct table_pages *pages, u32 number);
+};
+
 struct rows {
+	/*
+	 * If it is set, the tables are in these pages: the directory from `block_page` on, and rows
+	 * that `words` does not have as well, counted from `word_page` on.
+	 */
+	const struct table_pages *pages;
+	u32 block_page, word_page;
 	u64 base_off; /* file offset of block 0, a multiple of 1 << UNWIND_BLOCK_SHIFT */
 	struct unwind_block *blocks; /* page-aligned, zero-padded to whole pages */
 	u32 nblocks;
@@ -59,7 +70,17 @@ struct rows {
 #define ROWS_MAX (16u << 20)
 int rows_build(struct elf_file *f, struct elf_file *debug, struct rule_set *set,
 	       struct rows **out) MUST_CHECK;
+/*
+ * Does the same without following code that has no call frame information. It gets
+ * UNWIND_RULE_LATER (code_met.h), unless most of a small file is such code.
+ */
+#define FOLLOWED_AT_ONCE (1u << 20) /* bytes */
+int rows_build_cfi(struct elf_file *f, struct elf_file *debug, struct rule_set *set,
+		   struct rows **out) MUST_CHECK;
 void rows_free(struct rows *rows);
+/* Returns what applies to code of which nothing is known, in a file with so many functions that
+ * have call frame information. */
+u32 rows_gap_rule(struct elf_file *f, size_t fdes);
 /*
  * Changes the numbers in the rows from those of `rules`, with which they were built, to those of
  * `set`. So a module can be compiled by another thread than the one that has the set. Rules that do
@@ -70,6 +91,8 @@ int rows_renumber(struct rows *rows, const struct unwind_rule *rules, u32 nrules
 
 /* Returns the rule number for a file offset, with the same search that the kernel uses. */
 u32 rows_find(const struct rows *rows, u64 off);
+/* Does the same in one block, which has these words. */
+u32 rows_in_block(const struct unwind_block *b, const u32 *words, u64 off);
 
 /*
  * Finds where functions begin from the FDEs alone, which names stripped code (`module+0x1a40`). The

@@ -33,6 +33,7 @@ static void rule_set_preset(struct rule_set *set)
 		[UNWIND_RULE_NONE] = {.cfa = UNWIND_CFA_NONE},
 		[UNWIND_RULE_STOP] = {.cfa = UNWIND_CFA_STOP},
 		[UNWIND_RULE_CHAIN] = {.cfa = UNWIND_CFA_CHAIN},
+		[UNWIND_RULE_LATER] = {.cfa = UNWIND_CFA_LATER},
 	};
 
 	set->rules[UNWIND_RULE_NONE] = fixed[UNWIND_RULE_NONE];

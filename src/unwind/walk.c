@@ -72,7 +72,8 @@ static const struct module_table *env_module_table(u32 module)
 	current->table = (struct module_table){
 		.base_off = rows->base_off,
 		.nblocks = rows->nblocks,
-		.word_page = current->block_pages,
+		.block_page = rows->pages ? rows->block_page : 0,
+		.word_page = rows->pages ? rows->word_page : current->block_pages,
 		.has_table = !rows->missing,
 		.missing = rows->missing,
 	};
@@ -83,6 +84,8 @@ static const struct unwind_page *env_table_page(u32 page)
 {
 	const struct walk *w = current;
 
+	if (w->rows->pages)
+		return w->rows->pages->page(w->rows->pages, page);
 	if (page < w->block_pages)
 		return (const void *)(w->rows->blocks + (size_t)page * UNWIND_PAGE_BLOCKS);
 	page -= w->block_pages;

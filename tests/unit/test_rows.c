@@ -61,16 +61,17 @@ TEST(rule_set, numbers_rules_once)
 	CHECK_INT(rule_set_len(set), UNWIND_RULE_FIRST_FREE);
 	CHECK_INT(own[UNWIND_RULE_STOP].cfa, UNWIND_CFA_STOP);
 	CHECK_INT(own[UNWIND_RULE_CHAIN].cfa, UNWIND_CFA_CHAIN);
-	CHECK_INT(rule_set_number(set, &rule), 3);
-	CHECK_INT(rule_set_number(set, &rule), 3);
+	CHECK_INT(own[UNWIND_RULE_LATER].cfa, UNWIND_CFA_LATER);
+	CHECK_INT(rule_set_number(set, &rule), UNWIND_RULE_FIRST_FREE);
+	CHECK_INT(rule_set_number(set, &rule), UNWIND_RULE_FIRST_FREE);
 	CHECK_INT(rule_set_number(set, &own[UNWIND_RULE_STOP]), UNWIND_RULE_STOP);
 	CHECK_INT(rule_set_number(set, &own[UNWIND_RULE_NONE]), UNWIND_RULE_NONE);
 	for (int i = 0; i < 10; i++) {
 		rule.cfa_off = 100 + i;
-		CHECK_INT(rule_set_number(set, &rule), i < 4 ? 4 + i : UNWIND_RULE_NONE);
+		CHECK_INT(rule_set_number(set, &rule), i < 3 ? 5 + i : UNWIND_RULE_NONE);
 	}
 	CHECK_INT(rule_set_len(set), 8);
-	CHECK_INT(rule_set_overflows(set), 6);
+	CHECK_INT(rule_set_overflows(set), 7);
 	rule_set_free(set);
 }
 

@@ -32,9 +32,10 @@ static const struct unwind_rule rules[] = {
 	GO_RULE(UNWIND_GO_MORESTACK),
 	GO_RULE(UNWIND_GO_MCALL),
 	GO_RULE(UNWIND_GO_VDSO),
+	{.cfa = UNWIND_CFA_LATER},
 };
 
-enum { R_SYSTEMSTACK = 8, R_ASMCGOCALL, R_CGOCALLBACK, R_MORESTACK, R_MCALL, R_VDSO };
+enum { R_SYSTEMSTACK = 8, R_ASMCGOCALL, R_CGOCALLBACK, R_MORESTACK, R_MCALL, R_VDSO, R_LATER };
 
 /* There is one KiB of text under each rule. */
 struct fixture {
@@ -136,6 +137,17 @@ TEST(walk, a_popped_rbp_is_not_read_below_the_copy)
 	f->st.regs.fp = STACK + 32;
 	CHECK_INT(walk_from(f, under(4)), STACK_WHOLE);
 	CHECK_INT(f->st.nframes, 3);
+}
+
+TEST(walk, code_that_was_not_followed_is_where_it_continues)
+{
+	struct fixture *f = fixture();
+
+	f->stack[0] = under(R_LATER);
+	CHECK_INT(walk_from(f, under(3)), STACK_LOADING);
+	CHECK_INT(f->st.nframes, 2); /* the leaf, and the mark of the cut */
+	CHECK(f->st.frames[0] == FRAME(MODULE, under(3) - TEXT));
+	CHECK(f->st.regs.pc == under(R_LATER) && f->st.regs.sp == STACK + 8);
 }
 
 TEST(walk, pieces_of_a_copy_that_were_not_readable)
