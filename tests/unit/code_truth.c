@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "unit.h"
+#include "unwind/code_met.h"
 #include "unwind/code_rows.h"
 
 struct row {
@@ -20,6 +21,7 @@ struct comparison {
 	struct function_index index;
 	struct code_flow
 		*whole; /* of the whole file; NULL if functions are looked at by themselves */
+	struct code_met *met; /* the whole file, little by little; otherwise NULL */
 	VEC(struct row) rows; /* of the present function, as its FDE says */
 	struct code_truth *out;
 };
@@ -174,6 +176,21 @@ static bool is_function(const struct unwind_rule *first)
 	       first->ra_off == -8;
 }
 
+/* What the rows of the part say is what the flow says, from which they were made. */
+static void meet(struct comparison *c, u64 vaddr)
+{
+	struct code_part part;
+	u64 off;
+
+	CHECK(elf_file_vaddr_to_offset(c->f, vaddr, &off));
+	CHECK_INT(code_met_follow(c->met, off, &part), 0);
+	CHECK(part.rows.len && part.start <= off && off < part.end);
+	CHECK_INT(part.rows.data[0].off, part.start);
+	for (size_t i = 1; i < part.rows.len; i++)
+		CHECK(part.rows.data[i - 1].off < part.rows.data[i].off);
+	vec_release(&part.rows);
+}
+
 static void compare_function(struct comparison *c, const struct function_entry *e)
 {
 	const struct code_range range = {e->fde.start, e->fde.end};
@@ -191,6 +208,8 @@ static void compare_function(struct comparison *c, const struct function_entry *
 		c->out->contradicting++;
 		return;
 	}
+	if (c->met)
+		meet(c, range.start + (range.end - range.start) / 2);
 	if (!flow) {
 		CHECK_INT(code_flow_new(c->image, elf_file_budget(c->f), &range, 1, &flow), 0);
 		code_flow_follow(flow, range.start, CODE_START_SURE);
@@ -200,17 +219,35 @@ static void compare_function(struct comparison *c, const struct function_entry *
 		code_flow_free(flow);
 }
 
-static void find_whole(struct comparison *c)
+static size_t find_code(struct comparison *c, struct code_range *ranges, size_t most)
 {
-	struct code_range ranges[16];
 	const struct elf_segment *segments;
 	size_t n = elf_file_segments(c->f, &segments), used = 0;
 
-	for (size_t i = 0; i < n && used < ARRAY_LEN(ranges); i++)
+	for (size_t i = 0; i < n && used < most; i++)
 		if (segments[i].flags & PF_X)
 			ranges[used++] = (struct code_range){
 				segments[i].vaddr, segments[i].vaddr + segments[i].filesz};
-	CHECK_INT(code_rows_find(c->f, NULL, ranges, used, &c->whole), 0);
+	return used;
+}
+
+static void find_whole(struct comparison *c)
+{
+	struct code_range ranges[16];
+	size_t n = find_code(c, ranges, ARRAY_LEN(ranges));
+
+	CHECK_INT(code_rows_find(c->f, NULL, ranges, n, &c->whole), 0);
+}
+
+static void begin_meeting(struct comparison *c, int fd)
+{
+	struct code_range ranges[16];
+	size_t n = find_code(c, ranges, ARRAY_LEN(ranges));
+	struct elf_file *f;
+
+	CHECK_INT(elf_file_open(fd, &f), 0);
+	CHECK_INT(code_met_new_in(f, NULL, ranges, n, &c->met), 0);
+	c->whole = code_met_flow(c->met);
 }
 
 struct code_truth code_truth_compare(const char *path, enum code_knowledge how)
@@ -222,15 +259,21 @@ struct code_truth code_truth_compare(const char *path, enum code_knowledge how)
 	if (fd < 0)
 		unit_skip("no %s", path);
 	CHECK_INT(elf_file_open(fd, &c.f), 0);
-	close(fd);
 	budget_limit(elf_file_budget(c.f), 1ull << 60, 1ull << 40);
 	CHECK_INT(file_image_new(c.f, &c.image), 0);
 	CHECK_INT(function_index_init(&c.index, c.f, NULL), 0);
 	if (how == CODE_KNOWS_SYMBOLS)
 		find_whole(&c);
+	if (how == CODE_IS_MET)
+		begin_meeting(&c, fd);
+	close(fd);
 	vec_for_each(&c.index.entries, e)
 		compare_function(&c, e);
-	code_flow_free(c.whole);
+	if (c.met)
+		truth.decoded = code_met_followed(c.met);
+	if (!c.met)
+		code_flow_free(c.whole);
+	code_met_free(c.met);
 	file_image_free(c.image);
 	function_index_release(&c.index);
 	elf_file_free(c.f);

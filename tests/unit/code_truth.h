@@ -18,12 +18,14 @@ struct code_truth {
 	u64 contradicting, parts;
 	u64 equal, given_up, wrong; /* instructions */
 	u64 wrong_fp; /* those where the caller's frame pointer is elsewhere */
+	u64 decoded; /* if code was met */
 	u64 wrong_at; /* the address of one of them */
 };
 
 enum code_knowledge {
 	CODE_KNOWS_FUNCTIONS, /* each function by itself, from its entry on */
 	CODE_KNOWS_SYMBOLS, /* the whole file, with what .dynsym and .symtab say */
+	CODE_IS_MET, /* the same, each function when an address in its middle is met */
 };
 
 /* Skips the case if there is no such file. */
