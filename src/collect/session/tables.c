@@ -31,7 +31,14 @@ struct run { /* describes consecutive pages in one region */
 	u32 first, pages;
 };
 
+struct extra_page { /* of rows that a module got later */
+	u16 slot;
+	u16 used; /* words */
+	u32 page;
+};
+
 struct tables {
+	struct table_pages pages;
 	struct tables_maps maps;
 	struct rule_set *set;
 	struct unwind_rule *rules; /* mapped */
@@ -43,6 +50,7 @@ struct tables {
 	u32 used; /* pages up to here have been in use at some time */
 	VEC(struct run) free; /* those of them that are free again, in order */
 	u32 nfree;
+	VEC(struct extra_page) extra; /* the newest of each slot is last */
 	u64 rows;
 };
 
@@ -63,6 +71,17 @@ static u8 *reserve(size_t bytes)
 	return mem == MAP_FAILED ? NULL : mem;
 }
 
+static u8 *chunk_address(const struct tables *t, u32 chunk);
+
+/* A walk asks for pages while another thread may add a region, which the walk has no page of. */
+static const struct unwind_page *page_of(const struct table_pages *pages, u32 number)
+{
+	const struct tables *t = (const struct tables *)pages;
+
+	return (const struct unwind_page *)(chunk_address(t, number / TABLE_CHUNK_PAGES) +
+					    number % TABLE_CHUNK_PAGES * PAGE_BYTES);
+}
+
 bool tables_are_in_kernel(const struct tables *t)
 {
 	return t->maps.chunks_fd >= 0;
@@ -79,6 +98,7 @@ int tables_new(const struct tables_maps *maps, struct tables **out)
 	t = calloc(1, sizeof(*t));
 	if (!t)
 		return -ENOMEM;
+	t->pages.page = page_of;
 	t->maps = *maps;
 	t->rules = map_array(maps->rules_fd, UNWIND_MAX_RULES * sizeof(*t->rules));
 	t->modules = map_array(maps->modules_fd, MODULE_SLOTS * sizeof(*t->modules));
@@ -98,6 +118,7 @@ void tables_free(struct tables *t)
 		return;
 	rule_set_free(t->set);
 	vec_release(&t->free);
+	vec_release(&t->extra);
 	for (u32 i = 0; i < t->nregions; i++)
 		munmap(t->regions[i].base, t->regions[i].reserved * CHUNK_BYTES);
 	if (t->rules)
@@ -121,7 +142,7 @@ u64 tables_rows(const struct tables *t)
 
 static u8 *chunk_address(const struct tables *t, u32 chunk)
 {
-	u32 i = t->nregions - 1;
+	u32 i = __atomic_load_n(&t->nregions, __ATOMIC_ACQUIRE) - 1;
 
 	while (i && chunk < t->regions[i].first)
 		i--;
@@ -212,7 +233,8 @@ static int add_region(struct tables *t, u32 chunks)
 	if (t->nregions)
 		close_region(t);
 	free_run(t, t->used, t->nchunks * TABLE_CHUNK_PAGES - t->used);
-	t->regions[t->nregions++] = fresh;
+	t->regions[t->nregions] = fresh;
+	__atomic_store_n(&t->nregions, t->nregions + 1, __ATOMIC_RELEASE);
 	t->used = t->nchunks * TABLE_CHUNK_PAGES;
 	return 0;
 }
@@ -341,6 +363,19 @@ void tables_set_missing(struct tables *t, u32 module, enum table_missing why)
 	t->modules[slot_of(module)].missing = why;
 }
 
+static void free_extra(struct tables *t, u32 slot)
+{
+	size_t kept = 0;
+
+	vec_for_each(&t->extra, e) {
+		if (e->slot == slot)
+			free_run(t, e->page, 1);
+		else
+			t->extra.data[kept++] = *e;
+	}
+	t->extra.len = kept;
+}
+
 void tables_unload(struct tables *t, u32 module)
 {
 	struct module_table *at = &t->modules[slot_of(module)], mt = *at;
@@ -353,6 +388,144 @@ void tables_unload(struct tables *t, u32 module)
 		return;
 	free_run(t, mt.block_page, pages_for(mt.nblocks * sizeof(struct unwind_block)));
 	free_run(t, mt.word_page, pages_for(mt.nwords * sizeof(u32)));
+	free_extra(t, slot_of(module));
+}
+
+/* ---- rows that come later -------------------------------------------------------------------- */
+
+/* Hostile code may ask for any number of changes of the same block. */
+#define EXTRA_PAGES_MIN 16u
+
+/* Returns the module's newest page, or NULL if it cannot have more. */
+static struct extra_page *extra_of(struct tables *t, u32 slot, bool *full)
+{
+	struct extra_page *newest = NULL;
+	u32 n = 0;
+
+	vec_for_each(&t->extra, e) {
+		if (e->slot != slot)
+			continue;
+		newest = e;
+		n++;
+	}
+	*full = n >= EXTRA_PAGES_MIN + t->modules[slot].nblocks;
+	return newest;
+}
+
+/* Finds space for the words of a block, which must not cross pages. */
+static struct extra_page *take_words(struct tables *t, u32 slot, u32 n)
+{
+	struct extra_page fresh = {.slot = (u16)slot}, *e;
+	bool full;
+
+	e = extra_of(t, slot, &full);
+	if (e && e->used + n <= UNWIND_PAGE_WORDS)
+		return e;
+	if (full || vec_reserve(&t->extra, t->extra.len + 1) || take_pages(t, 1, &fresh.page))
+		return NULL;
+	t->extra.data[t->extra.len++] = fresh;
+	return &t->extra.data[t->extra.len - 1];
+}
+
+static u64 *block_at(struct tables *t, const struct module_table *mt, u32 block)
+{
+	struct unwind_page *page = page_address(t, mt->block_page + block / UNWIND_PAGE_BLOCKS);
+
+	return &page->whole_blocks[block % UNWIND_PAGE_BLOCKS];
+}
+
+static u32 *words_of(struct tables *t, const struct module_table *mt, const struct unwind_block *b)
+{
+	u32 page = (mt->word_page + b->first_row / UNWIND_PAGE_WORDS) & (TABLE_MAX_PAGES - 1);
+	struct unwind_page *at = b->nrows ? page_address(t, page) : NULL;
+
+	return at ? &at->words[b->first_row % UNWIND_PAGE_WORDS] : NULL;
+}
+
+/* Readers have either the old rows or the new ones. */
+static void set_block(u64 *at, const struct unwind_block *b)
+{
+	const union unwind_block_piece piece = {.block = *b};
+
+	__atomic_store_n(at, piece.whole, __ATOMIC_RELEASE);
+}
+
+/* Nothing else is known of code that was left for later in this block. It takes no space. */
+static void forget_later(u64 *at, struct unwind_block b, u32 *words)
+{
+	for (u32 i = 0; i < b.nrows; i++) {
+		if (UNWIND_ROW_RULE(words[i]) == UNWIND_RULE_LATER)
+			__atomic_store_n(&words[i], UNWIND_ROW(words[i] >> 16, UNWIND_RULE_NONE),
+					 __ATOMIC_RELAXED);
+	}
+	if (b.rule == UNWIND_RULE_LATER)
+		b.rule = UNWIND_RULE_NONE;
+	set_block(at, &b);
+}
+
+static int patch_block(struct tables *t, u32 slot, u32 block, const struct row_patch *patch)
+{
+	const struct module_table *mt = &t->modules[slot];
+	u64 *at = block_at(t, mt, block), off = mt->base_off + ((u64)block << UNWIND_BLOCK_SHIFT);
+	union unwind_block_piece old = {.whole = *at};
+	u32 *words = words_of(t, mt, &old.block);
+	struct block_rows fresh;
+	struct extra_page *e;
+
+	if (!row_patch_block(patch, off, &old.block, words, &fresh))
+		return 0;
+	e = take_words(t, slot, fresh.n);
+	if (!e) {
+		forget_later(at, old.block, words);
+		return -ENOSPC;
+	}
+	if (fresh.n)
+		memcpy((u32 *)page_address(t, e->page) + e->used, fresh.words,
+		       fresh.n * sizeof(u32));
+	old.block.first_row =
+		((e->page - mt->word_page) & (TABLE_MAX_PAGES - 1)) * UNWIND_PAGE_WORDS + e->used;
+	old.block.nrows = (u16)fresh.n;
+	old.block.rule = (u16)fresh.rule;
+	e->used = (u16)(e->used + fresh.n);
+	set_block(at, &old.block);
+	t->rows += fresh.n;
+	return 0;
+}
+
+static bool has_table(const struct tables *t, u32 module)
+{
+	return module < MODULE_MAX && t->owner[slot_of(module)] == module &&
+	       t->modules[slot_of(module)].has_table;
+}
+
+int tables_patch(struct tables *t, u32 module, const struct row_patch *patch)
+{
+	const struct module_table *mt = &t->modules[slot_of(module)];
+	u64 size = (u64)mt->nblocks << UNWIND_BLOCK_SHIFT, start, end;
+	int err = 0;
+
+	if (!has_table(t, module) || patch->end <= mt->base_off || patch->start >= patch->end)
+		return 0;
+	start = patch->start < mt->base_off ? 0 : patch->start - mt->base_off;
+	end = patch->end - mt->base_off < size ? patch->end - mt->base_off : size;
+	for (u64 at = start >> UNWIND_BLOCK_SHIFT; at << UNWIND_BLOCK_SHIFT < end; at++) {
+		int code = patch_block(t, slot_of(module), (u32)at, patch);
+
+		err = code ? code : err;
+	}
+	return err;
+}
+
+u32 tables_rule(struct tables *t, u32 module, u64 off)
+{
+	const struct module_table *mt = &t->modules[slot_of(module)];
+	u64 block = (off - mt->base_off) >> UNWIND_BLOCK_SHIFT;
+	union unwind_block_piece b;
+
+	if (!has_table(t, module) || off < mt->base_off || block >= mt->nblocks)
+		return UNWIND_RULE_NONE;
+	b.whole = *block_at(t, mt, (u32)block);
+	return rows_in_block(&b.block, words_of(t, mt, &b.block), off);
 }
 
 u32 tables_seen(const struct tables *t, u32 module)
@@ -376,6 +549,9 @@ bool tables_view(struct tables *t, u32 module, struct rows *view)
 	if (!mt->has_table)
 		return false;
 	*view = (struct rows){
+		.pages = &t->pages,
+		.block_page = mt->block_page,
+		.word_page = mt->word_page,
 		.base_off = mt->base_off,
 		.blocks = page_address(t, mt->block_page),
 		.nblocks = mt->nblocks,

@@ -10,7 +10,7 @@
 #ifndef CPROF_COLLECT_TABLES_H
 #define CPROF_COLLECT_TABLES_H
 
-#include "unwind/rows.h"
+#include "unwind/row_patch.h"
 
 struct tables;
 
@@ -38,6 +38,14 @@ void tables_set_missing(struct tables *t, u32 module, enum table_missing why);
  * no walker in user space can be in the middle of a walk that found the module (module_store.h).
  */
 void tables_unload(struct tables *t, u32 module);
+/*
+ * Gives a loaded module other rows where its code was left for later. Programs and walkers may use
+ * the module meanwhile. Returns -ENOSPC if they do not fit. Then nothing is known of the code,
+ * which is final as well.
+ */
+int tables_patch(struct tables *t, u32 module, const struct row_patch *patch) MUST_CHECK;
+/* Returns the number of the rule for a file offset; UNWIND_RULE_NONE if there is no table. */
+u32 tables_rule(struct tables *t, u32 module, u64 off);
 /* Returns the epoch in which a program last saw the module (struct modules_state). */
 u32 tables_seen(const struct tables *t, u32 module);
 /* Gives a loaded module's tables in the form that the user-space walker takes; borrowed. It is
