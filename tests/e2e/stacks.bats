@@ -301,6 +301,17 @@ no_cfi() {
 		'main;no_cfi_pushes;no_cfi_aligned;no_cfi_pointer;no_cfi_table;no_cfi_bottom' ';no_cfi'
 }
 @test "code: frames of assembly without call frame information or symbols" { no_cfi no_cfi-stripped; }
+# A function is followed when a stack first leads there, and that stack is walked on as well.
+@test "code: only what is met of a large library of assembly is followed" {
+	target many_asm
+	record_cpu 2 -F 999 -vv
+	whole 99
+	local followed
+	followed=$(sed -n 's/.*many_asm: followed \([0-9]*\) instructions.*/\1/p' "$ERR" | tail -n 1)
+	# There are 800,000, and the 250 functions have 1,500. Each is followed with at most 16.
+	holds "$followed >= 200 && $followed <= 50000" || return 1
+	holds "$(sed -n 's/^cprof: samples walked on in user space: //p' "$ERR") >= 20"
+}
 @test "code: inside of musl" { no_cfi inner-musl; }
 @test "code: inside of musl, static" { no_cfi inner-musl-static; }
 @test "code: inside of musl, static and stripped" { no_cfi inner-musl-stripped; }

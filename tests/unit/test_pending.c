@@ -22,6 +22,8 @@ struct fixture {
 	struct stack_store *store;
 	struct collect_options opt;
 	struct target target;
+	u64 followed; /* the frame whose code was asked for */
+	u32 follow_times; /* how often it has to wait */
 	int number; /* the number that the file is reported to have */
 	pid_t asked_for;
 	u32 asked;
@@ -37,9 +39,17 @@ static int number_of(void *arg, pid_t tgid, const struct map_entry *e)
 	return f->number;
 }
 
+static int follow(void *arg, u64 frame)
+{
+	struct fixture *f = arg;
+
+	f->followed = frame;
+	return f->follow_times && f->follow_times-- ? -EAGAIN : 0;
+}
+
 static void setup(struct fixture *f)
 {
-	struct pending_env env = {.number = number_of, .arg = f};
+	struct pending_env env = {.number = number_of, .follow = follow, .arg = f};
 
 	memset(f, 0, sizeof(*f));
 	f->opt.target = &f->target;

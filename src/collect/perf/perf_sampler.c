@@ -361,8 +361,8 @@ static void finish_backlog(struct perf_collector *c)
 	module_set_wait(perf_modules_set(c->modules));
 	take_backlog(c);
 	while (!perf_backlog_is_empty(c->backlog)) {
-		module_set_wait(perf_modules_set(c->modules));
-		give_up_first(c);
+		if (!module_set_wait(perf_modules_set(c->modules)))
+			give_up_first(c);
 		take_backlog(c);
 	}
 }

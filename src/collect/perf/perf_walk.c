@@ -11,6 +11,7 @@ struct lookup {
 	const struct perf_walk *w;
 	pid_t tgid;
 	bool loading;
+	u64 at; /* the frame that was looked up last */
 };
 
 static bool find_module(void *arg, u64 pc, u32 *module, u64 *off)
@@ -23,6 +24,7 @@ static bool find_module(void *arg, u64 pc, u32 *module, u64 *off)
 		return false;
 	*module = map->module;
 	*off = pc + map->shift;
+	l->at = FRAME(*module, *off);
 	return true;
 }
 
@@ -58,7 +60,8 @@ static void push_kernel(struct stack_walk *st, const struct perf_sample *s)
 	}
 }
 
-static bool walk_user(const struct perf_walk *w, const struct perf_sample *s, struct stack_walk *st)
+/* It returns the frame whose code has to be followed first, or 0. */
+static u64 walk_user(const struct perf_walk *w, const struct perf_sample *s, struct stack_walk *st)
 {
 	struct lookup lookup = {.w = w, .tgid = (pid_t)s->pid};
 	const struct walk_env env = {
@@ -76,7 +79,26 @@ static bool walk_user(const struct perf_walk *w, const struct perf_sample *s, st
 	module_set_walk_begin(perf_modules_set(w->modules));
 	walk_stack(st, &env, &copy);
 	module_set_walk_end(perf_modules_set(w->modules));
-	return st->end == STACK_LOADING;
+	return st->end == STACK_LOADING && !lookup.loading ? lookup.at : 0;
+}
+
+static void begin(const struct perf_walk *w, const struct perf_sample *s, struct stack_walk *st)
+{
+	walk_reset(st);
+	if (w->kernel)
+		push_kernel(st, s);
+}
+
+static bool walk(const struct perf_walk *w, const struct perf_sample *s, struct stack_walk *st)
+{
+	u64 code;
+
+	for (;;) {
+		code = walk_user(w, s, st);
+		if (!code || module_set_follow(perf_modules_set(w->modules), code))
+			return st->end == STACK_LOADING;
+		begin(w, s, st); /* It is known by now. */
+	}
 }
 
 static bool cut(struct stack_walk *st, enum stack_end end)
@@ -88,9 +110,7 @@ static bool cut(struct stack_walk *st, enum stack_end end)
 
 bool perf_walk_sample(const struct perf_walk *w, const struct perf_sample *s, struct stack_walk *st)
 {
-	walk_reset(st);
-	if (w->kernel)
-		push_kernel(st, s);
+	begin(w, s, st);
 	if (!w->user || s->abi == PERF_SAMPLE_REGS_ABI_NONE)
 		return false;
 	if (!w->space)
@@ -101,5 +121,5 @@ bool perf_walk_sample(const struct perf_walk *w, const struct perf_sample *s, st
 	 * gone. */
 	if (!s->user_mode && (!s->stack.len || !address_space_find(w->space, s->regs.pc)))
 		return false;
-	return walk_user(w, s, st);
+	return walk(w, s, st);
 }

@@ -17,8 +17,8 @@ struct perf_walk {
 };
 
 /*
- * Walks into `st`. It is true if a file of the stack is being loaded; then the stack ends there
- * (STACK_LOADING), and can be walked again.
+ * Walks into `st`. It is true if a file of the stack is being loaded, or code in it followed; then
+ * the stack ends there (STACK_LOADING), and can be walked again.
  */
 bool perf_walk_sample(const struct perf_walk *w, const struct perf_sample *s,
 		      struct stack_walk *st);

@@ -74,6 +74,13 @@ static int moved_text(void *arg, pid_t tgid, const struct map_entry *e, struct m
 	return module_set_moved(s->modules, tgid, e, out);
 }
 
+static int follow_code(void *arg, u64 frame)
+{
+	struct bpf_session *s = arg;
+
+	return module_set_follow(s->modules, frame);
+}
+
 /* ---- records from the ring buffer ---- */
 
 /* This is done once no stack waits any more that their frames could belong to. */
@@ -471,6 +478,7 @@ static int new_pending(struct bpf_session *s)
 					.store = s->store,
 					.number = module_number,
 					.moved = moved_text,
+					.follow = follow_code,
 					.arg = s};
 
 	return pending_new(&env, &s->pending);

@@ -234,7 +234,7 @@ bool store_awaits(struct module_store *s, u32 user)
 		if (a->users >> user & 1)
 			return true;
 	}
-	return false;
+	return store_follows(s, user);
 }
 
 /* ---- files that failed ----------------------------------------------------------------------- */
@@ -443,7 +443,10 @@ bool store_take(struct module_store *s, const struct log *log)
 	bool some = false;
 
 	while (module_loader_take(s->loader, &r)) {
-		take_one(s, &r, log);
+		if (r.code)
+			store_take_code(s, r.code, log);
+		else
+			take_one(s, &r, log);
 		__atomic_fetch_add(&s->changes, 1, __ATOMIC_RELAXED);
 		some = true;
 	}

@@ -68,6 +68,8 @@ void store_file_free(struct module_store *s, struct store_file *f)
 	unload(s, f);
 	if (f->number != MODULE_NONE && s->by_number[f->number] == f)
 		s->by_number[f->number] = NULL;
+	code_met_free(f->met);
+	vec_release(&f->met_offs);
 	module_free(f->module);
 	vec_release(&f->tokens);
 	pthread_mutex_destroy(&f->elf);

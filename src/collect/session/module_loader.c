@@ -31,6 +31,7 @@ struct job {
 	/* of moved text: the files that are mapped around it */
 	struct map_entry around[MOVED_TEXT_AROUND];
 	u32 naround;
+	const struct module *module; /* if code is to be followed */
 	/* allocated with the request, so the answer cannot fail for lack of memory */
 	struct answer *answer;
 	struct job *next;
@@ -95,8 +96,20 @@ static struct job *take_job(struct queue *queue)
 	return job;
 }
 
+void code_result_free(struct code_result *r)
+{
+	if (!r)
+		return;
+	code_met_free(r->met);
+	for (u32 i = 0; i < r->n; i++)
+		vec_release(&r->parts[i].rows);
+	free(r);
+}
+
 static void job_free(struct job *job)
 {
+	if (job->answer)
+		code_result_free(job->answer->result.code);
 	free(job->answer);
 	for (u32 i = 0; i < job->naround; i++)
 		free(job->around[i].path);
@@ -121,6 +134,7 @@ static struct job *job_new(const struct module_request *q)
 
 static void release_result(struct module_result *r)
 {
+	code_result_free(r->code);
 	module_free(r->module);
 	module_rows_release(&r->rows);
 }
@@ -356,12 +370,71 @@ static void pass_on(struct module_loader *l, struct job *job)
 	pthread_mutex_unlock(&l->lock);
 }
 
+/* ---- code ------------------------------------------------------------------------------------ */
+
+static void follow_code(struct module_loader *l, const struct module *m, struct code_result *r)
+{
+	const struct budget_watch watch = {.stop = is_stopping, .arg = l};
+	struct budget *budget;
+
+	if (!r->met && module_rows_code(m, &r->met)) {
+		r->met = NULL;
+		return;
+	}
+	budget = code_met_budget(r->met);
+	budget_watch(budget, &watch);
+	for (u32 i = 0; i < r->n; i++) {
+		if (code_met_follow(r->met, r->offs[i], &r->parts[i]))
+			vec_release(&r->parts[i].rows);
+	}
+	budget_watch(budget, NULL);
+	code_met_trim(r->met);
+}
+
+static struct job *code_job_new(const struct code_request *q)
+{
+	struct job *job = calloc(1, sizeof(*job));
+	struct code_result *r = calloc(1, sizeof(*r));
+
+	if (job)
+		job->answer = calloc(1, sizeof(*job->answer));
+	if (!r || !job || !job->answer) {
+		free(r);
+		if (job)
+			job_free(job);
+		return NULL;
+	}
+	r->number = q->number;
+	r->met = q->met;
+	r->n = q->n;
+	memcpy(r->offs, q->offs, sizeof(r->offs));
+	job->module = q->module;
+	job->answer->result.code = r;
+	return job;
+}
+
+/* ---- any request ----------------------------------------------------------------------------- */
+
+static void finish(struct module_loader *l, struct job *job)
+{
+	struct answer *a = job->answer;
+
+	job->answer = NULL;
+	job_free(job);
+	deliver(l, a);
+}
+
 /* `job` is taken over. */
 static void work_off(struct worker *w, struct job *job)
 {
 	struct module_loader *l = w->loader;
 	struct answer *a = job->answer;
 
+	if (job->module) {
+		follow_code(l, job->module, a->result.code);
+		finish(l, job);
+		return;
+	}
 	a->result = (struct module_result){.tgid = job->q.tgid,
 					   .token = job->q.token,
 					   .moved = job->q.moved,
@@ -377,9 +450,7 @@ static void work_off(struct worker *w, struct job *job)
 		open_around(l, job, &a->result);
 	else if (!a->result.err)
 		open_and_compile(l, &job->q, &a->result);
-	job->answer = NULL;
-	job_free(job);
-	deliver(l, a);
+	finish(l, job);
 }
 
 /* ---- the threads ----------------------------------------------------------------------------- */
@@ -519,20 +590,36 @@ void module_loader_free(struct module_loader *l)
 	free(l);
 }
 
+/* `job` is taken over. */
+static void hand_over(struct module_loader *l, struct job *job)
+{
+	if (!l->local.started) {
+		work_off(&l->local, job);
+		return;
+	}
+	pthread_mutex_lock(&l->lock);
+	put_job(&l->local.queue, job);
+	pthread_cond_broadcast(&l->asked);
+	pthread_mutex_unlock(&l->lock);
+}
+
 int module_loader_ask(struct module_loader *l, const struct module_request *q)
 {
 	struct job *job = job_new(q);
 
 	if (!job)
 		return -ENOMEM;
-	if (!l->local.started) {
-		work_off(&l->local, job);
-		return 0;
-	}
-	pthread_mutex_lock(&l->lock);
-	put_job(&l->local.queue, job);
-	pthread_cond_broadcast(&l->asked);
-	pthread_mutex_unlock(&l->lock);
+	hand_over(l, job);
+	return 0;
+}
+
+int module_loader_follow(struct module_loader *l, const struct code_request *q)
+{
+	struct job *job = code_job_new(q);
+
+	if (!job)
+		return -ENOMEM;
+	hand_over(l, job);
 	return 0;
 }
 

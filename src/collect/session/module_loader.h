@@ -25,6 +25,25 @@ struct module_request {
 	bool moved;
 };
 
+#define CODE_REQUEST_MAX 64u
+
+/* Asks for code of a loaded file that stacks have met. */
+struct code_request {
+	u32 number; /* of the module, returned with the result */
+	const struct module *module; /* borrowed, and open, until the result is taken */
+	struct code_met *met; /* taken over and returned; NULL the first time */
+	u64 offs[CODE_REQUEST_MAX]; /* file offsets */
+	u32 n;
+};
+
+struct code_result {
+	u32 number;
+	struct code_met *met; /* owned by the taker; NULL if the file cannot be followed */
+	u64 offs[CODE_REQUEST_MAX]; /* as in the request */
+	struct code_part parts[CODE_REQUEST_MAX]; /* for each; empty without memory */
+	u32 n;
+};
+
 struct module_result {
 	pid_t tgid;
 	u64 token;
@@ -39,6 +58,7 @@ struct module_result {
 	struct module *module;
 	struct module_rows rows; /* owned by the taker */
 	int rows_err; /* why there are no rows */
+	struct code_result *code; /* owned by the taker. If it is set, the rest is unused. */
 };
 
 /* It is called when there is a result, in any thread. It must not call the loader. */
@@ -52,6 +72,9 @@ int module_loader_new(struct readers *readers, module_loader_notify_fn notify, v
 void module_loader_free(struct module_loader *l);
 
 int module_loader_ask(struct module_loader *l, const struct module_request *q) MUST_CHECK;
+/* Follows code. `q` is copied. Returns 0 or -ENOMEM. */
+int module_loader_follow(struct module_loader *l, const struct code_request *q) MUST_CHECK;
+void code_result_free(struct code_result *r); /* NULL is allowed */
 /* Forgets a file, so that the next request for it opens and compiles it again. */
 void module_loader_forget(struct module_loader *l, u64 inode, u32 dev_major, u32 dev_minor);
 int module_loader_fd(const struct module_loader *l); /* readable if there are results */

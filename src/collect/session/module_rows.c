@@ -34,22 +34,51 @@ static bool has_debug_frame(struct elf_file *debug)
 	return !elf_file_section_header(debug, ".debug_frame", &s);
 }
 
+/* A file that has no descriptor here cannot be opened a second time, so its code is followed at
+ * once. */
+static int build_from(const struct module *m, struct elf_file *debug, struct rule_set *set,
+		      struct rows **out)
+{
+	return module_rows_has_later(m) ? rows_build_cfi(m->elf, debug, set, out)
+					: rows_build(m->elf, debug, set, out);
+}
+
 static int build(const struct module *m, struct rule_set *set, struct rows **out)
 {
 	struct elf_file *debug = NULL;
 	struct rows *better;
 	int code;
 
-	code = rows_build(m->elf, NULL, set, out);
+	code = build_from(m, NULL, set, out);
 	if (code || !lacks_tables(m, *out) || debug_file_find(m->elf, m->path, &m->root, &debug))
 		return code;
 	if (((*out)->frame_pointers || has_debug_frame(debug)) &&
-	    !rows_build(m->elf, debug, set, &better)) {
+	    !build_from(m, debug, set, &better)) {
 		rows_free(*out);
 		*out = better;
 	}
 	elf_file_free(debug);
 	return 0;
+}
+
+bool module_rows_has_later(const struct module *m)
+{
+	return m->elf && elf_file_fd(m->elf) >= 0;
+}
+
+int module_rows_code(const struct module *m, struct code_met **out)
+{
+	struct elf_file *f = NULL, *debug = NULL;
+	int err = module_rows_has_later(m) ? elf_file_open(elf_file_fd(m->elf), &f) : -ENOENT;
+
+	if (err)
+		return err;
+	/* Without it some functions are not known, and the others are found. */
+	if (debug_file_find(f, m->path, &m->root, &debug))
+		debug = NULL;
+	err = code_met_new(f, debug, out);
+	elf_file_free(debug);
+	return err;
 }
 
 int module_rows_compile(const struct module *m, struct module_rows *out)

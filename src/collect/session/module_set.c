@@ -243,6 +243,17 @@ bool module_set_is_loading(struct module_set *set, u32 number)
 	return loading;
 }
 
+int module_set_follow(struct module_set *set, u64 frame)
+{
+	struct module_store *s = set->store;
+	int err;
+
+	pthread_mutex_lock(&s->lock);
+	err = store_follow(s, set->user, FRAME_MODULE(frame), FRAME_OFF(frame));
+	pthread_mutex_unlock(&s->lock);
+	return err;
+}
+
 /* ---- results --------------------------------------------------------------------------------- */
 
 int module_set_fd(const struct module_set *set)

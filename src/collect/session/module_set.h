@@ -51,6 +51,11 @@ int module_set_moved(struct module_set *set, pid_t tgid, const struct map_entry 
  */
 u32 module_set_place(struct module_set *set, pid_t tgid, const struct map_entry *e);
 bool module_set_is_loading(struct module_set *set, u32 number);
+/*
+ * Requests that the code of a frame is followed, for which rows were left for later. Returns 0 if
+ * what is known of it is final, and -EAGAIN until then.
+ */
+int module_set_follow(struct module_set *set, u64 frame);
 
 int module_set_fd(const struct module_set *set); /* readable when module_set_take() has work */
 bool module_set_ready(const struct module_set *set); /* the same, cheap enough to be called often */

@@ -48,6 +48,12 @@ struct store_file {
 	/* This is a mapping by which a file that was not read is requested again. */
 	pid_t tgid;
 	u64 start, end;
+	/* Code that stacks have met: module_follow.c. */
+	struct code_met *met; /* NULL before the first time, and while the loader has it */
+	bool following; /* the loader has a request; then `holds` counts it */
+	u64 follow_users; /* a bit for each recording that waits for it */
+	VEC(u64) met_offs; /* for the next request */
+	u32 met_rules; /* that its code has added to those of all files */
 	UT_hash_handle hh;
 };
 
@@ -159,6 +165,17 @@ void store_moved_allow_request(struct module_store *s, u64 mm_id, u64 start, u64
 /* Forgets all mappings with text of a module, which is evicted. */
 void store_moved_forget(struct module_store *s, u32 number);
 void store_moved_drop(struct module_store *s);
+
+/* These are in module_follow.c. Call them with `lock`. */
+
+/*
+ * Requests that code is followed for which rows were left for later. Returns 0 if what is known of
+ * this offset is final, and -EAGAIN until then.
+ */
+int store_follow(struct module_store *s, u32 user, u32 number, u64 off);
+/* Takes in what was found. */
+void store_take_code(struct module_store *s, struct code_result *r, const struct log *log);
+bool store_follows(struct module_store *s, u32 user); /* whether this user waits for such */
 
 /* Wakes all recordings (module_store.c). */
 void store_notify(struct module_store *s);

@@ -22,8 +22,9 @@ struct mappings {
 struct waiting {
 	struct waiting *next;
 	struct mappings *in;
-	const struct map_entry *wanted; /* the one of them whose file is being loaded */
+	const struct map_entry *wanted; /* the one of them whose file is being loaded, or NULL */
 	bool moved; /* it has no file of its own, and what it is will be found out */
+	u64 code; /* otherwise the frame whose code is being followed */
 	size_t size;
 	struct pending_record record; /* `size` bytes of it */
 };
@@ -34,6 +35,8 @@ struct pending {
 	struct mappings *latest; /* of the previous record; may be NULL */
 	const struct map_entry *wanted; /* where the walk found a file that is being loaded */
 	bool loading, moved, giving_up; /* `moved`: `wanted` has no file of its own */
+	u64 at; /* the frame that was looked up last */
+	u64 code; /* the frame where the walk found code that is being followed; 0 if none */
 	bool reuse; /* `latest` may also be used for the next record of the same process */
 	struct rows view; /* of the module that was looked up last */
 	struct waiting *first, **last;
@@ -191,10 +194,8 @@ static bool find_moved(struct pending *p, const struct map_entry *e, u64 pc, u32
 	return true;
 }
 
-static bool find_module(void *arg, u64 pc, u32 *module, u64 *off)
+static bool find_mapping(struct pending *p, u64 pc, u32 *module, u64 *off)
 {
-	struct pending *p = arg;
-
 	vec_for_each(&p->in->maps, e) {
 		if (pc < e->start || pc >= e->end || !e->executable)
 			continue;
@@ -210,6 +211,16 @@ static bool find_module(void *arg, u64 pc, u32 *module, u64 *off)
 		return *module != MODULE_ANON || find_moved(p, e, pc, module, off);
 	}
 	return false;
+}
+
+static bool find_module(void *arg, u64 pc, u32 *module, u64 *off)
+{
+	struct pending *p = arg;
+
+	if (!find_mapping(p, pc, module, off))
+		return false;
+	p->at = FRAME(*module, *off);
+	return true;
 }
 
 static const struct rows *find_rows(void *arg, u32 module)
@@ -260,7 +271,7 @@ static size_t used_bytes(const struct pending_record *r)
 
 /* ---- one stack ------------------------------------------------------------------------------- */
 
-static void walk(struct pending *p, const struct pending_record *r)
+static void walk_once(struct pending *p, const struct pending_record *r)
 {
 	const struct walk_env env = {.find_module = find_module,
 				     .rows = find_rows,
@@ -275,15 +286,27 @@ static void walk(struct pending *p, const struct pending_record *r)
 
 	restore(&p->walk, r);
 	p->wanted = NULL;
+	p->code = 0;
 	p->loading = false;
 	if (p->in) {
 		module_set_walk_begin(p->env.modules);
 		walk_stack(&p->walk, &env, &copy);
 		module_set_walk_end(p->env.modules);
+		if (p->walk.end == STACK_LOADING && !p->wanted)
+			p->code = p->at;
 	} else { /* the process is gone with its mappings, or out of reach */
 		p->walk.end = r->thread.tgid.nr ? STACK_LOADING : STACK_OUTSIDE;
 		walk_push(&p->walk, FRAME(MODULE_CUT, p->walk.end));
 	}
+}
+
+/* It is true if the stack has to wait. */
+static bool walk(struct pending *p, const struct pending_record *r)
+{
+	do
+		walk_once(p, r);
+	while (p->code && !p->giving_up && !p->env.follow(p->env.arg, p->code));
+	return (p->wanted || p->code) && !p->giving_up;
 }
 
 static void store(struct pending *p, const struct pending_record *r)
@@ -316,6 +339,7 @@ static bool keep(struct pending *p, const struct pending_record *r, size_t size)
 	w->in->users++;
 	w->wanted = p->wanted;
 	w->moved = p->moved;
+	w->code = p->code;
 	w->size = size;
 	memcpy(&w->record, r, size);
 	enqueue(p, w);
@@ -327,9 +351,8 @@ int pending_finish(struct pending *p, const struct pending_record *r, size_t siz
 	if (!is_sound(r, size))
 		return -EBADMSG;
 	p->in = mappings_of(p, &r->thread);
-	walk(p, r);
 	/* A deep one has the same size in the ring, however much of it is used. */
-	if (p->wanted && !p->giving_up && keep(p, r, used_bytes(r)))
+	if (walk(p, r) && keep(p, r, used_bytes(r)))
 		return 0;
 	store(p, r);
 	return 0;
@@ -347,10 +370,10 @@ static void discard(struct waiting *w)
 static void try_again(struct pending *p, struct waiting *w)
 {
 	p->in = w->in;
-	walk(p, &w->record);
-	if (p->wanted && !p->giving_up) {
+	if (walk(p, &w->record)) {
 		w->wanted = p->wanted;
 		w->moved = p->moved;
+		w->code = p->code;
 		enqueue(p, w);
 		return;
 	}
@@ -364,6 +387,8 @@ static bool still_waits(struct pending *p, const struct waiting *w)
 
 	if (p->giving_up)
 		return false;
+	if (!w->wanted)
+		return p->env.follow(p->env.arg, w->code) == -EAGAIN;
 	if (w->moved)
 		return p->env.moved(p->env.arg, w->in->tgid, w->wanted, &range) == -EAGAIN;
 	return p->env.number(p->env.arg, w->in->tgid, w->wanted) == -EAGAIN;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Finishes stacks that the kernel could not finish because a file's table was not loaded yet
- * (struct pending_record). The same walker continues here over the same tables. The process'
- * mappings are read at once, because it may be gone soon; the stack itself may have to wait until
- * files are loaded.
+ * Finishes stacks that the kernel could not finish because a file's table was not loaded yet, or
+ * code without call frame information was not followed yet (struct pending_record). The same walker
+ * continues here over the same tables. The process' mappings are read at once, because it may be
+ * gone soon; the stack itself may have to wait until files are loaded.
  */
 #ifndef CPROF_COLLECT_PENDING_H
 #define CPROF_COLLECT_PENDING_H
@@ -25,6 +25,8 @@ struct pending_env { /* everything is borrowed, and must outlive it */
 	/* Finds what the code of a mapping without a file is, as module_set_moved() does; NULL if
 	 * all of it is generated code. */
 	int (*moved)(void *arg, pid_t tgid, const struct map_entry *e, struct moved_range *out);
+	/* Returns -EAGAIN as long as the code of a frame is being followed, and then 0. */
+	int (*follow)(void *arg, u64 frame);
 	void *arg;
 };
 
