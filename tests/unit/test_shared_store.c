@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,12 +22,15 @@ static double now_ms(void)
 	return (double)monotonic_ns() * 1e-6;
 }
 
+/* What was only needed while programs were loaded, such as the types of the kernel, may still be in
+ * the heap although it was freed. */
 static u64 memory_kb(void)
 {
 	FILE *f = fopen("/proc/self/smaps_rollup", "re");
 	unsigned long long kb = 0;
 	char line[200];
 
+	malloc_trim(0);
 	while (f && fgets(line, sizeof(line), f)) {
 		if (sscanf(line, "Pss: %llu", &kb) == 1)
 			break;
