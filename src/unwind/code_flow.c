@@ -6,49 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "unwind/code_marks.h"
-#include "unwind/flow_states.h"
-#include "unwind/u64_set.h"
+#include "unwind/code_flow_impl.h"
 
 #define DECODE_STEPS 200
 #define TABLE_MAX 4096u
 #define UNBOUNDED_MAX 64u /* entries of a table whose end is not known */
 #define UNBOUNDED_REACH 0x8000u /* of jumps through it */
-
-struct pending { /* where control may continue */
-	u64 vaddr;
-	u32 state;
-	bool by_table; /* An entry of a table leads there; otherwise the call before may return. */
-};
-
-struct attempt { /* says what there was before it */
-	struct pending from;
-	size_t changes, called, pending;
-	bool confirmed; /* by itself or by what follows its calls */
-	bool failed; /* something that follows a call did not make sense */
-};
-
-struct code_flow {
-	struct file_image *image;
-	struct budget *budget;
-	u64 bias;
-	struct code_marks marks;
-	struct flow_states states;
-	VEC(u64) work; /* addresses whose state is new or has changed */
-	VEC(u64) called; /* functions that calls lead to */
-	VEC(struct pending) pending;
-	VEC(struct attempt) attempts; /* each begins where the one before it may continue */
-	/* Many paths lead to the same call, so attempts that failed are not made again. */
-	struct u64_set failures;
-	bool alone; /* Functions that are called are not followed. */
-	bool sure; /* that it is a function that is being followed */
-	bool guessing; /* every disagreement is a contradiction */
-	bool contradiction;
-	bool confirmed; /* something agreed with what is known */
-	bool ended; /* out of memory or budget */
-	u64 allowed; /* instructions */
-	struct code_flow_stats stats;
-};
 
 static void set_mark(struct code_flow *c, u32 *mark, u32 value)
 {
@@ -550,67 +513,4 @@ void code_flow_free(struct code_flow *c)
 	vec_release(&c->pending);
 	vec_release(&c->attempts);
 	free(c);
-}
-
-/* ---- results --------------------------------------------------------------------------------- */
-
-u64 code_flow_hole(struct code_flow *c, u64 vaddr, u64 end)
-{
-	return code_marks_hole(&c->marks, vaddr, end);
-}
-
-const struct flow_state *code_flow_state(struct code_flow *c, u64 vaddr)
-{
-	u32 number = MARK_STATE(mark_at(c, vaddr));
-
-	return number ? state_at(c, number) : NULL;
-}
-
-const struct code_flow_stats *code_flow_stats(const struct code_flow *c)
-{
-	return &c->stats;
-}
-
-struct output {
-	code_flow_row_fn row;
-	void *arg;
-	struct unwind_rule last;
-	u64 end; /* of the last instruction */
-};
-
-static const struct unwind_rule not_followed = {.cfa = UNWIND_CFA_LATER};
-
-static int put(struct output *o, u64 vaddr, const struct unwind_rule *rule)
-{
-	if (!memcmp(&o->last, rule, sizeof(*rule)))
-		return 0;
-	o->last = *rule;
-	return o->row(o->arg, vaddr, rule);
-}
-
-static int put_instruction(struct output *o, u64 vaddr, u32 length, const struct unwind_rule *rule)
-{
-	int err = o->end < vaddr ? put(o, o->end, &not_followed) : 0;
-
-	if (!err)
-		err = put(o, vaddr, rule);
-	if (vaddr + length > o->end)
-		o->end = vaddr + length;
-	return err;
-}
-
-int code_flow_rows(struct code_flow *c, u64 start, u64 end, code_flow_row_fn row, void *arg)
-{
-	struct output o = {.row = row, .arg = arg, .last = not_followed, .end = start};
-	int err = row(arg, start, &not_followed);
-	u64 at = start;
-
-	while (!err && (at = code_marks_next(&c->marks, at, end)) < end) {
-		u32 mark = mark_at(c, at);
-		struct unwind_rule rule = flow_rule(state_at(c, MARK_STATE(mark)));
-
-		err = put_instruction(&o, at, MARK_LENGTH(mark), &rule);
-		at++;
-	}
-	return !err && o.end < end ? put(&o, o.end, &not_followed) : err;
 }

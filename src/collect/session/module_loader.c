@@ -15,31 +15,12 @@
 #include "base/budget.h"
 #include "base/hash.h"
 #include "base/readers.h"
+#include "collect/session/loader_job.h"
 
 /* This reserves addresses. The limit of the stack's size (RLIMIT_STACK) may be smaller, or as large
  * as all memory. */
 #define STACK_BYTES (1u << 20)
 #define JOIN_SECONDS 4 /* longer than a reader may take to answer */
-
-struct answer {
-	struct module_result result;
-	struct answer *next;
-};
-
-struct job {
-	struct module_request q;
-	/* of moved text: the files that are mapped around it */
-	struct map_entry around[MOVED_TEXT_AROUND];
-	u32 naround;
-	const struct module *module; /* if code is to be followed */
-	/* allocated with the request, so the answer cannot fail for lack of memory */
-	struct answer *answer;
-	struct job *next;
-};
-
-struct queue {
-	struct job *first, **last;
-};
 
 struct file_key {
 	u64 inode;
@@ -74,70 +55,6 @@ struct module_loader {
 	struct known_file *files;
 	u32 ready; /* number of answers; read without the lock */
 };
-
-/* ---- queues ---------------------------------------------------------------------------------- */
-
-static void put_job(struct queue *queue, struct job *job)
-{
-	job->next = NULL;
-	*queue->last = job;
-	queue->last = &job->next;
-}
-
-static struct job *take_job(struct queue *queue)
-{
-	struct job *job = queue->first;
-
-	if (!job)
-		return NULL;
-	queue->first = job->next;
-	if (!queue->first)
-		queue->last = &queue->first;
-	return job;
-}
-
-void code_result_free(struct code_result *r)
-{
-	if (!r)
-		return;
-	code_met_free(r->met);
-	for (u32 i = 0; i < r->n; i++)
-		vec_release(&r->parts[i].rows);
-	free(r);
-}
-
-static void job_free(struct job *job)
-{
-	if (job->answer)
-		code_result_free(job->answer->result.code);
-	free(job->answer);
-	for (u32 i = 0; i < job->naround; i++)
-		free(job->around[i].path);
-	free(job->q.entry.path);
-	free(job);
-}
-
-static struct job *job_new(const struct module_request *q)
-{
-	struct job *job = calloc(1, sizeof(*job));
-
-	if (!job)
-		return NULL;
-	job->q = *q;
-	job->q.entry.path = q->entry.path ? strdup(q->entry.path) : NULL;
-	job->answer = calloc(1, sizeof(*job->answer));
-	if (job->answer && (job->q.entry.path || !q->entry.path))
-		return job;
-	job_free(job);
-	return NULL;
-}
-
-static void release_result(struct module_result *r)
-{
-	code_result_free(r->code);
-	module_free(r->module);
-	module_rows_release(&r->rows);
-}
 
 /* ---- one request ----------------------------------------------------------------------------- */
 
@@ -391,28 +308,6 @@ static void follow_code(struct module_loader *l, const struct module *m, struct 
 	code_met_trim(r->met);
 }
 
-static struct job *code_job_new(const struct code_request *q)
-{
-	struct job *job = calloc(1, sizeof(*job));
-	struct code_result *r = calloc(1, sizeof(*r));
-
-	if (job)
-		job->answer = calloc(1, sizeof(*job->answer));
-	if (!r || !job || !job->answer) {
-		free(r);
-		if (job)
-			job_free(job);
-		return NULL;
-	}
-	r->number = q->number;
-	r->met = q->met;
-	r->n = q->n;
-	memcpy(r->offs, q->offs, sizeof(r->offs));
-	job->module = q->module;
-	job->answer->result.code = r;
-	return job;
-}
-
 /* ---- any request ----------------------------------------------------------------------------- */
 
 static void finish(struct module_loader *l, struct job *job)
@@ -541,14 +436,6 @@ int module_loader_new(struct readers *readers, module_loader_notify_fn notify, v
 	start(&l->local, l, false);
 	*out = l;
 	return 0;
-}
-
-static void drop_queue(struct queue *queue)
-{
-	struct job *job;
-
-	while ((job = take_job(queue)))
-		job_free(job);
 }
 
 static void drop_files(struct module_loader *l)
