@@ -103,7 +103,7 @@ static void print(const char *what, struct times *t)
 /* ---- memory ---- */
 
 struct memory {
-	long own_kb; /* resident; rings that are mapped count as well */
+	long own_kb; /* resident, without rings that are mapped, which are BPF maps */
 	long maps_kb; /* of BPF maps, which the kernel does not count to the process */
 };
 
@@ -124,7 +124,7 @@ static long number_in(const char *path, const char *format)
 
 static struct memory memory_now(void)
 {
-	struct memory m = {.own_kb = number_in("/proc/self/smaps_rollup", "Pss: %ld")};
+	struct memory m = {.own_kb = number_in("/proc/self/smaps_rollup", "Pss_Anon: %ld")};
 	DIR *dir = opendir("/proc/self/fdinfo");
 	static bool seen[1 << 20];
 	struct dirent *e;
@@ -157,9 +157,9 @@ static void print_added(const char *what, struct memory from, struct memory to)
 
 static void measure(struct program_pool *pool, int runs)
 {
-	struct memory one, kept, idle, used;
-	struct recording *first, *second;
-	static struct times t;
+	struct recording *first, *second, *third;
+	static struct times t, t3;
+	struct memory one, two;
 
 	first = begin(&t);
 	print("first", &t);
@@ -167,29 +167,29 @@ static void measure(struct program_pool *pool, int runs)
 	one = memory_now();
 	second = begin(&t);
 	program_pool_settle(pool);
-	kept = memory_now(); /* the second one, and the next spare */
+	two = memory_now(); /* with the spare that replaces its own */
 	end(second);
 	program_pool_settle(pool);
-	idle = memory_now();
 	for (int i = 1; i < runs; i++) {
 		second = begin(&t);
-		used = memory_now();
+		third = begin(&t3);
 		end(second);
+		end(third);
 		program_pool_settle(pool);
 	}
 	print("second, side by side", &t);
+	print("third, right after it", &t3);
 	end(first);
 	program_pool_settle(pool);
 	for (int i = 0; i < runs; i++)
 		end(begin(&t));
 	print("next, at once", &t);
-	print_added("a second adds", idle, used);
-	print_added("with its spare", one, kept);
+	print_added("a second adds", one, two);
 }
 
 int main(int argc, char **argv)
 {
-	struct module_store_options opt = {.max_programs = 4};
+	struct module_store_options opt = {.max_programs = 8};
 	int runs = argc > 3 ? atoi(argv[3]) : 30;
 
 	if (argc < 3 || runs < 2 || runs > RUNS_MAX || !(kind = kind_by_name(argv[2])))
