@@ -399,14 +399,30 @@ int on_weighed(struct pt_regs *ctx)
 }
 
 /* The sampler has found itself in front of the program's allocator. */
+static __always_inline void sampler_started(struct target_process *target)
+{
+	if (target->sampled)
+		return;
+	target->sampled = 1;
+	__sync_fetch_and_add(&programs_sampled, 1);
+}
+
+/* What cprof's own sampler says, apart from samples. */
 SEC("kprobe")
-int on_started(struct pt_regs *ctx)
+int on_notice(struct pt_regs *ctx)
 {
 	struct target_process *target = target_of(bpf_get_current_task_btf());
+	struct heap_site *site = site_of(ctx);
 
-	if (target && !stopped && !target->sampled) {
-		target->sampled = 1;
-		__sync_fetch_and_add(&programs_sampled, 1);
+	if (!site || !target || stopped)
+		return 0;
+	switch (site->function) {
+	case ALLOC_FN_USDT_STARTED:
+		sampler_started(target);
+		break;
+	case ALLOC_FN_USDT_DROPPED:
+		stat_add(STAT_HEAP_SAMPLER_DROPPED, !target->probed);
+		break;
 	}
 	return 0;
 }

@@ -20,7 +20,8 @@ enum alloc_fn {
 	ALLOC_FN_REALLOC, /* size in args[0], the old block in args[2] */
 	ALLOC_FN_USDT_ALLOC, /* block, size, weighted bytes */
 	ALLOC_FN_USDT_FREE,
-	ALLOC_FN_USDT_STARTED,
+	ALLOC_FN_USDT_STARTED, /* of cprof's own sampler, like those that follow */
+	ALLOC_FN_USDT_DROPPED,
 	ALLOC_FN_RESULT, /* the place where the result of an ALLOC_FN_RESULTS is known */
 };
 

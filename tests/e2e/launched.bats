@@ -45,3 +45,16 @@ said_comment() { gunzip -c heap.pb.gz | grep -aq "$1"; }
 	[ "$(grep -E 'by probes|no allocation was seen of' "$ERR" | grep -o 'launched-static (PID' | wc -l)" = 2 ]
 	said_comment 'launched-static (PID'
 }
+
+@test "launched: samples that the sampler drops are counted and said" {
+	need_root
+	target sampler_full
+	profiler heap -p "$PID" -d 0 -o heap.pb.gz
+	kill -USR1 "$PID"
+	said 'done'
+	detach
+	"$ROOT/tests/e2e/pprof_decode.py" --folded -t inuse_space heap.pb.gz >"$FOLDED"
+	[ "$(count main)" = 3000 ]
+	grep -q '7 sampled allocations are missing' "$ERR"
+	said_comment '7 sampled allocations are missing'
+}

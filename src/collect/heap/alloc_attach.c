@@ -69,7 +69,7 @@ int alloc_attach(const struct heap_programs *p, const struct probe_file *f,
 	if (!err)
 		err = attach_places(target, p->weighed, UPROBE_ENTRY, p->links, &f->weighed);
 	if (!err)
-		err = attach_places(target, p->started, UPROBE_ENTRY, p->links, &f->started);
+		err = attach_places(target, p->notices, UPROBE_ENTRY, p->links, &f->notices);
 	/* Returns before calls, so that every call which is sampled is seen to return. */
 	if (!err)
 		err = attach_places(target, p->results, UPROBE_ENTRY, p->links, &f->results);

@@ -16,7 +16,7 @@ struct heap_programs {
 	u32 sites; /* how many it may have */
 	/* Descriptors of programs. If session < 0, the kernel has no sessions, and entry and
 	 * returns are used. */
-	int session, entry, returns, results, frees, weighed, started;
+	int session, entry, returns, results, frees, weighed, notices;
 	int list_returns; /* the iterator of return probes, with sessions; else negative */
 	bool links; /* all were loaded for uprobe_multi links */
 	struct uprobe_pins *pins;

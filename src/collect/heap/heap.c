@@ -166,7 +166,7 @@ static int make_probes(struct heap_collector *c, const struct features *f, struc
 		.results = bpf_program__fd(c->skel->progs.on_result),
 		.frees = bpf_program__fd(c->skel->progs.on_free),
 		.weighed = bpf_program__fd(c->skel->progs.on_weighed),
-		.started = bpf_program__fd(c->skel->progs.on_started),
+		.notices = bpf_program__fd(c->skel->progs.on_notice),
 		.list_returns = bpf_program__fd(c->skel->progs.list_returns),
 		.links = c->way != UPROBE_WAY_PERF,
 		.pins = c->pins,
@@ -380,11 +380,15 @@ static int heap_read(struct collector *base, enum collect_range range, struct pr
 	struct heap_collector *c = heap_of(base);
 	struct heap_samples *reading = NULL;
 	struct sample_mapping mapping;
+	const struct heap_stats lost = {
+		.sampler_dropped = bpf_session_stat(c->bpf.session, STAT_HEAP_SAMPLER_DROPPED)};
 	int code = heap_describe(c->own, c->follow, p);
 
 	seen_programs_set_sampled(&c->programs, c->skel->bss->programs_sampled);
 	if (!code)
 		code = seen_programs_comments(&c->programs, p);
+	if (!code)
+		code = heap_comments(&lost, p);
 	if (!code)
 		code = begin_reading(c, range);
 	if (!code)
@@ -418,6 +422,7 @@ static void heap_summarize(struct collector *base, struct lines *out)
 		.frees = bpf_session_stat(s, STAT_HEAP_FREES),
 		.freed = bpf_session_stat(s, STAT_HEAP_FREED),
 		.dropped = bpf_session_stat(s, STAT_HEAP_DROPPED),
+		.sampler_dropped = bpf_session_stat(s, STAT_HEAP_SAMPLER_DROPPED),
 		/* Programs that a sampler follows need not be searched in time. */
 		.begun = watched.begun + unannounced,
 		.missed = (c->bpf.opt.sampler ? 0 : watched.missed) + unannounced,

@@ -26,7 +26,7 @@ static void choose_programs(struct heap_bpf *skel, const struct heap_load *l)
 {
 	struct bpf_program *const entered[] = {skel->progs.on_alloc,   skel->progs.on_return,
 					       skel->progs.on_result,  skel->progs.on_free,
-					       skel->progs.on_weighed, skel->progs.on_started};
+					       skel->progs.on_weighed, skel->progs.on_notice};
 	bool session = l->way == UPROBE_WAY_SESSION;
 
 	bpf_program__set_autoload(skel->progs.on_session, session);

@@ -17,6 +17,17 @@ double heap_unknown_share(const struct heap_stats *s, u64 rate, double ended, bo
 	return share > chance ? share : 0;
 }
 
+#define SAMPLER_DROPPED                                                                     \
+	"%llu sampled allocations are missing: so many sampled blocks were alive that the " \
+	"preloaded sampler had no space for more"
+
+int heap_comments(const struct heap_stats *h, struct profile *p)
+{
+	if (!h->sampler_dropped)
+		return 0;
+	return profile_add_comment(p, SAMPLER_DROPPED, (unsigned long long)h->sampler_dropped);
+}
+
 void heap_summary(const struct heap_stats *h, struct lines *out)
 {
 	char dropped[96] = "", unknown[96] = "";
@@ -34,6 +45,8 @@ void heap_summary(const struct heap_stats *h, struct lines *out)
 		  "%s %.1f%%%s",
 		  (unsigned long long)h->allocs, (unsigned long long)h->frees, unknown, h->probes,
 		  h->at_least ? "more than" : "about", h->slowdown * 100, dropped);
+	if (h->sampler_dropped)
+		lines_add(out, SAMPLER_DROPPED, (unsigned long long)h->sampler_dropped);
 	if (h->missed)
 		lines_add(out, "%llu of %llu new processes were probed late, or ended before that",
 			  (unsigned long long)h->missed, (unsigned long long)h->begun);

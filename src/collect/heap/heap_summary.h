@@ -4,11 +4,13 @@
 #define CPROF_COLLECT_HEAP_SUMMARY_H
 
 #include "base/lines.h"
+#include "profile/profile.h"
 
 struct heap_stats {
 	u64 allocs, frees; /* calls seen */
 	u64 freed; /* sampled blocks among them */
 	u64 dropped; /* sampled allocations that did not fit */
+	u64 sampler_dropped; /* those that the preloaded sampler had no space for */
 	u64 begun, missed; /* processes that began, and those that ended before they had probes */
 	/* sampled allocations that count, but are not followed until they are freed */
 	u64 unfollowed;
@@ -28,6 +30,8 @@ struct heap_stats {
  */
 double heap_unknown_share(const struct heap_stats *s, u64 rate, double ended, bool copies);
 
+/* Adds as comments what is missing in the profile. Returns 0 or a negative errno. */
+int heap_comments(const struct heap_stats *h, struct profile *p) MUST_CHECK;
 void heap_summary(const struct heap_stats *h, struct lines *out);
 
 #endif

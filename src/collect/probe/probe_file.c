@@ -75,7 +75,7 @@ int probe_file_set_apart(struct function_reader *r, struct elf_file *elf, const 
 void probe_file_free(struct function_reader *r, struct probe_file *f)
 {
 	uprobe_places *places[] = {&f->allocs,  &f->frees,   &f->weighed,
-				   &f->started, &f->entries, &f->results};
+				   &f->notices, &f->entries, &f->results};
 
 	if (f->apart)
 		probe_file_free(r, f->apart);

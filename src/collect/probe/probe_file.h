@@ -17,7 +17,7 @@
 struct probe_file {
 	struct probed_file base; /* `exclusive`: a sampler's library, as it says what it sampled */
 	uprobe_places allocs, frees, weighed; /* cookies are site numbers */
-	uprobe_places started; /* where a sampler says that it is in front of the allocator */
+	uprobe_places notices; /* where cprof's own sampler says something else than samples */
 	/* Allocating functions that have no return probe, because an exception may leave them. */
 	uprobe_places entries;
 	uprobe_places results; /* places inside their code where their result is known */

@@ -57,6 +57,32 @@ static bool takes_probe(const struct file_reading *in, const struct usdt_probe *
 	       arch_probe_cost(&d, false, in->r->kernel, &cost);
 }
 
+/* Those of an unknown name are of another version. */
+static int notice_add(struct file_reading *in, const struct usdt_probe *probe)
+{
+	static const struct notice {
+		const char *name;
+		enum alloc_fn function;
+		u8 nargs;
+	} notices[] = {
+		{"started", ALLOC_FN_USDT_STARTED, 0},
+		{"dropped", ALLOC_FN_USDT_DROPPED, 0},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(notices); i++) {
+		const struct notice *n = &notices[i];
+		struct heap_site site = {.function = (u16)n->function};
+
+		if (strcmp(probe->name, n->name) != 0 || !is_understood(probe, n->nargs) ||
+		    !takes_probe(in, probe))
+			continue;
+		for (u8 arg = 0; arg < n->nargs; arg++)
+			site.args[arg] = usdt_argument(&probe->args[arg]);
+		return reading_put_site(in, &site, probe->offset, &in->f->notices);
+	}
+	return 0;
+}
+
 static int usdt_add(struct file_reading *in, const struct usdt_probe *probe)
 {
 	bool alloc = !strcmp(probe->name, "alloc"), frees = !strcmp(probe->name, "free");
@@ -64,11 +90,8 @@ static int usdt_add(struct file_reading *in, const struct usdt_probe *probe)
 	struct probe_file *f = in->f;
 	u8 nargs = alloc ? 3 : 1;
 
-	if (!strcmp(probe->provider, OWN_PROVIDER) && !strcmp(probe->name, "started") &&
-	    takes_probe(in, probe)) {
-		site.function = ALLOC_FN_USDT_STARTED;
-		return reading_put_site(in, &site, probe->offset, &f->started);
-	}
+	if (!strcmp(probe->provider, OWN_PROVIDER))
+		return notice_add(in, probe);
 	if (strcmp(probe->provider, PROVIDER) != 0 || (!alloc && !frees) || (frees && !in->r->live))
 		return 0;
 	if (!is_understood(probe, nargs) || probe->semaphore || !takes_probe(in, probe)) {
