@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "target/proc_fs.h"
@@ -386,6 +387,34 @@ int process_list(pid_vec *out)
 	}
 	out->len = keep;
 	return result;
+}
+
+/* What the kernel has cached suffices, and the file system may be one that does not answer. */
+static bool identify(const char *path, struct statx *st)
+{
+	return !statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_INO, st);
+}
+
+bool process_runs_elsewhere(const char *path, pid_t except)
+{
+	struct statx wanted, st;
+	pid_vec all = {0};
+	bool found = false;
+
+	if (!identify(path, &wanted) || list_numbers("/proc", &all)) {
+		vec_release(&all);
+		return true;
+	}
+	vec_for_each(&all, tgid) {
+		char exe[PROCESS_PATH_MAX];
+
+		snprintf(exe, sizeof(exe), "/proc/%d/exe", (int)*tgid);
+		found |= *tgid != except && identify(exe, &st) && st.stx_ino == wanted.stx_ino &&
+			 st.stx_dev_major == wanted.stx_dev_major &&
+			 st.stx_dev_minor == wanted.stx_dev_minor;
+	}
+	vec_release(&all);
+	return found;
 }
 
 int thread_comm(pid_t tgid, pid_t tid, char *out, size_t size)

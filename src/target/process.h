@@ -44,6 +44,8 @@ int process_threads(pid_t tgid, pid_vec *out) MUST_CHECK; /* appends */
 /* appends all descendants, but not the process itself */
 int process_children(pid_t tgid, pid_vec *out) MUST_CHECK;
 int process_list(pid_vec *out) MUST_CHECK; /* every tgid of the machine that has user memory */
+/* Returns whether a process other than `except` runs the program at this path. */
+bool process_runs_elsewhere(const char *path, pid_t except);
 int thread_comm(pid_t tgid, pid_t tid, char *out, size_t size); /* "" and -ESRCH if it is gone */
 /*
  * Returns for how many nanoseconds a thread was runnable but waited for a CPU (run_delay of

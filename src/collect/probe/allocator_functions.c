@@ -7,7 +7,7 @@
 
 #include "collect/probe/probe_file_impl.h"
 #include "collect/probe/probe_site.h"
-#include "elf/text_relocations.h"
+#include "elf/dynamic_flags.h"
 
 /* ---- what a place means ---- */
 

@@ -18,7 +18,7 @@
 
 /* ---- files of a process ---- */
 
-static struct seen_file *seen_of(const struct probed_process *p, const struct probed_file *f)
+struct seen_file *probed_process_seen(const struct probed_process *p, const struct probed_file *f)
 {
 	vec_for_each(&p->seen, it) {
 		if (it->file == f)
@@ -27,7 +27,7 @@ static struct seen_file *seen_of(const struct probed_process *p, const struct pr
 	return NULL;
 }
 
-static int see(struct probe_set *s, struct probed_process *p, struct probed_file *f)
+int probed_process_see(struct probe_set *s, struct probed_process *p, struct probed_file *f)
 {
 	int err = vec_push(&p->seen, (struct seen_file){.file = f, .search = p->search});
 
@@ -36,7 +36,7 @@ static int see(struct probe_set *s, struct probed_process *p, struct probed_file
 	return err;
 }
 
-static void unsee(struct probe_set *s, struct probed_process *p, struct seen_file *seen)
+void probed_process_unsee(struct probe_set *s, struct probed_process *p, struct seen_file *seen)
 {
 	struct probed_file *f = seen->file;
 
@@ -64,7 +64,7 @@ static void drop_unmapped(struct probe_set *s, struct probed_process *p)
 		struct seen_file *seen = &p->seen.data[i];
 
 		if (seen->search != p->search && !seen->expected && !seen->links.len)
-			unsee(s, p, seen);
+			probed_process_unsee(s, p, seen);
 	}
 }
 
@@ -75,17 +75,17 @@ static void drop_missing(struct probe_set *s, struct probed_process *p)
 		struct seen_file *seen = &p->seen.data[i];
 
 		if (p->search - seen->search > 1 && !seen->expected)
-			unsee(s, p, seen);
+			probed_process_unsee(s, p, seen);
 	}
 }
 
 /* ---- attaching ---- */
 
-static int place(struct probe_set *s, struct probed_process *p, struct probe_candidate *c)
+int probed_process_place(struct probe_set *s, struct probed_process *p, struct probe_candidate *c)
 {
 	int err;
 
-	c->links = &seen_of(p, c->file)->links;
+	c->links = &probed_process_seen(p, c->file)->links;
 	err = s->o.ops->place ? s->o.ops->place(s->o.arg, c) : probe_candidate_place(c);
 	if (p->tgid && !p->told && c->links->len)
 		p->told = uprobe_pins_begin_process(s->o.pins, p->tgid);
@@ -103,7 +103,7 @@ static void end_telling(struct probe_set *s, struct probed_process *p)
 
 typedef VEC(struct probe_candidate) candidate_vec;
 
-static bool is_wanted(const struct probe_set *s, const struct map_entry *e)
+bool probe_set_wants(const struct probe_set *s, const struct map_entry *e)
 {
 	return e->executable && e->inode && (!s->o.ops->wanted || s->o.ops->wanted(s->o.arg, e));
 }
@@ -113,14 +113,14 @@ static int read_again(struct probe_set *s, struct probed_process *p, const struc
 		      struct probed_file **f)
 {
 	struct probed_file *refused = *f;
-	struct seen_file *seen = seen_of(p, refused);
+	struct seen_file *seen = probed_process_seen(p, refused);
 	int err;
 
 	if (!refused->refused || !seen || refused->refused_at == s->released)
 		return 0;
 	err = probed_file_read_again(s, p->tgid, e, f);
 	if (!err && *f != refused)
-		unsee(s, p, seen_of(p, refused));
+		probed_process_unsee(s, p, probed_process_seen(p, refused));
 	return err;
 }
 
@@ -148,13 +148,13 @@ static int find_one(struct probe_set *s, struct probed_process *p, const struct 
 		err = read_again(s, p, e, &f);
 	if (err || !f)
 		return err;
-	seen = seen_of(p, f);
+	seen = probed_process_seen(p, f);
 	if (seen) {
 		seen->search = p->search;
 		seen->expected = false;
 		return 0;
 	}
-	err = see(s, p, f);
+	err = probed_process_see(s, p, f);
 	if (err || f->refused)
 		return err;
 	return add_candidate(s, p, f, e, maps, out);
@@ -167,7 +167,7 @@ static int find_new(struct probe_set *s, struct probed_process *p, const map_vec
 
 	p->search++;
 	vec_for_each(maps, e) {
-		if (!err && is_wanted(s, e))
+		if (!err && probe_set_wants(s, e))
 			err = find_one(s, p, e, maps, out);
 	}
 	if (!err)
@@ -175,15 +175,14 @@ static int find_new(struct probe_set *s, struct probed_process *p, const map_vec
 	return err;
 }
 
-/* Returns whether every process that maps the file has its probes. */
-static bool is_placed_everywhere(const struct probe_set *s, const struct probed_file *f)
+bool probed_file_is_everywhere(const struct probe_set *s, const struct probed_file *f)
 {
 	const pid_t all = 0;
 	struct probed_process *p;
 	const struct seen_file *seen;
 
 	HASH_FIND(hh, s->processes, &all, sizeof(all), p);
-	seen = p ? seen_of(p, f) : NULL;
+	seen = p ? probed_process_seen(p, f) : NULL;
 	return seen && seen->links.len;
 }
 
@@ -211,7 +210,8 @@ static bool is_exclusive(struct probed_process *p, const candidate_vec *candidat
 	return true;
 }
 
-/* An exec may have left a program without such a file, so all files are tried again. */
+/* An exec may have left a program without such a file, so all files without probes are tried
+ * again. */
 static void leave_exclusive(struct probe_set *s, struct probed_process *p, const map_vec *maps)
 {
 	if (!p->exclusive)
@@ -221,8 +221,12 @@ static void leave_exclusive(struct probe_set *s, struct probed_process *p, const
 			return;
 	}
 	p->exclusive = false;
-	for (size_t i = p->seen.len; i-- > 0;)
-		unsee(s, p, &p->seen.data[i]);
+	for (size_t i = p->seen.len; i-- > 0;) {
+		struct seen_file *seen = &p->seen.data[i];
+
+		if (!seen->expected && !seen->links.len)
+			probed_process_unsee(s, p, seen);
+	}
 }
 
 /* The first search that finds an exclusive file decides whether only such files are probed. */
@@ -237,13 +241,13 @@ static int attach_new(struct probe_set *s, struct probed_process *p, const map_v
 	vec_for_each(&candidates, c) {
 		int one = -ECANCELED;
 
-		if (c->file->exclusive != p->exclusive || is_placed_everywhere(s, c->file))
+		if (c->file->exclusive != p->exclusive || probed_file_is_everywhere(s, c->file))
 			continue;
 		if (!err)
-			one = place(s, p, c);
+			one = probed_process_place(s, p, c);
 		/* The next search tries again what was closed by dlclose, and what had no turn. */
 		if (one == -ENOENT || one == -ENOMEM || one == -ECANCELED)
-			unsee(s, p, seen_of(p, c->file));
+			probed_process_unsee(s, p, probed_process_seen(p, c->file));
 		p->missed |= one == -ENOENT;
 		if (!err && one != -ENOENT)
 			err = one;
@@ -256,7 +260,7 @@ static int attach_new(struct probe_set *s, struct probed_process *p, const map_v
 	return err;
 }
 
-static struct probed_process *process_of(struct probe_set *s, pid_t tgid)
+struct probed_process *probed_process_of(struct probe_set *s, pid_t tgid)
 {
 	struct probed_process *p;
 
@@ -276,13 +280,13 @@ static struct probed_process *process_of(struct probe_set *s, pid_t tgid)
 	return NULL;
 }
 
-static int is_allowed(struct probe_set *s, pid_t tgid, const map_vec *maps, struct error *err)
+int probe_set_allows(struct probe_set *s, pid_t tgid, const map_vec *maps, struct error *err)
 {
 	return s->o.ops->allowed ? s->o.ops->allowed(s->o.arg, tgid, maps, err)
 				 : translator_refuse_process(tgid, maps, err);
 }
 
-static int say_failed(struct error *err, pid_t tgid, int code)
+int probe_set_say_failed(struct error *err, pid_t tgid, int code)
 {
 	return error_set(err, code, "cannot put probes into PID %d: %s", (int)tgid,
 			 error_reason(code));
@@ -303,11 +307,11 @@ static void note_layout(struct probe_set *s, struct probed_process *p, const map
 
 int probe_set_add_mapped(struct probe_set *s, pid_t tgid, const map_vec *maps, struct error *err)
 {
-	struct probed_process *p = process_of(s, tgid);
+	struct probed_process *p = probed_process_of(s, tgid);
 	int code = p ? 0 : -ENOMEM, refused = 0;
 
 	if (!code)
-		refused = is_allowed(s, tgid, maps, err);
+		refused = probe_set_allows(s, tgid, maps, err);
 	if (!code && !refused) {
 		s->searched = p;
 		note_layout(s, p, maps);
@@ -315,7 +319,7 @@ int probe_set_add_mapped(struct probe_set *s, pid_t tgid, const map_vec *maps, s
 		probe_set_say_moved(s, p, maps);
 		s->searched = NULL;
 	}
-	return code ? say_failed(err, tgid, code) : refused;
+	return code ? probe_set_say_failed(err, tgid, code) : refused;
 }
 
 static int look_once(struct probe_set *s, pid_t tgid, struct error *err)
@@ -323,7 +327,8 @@ static int look_once(struct probe_set *s, pid_t tgid, struct error *err)
 	map_vec maps = {0};
 	int code = maps_read(tgid, &maps);
 
-	code = code ? say_failed(err, tgid, code) : probe_set_add_mapped(s, tgid, &maps, err);
+	code = code ? probe_set_say_failed(err, tgid, code)
+		    : probe_set_add_mapped(s, tgid, &maps, err);
 	maps_release(&maps);
 	return code;
 }
@@ -351,45 +356,13 @@ int probe_set_add_process(struct probe_set *s, pid_t tgid, struct error *err)
 	return code;
 }
 
-/* The probes are there when it calls exec, and its files are not searched for them again. */
-static int place_expected(struct probe_set *s, struct probed_process *p, struct probe_candidate *c)
-{
-	int err = seen_of(p, c->file) ? 0 : see(s, p, c->file);
-
-	if (err)
-		return err;
-	seen_of(p, c->file)->expected = true;
-	err = place(s, p, c);
-	if (err)
-		unsee(s, p, seen_of(p, c->file)); /* it is probed when it is mapped */
-	return err;
-}
-
-int probe_set_add_file(struct probe_set *s, const char *path, pid_t tgid, struct error *err)
-{
-	struct probed_process *p = process_of(s, tgid);
-	struct map_entry e = {.path = (char *)path};
-	struct probe_candidate c = {.set = s, .tgid = tgid, .entry = &e, .fd = -1};
-	int code = -ENOMEM;
-
-	s->searched = p;
-	if (p)
-		code = probed_file_at(s, path, &e, &c.file);
-	if (!code && !c.file->refused)
-		code = place_expected(s, p, &c);
-	s->searched = NULL;
-	return code ? error_set(err, code, "cannot put probes into %s: %s", path,
-				error_reason(code))
-		    : 0;
-}
-
 static void process_free(struct probe_set *s, struct probed_process *p)
 {
 	HASH_DEL(s->processes, p);
 	end_telling(s, p);
 	__atomic_fetch_sub(&s->nprocesses, p->tgid != 0, __ATOMIC_RELAXED);
 	while (p->seen.len)
-		unsee(s, p, &p->seen.data[p->seen.len - 1]);
+		probed_process_unsee(s, p, &p->seen.data[p->seen.len - 1]);
 	vec_release(&p->seen);
 	free(p);
 }

@@ -44,6 +44,7 @@ struct probed_file {
 	bool exclusive;
 	code_spans probed; /* the code in which probes are, or on which their places depend */
 	/* Private. */
+	bool program; /* it is not a library, so only processes that run it have it mapped */
 	bool refused; /* there was no space for its functions, so the set itself made it */
 	bool replaced; /* it is not in the set any more */
 	u32 refused_at; /* how many files with functions had been released by then */
@@ -114,6 +115,16 @@ int probe_set_add_mapped(struct probe_set *s, pid_t tgid, const map_vec *maps,
  */
 int probe_set_add_file(struct probe_set *s, const char *path, pid_t tgid,
 		       struct error *err) MUST_CHECK;
+/*
+ * Attaches to a program's own functions, as the file at `path` has them: for every process, or if
+ * another process than `runs` runs it already, for `only`, unless that is 0. Sets *had if the probes
+ * of `runs` were there before.
+ */
+int probe_set_add_program(struct probe_set *s, const char *path, pid_t runs, pid_t only, bool *had,
+			  struct error *err) MUST_CHECK;
+/* Attaches to the files that a process has mapped, as the program that it runs next is likely to map
+ * the same libraries. */
+int probe_set_expect_mapped(struct probe_set *s, pid_t tgid, struct error *err) MUST_CHECK;
 /* Releases what was attached to a process, because its number may now belong to another one. */
 void probe_set_forget(struct probe_set *s, pid_t tgid);
 /* Does the same for all that have ended. */

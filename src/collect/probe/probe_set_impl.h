@@ -42,6 +42,30 @@ struct probe_set {
 	pthread_mutex_t lock; /* guards `files`, which one thread changes */
 };
 
+/* ---- processes ---- */
+
+/* Returns the process, which is new if it was not known; NULL without memory. */
+struct probed_process *probed_process_of(struct probe_set *s, pid_t tgid);
+/* Returns what is known of a file in it, or NULL. It moves when a file is added or removed. */
+struct seen_file *probed_process_seen(const struct probed_process *p, const struct probed_file *f);
+int probed_process_see(struct probe_set *s, struct probed_process *p,
+		       struct probed_file *f) MUST_CHECK;
+/* Detaches from it, and forgets it. */
+void probed_process_unsee(struct probe_set *s, struct probed_process *p, struct seen_file *seen);
+/* Puts the probes into a file that it sees. */
+int probed_process_place(struct probe_set *s, struct probed_process *p,
+			 struct probe_candidate *c) MUST_CHECK;
+
+bool probe_set_wants(const struct probe_set *s, const struct map_entry *e);
+/* As probe_set_ops.allowed. */
+int probe_set_allows(struct probe_set *s, pid_t tgid, const map_vec *maps,
+		     struct error *err) MUST_CHECK;
+int probe_set_say_failed(struct error *err, pid_t tgid, int code);
+
+/* ---- files ---- */
+
+/* Returns whether every process that maps the file has its probes. */
+bool probed_file_is_everywhere(const struct probe_set *s, const struct probed_file *f);
 /* Returns the file of a mapping, and reads it if necessary; NULL if it cannot be read now. */
 int probed_file_of(struct probe_set *s, pid_t tgid, const struct map_entry *e,
 		   struct probed_file **out) MUST_CHECK;

@@ -8,6 +8,7 @@
 
 #include "base/regular_file.h"
 #include "collect/probe/probe_set_impl.h"
+#include "elf/dynamic_flags.h"
 #include "target/mapped_file.h"
 #include "target/module.h"
 
@@ -125,6 +126,8 @@ static int read_elf(struct probe_set *s, struct elf_file *elf, const char *path,
 
 	if (err == -ENOSPC && probe_set_make_space(s))
 		err = s->o.ops->read(s->o.arg, elf, path, out);
+	if (!err && *out)
+		(*out)->program = elf_is_program(elf);
 	if (err != -ENOSPC)
 		return err;
 	*out = calloc(1, sizeof(**out));
@@ -171,25 +174,32 @@ static int read_mapped(struct probe_set *s, pid_t tgid, const struct map_entry *
 	return err;
 }
 
+/* Returns the file if it was read and is still the same. */
+static struct probed_file *known_file(struct probe_set *s, const struct map_entry *e,
+				      const char *path)
+{
+	const struct probed_file_key key = key_of(e);
+	struct probed_file *f = file_by_key(s, &key);
+	struct probed_file_version now;
+
+	if (!f || f->users)
+		return f;
+	now = version_at(path);
+	if (is_same_version(&f->version, &now))
+		return f;
+	release(s, f);
+	return NULL;
+}
+
 int probed_file_of(struct probe_set *s, pid_t tgid, const struct map_entry *e,
 		   struct probed_file **out)
 {
-	const struct probed_file_key key = key_of(e);
 	char path[MAPPED_FILE_PATH_SIZE];
-	struct probed_file *f = file_by_key(s, &key);
 	int err;
 
 	mapped_file_path(tgid, e, path);
-	if (f && !f->users) {
-		const struct probed_file_version now = version_at(path);
-
-		if (!is_same_version(&f->version, &now)) {
-			release(s, f);
-			f = NULL;
-		}
-	}
-	*out = f;
-	if (f)
+	*out = known_file(s, e, path);
+	if (*out)
 		return 0;
 	err = read_mapped(s, tgid, e, out);
 	if (err || !*out)
@@ -248,7 +258,6 @@ static int read_at(struct probe_set *s, const char *path, struct input_file *in,
 int probed_file_at(struct probe_set *s, const char *path, struct map_entry *e,
 		   struct probed_file **out)
 {
-	struct probed_file_key key;
 	struct input_file in;
 	int err = regular_file_input(s->o.readers, path, &in);
 
@@ -262,14 +271,11 @@ int probed_file_at(struct probe_set *s, const char *path, struct map_entry *e,
 	e->inode = in.inode;
 	e->dev_major = in.dev_major;
 	e->dev_minor = in.dev_minor;
-	key = key_of(e);
-	*out = file_by_key(s, &key);
-	if (*out && (*out)->users) {
+	*out = known_file(s, e, path);
+	if (*out) {
 		input_file_close(&in);
 		return 0;
 	}
-	if (*out)
-		release(s, *out);
 	err = read_at(s, path, &in, e, out);
 	return err ? err : add(s, *out, e, path);
 }

@@ -11,7 +11,7 @@
 #include "base/bpf_shared.h"
 #include "collect/probe/probe_site.h"
 #include "elf/symbols.h"
-#include "elf/text_relocations.h"
+#include "elf/dynamic_flags.h"
 #include "elf/usdt.h"
 
 #define NAME_LONGEST 64
