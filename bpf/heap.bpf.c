@@ -407,11 +407,57 @@ static __always_inline void sampler_started(struct target_process *target)
 	__sync_fetch_and_add(&programs_sampled, 1);
 }
 
+/* The program that a question is about: the one that runs, or the file of a descriptor. */
+static __always_inline u64 asked_inode(struct task_struct *task, const struct new_process *question)
+{
+	u32 fd = (u32)question->file;
+	struct file *file = NULL, **files;
+
+	if (question->asks == ALLOC_FN_USDT_BYPASSED)
+		return (u64)BPF_CORE_READ(task, mm, exe_file, f_inode);
+	if (fd >= BPF_CORE_READ(task, files, fdt, max_fds))
+		return 0;
+	files = BPF_CORE_READ(task, files, fdt, fd);
+	bpf_probe_read_kernel(&file, sizeof(file), &files[fd]);
+	return file ? (u64)BPF_CORE_READ(file, f_inode) : 0;
+}
+
+/*
+ * User space answers when the probes are there. It also loads the program's unwind table, because a
+ * program that ends in a few milliseconds would be gone before a sample has requested it. Without
+ * space in the ring, the sampler waits for some time in vain.
+ */
+static __always_inline void sampler_asks(struct pt_regs *ctx, const struct heap_site *site,
+					 struct task_struct *task)
+{
+	struct new_process question = {
+		.tgid = proc_tgid(task),
+		.asks = site->function,
+		.shares_memory = BPF_CORE_READ(task, real_parent, mm) == task->mm,
+		.answers = argument(ctx, &site->args[0]),
+		.number = argument(ctx, &site->args[1]),
+		.file = argument(ctx, &site->args[2]),
+	};
+
+	u32 loading = 0;
+
+	question.inode = asked_inode(task, &question);
+	if (!question.tgid.nr || !question.inode ||
+	    bpf_map_update_elem(&modules, &question.inode, &loading, BPF_NOEXIST))
+		question.inode = 0;
+	if (!bpf_ringbuf_output(&new_processes, &question, sizeof(question), BPF_RB_FORCE_WAKEUP))
+		return;
+	stat_add(STAT_UNANNOUNCED, 1);
+	if (question.inode)
+		bpf_map_delete_elem(&modules, &question.inode);
+}
+
 /* What cprof's own sampler says, apart from samples. */
 SEC("kprobe")
 int on_notice(struct pt_regs *ctx)
 {
-	struct target_process *target = target_of(bpf_get_current_task_btf());
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct target_process *target = target_of(task);
 	struct heap_site *site = site_of(ctx);
 
 	if (!site || !target || stopped)
@@ -422,6 +468,9 @@ int on_notice(struct pt_regs *ctx)
 		break;
 	case ALLOC_FN_USDT_DROPPED:
 		stat_add(STAT_HEAP_SAMPLER_DROPPED, !target->probed);
+		break;
+	default:
+		sampler_asks(ctx, site, task);
 		break;
 	}
 	return 0;

@@ -190,7 +190,8 @@ struct {
  * examined it. */
 static __always_inline void report_new_process(struct task_struct *task, bool exec)
 {
-	struct new_process new_process = {.tgid = proc_tgid(task), .exec = exec};
+	struct new_process new_process = {
+		.tgid = proc_tgid(task), .exec = exec, .time = bpf_ktime_get_ns()};
 
 	/* User space still finds it when it next looks through all targets. */
 	if (bpf_ringbuf_output(&new_processes, &new_process, sizeof(new_process),

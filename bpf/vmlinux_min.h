@@ -111,6 +111,7 @@ struct mm_struct {
 	mm_context_t context;
 	struct uprobes_state uprobes_state;
 	unsigned long start_code, end_code;
+	struct file *exe_file;
 };
 
 struct super_block {

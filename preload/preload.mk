@@ -10,7 +10,8 @@ PRELOAD_CFLAGS := -Isrc -std=c17 -O2 -g -Wall -Wextra -D_GNU_SOURCE -fPIC -fvisi
 PRELOAD_LDFLAGS := -shared -nostdlib -Wl,-soname,libcprof-heap.so -Wl,-Bsymbolic-functions \
 	-Wl,-z,relro,-z,now -Wl,-z,nodelete
 
-$(O)/libcprof-heap.so: $(wildcard preload/*.[ch] src/arch/preload.h src/arch/*/preload.h) preload/preload.mk
+$(O)/libcprof-heap.so: $(wildcard preload/*.[ch] src/base/sampler_question.h \
+		src/arch/preload.h src/arch/*/preload.h) preload/preload.mk
 	$(say) PRELOAD $@
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(PRELOAD_CFLAGS) $(PRELOAD_LDFLAGS) -o $@ $(filter %.c,$^)

@@ -212,6 +212,11 @@ static bool look_up(void)
 	if (!next.malloc || !next.calloc || !next.realloc || !next.free)
 		return false;
 	look_up_operators(&next);
+	NEXT(execve, "execve", NULL);
+	NEXT(execvpe, "execvpe", NULL);
+	NEXT(fexecve, "fexecve", NULL);
+	NEXT(posix_spawn, "posix_spawn", NULL);
+	NEXT(posix_spawnp, "posix_spawnp", NULL);
 	real.call = next;
 	return true;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The allocator behind this library, which is whatever the dynamic linker finds after it: another
- * preloaded one or the C library.
+ * The functions behind this library, which are whatever the dynamic linker finds after it: those of
+ * another preloaded library or of the C library. They are the allocator's, and those that run
+ * another program.
  *
  * Looking it up may itself allocate. Until it is found, calls are served from a small static buffer
  * whose blocks are never reused. real_owns() recognizes them later, because the allocator must not
@@ -12,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <spawn.h>
 #include <stdint.h>
 
 /*
@@ -63,6 +65,13 @@ struct real_functions {
 	void *(*memalign)(size_t alignment, size_t size);
 	void *(*valloc)(size_t size);
 	void *(*pvalloc)(size_t size);
+	int (*execve)(const char *path, char *const argv[], char *const env[]);
+	int (*execvpe)(const char *file, char *const argv[], char *const env[]);
+	int (*fexecve)(int fd, char *const argv[], char *const env[]);
+	int (*posix_spawn)(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
+			   const posix_spawnattr_t *attr, char *const argv[], char *const env[]);
+	int (*posix_spawnp)(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
+			    const posix_spawnattr_t *attr, char *const argv[], char *const env[]);
 	/* NULL if no library in the global scope defines it, as when only a plugin loaded its C++
 	 * library. */
 	real_operator_fn operators[REAL_OPERATORS_N];

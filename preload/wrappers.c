@@ -6,6 +6,7 @@
  * used.
  */
 #include "heap.h"
+#include "question.h"
 #include "real.h"
 
 #include <errno.h>
@@ -197,6 +198,9 @@ static __attribute__((constructor)) void start(void)
 		real.call.malloc = malloc_held;
 	}
 	real_seal();
+	question_init();
 	if (real_is_behind())
 		heap_started();
+	else
+		question_bypassed();
 }

@@ -22,6 +22,11 @@ enum alloc_fn {
 	ALLOC_FN_USDT_FREE,
 	ALLOC_FN_USDT_STARTED, /* of cprof's own sampler, like those that follow */
 	ALLOC_FN_USDT_DROPPED,
+	/* It waits for probes: in its own process, in the program that this process runs next, or
+	 * in one that a child will run. In args: struct sampler_answers, a number, and a file. */
+	ALLOC_FN_USDT_BYPASSED,
+	ALLOC_FN_USDT_EXEC,
+	ALLOC_FN_USDT_SPAWN,
 	ALLOC_FN_RESULT, /* the place where the result of an ALLOC_FN_RESULTS is known */
 };
 
@@ -103,14 +108,20 @@ struct return_link {
 	u32 pad;
 };
 
-/* A process to search for allocators: a child of a target, or a target that runs another
- * program. */
+/* News of a process: it is a child of a target or a target that runs another program, so it has to
+ * be searched for allocators; or its program has ended; or it asks for probes. */
 struct new_process {
 	struct proc_pid tgid;
 	u32 exec; /* it runs another program now */
 	u32 ended; /* it has run a program without a sampler, which has ended; then with `comm` */
 	u32 probed; /* calls of that program have hit probes */
+	/* enum alloc_fn: the sampler in it waits for an answer (base/sampler_question.h); else 0 */
+	u32 asks;
+	u32 shares_memory; /* it asks in the memory of its parent, between vfork and exec */
 	char comm[16];
+	u64 time; /* when it began, in CLOCK_MONOTONIC ns */
+	u64 answers, number, file; /* the arguments of the question */
+	u64 inode; /* of the program, if its unwind table has to be loaded; else 0 */
 };
 
 _Static_assert(sizeof(struct heap_block) == 16, "hash keys have no padding");

@@ -5,7 +5,11 @@
  *
  * PROBE1(provider, name, a) and PROBE3(provider, name, a, b, c) define USDT probes as notes of
  * version 3 in .note.stapsdt (sourceware.org/systemtap/wiki/UserSpaceProbeImplementation), without
- * semaphores. The provider and the name are string literals.
+ * semaphores. The provider and the name are string literals. PROBE3_AT(at, ...) also gives the
+ * probe's code the name `at`, for `extern arch_probe_code at`; it must be compiled once.
+ *
+ * bool arch_probe_is_idle(arch_probe_code at) returns whether no tracer is attached to that probe.
+ * The kernel replaces its first bytes while one is.
  *
  * bool arch_is_on_valgrind(void) returns whether valgrind runs this process. Valgrind translates
  * the code that it reads, so it would take the breakpoints of probes for the program's own. It

@@ -129,6 +129,8 @@ static int fill_environment(struct preload *p, u64 rate)
 		p->env[0] = NULL;
 	else if (asprintf(&p->env[1], "CPROF_HEAP_RATE=%llu", (unsigned long long)rate) < 0)
 		p->env[1] = NULL;
+	else if (asprintf(&p->env[3], "CPROF_HEAP_ASK=1") < 0)
+		p->env[3] = NULL;
 	else if (asprintf(&p->env[2], "ASAN_OPTIONS=%s%sverify_asan_link_order=0", asan,
 			  *asan ? ":" : "") < 0)
 		p->env[2] = NULL;
@@ -155,5 +157,6 @@ void preload_release(struct preload *p)
 	free(p->env[0]);
 	free(p->env[1]);
 	free(p->env[2]);
+	free(p->env[3]);
 	*p = (struct preload){0};
 }

@@ -11,7 +11,7 @@
 
 struct preload {
 	char path[512]; /* of the library */
-	char *env[4]; /* for command_start(); NULL at the end */
+	char *env[5]; /* for command_start(); NULL at the end */
 };
 
 /*

@@ -8,6 +8,16 @@
 #define PROBE1(provider, name, a) ((void)(a))
 #define PROBE3(provider, name, a, b, c) ((void)(a), (void)(b), (void)(c))
 
+#define PROBE3_AT(at, provider, name, a, b, c) ((void)(a), (void)(b), (void)(c))
+
+typedef const volatile unsigned char arch_probe_code[];
+
+static inline bool arch_probe_is_idle(arch_probe_code at)
+{
+	(void)at;
+	return true;
+}
+
 static inline bool arch_is_on_valgrind(void)
 {
 	return false;

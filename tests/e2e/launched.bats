@@ -14,24 +14,44 @@ launched() {
 
 said_comment() { gunzip -c heap.pb.gz | grep -aq "$1"; }
 
-@test "launched: a child whose environment was cleared" {
-	launched env -i "$TARGETS/launched" 3 1000
-	[ "$(count ';grow(;| )')" = 1000000 ]
-	grep -Eq 'sampler: 1 programs; by probes, .*: launched \(PID [0-9]+\)$' "$ERR"
-	run ! grep -q 'no allocation was seen' "$ERR"
-	said_comment 'by probes, .*: launched (PID'
+# from_the_start NAME BYTES: the programs were probed before they allocated so many bytes.
+from_the_start() {
+	cat "$ERR" "$FOLDED"
+	[ "$(count ';grow(;| )')" = "$2" ]
+	grep -Eq "by probes: .*$1 \\(PID [0-9]+\\)$" "$ERR"
+	run ! grep -Eq 'no allocation was seen|before their probes' "$ERR"
+	said_comment "by probes: .*$1 (PID"
 }
 
-@test "launched: a static child" {
-	launched sh -c '"$0" 3 1000; true' "$TARGETS/launched-static"
-	[ "$(count ';grow(;| )')" = 1000000 ]
-	grep -Eq 'by probes, .*: launched-static \(PID [0-9]+\)$' "$ERR"
+@test "launched: a child whose environment was cleared" {
+	launched env -i "$TARGETS/launched" 0 1000
+	from_the_start launched 1000000
+	grep -q 'sampler: 1 programs; ' "$ERR"
+}
+
+@test "launched: static children" {
+	launched sh -c '"$0" 0 1000; "$0" 0 1000; true' "$TARGETS/launched-static"
+	from_the_start launched-static 2000000
+}
+
+@test "launched: a static child, by posix_spawn and vfork" {
+	launched /usr/bin/python3 -c 'import os, subprocess, sys
+child = [sys.argv[1], "0", "1000"]
+os.waitpid(os.posix_spawn(child[0], child, {}), 0)
+subprocess.run(child, check=True)' "$TARGETS/launched-static"
+	from_the_start launched-static 2000000
 }
 
 @test "launched: a child that has an allocator of its own" {
-	launched sh -c '"$0" 3 1000; true' "$TARGETS/launched-own"
-	[ "$(count ';grow(;| )')" = 1000000 ]
-	grep -Eq 'by probes, .*: launched-own \(PID [0-9]+\)$' "$ERR"
+	launched sh -c '"$0" 0 1000; env -i "$0" 0 1000; true' "$TARGETS/launched-own"
+	from_the_start launched-own 2000000
+}
+
+@test "launched: a script that runs a program with an allocator of its own" {
+	printf '#!/bin/sh\nexec "$@"\n' >start.sh
+	chmod +x start.sh
+	launched ./start.sh "$TARGETS/launched-own" 0 1000
+	from_the_start launched-own 1000000
 }
 
 @test "launched: children that are seen by the sampler, at once and once" {
@@ -40,10 +60,25 @@ said_comment() { gunzip -c heap.pb.gz | grep -aq "$1"; }
 	run ! grep -Eq 'by probes|no allocation was seen' "$ERR"
 }
 
-@test "launched: a child that ends before it has probes is named" {
-	launched sh -c 'env -i "$0" 0 1000; "$0" 0 1000; true' "$TARGETS/launched-static"
-	[ "$(grep -E 'by probes|no allocation was seen of' "$ERR" | grep -o 'launched-static (PID' | wc -l)" = 2 ]
-	said_comment 'launched-static (PID'
+# Nobody tells what a static program runs, so its child has no probes when it begins.
+@test "launched: a child that begins without probes is named, and has them when it runs again" {
+	cp "$TARGETS/launched-static" first
+	ln first second
+	launched sh -c '"$0" 0 0 ./first 3 1000; "$0" 0 0 ./second 0 1000; true' "$TARGETS/launched-static"
+	cat "$ERR"
+	[ "$(count ';grow(;| )')" = 2000000 ]
+	grep -q 'before their probes were in, .*first (PID' "$ERR"
+	run ! grep -Eq '(before their probes|no allocation was seen).*second' "$ERR"
+	said_comment 'first (PID'
+}
+
+# A question that nobody answers must not stop the program for longer than a moment.
+@test "launched: nothing waits when cprof is stopped or gone" {
+	need_root
+	profiler heap --rate 1 -o heap.pb.gz -- sh -c 'sleep 2; for i in 1 2 3 4 5 6 7 8; do "$0" 0 1; done; echo ended >>ended' "$TARGETS/launched-static"
+	kill -STOP "$PROFILER"
+	soon test -s ended
+	kill -KILL "$PROFILER"
 }
 
 @test "launched: samples that the sampler drops are counted and said" {

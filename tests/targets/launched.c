@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * launched SECONDS BLOCKS waits, allocates that many blocks of 1000 bytes and ends with them. With
- * OWN_MALLOC it has an allocator of its own, in front of which no library can be.
+ * launched SECONDS BLOCKS [PROGRAM ARGS...] waits, allocates that many blocks of 1000 bytes, and
+ * ends with them, after it has run the program in a child. With OWN_MALLOC it has an allocator of
+ * its own, in front of which no library can be.
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #ifdef OWN_MALLOC
@@ -59,5 +61,9 @@ int main(int argc, char **argv)
 		return 2;
 	sleep((unsigned)atoi(argv[1]));
 	grow(atoi(argv[2]));
-	return 0;
+	if (argc > 3 && !fork()) {
+		execv(argv[3], argv + 3);
+		_exit(127);
+	}
+	return argc > 3 && wait(NULL) < 0;
 }

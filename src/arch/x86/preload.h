@@ -16,9 +16,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PROBE_SITE_(provider, name, arguments)                              \
-	".p2align 3\n"                                                      \
-	"990:	nop\n"                                                        \
+#define PROBE_SITE_(label, provider, name, arguments)                       \
+	".p2align 3\n" label "990:	nop\n"                                   \
 	"	.byte 0x0f, 0x1f, 0x44, 0x00, 0x00\n"                             \
 	"	.pushsection .note.stapsdt, \"\", \"note\"\n"                     \
 	"	.balign 4\n"                                                      \
@@ -39,14 +38,25 @@
 	"	.popsection\n"                                                    \
 	"	.endif\n"
 
-#define PROBE1(provider, name, a) \
-	__asm__ volatile(PROBE_SITE_(provider, name, "8@%%rdi")::"D"((uint64_t)(a)) : "memory")
+#define PROBE1(provider, name, a)                                                       \
+	__asm__ volatile(PROBE_SITE_("", provider, name, "8@%%rdi")::"D"((uint64_t)(a)) \
+			 : "memor"                                                      \
+			   "y")
 
-#define PROBE3(provider, name, a, b, c)                                                     \
-	__asm__ volatile(                                                                   \
-		PROBE_SITE_(provider, name, "8@%%rdi 8@%%rsi 8@%%rdx")::"D"((uint64_t)(a)), \
-		"S"((uint64_t)(b)), "d"((uint64_t)(c))                                      \
+#define PROBE3_(label, provider, name, a, b, c)                                                    \
+	__asm__ volatile(                                                                          \
+		PROBE_SITE_(label, provider, name, "8@%%rdi 8@%%rsi 8@%%rdx")::"D"((uint64_t)(a)), \
+		"S"((uint64_t)(b)), "d"((uint64_t)(c))                                             \
 		: "memory")
+#define PROBE3(provider, name, a, b, c) PROBE3_("", provider, name, a, b, c)
+#define PROBE3_AT(at, provider, name, a, b, c) PROBE3_(#at ":\n", provider, name, a, b, c)
+
+typedef const volatile unsigned char arch_probe_code[];
+
+static inline bool arch_probe_is_idle(arch_probe_code at)
+{
+	return at[0] == 0x90 && at[1] == 0x0f;
+}
 
 /* A sequence of instructions without effect. rax points to the request and its arguments, and rdx
  * receives the result (valgrind.h). */

@@ -28,6 +28,9 @@ struct heap_programs {
 	struct readers *readers;
 	struct module_set *modules; /* the recording's modules, which open files */
 	const struct log *log;
+	/* Called when the allocator of a file has its probes, for one process. */
+	void (*placed)(void *arg, pid_t tgid);
+	void *placed_arg;
 };
 
 /* Removes breakpoints that nobody holds. A child has those of its parent, and runs into them while

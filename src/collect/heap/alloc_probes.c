@@ -295,6 +295,8 @@ static int place_file(void *arg, struct probe_candidate *c)
 	err = probe_candidate_place(c);
 	if (err || !c->attached)
 		return err;
+	if (c->tgid && !file_of(c)->base.exclusive)
+		d->p.placed(d->p.placed_arg, c->tgid);
 	if (apart)
 		sweep(d, c);
 	else

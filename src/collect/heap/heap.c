@@ -19,6 +19,7 @@
 #include "collect/heap/heap_ranges.h"
 #include "collect/heap/heap_samples.h"
 #include "collect/heap/heap_summary.h"
+#include "collect/heap/launched.h"
 #include "collect/heap/seen_programs.h"
 #include "collect/probe/probe_follow.h"
 #include "collect/probe/probe_site.h"
@@ -155,6 +156,11 @@ static u32 heap_sites(const struct heap_collector *c)
 	return n && n < HEAP_MAX_SITES ? n : HEAP_MAX_SITES;
 }
 
+static void note_placed(void *arg, pid_t tgid)
+{
+	seen_programs_place(&((struct heap_collector *)arg)->programs, tgid, monotonic_ns());
+}
+
 static int make_probes(struct heap_collector *c, const struct features *f, struct error *err)
 {
 	const struct heap_programs programs = {
@@ -178,6 +184,8 @@ static int make_probes(struct heap_collector *c, const struct features *f, struc
 		.readers = c->bpf.opt.readers,
 		.modules = bpf_session_modules(c->bpf.session),
 		.log = c->bpf.opt.log,
+		.placed = note_placed,
+		.placed_arg = c,
 	};
 	int code = 0;
 
@@ -289,9 +297,35 @@ static int attach_command(struct heap_collector *c)
 	return 0;
 }
 
-static void program_ended(void *arg, const struct new_process *program)
+static struct launched launched_of(struct heap_collector *c)
 {
-	seen_programs_add(&((struct heap_collector *)arg)->programs, program);
+	return (struct launched){.set = c->set,
+				 .programs = &c->programs,
+				 .modules = bpf_session_modules(c->bpf.session),
+				 .readers = c->bpf.opt.readers,
+				 .modules_fd = bpf_map__fd(c->skel->maps.modules),
+				 .sampler = c->bpf.opt.sampler,
+				 .log = c->bpf.opt.log};
+}
+
+static void hear(void *arg, const struct new_process *news)
+{
+	struct heap_collector *c = arg;
+	const struct launched launched = launched_of(c);
+
+	if (c->bpf.opt.sampler && !c->skel->bss->stopped)
+		launched_hear(&launched, news);
+	else if (news->ended)
+		seen_programs_add(&c->programs, news);
+}
+
+static void find(void *arg, pid_t tgid)
+{
+	struct heap_collector *c = arg;
+	const struct launched launched = launched_of(c);
+
+	if (!c->skel->bss->stopped)
+		launched_find(&launched, tgid);
 }
 
 static int heap_start(struct collector *base, struct error *err)
@@ -300,8 +334,9 @@ static int heap_start(struct collector *base, struct error *err)
 	const struct followed_processes which = {
 		.targets_fd = bpf_map__fd(c->skel->maps.targets),
 		.new_processes_fd = bpf_map__fd(c->skel->maps.new_processes),
-		.ended = program_ended,
-		.ended_arg = c,
+		.heard = hear,
+		.found = c->bpf.opt.sampler ? find : NULL,
+		.heard_arg = c,
 	};
 	int code;
 

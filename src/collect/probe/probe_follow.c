@@ -58,8 +58,11 @@ static bool look_through(void *arg, pid_t tgid)
 {
 	struct probe_set *s = arg;
 	struct error err;
-	int code = probe_set_add_process(s, tgid, &err);
+	int code;
 
+	if (s->found && !probe_set_knows(s, tgid))
+		s->found(s->found_arg, tgid);
+	code = probe_set_add_process(s, tgid, &err);
 	if (has_ended(code, tgid))
 		return false;
 	if (code)
@@ -94,11 +97,14 @@ int probe_set_follow(struct probe_set *s, const struct followed_processes *which
 		.new_processes_fd = which->new_processes_fd,
 		.begun = &which->begun,
 		.nbegun = which->begun != 0,
-		.ended = which->ended,
-		.ended_arg = which->ended_arg,
+		.heard = which->heard,
+		.heard_arg = which->heard_arg,
 	};
-	int code = process_watch_start(&opt, out);
+	int code;
 
+	s->found = which->found;
+	s->found_arg = which->heard_arg;
+	code = process_watch_start(&opt, out);
 	return code ? error_set(err, code, "cannot follow the target's children: %s",
 				error_reason(code))
 		    : 0;

@@ -19,8 +19,10 @@ int probe_set_add_targets(struct probe_set *s, const struct target *t,
 struct followed_processes {
 	int targets_fd, new_processes_fd;
 	pid_t begun; /* a process that has just begun; 0 for none */
-	void (*ended)(void *arg, const struct new_process *program); /* may be NULL */
-	void *ended_arg;
+	void (*heard)(void *arg, const struct new_process *news); /* may be NULL */
+	/* Called before a process is searched that the set does not know; may be NULL. */
+	void (*found)(void *arg, pid_t tgid);
+	void *heard_arg; /* of both */
 };
 
 /* Starts to search them for new files, in a thread of its own: see process_watch.h. */

@@ -117,13 +117,13 @@ int probe_set_add_file(struct probe_set *s, const char *path, pid_t tgid,
 		       struct error *err) MUST_CHECK;
 /*
  * Attaches to a program's own functions, as the file at `path` has them: for every process, or if
- * another process than `runs` runs it already, for `only`, unless that is 0. Sets *had if the probes
- * of `runs` were there before.
+ * another process than `runs` runs it already, for `only`, unless that is 0. Sets *had if the
+ * probes of `runs` were there before.
  */
 int probe_set_add_program(struct probe_set *s, const char *path, pid_t runs, pid_t only, bool *had,
 			  struct error *err) MUST_CHECK;
-/* Attaches to the files that a process has mapped, as the program that it runs next is likely to map
- * the same libraries. */
+/* Attaches to the files that a process has mapped, as the program that it runs next is likely to
+ * map the same libraries. */
 int probe_set_expect_mapped(struct probe_set *s, pid_t tgid, struct error *err) MUST_CHECK;
 /* Releases what was attached to a process, because its number may now belong to another one. */
 void probe_set_forget(struct probe_set *s, pid_t tgid);

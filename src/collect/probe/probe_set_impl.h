@@ -39,6 +39,8 @@ struct probe_set {
 	u32 layouts; /* counts searches that found code at other addresses than the one before */
 	u32 released; /* counts files with functions that were released */
 	u32 waiting; /* files that were refused and are tried again */
+	void (*found)(void *arg, pid_t tgid); /* of struct followed_processes */
+	void *found_arg;
 	pthread_mutex_t lock; /* guards `files`, which one thread changes */
 };
 
@@ -56,6 +58,7 @@ void probed_process_unsee(struct probe_set *s, struct probed_process *p, struct 
 int probed_process_place(struct probe_set *s, struct probed_process *p,
 			 struct probe_candidate *c) MUST_CHECK;
 
+bool probe_set_knows(const struct probe_set *s, pid_t tgid);
 bool probe_set_wants(const struct probe_set *s, const struct map_entry *e);
 /* As probe_set_ops.allowed. */
 int probe_set_allows(struct probe_set *s, pid_t tgid, const map_vec *maps,

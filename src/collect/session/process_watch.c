@@ -84,12 +84,9 @@ static int process_born(void *ctx, void *data, size_t size)
 
 	if (size < sizeof(*new_process))
 		return 0;
-	if (new_process->ended) {
-		if (w->opt.ended)
-			w->opt.ended(w->opt.ended_arg, new_process);
-		return 0;
-	}
-	if (!pid_from_proc(new_process->tgid, &tgid))
+	if (w->opt.heard)
+		w->opt.heard(w->opt.heard_arg, new_process);
+	if (!new_process->ended && !new_process->asks && !pid_from_proc(new_process->tgid, &tgid))
 		begin(ctx, tgid, new_process->exec);
 	return 0;
 }

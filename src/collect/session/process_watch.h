@@ -33,9 +33,10 @@ struct process_watch_options {
 	int new_processes_fd;
 	const pid_t *begun; /* processes that have just begun */
 	size_t nbegun;
-	/* Called in the watch's thread when a program is reported to have ended; may be NULL. */
-	void (*ended)(void *arg, const struct new_process *program);
-	void *ended_arg;
+	/* Called in the watch's thread with all that is reported, before anything is searched for
+	 * it; may be NULL. */
+	void (*heard)(void *arg, const struct new_process *news);
+	void *heard_arg;
 };
 
 struct process_watch;
