@@ -469,6 +469,9 @@ int on_notice(struct pt_regs *ctx)
 	case ALLOC_FN_USDT_DROPPED:
 		stat_add(STAT_HEAP_SAMPLER_DROPPED, !target->probed);
 		break;
+	case ALLOC_FN_USDT_UNREACHED:
+		stat_add(STAT_HEAP_UNREACHED, !target->probed);
+		break;
 	default:
 		sampler_asks(ctx, site, task);
 		break;

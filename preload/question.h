@@ -22,7 +22,7 @@ HIDDEN void question_bypassed(void);
 HIDDEN bool question_is_heard(void);
 /* Asks for probes in this process, which runs the program in the file `fd` next. */
 HIDDEN void question_exec(int fd, bool dynamic);
-/* The same for a child, which does not exist yet. */
+/* The same for a child, which does not exist yet, or for the code of a plug-in. */
 HIDDEN void question_spawn(int fd, bool dynamic);
 
 #endif

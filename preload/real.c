@@ -212,6 +212,8 @@ static bool look_up(void)
 	if (!next.malloc || !next.calloc || !next.realloc || !next.free)
 		return false;
 	look_up_operators(&next);
+	NEXT(dlopen, "dlopen", NULL);
+	NEXT(dlmopen, "dlmopen", NULL);
 	NEXT(execve, "execve", NULL);
 	NEXT(execvpe, "execvpe", NULL);
 	NEXT(fexecve, "fexecve", NULL);

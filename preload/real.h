@@ -65,6 +65,8 @@ struct real_functions {
 	void *(*memalign)(size_t alignment, size_t size);
 	void *(*valloc)(size_t size);
 	void *(*pvalloc)(size_t size);
+	void *(*dlopen)(const char *file, int flags);
+	void *(*dlmopen)(long space, const char *file, int flags);
 	int (*execve)(const char *path, char *const argv[], char *const env[]);
 	int (*execvpe)(const char *file, char *const argv[], char *const env[]);
 	int (*fexecve)(int fd, char *const argv[], char *const env[]);

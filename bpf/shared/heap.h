@@ -22,6 +22,7 @@ enum alloc_fn {
 	ALLOC_FN_USDT_FREE,
 	ALLOC_FN_USDT_STARTED, /* of cprof's own sampler, like those that follow */
 	ALLOC_FN_USDT_DROPPED,
+	ALLOC_FN_USDT_UNREACHED,
 	/* It waits for probes: in its own process, in the program that this process runs next, or
 	 * in one that a child will run. In args: struct sampler_answers, a number, and a file. */
 	ALLOC_FN_USDT_BYPASSED,

@@ -113,6 +113,7 @@ _Static_assert(sizeof(struct pending_deep) == sizeof(struct pending_record) + PE
 	X(STAT_HEAP_FAILED, "sampled allocations that failed")                        \
 	X(STAT_HEAP_DROPPED, "sampled blocks lost: table of live blocks full")        \
 	X(STAT_HEAP_SAMPLER_DROPPED, "samples that the preloaded sampler dropped")    \
+	X(STAT_HEAP_UNREACHED, "plug-ins that pass the preloaded sampler by")         \
 	X(STAT_HEAP_UNFOLLOWED, "sampled allocations whose return is not seen")       \
 	X(STAT_HEAP_DECLINED, "allocations while one waits on another stack")         \
 	X(STAT_HEAP_UNINHERITED, "children that began without their parent's blocks") \

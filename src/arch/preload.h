@@ -11,6 +11,9 @@
  * bool arch_probe_is_idle(arch_probe_code at) returns whether no tracer is attached to that probe.
  * The kernel replaces its first bytes while one is.
  *
+ * bool arch_reloc_is_address(uint32_t type) returns whether a dynamic relocation stores the address
+ * of its symbol, and arch_reloc_is_lazy() whether that may be done at the first call.
+ *
  * bool arch_is_on_valgrind(void) returns whether valgrind runs this process. Valgrind translates
  * the code that it reads, so it would take the breakpoints of probes for the program's own. It
  * recognizes its request RUNNING_ON_VALGRIND.

@@ -10,6 +10,9 @@
 
 #define PROBE3_AT(at, provider, name, a, b, c) ((void)(a), (void)(b), (void)(c))
 
+#define arch_reloc_is_address(type) ((void)(type), false)
+#define arch_reloc_is_lazy(type) ((void)(type), false)
+
 typedef const volatile unsigned char arch_probe_code[];
 
 static inline bool arch_probe_is_idle(arch_probe_code at)

@@ -81,6 +81,28 @@ subprocess.run(child, check=True)' "$TARGETS/launched-static"
 	kill -KILL "$PROFILER"
 }
 
+@test "launched: plug-ins that are opened with RTLD_DEEPBIND" {
+	local plugin mappings
+	for plugin in libdeep_now.so libdeep_lazy.so; do
+		mappings=$("$TARGETS/deep_host" "$TARGETS/$plugin")
+		launched "$TARGETS/deep_host" "$TARGETS/$plugin" >mappings
+		cat "$ERR" "$FOLDED"
+		[ "$(count ';keep(;| )')" = 1000000 ]
+		[ "$(count ';give(;| )')" = 0 ]
+		[ "$mappings" = "$(cat mappings)" ]
+		run ! grep -q 'pass the preloaded sampler by' "$ERR"
+	done
+}
+
+# The search depends on who opens it, so it must be opened as without the sampler.
+@test "launched: plug-ins that pass the sampler by are said" {
+	launched "$TARGETS/deep_host" libdeep_now.so
+	grep -q '1 times plug-ins were opened that pass the preloaded sampler by' "$ERR"
+	said_comment '1 times plug-ins were opened that pass the preloaded sampler by'
+	launched "$TARGETS/deep_host" "$TARGETS/libdeep_now.so" space
+	grep -q '1 times plug-ins were opened that pass the preloaded sampler by' "$ERR"
+}
+
 @test "launched: samples that the sampler drops are counted and said" {
 	need_root
 	target sampler_full

@@ -53,6 +53,17 @@
 
 typedef const volatile unsigned char arch_probe_code[];
 
+/* elf.h: R_X86_64_64, R_X86_64_GLOB_DAT and R_X86_64_JUMP_SLOT */
+static inline bool arch_reloc_is_address(uint32_t type)
+{
+	return type == 1 || type == 6 || type == 7;
+}
+
+static inline bool arch_reloc_is_lazy(uint32_t type)
+{
+	return type == 7;
+}
+
 static inline bool arch_probe_is_idle(arch_probe_code at)
 {
 	return at[0] == 0x90 && at[1] == 0x0f;

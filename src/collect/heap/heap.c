@@ -416,7 +416,8 @@ static int heap_read(struct collector *base, enum collect_range range, struct pr
 	struct heap_samples *reading = NULL;
 	struct sample_mapping mapping;
 	const struct heap_stats lost = {
-		.sampler_dropped = bpf_session_stat(c->bpf.session, STAT_HEAP_SAMPLER_DROPPED)};
+		.sampler_dropped = bpf_session_stat(c->bpf.session, STAT_HEAP_SAMPLER_DROPPED),
+		.unreached = bpf_session_stat(c->bpf.session, STAT_HEAP_UNREACHED)};
 	int code = heap_describe(c->own, c->follow, p);
 
 	seen_programs_set_sampled(&c->programs, c->skel->bss->programs_sampled);
@@ -458,6 +459,7 @@ static void heap_summarize(struct collector *base, struct lines *out)
 		.freed = bpf_session_stat(s, STAT_HEAP_FREED),
 		.dropped = bpf_session_stat(s, STAT_HEAP_DROPPED),
 		.sampler_dropped = bpf_session_stat(s, STAT_HEAP_SAMPLER_DROPPED),
+		.unreached = bpf_session_stat(s, STAT_HEAP_UNREACHED),
 		/* Programs that a sampler follows need not be searched in time. */
 		.begun = watched.begun + unannounced,
 		.missed = (c->bpf.opt.sampler ? 0 : watched.missed) + unannounced,

@@ -21,11 +21,21 @@ double heap_unknown_share(const struct heap_stats *s, u64 rate, double ended, bo
 	"%llu sampled allocations are missing: so many sampled blocks were alive that the " \
 	"preloaded sampler had no space for more"
 
+#define UNREACHED                                                                         \
+	"%llu times plug-ins were opened that pass the preloaded sampler by: what they "  \
+	"allocated was not seen, and what they freed still counts as live (--no-preload " \
+	"probes them)"
+
 int heap_comments(const struct heap_stats *h, struct profile *p)
 {
-	if (!h->sampler_dropped)
-		return 0;
-	return profile_add_comment(p, SAMPLER_DROPPED, (unsigned long long)h->sampler_dropped);
+	int err = 0;
+
+	if (h->sampler_dropped)
+		err = profile_add_comment(p, SAMPLER_DROPPED,
+					  (unsigned long long)h->sampler_dropped);
+	if (!err && h->unreached)
+		err = profile_add_comment(p, UNREACHED, (unsigned long long)h->unreached);
+	return err;
 }
 
 void heap_summary(const struct heap_stats *h, struct lines *out)
@@ -47,6 +57,8 @@ void heap_summary(const struct heap_stats *h, struct lines *out)
 		  h->at_least ? "more than" : "about", h->slowdown * 100, dropped);
 	if (h->sampler_dropped)
 		lines_add(out, SAMPLER_DROPPED, (unsigned long long)h->sampler_dropped);
+	if (h->unreached)
+		lines_add(out, UNREACHED, (unsigned long long)h->unreached);
 	if (h->missed)
 		lines_add(out, "%llu of %llu new processes were probed late, or ended before that",
 			  (unsigned long long)h->missed, (unsigned long long)h->begun);

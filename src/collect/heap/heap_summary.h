@@ -11,6 +11,7 @@ struct heap_stats {
 	u64 freed; /* sampled blocks among them */
 	u64 dropped; /* sampled allocations that did not fit */
 	u64 sampler_dropped; /* those that the preloaded sampler had no space for */
+	u64 unreached; /* plug-ins that its sampler does not see */
 	u64 begun, missed; /* processes that began, and those that ended before they had probes */
 	/* sampled allocations that count, but are not followed until they are freed */
 	u64 unfollowed;

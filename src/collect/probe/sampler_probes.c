@@ -65,9 +65,9 @@ static int notice_add(struct file_reading *in, const struct usdt_probe *probe)
 		enum alloc_fn function;
 		u8 nargs;
 	} notices[] = {
-		{"started", ALLOC_FN_USDT_STARTED, 0},   {"dropped", ALLOC_FN_USDT_DROPPED, 0},
-		{"bypassed", ALLOC_FN_USDT_BYPASSED, 3}, {"exec", ALLOC_FN_USDT_EXEC, 3},
-		{"spawn", ALLOC_FN_USDT_SPAWN, 3},
+		{"started", ALLOC_FN_USDT_STARTED, 0},     {"dropped", ALLOC_FN_USDT_DROPPED, 0},
+		{"unreached", ALLOC_FN_USDT_UNREACHED, 0}, {"bypassed", ALLOC_FN_USDT_BYPASSED, 3},
+		{"exec", ALLOC_FN_USDT_EXEC, 3},           {"spawn", ALLOC_FN_USDT_SPAWN, 3},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(notices); i++) {
