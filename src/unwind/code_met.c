@@ -307,7 +307,7 @@ static bool is_little_or_most(const struct code_met *c)
 		code += s[i].flags & PF_X ? s[i].filesz : 0;
 	vec_for_each(&c->gaps, gap)
 		gaps += gap->end - gap->start;
-	return gaps <= FOLLOWED_AT_ONCE || gaps >= code / 2;
+	return gaps <= FOLLOWED_AT_ONCE || gaps >= code / 20 * 19;
 }
 
 /* The gaps are known. */

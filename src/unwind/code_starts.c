@@ -13,7 +13,7 @@
 /* Searching a byte takes some 2 ns, and following one some 30. */
 #define SCAN_FACTOR 64
 #define LARGE (16u << 20)
-#define FUNCTION_BYTES 2048u /* Most functions are smaller. */
+#define FUNCTION_BYTES 8192u /* Most functions are smaller. */
 #define ALIGNMENT 16 /* Compilers pad functions to it. */
 
 struct search {

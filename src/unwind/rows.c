@@ -225,7 +225,7 @@ static int put_all(struct build *b, struct rows *rows)
 	return err;
 }
 
-/* Nearly every stack leads through the code of such a file, and following it takes some 40 ms. */
+/* Nearly every stack leads through the code of such a file, and following it takes some 20 ms. */
 static bool is_small_without_cfi(const struct build *b)
 {
 	u64 code = 0;

@@ -74,7 +74,7 @@ int rows_build(struct elf_file *f, struct elf_file *debug, struct rule_set *set,
  * Does the same without following code that has no call frame information. It gets
  * UNWIND_RULE_LATER (code_met.h), unless most of a small file is such code.
  */
-#define FOLLOWED_AT_ONCE (1u << 20) /* bytes */
+#define FOLLOWED_AT_ONCE (1u << 19) /* bytes */
 int rows_build_cfi(struct elf_file *f, struct elf_file *debug, struct rule_set *set,
 		   struct rows **out) MUST_CHECK;
 void rows_free(struct rows *rows);
