@@ -181,6 +181,8 @@ static __always_inline int step_uncovered(struct stack_walk *st, enum stack_end 
 	return step_frame_pointer(st);
 }
 
+#define STEP_GENERATED 2 /* what unwind_step() returns for code that unwind_generated() handles */
+
 /*
  * Handles code without a file, which a runtime has generated. Mostly it keeps a frame pointer. The
  * trampolines of CPython's -X perf do not: they keep the stack aligned by one word, and call. So
@@ -194,7 +196,59 @@ static __always_inline int step_generated(struct stack_walk *st)
 		return step_frame_pointer(st);
 	if (!st->regs.exact && read_words(st, &ra, 1, sp + sizeof(u64)) && arch_follows_call(ra))
 		return enter_caller(st, ra, sp + 2 * sizeof(u64));
-	return step_frame_pointer(st);
+	return STEP_GENERATED;
+}
+
+/*
+ * Returns whether what was called just before `ra` is an interpreter in assembly, such as LuaJIT's.
+ * It has one frame for all of its code, so its row says so from its first instruction on, where
+ * other functions have none yet.
+ */
+static __always_inline bool follows_interpreter(struct stack_walk *st, u64 ra,
+						struct unwind_rule *rule)
+{
+	u64 off = 0, target = arch_call_target(ra);
+	u32 module = MODULE_NONE, missing = st->missing_module;
+	bool found = target && env_find_module(st, target, &module, &off);
+
+	st->missing_module = missing;
+	return found && module >= MODULE_FIRST_FILE && rule_of(st, FRAME(module, off), rule) &&
+	       rule->cfa == UNWIND_CFA_SP && rule->cfa_off > ARCH_CALL_FRAME;
+}
+
+/* Continues in the caller of an interpreter whose return address is in `slot`; STEP_GENERATED if it
+ * is another value. */
+__attribute__((noinline)) int step_interpreter(struct stack_walk *st, u64 slot)
+{
+	u64 ra = 0, cfa = slot + sizeof(u64);
+	struct unwind_rule rule;
+
+	if (!st || !read_words(st, &ra, 1, slot) || !user_address(ra) ||
+	    !follows_interpreter(st, ra, &rule))
+		return STEP_GENERATED;
+	if (!load_callee(st, &rule, cfa) || !load_caller(st, &rule, cfa, &ra))
+		return end_stack(st, STACK_UNREADABLE);
+	return enter_caller(st, ra, cfa);
+}
+
+#define GENERATED_WORDS 64u /* traces have up to 256 slots, but mostly a few */
+
+/*
+ * Code that LuaJIT compiles runs in the frame of its interpreter, which it extends by as much as it
+ * needs. So the return address is the first one above that belongs to a call of the interpreter.
+ * It is global for the verifier, as unwind_step() is.
+ */
+__attribute__((noinline)) int unwind_generated(struct stack_walk *st)
+{
+	int step = STEP_GENERATED;
+	u64 slot;
+
+	if (!st)
+		return 1;
+	slot = st->regs.sp;
+	for (u32 i = 0; i < GENERATED_WORDS && step == STEP_GENERATED; i++, slot += sizeof(u64))
+		step = step_interpreter(st, slot);
+	return step == STEP_GENERATED ? step_frame_pointer(st) : step;
 }
 
 static __always_inline enum stack_end why_uncovered(u32 module)
@@ -211,9 +265,9 @@ static __always_inline enum stack_end why_uncovered(u32 module)
 }
 
 /*
- * Records the frame that st is in and moves to its caller. It returns 0 to continue, or 1 if the
- * walk has ended (st->end). It is global for the verifier, which then checks it once and not once
- * per frame.
+ * Records the frame that st is in and moves to its caller. It returns 0 to continue, 1 if the walk
+ * has ended (st->end), or STEP_GENERATED. It is global for the verifier, which then checks it once
+ * and not once per frame.
  */
 __attribute__((noinline)) int unwind_step(struct stack_walk *st)
 {
@@ -261,7 +315,11 @@ static __always_inline void unwind_user(struct stack_walk *st)
 {
 	unwind_begin(st);
 	for (u32 i = 0; i < STACK_MAX_USER; i++) {
-		if (unwind_step(st))
+		int step = unwind_step(st);
+
+		if (step == STEP_GENERATED)
+			step = unwind_generated(st);
+		if (step)
 			break;
 	}
 	if (st->end != STACK_WHOLE)

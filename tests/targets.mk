@@ -45,6 +45,7 @@ $(eval $(call target,relocated,relocated.c,gcc,-fno-builtin -Wl$(comma)--no-as-n
 	-ltext_relocations -Wl$(comma)-rpath$(comma)'$$$$ORIGIN'))
 $(O)/targets/relocated: $(O)/targets/libtext_relocations.so
 $(eval $(call target,deep,deep.c,gcc,))
+$(eval $(call target,interpreter,interpreter.c,gcc,))
 $(eval $(call target,blas,blas.c,gcc,-ldl))
 $(eval $(call target,trampoline,trampoline.c,gcc,-fomit-frame-pointer))
 $(eval $(call target,moved,moved.c,gcc,-ldl))

@@ -13,6 +13,7 @@
 #define ARCH_DWARF_FP 29
 #define ARCH_DWARF_SP 31
 #define ARCH_DWARF_RA 30
+#define ARCH_CALL_FRAME 0
 #define ARCH_WORD_ARG0 0
 #define ARCH_WORD_ARG1 1
 #define ARCH_WORD_ARG2 2

@@ -25,6 +25,11 @@ static __always_inline bool arch_follows_call(u64 ra)
 	return user_address(ra);
 }
 
+static __always_inline u64 arch_call_target(u64 ra)
+{
+	return ra;
+}
+
 static __always_inline bool arch_is_trampoline(const struct stack_walk *st)
 {
 	return st->trampoline == st->regs.pc;

@@ -41,6 +41,19 @@ all_of() {
 	whole
 	all_of '_start;.*main;.*caml_program;camlHot__entry[^;]*;camlHot__outer[^;]*;.*camlHot__middle[^;]*;camlHot__leaf' 'camlHot__leaf'
 }
+@test "kind: LuaJIT" {
+	need luajit luajit
+	cat >hot.lua <<-'END'
+		local function inner(n) local s = 0 for i = 1, n do s = (s * 31 + i) % 1000003 end return s end
+		local function texts(n) local t = {} for i = 1, n do t[#t + 1] = tostring(i) .. "x" end return #table.concat(t) end
+		print("ready") io.stdout:flush()
+		while true do inner(100000) texts(1000) end
+	END
+	start_ready luajit hot.lua
+	record_cpu 0.7 -F 999 --user
+	whole
+	all_of '_start;.*main;lua_cpcall;.*lua_pcall;\\[jit\\]' '\\[jit\\]'
+}
 @test "kind: Java with frame pointers" {
 	need javac default-jdk
 	cat >Hot.java <<-'END'

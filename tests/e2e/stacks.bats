@@ -200,6 +200,20 @@ moved() {
 	holds "$(count 'unused_page') == 0"
 	whole
 }
+@test "generated code: in the frame of an interpreter, which it extends" {
+	local bytes
+	for bytes in 16 256; do
+		target interpreter "$bytes"
+		record_cpu 0.4 -F 999 --user
+		target_end
+		whole
+		at_least 99 'main;enter;\\[jit\\]' '\\[jit\\]'
+		holds "$(percent '\\[jit\\]') > 90"
+	done
+	target interpreter 16
+	record_cpu 0.4 -F 499 --user --mode perf
+	whole 98
+}
 @test "other stack: above or below, also where its frame is marked as a signal's" {
 	[ -x "$TARGETS/stack_switch" ] || skip 'stack_switch was not built here'
 	local where how

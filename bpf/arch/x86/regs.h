@@ -8,6 +8,7 @@
 #define ARCH_DWARF_CALLEE 3 /* rbx: the register that walks track besides the frame pointer */
 #define ARCH_DWARF_FP 6 /* rbp */
 #define ARCH_DWARF_SP 7 /* rsp */
+#define ARCH_CALL_FRAME 8 /* bytes between sp and the CFA where a function begins */
 #define ARCH_DWARF_RA 16 /* the column of the return address */
 
 /* These are places in struct pt_regs (arch/x86/include/asm/ptrace.h), in words, of the first three

@@ -87,6 +87,21 @@ static __always_inline bool arch_follows_call(u64 ra)
 	       (code[1] == 0xff && (code[2] & 0x38) == 0x10);
 }
 
+#define CALL_BYTES 5 /* e8 rel32 */
+
+/* Returns where the direct call before `ra` leads; 0 if there is none. */
+static __always_inline u64 arch_call_target(u64 ra)
+{
+	u8 code[8];
+	s32 distance;
+
+	if (!user_address(ra) || !env_read_user(code, sizeof(code), ra - sizeof(code)) ||
+	    code[sizeof(code) - CALL_BYTES] != 0xe8)
+		return 0;
+	__builtin_memcpy(&distance, &code[sizeof(code) - sizeof(distance)], sizeof(distance));
+	return ra + (s64)distance;
+}
+
 /*
  * Handles return probes of any program. Since 6.11 the trampoline that they put in place of a
  * return address is (arch/x86/kernel/uprobes.c)
