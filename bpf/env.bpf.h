@@ -83,24 +83,24 @@ static __always_inline u64 env_hidden_return(u64 slot, bool left)
  * pending. It is false if the process is outside of cprof's PID namespace, where user space cannot
  * reach its files.
  */
-static __always_inline bool module_request(const struct vma_found *vma)
+static __always_inline bool module_request(struct stack_walk *st, const struct vma_found *vma)
 {
-	struct module_record record = {
-		.kind = RECORD_MODULE,
-		.tgid = proc_tgid(bpf_get_current_task_btf()),
-		.inode = vma->inode,
-		.start = vma->start,
-		.end = vma->end,
-		.offset = vma->offset,
-	};
+	struct module_record *record = (void *)st->scratch; /* the BPF stack is small */
 	u32 loading = 0;
 
-	if (!record.tgid.nr)
+	record->tgid = proc_tgid(bpf_get_current_task_btf());
+	if (!record->tgid.nr)
 		return false;
 	if (bpf_map_update_elem(&modules, &vma->inode, &loading, BPF_NOEXIST))
 		return true;
 	stat_add(STAT_MODULE_MISSES, 1);
-	if (bpf_ringbuf_output(&records, &record, sizeof(record), BPF_RB_FORCE_WAKEUP))
+	record->kind = RECORD_MODULE;
+	record->inode = vma->inode;
+	record->start = vma->start;
+	record->end = vma->end;
+	record->offset = vma->offset;
+	record->mm_id = 0;
+	if (bpf_ringbuf_output(&records, record, sizeof(*record), BPF_RB_FORCE_WAKEUP))
 		/* The ring is full, so the next sample requests it again. */
 		bpf_map_delete_elem(&modules, &vma->inode);
 	return true;
@@ -118,38 +118,33 @@ static __always_inline void module_mark(u32 module)
 		mt->seen = (u32)state->epoch;
 }
 
-#include "moved.bpf.h"
-
-/* Converts a mapping to a module number and the distance to its offsets. Of a mapping that is not
- * of one kind, `out` is the part around `pc`. */
+/* Converts a mapping to a module number and the distance to its offsets. */
 static __always_inline bool range_of(struct stack_walk *st, struct mm_struct *mm,
-				     const struct vma_found *vma, u64 pc, struct vma_range *out)
+				     const struct vma_found *vma, struct vma_range *out)
 {
 	u64 vdso = (u64)BPF_CORE_READ(mm, context.vdso);
-	u32 *module, number;
+	u32 *module;
 
 	out->start = vma->start;
 	out->end = vma->end;
 	out->pad = 0;
-	if (!vma->inode && vdso && vdso >= vma->start && vdso < vma->end) {
+	if (!vma->inode) {
 		out->module = MODULE_VDSO;
 		out->shift = -vdso;
-		return true;
+		st->unnamed = !vdso || vdso < vma->start || vdso >= vma->end;
+		return !st->unnamed;
 	}
-	number = MODULE_ANON;
-	if (vma->inode) {
-		module = bpf_map_lookup_elem(&modules, &vma->inode);
-		number = module ? *module : MODULE_OUTSIDE;
-		if (!number || (!module && module_request(vma))) {
-			st->missing_module = 1;
-			return false;
-		}
+	module = bpf_map_lookup_elem(&modules, &vma->inode);
+	out->module = module ? *module : MODULE_OUTSIDE;
+	if (!out->module || (!module && module_request(st, vma))) {
+		st->missing_module = 1;
+		return false;
 	}
-	if (number == MODULE_ANON) /* also generated code in a file without a name */
-		return moved_range_of(st, mm, vma, pc, out);
-	out->module = number;
+	st->unnamed = out->module == MODULE_ANON; /* generated code in a file without a name */
+	if (st->unnamed)
+		return false;
 	out->shift = vma->offset - vma->start;
-	module_mark(number);
+	module_mark(out->module);
 	return true;
 }
 
@@ -162,6 +157,7 @@ static __always_inline bool env_find_module(struct stack_walk *st, u64 pc, u32 *
 	struct vma_cache *cache;
 	u32 set;
 
+	st->unnamed = 0;
 	if (!mm)
 		return false;
 	set = (u32)st->mm_set & (VMA_CACHE_SETS - 1);
@@ -172,7 +168,7 @@ static __always_inline bool env_find_module(struct stack_walk *st, u64 pc, u32 *
 	if (!range) {
 		if (!vma_find(mm, pc, &vma) || !vma.executable)
 			return false;
-		if (!range_of(st, mm, &vma, pc, &fresh))
+		if (!range_of(st, mm, &vma, &fresh))
 			return false;
 		vma_cache_add(cache, &fresh);
 		range = &fresh;
@@ -181,5 +177,7 @@ static __always_inline bool env_find_module(struct stack_walk *st, u64 pc, u32 *
 	*off = pc + range->shift;
 	return true;
 }
+
+#include "moved.bpf.h"
 
 #endif

@@ -121,7 +121,7 @@ __noinline bool stack_leads_to(struct pt_regs *regs, u64 slot)
 		s->state.regs.exact = 1;
 		unwind_begin(&s->state);
 		for (u32 i = 0; i < STACK_MAX_USER; i++) {
-			if (unwind_step(&s->state) || s->state.regs.sp > slot)
+			if (unwind_next(&s->state) || s->state.regs.sp > slot)
 				break;
 		}
 		found = s->state.regs.sp <= slot ? s->state.end != STACK_WHOLE

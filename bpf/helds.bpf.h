@@ -79,17 +79,25 @@ static __always_inline struct held *held_other(const struct held_key *key, u64 o
 	return object ? bpf_map_lookup_elem(&helds, &other) : NULL;
 }
 
+/* The compiler may compute the address of a field before the check for NULL, which the verifier
+ * refuses. So the pointer is used through this after the check. */
+static __always_inline struct held *checked(struct held *h)
+{
+	__asm__ volatile("" : "+r"(h));
+	return h;
+}
+
 static __always_inline void held_delete(struct hold_thread *thread, const struct held_key *key,
 					const struct held *h)
 {
 	struct held *older = held_other(key, h->older), *newer = held_other(key, h->newer);
 
 	if (older)
-		older->newer = h->newer;
+		checked(older)->newer = h->newer;
 	else
 		thread->oldest = h->newer;
 	if (newer)
-		newer->older = h->older;
+		checked(newer)->older = h->older;
 	else
 		thread->newest = h->older;
 	thread->holds--;

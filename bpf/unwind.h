@@ -4,13 +4,15 @@
  *
  * It is compiled twice: into every BPF program that needs a stack, and into user space (for perf
  * mode and for the replay tests), so that the tested code is what runs in the kernel. The includer
- * provides eight functions before including it:
+ * provides nine functions before including it:
  *
  *   bool env_read_user(void *dst, u32 size, u64 addr)       the target's memory; false if
  *   unreadable
  *   bool env_find_module(struct stack_walk *st, u64 pc, u32 *module, u64 *off)
  *                                                           which mapping contains pc; false for
  *                                                           none
+ *   int env_find_unnamed(struct stack_walk *st, u64 pc)     the same where env_find_module() has
+ *                                                           set st->unnamed; 0, or 1 with st->end
  *   const struct unwind_page *env_table_page(u32 page)      a page of the table pool; NULL if none
  *   const struct unwind_rule *env_rule(u32 number)
  *   const struct module_table *env_module_table(u32 module)
@@ -181,7 +183,7 @@ static __always_inline int step_uncovered(struct stack_walk *st, enum stack_end 
 	return step_frame_pointer(st);
 }
 
-#define STEP_GENERATED 2 /* what unwind_step() returns for code that unwind_generated() handles */
+#define STEP_UNNAMED 2 /* what unwind_step() returns where st->unnamed is set */
 
 /*
  * Handles code without a file, which a runtime has generated. Mostly it keeps a frame pointer. The
@@ -196,7 +198,8 @@ static __always_inline int step_generated(struct stack_walk *st)
 		return step_frame_pointer(st);
 	if (!st->regs.exact && read_words(st, &ra, 1, sp + sizeof(u64)) && arch_follows_call(ra))
 		return enter_caller(st, ra, sp + 2 * sizeof(u64));
-	return STEP_GENERATED;
+	st->scan = 1;
+	return 0;
 }
 
 /*
@@ -216,39 +219,32 @@ static __always_inline bool follows_interpreter(struct stack_walk *st, u64 ra,
 	       rule->cfa == UNWIND_CFA_SP && rule->cfa_off > ARCH_CALL_FRAME;
 }
 
-/* Continues in the caller of an interpreter whose return address is in `slot`; STEP_GENERATED if it
- * is another value. */
-__attribute__((noinline)) int step_interpreter(struct stack_walk *st, u64 slot)
-{
-	u64 ra = 0, cfa = slot + sizeof(u64);
-	struct unwind_rule rule;
-
-	if (!st || !read_words(st, &ra, 1, slot) || !user_address(ra) ||
-	    !follows_interpreter(st, ra, &rule))
-		return STEP_GENERATED;
-	if (!load_callee(st, &rule, cfa) || !load_caller(st, &rule, cfa, &ra))
-		return end_stack(st, STACK_UNREADABLE);
-	return enter_caller(st, ra, cfa);
-}
-
-#define GENERATED_WORDS 64u /* traces have up to 256 slots, but mostly a few */
+#define SCAN_WORDS 64u /* traces have up to 256 slots, but mostly a few */
 
 /*
  * Code that LuaJIT compiles runs in the frame of its interpreter, which it extends by as much as it
  * needs. So the return address is the first one above that belongs to a call of the interpreter.
- * It is global for the verifier, as unwind_step() is.
+ * This looks at one word after the other, a step each, so that the verifier checks it once.
  */
-__attribute__((noinline)) int unwind_generated(struct stack_walk *st)
+__attribute__((noinline)) int step_interpreter(struct stack_walk *st)
 {
-	int step = STEP_GENERATED;
-	u64 slot;
+	struct unwind_rule rule;
+	u64 ra = 0, slot;
 
 	if (!st)
 		return 1;
-	slot = st->regs.sp;
-	for (u32 i = 0; i < GENERATED_WORDS && step == STEP_GENERATED; i++, slot += sizeof(u64))
-		step = step_interpreter(st, slot);
-	return step == STEP_GENERATED ? step_frame_pointer(st) : step;
+	slot = st->regs.sp + (u64)(st->scan - 1) * sizeof(u64);
+	if (st->scan++ > SCAN_WORDS || !read_words(st, &ra, 1, slot)) {
+		st->scan = 0;
+		return step_frame_pointer(st);
+	}
+	if (!user_address(ra) || !follows_interpreter(st, ra, &rule))
+		return 0;
+	st->scan = 0;
+	slot += sizeof(u64);
+	if (!load_callee(st, &rule, slot) || !load_caller(st, &rule, slot, &ra))
+		return end_stack(st, STACK_UNREADABLE);
+	return enter_caller(st, ra, slot);
 }
 
 static __always_inline enum stack_end why_uncovered(u32 module)
@@ -266,7 +262,7 @@ static __always_inline enum stack_end why_uncovered(u32 module)
 
 /*
  * Records the frame that st is in and moves to its caller. It returns 0 to continue, 1 if the walk
- * has ended (st->end), or STEP_GENERATED. It is global for the verifier, which then checks it once
+ * has ended (st->end), or STEP_UNNAMED. It is global for the verifier, which then checks it once
  * and not once per frame.
  */
 __attribute__((noinline)) int unwind_step(struct stack_walk *st)
@@ -284,8 +280,11 @@ __attribute__((noinline)) int unwind_step(struct stack_walk *st)
 	/* A return address may be the first byte of the next function, so the look-up uses an
 	 * address inside the call. */
 	at = st->regs.exact ? st->regs.pc : st->regs.pc - 1;
-	if (!env_find_module(st, at, &module, &off))
+	if (!env_find_module(st, at, &module, &off)) {
+		if (st->unnamed)
+			return STEP_UNNAMED;
 		return end_stack(st, st->missing_module ? STACK_LOADING : STACK_NOT_MAPPED);
+	}
 	frame = FRAME(module, off);
 	if (module == MODULE_ANON) {
 		push_frame(st, frame);
@@ -308,6 +307,20 @@ static __always_inline void unwind_begin(struct stack_walk *st)
 	st->window_at = ~0ull;
 	st->go_system_sp = 0;
 	st->switches = 0;
+	st->scan = 0;
+}
+
+/* Does what comes next in the walk. It returns 0 to continue, or 1 if the walk has ended. */
+static __always_inline int unwind_next(struct stack_walk *st)
+{
+	int step;
+
+	if (st->scan)
+		return step_interpreter(st);
+	step = unwind_step(st);
+	if (step == STEP_UNNAMED)
+		step = env_find_unnamed(st, st->regs.exact ? st->regs.pc : st->regs.pc - 1);
+	return step;
 }
 
 /* Walks the user stack from the registers in st, appends to st->frames and sets st->end. */
@@ -315,11 +328,7 @@ static __always_inline void unwind_user(struct stack_walk *st)
 {
 	unwind_begin(st);
 	for (u32 i = 0; i < STACK_MAX_USER; i++) {
-		int step = unwind_step(st);
-
-		if (step == STEP_GENERATED)
-			step = unwind_generated(st);
-		if (step)
+		if (unwind_next(st))
 			break;
 	}
 	if (st->end != STACK_WHOLE)

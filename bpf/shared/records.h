@@ -137,6 +137,7 @@ enum sample_stat { STATS(STAT_ENUM_) STAT_COUNT };
 #define STAT_ENDS_FIRST STAT_COUNT /* followed by one counter for each enum stack_end */
 #define STAT_SLOTS (STAT_COUNT + STACK_END_COUNT)
 
+_Static_assert(sizeof(struct module_record) <= ARCH_SIGNAL_WORDS * sizeof(u64), "as stack.h says");
 _Static_assert(sizeof(struct sample_key) == 32, "hash keys have no padding");
 _Static_assert(sizeof(struct sample_record) % 8 == 0, "ring buffer records are 8-byte multiples");
 _Static_assert(__builtin_offsetof(struct pending_record, data) % 8 == 0, "frames are aligned");

@@ -89,7 +89,8 @@ struct user_regs {
 /* Holds what the walk of one stack needs and leaves behind. */
 struct stack_walk {
 	struct user_regs regs;
-	u64 scratch[ARCH_SIGNAL_WORDS]; /* the registers of a signal frame, for one */
+	/* the registers of a signal frame, for one; a struct module_record fits */
+	u64 scratch[ARCH_SIGNAL_WORDS];
 	u64 window[STACK_WINDOW]; /* a part of the stack, read ahead */
 	u64 window_at; /* its address; all ones if it is empty */
 	u64 trampoline; /* what return probes put in place of return addresses; 0 if not known */
@@ -103,6 +104,8 @@ struct stack_walk {
 	u32 has_anon; /* some frame is JIT code, so the stack has a meaning in its process only */
 	u32 mm_set; /* which cached mappings belong to this address space */
 	u32 switches; /* how often the walk has gone on at a lower address */
+	u32 unnamed; /* the last address is in a mapping without a file of its own */
+	u32 scan; /* number of the stack's word, plus one, that step_interpreter() looks at next */
 	u64 frames[STACK_MAX_FRAMES];
 };
 
