@@ -61,8 +61,10 @@ __noinline bool take_stack(struct pt_regs *regs, struct sample_key *key, enum st
 			   u64 slot)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
+	const struct sample_count later = COUNTED_LATER;
 	u64 now = bpf_ktime_get_ns();
 	struct scratch *s;
+	bool taken;
 
 	if (!key)
 		return false;
@@ -70,7 +72,12 @@ __noinline bool take_stack(struct pt_regs *regs, struct sample_key *key, enum st
 	if (!s)
 		return false;
 	take_stack_at(task, &s->state, regs, place, slot);
-	return stack_end(s, task, key, now, COUNTED_LATER);
+	/* Memory of the caller is not a key of a map to the verifier of 6.1. */
+	taken = stack_finish(s, task, &s->record.key, now, &later);
+	if (taken)
+		*key = s->record.key;
+	stack_leave(s, now);
+	return taken;
 }
 
 /* ---- how a program is seen ---- */

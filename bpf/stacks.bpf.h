@@ -201,6 +201,17 @@ static __always_inline bool stack_finish(struct scratch *s, struct task_struct *
 	return true;
 }
 
+/* Gives the scratch memory back. `now` is when the program began. */
+static __always_inline void stack_leave(struct scratch *s, u64 now)
+{
+	/* A uprobe's program can be preempted: others' time slices are not its cost. */
+	bool preempted = s->switches != current_switches();
+
+	scratch_release(s);
+	if (!preempted)
+		stat_add(STAT_NANOSECONDS, bpf_ktime_get_ns() - now);
+}
+
 /*
  * Ends the taking of frames: it sends them, unless they are known, and gives the key under which
  * they count: `n` now, and what is found out later by count_add(). `now` is when the program began.
@@ -210,12 +221,8 @@ static __always_inline bool stack_end(struct scratch *s, struct task_struct *tas
 				      struct sample_key *key, u64 now, struct sample_count n)
 {
 	bool taken = stack_finish(s, task, key, now, &n);
-	/* A uprobe's program can be preempted: others' time slices are not its cost. */
-	bool preempted = s->switches != current_switches();
 
-	scratch_release(s);
-	if (!preempted)
-		stat_add(STAT_NANOSECONDS, bpf_ktime_get_ns() - now);
+	stack_leave(s, now);
 	return taken;
 }
 
