@@ -94,12 +94,12 @@ static __always_inline void moved_part(const struct moved_range *known, u64 pc,
 }
 
 /*
- * Finds out what the code at `pc` is, which is in a mapping without a file of its own, and
+ * Finds out what the code at st->regs is, which is in a mapping without a file of its own, and
  * remembers it for the next step. It returns 0, or 1 if the walk has ended because user space has
  * to find out. It is global for the verifier, as unwind_step() is, and it is not called by that,
  * because both together would have too large a stack.
  */
-__attribute__((noinline)) int env_find_unnamed(struct stack_walk *st, u64 pc)
+__attribute__((noinline)) int env_find_unnamed(struct stack_walk *st)
 {
 	struct mm_struct *mm = bpf_get_current_task_btf()->mm;
 	struct vma_found vma = {};
@@ -109,9 +109,11 @@ __attribute__((noinline)) int env_find_unnamed(struct stack_walk *st, u64 pc)
 	struct vma_range range = {};
 	bool may;
 	u32 set;
+	u64 pc;
 
 	if (!st || !mm)
 		return 1;
+	pc = st->regs.exact ? st->regs.pc : st->regs.pc - 1;
 	st->end = STACK_NOT_MAPPED;
 	set = (u32)st->mm_set & (VMA_CACHE_SETS - 1);
 	cache = bpf_map_lookup_elem(&vma_caches, &set);

@@ -11,8 +11,9 @@
  *   bool env_find_module(struct stack_walk *st, u64 pc, u32 *module, u64 *off)
  *                                                           which mapping contains pc; false for
  *                                                           none
- *   int env_find_unnamed(struct stack_walk *st, u64 pc)     the same where env_find_module() has
- *                                                           set st->unnamed; 0, or 1 with st->end
+ *   int env_find_unnamed(struct stack_walk *st)             the same for st->regs, where
+ *                                                           env_find_module() set st->unnamed; 0,
+ *                                                           or 1 with st->end
  *   const struct unwind_page *env_table_page(u32 page)      a page of the table pool; NULL if none
  *   const struct unwind_rule *env_rule(u32 number)
  *   const struct module_table *env_module_table(u32 module)
@@ -318,21 +319,36 @@ static __always_inline int unwind_next(struct stack_walk *st)
 	if (st->scan)
 		return step_interpreter(st);
 	step = unwind_step(st);
-	if (step == STEP_UNNAMED)
-		step = env_find_unnamed(st, st->regs.exact ? st->regs.pc : st->regs.pc - 1);
-	return step;
+	return step == STEP_UNNAMED ? env_find_unnamed(st) : step;
 }
 
-/* Walks the user stack from the registers in st, appends to st->frames and sets st->end. */
-static __always_inline void unwind_user(struct stack_walk *st)
+/* Which of the two takes less of the BPF stack depends on the program: the larger function that
+ * contains the walk, or one more function in between. */
+#ifdef UNWIND_APART
+#define UNWIND_FRAMES __attribute__((noinline)) int
+#else
+#define UNWIND_FRAMES static __always_inline int
+#endif
+
+/* Walks until the end. */
+UNWIND_FRAMES unwind_frames(struct stack_walk *st)
 {
-	unwind_begin(st);
+	if (!st)
+		return 1;
 	for (u32 i = 0; i < STACK_MAX_USER; i++) {
 		if (unwind_next(st))
 			break;
 	}
 	if (st->end != STACK_WHOLE)
 		push_frame(st, FRAME(MODULE_CUT, st->end));
+	return 0;
+}
+
+/* Walks the user stack from the registers in st, appends to st->frames and sets st->end. */
+static __always_inline void unwind_user(struct stack_walk *st)
+{
+	unwind_begin(st);
+	unwind_frames(st);
 }
 
 #endif

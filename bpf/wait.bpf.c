@@ -11,6 +11,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "shared.h"
+#define UNWIND_APART
 #include "stacks.bpf.h"
 #include "lifetime.bpf.h"
 #include "tick.bpf.h"

@@ -61,7 +61,7 @@ static bool env_find_module(struct stack_walk *st, u64 pc, u32 *module, u64 *off
 }
 
 /* find_module() knows all mappings, so this is never called. */
-static int env_find_unnamed(struct stack_walk *st, u64 pc)
+static int env_find_unnamed(struct stack_walk *st)
 {
 	return 1;
 }
