@@ -86,23 +86,24 @@ static __always_inline u64 env_hidden_return(u64 slot, bool left)
 static __always_inline bool module_request(struct stack_walk *st, const struct vma_found *vma)
 {
 	struct module_record *record = (void *)st->scratch; /* the BPF stack is small */
+	u64 inode = vma->inode; /* Linux 6.1 wants keys on the stack */
 	u32 loading = 0;
 
 	record->tgid = proc_tgid(bpf_get_current_task_btf());
 	if (!record->tgid.nr)
 		return false;
-	if (bpf_map_update_elem(&modules, &vma->inode, &loading, BPF_NOEXIST))
+	if (bpf_map_update_elem(&modules, &inode, &loading, BPF_NOEXIST))
 		return true;
 	stat_add(STAT_MODULE_MISSES, 1);
 	record->kind = RECORD_MODULE;
-	record->inode = vma->inode;
+	record->inode = inode;
 	record->start = vma->start;
 	record->end = vma->end;
 	record->offset = vma->offset;
 	record->mm_id = 0;
 	if (bpf_ringbuf_output(&records, record, sizeof(*record), BPF_RB_FORCE_WAKEUP))
 		/* The ring is full, so the next sample requests it again. */
-		bpf_map_delete_elem(&modules, &vma->inode);
+		bpf_map_delete_elem(&modules, &inode);
 	return true;
 }
 
@@ -122,19 +123,19 @@ static __always_inline void module_mark(u32 module)
 static __always_inline bool range_of(struct stack_walk *st, struct mm_struct *mm,
 				     const struct vma_found *vma, struct vma_range *out)
 {
-	u64 vdso = (u64)BPF_CORE_READ(mm, context.vdso);
+	u64 vdso = (u64)BPF_CORE_READ(mm, context.vdso), inode = vma->inode;
 	u32 *module;
 
 	out->start = vma->start;
 	out->end = vma->end;
 	out->pad = 0;
-	if (!vma->inode) {
+	if (!inode) {
 		out->module = MODULE_VDSO;
 		out->shift = -vdso;
 		st->unnamed = !vdso || vdso < vma->start || vdso >= vma->end;
 		return !st->unnamed;
 	}
-	module = bpf_map_lookup_elem(&modules, &vma->inode);
+	module = bpf_map_lookup_elem(&modules, &inode);
 	out->module = module ? *module : MODULE_OUTSIDE;
 	if (!out->module || (!module && module_request(st, vma))) {
 		st->missing_module = 1;
@@ -153,7 +154,6 @@ static __always_inline bool env_find_module(struct stack_walk *st, u64 pc, u32 *
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct mm_struct *mm = task->mm;
 	struct vma_range fresh, *range;
-	struct vma_found vma = {};
 	struct vma_cache *cache;
 	u32 set;
 
@@ -166,9 +166,9 @@ static __always_inline bool env_find_module(struct stack_walk *st, u64 pc, u32 *
 		return false;
 	range = vma_cache_find(cache, pc);
 	if (!range) {
-		if (!vma_find(mm, pc, &vma) || !vma.executable)
+		if (!vma_find(mm, pc, &st->found) || !st->found.executable)
 			return false;
-		if (!range_of(st, mm, &vma, &fresh))
+		if (!range_of(st, mm, &st->found, &fresh))
 			return false;
 		vma_cache_add(cache, &fresh);
 		range = &fresh;

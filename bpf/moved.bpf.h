@@ -25,10 +25,12 @@ static __always_inline enum file_part file_part_at(struct mm_struct *mm, u64 add
 						   struct vma_found *vma)
 {
 	u32 *module;
+	u64 inode;
 
 	if (!vma_find(mm, addr, vma) || !vma->inode)
 		return FILE_NOT;
-	module = bpf_map_lookup_elem(&modules, &vma->inode);
+	inode = vma->inode;
+	module = bpf_map_lookup_elem(&modules, &inode);
 	if (module && *module == MODULE_ANON)
 		return FILE_NOT;
 	return vma->offset ? FILE_CONTINUES : FILE_BEGINS;
@@ -102,7 +104,6 @@ static __always_inline void moved_part(const struct moved_range *known, u64 pc,
 __attribute__((noinline)) int env_find_unnamed(struct stack_walk *st)
 {
 	struct mm_struct *mm = bpf_get_current_task_btf()->mm;
-	struct vma_found vma = {};
 	struct moved_key key = {};
 	struct moved_range *known;
 	struct vma_cache *cache;
@@ -117,12 +118,12 @@ __attribute__((noinline)) int env_find_unnamed(struct stack_walk *st)
 	st->end = STACK_NOT_MAPPED;
 	set = (u32)st->mm_set & (VMA_CACHE_SETS - 1);
 	cache = bpf_map_lookup_elem(&vma_caches, &set);
-	if (!cache || !vma_find(mm, pc, &vma))
+	if (!cache || !vma_find(mm, pc, &st->found))
 		return 1;
 	key.mm_id = arch_mm_id(mm);
-	key.start = vma.start;
-	key.end = vma.end;
-	may = may_be_moved(mm, &key, &vma);
+	key.start = st->found.start;
+	key.end = st->found.end;
+	may = may_be_moved(mm, &key, &st->found);
 	known = may ? bpf_map_lookup_elem(&moved_ranges, &key) : NULL;
 	if (may && (!known || !known->module) && moved_request(st, &key, known)) {
 		st->missing_module = 1;

@@ -25,12 +25,25 @@ static __always_inline void fill_thread(struct thread_id *id, struct task_struct
 	id->unified_group = BPF_CORE_READ(set, dfl_cgrp, kn, id);
 }
 
-/* The compiler may check a copy of a number, and the verifier (of 6.1) then does not know the bound
- * of the one that is used. So it is checked again after this. */
+/*
+ * Frames are masked to this many bytes. The compiler may check a copy of their size, and then the
+ * verifier (of 6.1) does not know the bound of the one that is used. The compiler does not see
+ * through bounded(), so it keeps the mask.
+ */
+#define FRAME_BYTES_MASK 0x3fffu
+
+_Static_assert(STACK_MAX_FRAMES * sizeof(u64) <= FRAME_BYTES_MASK,
+	       "the mask changes no valid size");
+
 static __always_inline u32 bounded(u32 n)
 {
 	__asm__ volatile("" : "+r"(n));
 	return n;
+}
+
+static __always_inline u32 frame_bytes(u32 nframes)
+{
+	return bounded(nframes * sizeof(u64)) & FRAME_BYTES_MASK;
 }
 
 static __always_inline bool send_stack(struct scratch *s, const struct sample_key *key,
@@ -45,7 +58,7 @@ static __always_inline bool send_stack(struct scratch *s, const struct sample_ke
 	r->nframes = n;
 	r->key = *key;
 	fill_thread(&r->thread, task);
-	bytes = bounded(n * sizeof(u64));
+	bytes = frame_bytes(n);
 	if (bytes > STACK_MAX_FRAMES * sizeof(u64) ||
 	    bpf_probe_read_kernel(r->frames, bytes, s->state.frames))
 		return false;
@@ -54,13 +67,13 @@ static __always_inline bool send_stack(struct scratch *s, const struct sample_ke
 }
 
 /* Returns how many pieces there are from sp to the end of the stack's mapping. */
-static __always_inline u32 stack_pieces(struct task_struct *task, u64 sp)
+static __always_inline u32 stack_pieces(struct task_struct *task, struct stack_walk *st)
 {
-	struct vma_found vma;
+	u64 sp = st->regs.sp;
 
-	if (!task->mm || !vma_find(task->mm, sp, &vma) || vma.end - sp > 1u << 30)
+	if (!task->mm || !vma_find(task->mm, sp, &st->found) || st->found.end - sp > 1u << 30)
 		return PENDING_STACK / PENDING_PIECE;
-	return (u32)(vma.end - PENDING_FROM(sp)) / PENDING_PIECE;
+	return (u32)(st->found.end - PENDING_FROM(sp)) / PENDING_PIECE;
 }
 
 /* Copies up to that many pieces to the place after the frames, where `most` fit. */
@@ -95,7 +108,7 @@ static __always_inline u32 fill_pending(struct pending_record *r, const struct s
 	r->key = *key;
 	fill_thread(&r->thread, task);
 	r->regs = st->regs;
-	bytes = bounded(n * sizeof(u64));
+	bytes = frame_bytes(n);
 	if (bytes > (STACK_MAX_FRAMES - 1) * sizeof(u64) ||
 	    bpf_probe_read_kernel(r->data, bytes, st->frames))
 		return ~0u;
@@ -137,10 +150,10 @@ static __always_inline bool send_larger(const struct stack_walk *st, const struc
 
 /* Hands the rest of a walk to user space. It is false if that is impossible, and the stack is
  * cut. */
-static __always_inline bool send_pending(const struct stack_walk *st, const struct sample_key *key,
+static __always_inline bool send_pending(struct stack_walk *st, const struct sample_key *key,
 					 struct task_struct *task)
 {
-	u32 zero = 0, bytes, pieces = stack_pieces(task, st->regs.sp);
+	u32 zero = 0, bytes, pieces = stack_pieces(task, st);
 	struct pending_record *r;
 
 	if (send_larger(st, key, task, pieces))

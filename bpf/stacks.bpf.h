@@ -127,7 +127,6 @@ static __always_inline void take_user_stack(struct task_struct *task, struct sta
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	struct mm_struct *mm = task->mm;
-	struct vma_found vma;
 
 	if (!mm || !regs)
 		return; /* a kernel thread: its kernel frames are the whole stack */
@@ -136,7 +135,7 @@ static __always_inline void take_user_stack(struct task_struct *task, struct sta
 	st->regs.exact = arch_syscall(regs) == -1;
 	if (is_exec(arch_syscall(regs))) {
 		/* Half way through exec, the old program is gone and its registers are invalid. */
-		if (!vma_find(mm, st->regs.pc, &vma))
+		if (!vma_find(mm, st->regs.pc, &st->found))
 			return;
 		st->regs.exact = 1; /* the new program's first instruction */
 	}

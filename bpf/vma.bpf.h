@@ -79,12 +79,6 @@ struct {
 	__type(value, u32);
 } modules SEC(".maps");
 
-/* Holds the result of one look-up; it is on the BPF stack. */
-struct vma_found {
-	u64 start, end, offset, inode;
-	bool executable;
-};
-
 struct maple_copy {
 	u64 node[32]; /* struct maple_node has 256 bytes in every kernel that has it */
 };

@@ -87,6 +87,13 @@ struct user_regs {
 };
 
 /* Holds what the walk of one stack needs and leaves behind. */
+/* What a mapping of a process is. */
+struct vma_found {
+	u64 start, end, offset, inode;
+	u32 executable;
+	u32 pad;
+};
+
 struct stack_walk {
 	struct user_regs regs;
 	/* the registers of a signal frame, for one; a struct module_record fits */
@@ -106,6 +113,7 @@ struct stack_walk {
 	u32 switches; /* how often the walk has gone on at a lower address */
 	u32 unnamed; /* the last address is in a mapping without a file of its own */
 	u32 scan; /* number of the stack's word, plus one, that step_interpreter() looks at next */
+	struct vma_found found; /* the last one that was looked up, as the BPF stack is small */
 	u64 frames[STACK_MAX_FRAMES];
 };
 
