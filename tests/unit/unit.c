@@ -2,10 +2,12 @@
 /* Runs the unit tests: `unit [AREA[/NAME]]...`, with TAP on stdout and one process per case. */
 #include "unit.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -80,6 +82,8 @@ static int run_case(const struct unit_case *c)
 		return -1;
 	}
 	if (!pid) {
+		setpgid(0, 0);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		alarm(CASE_SECONDS);
 		c->run();
 		fflush(stdout);
@@ -89,6 +93,7 @@ static int run_case(const struct unit_case *c)
 	}
 	if (waitpid(pid, &status, 0) < 0)
 		return -1;
+	kill(-pid, SIGKILL); /* programs that a failed case has left, some of which never end */
 	if (WIFSIGNALED(status)) {
 		printf("# killed by signal %d (%s)\n", WTERMSIG(status),
 		       strsignal(WTERMSIG(status)));
