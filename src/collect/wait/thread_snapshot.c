@@ -17,11 +17,12 @@
 #define THREAD_RECORD \
 	(offsetof(struct pending_record, data) + STACK_MAX_KERNEL * sizeof(u64) + SNAPSHOT_STACK)
 
-/* Copies as much as there is; after the end of the stack's mapping there may be nothing. */
+/* Copies as much as there is, from the piece on that sp is in, as records have it. After the end of
+ * the stack's mapping there may be nothing. */
 static u32 copy_stack(const struct thread_record *thread, u8 *to)
 {
 	struct iovec local = {to, SNAPSHOT_STACK};
-	struct iovec remote = {(void *)(uintptr_t)thread->regs.sp, SNAPSHOT_STACK};
+	struct iovec remote = {(void *)(uintptr_t)PENDING_FROM(thread->regs.sp), SNAPSHOT_STACK};
 	ssize_t got;
 	pid_t tgid;
 
