@@ -706,7 +706,8 @@ allocations() { sed -n 's/^cprof: \([0-9]*\) allocations, .*/\1/p' "$ERR"; }
 		if grep -Eq "$said" "$ERR"; then break; fi
 	done
 	grep -Eq "$said" "$ERR"
-	[ "$(allocations)" -ge 40 ]
+	# Two programs fit at least, also where other recordings make this one take more places.
+	[ "$(allocations)" -ge 10 ]
 	[ "$(allocations)" -lt 200 ]
 }
 

@@ -38,7 +38,7 @@ static int load_programs(struct yields_collector *c, struct error *err)
 	if (code)
 		return code;
 	c->skel->rodata->weight = own->weight;
-	code = bpf_session_size_counts(c->skel->obj);
+	code = bpf_session_size_counts(c->skel->obj, &c->opt);
 	if (!code)
 		c->skel = bpf_session_load(&c->opt, open_programs, c->skel, &code);
 	if (code)
