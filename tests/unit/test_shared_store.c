@@ -62,11 +62,28 @@ struct figures {
 	s64 added_kb;
 };
 
+#ifdef UNIT_SANITIZED
+/* Names come from a process that is forked while the other recording runs, and the sanitizer's
+ * allocator may be locked for good there. */
+static bool at_once(void *arg)
+{
+	return true;
+}
+#define STOP_NAMING at_once
+#define NAMED_LEAST 0
+#else
+#define STOP_NAMING NULL
+#define NAMED_LEAST 50
+#endif
+
 static struct recording *begin(const struct profile_kind *kind, struct module_store *store,
 			       const char *pid, struct figures *f)
 {
-	struct recording_options opt = {
-		.kind = kind, .target = RECORDING_PIDS, .text = pid, .store = store};
+	struct recording_options opt = {.kind = kind,
+					.target = RECORDING_PIDS,
+					.text = pid,
+					.stop_naming = STOP_NAMING,
+					.store = store};
 	struct recording *r = NULL;
 	u64 before = memory_kb();
 	struct error err = {.text = ""};
@@ -141,12 +158,12 @@ TEST(shared_store, a_second_recording_is_ready_at_once)
 	CHECK(b.added_kb < 5 * 1024);
 	/* Both recordings see the same program, and the store outlives the one that ends first. */
 	end(first, &named, &whole, &samples);
-	CHECK(named >= 50 && whole >= samples * 9 / 10);
+	CHECK(named >= NAMED_LEAST && whole >= samples * 9 / 10);
 	recording_free(first);
 	while (samples_of(second) < 100)
 		CHECK_INT(recording_step(second, 20), 0);
 	end(second, &named, &whole, &samples);
-	CHECK(named >= 50 && whole >= samples * 9 / 10);
+	CHECK(named >= NAMED_LEAST && whole >= samples * 9 / 10);
 	recording_free(second);
 	module_store_stats(store, &after);
 	CHECK_INT(after.opened, before.opened);
