@@ -248,7 +248,7 @@ TEST(shared_store, files_that_are_evicted_under_two_recordings_cost_no_sample)
 		pthread_join(threads[i], NULL);
 		CHECK(workers[i].samples >= 600);
 		CHECK(workers[i].whole >= workers[i].samples * 95 / 100);
-		CHECK(workers[i].in_target >= workers[i].samples * 95 / 100);
+		CHECK(!NAMED_LEAST || workers[i].in_target >= workers[i].samples * 95 / 100);
 	}
 	module_store_stats(store, &stats);
 	printf("# %llu files evicted, %llu opened\n", (unsigned long long)stats.nevicted,
