@@ -317,6 +317,8 @@ static void hear(void *arg, const struct new_process *news)
 		launched_hear(&launched, news);
 	else if (news->ended)
 		seen_programs_add(&c->programs, news);
+	else
+		launched_ignore(&launched, news);
 }
 
 static void find(void *arg, pid_t tgid)

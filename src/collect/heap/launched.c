@@ -209,14 +209,22 @@ static void probe_bypassed(const struct launched *l, pid_t tgid, const struct ne
 		seen_programs_begin(l->programs, tgid, monotonic_ns(), true);
 }
 
+void launched_ignore(const struct launched *l, const struct new_process *question)
+{
+	if (question->asks && question->inode)
+		bpf_map_delete_elem(l->modules_fd, &question->inode);
+}
+
 void launched_hear(const struct launched *l, const struct new_process *news)
 {
 	pid_t tgid;
 
 	if (news->ended)
 		seen_programs_add(l->programs, news);
-	if (news->ended || pid_from_proc(news->tgid, &tgid))
+	if (news->ended || pid_from_proc(news->tgid, &tgid)) {
+		launched_ignore(l, news);
 		return;
+	}
 	if (news->asks) {
 		if (news->asks == ALLOC_FN_USDT_BYPASSED)
 			probe_bypassed(l, tgid, news);

@@ -25,7 +25,10 @@ struct launched { /* all of it is borrowed */
 
 /* Takes in what the kernel reports about a process, in the thread that searches processes. */
 void launched_hear(const struct launched *l, const struct new_process *news);
-/* Does what is done for its program before such a process is searched for the first time. */
+/* Takes back what the kernel did for a question that nobody answers, as of a program that another
+ * cprof has started: its file does not count as being loaded. */
+void launched_ignore(const struct launched *l, const struct new_process *question);
+/* Does what is done for its program each time before such a process is searched. */
 void launched_find(const struct launched *l, pid_t tgid);
 
 #endif

@@ -60,7 +60,9 @@ static bool look_through(void *arg, pid_t tgid)
 	struct error err;
 	int code;
 
-	if (s->found && !probe_set_knows(s, tgid))
+	/* It may run another program than at the last look, and the kernel's report of that may
+	 * come later. */
+	if (s->found)
 		s->found(s->found_arg, tgid);
 	code = probe_set_add_process(s, tgid, &err);
 	if (has_ended(code, tgid))

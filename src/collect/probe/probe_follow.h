@@ -20,7 +20,7 @@ struct followed_processes {
 	int targets_fd, new_processes_fd;
 	pid_t begun; /* a process that has just begun; 0 for none */
 	void (*heard)(void *arg, const struct new_process *news); /* may be NULL */
-	/* Called before a process is searched that the set does not know; may be NULL. */
+	/* Called each time before a process is searched; may be NULL. */
 	void (*found)(void *arg, pid_t tgid);
 	void *heard_arg; /* of both */
 };

@@ -103,14 +103,6 @@ static void end_telling(struct probe_set *s, struct probed_process *p)
 
 typedef VEC(struct probe_candidate) candidate_vec;
 
-bool probe_set_knows(const struct probe_set *s, pid_t tgid)
-{
-	const struct probed_process *p;
-
-	HASH_FIND(hh, s->processes, &tgid, sizeof(tgid), p);
-	return p != NULL;
-}
-
 bool probe_set_wants(const struct probe_set *s, const struct map_entry *e)
 {
 	return e->executable && e->inode && (!s->o.ops->wanted || s->o.ops->wanted(s->o.arg, e));

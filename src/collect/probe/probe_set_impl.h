@@ -58,7 +58,6 @@ void probed_process_unsee(struct probe_set *s, struct probed_process *p, struct 
 int probed_process_place(struct probe_set *s, struct probed_process *p,
 			 struct probe_candidate *c) MUST_CHECK;
 
-bool probe_set_knows(const struct probe_set *s, pid_t tgid);
 bool probe_set_wants(const struct probe_set *s, const struct map_entry *e);
 /* As probe_set_ops.allowed. */
 int probe_set_allows(struct probe_set *s, pid_t tgid, const map_vec *maps,
