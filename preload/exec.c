@@ -29,40 +29,23 @@ static bool is_preloaded(char *const env[])
 	return false;
 }
 
-static bool is_passed_by(const struct program *p, char *const env[])
+typedef void question_fn(int fd, bool dynamic);
+
+static void ask(const struct program *p, char *const env[], question_fn *question)
 {
-	return p->fd >= 0 && (!p->dynamic || !is_preloaded(env));
+	if (p->fd >= 0 && (!p->dynamic || !is_preloaded(env)))
+		question(p->fd, p->dynamic);
 }
 
-static void ask(const struct program *p, char *const env[])
-{
-	if (is_passed_by(p, env))
-		question_exec(p->fd, p->dynamic);
-}
-
-static void before_exec(const char *path, char *const env[], struct program (*open)(const char *))
+static void before(const char *path, char *const env[], struct program (*open)(const char *),
+		   question_fn *question)
 {
 	int saved = errno;
 
 	if (question_is_heard()) {
 		const struct program p = open(path);
 
-		ask(&p, env);
-		program_close(&p);
-	}
-	errno = saved;
-	real_find();
-}
-
-static void before_spawn(const char *path, char *const env[], struct program (*open)(const char *))
-{
-	int saved = errno;
-
-	if (question_is_heard()) {
-		const struct program p = open(path);
-
-		if (is_passed_by(&p, env))
-			question_spawn(p.fd, p.dynamic);
+		ask(&p, env, question);
 		program_close(&p);
 	}
 	errno = saved;
@@ -71,25 +54,25 @@ static void before_spawn(const char *path, char *const env[], struct program (*o
 
 EXPORTED int execve(const char *path, char *const argv[], char *const env[])
 {
-	before_exec(path, env, program_open);
+	before(path, env, program_open, question_exec);
 	return real.call.execve(path, argv, env);
 }
 
 EXPORTED int execv(const char *path, char *const argv[])
 {
-	before_exec(path, environ, program_open);
+	before(path, environ, program_open, question_exec);
 	return real.call.execve(path, argv, environ);
 }
 
 EXPORTED int execvpe(const char *file, char *const argv[], char *const env[])
 {
-	before_exec(file, env, program_search);
+	before(file, env, program_search, question_exec);
 	return real.call.execvpe(file, argv, env);
 }
 
 EXPORTED int execvp(const char *file, char *const argv[])
 {
-	before_exec(file, environ, program_search);
+	before(file, environ, program_search, question_exec);
 	return real.call.execvpe(file, argv, environ);
 }
 
@@ -100,7 +83,7 @@ EXPORTED int fexecve(int fd, char *const argv[], char *const env[])
 	if (question_is_heard()) {
 		const struct program p = program_of(fd);
 
-		ask(&p, env);
+		ask(&p, env, question_exec);
 	}
 	errno = saved;
 	real_find();
@@ -162,13 +145,13 @@ EXPORTED int execle(const char *path, const char *first, ...)
 EXPORTED int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
 			 const posix_spawnattr_t *attr, char *const argv[], char *const env[])
 {
-	before_spawn(path, env, program_open);
+	before(path, env, program_open, question_spawn);
 	return real.call.posix_spawn(pid, path, actions, attr, argv, env);
 }
 
 EXPORTED int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
 			  const posix_spawnattr_t *attr, char *const argv[], char *const env[])
 {
-	before_spawn(file, env, program_search);
+	before(file, env, program_search, question_spawn);
 	return real.call.posix_spawnp(pid, file, actions, attr, argv, env);
 }
