@@ -445,7 +445,6 @@ static __always_inline void sampler_asks(struct pt_regs *ctx, const struct heap_
 		.number = argument(ctx, &site->args[1]),
 		.file = argument(ctx, &site->args[2]),
 	};
-
 	u32 loading = 0;
 
 	question.inode = asked_inode(task, &question);
