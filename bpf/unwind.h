@@ -49,7 +49,7 @@ static __always_inline u64 frame_address(struct stack_walk *st, const struct unw
 	case UNWIND_CFA_REG:
 		if (rule->cfa_reg == ARCH_DWARF_CALLEE && st->regs.callee_known)
 			return st->regs.callee + (s64)rule->cfa_off;
-		if (!st->regs.known) {
+		if (!st->regs.known && rule->cfa_add != UNWIND_REG_KEPT) {
 			st->end = STACK_REGISTER_LOST;
 			return 0;
 		}

@@ -62,7 +62,9 @@ enum unwind_cfa {
 	UNWIND_CFA_NONE = 0, /* no row covers this address (gap, data, unknown expression) */
 	UNWIND_CFA_SP, /* stack pointer + cfa_off */
 	UNWIND_CFA_FP, /* frame pointer + cfa_off */
-	UNWIND_CFA_REG, /* register cfa_reg + cfa_off: the one that walks track, or any in a leaf */
+	/* register cfa_reg + cfa_off: the one that walks track, or any in a leaf; with cfa_add ==
+	 * UNWIND_REG_KEPT also in the callers of a leaf */
+	UNWIND_CFA_REG,
 	UNWIND_CFA_SP_DEREF, /* *(stack pointer + cfa_off) + cfa_add */
 	UNWIND_CFA_FP_DEREF, /* *(frame pointer + cfa_off) + cfa_add */
 	UNWIND_CFA_PLT, /* lazily bound PLT entries, which push from cfa_off on: arch_plt_frame() */
@@ -75,6 +77,12 @@ enum unwind_cfa {
 	UNWIND_CFA_GO, /* Go's runtime continued on another stack: enum unwind_go in cfa_reg */
 	UNWIND_CFA_LATER, /* code without call frame information that was not followed yet */
 };
+
+/*
+ * What the instruction calls keeps the register, as do all functions that are called from there, so
+ * the register still has the value that it has in the leaf. Their code says so, not the ABI.
+ */
+#define UNWIND_REG_KEPT 1
 
 /*
  * Where Go's run time leaves one stack for another (runtime/asm_*.s, sys_linux_*.s). Every
@@ -126,7 +134,7 @@ struct unwind_rule {
 	s32 cfa_off;
 	s16 fp_off;
 	s16 callee_off; /* the caller's at *(cfa + callee_off), or one of UNWIND_CALLEE_* */
-	s16 cfa_add; /* added after the load of the _DEREF kinds */
+	s16 cfa_add; /* added after the load of the _DEREF kinds; UNWIND_REG_KEPT */
 	s16 ra_off;
 };
 

@@ -78,7 +78,8 @@ struct user_regs {
 	u64 pc, sp;
 	u64 fp; /* the frame pointer */
 	u64 callee; /* one more register that callees save */
-	/* general registers by DWARF number, which are only valid while `known` */
+	/* general registers of the leaf, or of the code that a signal interrupted, by DWARF number;
+	 * those of the present frame while `known` */
 	u64 by_dwarf[ARCH_USER_REGS];
 	u32 known; /* set at the leaf and after a signal frame */
 	u32 callee_known;

@@ -259,6 +259,16 @@ static bool leave(struct code_flow *c, const struct flow *f, const struct stack_
 	}
 }
 
+static void apply(struct code_flow *c, u64 vaddr, struct flow *f, const struct stack_effect *e)
+{
+	u8 kept = call_changes_look(&c->calls, vaddr, &f->s, e);
+	flow_value cfa = kept < ARCH_USER_REGS ? f->s.reg[kept] : FLOW_UNKNOWN;
+
+	flow_apply(f, e);
+	if (kept < ARCH_USER_REGS)
+		f->s.reg[kept] = cfa;
+}
+
 /* Looks at the instructions from `vaddr` on that follow each other. */
 static void follow_line(struct code_flow *c, u64 vaddr)
 {
@@ -281,7 +291,7 @@ static void follow_line(struct code_flow *c, u64 vaddr)
 			disagree(c);
 		if (MARK_LENGTH(*mark) != e.length)
 			set_mark(c, mark, MARK(MARK_STATE(*mark), e.length, *mark & 15));
-		flow_apply(&f, &e);
+		apply(c, vaddr, &f, &e);
 		if (memcmp(&f.s, state_at(c, number), sizeof(f.s)) != 0)
 			number = state_number(c, &f.s);
 		vaddr += e.length;
@@ -493,6 +503,7 @@ int code_flow_new(struct file_image *image, struct budget *budget, const struct 
 	err = code_marks_init(&c->marks, budget, ranges, n);
 	if (!err)
 		err = flow_states_init(&c->states, budget);
+	call_changes_init(&c->calls, image, &c->marks, budget);
 	if (err) {
 		code_flow_free(c);
 		return err;
@@ -508,6 +519,7 @@ void code_flow_free(struct code_flow *c)
 	code_marks_release(&c->marks);
 	flow_states_release(&c->states);
 	u64_set_release(&c->failures);
+	call_changes_release(&c->calls);
 	vec_release(&c->work);
 	vec_release(&c->called);
 	vec_release(&c->pending);

@@ -3,6 +3,7 @@
 #ifndef CPROF_UNWIND_CODE_FLOW_IMPL_H
 #define CPROF_UNWIND_CODE_FLOW_IMPL_H
 
+#include "unwind/call_changes.h"
 #include "unwind/code_flow.h"
 #include "unwind/code_marks.h"
 #include "unwind/flow_states.h"
@@ -33,6 +34,7 @@ struct code_flow {
 	VEC(struct attempt) attempts; /* each begins where the one before it may continue */
 	/* Many paths lead to the same call, so attempts that failed are not made again. */
 	struct u64_set failures;
+	struct call_changes calls;
 	bool alone; /* Functions that are called are not followed. */
 	bool sure; /* that it is a function that is being followed */
 	bool guessing; /* every disagreement is a contradiction */

@@ -49,6 +49,16 @@ static int put_instruction(struct output *o, u64 vaddr, u32 length, const struct
 	return err;
 }
 
+/* Returns the rule for the instruction at `vaddr`. */
+static struct unwind_rule rule_at(const struct code_flow *c, u64 vaddr, u32 mark)
+{
+	struct unwind_rule rule = flow_rule(flow_states_at(&c->states, MARK_STATE(mark)));
+
+	if (rule.cfa == UNWIND_CFA_REG && call_changes_keeps(&c->calls, vaddr, rule.cfa_reg))
+		rule.cfa_add = UNWIND_REG_KEPT;
+	return rule;
+}
+
 int code_flow_rows(struct code_flow *c, u64 start, u64 end, code_flow_row_fn row, void *arg)
 {
 	struct output o = {.row = row, .arg = arg, .last = not_followed, .end = start};
@@ -57,7 +67,7 @@ int code_flow_rows(struct code_flow *c, u64 start, u64 end, code_flow_row_fn row
 
 	while (!err && (at = code_marks_next(&c->marks, at, end)) < end) {
 		u32 mark = code_marks_at(&c->marks, at);
-		struct unwind_rule rule = flow_rule(flow_states_at(&c->states, MARK_STATE(mark)));
+		struct unwind_rule rule = rule_at(c, at, mark);
 
 		err = put_instruction(&o, at, MARK_LENGTH(mark), &rule);
 		at++;

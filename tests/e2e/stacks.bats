@@ -315,6 +315,10 @@ no_cfi() {
 		'main;no_cfi_pushes;no_cfi_aligned;no_cfi_pointer;no_cfi_table;no_cfi_bottom' ';no_cfi'
 }
 @test "code: frames of assembly without call frame information or symbols" { no_cfi no_cfi-stripped; }
+@test "code: a stack pointer that is only in a register which called functions leave alone" {
+	no_cfi kept_register
+	at_least 99 'main;kept_outer;kept_middle;kept_leaf' ';kept_leaf'
+}
 # A function is followed when a stack first leads there, and that stack is walked on as well.
 @test "code: only what is met of a large library of assembly is followed" {
 	target many_asm
