@@ -4,10 +4,12 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -80,14 +82,13 @@ static bool is_stored(const struct fixture *f, u64 ticket)
 	return stack_store_knows(f->store, &key);
 }
 
-/* Finishes a stack of a thread of `tgid`, of the program with that name, which runs this program's
- * own code. */
-static size_t finish_of(struct fixture *f, pid_t tgid, const char *program, u64 ticket)
+/* Finishes a stack of a thread of `tgid`, of the program with that name, which is at `pc`. */
+static size_t finish_at(struct fixture *f, pid_t tgid, const char *program, u64 pc, u64 ticket)
 {
 	struct pending_record r = {.kind = RECORD_PENDING,
 				   .key = {.stack = ticket},
 				   .thread.tgid = pid_to_proc(tgid),
-				   .regs.pc = (u64)(uintptr_t)number_of,
+				   .regs.pc = pc,
 				   .regs.sp = 0x7fff00000000,
 				   .regs.exact = 1,
 				   .copied = 4096};
@@ -96,6 +97,12 @@ static size_t finish_of(struct fixture *f, pid_t tgid, const char *program, u64 
 	snprintf(r.thread.leader_comm, sizeof(r.thread.leader_comm), "%s", program);
 	CHECK_INT(pending_finish(f->pending, &r, size), 0);
 	return size;
+}
+
+/* It runs this program's own code. */
+static size_t finish_of(struct fixture *f, pid_t tgid, const char *program, u64 ticket)
+{
+	return finish_at(f, tgid, program, (u64)(uintptr_t)number_of, ticket);
 }
 
 static size_t finish(struct fixture *f, pid_t tgid, u64 ticket)
@@ -191,6 +198,41 @@ TEST(pending, a_process_that_is_gone_by_then)
 	finish(&f, pid, TICKET + 3);
 	ends(&f, n);
 	CHECK_INT(n[STACK_LOADING], 2);
+	teardown(&f);
+}
+
+/* All records of a batch were sent before the first one was finished, so what was mapped then is
+ * known to all of them. */
+TEST(pending, mappings_are_read_once_for_a_batch)
+{
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	u64 n[STACK_END_COUNT], size = (u64)sysconf(_SC_PAGESIZE);
+	struct fixture f;
+	void *code;
+
+	setup(&f);
+	f.number = MODULE_FIRST_FILE;
+	pending_batch(f.pending, 1);
+	finish(&f, getpid(), TICKET);
+	code = mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+	CHECK(code != MAP_FAILED);
+	pending_batch(f.pending, 1);
+	finish_at(&f, getpid(), "unit", (u64)(uintptr_t)code, TICKET + 1);
+	ends(&f, n);
+	CHECK_INT(n[STACK_NOT_MAPPED], 1);
+	/* Another program, and another process, have their own. */
+	finish_at(&f, getpid(), "another", (u64)(uintptr_t)code, TICKET + 2);
+	finish_at(&f, getppid(), "unit", (u64)(uintptr_t)code, TICKET + 3);
+	finish_at(&f, getpid(), "unit", (u64)(uintptr_t)code, TICKET + 4);
+	ends(&f, n);
+	CHECK_INT(n[STACK_NOT_MAPPED], 2);
+	CHECK_INT(n[STACK_NO_TABLE], 3);
+	CHECK(!munmap(code, size));
+	pending_batch(f.pending, 2);
+	finish_at(&f, getpid(), "unit", (u64)(uintptr_t)code, TICKET + 5);
+	ends(&f, n);
+	CHECK_INT(n[STACK_NOT_MAPPED], 3);
+	close(fd);
 	teardown(&f);
 }
 

@@ -20,6 +20,7 @@ struct fixture {
 	struct record_queue *queue;
 	u64 sent, taken;
 	u64 pause_after; /* the record with which taking stops for now; 0 for none */
+	u64 flood_at, flood_until; /* With this record, others are sent up to that number. */
 };
 
 /* Sends args[0], and passes args[1] as flags; returns 0, or a negative errno in 32 bits. */
@@ -45,6 +46,27 @@ static int load_sender(int ring)
 			     NULL);
 }
 
+/* Returns whether there was space in the ring. */
+static bool try_send(struct fixture *f, u64 flags)
+{
+	u64 args[] = {f->sent, flags};
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = args, .ctx_size_in = sizeof(args));
+
+	CHECK_INT(bpf_prog_test_run_opts(f->program, &opts), 0);
+	f->sent += !opts.retval;
+	return !opts.retval;
+}
+
+/* Sends a record, for which there will be space when the thread has emptied the ring. */
+static void must_send(struct fixture *f, u64 flags)
+{
+	for (int ms = 0; !try_send(f, flags); ms++) {
+		if (ms > PATIENCE_MS)
+			unit_fail(__FILE__, __LINE__, "the ring stays full");
+		usleep(1000);
+	}
+}
+
 static int record_arrived(void *arg, void *data, size_t size)
 {
 	struct fixture *f = arg;
@@ -52,6 +74,8 @@ static int record_arrived(void *arg, void *data, size_t size)
 	CHECK_INT(size, 8);
 	CHECK_INT(*(const u64 *)data, f->taken);
 	f->taken++;
+	while (f->taken == f->flood_at && f->sent < f->flood_until)
+		must_send(f, BPF_RB_FORCE_WAKEUP);
 	return f->taken == f->pause_after ? -EINTR : 0;
 }
 
@@ -73,27 +97,6 @@ static void fixture_release(struct fixture *f)
 	close(f->events);
 	close(f->program);
 	close(f->ring);
-}
-
-/* Returns whether there was space in the ring. */
-static bool try_send(struct fixture *f, u64 flags)
-{
-	u64 args[] = {f->sent, flags};
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = args, .ctx_size_in = sizeof(args));
-
-	CHECK_INT(bpf_prog_test_run_opts(f->program, &opts), 0);
-	f->sent += !opts.retval;
-	return !opts.retval;
-}
-
-/* Sends a record, for which there will be space when the thread has emptied the ring. */
-static void must_send(struct fixture *f, u64 flags)
-{
-	for (int ms = 0; !try_send(f, flags); ms++) {
-		if (ms > PATIENCE_MS)
-			unit_fail(__FILE__, __LINE__, "the ring stays full");
-		usleep(1000);
-	}
 }
 
 static bool is_readable(const struct fixture *f, int timeout_ms)
@@ -153,5 +156,31 @@ TEST(record_queue, taking_goes_on_where_it_stopped)
 	must_send(&f, BPF_RB_NO_WAKEUP);
 	CHECK_INT(record_queue_take(f.queue), 0);
 	CHECK_INT(f.taken, 3001);
+	fixture_release(&f);
+}
+
+/* While a record is looked at, which may take long, the ring is emptied for those that follow. They
+ * have another number, because what the process does may have changed meanwhile. */
+TEST(record_queue, records_arrive_while_one_is_looked_at)
+{
+	struct fixture f;
+	u64 batch;
+
+	fixture_init(&f);
+	f.flood_at = 10;
+	f.flood_until = 5000;
+	for (u32 i = 0; i < 20; i++)
+		CHECK(try_send(&f, BPF_RB_NO_WAKEUP));
+	f.pause_after = 20;
+	CHECK_INT(record_queue_take(f.queue), -EINTR);
+	batch = record_queue_batch(f.queue);
+	f.pause_after = 21;
+	CHECK_INT(record_queue_take(f.queue), -EINTR);
+	CHECK(record_queue_batch(f.queue) != batch);
+	f.pause_after = 0;
+	CHECK_INT(record_queue_take(f.queue), 0);
+	CHECK_INT(f.taken, f.sent);
+	CHECK_INT(f.taken, 5000);
+	CHECK_INT(record_queue_lost(f.queue), 0);
 	fixture_release(&f);
 }

@@ -162,6 +162,7 @@ static int record_arrived(void *ctx, void *data, size_t size)
 	 * be processed. */
 	if (module_set_ready(s->modules))
 		take_modules(s);
+	pending_batch(s->pending, record_queue_batch(s->queue));
 	if (*kind == RECORD_MODULE && size >= sizeof(struct module_record))
 		module_set_record(s->modules, data);
 	else if (*kind == RECORD_STACK && size >= offsetof(struct sample_record, frames))

@@ -38,6 +38,8 @@ struct pending {
 	u64 at; /* the frame that was looked up last */
 	u64 code; /* the frame where the walk found code that is being followed; 0 if none */
 	bool reuse; /* `latest` may also be used for the next record of the same process */
+	bool fresh; /* it was read after all records of this batch were sent */
+	u64 batch;
 	struct rows view; /* of the module that was looked up last */
 	struct waiting *first, **last;
 	size_t waiting, bytes;
@@ -119,8 +121,9 @@ static bool is_program_of(const struct mappings *m, pid_t tgid, const struct thr
 }
 
 /*
- * It is read again each time, because a process that is still starting maps more from one record to
- * the next. If the process has ended meanwhile, what it had mapped at its last record is used.
+ * It is read again for each batch, because a process that is still starting maps more from one
+ * record to the next. If the process has ended meanwhile, what it had mapped at its last record is
+ * used.
  */
 static struct mappings *mappings_of(struct pending *p, const struct thread_id *thread)
 {
@@ -131,6 +134,9 @@ static struct mappings *mappings_of(struct pending *p, const struct thread_id *t
 		return NULL;
 	if (p->reuse && p->latest && p->latest->tgid == tgid)
 		return p->latest;
+	if (p->fresh && is_program_of(p->latest, tgid, thread))
+		return p->latest;
+	p->fresh = true;
 	fresh = read_mappings(tgid);
 	if (!fresh && is_program_of(p->latest, tgid, thread))
 		return p->latest;
@@ -143,6 +149,12 @@ static struct mappings *mappings_of(struct pending *p, const struct thread_id *t
 	mappings_release(p->latest);
 	p->latest = fresh;
 	return fresh;
+}
+
+void pending_batch(struct pending *p, u64 batch)
+{
+	p->fresh &= p->batch == batch;
+	p->batch = batch;
 }
 
 void pending_reuse_maps(struct pending *p, bool on)

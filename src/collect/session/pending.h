@@ -41,6 +41,13 @@ void pending_free(struct pending *p);
  */
 int pending_finish(struct pending *p, const struct pending_record *r, size_t size) MUST_CHECK;
 
+/*
+ * Says in which batch (record_queue_batch()) the records that follow have arrived. The mappings of
+ * a process are read once for its consecutive records of a batch, because all of them were sent
+ * before. Reading takes 1 ms where hundreds of libraries are mapped.
+ */
+void pending_batch(struct pending *p, u64 batch);
+
 /* Call it after files have been loaded; it walks the stacks that waited for them. */
 void pending_retry(struct pending *p);
 /* Stores what is left, cut where it waits. */

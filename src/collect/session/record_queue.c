@@ -15,6 +15,8 @@
 #include "base/vec.h"
 
 #define THREAD_NICE (-10)
+/* Copies and a ring of 16 MiB are not more than that. */
+#define BATCHES_MOST 4u
 
 struct record_queue {
 	ring_buffer_sample_fn fn;
@@ -27,9 +29,9 @@ struct record_queue {
 	/* used only by the reader */
 	byte_vec taken; /* copies that are being handed over */
 	size_t at;
+	u64 batch; /* number of `taken` */
 	pthread_mutex_t lock; /* of all below */
 	struct ring_buffer *ring;
-	bool copying; /* the thread is the one that reads the ring */
 	byte_vec waiting; /* copies: the size as u64, and the record in whole words */
 	u64 lost;
 };
@@ -48,8 +50,9 @@ static void signal_fd(int fd)
 	}
 }
 
-static int copy(struct record_queue *q, const void *data, size_t size)
+static int record_arrived(void *ctx, void *data, size_t size)
 {
+	struct record_queue *q = ctx;
 	const size_t need = sizeof(u64) + padded(size);
 	const u64 bytes = size;
 
@@ -63,11 +66,11 @@ static int copy(struct record_queue *q, const void *data, size_t size)
 	return q->waiting.len < RECORD_QUEUE_MAX ? 0 : -ENOSPC;
 }
 
-static int record_arrived(void *ctx, void *data, size_t size)
+/* The lock is held. */
+static void copy_ring(struct record_queue *q)
 {
-	struct record_queue *q = ctx;
-
-	return q->copying ? copy(q, data, size) : q->fn(q->arg, data, size);
+	if (q->waiting.len < RECORD_QUEUE_MAX)
+		ring_buffer__consume(q->ring);
 }
 
 /* ---- the thread ---- */
@@ -75,10 +78,7 @@ static int record_arrived(void *ctx, void *data, size_t size)
 static void copy_all(struct record_queue *q)
 {
 	pthread_mutex_lock(&q->lock);
-	q->copying = true;
-	if (q->waiting.len < RECORD_QUEUE_MAX)
-		ring_buffer__consume(q->ring);
-	q->copying = false;
+	copy_ring(q);
 	if (q->waiting.len)
 		signal_fd(q->copied);
 	pthread_mutex_unlock(&q->lock);
@@ -144,29 +144,42 @@ static int hand_over(struct record_queue *q)
 	return 0;
 }
 
+/* Copies what is in the ring as well, and makes all of it the next records to hand over. It is true
+ * if more may be left in the ring. */
+static bool take_all(struct record_queue *q)
+{
+	bool full;
+
+	pthread_mutex_lock(&q->lock);
+	copy_ring(q);
+	full = q->waiting.len >= RECORD_QUEUE_MAX;
+	q->taken = q->waiting;
+	q->waiting = (byte_vec){0};
+	pthread_mutex_unlock(&q->lock);
+	q->batch++;
+	return full;
+}
+
+/* Records are handed over without the lock, because the thread has to copy others meanwhile. */
 int record_queue_take(struct record_queue *q)
 {
+	u32 batches = BATCHES_MOST;
 	u64 count;
 	int err;
 
 	if (read(q->copied, &count, sizeof(count)) < 0) {
 		/* Nothing was copied. */
 	}
-	while (!(err = hand_over(q))) {
-		pthread_mutex_lock(&q->lock);
-		if (!q->waiting.len)
-			break;
-		q->taken = q->waiting;
-		q->waiting = (byte_vec){0};
-		pthread_mutex_unlock(&q->lock);
-	}
-	if (err) {
+	while (!(err = hand_over(q)) && batches)
+		batches = take_all(q) ? batches - 1 : 0;
+	if (err)
 		signal_fd(q->copied); /* the rest is still there */
-		return err;
-	}
-	err = ring_buffer__consume(q->ring);
-	pthread_mutex_unlock(&q->lock);
-	return err < 0 ? err : 0;
+	return err;
+}
+
+u64 record_queue_batch(const struct record_queue *q)
+{
+	return q->batch;
 }
 
 int record_queue_watch(const struct record_queue *q, int epoll)

@@ -25,9 +25,13 @@ void record_queue_free(struct record_queue *q); /* NULL is allowed */
 /* Adds to an epoll descriptor what is readable when records should be taken. */
 int record_queue_watch(const struct record_queue *q, int epoll) MUST_CHECK;
 
-/* Hands all records over, in the order in which they were sent, by one thread at a time. Returns 0,
- * or the negative result of `fn`. */
+/* Hands over all records that were sent before the call, in that order, by one thread at a time.
+ * Returns 0, or the negative result of `fn`. */
 int record_queue_take(struct record_queue *q);
+
+/* Returns another number whenever the records that follow may have been sent after those before
+ * were handed over. All records with one number were sent before the first of them. */
+u64 record_queue_batch(const struct record_queue *q);
 
 /* Returns how many records did not fit into memory. */
 u64 record_queue_lost(const struct record_queue *q);
