@@ -6,6 +6,12 @@
 #ifndef CPROF_BPF_ENV_BPF_H
 #define CPROF_BPF_ENV_BPF_H
 
+/* The verifier goes through the function once, where it would go through each turn of a loop. */
+static __always_inline void env_repeat(u32 n, long (*step)(u32 i, void *arg), void *arg)
+{
+	bpf_loop(n, step, arg, 0);
+}
+
 static __always_inline bool env_read_user(void *dst, u32 size, u64 addr)
 {
 	return bpf_probe_read_user(dst, size, (void *)addr) == 0;

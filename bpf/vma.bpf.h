@@ -92,22 +92,24 @@ struct {
 	__type(value, struct maple_copy);
 } maple_copies SEC(".maps");
 
-static __always_inline bool maple_find(void *root, u64 addr, void **entry)
+/* Returns the entry for the address in the tree with that root, or 0. It is global, so the verifier
+ * checks it once: inlined at each of its callers, it was half of what the verifier looked at. */
+__attribute__((noinline)) u64 maple_find(u64 root, u64 addr)
 {
 	u32 zero = 0;
 	struct maple_copy *copy = bpf_map_lookup_elem(&maple_copies, &zero);
-	u64 at = (u64)root;
+	u64 at = root;
 	u64 *node;
 
 	if (!copy || (at & 3) != MAPLE_ROOT_NODE)
-		return false;
+		return 0;
 	node = copy->node;
 	for (int depth = 0; depth < MAPLE_MAX_DEPTH; depth++) {
 		u32 type = (at >> MAPLE_TYPE_SHIFT) & MAPLE_TYPE_MASK;
 		u32 pivots = type == maple_arange_64 ? 9 : 15, slot = 0;
 
 		if (bpf_probe_read_kernel(node, sizeof(*copy), (void *)(at & ~MAPLE_NODE_MASK)))
-			return false;
+			return 0;
 		/* node[0] is the parent; pivots follow, and then slots. A zero pivot ends a short
 		 * node. */
 		for (u32 i = 0; i < MAPLE_SLOTS - 1; i++) {
@@ -116,15 +118,13 @@ static __always_inline bool maple_find(void *root, u64 addr, void **entry)
 			slot = i + 1;
 		}
 		at = node[(1 + pivots + slot) & 31];
-		if (type != maple_range_64 && type != maple_arange_64) {
-			*entry = (void *)at;
-			return type == maple_leaf_64 && at != 0;
-		}
+		if (type != maple_range_64 && type != maple_arange_64)
+			return type == maple_leaf_64 ? at : 0;
 	}
-	return false;
+	return 0;
 }
 
-static __always_inline bool rbtree_find(struct mm_struct *mm, u64 addr, void **entry)
+static __always_inline u64 rbtree_find(struct mm_struct *mm, u64 addr)
 {
 	struct mm_struct___rbtree *old = (void *)mm;
 	u64 rb_off = bpf_core_field_offset(struct vm_area_struct___rbtree, vm_rb);
@@ -138,27 +138,23 @@ static __always_inline bool rbtree_find(struct mm_struct *mm, u64 addr, void **e
 		} else if (addr < BPF_CORE_READ(vma, vm_start)) {
 			node = BPF_CORE_READ(node, rb_left);
 		} else {
-			*entry = vma;
-			return true;
+			return (u64)vma;
 		}
 	}
-	return false;
+	return 0;
 }
 
 static __always_inline bool vma_find(struct mm_struct *mm, u64 addr, struct vma_found *out)
 {
 	struct vm_area_struct *vma;
 	struct file *file;
-	void *entry = NULL;
-	bool found;
 
 	if (bpf_core_field_exists(mm->mm_mt))
-		found = maple_find(BPF_CORE_READ(mm, mm_mt.ma_root), addr, &entry);
+		vma = (void *)maple_find((u64)BPF_CORE_READ(mm, mm_mt.ma_root), addr);
 	else
-		found = rbtree_find(mm, addr, &entry);
-	if (!found)
+		vma = (void *)rbtree_find(mm, addr);
+	if (!vma)
 		return false;
-	vma = entry;
 	out->start = BPF_CORE_READ(vma, vm_start);
 	out->end = BPF_CORE_READ(vma, vm_end);
 	if (addr < out->start || addr >= out->end || BPF_CORE_READ(vma, vm_mm) != mm)

@@ -36,6 +36,12 @@ static bool read_copy(const struct walk_copy *c, void *dst, u32 size, u64 addr)
 	return true;
 }
 
+static void env_repeat(u32 n, long (*step)(u32 i, void *arg), void *arg)
+{
+	for (u32 i = 0; i < n && !step(i, arg); i++)
+		;
+}
+
 static bool env_read_user(void *dst, u32 size, u64 addr)
 {
 	const struct walk_env *env = current->env;
