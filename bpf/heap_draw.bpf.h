@@ -24,8 +24,9 @@ static __always_inline u64 random_next(struct heap_distance *t)
 	return x;
 }
 
-/* Returns log2(x) for x from 1 on, with HEAP_LOG_ONE bits after the point. */
-static __always_inline u64 log2_of(u32 x)
+/* Returns log2(x) for x from 1 on, with HEAP_LOG_ONE bits after the point. It is global, so the
+ * verifier checks it once and not for every way that leads to it. */
+__noinline u64 log2_of(u32 x)
 {
 	u32 whole = 0, rest = x, index, low, high, part;
 

@@ -120,10 +120,7 @@ __noinline bool stack_leads_to(struct pt_regs *regs, u64 slot)
 	if (task->mm && begin_user_stack(task, &s->state, regs)) {
 		s->state.regs.exact = 1;
 		unwind_begin(&s->state);
-		for (u32 i = 0; i < STACK_MAX_USER; i++) {
-			if (unwind_next(&s->state) || s->state.regs.sp > slot)
-				break;
-		}
+		walk_frames(&s->state, slot);
 		found = s->state.regs.sp <= slot ? s->state.end != STACK_WHOLE
 						 : s->state.regs.sp == slot + sizeof(u64);
 	}

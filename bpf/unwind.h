@@ -332,19 +332,31 @@ static __always_inline int unwind_next(struct stack_walk *st)
 #define UNWIND_FRAMES static __always_inline int
 #endif
 
+struct walk_part {
+	struct stack_walk *st;
+	u64 above; /* the walk ends in a frame whose stack pointer is above this */
+};
+
 #define FRAMES_PER_CALL 16u
 
 /* A call for each frame would add 6 ns to it. */
 static long walk_some_frames(u32 i, void *arg)
 {
-	struct stack_walk *st = *(struct stack_walk *const *)arg;
+	const struct walk_part *w = arg;
 
 	(void)i;
 	for (u32 k = 0; k < FRAMES_PER_CALL; k++) {
-		if (unwind_next(st))
+		if (unwind_next(w->st) || w->st->regs.sp > w->above)
 			return 1;
 	}
 	return 0;
+}
+
+static __always_inline void walk_frames(struct stack_walk *st, u64 above)
+{
+	struct walk_part w = {.st = st, .above = above};
+
+	env_repeat(STACK_MAX_USER / FRAMES_PER_CALL, walk_some_frames, &w);
 }
 
 /* Walks until the end. */
@@ -352,7 +364,7 @@ UNWIND_FRAMES unwind_frames(struct stack_walk *st)
 {
 	if (!st)
 		return 1;
-	env_repeat(STACK_MAX_USER / FRAMES_PER_CALL, walk_some_frames, &st);
+	walk_frames(st, ~0ull);
 	if (st->end != STACK_WHOLE)
 		push_frame(st, FRAME(MODULE_CUT, st->end));
 	return 0;

@@ -81,6 +81,7 @@ struct {
 
 struct maple_copy {
 	u64 node[32]; /* struct maple_node has 256 bytes in every kernel that has it */
+	u64 slot; /* what was found; from here, the verifier does not follow each value apart */
 };
 
 /* This is not on the stack, because 6.1 gives a program and everything that it calls 512 bytes
@@ -108,7 +109,8 @@ __attribute__((noinline)) u64 maple_find(u64 root, u64 addr)
 		u32 type = (at >> MAPLE_TYPE_SHIFT) & MAPLE_TYPE_MASK;
 		u32 pivots = type == maple_arange_64 ? 9 : 15, slot = 0;
 
-		if (bpf_probe_read_kernel(node, sizeof(*copy), (void *)(at & ~MAPLE_NODE_MASK)))
+		if (bpf_probe_read_kernel(node, sizeof(copy->node),
+					  (void *)(at & ~MAPLE_NODE_MASK)))
 			return 0;
 		/* node[0] is the parent; pivots follow, and then slots. A zero pivot ends a short
 		 * node. */
@@ -117,7 +119,8 @@ __attribute__((noinline)) u64 maple_find(u64 root, u64 addr)
 				break;
 			slot = i + 1;
 		}
-		at = node[(1 + pivots + slot) & 31];
+		*(volatile u64 *)&copy->slot = 1 + pivots + slot;
+		at = node[*(volatile u64 *)&copy->slot & 31];
 		if (type != maple_range_64 && type != maple_arange_64)
 			return type == maple_leaf_64 ? at : 0;
 	}
