@@ -324,14 +324,6 @@ static __always_inline int unwind_next(struct stack_walk *st)
 	return step == STEP_UNNAMED ? env_find_unnamed(st) : step;
 }
 
-/* Which of the two takes less of the BPF stack depends on the program: the larger function that
- * contains the walk, or one more function in between. */
-#ifdef UNWIND_APART
-#define UNWIND_FRAMES __attribute__((noinline)) int
-#else
-#define UNWIND_FRAMES static __always_inline int
-#endif
-
 struct walk_part {
 	struct stack_walk *st;
 	u64 above; /* the walk ends in a frame whose stack pointer is above this */
@@ -359,22 +351,13 @@ static __always_inline void walk_frames(struct stack_walk *st, u64 above)
 	env_repeat(STACK_MAX_USER / FRAMES_PER_CALL, walk_some_frames, &w);
 }
 
-/* Walks until the end. */
-UNWIND_FRAMES unwind_frames(struct stack_walk *st)
-{
-	if (!st)
-		return 1;
-	walk_frames(st, ~0ull);
-	if (st->end != STACK_WHOLE)
-		push_frame(st, FRAME(MODULE_CUT, st->end));
-	return 0;
-}
-
 /* Walks the user stack from the registers in st, appends to st->frames and sets st->end. */
 static __always_inline void unwind_user(struct stack_walk *st)
 {
 	unwind_begin(st);
-	unwind_frames(st);
+	walk_frames(st, ~0ull);
+	if (st->end != STACK_WHOLE)
+		push_frame(st, FRAME(MODULE_CUT, st->end));
 }
 
 #endif

@@ -81,7 +81,10 @@ struct {
 
 struct maple_copy {
 	u64 node[32]; /* struct maple_node has 256 bytes in every kernel that has it */
-	u64 slot; /* what was found; from here, the verifier does not follow each value apart */
+	/* They are volatile, because the verifier forgets what it knows about a value that is
+	 * stored here, and does not follow each one apart. */
+	volatile u64 at; /* the pointer to the next node, or to the entry */
+	volatile u64 slot;
 };
 
 /* This is not on the stack, because 6.1 gives a program and everything that it calls 512 bytes
@@ -93,36 +96,37 @@ struct {
 	__type(value, struct maple_copy);
 } maple_copies SEC(".maps");
 
+/* A key on the stack would take the 8 bytes that the programs of some kinds do not have. */
+static const u32 first_entry = 0;
+
 /* Returns the entry for the address in the tree with that root, or 0. It is global, so the verifier
  * checks it once: inlined at each of its callers, it was half of what the verifier looked at. */
 __attribute__((noinline)) u64 maple_find(u64 root, u64 addr)
 {
-	u32 zero = 0;
-	struct maple_copy *copy = bpf_map_lookup_elem(&maple_copies, &zero);
-	u64 at = root;
-	u64 *node;
+	struct maple_copy *copy = bpf_map_lookup_elem(&maple_copies, &first_entry);
 
-	if (!copy || (at & 3) != MAPLE_ROOT_NODE)
+	if (!copy || (root & 3) != MAPLE_ROOT_NODE)
 		return 0;
-	node = copy->node;
+	copy->at = root;
 	for (int depth = 0; depth < MAPLE_MAX_DEPTH; depth++) {
-		u32 type = (at >> MAPLE_TYPE_SHIFT) & MAPLE_TYPE_MASK;
-		u32 pivots = type == maple_arange_64 ? 9 : 15, slot = 0;
+		u32 type, pivots, slot = 0;
 
-		if (bpf_probe_read_kernel(node, sizeof(copy->node),
-					  (void *)(at & ~MAPLE_NODE_MASK)))
+		if (bpf_probe_read_kernel(copy->node, sizeof(copy->node),
+					  (void *)(copy->at & ~MAPLE_NODE_MASK)))
 			return 0;
+		type = (copy->at >> MAPLE_TYPE_SHIFT) & MAPLE_TYPE_MASK;
+		pivots = type == maple_arange_64 ? 9 : 15;
 		/* node[0] is the parent; pivots follow, and then slots. A zero pivot ends a short
 		 * node. */
 		for (u32 i = 0; i < MAPLE_SLOTS - 1; i++) {
-			if (i >= pivots || node[1 + i] == 0 || addr <= node[1 + i])
+			if (i >= pivots || copy->node[1 + i] == 0 || addr <= copy->node[1 + i])
 				break;
 			slot = i + 1;
 		}
-		*(volatile u64 *)&copy->slot = 1 + pivots + slot;
-		at = node[*(volatile u64 *)&copy->slot & 31];
+		copy->slot = 1 + pivots + slot;
+		copy->at = copy->node[copy->slot & 31];
 		if (type != maple_range_64 && type != maple_arange_64)
-			return type == maple_leaf_64 ? at : 0;
+			return type == maple_leaf_64 ? copy->at : 0;
 	}
 	return 0;
 }

@@ -11,7 +11,6 @@
 #include <bpf/bpf_tracing.h>
 
 #include "shared.h"
-#define UNWIND_APART
 #include "stacks.bpf.h"
 #include "lifetime.bpf.h"
 #include "tick.bpf.h"
