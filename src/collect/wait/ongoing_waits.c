@@ -58,7 +58,8 @@ static void count_off_cpu(struct ongoing_waits *w, const struct wait_rules *rule
 	struct wait_count parts[2];
 
 	wait_end_off_cpu(t, rules, w->now, parts);
-	add(w, &parts[0]);
+	if (t->waker || !w->only_with_waker)
+		add(w, &parts[0]);
 	add(w, &parts[1]);
 }
 

@@ -18,6 +18,9 @@ struct ongoing_waits {
 	u64 min_ns; /* shorter waits are left out */
 	u64 begun; /* CLOCK_MONOTONIC ns from which on time counts */
 	u64 now;
+	/* Time is counted once: what was reported without a waker cannot move to its waker's stack
+	 * when the wait is over. */
+	bool only_with_waker;
 	/* These were found. */
 	u64 running_ns; /* of threads that run */
 	u64 unfinished, unfinished_ns; /* mutex: waits that no unlock has ended */

@@ -351,6 +351,7 @@ static int begin_reading(struct wait_collector *c, enum collect_range range)
 
 	if (err || c->stopped)
 		return err;
+	w.only_with_waker = range == COLLECT_SINCE && c->own->wakers;
 	err = ongoing_waits_count(&w);
 	scale_running(c, &w);
 	return err;
