@@ -102,14 +102,14 @@ static bool is_double(const struct program_pool *p, const struct pooled *o)
 	return count_like(p, o) > 1;
 }
 
-/* Removes the idle one that was not used for the longest time, and returns it; NULL if there is
- * none. */
+/* Removes the one that was not used for the longest time, and returns it; NULL if the thread or a
+ * recording has each of them, or waits for it. */
 static struct pooled *evict(struct program_pool *p, bool only_doubles)
 {
 	for (size_t i = 0; i < p->all.len; i++) {
 		struct pooled *o = p->all.data[i];
 
-		if (o->state == POOLED_IDLE && (!only_doubles || is_double(p, o))) {
+		if (o->state != POOLED_BUSY && !o->urgent && (!only_doubles || is_double(p, o))) {
 			remove_at(p, i);
 			return o;
 		}
