@@ -3,7 +3,9 @@
 
 TEST_ENV = CPROF=$(abspath $(O)/cprof) TARGETS=$(abspath $(O)/targets) BUILD=$(abspath $(O))
 RUN = $(TEST_ENV) tests/run.sh
-UNIT_PART = 'unit=$(O)/unit'
+# Each case is a process of its own, and some of them sleep.
+UNIT_JOBS ?= $(shell nproc)
+UNIT_PART = 'unit=$(O)/unit -j $(UNIT_JOBS)'
 # Two at a time: of four runs with three, one had failures in tests of shares (two CPUs), and they
 # are hardly faster.
 E2E_PART = 'e2e=bats --tap $(if $(shell command -v parallel),--jobs 2) tests/e2e'
