@@ -191,13 +191,18 @@ TEST(pending, a_process_that_is_gone_by_then)
 	finish(&f, pid, TICKET + 1);
 	ends(&f, n);
 	CHECK_INT(n[STACK_NO_TABLE], 2);
+	/* What it had mapped since then was not read. */
+	finish_at(&f, pid, "unit", 4096, TICKET + 4);
+	ends(&f, n);
+	CHECK_INT(n[STACK_NOT_MAPPED], 0);
+	CHECK_INT(n[STACK_LOADING], 1);
 	/* If it has run another program since, or had no record, nothing can be known. */
 	finish_of(&f, pid, "another", TICKET + 2);
 	ends(&f, n);
-	CHECK_INT(n[STACK_LOADING], 1);
+	CHECK_INT(n[STACK_LOADING], 2);
 	finish(&f, pid, TICKET + 3);
 	ends(&f, n);
-	CHECK_INT(n[STACK_LOADING], 2);
+	CHECK_INT(n[STACK_LOADING], 3);
 	teardown(&f);
 }
 

@@ -16,6 +16,7 @@ struct mappings {
 	u32 users;
 	pid_t tgid;
 	char program[COMM_LEN]; /* the process's name when they were read; exec changes it */
+	bool old; /* it could not be read for a later record, because the process had ended */
 	map_vec maps;
 };
 
@@ -35,6 +36,7 @@ struct pending {
 	struct mappings *latest; /* of the previous record; may be NULL */
 	const struct map_entry *wanted; /* where the walk found a file that is being loaded */
 	bool loading, moved, giving_up; /* `moved`: `wanted` has no file of its own */
+	bool unread; /* the walk came to what the process mapped when it could not be read again */
 	u64 at; /* the frame that was looked up last */
 	u64 code; /* the frame where the walk found code that is being followed; 0 if none */
 	bool reuse; /* `latest` may also be used for the next record of the same process */
@@ -138,8 +140,10 @@ static struct mappings *mappings_of(struct pending *p, const struct thread_id *t
 		return p->latest;
 	p->fresh = true;
 	fresh = read_mappings(tgid);
-	if (!fresh && is_program_of(p->latest, tgid, thread))
+	if (!fresh && is_program_of(p->latest, tgid, thread)) {
+		p->latest->old = true;
 		return p->latest;
+	}
 	if (fresh)
 		memcpy(fresh->program, thread->leader_comm, COMM_LEN);
 	if (fresh && p->latest && are_same(fresh, p->latest)) {
@@ -222,6 +226,8 @@ static bool find_mapping(struct pending *p, u64 pc, u32 *module, u64 *off)
 			return false;
 		return *module != MODULE_ANON || find_moved(p, e, pc, module, off);
 	}
+	/* What it mapped before it ended was not read, which is not a fault of the stack. */
+	p->unread = p->loading = p->in->old;
 	return false;
 }
 
@@ -299,12 +305,12 @@ static void walk_once(struct pending *p, const struct pending_record *r)
 	restore(&p->walk, r);
 	p->wanted = NULL;
 	p->code = 0;
-	p->loading = false;
+	p->loading = p->unread = false;
 	if (p->in) {
 		module_set_walk_begin(p->env.modules);
 		walk_stack(&p->walk, &env, &copy);
 		module_set_walk_end(p->env.modules);
-		if (p->walk.end == STACK_LOADING && !p->wanted)
+		if (p->walk.end == STACK_LOADING && !p->wanted && !p->unread)
 			p->code = p->at;
 	} else { /* the process is gone with its mappings, or out of reach */
 		p->walk.end = r->thread.tgid.nr ? STACK_LOADING : STACK_OUTSIDE;
