@@ -192,7 +192,8 @@ TEST(pending, a_process_that_is_gone_by_then)
 	ends(&f, n);
 	CHECK_INT(n[STACK_NO_TABLE], 2);
 	/* What it had mapped since then was not read. */
-	finish_at(&f, pid, "unit", 4096, TICKET + 4);
+	pending_batch(f.pending, 1);
+	finish_at(&f, pid, "unit", 0x100000000000, TICKET + 4);
 	ends(&f, n);
 	CHECK_INT(n[STACK_NOT_MAPPED], 0);
 	CHECK_INT(n[STACK_LOADING], 1);
