@@ -14,15 +14,34 @@
 #define READ_RECORDS 16
 /* in bytes; more than in a sample, because each thread is copied once */
 #define SNAPSHOT_STACK (64u << 10)
-#define THREAD_RECORD \
-	(offsetof(struct pending_record, data) + STACK_MAX_KERNEL * sizeof(u64) + SNAPSHOT_STACK)
+
+struct stack_buffer {
+	u32 most;
+	struct pending_record record; /* with space for the kernel's frames and the stack */
+};
+
+struct stack_buffer *stack_buffer_new(u32 most)
+{
+	struct stack_buffer *b = malloc(offsetof(struct stack_buffer, record.data) +
+					STACK_MAX_KERNEL * sizeof(u64) + most);
+
+	if (b)
+		b->most = most;
+	return b;
+}
+
+void stack_buffer_free(struct stack_buffer *b)
+{
+	free(b);
+}
 
 /* Copies as much as there is, from the piece on that sp is in, as records have it. After the end of
  * the stack's mapping there may be nothing. */
-static u32 copy_stack(const struct thread_record *thread, u8 *to)
+static u32 copy_from(const struct thread_record *thread, u8 *to, u32 from, u32 most)
 {
-	struct iovec local = {to, SNAPSHOT_STACK};
-	struct iovec remote = {(void *)(uintptr_t)PENDING_FROM(thread->regs.sp), SNAPSHOT_STACK};
+	u64 at = PENDING_FROM(thread->regs.sp) + from;
+	struct iovec local = {to + from, most - from};
+	struct iovec remote = {(void *)(uintptr_t)at, most - from};
 	ssize_t got;
 	pid_t tgid;
 
@@ -32,31 +51,43 @@ static u32 copy_stack(const struct thread_record *thread, u8 *to)
 	return got > 0 ? (u32)got : 0;
 }
 
+/* Most stacks are small, and other memory may follow, so a large copy is made in two steps. */
+static u32 copy_stack(const struct thread_record *thread, u8 *to, u32 most)
+{
+	u32 first = most < SNAPSHOT_STACK ? most : SNAPSHOT_STACK;
+	u32 got = copy_from(thread, to, 0, first);
+
+	return got < first || first == most ? got : got + copy_from(thread, to, first, most);
+}
+
 /* All are return addresses, because the scheduler's own frames are not among them. */
 static u64 kernel_frame(const struct thread_record *thread, u32 i)
 {
 	return FRAME(MODULE_KERNEL, thread->frames[i] - 1);
 }
 
-/* This is a kernel thread, or one whose user frames are not wanted. */
-static int take_kernel_part(struct bpf_session *s, const struct thread_record *thread, u32 n)
+static u32 kernel_frames(const struct thread_record *thread)
+{
+	return thread->nframes < STACK_MAX_KERNEL ? thread->nframes : STACK_MAX_KERNEL;
+}
+
+void thread_snapshot_put_kernel(struct bpf_session *s, const struct thread_record *thread)
 {
 	u64 frames[STACK_MAX_KERNEL];
+	u32 n = kernel_frames(thread);
 
 	for (u32 i = 0; i < n; i++)
 		frames[i] = kernel_frame(thread, i);
 	if (n)
 		bpf_session_put(s, &thread->key, &thread->thread, frames, n);
-	return 0;
 }
 
-static int take_one(struct bpf_session *s, const struct thread_record *thread,
-		    struct pending_record *r)
+const struct pending_record *stack_buffer_copy(struct stack_buffer *b,
+					       const struct thread_record *thread, size_t *size)
 {
-	u32 n = thread->nframes < STACK_MAX_KERNEL ? thread->nframes : STACK_MAX_KERNEL;
+	u32 n = kernel_frames(thread);
+	struct pending_record *r = &b->record;
 
-	if (!thread->user)
-		return take_kernel_part(s, thread, n);
 	memset(r, 0, offsetof(struct pending_record, data));
 	r->kind = RECORD_PENDING;
 	r->key = thread->key;
@@ -68,16 +99,30 @@ static int take_one(struct bpf_session *s, const struct thread_record *thread,
 
 		memcpy(r->data + i * sizeof(frame), &frame, sizeof(frame));
 	}
-	r->copied = copy_stack(thread, r->data + n * sizeof(u64));
-	return bpf_session_finish(
-		s, r, offsetof(struct pending_record, data) + n * sizeof(u64) + r->copied);
+	r->copied = copy_stack(thread, r->data + n * sizeof(u64), b->most);
+	*size = offsetof(struct pending_record, data) + n * sizeof(u64) + r->copied;
+	return r;
+}
+
+static int take_one(struct bpf_session *s, const struct thread_record *thread,
+		    struct stack_buffer *b)
+{
+	const struct pending_record *r;
+	size_t size;
+
+	if (!thread->user) {
+		thread_snapshot_put_kernel(s, thread);
+		return 0;
+	}
+	r = stack_buffer_copy(b, thread, &size);
+	return bpf_session_finish(s, r, size);
 }
 
 static int take_all(struct bpf_session *s, int fd)
 {
 	struct thread_record *threads = calloc(READ_RECORDS, sizeof(*threads));
-	struct pending_record *r = malloc(THREAD_RECORD);
-	int err = threads && r ? 0 : -ENOMEM;
+	struct stack_buffer *b = stack_buffer_new(SNAPSHOT_STACK);
+	int err = threads && b ? 0 : -ENOMEM;
 	ssize_t got = 0;
 
 	while (!err) {
@@ -87,11 +132,11 @@ static int take_all(struct bpf_session *s, int fd)
 		if (got <= 0)
 			break;
 		for (ssize_t i = 0; i < got / (ssize_t)sizeof(*threads) && !err; i++)
-			err = take_one(s, &threads[i], r);
+			err = take_one(s, &threads[i], b);
 	}
 	if (!err && got < 0)
 		err = -errno;
-	free(r);
+	stack_buffer_free(b);
 	free(threads);
 	return err;
 }
