@@ -100,6 +100,10 @@ static void print_values(FILE *to, const struct option_row *s)
 /* A comparison is a page or the printed table. */
 static bool writes(const struct verb_spec *verb, const struct format *f)
 {
+	if (f->threads && verb->kind)
+		return verb->kind->faculties & KIND_MOMENT;
+	if (f->threads)
+		return verb->bit == VERB_CONVERT;
 	return verb->bit != VERB_DIFF || f == &format_html;
 }
 

@@ -22,6 +22,25 @@ static int check_open(const struct options *o, struct error *err)
 	return 0;
 }
 
+/* What has no meaning for the kind, or for all but one. */
+static int check_kind(const struct options *o, struct error *err)
+{
+	const bool moment = o->kind && o->kind->faculties & KIND_MOMENT;
+	const struct format *f = o->format   ? o->format
+				 : o->output ? format_by_path(o->output)
+					     : NULL;
+
+	if (moment && o->target == OPTION_TARGET_COMMAND)
+		return usage(err,
+			     "cprof %s shows processes that run already: give -p PID, -n NAME, -a "
+			     "or --cgroup PATH",
+			     o->kind->name);
+	if (!moment && f && f->threads)
+		return usage(err, "the format %s is for threads: cprof threads -f %s", f->name,
+			     f->name);
+	return o->kind && o->kind->check ? o->kind->check(&o->own, err) : 0;
+}
+
 static int check_together(struct options *o, struct error *err)
 {
 	if (!o->target)
@@ -31,7 +50,7 @@ static int check_together(struct options *o, struct error *err)
 		return usage(err, "--all goes with -n NAME (the whole machine is -a)");
 	if (o->target == OPTION_TARGET_COMMAND && !o->duration_given)
 		o->duration_ns = 0;
-	if (o->kind && o->kind->check && o->kind->check(&o->own, err))
+	if (check_kind(o, err))
 		return -EINVAL;
 	if (o->user_only && o->kernel_only)
 		o->user_only = o->kernel_only = false;

@@ -281,7 +281,7 @@ static const struct option_row option_table[] = {
 
 	{'d', "duration", "DURATION",
 	 "5s, 500ms, 2m, 1h; 0: until Ctrl-C (default 10s; COMMAND: its end)",
-	 IN(SAMPLING), BY(set_duration)},
+	 OF(VERB_LASTING, SAMPLING), BY(set_duration)},
 	{'F', "frequency", "HZ", "samples a second on each CPU (default 99)",
 	 OF_KINDS(RATE, SAMPLING), NUMBER(frequency, 1, INT32_MAX, "a frequency (samples a second, such as 99)")},
 	{0, "max-memory", "BYTES", "use no more than this (default 512M); rare stacks are merged",

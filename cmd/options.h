@@ -20,6 +20,7 @@ enum verb { /* bits, for option_row.verbs */
 	    VERB_READING = VERB_REPORT | VERB_DIFF | VERB_CONVERT | VERB_MERGE,
 	    VERB_RECORDING = 1 << 20,
 	    VERB_WITH_FALLBACK = 1 << 21, /* verbs whose kind can be recorded without privileges */
+	    VERB_LASTING = 1 << 22, /* verbs that record for some time */
 };
 
 #define VERB_WITH(faculty) ((u32)(faculty) << 24) /* verbs whose kind has it: enum kind_faculty */

@@ -30,6 +30,8 @@ const char *verb_synopsis(const struct verb_spec *v)
 {
 	if (!v->kind)
 		return v->synopsis;
+	if (v->kind->faculties & KIND_MOMENT)
+		return "(-p PID[,PID...] | -n NAME | -a | --cgroup PATH)";
 	return v->kind->faculties & KIND_MACHINE
 		       ? "(-p PID[,PID...] | -n NAME | -a | --cgroup PATH | -- COMMAND [ARGS])"
 		       : "(-p PID[,PID...] | -n NAME | -- COMMAND [ARGS])";
@@ -40,7 +42,8 @@ u32 verb_bits(const struct verb_spec *v)
 	if (!v->kind)
 		return v->bit;
 	return VERB_RECORDING | VERB_WITH(v->kind->faculties) |
-	       (v->kind->fallback_new ? VERB_WITH_FALLBACK : 0);
+	       (v->kind->fallback_new ? VERB_WITH_FALLBACK : 0) |
+	       (v->kind->faculties & KIND_MOMENT ? 0 : VERB_LASTING);
 }
 
 int verb_unknown(const char *name)

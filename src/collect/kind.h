@@ -21,6 +21,8 @@ enum kind_faculty { /* bits */
 		    /* samples by a clock or a counter, and not every occurrence */
 		    KIND_RATE = 1 << 2,
 		    KIND_PROBES = 1 << 3, /* puts probes into the code of its targets */
+		    /* shows one moment of processes that run: no duration, no command */
+		    KIND_MOMENT = 1 << 4,
 };
 
 struct kind_hidden {

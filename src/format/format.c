@@ -25,7 +25,7 @@
 
 const struct format *const format_table[] = {
 	&format_pprof,      &format_folded,  &format_text,   &format_html, &format_svg,
-	&format_speedscope, &format_firefox, &format_chrome, NULL,
+	&format_speedscope, &format_firefox, &format_chrome, &format_dump, NULL,
 };
 
 const struct format *format_by_name(const char *name)

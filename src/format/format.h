@@ -46,12 +46,14 @@ struct format {
 	const char *suffix; /* ".pb.gz" */
 	const char *suffix2; /* a second suffix for the same format, or NULL */
 	const char *summary; /* for help: "pprof protobuf, gzipped: go tool pprof, speedscope" */
+	bool threads; /* it shows what threads do, so it is for profiles of cprof threads only */
 	int (*write)(const struct profile *p, const struct format_options *opt,
 		     const struct sink *to, struct error *err);
 };
 
 extern const struct format format_pprof, format_folded, format_text, format_html;
 extern const struct format format_svg, format_speedscope, format_firefox, format_chrome;
+extern const struct format format_dump;
 
 /* All formats, with NULL at the end. */
 extern const struct format *const format_table[];

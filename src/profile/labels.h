@@ -16,4 +16,17 @@
 #define LABEL_CONTAINER "container" /* container.h */
 #define LABEL_UNIT "unit" /* of systemd */
 
+/* These say what a thread does (threads). */
+#define LABEL_STATE "state" /* "running", "runnable", "sleeping", "uninterruptible", "stopped" */
+#define LABEL_REASON "reason" /* of a wait: "mutex", "network" */
+#define LABEL_OBJECT "object" /* what it waits for: "orders_lock", "fd 4: pipe 4711" */
+#define LABEL_ADDRESS "address" /* of a lock */
+#define LABEL_OWNER "owner" /* of that lock: 4711 "writer" */
+#define LABEL_UNTIL "until" /* time of day at which a sleep ends */
+#define LABEL_SINCE "since" /* nanoseconds in this state */
+#define LABEL_CPU_TIME "cpu_time" /* nanoseconds that it has run */
+#define LABEL_AGE "age" /* nanoseconds since it was created */
+#define LABEL_DEADLOCK "deadlock" /* number of the ring of threads that it is part of */
+#define LABEL_MOVED "moved" /* "yes" if it ran each time that its stack was copied */
+
 #endif

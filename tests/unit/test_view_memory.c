@@ -120,7 +120,8 @@ TEST(view_memory, formats)
 	for (const struct format *const *f = format_table; *f; f++) {
 		struct looked_at l = {.p = p, .format = *f};
 
-		CHECK(starve(write_it, &l) > 0);
+		if (!(*f)->threads)
+			CHECK(starve(write_it, &l) > 0);
 	}
 	profile_free(p);
 }
