@@ -18,6 +18,7 @@
 #include "shared/heap.h"
 #include "shared/waits.h"
 #include "shared/holds.h"
+#include "shared/threads.h"
 
 enum initial_task { /* what user space wants to know about a process before recording */
 		    INITIAL_NONE = 0,

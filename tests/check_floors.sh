@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 # named here holds a kind, and one of src/arch is an architecture.
 declare -A level=([base]=0 [arch]=5 [elf]=10 [profile]=10 [target]=20 [view]=20 [format]=30
 	[unwind]=30 [symbol]=40 [collect]=50 [collect/session]=51 [collect/probe]=52
-	[collect/perf]=52 [record]=60 [serve]=70 [cmd]=80)
+	[collect/perf]=52 [collect/threads]=54 [record]=60 [serve]=70 [cmd]=80)
 
 for folder in src/arch/*/; do
 	folder=${folder#src/}

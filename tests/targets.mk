@@ -55,6 +55,7 @@ $(eval $(call target,libmoved.so,moved.c,gcc,-shared -fPIC -DLIBRARY))
 $(O)/targets/moved: $(O)/targets/libmoved.so
 $(eval $(call target,stack_switch,stack_switch.c,gcc,))
 $(eval $(call target,threads,threads.c,gcc,))
+$(eval $(call target,thread_states,thread_states.c,gcc,))
 $(eval $(call target,frames,frames.c,gcc,))
 $(eval $(call target,frames-clang,frames.c,clang,))
 $(eval $(call target,no_cfi,no_cfi.c,gcc,))

@@ -325,6 +325,36 @@ int wait_kinds_find(struct profile *p)
 	return err;
 }
 
+/* Samples may share their labels, so this sample gets its own list. */
+static int change_label(struct profile *p, struct profile_sample *s, const char *key,
+			const char *text)
+{
+	s64 text_id = profile_string(p, text);
+	u32 first = (u32)p->labels.len;
+
+	if (text_id < 0 || vec_reserve(&p->labels, p->labels.len + s->nlabels))
+		return -ENOMEM;
+	for (u32 i = 0; i < s->nlabels; i++)
+		p->labels.data[p->labels.len++] = p->labels.data[s->first_label + i];
+	s->first_label = first;
+	label_of(p, s, key)->str = (string_id)text_id;
+	return 0;
+}
+
+int wait_kinds_name(struct profile *p, const char *key, const char *text)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < p->samples.len && !err; i++) {
+		struct profile_sample *s = &p->samples.data[i];
+
+		err = cut_scheduler(p, s);
+		if (!err && wait_has_label(p, s, key, text))
+			err = change_label(p, s, key, kind_of(p, s));
+	}
+	return err;
+}
+
 void wait_drop(struct profile *p, const char *key, const char *text)
 {
 	size_t kept = 0;

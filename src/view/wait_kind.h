@@ -14,6 +14,11 @@
  * condition variables changes from "lock" to "idle". Frames without names stay as they are.
  */
 int wait_kinds_find(struct profile *p) MUST_CHECK;
+/*
+ * Cuts stacks in the same way. Where the label `key` has this text, which says that the sample
+ * waits for a lock, it becomes the kind of the lock.
+ */
+int wait_kinds_name(struct profile *p, const char *key, const char *text) MUST_CHECK;
 /* Returns whether a sample has this label and text. */
 bool wait_has_label(const struct profile *p, const struct profile_sample *s, const char *key,
 		    const char *text);

@@ -171,6 +171,21 @@ has /tmp/wakers ';wait_semaphore;.*;--;.*;futex_wake;.*;waker;' 'who wakes'
 VERB=block profile deadlock 200 '' -- /targets/locks deadlock
 has /tmp/deadlock.err 'deadlock: 2 threads' 'a deadlock'
 
+asleep() { [ "$(cat "/proc/$target/task/"*/stat | grep -c ') S ')" = "$1" ]; }
+start_target /targets/thread_states deadlock
+soon asleep 3
+cprof threads -p $target -f text >/tmp/threads 2>/tmp/threads.err
+result $? 'threads: exit status' /tmp/threads.err
+sed 's/^/# /' /tmp/threads.err
+has /tmp/threads '^Found one deadlock:' 'threads: a deadlock'
+has /tmp/threads '^1 thread \[mutex pair\+0x28, [0-9]+ (ms|seconds?), held by' 'threads: a lock, since when, and its owner'
+has /tmp/threads.err '100.0% of stacks whole' 'threads: whole stacks'
+kill -KILL $target
+start_target /targets/thread_states running
+cprof threads -p $target -f text >/tmp/threads 2>/tmp/threads.err
+has /tmp/threads '    state_running' 'threads: one that runs'
+kill -KILL $target
+
 # shellcheck disable=SC2016 # the inner shell's dollars
 cprof cpu -d 0 -f folded -o - -- /bin/busybox sh -c 'i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done' \
 	>/tmp/command 2>/tmp/command.err

@@ -63,7 +63,7 @@ make_initramfs() {
 	cp "$cprof" "$root/bin/cprof"
 	add "$cprof"
 	for name in shares shares-static signal dlopen libburn1.so libburn2.so storm inline syscall locks \
-		heap_leaks heap_cxx; do
+		heap_leaks heap_cxx thread_states; do
 		cp "$targets/$name" "$root/targets/"
 		add "$targets/$name"
 	done

@@ -118,7 +118,7 @@ struct stack_merge_stats stack_store_merged(const struct stack_store *s);
 /* ---- the profile ---- */
 
 #define SAMPLE_VALUES_MAX 6
-#define SAMPLE_LABELS_MAX 6
+#define SAMPLE_LABELS_MAX 12
 
 struct sample_label {
 	const char *key;
