@@ -218,9 +218,11 @@ static NOINLINE void read_end(int fd)
 		note(began);
 }
 
+/* It goes on to the end of the program, because the main thread may begin another wait after
+ * target_stop was set. */
 static void *waker(void *mode)
 {
-	while (!target_stop) {
+	for (;;) {
 		pause_us(HOLD_US);
 		if (!strcmp(mode, "semaphore"))
 			sem_post(&semaphore);
@@ -232,9 +234,8 @@ static void *waker(void *mode)
 			atomic_fetch_add(&word, 1),
 				syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 		else if (write(ends[1], "x", 1) != 1)
-			break;
+			return NULL;
 	}
-	return NULL;
 }
 
 static void *short_life(void *unused UNUSED)
