@@ -24,8 +24,9 @@
 #define NAME_TRIES 16u
 
 const struct format *const format_table[] = {
-	&format_pprof,      &format_folded,  &format_text,   &format_html, &format_svg,
-	&format_speedscope, &format_firefox, &format_chrome, &format_dump, NULL,
+	&format_pprof, &format_folded,     &format_text,    &format_html,
+	&format_svg,   &format_speedscope, &format_firefox, &format_chrome,
+	&format_dump,  &format_jstack,     &format_counts,  NULL,
 };
 
 const struct format *format_by_name(const char *name)

@@ -53,7 +53,7 @@ struct format {
 
 extern const struct format format_pprof, format_folded, format_text, format_html;
 extern const struct format format_svg, format_speedscope, format_firefox, format_chrome;
-extern const struct format format_dump;
+extern const struct format format_dump, format_jstack, format_counts;
 
 /* All formats, with NULL at the end. */
 extern const struct format *const format_table[];

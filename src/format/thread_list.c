@@ -52,6 +52,17 @@ static void read_number(struct listed_thread *t, const char *key, s64 number)
 	}
 }
 
+/* The texts begin with the number: 4711 "writer". */
+static s64 awaited_by(const struct listed_thread *t)
+{
+	const char *whom = t->owner ? t->owner : t->object;
+	long long tid = 0;
+
+	if (t->owner || (t->reason && !strcmp(t->reason, "join")))
+		(void)sscanf(whom ? whom : "", "%lld ", &tid);
+	return tid;
+}
+
 static struct listed_thread read_thread(const struct profile *p, u32 number, int type)
 {
 	const struct profile_sample *s = &p->samples.data[number];
@@ -70,6 +81,7 @@ static struct listed_thread read_thread(const struct profile *p, u32 number, int
 		else
 			read_number(&t, key, label->num);
 	}
+	t.awaited = awaited_by(&t);
 	return t;
 }
 
@@ -121,16 +133,6 @@ bool thread_waits_for_owner(const struct listed_thread *t)
 {
 	return t->owner ||
 	       (t->reason && (!strcmp(t->reason, "mutex") || !strcmp(t->reason, "rwlock")));
-}
-
-s64 thread_waits_for(const struct listed_thread *t)
-{
-	const char *whom = t->owner ? t->owner : t->object;
-	long long tid = 0;
-
-	if (t->owner || (t->reason && !strcmp(t->reason, "join")))
-		(void)sscanf(whom ? whom : "", "%lld ", &tid);
-	return tid;
 }
 
 static void count_of(s64 n, const char *unit, char out[DURATION_TEXT])
@@ -232,8 +234,7 @@ void thread_for_ring(const struct thread_list *l, u32 ring, ring_fn emit, struct
 	const struct listed_thread *first = member(l, ring, 0), *t = first;
 
 	for (u32 i = 0; t && i < RING_MAX; i++) {
-		s64 tid = thread_waits_for(t);
-		const struct listed_thread *next = tid ? member(l, ring, tid) : NULL;
+		const struct listed_thread *next = t->awaited ? member(l, ring, t->awaited) : NULL;
 
 		if (!next)
 			break;

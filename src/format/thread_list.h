@@ -12,6 +12,7 @@ struct listed_thread {
 	/* Borrowed texts; NULL if the sample has no such label. */
 	const char *name, *process, *state, *reason, *object, *address, *owner, *until;
 	s64 since, cpu_time, age; /* nanoseconds; -1 if not known */
+	s64 awaited; /* number of the thread that it waits for; 0 if that is not known */
 	s64 deadlock; /* number of the ring that it is in; 0 for none */
 	bool moved;
 };
@@ -32,8 +33,6 @@ void thread_list_by_number(struct thread_list *l); /* sorts by process and threa
 const char *thread_doing(const struct listed_thread *t);
 /* Returns whether it waits for a lock that one thread at a time has. */
 bool thread_waits_for_owner(const struct listed_thread *t);
-/* Returns the number of the thread that it waits for; 0 if that is not known. */
-s64 thread_waits_for(const struct listed_thread *t);
 
 #define DURATION_TEXT 32
 /* Writes "350 ms", "12 seconds", "5 minutes", "3 hours" or "2 days", rounded down. */

@@ -10,119 +10,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/thread_list.h"
+#include "format/thread_groups.h"
 
 #define STACK_COLUMNS 4u
 #define SHOWN_NAMES 8u /* names of threads in a group */
 
-struct group {
-	size_t first, n; /* in the sorted list */
-	s64 threads;
-};
-
-typedef VEC(struct group) group_vec;
-
-/* ---- grouping -------------------------------------------------------------------------------- */
-
-static int compare_texts(const char *a, const char *b)
-{
-	return strcmp(a ? a : "", b ? b : "");
-}
-
-static int compare_stacks(const struct profile *p, u32 left, u32 right)
-{
-	const struct profile_sample *a = &p->samples.data[left], *b = &p->samples.data[right];
-
-	if (a->nlocations != b->nlocations)
-		return a->nlocations < b->nlocations ? -1 : 1;
-	if (!a->nlocations)
-		return 0;
-	return memcmp(p->stack_locations.data + a->first_location,
-		      p->stack_locations.data + b->first_location,
-		      a->nlocations * sizeof(*p->stack_locations.data));
-}
-
-static int compare_groups(const struct profile *p, const struct listed_thread *a,
-			  const struct listed_thread *b)
-{
-	int order = compare_stacks(p, a->sample, b->sample);
-
-	if (!order)
-		order = compare_texts(a->state, b->state);
-	if (!order)
-		order = compare_texts(a->reason, b->reason);
-	if (!order && (thread_waits_for_owner(a) || thread_waits_for_owner(b)))
-		order = compare_texts(a->object, b->object);
-	return order ? order : compare_texts(a->owner, b->owner);
-}
-
-static int by_group(const void *left, const void *right, void *arg)
-{
-	const struct listed_thread *a = left, *b = right;
-	int order = compare_groups(arg, a, b);
-
-	return order ? order : (a->sample > b->sample) - (a->sample < b->sample);
-}
-
-static int largest_first(const void *left, const void *right)
-{
-	const struct group *a = left, *b = right;
-
-	if (a->threads != b->threads)
-		return a->threads < b->threads ? 1 : -1;
-	return (a->first > b->first) - (a->first < b->first);
-}
-
-static int find_groups(struct thread_list *l, group_vec *groups)
-{
-	int err = 0;
-
-	if (l->threads.len)
-		qsort_r(l->threads.data, l->threads.len, sizeof(*l->threads.data), by_group,
-			(void *)l->p);
-	for (size_t i = 0; i < l->threads.len && !err; i++) {
-		const struct listed_thread *t = &l->threads.data[i];
-		struct group *g = groups->len ? &groups->data[groups->len - 1] : NULL;
-
-		if (g && !compare_groups(l->p, &l->threads.data[g->first], t)) {
-			g->n++;
-			g->threads += t->count;
-		} else {
-			err = vec_push(groups, (struct group){i, 1, t->count});
-		}
-	}
-	if (!err && groups->len)
-		qsort(groups->data, groups->len, sizeof(*groups->data), largest_first);
-	return err;
-}
-
 /* ---- one group ------------------------------------------------------------------------------- */
 
-static const struct listed_thread *thread_at(const struct thread_list *l, const struct group *g,
-					     size_t i)
-{
-	return &l->threads.data[g->first + i];
-}
-
 /* Threads of a group mostly wait for different descriptors, of which the number is shown. */
-static void emit_object(const struct thread_list *l, const struct group *g, struct out *o)
+static void emit_object(const struct thread_list *l, const struct thread_group *g, struct out *o)
 {
-	const struct listed_thread *first = thread_at(l, g, 0);
+	const struct listed_thread *first = thread_of_group(l, g, 0);
 	size_t same = 0;
 
 	for (size_t i = 0; i < g->n; i++)
-		same += !compare_texts(first->object, thread_at(l, g, i)->object);
+		same += !thread_compare_texts(first->object, thread_of_group(l, g, i)->object);
 	if (same == g->n && first->object)
 		out_printf(o, " %s", first->object);
 }
 
-static void emit_since(const struct thread_list *l, const struct group *g, struct out *o)
+static void emit_since(const struct thread_list *l, const struct thread_group *g, struct out *o)
 {
 	char least_text[DURATION_TEXT], most_text[DURATION_TEXT];
 	s64 least = INT64_MAX, most = -1;
 
 	for (size_t i = 0; i < g->n; i++) {
-		s64 since = thread_at(l, g, i)->since;
+		s64 since = thread_of_group(l, g, i)->since;
 
 		if (since < 0)
 			continue;
@@ -139,12 +52,12 @@ static void emit_since(const struct thread_list *l, const struct group *g, struc
 		out_printf(o, ", %s", most_text);
 }
 
-static void emit_names(const struct thread_list *l, const struct group *g, struct out *o)
+static void emit_names(const struct thread_list *l, const struct thread_group *g, struct out *o)
 {
 	thread_paint(l, o, OUT_DIM);
 	out_literal(o, "  ");
 	for (size_t i = 0; i < g->n && i < SHOWN_NAMES; i++) {
-		const struct listed_thread *t = thread_at(l, g, i);
+		const struct listed_thread *t = thread_of_group(l, g, i);
 
 		out_printf(o, "%s%lld %s", i ? ", " : "", (long long)t->tid,
 			   t->name ? t->name : "");
@@ -157,9 +70,9 @@ static void emit_names(const struct thread_list *l, const struct group *g, struc
 	out_literal(o, "\n");
 }
 
-static void emit_group(const struct thread_list *l, const struct group *g, struct out *o)
+static void emit_group(const struct thread_list *l, const struct thread_group *g, struct out *o)
 {
-	const struct listed_thread *first = thread_at(l, g, 0);
+	const struct listed_thread *first = thread_of_group(l, g, 0);
 
 	thread_paint(l, o, OUT_BOLD);
 	out_printf(o, "%lld thread%s [%s", (long long)g->threads, g->threads == 1 ? "" : "s",
@@ -207,7 +120,8 @@ static void emit_deadlocks(const struct thread_list *l, struct out *o)
 
 /* ---- all of it ------------------------------------------------------------------------------- */
 
-static int emit_all(const struct thread_list *l, const group_vec *groups, const struct sink *to)
+static int emit_all(const struct thread_list *l, const thread_group_vec *groups,
+		    const struct sink *to)
 {
 	struct out *o = malloc(sizeof(*o));
 	size_t shown = groups->len;
@@ -233,11 +147,11 @@ static int threads_write(const struct profile *p, const struct format_options *o
 			 const struct sink *to, struct error *err)
 {
 	struct thread_list l;
-	group_vec groups = {0};
+	thread_group_vec groups = {0};
 	int code = thread_list_init(&l, p, opt, err);
 
 	if (!code)
-		code = find_groups(&l, &groups);
+		code = thread_groups_find(&l, &groups);
 	if (!code)
 		code = emit_all(&l, &groups, to);
 	vec_release(&groups);

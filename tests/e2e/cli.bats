@@ -72,7 +72,7 @@ cannot() {
 	usage '"5x" is not a duration (5s, 500ms, 2m, 0 = until Ctrl-C)' cpu -a -d 5x
 	usage '"-1" is not a duration (5s, 500ms, 2m, 0 = until Ctrl-C)' cpu -a -d -1
 	usage '"0" is not a frequency (samples a second, such as 99)' cpu -a -F 0
-	usage 'unknown format "x": one of pprof, folded, text, html, svg, speedscope, firefox, chrome, dump' cpu -a -f x
+	usage 'unknown format "x": one of pprof, folded, text, html, svg, speedscope, firefox, chrome, dump, jstack, counts' cpu -a -f x
 	usage 'unknown mode "x": one of bpf, perf' cpu -a --mode x
 	usage '-p needs a value: PID[,PID...]' cpu -p
 }

@@ -154,7 +154,7 @@ TEST(options, values)
 	    "\"4294967297\" is not a frequency (samples a second, such as 99)");
 	bad("cpu -a -F 1k", "\"1k\" is not a frequency (samples a second, such as 99)");
 	bad("cpu -a -f pdf", "unknown format \"pdf\": one of pprof, folded, text, html, svg, "
-			     "speedscope, firefox, chrome, dump");
+			     "speedscope, firefox, chrome, dump, jstack, counts");
 	bad("cpu -a -e cycle",
 	    "unknown event \"cycle\": one of cpu-clock, task-clock, cycles, instructions, "
 	    "cache-misses, branch-misses, page-faults, context-switches");

@@ -143,29 +143,46 @@ TEST(threads, durations_have_one_unit)
 	CHECK_STR(text, "106751 days");
 }
 
-static void add(struct profile *p, s64 location, s64 tid, const char *object, const char *owner)
+struct example {
+	s64 tid;
+	const char *object, *address, *owner;
+};
+
+static void add(struct profile *p, s64 location, const struct example *e)
 {
 	const char *const texts[][2] = {
-		{"thread", "worker"}, {"state", "sleeping"}, {"reason", "mutex"},
-		{"object", object},   {"owner", owner},
+		{"thread", "worker"},
+		{"state", "sleeping"},
+		{"reason", e->owner ? "mutex" : "stop"},
+		{"object", e->object},
+		{"address", e->address},
+		{"owner", e->owner},
 	};
 	struct profile_label labels[8] = {{0}};
 	u32 stack = (u32)location, n = 0;
 	s64 one = 1;
 
-	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
-		labels[n++] =
-			(struct profile_label){.key = (string_id)profile_string(p, texts[i][0]),
-					       .str = (string_id)profile_string(p, texts[i][1])};
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		if (texts[i][1])
+			labels[n++] = (struct profile_label){
+				.key = (string_id)profile_string(p, texts[i][0]),
+				.str = (string_id)profile_string(p, texts[i][1])};
+	}
 	labels[n++] =
-		(struct profile_label){.key = (string_id)profile_string(p, "tid"), .num = tid};
+		(struct profile_label){.key = (string_id)profile_string(p, "tid"), .num = e->tid};
 	labels[n++] = (struct profile_label){.key = (string_id)profile_string(p, "since"),
-					     .num = tid * 1000000000};
+					     .num = e->tid * 1000000000};
 	CHECK_INT(profile_add_sample(p, &stack, 1, &one, labels, n), 0);
 }
 
 static struct profile *threads_profile(void)
 {
+	static const struct example examples[] = {
+		{3, "first_lock", "0x100", "9 \"x\""},
+		{5, "second_lock", "0x200", "9 \"x\""},
+		{4, "second_lock", "0x200", "9 \"x\""},
+		{9, NULL, NULL, NULL},
+	};
 	struct profile_mapping m = {.limit = 0x10000};
 	struct profile_line line = {0};
 	struct profile *p;
@@ -177,9 +194,8 @@ static struct profile *threads_profile(void)
 	line.function = (u32)profile_function(p, "work", "work", "/src/work.c", 1);
 	line.line = 7;
 	CHECK_INT(profile_location_set_lines(p, (u32)location, &line, 1), 0);
-	add(p, location, 3, "first_lock", "9 \"x\"");
-	add(p, location, 5, "second_lock", "9 \"x\"");
-	add(p, location, 4, "second_lock", "9 \"x\"");
+	for (size_t i = 0; i < ARRAY_LEN(examples); i++)
+		add(p, location, &examples[i]);
 	return p;
 }
 
@@ -193,6 +209,9 @@ TEST(threads, groups_have_the_same_lock_and_the_largest_comes_first)
 			"    work  work.c:7\n\n"
 			"1 thread [mutex first_lock, 3 seconds, held by 9 \"x\"]\n"
 			"  3 worker\n"
+			"    work  work.c:7\n\n"
+			"1 thread [stop, 9 seconds]\n"
+			"  9 worker\n"
 			"    work  work.c:7\n\n");
 	free(text);
 	profile_free(p);
@@ -208,6 +227,42 @@ TEST(threads, a_dump_has_the_headers_of_go)
 		       "work(...)\n\t/src/work.c:7 +0x10\n\n"
 		       "goroutine 4 [mutex second_lock",
 		       120));
+	free(text);
+	profile_free(p);
+}
+
+TEST(threads, jstack_has_the_states_of_java_and_each_lock_once)
+{
+	struct profile *p = threads_profile();
+	char *text = written(p, &format_jstack, NULL), *held;
+
+	CHECK(strstr(text, "\"worker\" #1 os_prio=0 tid=0x0000000000000003 nid=0x3 "
+			   "waiting for monitor entry\n"
+			   "   java.lang.Thread.State: BLOCKED (on object monitor)\n"
+			   "\tat work(work.c:7)\n"
+			   "\t- waiting to lock <0x0000000000000100> (a first_lock)\n"));
+	CHECK(strstr(text, "\"worker\" #4 os_prio=0 tid=0x0000000000000009"));
+	held = strstr(text, "\t- locked <0x0000000000000100>");
+	CHECK(held && strstr(text, "#4 os_prio") < held);
+	held = strstr(text, "\t- locked <0x0000000000000200>");
+	CHECK(held && !strstr(held + 2, "- locked"));
+	free(text);
+	profile_free(p);
+}
+
+TEST(threads, counts_are_read_again_with_their_names)
+{
+	struct profile *p = threads_profile();
+	char *text = written(p, &format_counts, NULL);
+
+	CHECK(!strncmp(text,
+		       "threads profile: total 4\n"
+		       "2 @ 0x11\n"
+		       "# labels: {\"state\":\"sleeping\", \"reason\":\"mutex\", "
+		       "\"object\":\"second_lock\", \"owner\":\"9 \\\"x\\\"\"}\n"
+		       "#\t0x11\twork+0x0\t/src/work.c:7\n\n",
+		       140));
+	CHECK(strstr(text, "\n--- Memory map: ---\n"));
 	free(text);
 	profile_free(p);
 }
