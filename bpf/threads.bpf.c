@@ -155,7 +155,7 @@ int check_threads(struct bpf_iter__task *ctx)
 	if (!task || !task->pid)
 		return 0;
 	mark = mark_of(task);
-	if (!mark || mark->state != THREAD_ASLEEP)
+	if (!mark || mark->state != THREAD_ASLEEP || is_dead(task))
 		return 0;
 	check.tid = global_tid(task);
 	check.on_cpu = task->on_cpu;

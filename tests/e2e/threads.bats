@@ -37,7 +37,9 @@ asleep() { [ "$(cat /proc/"$PID"/task/*/stat 2>/dev/null | grep -c ') S ')" = "$
 	threads
 	grep -q 'cprof: 498 threads read in' "$ERR"
 	grep -q '100.0% of stacks whole' "$ERR"
-	local function reason object
+	local function reason object pipe epoll
+	TRUTH=$BATS_TEST_TMPDIR/target.out
+	pipe=$(truth pipe_fd) epoll=$(truth epoll_fd)
 	while IFS='|' read -r function reason object; do
 		[ "$(through "state_$function")" = 71 ]
 		[ "$(labelled reason "$reason")" -ge 71 ]
@@ -45,8 +47,8 @@ asleep() { [ "$(cat /proc/"$PID"/task/*/stat 2>/dev/null | grep -c ') S ')" = "$
 	done <<-END
 		mutex|mutex|orders_lock
 		condvar|condvar|jobs
-		pipe|pipe|fd 4: pipe $(readlink "/proc/$PID/fd/4" | tr -dc 0-9)
-		epoll|idle|fd 3: epoll set of 1
+		pipe|pipe|fd $pipe: pipe $(readlink "/proc/$PID/fd/$pipe" | tr -dc 0-9)
+		epoll|idle|fd $epoll: epoll set of 1
 	END
 	[ "$(labelled reason join)" = 71 ]
 	[ "$(labelled reason sleep)" = 71 ]
@@ -140,6 +142,29 @@ asleep() { [ "$(cat /proc/"$PID"/task/*/stat 2>/dev/null | grep -c ') S ')" = "$
 		[ "$(through state_moving)" = 20 ]
 		grep -q 'cprof: 21 threads read' "$ERR"
 	done
+}
+
+@test "threads that begin and end while others are read" {
+	target thread_states making
+	for _ in 1 2 3 4 5; do
+		threads
+		[ "$(through state_making)" = 3 ]
+		[ "$(through main)" = 1 ]
+	done
+}
+
+@test "a dump for jstack and a text of counts have all threads" {
+	target thread_states states 5
+	soon asleep 36
+	threads
+	"$CPROF" convert p.pb.gz -o p.jstack
+	[ "$(grep -cE '^"[^"]+" #[0-9]+ os_prio=0 cpu=[0-9.]+ms elapsed=[0-9.]+s tid=0x[0-9a-f]+ nid=0x[0-9a-f]+ ' p.jstack)" = 36 ]
+	[ "$(grep -c 'State: BLOCKED (on object monitor)' p.jstack)" = 5 ]
+	[ "$(grep -c -- '- locked <.*> (a orders_lock)' p.jstack)" = 1 ]
+	"$CPROF" convert p.pb.gz -o p.counts
+	grep -q '^threads profile: total 36$' p.counts
+	[ "$(awk '$2 == "@" { n += $1 } END { print n }' p.counts)" = 36 ]
+	"$CPROF" report p.counts | grep -q '^Total: 36$'
 }
 
 @test "the command line of threads: running processes only, and no duration" {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * `thread_states states N` has N threads in each of seven states, and a first thread that pauses;
- * `moving` has threads that sleep and run in turn, `running` one that only runs.
+ * `moving` has threads that sleep and run in turn, `making` three that make others which end at
+ * once, and `running` one that only runs.
  * `thread_states deadlock` has two threads, and `shared` two processes, of which each has a lock
  * that the other one wants.
  */
@@ -92,6 +93,27 @@ static NOINLINE void *state_moving(void *arg)
 	return arg;
 }
 
+static void *brief(void *arg)
+{
+	usleep(300);
+	return arg;
+}
+
+static NOINLINE void *state_making(void *arg)
+{
+	pthread_t threads[8];
+
+	for (;;) {
+		for (int i = 0; i < 8; i++) {
+			if (pthread_create(&threads[i], NULL, brief, NULL))
+				exit(1);
+		}
+		for (int i = 0; i < 8; i++)
+			pthread_join(threads[i], NULL);
+	}
+	return arg;
+}
+
 static NOINLINE void *state_running(void *arg)
 {
 	for (;;)
@@ -125,6 +147,7 @@ static void all_states(int n)
 	if (pipe(ends) || socketpair(AF_UNIX, SOCK_STREAM, 0, sockets) ||
 	    epoll_ctl(events, EPOLL_CTL_ADD, ends[0], &event))
 		exit(1);
+	printf("pipe_fd %d\nepoll_fd %d\n", ends[0], events);
 	pthread_mutex_lock(&orders_lock);
 	for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++)
 		begin(runs[i], n);
@@ -197,6 +220,8 @@ int main(int argc, char **argv)
 		all_states(argc > 2 ? atoi(argv[2]) : 10);
 	} else if (!strcmp(mode, "moving")) {
 		begin(state_moving, MOVING);
+	} else if (!strcmp(mode, "making")) {
+		begin(state_making, 3);
 	} else if (!strcmp(mode, "running")) {
 		begin(state_running, 1);
 	} else if (!strcmp(mode, "deadlock")) {

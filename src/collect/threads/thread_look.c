@@ -4,6 +4,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -114,6 +115,7 @@ static int copy(struct look_round *r, struct seen_thread *t)
 	const struct pending_record *made;
 	int err = 0;
 
+	t->alive = false;
 	thread_memory_read(t);
 	if (t->state.record.user) {
 		made = stack_buffer_copy(r->buffer, &t->state.record, &c.size);
@@ -133,7 +135,10 @@ static int checked(struct look_round *r, const void *item)
 	const struct thread_check *check = item;
 	struct seen_thread *t = thread_table_find(r->l->table, check->tid);
 
-	if (!t || check->on_cpu || check->switches != t->state.switches)
+	if (!t)
+		return 0;
+	t->alive = true;
+	if (check->on_cpu || check->switches != t->state.switches)
 		return 0;
 	t->file = check->file;
 	t->settled = true;
@@ -146,7 +151,7 @@ static int store(struct look_round *r, const struct copied_stack *c)
 	struct seen_thread *t = c->thread;
 	int err = 0;
 
-	if (!t->settled && r->number < THREAD_LOOKS)
+	if (!t->settled && (r->number < THREAD_LOOKS || !t->alive))
 		return 0;
 	t->moved = !t->settled;
 	t->settled = true;
@@ -261,6 +266,26 @@ static bool is_done(const struct look_round *r)
 	return true;
 }
 
+static bool is_there(const struct seen_thread *t)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d", (int)t->tgid, (int)t->tid);
+	return !t->tgid || !access(path, F_OK);
+}
+
+/* What never settled is either still there or has ended since it was listed for the last time. */
+static void forget_ended(struct thread_look *l)
+{
+	vec_for_each(&l->table->all, at) {
+		struct seen_thread *t = *at;
+
+		if (!t->settled && !(t->running ? is_there(t) : t->alive))
+			t->round = 0;
+	}
+	thread_table_forget(l->table, THREAD_LOOKS);
+}
+
 int thread_look_run(struct thread_look *l, struct error *err)
 {
 	struct look_round r = {.l = l, .buffer = stack_buffer_new(STACK_MOST)};
@@ -272,6 +297,7 @@ int thread_look_run(struct thread_look *l, struct error *err)
 		code = look(&r, err);
 		thread_table_forget(l->table, r.number);
 	}
+	forget_ended(l);
 	bpf_session_reuse_maps(l->session, false);
 	stack_buffer_free(r.buffer);
 	vec_release(&r.listed);

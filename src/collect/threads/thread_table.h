@@ -25,6 +25,7 @@ struct seen_thread {
 	pid_t tgid, tid; /* in cprof's PID namespace; 0 if it is not in there */
 	bool settled; /* it has not run since, or its stack was taken at a tick */
 	bool running; /* it had a CPU */
+	bool alive; /* the second look found it */
 	bool moved; /* it ran between all looks, so parts of its stack may be of later times */
 	u32 looks; /* how often it was looked at */
 	u32 round; /* the last one in which it was listed */
