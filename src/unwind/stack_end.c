@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "arch/calls.h"
+#include "arch/insn.h"
 #include "elf/symbols.h"
 
 /* _start and what follows it in ld.so (_dl_start_user) are well below this size. */
@@ -13,10 +14,13 @@
 
 /*
  * These functions of Go have no caller (runtime/asm_*.s, sys_linux_*.s). goexit is the
- * "caller" of every goroutine, mstart begins a thread, and rt0_go and clone begin the process and
- * its threads.
+ * "caller" of every goroutine, mstart begins a thread, and rt0_go begins the process.
  */
-static const char *const go_stack_ends[] = {"goexit", "mstart", "rt0_go", "clone"};
+static const char *const go_stack_ends[] = {"goexit", "mstart", "rt0_go"};
+/* A thread begins in its second part. In the first part, the creator of the thread calls the
+ * kernel. */
+static const char *const go_clone[] = {"clone"};
+#define CLONE_CODE_MAX 512
 
 /* The kernel returns here after a signal handler. The function has an FDE, but one for an ordinary
  * function. */
@@ -51,6 +55,23 @@ static bool go_name_among(const char *name, const char *const *list, size_t n)
 	return false;
 }
 
+/* Returns where the code of a new thread begins: after the return to its creator. */
+static u64 after_return(struct elf_file *f, const struct go_function *fn)
+{
+	struct bytes code = elf_file_loaded(f, fn->start, fn->end - fn->start);
+	struct arch_insn insn;
+
+	for (u64 at = 0; at < code.len && at < CLONE_CODE_MAX; at += insn.length) {
+		struct bytes rest = {code.data + at, code.len - at};
+
+		if (!arch_insn_decode(rest, fn->start + at, &insn))
+			break;
+		if (insn.flow == INSN_RETURN)
+			return fn->start + at + insn.length;
+	}
+	return fn->start;
+}
+
 static int fix_go_function(struct function_index *index, struct elf_file *f,
 			   const struct go_function *fn, struct rule_set *set)
 {
@@ -65,6 +86,8 @@ static int fix_go_function(struct function_index *index, struct elf_file *f,
 	name += 8;
 	if (go_name_among(name, go_stack_ends, ARRAY_LEN(go_stack_ends)))
 		return function_index_fix(index, fn->start, fn->end, UNWIND_RULE_STOP);
+	if (go_name_among(name, go_clone, ARRAY_LEN(go_clone)))
+		return function_index_fix(index, after_return(f, fn), fn->end, UNWIND_RULE_STOP);
 	/* The handler's return address is the first byte, but callers are looked up at pc - 1. */
 	if (go_name_among(name, go_signal_returns, ARRAY_LEN(go_signal_returns)))
 		return function_index_fix(index, fn->start - 1, fn->end,

@@ -369,6 +369,17 @@ static struct rows_module build_go(const char *source, const char *environment, 
 	return rows_module_open(fixture_path("t"));
 }
 
+/* The creator of a thread returns from it, and the thread begins after that. */
+static void check_clone(struct rows_module *m, u64 vaddr)
+{
+	u64 at = 0;
+
+	while (at < 256 && rule_at(m, vaddr + at)->cfa != UNWIND_CFA_STOP)
+		at++;
+	CHECK(at > 0x20 && at < 256);
+	CHECK_INT(rule_at(m, vaddr)->cfa, UNWIND_CFA_SP);
+}
+
 TEST(rows, go_stack_ends)
 {
 	struct rows_module m = build_go(go_source, "CGO_ENABLED=0", "");
@@ -378,6 +389,7 @@ TEST(rows, go_stack_ends)
 	CHECK_INT(rule_at(&m, symbol(&m, "main.main"))->cfa, UNWIND_CFA_SP);
 	CHECK_INT(rule_at(&m, symbol(&m, "runtime.goexit.abi0"))->cfa, UNWIND_CFA_STOP);
 	CHECK_INT(rule_at(&m, symbol(&m, "runtime.mstart.abi0"))->cfa, UNWIND_CFA_STOP);
+	check_clone(&m, symbol(&m, "runtime.clone.abi0"));
 	CHECK_INT(rule_at(&m, symbol(&m, "runtime.mcall") + 3)->cfa, UNWIND_CFA_GO);
 	CHECK_INT(rule_at(&m, symbol(&m, "runtime.mcall") + 3)->cfa_reg, UNWIND_GO_MCALL);
 	CHECK_INT(rule_at(&m, symbol(&m, "runtime.morestack.abi0"))->cfa_reg, UNWIND_GO_MORESTACK);
