@@ -24,7 +24,7 @@ static void list_verbs(FILE *to, enum verb_group group)
 	fprintf(to, "\n%s:\n", titles[group]);
 	for (const struct verb_spec *const *v = verb_table; *v; v++) {
 		if ((*v)->group == group)
-			fprintf(to, "  %-10s%s\n", (*v)->name, verb_summary(*v));
+			fprintf(to, "  %-14s%s\n", (*v)->name, verb_summary(*v));
 	}
 }
 
