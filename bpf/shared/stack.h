@@ -31,6 +31,7 @@ enum module_id {
 	MODULE_OUTSIDE =
 		10, /* a file that only processes outside cprof's PID namespace map: file offset */
 	MODULE_UNNUMBERED = 11, /* a file for which no number was left: file offset */
+	MODULE_BEFORE = 12, /* not code: older than the recording, so its stack is not known */
 	MODULE_FIRST_FILE = 16,
 	/*
 	 * Tables are in slots: a module's slot is its number modulo MODULE_SLOTS. When a module is

@@ -72,6 +72,8 @@ static const char *synthetic_path(u32 module)
 		return "[waker]";
 	case MODULE_OUTSIDE:
 		return "[outside]";
+	case MODULE_BEFORE:
+		return "[before]";
 	case MODULE_MERGED:
 		return "[too many stacks]";
 	default:
@@ -203,6 +205,8 @@ static s64 location_of(struct conversion *c, u64 frame, struct proc_pid tgid)
 		return named_location(c, (u32)number, address, "--");
 	if (module == MODULE_MERGED)
 		return named_location(c, (u32)number, address, "[too many stacks]");
+	if (module == MODULE_BEFORE)
+		return named_location(c, (u32)number, address, "[existed before the recording]");
 	widen(m, address);
 	if (m->kind == PROFILE_MAPPING_SYNTHETIC)
 		return named_location(c, (u32)number, address, "[unknown]");
@@ -426,7 +430,7 @@ static int convert_entry(struct conversion *c, const struct stack_entry *e)
 				  labels.len);
 }
 
-/* Live memory is a state, which every profile shows. */
+/* What is alive is a state, which every profile shows. */
 static bool is_alive(const struct stack_store *s, const struct stack_entry *e)
 {
 	const struct stack_live *l = s->kind.live ? &s->live.data[e - s->entries.data] : NULL;
@@ -438,8 +442,7 @@ static bool is_wanted(const struct conversion *c, const struct stack_entry *e)
 {
 	const struct sample_count n = count_since(c, e);
 
-	if (e->node == c->store->nowhere ||
-	    (!n.samples && !n.weight && !(c->take && is_alive(c->store, e))))
+	if (e->node == c->store->nowhere || (!n.samples && !n.weight && !is_alive(c->store, e)))
 		return false;
 	return !c->mapping || !c->mapping->wanted || c->mapping->wanted(c->mapping->arg, &e->key);
 }
