@@ -19,6 +19,7 @@
 #include "shared/waits.h"
 #include "shared/holds.h"
 #include "shared/threads.h"
+#include "shared/created.h"
 
 enum initial_task { /* what user space wants to know about a process before recording */
 		    INITIAL_NONE = 0,

@@ -56,6 +56,8 @@ $(O)/targets/moved: $(O)/targets/libmoved.so
 $(eval $(call target,stack_switch,stack_switch.c,gcc,))
 $(eval $(call target,threads,threads.c,gcc,))
 $(eval $(call target,thread_states,thread_states.c,gcc,))
+$(eval $(call target,creates,creates.c,gcc,))
+$(eval $(call target,creates-static,creates.c,gcc,-static))
 $(eval $(call target,frames,frames.c,gcc,))
 $(eval $(call target,frames-clang,frames.c,clang,))
 $(eval $(call target,no_cfi,no_cfi.c,gcc,))

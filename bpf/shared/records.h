@@ -97,37 +97,38 @@ _Static_assert(sizeof(struct pending_deep) == sizeof(struct pending_record) + PE
  * These counters are per CPU and summed by user space, which logs all of them with -vv. Every way
  * to lose a sample has one.
  */
-#define STATS(X)                                                                      \
-	X(STAT_TICKS, "times the sampler ran")                                        \
-	X(STAT_LATE_TICKS, "periods that a late tick stands for, beyond its own")     \
-	X(STAT_SAMPLES, "samples of the target")                                      \
-	X(STAT_LOST_RING, "samples lost: ring buffer full")                           \
-	X(STAT_LOST_TABLE, "samples lost: count table full")                          \
-	X(STAT_LOST_SCRATCH, "samples lost: interrupted another sample")              \
-	X(STAT_MODULE_MISSES, "tables requested while sampling")                      \
-	X(STAT_NANOSECONDS, "time spent taking samples")                              \
-	X(STAT_PENDING, "samples walked on in user space")                            \
-	X(STAT_HEAP_ALLOCS, "calls of allocating functions")                          \
-	X(STAT_HEAP_FREES, "calls of freeing functions")                              \
-	X(STAT_HEAP_FREED, "sampled blocks that were freed")                          \
-	X(STAT_HEAP_FAILED, "sampled allocations that failed")                        \
-	X(STAT_HEAP_DROPPED, "sampled blocks lost: table of live blocks full")        \
-	X(STAT_HEAP_SAMPLER_DROPPED, "samples that the preloaded sampler dropped")    \
-	X(STAT_HEAP_UNREACHED, "plug-ins that pass the preloaded sampler by")         \
-	X(STAT_HEAP_UNFOLLOWED, "sampled allocations whose return is not seen")       \
-	X(STAT_HEAP_DECLINED, "allocations while one waits on another stack")         \
-	X(STAT_HEAP_UNINHERITED, "children that began without their parent's blocks") \
-	X(STAT_HEAP_RESULTS_NS, "cost of probes where results are known")             \
-	X(STAT_LOST_WAIT, "waits lost: wait table full")                              \
-	X(STAT_RUNNING, "time that threads of the target ran")                        \
-	X(STAT_NO_HOLDER, "lock waits that did not end in an unlock")                 \
-	X(STAT_NO_HOLDER_TIME, "their time")                                          \
-	X(STAT_HOLD_LOCKS, "calls of locking functions")                              \
-	X(STAT_HOLD_UNLOCKS, "calls of unlocking functions")                          \
-	X(STAT_HOLD_STEPPED, "of both, those with single-stepped probes")             \
-	X(STAT_LOST_LOCK, "locks whose waiters were not told apart: table full")      \
-	X(STAT_LOST_HOLD, "holds whose end was not seen")                             \
-	X(STAT_UNANNOUNCED, "new processes not announced: ring full")                 \
+#define STATS(X)                                                                            \
+	X(STAT_TICKS, "times the sampler ran")                                              \
+	X(STAT_LATE_TICKS, "periods that a late tick stands for, beyond its own")           \
+	X(STAT_SAMPLES, "samples of the target")                                            \
+	X(STAT_LOST_RING, "samples lost: ring buffer full")                                 \
+	X(STAT_LOST_TABLE, "samples lost: count table full")                                \
+	X(STAT_LOST_SCRATCH, "samples lost: interrupted another sample")                    \
+	X(STAT_MODULE_MISSES, "tables requested while sampling")                            \
+	X(STAT_NANOSECONDS, "time spent taking samples")                                    \
+	X(STAT_PENDING, "samples walked on in user space")                                  \
+	X(STAT_HEAP_ALLOCS, "calls of allocating functions")                                \
+	X(STAT_HEAP_FREES, "calls of freeing functions")                                    \
+	X(STAT_HEAP_FREED, "sampled blocks that were freed")                                \
+	X(STAT_HEAP_FAILED, "sampled allocations that failed")                              \
+	X(STAT_HEAP_DROPPED, "sampled blocks lost: table of live blocks full")              \
+	X(STAT_HEAP_SAMPLER_DROPPED, "samples that the preloaded sampler dropped")          \
+	X(STAT_HEAP_UNREACHED, "plug-ins that pass the preloaded sampler by")               \
+	X(STAT_HEAP_UNFOLLOWED, "sampled allocations whose return is not seen")             \
+	X(STAT_HEAP_DECLINED, "allocations while one waits on another stack")               \
+	X(STAT_HEAP_UNINHERITED, "children that began without their parent's blocks")       \
+	X(STAT_HEAP_RESULTS_NS, "cost of probes where results are known")                   \
+	X(STAT_LOST_WAIT, "waits lost: wait table full")                                    \
+	X(STAT_RUNNING, "time that threads of the target ran")                              \
+	X(STAT_NO_HOLDER, "lock waits that did not end in an unlock")                       \
+	X(STAT_NO_HOLDER_TIME, "their time")                                                \
+	X(STAT_HOLD_LOCKS, "calls of locking functions")                                    \
+	X(STAT_HOLD_UNLOCKS, "calls of unlocking functions")                                \
+	X(STAT_HOLD_STEPPED, "of both, those with single-stepped probes")                   \
+	X(STAT_LOST_LOCK, "locks whose waiters were not told apart: table full")            \
+	X(STAT_LOST_HOLD, "holds whose end was not seen")                                   \
+	X(STAT_CREATED_UNFOLLOWED, "created threads that were not followed until they end") \
+	X(STAT_UNANNOUNCED, "new processes not announced: ring full")                       \
 	X(STAT_LOST_TARGET, "processes that are not recorded: table of targets full")
 
 #define STAT_ENUM_(name, text) name,

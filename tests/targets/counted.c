@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * counted MODE does work and counts it. Each byte on stdin starts one round of work (blocks, locks,
- * naps or spin, according to MODE). At the end of stdin it prints its counts as "NAME N", then
- * "done", and does nothing until SIGTERM.
+ * naps, spin or threads, according to MODE). At the end of stdin it prints its counts as "NAME N",
+ * then "done", and does nothing until SIGTERM.
  */
 #include "target.h"
 
@@ -16,9 +16,10 @@
 #define ROUNDS_MAX 4096
 #define NAPS 5
 #define SPIN 3000000
+#define THREADS 10
 
 static struct {
-	long allocs, bytes, live, live_bytes, locks, contended, naps;
+	long allocs, bytes, live, live_bytes, locks, contended, naps, threads, threads_live;
 } counts;
 
 /* ---- blocks ---- */
@@ -144,12 +145,47 @@ static NOINLINE void spin(void)
 	TARGET_SPIN(SPIN);
 }
 
+/* ---- threads ---- */
+
+static void *end_at_once(void *arg)
+{
+	return arg;
+}
+
+static void *stay(void *arg)
+{
+	pthread_setname_np(pthread_self(), "stays");
+	for (;;)
+		pause();
+	return arg;
+}
+
+/* All but one of them end. */
+static NOINLINE void threads(void)
+{
+	pthread_t thread;
+
+	for (int i = 0; i < THREADS; i++) {
+		if (pthread_create(&thread, NULL, i ? end_at_once : stay, NULL))
+			exit(1);
+		counts.threads++;
+		if (i)
+			pthread_join(thread, NULL);
+		else
+			counts.threads_live++;
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
 		const char *name;
 		void (*round)(void);
-	} modes[] = {{"blocks", blocks}, {"locks", locks}, {"naps", naps}, {"spin", spin}};
+	} modes[] = {{"blocks", blocks},
+		     {"locks", locks},
+		     {"naps", naps},
+		     {"spin", spin},
+		     {"threads", threads}};
 	void (*round)(void) = NULL;
 	char byte, text[512];
 	pthread_t thread;
@@ -170,9 +206,10 @@ int main(int argc, char **argv)
 		round();
 	n = snprintf(text, sizeof(text),
 		     "allocs %ld\nbytes %ld\nlive %ld\nlive_bytes %ld\nlocks %ld\ncontended %ld\n"
-		     "naps %ld\ncpu_ns %.0f\ndone\n",
+		     "naps %ld\nthreads %ld\nthreads_live %ld\ncpu_ns %.0f\ndone\n",
 		     counts.allocs, counts.bytes, counts.live, counts.live_bytes, counts.locks,
-		     counts.contended, counts.naps, target_clock(CLOCK_PROCESS_CPUTIME_ID) * 1e9);
+		     counts.contended, counts.naps, counts.threads, counts.threads_live,
+		     target_clock(CLOCK_PROCESS_CPUTIME_ID) * 1e9);
 	if (write(STDOUT_FILENO, text, (size_t)n) != n)
 		return 1;
 	while (!target_stop)
