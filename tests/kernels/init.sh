@@ -170,6 +170,9 @@ VERB=offcpu profile wakers 200 '--wakers --state lock' -- /targets/locks semapho
 has /tmp/wakers ';wait_semaphore;.*;--;.*;futex_wake;.*;waker;' 'who wakes'
 VERB=block profile deadlock 200 '' -- /targets/locks deadlock
 has /tmp/deadlock.err 'deadlock: 2 threads' 'a deadlock'
+VERB=threadcreate profile threadcreate 100 '' -- /targets/threads
+has /tmp/threadcreate ';main;pthread_create;' 'who creates threads'
+has /tmp/threadcreate.err 'threads existed before the recording' 'threads that existed before'
 
 asleep() { [ "$(cat "/proc/$target/task/"*/stat | grep -c ') S ')" = "$1" ]; }
 start_target /targets/thread_states deadlock

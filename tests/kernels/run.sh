@@ -62,7 +62,7 @@ make_initramfs() {
 	chmod 755 "$root/init"
 	cp "$cprof" "$root/bin/cprof"
 	add "$cprof"
-	for name in shares shares-static signal dlopen libburn1.so libburn2.so storm inline syscall locks \
+	for name in shares shares-static threads signal dlopen libburn1.so libburn2.so storm inline syscall locks \
 		heap_leaks heap_cxx thread_states; do
 		cp "$targets/$name" "$root/targets/"
 		add "$targets/$name"

@@ -326,6 +326,18 @@ TEST(takes, offcpu)
 	trial_end(&t);
 }
 
+/* A joined thread may be alive for another moment. */
+TEST(takes, threadcreate)
+{
+	struct trial t = {.kind = "threadcreate", .mode = "threads", .shares = 1u << 1};
+
+	take_often(&t);
+	CHECK_INT(t.sum[0], counted_number(&t.target, "threads"));
+	CHECK_INT(t.whole[1], counted_number(&t.target, "threads_live"));
+	CHECK_INT(t.last[1], t.whole[1]);
+	trial_end(&t);
+}
+
 /* A wait's waker is known when the wait is over. */
 TEST(takes, offcpu_wakers)
 {
