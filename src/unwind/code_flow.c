@@ -153,6 +153,20 @@ static bool table_entry(struct code_flow *c, enum flow_kind kind, u64 table, u32
 	return true;
 }
 
+static u64 table_key(u64 vaddr)
+{
+	return (vaddr + 1) * 0x9e3779b97f4a7c15ull;
+}
+
+/* A table ends where another one begins, which may have been found only later. */
+static bool is_behind_table(const struct code_flow *c, const struct pending *p)
+{
+	for (u32 i = 1; p->by_table && i <= p->entry; i++)
+		if (u64_set_has(&c->tables, table_key(p->table + (u64)i * p->entry_bytes)))
+			return true;
+	return false;
+}
+
 /*
  * Hand-written code does not check what it looks up. Then the table ends somewhere before an entry
  * that leads too far away, and where the others lead is a guess.
@@ -164,7 +178,12 @@ static void guess_table(struct code_flow *c, enum flow_kind kind, u64 table, u64
 	for (u32 i = 0; i < UNBOUNDED_MAX && table_entry(c, kind, table, i, &target); i++) {
 		if (target + UNBOUNDED_REACH < from || target > from + UNBOUNDED_REACH)
 			break;
-		push_pending(c, &(struct pending){target, state, true});
+		push_pending(c, &(struct pending){.vaddr = target,
+						  .state = state,
+						  .by_table = true,
+						  .entry_bytes = kind == FLOW_TARGET ? 4 : 8,
+						  .entry = i,
+						  .table = table});
 	}
 }
 
@@ -180,6 +199,7 @@ static void follow_table(struct code_flow *c, const struct flow *f, u64 from, u3
 		return;
 	}
 	c->stats.tables++;
+	u64_set_add(&c->tables, table_key(table));
 	if (!entries)
 		guess_table(c, kind, table, from, state);
 	for (u32 i = 0; i < entries && table_entry(c, kind, table, i, &target); i++)
@@ -225,7 +245,7 @@ static void follow_call(struct code_flow *c, const struct stack_effect *e, u64 n
 	while (!is_entry(c, at) && decode(c, at, &after) && after.is_padding)
 		at += after.length;
 	if (!is_entry(c, at) && (at == next || !(mark_at(c, at) & MARK_LIKELY)))
-		push_pending(c, &(struct pending){next, state, false});
+		push_pending(c, &(struct pending){.vaddr = next, .state = state});
 }
 
 /* Leaves the instruction; it is true if the next one is to be looked at with the same flow. */
@@ -424,6 +444,8 @@ static bool attempt(struct code_flow *c, const struct pending *entry, enum code_
 			continue;
 		}
 		p = c->pending.data[--c->pending.len];
+		if (is_behind_table(c, &p))
+			continue;
 		if (u64_set_has(&c->failures, failure_key(&p)) || !begin_attempt(c, &p))
 			c->attempts.data[c->attempts.len - 1].failed |= !p.by_table;
 	}
@@ -446,7 +468,7 @@ static bool follow_entry(struct code_flow *c, u64 vaddr, enum code_start how)
 	*mark |= MARK_FOLLOWED | (how == CODE_START_SURE ? MARK_EXPECTED : 0);
 	flow_enter(&f, c->bias);
 	c->marks.changes.len = c->pending.len = c->attempts.len = 0;
-	entry = (struct pending){vaddr, state_number(c, &f.s), false};
+	entry = (struct pending){.vaddr = vaddr, .state = state_number(c, &f.s)};
 	good = attempt(c, &entry, how);
 	for (size_t i = called; i < c->called.len; i++)
 		code_flow_expect(c, c->called.data[i], CODE_START_SURE);
@@ -519,6 +541,7 @@ void code_flow_free(struct code_flow *c)
 	code_marks_release(&c->marks);
 	flow_states_release(&c->states);
 	u64_set_release(&c->failures);
+	u64_set_release(&c->tables);
 	call_changes_release(&c->calls);
 	vec_release(&c->work);
 	vec_release(&c->called);

@@ -13,6 +13,9 @@ struct pending { /* where control may continue */
 	u64 vaddr;
 	u32 state;
 	bool by_table; /* An entry of a table leads there; otherwise the call before may return. */
+	u8 entry_bytes;
+	u32 entry; /* which one of the table at `table`, whose end is not known */
+	u64 table;
 };
 
 struct attempt { /* says what there was before it */
@@ -35,6 +38,7 @@ struct code_flow {
 	/* Many paths lead to the same call, so attempts that failed are not made again. */
 	struct u64_set failures;
 	struct call_changes calls;
+	struct u64_set tables; /* by table_key() */
 	bool alone; /* Functions that are called are not followed. */
 	bool sure; /* that it is a function that is being followed */
 	bool guessing; /* every disagreement is a contradiction */

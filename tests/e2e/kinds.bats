@@ -109,6 +109,6 @@ all_of() {
 	start ffmpeg -v error -threads 1 -f lavfi -i testsrc2=s=320x240 -c:v libx264 -threads 1 -f null -
 	used 0.3
 	record_cpu 1 -F 999 --user
-	whole 97
+	whole 99
 	holds "$(percent 'libx264') > 30"
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows of functions in assembly that keep their frame in a register over calls. */
+/* Rows of small functions in assembly: those that keep their frame in a register over calls, and
+ * tables of jumps. */
 #include <elf.h>
 #include <string.h>
 
@@ -164,4 +165,35 @@ TEST(call_changes, what_cannot_be_followed_may_change_it)
 	check_changed(pointer, sizeof(pointer));
 	check_changed(outside, sizeof(outside));
 	check_changed(endless, sizeof(endless));
+}
+
+/* ---- tables ---- */
+
+/* Neither of two tables that follow each other says where it ends. */
+TEST(code_flow, a_table_ends_where_another_one_begins)
+{
+	static const u8 code[] = {
+		0x85, 0xff, /* test edi, edi */
+		0x74, 17, /* je: the other jump */
+		0x53, /* push rbx */
+		0x48, 0x8d, 0x15, 40,   0,    0,    0, /* lea rdx, [rip + 40]: the second table */
+		0x48, 0x63, 0x04, 0x82, /* movslq rax, [rdx + 4 * rax] */
+		0x48, 0x01, 0xd0, /* add rax, rdx */
+		0xff, 0xe0, /* jmp rax */
+		0x48, 0x8d, 0x15, 20,   0,    0,    0, /* lea rdx, [rip + 20]: the first table */
+		0x48, 0x63, 0x04, 0x82, 0x48, 0x01, 0xd0,
+		0xff, 0xe0, 0x0f, 0x1f, 0x40, 0x00, /* 37: nothing leads here */
+		0x90, /* 41: only the second table leads here */
+		0xeb, 0xfd, /* jmp 41 */
+		0xc3, /* 44: only the first table leads here */
+		0xcc, 0xcc, 0xcc, 0xfc, 0xff, 0xff, 0xff, /* 44 - 48 */
+		0xf5, 0xff, 0xff, 0xff, /* 41 - 52, which would be 37 - 48 */
+	};
+	struct unwind_rule first = rule_in(code, sizeof(code), 44);
+	struct unwind_rule second = rule_in(code, sizeof(code), 41);
+
+	CHECK_INT(first.cfa, UNWIND_CFA_SP);
+	CHECK_INT(first.cfa_off, 8);
+	CHECK_INT(second.cfa, UNWIND_CFA_SP);
+	CHECK_INT(second.cfa_off, 16);
 }
