@@ -87,3 +87,15 @@ naming() { [ "$(find "/proc/$1/task" -mindepth 1 -maxdepth 1 2>/dev/null | wc -l
 	comments p.pb.gz | grep -q '^interrupted: '
 	nothing_left
 }
+
+@test "budgets: code without call frame information that is too long to follow is left out" {
+	target long_code
+	"$CPROF" cpu -p "$PID" -d 1s -F 499 -o p.pb.gz 2>"$ERR"
+	spent
+	holds "$SECONDS_SPENT < 8 && $MEGABYTES < 200"
+	grep -q '^cprof: left out: code of long_code (too large)' "$ERR"
+	comments p.pb.gz | grep -q '^left out: code of long_code (too large)'
+	grep -q '^cprof: cut stacks: .*no unwind row for the address' "$ERR"
+	decoded_samples
+	at_least 90 ".;long_code"
+}
