@@ -3,8 +3,8 @@
 
 TEST_ENV = CPROF=$(abspath $(O)/cprof) TARGETS=$(abspath $(O)/targets) BUILD=$(abspath $(O))
 RUN = $(TEST_ENV) tests/run.sh
-# Each case is a process of its own, and some of them sleep.
-UNIT_JOBS ?= $(shell nproc)
+# Each case is a process of its own, and some of them sleep, so there is one more than CPUs.
+UNIT_JOBS ?= $(shell expr $$(nproc) + 1)
 UNIT_PART = 'unit=$(O)/unit -j $(UNIT_JOBS)'
 # Two at a time: of four runs with three, one had failures in tests of shares (two CPUs), and they
 # are hardly faster.

@@ -5,7 +5,7 @@
 load helper
 
 setup_file() {
-	export HEAP_CYCLES=${HEAP_CYCLES:-12}
+	export HEAP_CYCLES=${HEAP_CYCLES:-8}
 }
 
 # beside_me PROGRAM ARGS... is `target` with VARIABLES as its environment.

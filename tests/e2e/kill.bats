@@ -5,7 +5,7 @@
 load helper
 
 setup_file() {
-	export KILLS=${KILLS:-40}
+	export KILLS=${KILLS:-20}
 }
 
 # The kernel's workers remove the probes some milliseconds after cprof has died.
@@ -62,7 +62,7 @@ many_kills() {
 		4) moment=detach signal=INT ;;
 		esac
 		whom=cprof
-		[ $((i / 5 % 2)) = 0 ] || whom=group
+		[ $((i % 2)) = 0 ] || whom=group
 		killed $moment $signal $whom "$@"
 		code_is_whole || { echo "kill $i: $moment, $signal, $whom"; return 1; }
 	done
