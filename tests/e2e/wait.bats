@@ -268,11 +268,13 @@ takes() { site_total "$1" "take_$2"; }
 
 @test "offcpu: each wait under its cause" {
 	locks
-	local mode cause half
+	local mode cause half share
 	while read -r mode cause half; do
+		profile_wait offcpu -- "$TARGETS/locks" "$mode" 1
+		share=$(label_share cause "$cause")
 		# How long a thread waits for a CPU depends on what else runs on the machine.
-		profile_wait offcpu $([ "$cause" = runnable ] || echo --state ^runnable) -- "$TARGETS/locks" "$mode" 1
-		holds "$(label_share cause "$cause") > $half"
+		[ "$cause" = runnable ] || share="100 * $share / (100 - $(label_share cause runnable))"
+		holds "$share > $half"
 		holds "$(total offcpu) > 5e8"
 	done <<-END
 		sleep sleep 95
