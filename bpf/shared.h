@@ -20,6 +20,7 @@
 #include "shared/holds.h"
 #include "shared/threads.h"
 #include "shared/created.h"
+#include "shared/fds.h"
 
 enum initial_task { /* what user space wants to know about a process before recording */
 		    INITIAL_NONE = 0,

@@ -128,6 +128,9 @@ _Static_assert(sizeof(struct pending_deep) == sizeof(struct pending_record) + PE
 	X(STAT_LOST_LOCK, "locks whose waiters were not told apart: table full")            \
 	X(STAT_LOST_HOLD, "holds whose end was not seen")                                   \
 	X(STAT_CREATED_UNFOLLOWED, "created threads that were not followed until they end") \
+	X(STAT_FD_CALLS, "calls that may open descriptors")                                 \
+	X(STAT_FD_STEPPED, "of them, those with single-stepped probes")                     \
+	X(STAT_FD_UNFOLLOWED, "opened descriptors that were not followed: table full")      \
 	X(STAT_UNANNOUNCED, "new processes not announced: ring full")                       \
 	X(STAT_LOST_TARGET, "processes that are not recorded: table of targets full")
 

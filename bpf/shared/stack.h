@@ -31,7 +31,7 @@ enum module_id {
 	MODULE_OUTSIDE =
 		10, /* a file that only processes outside cprof's PID namespace map: file offset */
 	MODULE_UNNUMBERED = 11, /* a file for which no number was left: file offset */
-	MODULE_BEFORE = 12, /* not code: older than the recording, so its stack is not known */
+	MODULE_BEFORE = 12, /* not code: a stack that nobody took; offset = enum before_reason */
 	MODULE_FIRST_FILE = 16,
 	/*
 	 * Tables are in slots: a module's slot is its number modulo MODULE_SLOTS. When a module is
@@ -41,6 +41,8 @@ enum module_id {
 	MODULE_SLOTS = 8192,
 	MODULE_MAX = 65536,
 };
+
+enum before_reason { BEFORE_RECORDING = 1, BEFORE_PROBES };
 
 #define STACK_MAX_USER 1024u /* user frames that are kept, from the leaf on */
 #define STACK_MAX_KERNEL 127u /* the default of kernel.perf_event_max_stack */

@@ -206,7 +206,10 @@ static s64 location_of(struct conversion *c, u64 frame, struct proc_pid tgid)
 	if (module == MODULE_MERGED)
 		return named_location(c, (u32)number, address, "[too many stacks]");
 	if (module == MODULE_BEFORE)
-		return named_location(c, (u32)number, address, "[existed before the recording]");
+		return named_location(c, (u32)number, address,
+				      address == BEFORE_RECORDING
+					      ? "[existed before the recording]"
+					      : "[opened by a call without a probe]");
 	widen(m, address);
 	if (m->kind == PROFILE_MAPPING_SYNTHETIC)
 		return named_location(c, (u32)number, address, "[unknown]");

@@ -43,7 +43,7 @@ int created_list_read(struct bpf_program *list_created, created_vec *out)
 static void put_older(struct created_record *r, struct bpf_session *s, struct start_places *starts)
 {
 	u64 start = starts ? start_places_find(starts, r) : 0;
-	u64 frames[] = {start, FRAME(MODULE_BEFORE, 1)};
+	u64 frames[] = {start, FRAME(MODULE_BEFORE, BEFORE_RECORDING)};
 	struct sample_key base;
 
 	/* A frame of a file is not a number that the kernel gives a stack by chance. */
