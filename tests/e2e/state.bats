@@ -25,7 +25,9 @@ made() {
 
 # labelled KEY VALUE [TYPE] prints the sum of the samples with this label.
 labelled() {
-	decode_wait labels ${3:+"$3"} | awk -v key="$1" -v value="$2" '$1 == key && $2 == value { n += $NF } END { print n + 0 }'
+	decode_wait labels ${3:+"$3"} | awk -v want="$1 $2" '
+		{ n = $NF; sub(/ [0-9]+$/, ""); $1 = $1; if ($0 == want) sum += n }
+		END { print sum + 0 }'
 }
 
 threads_counted() {
@@ -127,4 +129,100 @@ threads_counted() {
 	"$CPROF" threadcreate -o wait.pb.gz -- ./m 2>"$ERR"
 	[ "$(total threadcreate)" = 30 ]
 	[ "$(labelled start run threadcreate)" = 30 ]
+}
+
+# opened_all PROGRAM OPTIONS... records tests/targets/fds.c while it opens everything.
+opened_all() {
+	rm -f wait.pb.gz.*
+	target "$1"
+	profiler fds "${@:2}" -p "$PID" -d 0 -o wait.pb.gz
+	kill -USR1 "$PID"
+	said 'done'
+	profiler_end
+}
+
+# open_by TYPE checks the sums of leak_KIND(), times FACTOR: the child has all of them as well.
+open_by() {
+	local kind n
+	while read -r kind n; do
+		[ "$(made "$1" "leak_$kind")" = $((n * $2)) ] || { echo "$kind: $(made "$1" "leak_$kind")"; return 1; }
+	done <<-END
+		directory 2
+		socket 6
+		epoll 1
+		event 2
+		timer 3
+		notify 2
+		memory 4
+		copy 3
+		control 2
+		signal 2
+		pipe 4
+		pair 6
+		accepted 9
+	END
+}
+
+fds_counted() {
+	open_by opened 1
+	open_by open 2
+	[ "$(made opened churn)" = 8000 ]
+	[ "$(made open churn)" = 0 ]
+	[ "$(made opened closed_by_range)" = 10 ]
+	[ "$(made open closed_by_range)" = 0 ]
+	[ "$(made opened replaced)" = 1 ]
+	[ "$(made open replaced)" = 0 ]
+	[ "$(made open leak_replacing)" = 2 ]
+	[ "$(made opened failed)" = 0 ]
+	# The child may open its own before it has probes.
+	holds "$(made opened leak_file) >= 5 && $(made opened leak_file) <= 8"
+	holds "$(made open leak_file) + $(made open '[opened by a call without a probe]') == 13"
+	grep -q '; lost 0; 100.0% of stacks whole' "$ERR"
+}
+
+@test "fds: every descriptor of each kind, by the stack that opened it" {
+	opened_all fds
+	fds_counted
+	[ "$(labelled kind memfd open)" = 8 ]
+	[ "$(labelled kind timerfd open)" = 6 ]
+	[ "$(labelled kind signalfd open)" = 4 ]
+	[ "$(labelled kind inotify open)" = 4 ]
+	[ "$(labelled kind eventfd open)" = 4 ]
+	[ "$(labelled kind epoll open)" = 2 ]
+	[ "$(labelled kind dir open)" = 4 ]
+	holds "$(labelled kind socket open) == 42"
+	[ "$(labelled what /etc/hostname open)" = 8 ]
+	[ "$(labelled what 'socket, neither bound nor connected' open)" = 12 ]
+	decode_wait labels open | grep -q 'tcp 127.0.0.1:[0-9]* 127.0.0.1:[0-9]* established'
+	decode_wait labels open | grep -q 'tcp 127.0.0.1:[0-9]* listening'
+	grep -qE 'PID [0-9]+ has [0-9]+ descriptors open; its limit is' "$ERR"
+}
+
+@test "fds: a static program" {
+	opened_all fds-static
+	fds_counted
+}
+
+@test "fds: one kind only, and only what is old enough" {
+	opened_all fds --kind memfd,epoll
+	[ "$(total opened)" = 5 ]
+	[ "$(total open)" = 10 ]
+	target_end
+	opened_all fds --older-than 1h
+	[ "$(total open)" = $(($(made open '[existed before the recording]') + $(made open '[opened by a call without a probe]'))) ]
+	[ "$(made opened churn)" = 8000 ]
+	run -2 "$CPROF" fds -p 1 --kind files
+	[[ $output == *'--kind takes a list of file, dir'* ]]
+}
+
+# Each thread reads what it opened, so a wrong result would be noticed.
+@test "fds: a command from its start" {
+	"$CPROF" fds -o wait.pb.gz -- python3 -c '
+import os
+for i in range(300): os.close(os.open("/dev/null", os.O_RDONLY))
+a = [os.open("/dev/null", os.O_RDONLY) for i in range(5)]
+os.dup2(a[0], 77)' 2>"$ERR"
+	holds "$(made opened __libc_open64) >= 305"
+	[ "$(total open)" = 0 ]
+	grep -q ' lost 0;' "$ERR"
 }

@@ -173,6 +173,8 @@ has /tmp/deadlock.err 'deadlock: 2 threads' 'a deadlock'
 VERB=threadcreate profile threadcreate 100 '' -- /targets/threads
 has /tmp/threadcreate ';main;pthread_create;' 'who creates threads'
 has /tmp/threadcreate.err 'threads existed before the recording' 'threads that existed before'
+VERB=fds profile fds 50 '' -- /targets/shares
+has /tmp/fds '^\[existed before the recording\] [1-9]' 'descriptors that are open'
 
 asleep() { [ "$(cat "/proc/$target/task/"*/stat | grep -c ') S ')" = "$1" ]; }
 start_target /targets/thread_states deadlock
