@@ -53,6 +53,37 @@ static __always_inline u64 env_thread_pointer(void)
 	return arch_thread_pointer(bpf_get_current_task_btf());
 }
 
+#define BOTTOM_BYTES 256u /* The frame pointer is 0 in start-up code, wherever that is mapped. */
+
+/*
+ * Returns whether st->regs.sp is in the stack that the current thread began with, and not at its
+ * bottom. The first thread has the process' own one, beside which what it allocates may lie in one
+ * mapping with its thread-local storage. The others have the C library's description of the thread
+ * at its top. Go keeps its thread pointers among the stacks of goroutines, but they do not point to
+ * themselves.
+ */
+__attribute__((noinline)) int stack_is_own(struct stack_walk *st)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	u64 first, block, self = 0;
+
+	if (!st || !task->mm || !vma_find(task->mm, st->regs.sp, &st->found))
+		return 0;
+	first = BPF_CORE_READ(task, mm, start_stack);
+	if (first >= st->found.start && first < st->found.end)
+		return first - st->regs.sp > BOTTOM_BYTES;
+	if (task->pid == task->tgid)
+		return 0;
+	block = arch_thread_pointer(task);
+	return block >= st->found.start && block < st->found.end &&
+	       env_read_user(&self, sizeof(self), block) && self == block;
+}
+
+static __always_inline bool env_on_own_stack(struct stack_walk *st)
+{
+	return stack_is_own(st);
+}
+
 #define HIDDEN_RETURNS_MAX 32 /* of MAX_URETPROBE_DEPTH, 64; deeper ones stay hidden */
 #define LEFT_RETURNS_MAX 4
 

@@ -121,8 +121,9 @@ __noinline bool stack_leads_to(struct pt_regs *regs, u64 slot)
 		s->state.regs.exact = 1;
 		unwind_begin(&s->state);
 		walk_frames(&s->state, slot);
-		found = s->state.regs.sp <= slot ? s->state.end != STACK_WHOLE
-						 : s->state.regs.sp == slot + sizeof(u64);
+		found = s->state.regs.sp <= slot
+				? s->state.end != STACK_WHOLE && s->state.end != STACK_NO_CALLER
+				: s->state.regs.sp == slot + sizeof(u64);
 	}
 	scratch_release(s);
 	return found;

@@ -96,7 +96,7 @@ static __always_inline void copy_stack(struct pending_record *r, u32 at, u32 pie
 
 /* Fills in all but the stack. Returns how many bytes the frames take; more than possible if it
  * failed. */
-static __always_inline u32 fill_pending(struct pending_record *r, const struct stack_walk *st,
+static __always_inline u32 fill_pending(struct pending_record *r, struct stack_walk *st,
 					const struct sample_key *key, struct task_struct *task)
 {
 	u32 n = st->nframes - 1, bytes; /* without the mark of the cut */
@@ -108,6 +108,7 @@ static __always_inline u32 fill_pending(struct pending_record *r, const struct s
 	r->key = *key;
 	fill_thread(&r->thread, task);
 	r->regs = st->regs;
+	r->own_stack = stack_is_own(st) ? OWN_STACK_YES : OWN_STACK_NO;
 	bytes = frame_bytes(n);
 	if (bytes > (STACK_MAX_FRAMES - 1) * sizeof(u64) ||
 	    bpf_probe_read_kernel(r->data, bytes, st->frames))
@@ -117,7 +118,7 @@ static __always_inline u32 fill_pending(struct pending_record *r, const struct s
 
 /* It is too large for the memory of a CPU, so it is made in the ring, with a size that is fixed:
  * `more` bytes beyond that of other records. */
-static __always_inline bool send_deep(const struct stack_walk *st, const struct sample_key *key,
+static __always_inline bool send_deep(struct stack_walk *st, const struct sample_key *key,
 				      struct task_struct *task, u32 pieces, u32 more)
 {
 	struct pending_deep *deep;
@@ -136,7 +137,7 @@ static __always_inline bool send_deep(const struct stack_walk *st, const struct 
 	return true;
 }
 
-static __always_inline bool send_larger(const struct stack_walk *st, const struct sample_key *key,
+static __always_inline bool send_larger(struct stack_walk *st, const struct sample_key *key,
 					struct task_struct *task, u32 pieces)
 {
 	if (pieces <= PENDING_STACK / PENDING_PIECE)

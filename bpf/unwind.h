@@ -4,7 +4,7 @@
  *
  * It is compiled twice: into every BPF program that needs a stack, and into user space (for perf
  * mode and for the replay tests), so that the tested code is what runs in the kernel. The includer
- * provides ten functions before including it:
+ * provides eleven functions before including it:
  *
  *   void env_repeat(u32 n, long (*step)(u32 i, void *arg), void *arg)
  *                                                           calls it n times, or until it returns 1
@@ -23,6 +23,8 @@
  *   NULL
  *   u64 env_thread_pointer(void)                            where thread-local storage is; 0 if
  *                                                           unknown
+ *   bool env_on_own_stack(struct stack_walk *st)            st->regs.sp is in the stack that the
+ *                                                           thread began with; false if unknown
  *   u64 env_hidden_return(u64 slot, bool left)              the return address that a return probe
  *                                                           replaced in this slot, or 0 if unknown;
  *                                                           `left`: the kernel may have removed its
@@ -351,11 +353,24 @@ static __always_inline void walk_frames(struct stack_walk *st, u64 above)
 	env_repeat(STACK_MAX_USER / FRAMES_PER_CALL, walk_some_frames, &w);
 }
 
+/*
+ * A return address of 0, or a frame pointer of 0 where only that leads on, is the bottom of a stack
+ * that a program has made itself: Ruby's fibers and libtask begin so. The stack that a thread began
+ * with has start-up code at its bottom, of which the walk knows that it has no caller. So a 0 there
+ * was read from a wrong place, and what called the frame is not known.
+ */
+static __always_inline void end_at_zero(struct stack_walk *st)
+{
+	if (st->end == STACK_NO_CALLER && !env_on_own_stack(st))
+		st->end = STACK_WHOLE;
+}
+
 /* Walks the user stack from the registers in st, appends to st->frames and sets st->end. */
 static __always_inline void unwind_user(struct stack_walk *st)
 {
 	unwind_begin(st);
 	walk_frames(st, ~0ull);
+	end_at_zero(st);
 	if (st->end != STACK_WHOLE)
 		push_frame(st, FRAME(MODULE_CUT, st->end));
 }

@@ -85,11 +85,11 @@ static __always_inline int resume_caller(struct stack_walk *st, u64 ra, u64 sp)
 	return 0;
 }
 
-/* Continues in the caller. Start-up code and clone mark the bottom with a zero return address. */
+/* Continues in the caller. A return address of 0 may mark the bottom: end_at_zero(). */
 static __always_inline int enter_caller(struct stack_walk *st, u64 ra, u64 sp)
 {
 	if (ra == 0)
-		return end_stack(st, STACK_WHOLE);
+		return end_stack(st, STACK_NO_CALLER);
 	/* A leaf may have popped its return address into a register (vfork), so its CFA is its
 	 * sp. */
 	if (sp <= st->regs.sp && !(st->regs.known && sp == st->regs.sp))
@@ -97,14 +97,14 @@ static __always_inline int enter_caller(struct stack_walk *st, u64 ra, u64 sp)
 	return resume_caller(st, ra, sp);
 }
 
-/* A frame pointer leads to the caller's, and the return address is above that; 0 marks the bottom
- * frame. */
+/* A frame pointer leads to the caller's, and the return address is above that; 0 may mark the
+ * bottom frame. */
 static __always_inline int step_frame_pointer(struct stack_walk *st)
 {
 	u64 pair[2], bp = st->regs.fp;
 
 	if (bp == 0)
-		return end_stack(st, STACK_WHOLE);
+		return end_stack(st, STACK_NO_CALLER);
 	if (bp < st->regs.sp || (bp & 7))
 		return end_stack(st, STACK_NO_PROGRESS);
 	if (!read_words(st, pair, 2, bp))

@@ -111,7 +111,7 @@ struct mm_struct {
 	struct maple_tree mm_mt;
 	mm_context_t context;
 	struct uprobes_state uprobes_state;
-	unsigned long start_code, end_code;
+	unsigned long start_code, end_code, start_stack;
 	struct file *exe_file;
 };
 

@@ -65,6 +65,12 @@ struct module_record {
 #define PENDING_FROM(sp) ((sp) & ~(u64)(PENDING_PIECE - 1))
 #define PENDING_STACK (16u * PENDING_PIECE)
 
+enum own_stack { /* Says whether it is the stack that the thread began with. */
+		 OWN_STACK_UNKNOWN,
+		 OWN_STACK_YES,
+		 OWN_STACK_NO,
+};
+
 struct pending_record {
 	u32 kind;
 	u32 nframes; /* how many were walked so far */
@@ -72,7 +78,7 @@ struct pending_record {
 	struct thread_id thread;
 	struct user_regs regs;
 	u32 copied; /* bytes of stack, to the end of the last readable piece */
-	u32 pad2;
+	u32 own_stack; /* enum own_stack, for regs.sp */
 	u64 unread; /* a bit for each piece among them that was not readable */
 	/* the frames, and then the stack from the piece on that sp is in (PENDING_FROM) */
 	u8 data[STACK_MAX_FRAMES * 8 + PENDING_STACK];

@@ -68,7 +68,8 @@ enum before_reason { BEFORE_RECORDING = 1, BEFORE_PROBES };
 	X(STACK_UNREAD, "file could not be read in time")                       \
 	X(STACK_OUTSIDE, "process outside of cprof's PID namespace")            \
 	X(STACK_HIDDEN, "return address hidden by a return probe")              \
-	X(STACK_TABLES_FULL, "unwind tables are full")
+	X(STACK_TABLES_FULL, "unwind tables are full")                          \
+	X(STACK_NO_CALLER, "return address of 0 in the middle of a stack")
 
 #define STACK_END_ENUM_(name, text) name,
 enum stack_end { STACK_ENDS(STACK_END_ENUM_) STACK_END_COUNT };

@@ -191,6 +191,19 @@ bool map_is_same_file(const struct map_entry *a, const struct map_entry *b)
 	       a->dev_minor == b->dev_minor;
 }
 
+bool maps_in_main_stack(pid_t tgid, u64 address)
+{
+	map_vec maps = {0};
+	bool found = false;
+
+	if (!maps_read(tgid, &maps))
+		vec_for_each(&maps, e)
+			found |= address >= e->start && address < e->end &&
+				 !strcmp(e->path, "[stack]");
+	maps_release(&maps);
+	return found;
+}
+
 void maps_release(map_vec *v)
 {
 	vec_for_each(v, e)

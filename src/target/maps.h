@@ -29,6 +29,8 @@ bool map_is_same_file(const struct map_entry *a, const struct map_entry *b);
 int maps_parse(struct bytes text, map_vec *out) MUST_CHECK;
 int maps_read(pid_t tgid,
 	      map_vec *out) MUST_CHECK; /* at most 64 MiB of text; -ESRCH, -EACCES, ... */
+/* Returns whether an address is in the stack of the process' first thread; false if unknown. */
+bool maps_in_main_stack(pid_t tgid, u64 address);
 void maps_release(map_vec *v);
 
 #endif

@@ -122,6 +122,13 @@ static u64 env_thread_pointer(void)
 	return current->copy->thread_pointer;
 }
 
+static bool env_on_own_stack(struct stack_walk *st)
+{
+	const struct walk_env *env = current->env;
+
+	return env->own_stack && env->own_stack(env->arg, st->regs.sp);
+}
+
 /* The kernel's list of return probes cannot be read from here, so st->trampoline is 0. */
 static u64 env_hidden_return(u64 slot, bool left)
 {

@@ -26,6 +26,8 @@ struct walk_env {
 	const struct rows *(*rows)(void *arg, u32 module);
 	/* Reads the target's memory outside of the copied stack; NULL if it cannot be read. */
 	bool (*read)(void *arg, void *dst, u32 size, u64 addr);
+	/* Returns whether `sp` is in the stack that the thread began with; NULL if not known. */
+	bool (*own_stack)(void *arg, u64 sp);
 	void *arg;
 	const struct unwind_rule *rules; /* the rules that the modules' rows refer to */
 	u32 nrules;

@@ -319,6 +319,22 @@ no_cfi() {
 	no_cfi kept_register
 	at_least 99 'main;kept_outer;kept_middle;kept_leaf' ';kept_leaf'
 }
+# Wrong call frame information leads to a word that is 0, which is not where the stack begins.
+zero_in_the_middle() { # MODE [OPTION...]
+	target zero_return "$1"
+	record_cpu 1.5 -F 999 "${@:2}"
+	at_least 95 '^.stack cut: return address of 0 in the middle of a stack.;zero_wrong;zero_bottom' \
+		';zero_bottom'
+}
+@test "zero: in the middle of the first thread's stack" { zero_in_the_middle main; }
+@test "zero: in the middle of the first thread's stack, without BPF" { zero_in_the_middle main --mode perf; }
+@test "zero: in the middle of a thread's stack" { zero_in_the_middle thread; }
+@test "zero: at the bottom of a stack that the program has made" {
+	target zero_return own
+	record_cpu 1.5 -F 999
+	at_least 95 '(^|;)zero_coroutine;zero_bottom' ';zero_bottom'
+	whole
+}
 # A function is followed when a stack first leads there, and that stack is walked on as well.
 @test "code: only what is met of a large library of assembly is followed" {
 	target many_asm

@@ -2,6 +2,7 @@
 /* /proc/PID/maps: the kernel's own text, ours, and the effects of hostile file names. */
 #include "unit.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -117,4 +118,15 @@ TEST(maps, no_such_process)
 
 	CHECK_INT(maps_read(0x7ffffff0, &v), -ESRCH);
 	CHECK_INT(v.len, 0);
+}
+
+TEST(maps, the_stack_of_the_first_thread)
+{
+	int here = 0;
+	void *elsewhere = malloc(1);
+
+	CHECK(getpid() != gettid() || maps_in_main_stack(getpid(), (u64)(uintptr_t)&here));
+	CHECK(!maps_in_main_stack(getpid(), (u64)(uintptr_t)elsewhere));
+	CHECK(!maps_in_main_stack(0, (u64)(uintptr_t)&here));
+	free(elsewhere);
 }

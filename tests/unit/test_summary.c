@@ -192,8 +192,8 @@ TEST(summary, every_reason_at_its_longest_fits_a_line)
 		b.stats.ends[i] = 999999;
 	print(&b);
 	CHECK_INT(b.nlines, 3);
-	CHECK_STR(b.lines[1] + strlen(b.lines[1]) - strlen("unwind tables are full 999999"),
-		  "unwind tables are full 999999");
+	CHECK_STR(b.lines[1] + strlen(b.lines[1]) - strlen("in the middle of a stack 999999"),
+		  "in the middle of a stack 999999");
 	free(b.text);
 }
 

@@ -108,6 +108,30 @@ TEST(walk, returns_to_the_outermost_frame)
 	CHECK(f->st.frames[2] == FRAME(MODULE, under(1) - TEXT - 1));
 }
 
+static bool yes(void *arg, u64 sp)
+{
+	return sp == STACK + 8; /* that of the frame whose caller is missing */
+}
+
+/* It is the end of a stack that a program has made, and of no other. */
+TEST(walk, a_return_address_of_0)
+{
+	struct fixture *f = fixture();
+
+	f->stack[0] = under(3);
+	CHECK_INT(walk_from(f, under(3)), STACK_WHOLE);
+	f = fixture();
+	f->env.own_stack = yes;
+	f->stack[0] = under(3);
+	CHECK_INT(walk_from(f, under(3)), STACK_NO_CALLER);
+	CHECK_INT(f->st.nframes, 3);
+	CHECK(f->st.frames[2] == FRAME(MODULE_CUT, STACK_NO_CALLER));
+	f = fixture();
+	f->env.own_stack = yes;
+	f->stack[0] = under(1); /* Start-up code has no caller. */
+	CHECK_INT(walk_from(f, under(3)), STACK_WHOLE);
+}
+
 TEST(walk, equal_stacks_have_equal_hashes_and_others_not)
 {
 	struct fixture *f = fixture();

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/uio.h>
 
+#include "target/maps.h"
 #include "unwind/walk.h"
 
 struct lookup {
@@ -44,6 +45,11 @@ static bool read_code(void *arg, void *dst, u32 size, u64 addr)
 	       process_vm_readv(l->tgid, &local, 1, &remote, 1, 0) == (ssize_t)size;
 }
 
+static bool own_stack(void *arg, u64 sp)
+{
+	return maps_in_main_stack(((struct lookup *)arg)->tgid, sp);
+}
+
 /* Adds the kernel's frames: the leaf is exact, and callers are inside their calls. */
 static void push_kernel(struct stack_walk *st, const struct perf_sample *s)
 {
@@ -69,6 +75,7 @@ static u64 walk_user(const struct perf_walk *w, const struct perf_sample *s, str
 		.loading = &lookup.loading,
 		.rows = rows_of,
 		.read = read_code,
+		.own_stack = own_stack,
 		.arg = &lookup,
 		.rules = module_set_rules(perf_modules_set(w->modules)),
 		.nrules = UNWIND_MAX_RULES,

@@ -39,6 +39,7 @@ struct pending {
 	bool unread; /* the walk came to what the process mapped when it could not be read again */
 	u64 at; /* the frame that was looked up last */
 	u64 code; /* the frame where the walk found code that is being followed; 0 if none */
+	u32 own_stack; /* enum own_stack, of the record that is being walked */
 	bool reuse; /* `latest` may also be used for the next record of the same process */
 	bool fresh; /* it was read after all records of this batch were sent */
 	u64 batch;
@@ -261,6 +262,15 @@ static bool read_code(void *arg, void *dst, u32 size, u64 addr)
 	return false;
 }
 
+/* What was copied is in one stack. */
+static bool own_stack(void *arg, u64 sp)
+{
+	const struct pending *p = arg;
+
+	return p->own_stack == OWN_STACK_UNKNOWN ? maps_in_main_stack(p->in->tgid, sp)
+						 : p->own_stack == OWN_STACK_YES;
+}
+
 static void restore(struct stack_walk *st, const struct pending_record *r)
 {
 	walk_reset(st);
@@ -295,6 +305,7 @@ static void walk_once(struct pending *p, const struct pending_record *r)
 				     .rows = find_rows,
 				     .loading = &p->loading,
 				     .read = read_code,
+				     .own_stack = own_stack,
 				     .arg = p,
 				     .rules = module_set_rules(p->env.modules),
 				     .nrules = UNWIND_MAX_RULES};
@@ -306,6 +317,7 @@ static void walk_once(struct pending *p, const struct pending_record *r)
 	p->wanted = NULL;
 	p->code = 0;
 	p->loading = p->unread = false;
+	p->own_stack = r->own_stack;
 	if (p->in) {
 		module_set_walk_begin(p->env.modules);
 		walk_stack(&p->walk, &env, &copy);
