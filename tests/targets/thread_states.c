@@ -3,6 +3,7 @@
  * `thread_states states N` has N threads in each of seven states, and a first thread that pauses;
  * `moving` has threads that sleep and run in turn, `making` three that make others which end at
  * once, and `running` one that only runs.
+ * `rwlock` has three that want to read and three that want to write, while the first one writes.
  * `thread_states deadlock` has two threads, and `shared` two processes, of which each has a lock
  * that the other one wants.
  */
@@ -26,6 +27,7 @@ struct locks {
 static pthread_mutex_t orders_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t jobs_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t jobs = PTHREAD_COND_INITIALIZER;
+static pthread_rwlock_t prices_lock = PTHREAD_RWLOCK_INITIALIZER;
 static int ends[2], sockets[2], events;
 static pthread_t sleeper;
 static struct locks pair;
@@ -84,6 +86,18 @@ static NOINLINE void *state_join(void *arg)
 	return arg;
 }
 
+static NOINLINE void *state_reader(void *arg)
+{
+	pthread_rwlock_rdlock(&prices_lock);
+	return arg;
+}
+
+static NOINLINE void *state_writer(void *arg)
+{
+	pthread_rwlock_wrlock(&prices_lock);
+	return arg;
+}
+
 static NOINLINE void *state_moving(void *arg)
 {
 	struct timespec pause = {.tv_nsec = 200000};
@@ -110,6 +124,7 @@ static NOINLINE void *state_making(void *arg)
 		}
 		for (int i = 0; i < 8; i++)
 			pthread_join(threads[i], NULL);
+		usleep(2000); /* It leaves the CPUs to others. */
 	}
 	return arg;
 }
@@ -220,6 +235,10 @@ int main(int argc, char **argv)
 		all_states(argc > 2 ? atoi(argv[2]) : 10);
 	} else if (!strcmp(mode, "moving")) {
 		begin(state_moving, MOVING);
+	} else if (!strcmp(mode, "rwlock")) {
+		pthread_rwlock_wrlock(&prices_lock);
+		begin(state_reader, 3);
+		begin(state_writer, 3);
 	} else if (!strcmp(mode, "making")) {
 		begin(state_making, 3);
 	} else if (!strcmp(mode, "running")) {

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
+#include "collect/threads/thread_memory.h"
 #include "collect/threads/thread_owners.h"
 #include "collect/threads/thread_samples.h"
 #include "format/thread_list.h"
@@ -93,6 +95,39 @@ TEST(threads, robust_locks_have_their_owner_in_the_word_and_joins_the_thread)
 	CHECK(a->owner == b && !a->joins);
 	CHECK(b->owner == a && b->joins);
 	CHECK_STR(thread_reason_text(b), "join");
+	thread_table_release(&t);
+}
+
+TEST(threads, a_writer_is_behind_both_futexes_of_an_rwlock)
+{
+	struct thread_table t = {0};
+	struct seen_thread *reader = waiter(&t, 7, 11, 0), *writer = waiter(&t, 7, 12, 0),
+			   *holder = waiter(&t, 7, 13, 0);
+
+	reader->word[0] = writer->word[0] = 3;
+	reader->word[4] = 13;
+	writer->word[3] = 13;
+	reader->word[1] = 3; /* the writers' futex, and not a thread */
+	CHECK_INT(rings(&t), 0);
+	CHECK(reader->owner == holder);
+	CHECK(writer->owner == holder);
+	thread_table_release(&t);
+}
+
+TEST(threads, memory_that_is_gone_leaves_a_lock_unknown)
+{
+	struct thread_table t = {0};
+	struct seen_thread *a = waiter(&t, 7, 11, 12);
+	u32 word = 3;
+
+	a->tgid = getpid();
+	a->has_word = false;
+	thread_memory_read(a); /* nothing is mapped there */
+	CHECK(!a->has_word);
+	a->state.object = (u64)(uintptr_t)&word;
+	thread_memory_read(a);
+	CHECK(a->has_word);
+	CHECK_INT(a->word[0], 3);
 	thread_table_release(&t);
 }
 

@@ -20,6 +20,8 @@
 #define READ_STATES 16u
 #define READ_CHECKS 128u
 #define TICK_HZ 997u
+/* for which threads that have a CPU at each look, but not at a tick, are looked at again */
+#define RUNNING_WAIT_NS 500000000ull
 #define TICK_WAIT_NS 6000000ull /* for which the ticks of running threads are waited for */
 
 struct copied_stack {
@@ -116,6 +118,7 @@ static int copy(struct look_round *r, struct seen_thread *t)
 	int err = 0;
 
 	t->alive = false;
+	t->copies++;
 	thread_memory_read(t);
 	if (t->state.record.user) {
 		made = stack_buffer_copy(r->buffer, &t->state.record, &c.size);
@@ -151,7 +154,7 @@ static int store(struct look_round *r, const struct copied_stack *c)
 	struct seen_thread *t = c->thread;
 	int err = 0;
 
-	if (!t->settled && (r->number < THREAD_LOOKS || !t->alive))
+	if (!t->settled && (t->copies < THREAD_LOOKS || !t->alive))
 		return 0;
 	t->moved = !t->settled;
 	t->settled = true;
@@ -240,6 +243,8 @@ static int take_running(struct look_round *r, struct error *err)
 		bpf_session_poll(r->l->session, 1);
 	perf_ticker_stop(ticker);
 	perf_ticker_free(ticker);
+	/* Ticks may have come until then, and what was taken is not listed again. */
+	(void)still_running(r);
 	return code;
 }
 
@@ -275,7 +280,7 @@ static bool is_there(const struct seen_thread *t)
 }
 
 /* What never settled is either still there or has ended since it was listed for the last time. */
-static void forget_ended(struct thread_look *l)
+static void forget_ended(struct thread_look *l, u32 round)
 {
 	vec_for_each(&l->table->all, at) {
 		struct seen_thread *t = *at;
@@ -283,21 +288,23 @@ static void forget_ended(struct thread_look *l)
 		if (!t->settled && !(t->running ? is_there(t) : t->alive))
 			t->round = 0;
 	}
-	thread_table_forget(l->table, THREAD_LOOKS);
+	thread_table_forget(l->table, round);
 }
 
 int thread_look_run(struct thread_look *l, struct error *err)
 {
 	struct look_round r = {.l = l, .buffer = stack_buffer_new(STACK_MOST)};
 	int code = r.buffer ? 0 : error_set(err, -ENOMEM, "cannot look: out of memory");
+	u64 until = monotonic_ns() + RUNNING_WAIT_NS;
 
 	bpf_session_reuse_maps(l->session, true);
-	while (!code && r.number < THREAD_LOOKS && (!r.number || !is_done(&r))) {
+	while (!code && (!r.number || !is_done(&r)) &&
+	       (r.number < THREAD_LOOKS || monotonic_ns() < until)) {
 		r.number++;
 		code = look(&r, err);
 		thread_table_forget(l->table, r.number);
 	}
-	forget_ended(l);
+	forget_ended(l, r.number);
 	bpf_session_reuse_maps(l->session, false);
 	stack_buffer_free(r.buffer);
 	vec_release(&r.listed);

@@ -3,6 +3,7 @@
 #include "collect/threads/thread_memory.h"
 
 #include <poll.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -87,13 +88,20 @@ static void read_limit(struct seen_thread *t)
 	t->has_limit = at && read_memory(t, at, &t->limit, sizeof(t->limit));
 }
 
+/* There may be nothing after the lock, or nothing at all. */
+static void read_lock(struct seen_thread *t)
+{
+	memset(t->word, 0, sizeof(t->word));
+	for (u32 n = LOCK_WORDS; n > 0 && !t->has_word; n--)
+		t->has_word = read_memory(t, t->state.object, t->word, n * sizeof(t->word[0]));
+}
+
 void thread_memory_read(struct seen_thread *t)
 {
 	const struct thread_state *s = &t->state;
 
 	if (s->cause == WAIT_LOCK && s->object >= LOCK_ADDRESSES)
-		t->has_word = read_memory(t, s->object, t->word, sizeof(t->word)) ||
-			      read_memory(t, s->object, t->word, sizeof(t->word[0]));
+		read_lock(t);
 	read_descriptor(t);
 	read_limit(t);
 }

@@ -43,14 +43,22 @@ static struct seen_thread *joined(const struct thread_table *table, const struct
 /*
  * A futex that is robust, or that inherits priorities, has its owner's number in the word
  * (linux/futex.h), as musl's mutexes do. glibc's others keep it 8 bytes after the word, whose value
- * is 2 while threads wait (sysdeps/nptl/bits/struct_mutex.h).
+ * is 2 while threads wait (sysdeps/nptl/bits/struct_mutex.h). Its rwlocks keep the writer behind
+ * both of their futexes, whose value is 3 while threads wait for it (struct_rwlock.h). In between
+ * there are zeros.
  */
+#define RWLOCK_WRITER 3 /* index from the writers' futex on, and 1 more from the other one */
+
 static struct seen_thread *holder(const struct thread_table *table, const struct seen_thread *t)
 {
 	u32 word = t->word[0];
 
 	if (word & FUTEX_WAITERS)
 		return by_number(table, t, word & FUTEX_TID_MASK);
+	if (word == 3)
+		return by_number(table, t,
+				 t->word[RWLOCK_WRITER] ? t->word[RWLOCK_WRITER]
+							: t->word[RWLOCK_WRITER + 1]);
 	return word == 2 ? by_number(table, t, t->word[OWNER_WORD]) : NULL;
 }
 

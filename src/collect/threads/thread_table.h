@@ -10,7 +10,7 @@
 #include "base/hash.h"
 #include "base/vec.h"
 
-#define LOCK_WORDS 3u /* of a lock's memory that are read: glibc's owner is the last one */
+#define LOCK_WORDS 5u /* of a lock's memory that are read, from its futex on */
 
 struct inner_key { /* a thread by the number that it has for itself */
 	struct global_pid tgid;
@@ -28,6 +28,7 @@ struct seen_thread {
 	bool alive; /* the second look found it */
 	bool moved; /* it ran between all looks, so parts of its stack may be of later times */
 	u32 looks; /* how often it was looked at */
+	u32 copies; /* how often its stack was copied while it slept */
 	u32 round; /* the last one in which it was listed */
 
 	/* These were read from its memory. */
