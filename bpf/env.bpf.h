@@ -6,10 +6,18 @@
 #ifndef CPROF_BPF_ENV_BPF_H
 #define CPROF_BPF_ENV_BPF_H
 
-/* The verifier goes through the function once, where it would go through each turn of a loop. */
+/* The verifier goes through bpf_loop()'s function once, where it goes through each turn of a loop.
+ * Linux 5.17 and later have it. */
 static __always_inline void env_repeat(u32 n, long (*step)(u32 i, void *arg), void *arg)
 {
-	bpf_loop(n, step, arg, 0);
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_loop)) {
+		bpf_loop(n, step, arg, 0);
+		return;
+	}
+	for (u32 i = 0; i < n; i++) {
+		if (step(i, arg))
+			break;
+	}
 }
 
 static __always_inline bool env_read_user(void *dst, u32 size, u64 addr)
