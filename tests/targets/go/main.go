@@ -6,6 +6,7 @@ package main
 
 import (
 	"fmt"
+	"math/rand"
 	"os"
 	"os/signal"
 	"runtime/pprof"
@@ -49,8 +50,10 @@ func main() {
 	for i := 0; i < 2; i++ {
 		go func() {
 			for {
-				atomic.AddUint64(&sink, workA(200000))
-				atomic.AddUint64(&sink, workB(200000))
+				// Turns of equal length would keep in step with Go's timer of 10 ms.
+				n := 100000 + rand.Intn(200000)
+				atomic.AddUint64(&sink, workA(n))
+				atomic.AddUint64(&sink, workB(n))
 			}
 		}()
 	}
