@@ -81,7 +81,9 @@ done
 [ -n "${KERNEL:-}" ] || fetch_kernel
 make_initramfs
 
-timeout "${PATIENCE:-900}" qemu-system-x86_64 -machine q35,accel=tcg -cpu max -m 1G -smp 2 -nodefaults -no-user-config \
+# One thread emulates both CPUs. With two, a CPU that met an instruction while the kernel changed it
+# (at a tracepoint) sometimes took the breakpoint there for ever.
+timeout "${PATIENCE:-900}" qemu-system-x86_64 -machine q35 -accel tcg,thread=single -cpu max -m 1G -smp 2 -nodefaults -no-user-config \
 	-display none -no-reboot -kernel "$KERNEL" -initrd "$work/initramfs.gz" \
 	-append 'console=ttyS0 quiet panic=-1 mitigations=off tsc=reliable' \
 	-serial stdio </dev/null 2>&1 | tr -d '\r' >"$console" || true
