@@ -6,6 +6,8 @@
 #ifndef CPROF_BPF_CAUSE_BPF_H
 #define CPROF_BPF_CAUSE_BPF_H
 
+#include "files.bpf.h"
+
 /* include/linux/sched.h */
 #define TASK_INTERRUPTIBLE 0x01
 #define TASK_STOPPED_OR_TRACED 0x0c
@@ -17,13 +19,6 @@
 /* include/uapi/asm-generic/fcntl.h */
 #define F_SETLKW 7
 #define F_OFD_SETLKW 38
-
-/* include/uapi/linux/stat.h */
-#define S_IFMT 0170000
-#define S_IFSOCK 0140000
-#define S_IFIFO 0010000
-#define S_IFREG 0100000
-#define S_IFBLK 0060000
 
 /* include/uapi/linux/futex.h */
 #define FUTEX_COMMANDS 0x7f
@@ -78,29 +73,11 @@ static __always_inline bool signal_pending(struct task_struct *task)
 	return BPF_CORE_READ(task, thread_info.flags) & ARCH_SIGPENDING;
 }
 
-static __always_inline struct file *file_of(struct task_struct *task, u32 fd)
-{
-	struct fdtable *fdt = BPF_CORE_READ(task, files, fdt);
-	struct file **files, *file = NULL;
-
-	if (!fdt || fd >= BPF_CORE_READ(fdt, max_fds))
-		return NULL;
-	files = BPF_CORE_READ(fdt, fd);
-	if (bpf_probe_read_kernel(&file, sizeof(file), &files[fd]))
-		return NULL;
-	return file;
-}
-
-static __always_inline u32 file_type(struct task_struct *task, u32 fd)
+static __always_inline enum wait_cause cause_of_file(struct task_struct *task, u32 fd)
 {
 	struct file *file = file_of(task, fd);
 
-	return file ? BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT : 0;
-}
-
-static __always_inline enum wait_cause cause_of_file(struct task_struct *task, u32 fd)
-{
-	switch (file_type(task, fd)) {
+	switch (file ? file_type(file) : 0) {
 	case S_IFSOCK:
 		return WAIT_NETWORK;
 	case S_IFIFO:

@@ -19,6 +19,15 @@ static __always_inline void fill_key(struct sample_key *key, const struct stack_
 		key->cpu = bpf_get_smp_processor_id() + 1;
 }
 
+/* Does so for what a thread does that is not the running one. */
+static __always_inline void fill_labels(struct sample_key *key, struct task_struct *task)
+{
+	if (settings.by_tgid)
+		key->tgid = global_tgid(task);
+	if (settings.by_tid)
+		key->tid = global_tid(task);
+}
+
 static __always_inline struct sample_count *active_count(const struct sample_key *key)
 {
 	return control.active_counts ? bpf_map_lookup_elem(&counts_b, key)

@@ -12,6 +12,7 @@
 #include "shared.h"
 #include "stacks.bpf.h"
 #include "lifetime.bpf.h"
+#include "files.bpf.h"
 
 char LICENSE[] SEC("license")
 = "Dual BSD/GPL";
@@ -34,38 +35,19 @@ struct {
 
 /* ---- files ---- */
 
-static __always_inline struct file *file_at(struct task_struct *task, u32 fd)
-{
-	struct file *file = NULL, **files;
-
-	if (fd >= BPF_CORE_READ(task, files, fdt, max_fds))
-		return NULL;
-	files = BPF_CORE_READ(task, files, fdt, fd);
-	bpf_probe_read_kernel(&file, sizeof(file), &files[fd]);
-	return file;
-}
-
-#define FILE_TYPE 0170000 /* include/uapi/linux/stat.h */
-#define FILE_SOCKET 0140000
-#define FILE_REGULAR 0100000
-#define FILE_BLOCK 0060000
-#define FILE_DIRECTORY 0040000
-#define FILE_CHARACTER 0020000
-#define FILE_FIFO 0010000
-
 static __always_inline u16 kind_of_file(struct file *file)
 {
-	switch (BPF_CORE_READ(file, f_inode, i_mode) & FILE_TYPE) {
-	case FILE_SOCKET:
+	switch (file_type(file)) {
+	case S_IFSOCK:
 		return FD_SOCKET;
-	case FILE_REGULAR:
+	case S_IFREG:
 		return FD_FILE;
-	case FILE_BLOCK:
-	case FILE_CHARACTER:
+	case S_IFBLK:
+	case S_IFCHR:
 		return FD_DEVICE;
-	case FILE_DIRECTORY:
+	case S_IFDIR:
 		return FD_DIRECTORY;
-	case FILE_FIFO:
+	case S_IFIFO:
 		return FD_PIPE;
 	default:
 		return FD_OTHER;
@@ -145,7 +127,7 @@ static __noinline void opened(struct pt_regs *ctx, u32 number, u32 fd,
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct fd_key key = {.tgid = global_tgid(task), .fd = fd};
-	struct file *file = file_at(task, fd);
+	struct file *file = file_of(task, fd);
 	struct fd_entry entry = {.key = *stack, .file = (u64)file, .time = bpf_ktime_get_ns()};
 
 	entry.key.cause = kind_of_call(number);
@@ -312,14 +294,6 @@ static __always_inline void note_open(const struct fd_key *key, struct file *fil
 	if (bpf_map_update_elem(&descriptors, key, &entry, BPF_NOEXIST) &&
 	    !bpf_map_lookup_elem(&descriptors, key))
 		stat_add(STAT_FD_UNFOLLOWED, 1);
-}
-
-static __always_inline void fill_labels(struct sample_key *key, struct task_struct *task)
-{
-	if (settings.by_tgid)
-		key->tgid = global_tgid(task);
-	if (settings.by_tid)
-		key->tid = global_tid(task);
 }
 
 SEC("iter/task_file")

@@ -3,6 +3,8 @@
 #ifndef CPROF_BPF_THREAD_FILE_BPF_H
 #define CPROF_BPF_THREAD_FILE_BPF_H
 
+#include "files.bpf.h"
+
 #define AF_UNIX 1
 #define AF_INET 2
 #define AF_INET6 10

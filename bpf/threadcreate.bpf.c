@@ -237,14 +237,6 @@ int BPF_PROG(on_ended, struct task_struct *task)
 	return 0;
 }
 
-static __always_inline void fill_labels(struct sample_key *key, struct task_struct *task)
-{
-	if (settings.by_tgid)
-		key->tgid = global_tgid(task);
-	if (settings.by_tid)
-		key->tid = global_tid(task);
-}
-
 /* A process runs another program, and has its name then. */
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task)

@@ -311,10 +311,7 @@ static __always_inline void fill_record(struct thread_record *r, struct task_str
 
 	__builtin_memset(&r->key, 0, sizeof(r->key));
 	r->key.stack = ticket;
-	if (settings.by_tgid)
-		r->key.tgid = global_tgid(task);
-	if (settings.by_tid)
-		r->key.tid = global_tid(task);
+	fill_labels(&r->key, task);
 	fill_thread(&r->thread, task);
 	arch_take_registers(&r->regs, regs);
 	r->regs.exact = arch_syscall(regs) == -1;
