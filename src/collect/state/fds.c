@@ -77,20 +77,15 @@ static double worth(void *arg, const struct sample_key *key, const struct sample
 	return (double)n->samples;
 }
 
-static int await_entry(struct fds_collector *c, struct stack_store *store)
-{
-	vec_for_each(&c->rows, row)
-		stack_store_await(store, &row->record.entry.key, 1);
-	return 0;
-}
-
 /* Every descriptor that is open may be shown under its stack. */
 static void before_merge(void *arg, struct stack_store *store)
 {
 	struct fds_collector *c = arg;
 
-	if (fd_rows_read(c->skel->progs.list_files, c->names, &c->rows) || await_entry(c, store))
+	if (fd_rows_read(c->skel->progs.list_files, c->names, &c->rows))
 		log_info(c->bpf.opt.log, "out of memory while rare stacks are merged");
+	vec_for_each(&c->rows, row)
+		stack_store_await(store, &row->record.entry.key, 1);
 }
 
 SKELETON_OPEN(open_programs, fds_bpf)
@@ -156,6 +151,13 @@ static int make_probes(struct fds_collector *c, const struct features *f, struct
 	return code ? error_set(err, code, "cannot record: %s", error_reason(code)) : 0;
 }
 
+/* A fork copies what is known of the parent's descriptors in bpf_loop(), as the verifier would not
+ * go through a plain loop of that length. */
+static bool has_loops(const struct features *f)
+{
+	return f->kernel_major > 5 || (f->kernel_major == 5 && f->kernel_minor >= 17);
+}
+
 static int fds_prepare(struct collector *base, struct error *err)
 {
 	struct fds_collector *c = fds_of(base);
@@ -167,6 +169,12 @@ static int fds_prepare(struct collector *base, struct error *err)
 		return error_set(err, -ENOTSUP,
 				 "cannot put probes into every process: name some with -p or -n");
 	bpf_session_uprobes(&c->bpf.opt, &f);
+	if (!has_loops(&f))
+		return error_set(
+			err, -ENOTSUP,
+			"cannot watch descriptors: Linux 5.17 or later is needed, and this is "
+			"%u.%u",
+			f.kernel_major, f.kernel_minor);
 	code = uprobe_way_choose(&f, c->bpf.opt.uprobes, c->bpf.opt.log, &way, err);
 	c->links = way != UPROBE_WAY_PERF;
 	if (!code)
